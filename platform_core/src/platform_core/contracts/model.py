@@ -1,0 +1,230 @@
+"""A data product as its contract describes it: frozen, complete, free of YAML and of Dagster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from platform_core.errors import Place, Severity
+
+Scalar = str | int | float | bool | date | datetime
+Scope = Literal["product", "partition"]
+RuleKind = Literal[
+    "schema",
+    "not_null",
+    "unique",
+    "accepted_values",
+    "range",
+    "length",
+    "pattern",
+    "row_count",
+    "reference",
+    "recency",
+    "sql",
+]
+Grid = Literal["hour", "day", "week", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of a number: of a value, a length, a count or a query's result.
+
+    A rule without a limit of its own allows no violation: ``Bounds(maximum=0)``.
+    """
+
+    minimum: Scalar | None = None
+    maximum: Scalar | None = None
+    minimum_exclusive: bool = False
+    maximum_exclusive: bool = False
+    equal: Scalar | None = None
+    not_equal: Scalar | None = None
+    outside: bool = False
+    """True for ``mustNotBeBetween``: the limits enclose what is refused."""
+    unit: Literal["rows", "percent"] = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The target of a foreign key (ODCS ``relationships``)."""
+
+    product: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One quality rule, independent of the engine that checks it.
+
+    ``limits`` bound the value that ``kind`` is about: the column's own value for ``range``,
+    its length in characters for ``length``, the number of rows for ``row_count``, the query's
+    single number for ``sql``. ``allowed`` bounds the violations (rows, or percent of the rows)
+    that still pass, for the kinds that count violations.
+    """
+
+    name: str
+    """Name of the asset check, unique in the product, ``[A-Za-z0-9_]+``."""
+    kind: RuleKind
+    place: Place
+    columns: tuple[str, ...] = ()
+    severity: Severity = "error"
+    scope: Scope = "product"
+    description: str = ""
+    allowed: Bounds = Bounds(maximum=0)
+    limits: Bounds | None = None
+    values: tuple[Scalar, ...] = ()
+    missing_values: tuple[Scalar, ...] = ()
+    """For ``not_null``: values that count as missing beside NULL (ODCS ``missingValues``)."""
+    pattern: str | None = None
+    """A regular expression that must match somewhere in the value (as JSON Schema has it)."""
+    query: str | None = None
+    """SQL returning one number; ``${table}``/``{table}`` and ``${column}`` are substituted."""
+    reference: Reference | None = None
+    maximum_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the product's table (ODCS schema property)."""
+
+    name: str
+    place: Place
+    logical_type: str | None = None
+    physical_type: str | None = None
+    """The DuckDB type in capitals where the contract names one."""
+    description: str = ""
+    required: bool = False
+    unique: bool = False
+    key_position: int | None = None
+    """Position in the primary key, from 1."""
+    classification: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def personal(self) -> bool:
+        return "personal" in self.tags
+
+    @property
+    def shown_in_samples(self) -> bool:
+        """Whether a value of this column may appear in a preview, a sample or a message."""
+        return not self.personal and self.classification != "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Refreshed by each tick of ``schedule``, at most ``lower_bound`` before it."""
+
+    schedule: str
+    lower_bound: timedelta
+    timezone: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class MaximumAge:
+    """Never older than ``fail_after``; a warning from ``warn_after`` on."""
+
+    fail_after: timedelta
+    place: Place
+    warn_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """Time partitions of the table: ``column`` falls into one cell of the grid.
+
+    ``start`` is inclusive, ``end`` exclusive (None: open), both local dates of ``timezone``.
+    The column is compared as UTC where it is a TIMESTAMP without a zone.
+    """
+
+    column: str
+    every: Grid
+    start: datetime
+    timezone: str
+    place: Place
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    channel: str
+    url: str | None = None
+    tool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who may read (ODCS role): ``domain:<name>``, or the name of a group such as ``analysts``."""
+
+    role: str
+    access: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class DataProduct:
+    """A data product: what its domain promises to those who read it."""
+
+    domain: str
+    name: str
+    path: Path
+    place: Place
+    """Where the document's ``id`` stands."""
+    version: str
+    status: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    owner: str | None = None
+    """The team's slug, ``sales-analytics``; its people and channels live in the federation's team list."""
+    purpose: str = ""
+    usage: str = ""
+    limitations: str = ""
+    tags: tuple[str, ...] = ()
+    physical_type: str = "table"
+    support: tuple[Support, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    deadline: Deadline | None = None
+    maximum_age: MaximumAge | None = None
+    retention: timedelta | None = None
+    partitions: Partitions | None = None
+    masked_as: str | None = None
+    places: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where the contract says a thing, by JSON pointer (``/team/name``); for policies."""
+
+    @property
+    def id(self) -> str:
+        """``<domain>/<product>``, which is also the asset key."""
+        return f"{self.domain}/{self.name}"
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The primary key's columns in their order; empty where none is declared."""
+        keyed = [column for column in self.columns if column.key_position is not None]
+        return tuple(c.name for c in sorted(keyed, key=lambda c: c.key_position or 0))
+
+    @cached_property
+    def restricted(self) -> bool:
+        """Whether the table lives in the domain's restricted lake, which no other domain attaches."""
+        return any(column.classification == "restricted" for column in self.columns)
+
+    @cached_property
+    def lake(self) -> str:
+        """The lake that holds the table, also its alias in SQL."""
+        return f"{self.domain}_restricted" if self.restricted else self.domain
+
+    @cached_property
+    def referenced(self) -> tuple[str, ...]:
+        """Ids of the other products that foreign keys point to, sorted: read edges like inputs."""
+        targets = {rule.reference.product for rule in self.rules if rule.reference}
+        return tuple(sorted(targets - {self.id}))
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+    def granted_to(self, principal: str) -> bool:
+        """Whether ``domain:<name>`` or a group may read: the own domain always, others by a grant."""
+        if principal == f"domain:{self.domain}":
+            return True
+        return any(grant.role == principal and grant.access == "read" for grant in self.grants)

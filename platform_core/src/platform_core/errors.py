@@ -1,0 +1,168 @@
+"""What goes wrong, said to the person who meets it.
+
+PlatformError                 a fault that somebody can mend; carries diagnostics
+├── ContractError             a contract that is missing, malformed or says something impossible
+├── DefinitionError           a product, its factory and its references do not fit together
+├── SourceError               a source file that is missing or unreadable
+├── LakeError                 the lake cannot be read or written
+│   └── LakeLocked            another live process is writing to it
+├── PublicationRefused        data that does not keep its contract; nothing was published
+├── AccessDenied              a product that the reader was not granted
+├── UsageError                a command called with words that it does not know
+└── RunError                  a run or a worker that did not finish
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a text file. Lines and columns count from 1; ``length`` is what to underline."""
+
+    path: Path
+    line: int = 1
+    column: int = 1
+    length: int = 1
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}:{self.line}:{self.column}"
+
+    def source_line(self) -> str | None:
+        """The line shown under a diagnostic; None where the file cannot be read as text."""
+        try:
+            with self.path.open(encoding="utf-8", errors="replace") as file:
+                for number, text in enumerate(file, start=1):
+                    if number == self.line:
+                        return text.rstrip("\n")
+        except OSError:
+            return None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault: a stable code, what is wrong, where, what was expected and what to write.
+
+    ``code`` is a letter for the family and three digits: ``C`` contract, ``D`` definition,
+    ``S`` source, ``L`` lake, ``Q`` quality, ``A`` access, ``U`` usage, ``R`` run.
+    """
+
+    code: str
+    message: str
+    place: Place | None = None
+    expected: str | None = None
+    fix: str | None = None
+    severity: Severity = "error"
+
+    def render(self) -> str:
+        """Plain text in the form of rustc's diagnostics."""
+        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        margin = "  "
+        if self.place is not None:
+            number = str(self.place.line)
+            margin = " " * len(number)
+            lines.append(f"{margin}--> {self.place}")
+            text = self.place.source_line()
+            if text is not None and text.strip():
+                text, start = _window(text, self.place.column)
+                length = max(1, min(self.place.length, len(text) - start))
+                lines.append(f"{margin} |")
+                lines.append(f"{number} | {text}")
+                lines.append(f"{margin} | {' ' * start}{'^' * length}")
+        for label, words in (("expected", self.expected), ("fix", self.fix)):
+            if words:
+                indent = f"\n{margin}   {' ' * len(label)}  "
+                lines.append(f"{margin} = {label}: {words.rstrip().replace(chr(10), indent)}")
+        return "\n".join(lines)
+
+
+class PlatformError(Exception):
+    """A fault that somebody can mend. Its text is its diagnostics, rendered."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__(*diagnostics)
+        self.diagnostics: tuple[Diagnostic, ...] = diagnostics
+
+    def __str__(self) -> str:
+        return render(self.diagnostics)
+
+
+class ContractError(PlatformError):
+    pass
+
+
+class DefinitionError(PlatformError):
+    pass
+
+
+class SourceError(PlatformError):
+    pass
+
+
+class LakeError(PlatformError):
+    pass
+
+
+class LakeLocked(LakeError):
+    pass
+
+
+class PublicationRefused(PlatformError):
+    pass
+
+
+class AccessDenied(PlatformError):
+    pass
+
+
+class UsageError(PlatformError):
+    pass
+
+
+class RunError(PlatformError):
+    pass
+
+
+def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:
+    """Diagnostics as blocks of text; past ``limit`` only how many more there are."""
+    blocks = [diagnostic.render() for diagnostic in diagnostics]
+    more = len(blocks) - limit
+    text = "\n\n".join(blocks[:limit])
+    return f"{text}\n\n... and {more} more" if more > 0 else text
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """``did you mean "x"?``, or None where nothing is close."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else None
+
+
+def listed(words: Sequence[str], limit: int = 12) -> str:
+    """Words for a message: comma-separated, cut where the list gets long."""
+    more = len(words) - limit
+    return ", ".join(words[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def shown(path: Path) -> str:
+    """A path as a person at the working directory would write it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _window(text: str, column: int, width: int = 110) -> tuple[str, int]:
+    """The part of a long line around a column (from 1), and where the column is in it."""
+    start = max(0, min(column - 1, len(text)))
+    if len(text) <= width:
+        return text, start
+    left = max(0, start - width // 3)
+    return text[left : left + width], start - left
