@@ -1,0 +1,257 @@
+"""Make the environments of the mesh: one for the tools at the root, one per code location.
+
+    python3 scripts/make_environments.py [FOLDER ...]
+
+Each folder with a ``pyproject.toml`` and a ``requirements.lock`` gets a ``.venv``: exactly what its lock
+names (hashes checked), then our own packages in editable mode. Without folders: the root and every domain.
+
+Why a program and not make rules with stamp files: two environments at a time without ``make -j`` mixing
+their output, one line per environment with its seconds, pip silent unless it fails, and a half-made
+environment that is recognized and made again. It needs nothing but the standard library, since it runs
+before anything is installed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+AT_ONCE = 2  # pip unpacks on one core and waits for the network and the disk in between
+SHOWN_LINES = 15
+OF_THE_INDEX = """
+The packages come from the index that pip is configured for. Offline or behind a mirror: set PIP_INDEX_URL or
+pip.conf so that `python3 -m pip download pip` works, then run `make setup` again; what is finished stays."""
+
+
+class SetupError(Exception):
+    """An environment that could not be made; the message is what a person reads."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A folder with its lock, and the packages of ours that are installed from source beside it."""
+
+    folder: Path
+    sources: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        return "tools" if self.folder == ROOT else self.folder.name
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "requirements.lock"
+
+    @property
+    def python(self) -> Path:
+        return self.folder / ".venv" / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        """Written last: an environment without it was never finished."""
+        return self.folder / ".venv" / "made-from.json"
+
+    def wanted(self) -> dict[str, str]:
+        """What the stamp says when nothing has to be done.
+
+        The folder is part of it because a moved environment does not work, and the Python version
+        because wheels are chosen by it.
+        """
+        version = ".".join(map(str, sys.version_info[:2]))
+        locked = f"{self.folder}\n{version}\n".encode() + self.lock.read_bytes()
+        sources = [b"%s\n%s" % (bytes(path), (path / "pyproject.toml").read_bytes()) for path in self.sources]
+        return {
+            "lock": hashlib.sha256(locked).hexdigest(),
+            "sources": hashlib.sha256(b"\n".join(sources)).hexdigest(),
+        }
+
+    def found(self) -> dict[str, str]:
+        """What the environment on disk was made from; empty for one that is missing, broken or unfinished."""
+        try:
+            stamp = json.loads(self.stamp.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        # A Python that was upgraded or removed leaves a dangling link behind.
+        return stamp if isinstance(stamp, dict) and self.python.exists() else {}
+
+    def write_stamp(self, stamp: dict[str, str]) -> None:
+        unfinished = self.stamp.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(stamp), encoding="utf-8")
+        unfinished.replace(self.stamp)
+
+
+class Commands:
+    """Runs pip and venv quietly, several at a time, and stops them all at once."""
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+        self._running: set[subprocess.Popen[str]] = set()
+        self._guard = threading.Lock()
+        self.stopped = False
+
+    def run(self, what: str, *command: str | Path, advice: str = "") -> None:
+        """Run a command to its end.
+
+        Raises:
+            SetupError: it failed; with the end of what it printed, and the advice.
+        """
+        with self._guard:
+            if self.stopped:
+                raise SetupError(f"{what}: not done")
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=ROOT,
+                env=_environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                # Should this program be killed, its pip goes on for a while: it keeps the lock until then.
+                pass_fds=(self._lock,),
+            )
+            self._running.add(process)
+        output, _ = process.communicate()
+        self._running.discard(process)
+        if process.returncode:
+            lines = [line for line in output.splitlines() if line.strip() and not _is_noise(line)]
+            said = "".join(f"\n  {line}" for line in lines[-SHOWN_LINES:])
+            raise SetupError(f"{what} failed:{said}{advice}")
+
+    def stop(self) -> None:
+        with self._guard:
+            self.stopped = True
+            for process in self._running:
+                process.terminate()
+
+
+def _environ() -> dict[str, str]:
+    """The caller's environment without what would lead pip to another Python's packages."""
+    hidden = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_USER", "PIP_PREFIX", "VIRTUAL_ENV"}
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+
+def _is_noise(line: str) -> bool:
+    """One such line per package and per place of a configured mirror that has nothing of it."""
+    return line.startswith(("WARNING: Location", "WARNING: Skipping page", "Looking in "))
+
+
+def environment(folder: Path) -> Environment:
+    """The environment of a folder.
+
+    Raises:
+        SetupError: there is no pyproject.toml or no lock in it.
+    """
+    fixes = {"pyproject.toml": "is this a code location?", "requirements.lock": "run `make lock`"}
+    for name, fix in fixes.items():
+        if not (folder / name).is_file():
+            raise SetupError(f"{folder.relative_to(ROOT) / name} is missing: {fix}")
+    library = ROOT / "platform_core"
+    own = (folder,) if "[build-system]" in (folder / "pyproject.toml").read_text(encoding="utf-8") else ()
+    return Environment(folder=folder, sources=(library, *own))
+
+
+def make(wanted: Environment, commands: Commands) -> str | None:
+    """Bring one environment up to date; returns what was done, or None when there was nothing to do."""
+    target, found = wanted.wanted(), wanted.found()
+    if found == target:
+        return None
+    pip = (wanted.python, "-m", "pip", "install", "--quiet", "--progress-bar=off")
+    done = "installed our packages again"
+    if found.get("lock") != target["lock"]:
+        # From nothing, never on top of another: what is no longer locked must not stay importable.
+        wanted.stamp.unlink(missing_ok=True)
+        commands.run("python -m venv", sys.executable, "-m", "venv", "--clear", wanted.folder / ".venv")
+        commands.run("pip install", *pip, "--require-hashes", "-r", wanted.lock, advice=OF_THE_INDEX)
+        wanted.write_stamp({"lock": target["lock"]})
+        done = "made"
+    editable = [argument for path in wanted.sources for argument in ("-e", path)]
+    commands.run("pip install -e", *pip, "--no-index", "--no-deps", "--no-build-isolation", *editable)
+    wanted.write_stamp(target)
+    return done
+
+
+@contextmanager
+def alone() -> Iterator[int]:
+    """Hold the lock that keeps two setups of one checkout apart; gives its file descriptor."""
+    path = ROOT / ".mesh" / "setup.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another setup of this checkout is under way; waiting for it.", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def make_all(environments: Sequence[Environment]) -> None:
+    """Make several environments, ``AT_ONCE`` at a time, and print a line for each.
+
+    Raises:
+        SetupError: one could not be made; the others were finished or not begun.
+    """
+    stale = [each for each in environments if each.found() != each.wanted()]
+    if not stale:
+        return
+    width = max(len(each.name) for each in stale)
+    plural = "environments" if len(stale) > 1 else "environment"
+    print(f"Making {len(stale)} {plural} (once per lock; some minutes with a cold cache)", flush=True)
+    began = time.monotonic()
+    with alone() as lock, ThreadPoolExecutor(AT_ONCE) as pool:
+        commands = Commands(lock)
+
+        def timed(each: Environment) -> str:
+            start = time.monotonic()
+            try:
+                done = make(each, commands) or "was made meanwhile"
+            except SetupError as error:
+                raise SetupError(f"{each.name}: {error}") from error
+            return f"  {each.name:<{width}}  {time.monotonic() - start:6.1f} s  {done}"
+
+        try:
+            for future in as_completed([pool.submit(timed, each) for each in stale]):
+                print(future.result(), flush=True)
+        except BaseException:
+            commands.stop()
+            raise
+    print(f"  {'':<{width}}  {time.monotonic() - began:6.1f} s  in all", flush=True)
+
+
+def _terminated(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make what was asked for; returns the exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    domains = sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml"))
+    folders = [(ROOT / name).resolve() for name in arguments] or [ROOT, *domains]
+    try:
+        make_all([environment(folder) for folder in folders])
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; run `make setup` again to go on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
