@@ -1,0 +1,80 @@
+"""What a query can name at one place: the relations of its FROM clause, and those around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+Use = Callable[[], None]
+"""Called when a column turns out to be used; what it marks is up to the relation behind it."""
+
+
+def unused() -> None:
+    """The ``Use`` of a computed column: its parts were marked where its expression stands."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The columns that a table, a subquery or a CTE shows, in order.
+
+    ``open``: it may show columns that are not listed (a table function, a computed column without
+    a name), so that an unknown name is no proof of a mistake.
+    """
+
+    label: str
+    columns: tuple[tuple[str, Use], ...] = ()
+    open: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    def find(self, name: str) -> tuple[Use, ...]:
+        wanted = name.lower()
+        return tuple(use for column, use in self.columns if column.lower() == wanted)
+
+    def use_all(self) -> None:
+        for _, use in self.columns:
+            use()
+
+    def renamed(self, names: Sequence[str]) -> Relation:
+        """``AS x(a, b)``: names go by position, so every column they cover has to stay."""
+        for _, use in self.columns[: len(names)]:
+            use()
+        covered = tuple((new, unused) for new in names)
+        return replace(self, columns=covered + self.columns[len(names) :])
+
+
+@dataclass
+class Scope:
+    """The names visible in one SELECT; ``parent`` is the query around it."""
+
+    common: Mapping[str, Callable[[], Relation]]
+    """CTEs by lower-case name; bound at their first use, since DuckDB ignores an unused one."""
+    parent: Scope | None = None
+    sources: list[tuple[str, Relation]] = field(default_factory=list)
+    aliases: frozenset[str] = frozenset()
+    """Lower-case aliases of the select list."""
+    parameters: frozenset[str] = frozenset()
+    """Lower-case parameters of the lambdas around an expression."""
+
+    def within_lambda(self, parameters: frozenset[str]) -> Scope:
+        return replace(self, parameters=self.parameters | parameters)
+
+    def levels(self) -> Iterator[Scope]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def find(self, name: str) -> tuple[Use, ...]:
+        """The columns called ``name`` at this level; several after a USING join."""
+        return tuple(use for _, relation in self.sources for use in relation.find(name))
+
+    def source(self, alias: str) -> Relation | None:
+        wanted = alias.lower()
+        return next((relation for name, relation in self.sources if name.lower() == wanted), None)
+
+    @property
+    def open(self) -> bool:
+        return any(relation.open for _, relation in self.sources)

@@ -1,0 +1,68 @@
+"""A query's syntax tree as DuckDB itself parses it.
+
+The tree comes from DuckDB's ``json_serialize_sql``, so what is judged is exactly what would run: with
+a second parser, every difference between the two would be a hole in the access rules and a fault in
+the lineage. The distribution pins DuckDB, and ``tests/access`` pins the shapes that are relied on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import duckdb
+
+Node = dict[str, Any]
+
+QUERY_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+
+
+def parse(sql: str) -> tuple[Node, ...] | None:
+    """One tree per statement; None for SQL that is valid but no plain query (PIVOT, COPY, SET, ...).
+
+    Raises:
+        duckdb.Error: the text is no SQL; its message shows the line and a caret.
+    """
+    connection = _parser().cursor()
+    row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
+    answer: Node = json.loads(row[0]) if row else {"error": True}
+    if answer["error"]:
+        # Asked again for its complaint with line and caret; silent where it is merely no query.
+        connection.extract_statements(sql)
+        return None
+    return tuple(statement["node"] for statement in answer["statements"])
+
+
+def nodes(tree: Any) -> Iterator[Node]:
+    """Every object of a tree, outermost first."""
+    if isinstance(tree, dict):
+        yield tree
+        for value in tree.values():
+            yield from nodes(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from nodes(value)
+
+
+def common_tables(query: Node) -> list[tuple[str, Node]]:
+    """The WITH clause of a query: name and definition (``query``, ``aliases``), in their order."""
+    return [(entry["key"], entry["value"]) for entry in query["cte_map"]["map"]]
+
+
+def line_of(sql: str, node: Node) -> int | None:
+    """The line of the SQL text, from 1, where a node stands; None where DuckDB does not say."""
+    location = node.get("query_location")
+    # DuckDB counts bytes, and marks "nowhere" with the largest 64-bit number.
+    if location is None or location > len(sql.encode()):
+        return None
+    return sql.encode()[:location].count(b"\n") + 1
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"})
