@@ -1,0 +1,1 @@
+"""The central_data_platform domain: data about the mesh itself."""

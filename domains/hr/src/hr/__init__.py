@@ -1,0 +1,1 @@
+"""The hr domain: who works here, and where."""

