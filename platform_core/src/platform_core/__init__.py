@@ -1,0 +1,60 @@
+"""The platform of the mesh: contracts, publication and governance for domains on Dagster.
+
+Names are loaded when they are first asked for, so that a command that needs no Dagster does not
+wait for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from platform_core.contracts.model import DataProduct
+    from platform_core.errors import Diagnostic, PlatformError
+    from platform_core.products.declare import Input, data_product
+    from platform_core.products.definitions import domain_definitions
+    from platform_core.products.plain import checks, owners, sla
+    from platform_core.products.resource import LakeResource
+    from platform_core.products.source import Source
+    from platform_core.products.table import Table
+
+__all__ = [
+    "DataProduct",
+    "Diagnostic",
+    "Input",
+    "LakeResource",
+    "PlatformError",
+    "Source",
+    "Table",
+    "checks",
+    "data_product",
+    "domain_definitions",
+    "owners",
+    "sla",
+]
+
+_HOMES = {
+    "DataProduct": "contracts.model",
+    "Diagnostic": "errors",
+    "Input": "products.declare",
+    "LakeResource": "products.resource",
+    "PlatformError": "errors",
+    "Source": "products.source",
+    "Table": "products.table",
+    "checks": "products.plain",
+    "data_product": "products.declare",
+    "domain_definitions": "products.definitions",
+    "owners": "products.plain",
+    "sla": "products.plain",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

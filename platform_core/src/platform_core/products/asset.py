@@ -1,0 +1,183 @@
+"""A product's asset: one op that writes, audits and publishes, and the checks that it reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.contracts.windows import Window, spanning, windows
+from platform_core.errors import Place, PlatformError
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import Publication, Stamp, publish_table
+from platform_core.products.bind import (
+    BoundInput,
+    bind,
+    lakes_read,
+    published_table,
+    require_grant,
+    require_published,
+    resolve_inputs,
+)
+from platform_core.products.declare import ProductFunction
+from platform_core.products.report import Outcomes, check_results, publication_metadata
+from platform_core.products.resource import LakeResource
+from platform_core.products.result import as_query
+from platform_core.products.spec import asset_key, check_specs, partition_mapping, product_spec
+from platform_core.quality.gate import ContractBroken, gate
+
+Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a run covers of a partitioned product."""
+
+    window: Window
+    whole: bool
+    """Whether it is the whole grid, so that the table is made anew."""
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """One run on its way: where to write, with which lakes attached, under which name."""
+
+    product: DataProduct
+    connection: duckdb.DuckDBPyConnection
+    part: Part | None
+    stamp: Stamp
+    audit: Callable[[str], Outcomes]
+
+    @property
+    def window(self) -> Window | None:
+        return self.part.window if self.part else None
+
+
+Publish = Callable[[Publishing], Publication[Outcomes]]
+
+
+def function_asset(
+    product: DataProduct, function: ProductFunction, registry: Registry
+) -> dg.AssetsDefinition:
+    """The asset of a product that a Python function makes.
+
+    Raises:
+        DefinitionError: where an input does not exist.
+    """
+    inputs = resolve_inputs(function, registry)
+
+    def publish(run: Publishing) -> Publication[Outcomes]:
+        arguments = bind(run.connection, product, function, inputs, run.window)
+        result = function(**arguments)
+        return publish_table(
+            run.connection,
+            LakeLocation.current(),
+            product,
+            as_query(run.connection, result, product.id, function.place),
+            window=run.window,
+            replace=run.part is None or run.part.whole,
+            stamp=run.stamp,
+            audit=run.audit,
+        )
+
+    deps = [
+        *(
+            dg.AssetDep(
+                asset_key(bound.product.id),
+                partition_mapping=partition_mapping(product, bound.declared, bound.product),
+            )
+            for bound in inputs.values()
+        ),
+        *(dg.AssetDep(asset_key(source.name)) for source in function.sources.values()),
+    ]
+    return product_asset(
+        product,
+        registry,
+        reads=[bound.product for bound in inputs.values()],
+        deps=deps,
+        place=function.place,
+        kind="python",
+        publish=publish,
+    )
+
+
+def product_asset(
+    product: DataProduct,
+    registry: Registry,
+    *,
+    reads: Sequence[DataProduct],
+    deps: Iterable[dg.AssetDep],
+    place: Place,
+    kind: str,
+    publish: Publish,
+) -> dg.AssetsDefinition:
+    """An asset around ``publish``: a materialization only after publication, failed checks without.
+
+    ``reads`` are the products that must have been published before; ``place`` is where the
+    product is made. What its foreign keys point to is read too, by the audit.
+    """
+    referenced = {name: registry.get(name) for name in product.referenced}
+    edges = {dep.asset_key: dep for dep in deps}
+    for name in referenced:
+        edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name)))
+
+    @dg.multi_asset(
+        name=f"{product.domain}__{product.name}",
+        specs=[product_spec(product, edges.values(), [(kind, place)], kind)],
+        check_specs=check_specs(product),
+        # One run may cover a range of partitions: one transaction, one version.
+        backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
+    )
+    def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
+        started = time.monotonic()
+        try:
+            for read in (*reads, *referenced.values()):
+                require_grant(read, product.domain, product.id, place)
+            attach = lakes_read([*reads, *referenced.values()], but=product.lake)
+            with lake.connect(write=[product.lake], read=attach) as connection:
+                require_published(connection, reads, product.id)
+                part = _part(context, product)
+                window = part.window if part else None
+                publication = publish(
+                    Publishing(
+                        product,
+                        connection,
+                        part,
+                        Stamp(run_id=context.run_id, asset=product.id),
+                        gate(
+                            connection,
+                            product,
+                            window=window,
+                            resolve=partial(published_table, connection, referenced),
+                        ),
+                    )
+                )
+                metadata = publication_metadata(
+                    connection, product, publication, window, time.monotonic() - started
+                )
+        except ContractBroken as refused:
+            yield from check_results(product, refused.outcomes)
+            raise dg.Failure(description=str(refused), allow_retries=False) from None
+        except PlatformError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from None
+        yield dg.MaterializeResult(
+            asset_key=asset_key(product.id),
+            metadata=metadata,
+            check_results=check_results(product, publication.audited),
+        )
+
+    return materialize
+
+
+def _part(context: dg.AssetExecutionContext, product: DataProduct) -> Part | None:
+    if product.partitions is None:
+        return None
+    keys = tuple(context.partition_keys)
+    grid = {window.key for window in windows(product.partitions)}
+    return Part(spanning(product.partitions, keys), whole=grid <= set(keys))

@@ -1,0 +1,194 @@
+"""Inputs, bound for one run: what a function gets to see, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.contracts.windows import Window, windows
+from platform_core.errors import (
+    AccessDenied,
+    DefinitionError,
+    Diagnostic,
+    Place,
+    RunError,
+    did_you_mean,
+    listed,
+)
+from platform_core.lake.publish import describe
+from platform_core.lake.sql import quoted, table_of
+from platform_core.lake.window import window_predicate
+from platform_core.products.declare import Input, ProductFunction, partitions_read
+from platform_core.products.source import Source
+from platform_core.products.table import Table, show
+
+
+@dataclass(frozen=True)
+class BoundInput:
+    """A declared input with the contract of the product that it reads."""
+
+    declared: Input
+    product: DataProduct
+
+
+def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, BoundInput]:
+    """The contracts behind a function's inputs.
+
+    Raises:
+        DefinitionError: D001 for an unknown product, D012 for a column that it does not have.
+    """
+    bound = {}
+    for name, declared in function.products.items():
+        product = registry.get(declared.product, place=function.place)
+        for column in declared.columns or ():
+            if product.column(column) is None:
+                known = [c.name for c in product.columns]
+                raise DefinitionError(
+                    Diagnostic(
+                        "D012",
+                        f'{product.id} has no column "{column}"',
+                        function.place,
+                        expected=f"columns of {product.id}: {listed(known)}",
+                        fix=did_you_mean(column, known),
+                    )
+                )
+        bound[name] = BoundInput(declared, product)
+    return bound
+
+
+def require_grant(product: DataProduct, domain: str, reader: str, place: Place | None) -> None:
+    """Refuse an input that the consumer's domain was not granted, or that never leaves its own.
+
+    Raises:
+        AccessDenied: A001 without a grant, A002 for a restricted product of another domain.
+    """
+    if product.domain == domain:
+        return
+    if product.restricted:
+        raise AccessDenied(
+            Diagnostic(
+                "A002",
+                f"{reader} reads {product.id}, which is restricted to its own domain",
+                place,
+                expected=f"products of {product.domain} without restricted columns",
+                fix=f"ask team:{product.owner} for a product without them",
+            )
+        )
+    if not product.granted_to(f"domain:{domain}"):
+        raise AccessDenied(
+            Diagnostic(
+                "A001",
+                f"{reader} reads {product.id}, which does not grant the domain {domain} access",
+                product.places.get("/roles", product.place),
+                expected=f"a role domain:{domain} with read access in the contract of {product.id}",
+                fix=f"ask team:{product.owner} to add to roles:\n- {{role: domain:{domain}, access: read}}",
+            )
+        )
+
+
+def lakes_read(products: Iterable[DataProduct], but: str) -> tuple[str, ...]:
+    """The lakes to attach READ_ONLY beside the one that is written."""
+    return tuple(sorted({product.lake for product in products} - {but}))
+
+
+def require_published(
+    connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct], reader: str
+) -> None:
+    """Refuse to run before the inputs were published for the first time (R020)."""
+    missing = sorted({product.id for product in products if not is_published(connection, product)})
+    if missing:
+        raise RunError(
+            Diagnostic(
+                "R020",
+                f"{reader} reads {listed(missing)}, of which nothing was published yet",
+                expected="a published version of every input",
+                fix=f"mesh run {' '.join(missing)}",
+            )
+        )
+
+
+def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
+    found = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = 'products' "
+        "AND table_name = ?",
+        [product.lake, product.name],
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def published_table(
+    connection: duckdb.DuckDBPyConnection, referenced: Mapping[str, DataProduct], product_id: str
+) -> str | None:
+    """The relation of a product that a foreign key points to; None while there is none."""
+    product = referenced[product_id]
+    return table_of(product) if is_published(connection, product) else None
+
+
+def bind(
+    connection: duckdb.DuckDBPyConnection,
+    consumer: DataProduct,
+    function: ProductFunction,
+    inputs: Mapping[str, BoundInput],
+    window: Window | None,
+) -> dict[str, Table | Path]:
+    """The arguments to call the function with, over an open connection."""
+    arguments: dict[str, Table | Path] = {}
+    for name, bound in inputs.items():
+        arguments[name] = show(
+            connection,
+            name,
+            _query(connection, consumer, bound, window),
+            source=bound.product.id,
+            frames=bound.declared.columns is not None,
+            place=function.place,
+        )
+    for name, source in function.sources.items():
+        arguments[name] = _bind_source(connection, consumer, name, source, window)
+    return arguments
+
+
+def _bind_source(
+    connection: duckdb.DuckDBPyConnection,
+    consumer: DataProduct,
+    name: str,
+    source: Source,
+    window: Window | None,
+) -> Table | Path:
+    if not source.tabular:
+        return source.locate()
+    query = source.query()
+    if window is not None and consumer.partitions is not None and source.time_column is not None:
+        # The file has the consumer's grid, though perhaps under another column.
+        on_file = replace(consumer, partitions=replace(consumer.partitions, column=source.time_column))
+        query = f"{query} WHERE {window_predicate(on_file, describe(connection, query), window)}"
+    return show(connection, name, query, source=source.name)
+
+
+def _query(
+    connection: duckdb.DuckDBPyConnection,
+    consumer: DataProduct,
+    bound: BoundInput,
+    window: Window | None,
+) -> str:
+    """The columns that the consumer declared, of the partitions that it reads."""
+    producer = bound.product
+    columns = ", ".join(map(quoted, bound.declared.columns)) if bound.declared.columns else "*"
+    query = f"SELECT {columns} FROM {table_of(producer)}"
+    if producer.partitions is None:
+        return query
+    match partitions_read(consumer, bound.declared, producer):
+        case "last":
+            read: Window | None = windows(producer.partitions)[-1]
+        case "same":
+            read = window
+        case _:
+            read = None
+    if read is None:
+        return query
+    types = describe(connection, f"FROM {table_of(producer)}")
+    return f"{query} WHERE {window_predicate(producer, types, read)}"

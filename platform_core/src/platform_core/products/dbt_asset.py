@@ -1,0 +1,78 @@
+"""A dbt model as a product: dbt builds into staging, the platform audits and publishes.
+
+dbt's own events are never passed on. They speak of a version that nobody audited yet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.errors import Diagnostic, RunError
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import Publication, publish_view
+from platform_core.products.asset import Publishing, product_asset
+from platform_core.products.bind import lakes_read
+from platform_core.products.dbt_project import DbtProject, dbt_messages
+from platform_core.products.report import Outcomes
+from platform_core.products.spec import asset_key
+
+
+def dbt_asset(
+    product: DataProduct, project: DbtProject, registry: Registry, products: frozenset[str]
+) -> dg.AssetsDefinition:
+    """The asset of a product that a dbt model of its name makes.
+
+    ``products`` are the names of all products of the domain.
+
+    Raises:
+        DefinitionError: D010 where the model reads another product by ref, D001 where a source
+            is no product.
+    """
+    model = project.models()[product.name]
+    place = project.place(model)
+    reads = [registry.get(name, place=place) for name in project.inputs(model, products)]
+
+    def publish(run: Publishing) -> Publication[Outcomes]:
+        location = LakeLocation.current()
+        profile = project.write_profile(location, product.lake, lakes_read(reads, but=product.lake))
+        _build(project, product, profile, run)
+        return publish_view(run.connection, location, product, stamp=run.stamp, audit=run.audit)
+
+    return product_asset(
+        product,
+        registry,
+        reads=reads,
+        deps=[dg.AssetDep(asset_key(read.id)) for read in reads],
+        place=place,
+        kind="dbt",
+        publish=publish,
+    )
+
+
+def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publishing) -> None:
+    """Run ``dbt build`` for the model and the models that it is made of."""
+    # Loading dbt takes seconds, which only a run of a dbt product has to spend.
+    from dagster_dbt import DbtCliResource
+
+    target = project.state / "runs" / run.stamp.run_id / product.name
+    dbt = DbtCliResource(project_dir=str(project.folder), profiles_dir=str(profile))
+    error = dbt.cli(
+        ["build", "--select", f"+{product.name}"],
+        manifest=project.manifest,
+        target_path=target,
+        raise_on_error=False,
+    ).get_error()
+    if error is not None:
+        raise RunError(
+            Diagnostic(
+                "R021",
+                f"dbt could not build {product.id}",
+                project.place(project.models()[product.name]),
+                expected="a model that dbt builds, and dbt tests that pass",
+                fix=dbt_messages(str(error)),
+            )
+        )

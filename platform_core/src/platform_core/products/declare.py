@@ -1,0 +1,148 @@
+"""What a domain engineer writes: a function, its inputs, and nothing that the contract says already.
+
+Importing this module costs nothing of Dagster, so that a product can be checked in a second.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import DefinitionError, Diagnostic, Place, did_you_mean, listed
+from platform_core.products.source import Source
+
+PartitionsRead = Literal["same", "all", "last"]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A data product that a function reads.
+
+    ``columns`` are the columns it gets to see; they must be named where the function reads a
+    data frame, and may be left out where it returns SQL, which names them itself.
+    ``partitions`` says which partitions of a partitioned product it reads: those of its own run
+    (``same``), ``all``, or only the ``last``. Without it: ``same`` where both products have
+    the same grid, else ``all``.
+    """
+
+    product: str
+    columns: tuple[str, ...] | None = None
+    partitions: PartitionsRead | None = None
+
+
+@dataclass(frozen=True)
+class ProductFunction:
+    """A function that makes a data product, with the inputs that it declares."""
+
+    name: str
+    function: Callable[..., Any]
+    inputs: Mapping[str, Input | Source]
+    place: Place
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    @property
+    def products(self) -> dict[str, Input]:
+        return {name: i for name, i in self.inputs.items() if isinstance(i, Input)}
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        return {name: s for name, s in self.inputs.items() if isinstance(s, Source)}
+
+
+@overload
+def data_product(function: Callable[..., Any]) -> ProductFunction: ...
+
+
+@overload
+def data_product(
+    *, name: str | None = None, inputs: Mapping[str, str | Input | Source] | None = None
+) -> Callable[[Callable[..., Any]], ProductFunction]: ...
+
+
+def data_product(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    inputs: Mapping[str, str | Input | Source] | None = None,
+) -> ProductFunction | Callable[[Callable[..., Any]], ProductFunction]:
+    """Make a data product out of a function; all else is in ``contracts/<name>.odcs.yaml``.
+
+    The function takes one argument per input, by name: a :class:`Table` for a product or a
+    tabular source, a ``pathlib.Path`` for any other source file. It returns SQL text, a DuckDB
+    relation, or an Arrow, Polars or pandas table with the columns of the contract.
+
+    Raises:
+        DefinitionError: D002 where arguments and inputs differ.
+    """
+
+    def declare(function: Callable[..., Any]) -> ProductFunction:
+        declared = {
+            parameter: Input(wanted) if isinstance(wanted, str) else wanted
+            for parameter, wanted in (inputs or {}).items()
+        }
+        product = ProductFunction(
+            name=name or function.__name__,
+            function=function,
+            inputs=declared,
+            place=_place_of(function),
+        )
+        _check_arguments(product)
+        return product
+
+    return declare(function) if function is not None else declare
+
+
+def partitions_read(
+    consumer: DataProduct, wanted: Input, producer: DataProduct
+) -> PartitionsRead:
+    """Which partitions of a partitioned input one run of the consumer reads."""
+    if wanted.partitions is not None:
+        return wanted.partitions
+    return "all" if consumer.partitions is None or producer.partitions is None else "same"
+
+
+def _place_of(function: Callable[..., Any]) -> Place:
+    """The line of ``def``, which is what a person looks for; decorators stand above it."""
+    code = inspect.unwrap(function).__code__
+    path, line = Path(code.co_filename), code.co_firstlineno
+    try:
+        source = inspect.getsourcelines(function)[0]
+    except (OSError, TypeError):
+        return Place(path, line)
+    offset = next((n for n, text in enumerate(source) if text.lstrip().startswith("def ")), 0)
+    text = source[offset].rstrip("\n")
+    column = len(text) - len(text.lstrip()) + 1
+    return Place(path, line + offset, column, len(text) - column + 1)
+
+
+def _check_arguments(product: ProductFunction) -> None:
+    parameters = list(inspect.signature(product.function).parameters)
+    unknown = [parameter for parameter in parameters if parameter not in product.inputs]
+    unused = [parameter for parameter in product.inputs if parameter not in parameters]
+    if unknown:
+        guess = did_you_mean(unknown[0], unused)
+        raise DefinitionError(
+            Diagnostic(
+                "D002",
+                f'"{product.name}" takes the argument "{unknown[0]}", which is no declared input',
+                product.place,
+                expected=f"one argument per input: {listed(list(product.inputs)) or 'none'}",
+                fix=guess or f'add it: @data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})',
+            )
+        )
+    if unused:
+        raise DefinitionError(
+            Diagnostic(
+                "D002",
+                f'"{product.name}" declares the input "{unused[0]}" but takes no argument of that name',
+                product.place,
+                expected=f"one argument per input: {listed(list(product.inputs))}",
+                fix=f'add the argument "{unused[0]}" or take the input away',
+            )
+        )

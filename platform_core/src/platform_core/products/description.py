@@ -1,0 +1,116 @@
+"""A product in words, for the catalog and the terminal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from platform_core.contracts.model import Bounds, DataProduct, Rule
+
+
+def describe(product: DataProduct) -> str:
+    """Markdown: what it is, what it is for, what it cannot do, and how to read it."""
+    parts = [product.purpose]
+    for title, text in (("Usage", product.usage), ("Limitations", product.limitations)):
+        if text:
+            parts.append(f"### {title}\n{text}")
+    promise = sla_in_words(product)
+    if promise:
+        parts.append(f"### Freshness\n{promise}")
+    parts.append(f"### Read it\n{read_it(product)}")
+    return "\n\n".join(part.strip() for part in parts if part.strip())
+
+
+def read_it(product: DataProduct) -> str:
+    """How a person reads the product, and whom to ask."""
+    readers = [grant.role for grant in product.grants if grant.access == "read"]
+    granted = ", ".join(f"`{role}`" for role in readers) if readers else "nobody beside its domain"
+    return (
+        f'`mesh query "SELECT * FROM {product.domain}.{product.name} LIMIT 10"`; '
+        f'in a product of your own: `inputs={{"{product.name}": "{product.id}"}}`.\n\n'
+        f"Granted to {granted}. To be granted access, ask its owner to add your role "
+        f"to the contract."
+    )
+
+
+def sla_in_words(product: DataProduct) -> str:
+    """``by 06:00 ...`` is left to the reader of the cron line; empty without an SLA."""
+    if deadline := product.deadline:
+        return (
+            f"Refreshed by each `{deadline.schedule}` ({deadline.timezone}), "
+            f"at most {in_words(deadline.lower_bound)} before it."
+        )
+    if age := product.maximum_age:
+        warning = f", with a warning from {in_words(age.warn_after)} on" if age.warn_after else ""
+        return f"Never older than {in_words(age.fail_after)}{warning}."
+    return ""
+
+
+def rule_in_words(rule: Rule) -> str:
+    """A rule as one sentence; its own description where the contract has one."""
+    if rule.description:
+        return rule.description
+    columns = ", ".join(rule.columns)
+    match rule.kind:
+        case "schema":
+            return "Columns and types are those of the contract."
+        case "not_null":
+            return f"{columns} is never missing."
+        case "unique":
+            return f"No two rows share the same {columns}."
+        case "accepted_values":
+            values = [str(value) for value in rule.values]
+            shown = ", ".join(values[:8]) + (f" and {len(values) - 8} more" if len(values) > 8 else "")
+            return f"{columns} is one of: {shown}."
+        case "range":
+            return f"{columns} is {bounds_in_words(rule.limits)}."
+        case "length":
+            return f"The length of {columns} is {bounds_in_words(rule.limits)}."
+        case "pattern":
+            return f"{columns} matches {rule.pattern}."
+        case "row_count":
+            return f"The number of rows is {bounds_in_words(rule.limits)}."
+        case "reference":
+            target = rule.reference
+            return f"Every {columns} exists in {target.product if target else '?'}."
+        case "recency":
+            return f"The latest {columns} is at most {in_words(rule.maximum_age)} old."
+        case "sql":
+            return f"The query's result is {bounds_in_words(rule.limits)}."
+
+
+def bounds_in_words(bounds: Bounds | None) -> str:
+    if bounds is None:
+        return "anything"
+    unit = " percent" if bounds.unit == "percent" else ""
+    if bounds.equal is not None:
+        return f"{bounds.equal}{unit}"
+    if bounds.not_equal is not None:
+        return f"not {bounds.not_equal}{unit}"
+    if bounds.outside:
+        return f"not between {bounds.minimum} and {bounds.maximum}{unit}"
+    words = []
+    if bounds.minimum is not None:
+        words.append(f"{'more than' if bounds.minimum_exclusive else 'at least'} {bounds.minimum}")
+    if bounds.maximum is not None:
+        words.append(f"{'less than' if bounds.maximum_exclusive else 'at most'} {bounds.maximum}")
+    return " and ".join(words) + unit if words else "anything"
+
+
+def in_words(duration: timedelta | None) -> str:
+    """``26 hours``, ``7 days``, ``90 minutes``: the largest unit that divides it."""
+    if duration is None:
+        return "any time"
+    seconds = int(duration.total_seconds())
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds % size == 0 and seconds >= size:
+            return f"{seconds // size} {name}{'' if seconds == size else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def preview_cell(value: Any, limit: int = 80) -> Any:
+    """A value for a table in the UI: JSON's own types as they are, the rest as short text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,98 @@
+"""Whatever a product's function returns, as one SQL query."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import duckdb
+
+from platform_core.errors import DefinitionError, Diagnostic, Place
+
+RESULT = "__result"
+
+
+def as_query(
+    connection: duckdb.DuckDBPyConnection, result: Any, product: str, place: Place | None
+) -> str:
+    """A query over ``connection`` that yields what the function returned.
+
+    Raises:
+        DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query.
+    """
+    if isinstance(result, str):
+        return _one_query(connection, result, product, place)
+    if isinstance(result, duckdb.DuckDBPyRelation):
+        # A view keeps the relation lazy: what it reads is read once, by the write itself.
+        result.create_view(RESULT, replace=True)
+        return f'SELECT * FROM "{RESULT}"'
+    table = _as_arrow_or_pandas(result)
+    if table is None:
+        raise DefinitionError(
+            Diagnostic(
+                "D004",
+                f"the function of {product} returned {_kind(result)}",
+                place,
+                expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
+                fix="return one of these" if result is not None else "return the product's rows",
+            )
+        )
+    connection.register(RESULT, table)
+    return f'SELECT * FROM "{RESULT}"'
+
+
+def _one_query(
+    connection: duckdb.DuckDBPyConnection, text: str, product: str, place: Place | None
+) -> str:
+    try:
+        statements = connection.extract_statements(text)
+    except duckdb.Error as error:
+        raise sql_fault(product, place, error) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise DefinitionError(
+            Diagnostic(
+                "D005",
+                f"the SQL of {product} is not one query",
+                place,
+                expected="a single SELECT; the platform writes its result",
+                fix="return the SELECT alone",
+            )
+        )
+    return text.strip().rstrip(";")
+
+
+def sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
+    """DuckDB's complaint about a product's SQL, said as ours (D006)."""
+    return DefinitionError(
+        Diagnostic(
+            "D006",
+            f"the SQL of {product} does not run",
+            place,
+            expected="a query that DuckDB can run over the declared inputs",
+            fix=str(error).strip(),
+        )
+    )
+
+
+def _as_arrow_or_pandas(result: Any) -> Any | None:
+    """The table to register; None for anything that is no table.
+
+    Modules are looked up, not imported: a result of theirs means that they are loaded.
+    """
+    loaded = sys.modules.get
+    if (pyarrow := loaded("pyarrow")) and isinstance(
+        result, (pyarrow.Table, pyarrow.RecordBatchReader)
+    ):
+        return result
+    if polars := loaded("polars"):
+        if isinstance(result, polars.LazyFrame):
+            result = result.collect()
+        if isinstance(result, polars.DataFrame):
+            return result.to_arrow()
+    if (pandas := loaded("pandas")) and isinstance(result, pandas.DataFrame):
+        return result
+    return None
+
+
+def _kind(result: Any) -> str:
+    return "nothing" if result is None else f"a {type(result).__module__}.{type(result).__qualname__}"

@@ -1,0 +1,71 @@
+"""Files that a product is made from: where lineage begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from platform_core.errors import Diagnostic, SourceError
+
+READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file outside the mesh, shown in the lineage as an external asset with the key ``name``.
+
+    ``path`` is relative to the folder of the installed Python package ``package``, or to the
+    working directory where no package is named. A partitioned product that is made from it sees
+    only the rows whose ``time_column`` lies in the partitions of its run.
+    """
+
+    name: str
+    path: str
+    package: str | None = None
+    description: str = ""
+    url: str | None = None
+    time_column: str | None = None
+
+    @property
+    def tabular(self) -> bool:
+        return Path(self.path).suffix in READERS
+
+    def locate(self) -> Path:
+        """The file.
+
+        Raises:
+            SourceError: S001 where the package is not installed, S002 where the file is missing.
+        """
+        folder = Path.cwd()
+        if self.package is not None:
+            spec = find_spec(self.package)
+            if spec is None or not spec.submodule_search_locations:
+                raise SourceError(
+                    Diagnostic(
+                        "S001",
+                        f'the source {self.name} is in the Python package "{self.package}", '
+                        "which is not installed here",
+                        expected=f"{self.path} inside the package {self.package}",
+                        fix="add the package to the domain's pyproject.toml, then: make lock setup",
+                    )
+                )
+            folder = Path(spec.submodule_search_locations[0])
+        file = folder / self.path
+        if not file.is_file():
+            raise SourceError(
+                Diagnostic(
+                    "S002",
+                    f"the file of the source {self.name} is missing",
+                    expected=str(file),
+                    fix=f"reinstall the package {self.package}"
+                    if self.package
+                    else "put the file there, or correct the path of the source",
+                )
+            )
+        return file
+
+    def query(self) -> str:
+        """SQL that reads the whole file; for tabular sources."""
+        file = self.locate()
+        return f"SELECT * FROM {READERS[file.suffix]}('{str(file).replace(chr(39), chr(39) * 2)}')"

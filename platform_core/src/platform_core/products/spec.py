@@ -1,0 +1,183 @@
+"""A contract, said in Dagster's words: everything the catalog shows of a product comes from here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import dagster as dg
+
+from platform_core.contracts.model import Column, DataProduct, MaximumAge, Partitions, Rule
+from platform_core.errors import Place
+from platform_core.products.declare import Input, partitions_read
+from platform_core.products.description import describe, rule_in_words
+
+SEVERITY_IN_DAGSTER = {
+    "error": dg.AssetCheckSeverity.ERROR,
+    "warning": dg.AssetCheckSeverity.WARN,
+    "info": dg.AssetCheckSeverity.WARN,
+}
+GRIDS = {
+    "hour": dg.HourlyPartitionsDefinition,
+    "day": dg.DailyPartitionsDefinition,
+    "week": dg.WeeklyPartitionsDefinition,
+    "month": dg.MonthlyPartitionsDefinition,
+}
+PRODUCT = "mesh/product"
+"""Metadata key that marks a data product; its value is the product's id."""
+
+# An update upstream refreshes the product, in whichever location it was, unless an error-level
+# check of an input fails: then the product keeps its last good version.
+AUTOMATION = (
+    dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+).with_label("upstream updated and its checks passed")
+
+
+def asset_key(product_id: str) -> dg.AssetKey:
+    """``sales/transactions`` as an asset key of two parts."""
+    return dg.AssetKey(product_id.split("/"))
+
+
+def product_spec(
+    product: DataProduct, deps: Iterable[dg.AssetDep], places: Iterable[tuple[str, Place]], kind: str
+) -> dg.AssetSpec:
+    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made."""
+    return dg.AssetSpec(
+        key=asset_key(product.id),
+        deps=deps,
+        description=describe(product),
+        group_name=product.domain,
+        owners=owners(product),
+        tags=tags(product),
+        kinds={"duckdb", _tag(product.physical_type), kind},
+        partitions_def=partitions_definition(product.partitions),
+        freshness_policy=freshness_policy(product),
+        automation_condition=AUTOMATION,
+        metadata={
+            PRODUCT: product.id,
+            "mesh/contract_version": product.version,
+            "mesh/contract": dg.MetadataValue.path(str(product.path)),
+            "mesh/granted_to": ", ".join(g.role for g in product.grants) or "its own domain only",
+            "dagster/table_name": f"{product.lake}.products.{product.name}",
+            "dagster/column_schema": table_schema(product),
+            "dagster/code_references": code_references(
+                [("contract", product.place), *places]
+            ),
+        },
+        code_version=product.version,
+    )
+
+
+def external_spec(product: DataProduct) -> dg.AssetSpec:
+    """Another domain's product as a consumer's location shows it, from the contract alone.
+
+    It carries the partitions, since Dagster takes an explicit partition mapping onto an asset
+    that the location does not know for a mapping onto all partitions.
+    """
+    return dg.AssetSpec(
+        key=asset_key(product.id),
+        description=describe(product),
+        group_name=product.domain,
+        owners=owners(product),
+        tags=tags(product),
+        partitions_def=partitions_definition(product.partitions),
+    )
+
+
+def owners(product: DataProduct) -> list[str]:
+    return [f"team:{product.owner}"] if product.owner else []
+
+
+def tags(product: DataProduct) -> dict[str, str]:
+    """The contract's tags, and the domain."""
+    return {"mesh/domain": product.domain} | {_tag(tag): "" for tag in product.tags}
+
+
+def partitions_definition(partitions: Partitions | None) -> dg.TimeWindowPartitionsDefinition | None:
+    if partitions is None:
+        return None
+    return GRIDS[partitions.every](
+        start_date=partitions.start, end_date=partitions.end, timezone=partitions.timezone
+    )
+
+
+def partition_mapping(
+    consumer: DataProduct, wanted: Input, producer: DataProduct
+) -> dg.PartitionMapping | None:
+    """None leaves Dagster's default: the same window in time, or all partitions."""
+    if producer.partitions is None:
+        return None
+    match partitions_read(consumer, wanted, producer):
+        case "last":
+            return dg.LastPartitionMapping()
+        case "all":
+            return dg.AllPartitionMapping()
+        case _:
+            return dg.TimeWindowPartitionMapping()
+
+
+def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
+    if product.deadline is not None:
+        return dg.FreshnessPolicy.cron(
+            deadline_cron=product.deadline.schedule,
+            lower_bound_delta=product.deadline.lower_bound,
+            timezone=product.deadline.timezone,
+        )
+    if product.maximum_age is not None:
+        return _time_window(product.maximum_age)
+    return None
+
+
+def _time_window(age: MaximumAge) -> dg.FreshnessPolicy:
+    return dg.FreshnessPolicy.time_window(fail_window=age.fail_after, warn_window=age.warn_after)
+
+
+def table_schema(product: DataProduct) -> dg.TableSchema:
+    return dg.TableSchema(columns=[_table_column(column) for column in product.columns])
+
+
+def _table_column(column: Column) -> dg.TableColumn:
+    other = [f"primary key ({column.key_position})"] if column.key_position else []
+    marks = {tag: "" for tag in column.tags}
+    if column.classification:
+        marks["classification"] = column.classification
+    return dg.TableColumn(
+        name=column.name,
+        type=column.physical_type or column.logical_type or "string",
+        description=column.description or None,
+        constraints=dg.TableColumnConstraints(
+            nullable=not (column.required or column.key_position),
+            unique=column.unique,
+            other=other,
+        ),
+        tags={_tag(name): _tag(value) if value else "" for name, value in marks.items()},
+    )
+
+
+def code_references(places: Iterable[tuple[str, Place]]) -> dg.CodeReferencesMetadataValue:
+    return dg.CodeReferencesMetadataValue(
+        code_references=[
+            dg.LocalFileCodeReference(file_path=str(p.path), line_number=p.line, label=label)
+            for label, p in places
+        ]
+    )
+
+
+def check_specs(product: DataProduct) -> list[dg.AssetCheckSpec]:
+    """One asset check per rule. A failed error-level check holds back what is downstream."""
+    return [check_spec(rule, asset_key(product.id)) for rule in product.rules]
+
+
+def check_spec(rule: Rule, key: dg.AssetKey) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name=rule.name,
+        asset=key,
+        description=rule_in_words(rule),
+        blocking=rule.severity == "error",
+        metadata={"mesh/severity": rule.severity, "mesh/scope": rule.scope},
+    )
+
+
+def _tag(text: str) -> str:
+    """A word as a Dagster tag: at most 63 of ``A-Za-z0-9_.-``."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:63]

@@ -1,0 +1,77 @@
+"""An input as a product's function sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.lake.sql import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+    import polars
+    import pyarrow
+
+
+@dataclass(frozen=True)
+class Table:
+    """One input: in an f-string its quoted name in SQL, else a relation or a data frame.
+
+    A product's input is read as a data frame or relation only where its columns are declared,
+    since the platform has to know, without running the function, which columns it uses.
+    """
+
+    name: str
+    source: str
+    """The product or source that it shows, for messages."""
+    columns: tuple[str, ...]
+    frames: bool = True
+    """Whether it may be read as a relation or data frame."""
+    place: Place | None = None
+    connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return quoted(self.name)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """A DuckDB relation on the run's own connection: lazy, nothing is read yet."""
+        if not self.frames:
+            raise DefinitionError(
+                Diagnostic(
+                    "D003",
+                    f'the input "{self.name}" ({self.source}) is read as a data frame, '
+                    "but its columns are not declared",
+                    self.place,
+                    expected="columns named in the decorator, or SQL that names them itself",
+                    fix=f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}',
+                )
+            )
+        if self.connection is None:
+            raise RuntimeError(f"the table {self.name} is not connected")
+        return self.connection.sql(f"SELECT * FROM {self}")
+
+    def arrow(self) -> pyarrow.Table:
+        return self.relation().to_arrow_table()
+
+    def polars(self) -> polars.DataFrame:
+        return self.relation().pl()
+
+    def pandas(self) -> pandas.DataFrame:
+        return self.relation().df()
+
+
+def show(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    query: str,
+    **details: Any,
+) -> Table:
+    """Make a query visible to the function under the name of its parameter."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {query}")
+    columns = tuple(row[0] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall())
+    return Table(name=name, columns=columns, connection=connection, **details)
