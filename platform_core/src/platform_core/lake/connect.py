@@ -1,0 +1,137 @@
+"""Opening lakes: DuckLake from its wheels, own lakes to write, other domains' to read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from platform_core.errors import Diagnostic, LakeError
+from platform_core.lake.faults import lake_faults
+from platform_core.lake.location import LakeLocation, attach_statement
+from platform_core.lake.sql import literal, quoted
+
+SCHEMAS = ("products", "staging", "internal")
+_EXTENSIONS = ("sqlite_scanner", "ducklake")
+_DAY = 86_400.0
+
+
+@contextmanager
+def connect(
+    location: LakeLocation, *, write: Collection[str] = (), read: Collection[str] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the lakes attached under their own names; see ``configure``."""
+    with contextlib.closing(duckdb.connect()) as con:
+        configure(con, location, write=write, read=read)
+        yield con
+
+
+def configure(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    *,
+    write: Collection[str] = (),
+    read: Collection[str] = (),
+) -> frozenset[str]:
+    """Attaches lakes to an open connection and returns the names of those attached.
+
+    A lake in ``write`` is made where it is missing. One in ``read`` is attached READ_ONLY, and left
+    out where it does not exist yet. Raises LakeError: L002 unwritable, L003 full, L004 damaged,
+    L005 extension missing.
+    """
+    _settle(con, location)
+    for lake in dict.fromkeys((*write, *read)):
+        writing = lake in write
+        if writing and not location.exists(lake):
+            _create(location, lake)
+        if writing or location.exists(lake):
+            with lake_faults(location, lake):
+                con.execute(attach_statement(location, lake, read_only=not writing))
+    return attached(con)
+
+
+def attached(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Names of the lakes attached to a connection."""
+    rows = con.execute("SELECT database_name FROM duckdb_databases() WHERE type = 'ducklake'").fetchall()
+    return frozenset(name for (name,) in rows)
+
+
+def extension_path(extension: str) -> Path:
+    """The file of a DuckDB extension installed as a wheel; LakeError L005 where it is missing."""
+    package = f"duckdb_extension_{extension}"
+    spec = find_spec(package)
+    if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}"
+        path = folder / f"{extension}.duckdb_extension"
+        if path.exists():
+            return path
+    distribution = package.replace("_", "-")
+    raise LakeError(
+        Diagnostic(
+            "L005",
+            f"DuckDB's extension {extension} for version {duckdb.__version__} is not installed",
+            expected=f"{distribution} of exactly DuckDB's own version",
+            fix=f"pip install {distribution}=={duckdb.__version__}",
+        )
+    )
+
+
+def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
+    # Nothing is ever downloaded: what is not installed is said by L005.
+    con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    for extension in _EXTENSIONS:
+        con.execute(f"LOAD {literal(str(extension_path(extension)))}")
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"SET memory_limit = {literal(_memory(con))}")
+    con.execute(f"SET temp_directory = {literal(str(_temporary(location)))}")
+
+
+def _memory(con: duckdb.DuckDBPyConnection) -> str:
+    """``MESH_MEMORY_LIMIT``, else half of what the engine would take: locations run side by side."""
+    if words := os.environ.get("MESH_MEMORY_LIMIT"):
+        return words
+    row = con.execute("SELECT current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0]).split() if row else ("2", "GiB")
+    return f"{float(amount) / 2:.2f} {unit}"
+
+
+def _temporary(location: LakeLocation) -> Path:
+    """Where this connection spills to, made by DuckDB when it does; what killed processes left goes."""
+    folder = location.root / ".spill"
+    if folder.is_dir():
+        for left in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > _DAY:
+                    shutil.rmtree(left)
+    return folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _create(location: LakeLocation, lake: str) -> None:
+    """Makes an empty lake. It appears whole or not at all, whoever else makes it at the same time."""
+    catalog = location.catalog(lake)
+    draft = catalog.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.sqlite")
+    with lake_faults(location, lake):
+        location.data(lake).mkdir(parents=True, exist_ok=True)
+        try:
+            with contextlib.closing(duckdb.connect()) as con:
+                _settle(con, location)
+                con.execute(attach_statement(location, lake, read_only=False, catalog=draft))
+                # Rows kept inside the catalog would make sizes untrue and the catalog grow.
+                con.execute(f"CALL {quoted(lake)}.set_option('data_inlining_row_limit', 0)")
+                for schema in SCHEMAS:
+                    con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(lake)}.{quoted(schema)}")
+                con.execute(f"DETACH {quoted(lake)}")
+            with contextlib.suppress(FileExistsError):
+                # Unlike a rename, a link never replaces the lake of a process that was faster.
+                os.link(draft, catalog)
+        finally:
+            for left in catalog.parent.glob(f"{draft.name}*"):
+                left.unlink(missing_ok=True)

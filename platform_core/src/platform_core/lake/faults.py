@@ -1,0 +1,92 @@
+"""Faults of files, disks and catalogs, said as diagnostics.
+
+L001 locked by a live process       L006 columns differ from the published table's
+L002 not writable                   L007 rows outside of the partition that is written
+L003 no room                        L008 partition column that cannot be used
+L004 catalog unreadable             L009 any other fault of the engine
+L005 extension missing              L010 the product's query fails
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from platform_core.errors import Diagnostic, LakeError, shown
+from platform_core.lake.location import LakeLocation
+
+_NO_ROOM = re.compile(
+    r"no space left|disk (is )?full|file too large|quota exceeded|out of disk space|failed to offload", re.I
+)
+_NOT_WRITABLE = re.compile(
+    r"permission denied|read-only file system|readonly database|not a directory|operation not permitted"
+    r"|failed to create directory|unable to open database file",
+    re.I,
+)
+_UNREADABLE = re.compile(
+    r"file is not a database|malformed|failed to probe ducklake|does not exist - and creating"
+    r"|ducklake catalog version|no magic bytes|too small to be a parquet|cannot open file",
+    re.I,
+)
+
+
+def sentence(error: BaseException, limit: int = 300) -> str:
+    """The engine's message on one line: without the echo of the SQL, and cut."""
+    text = str(error).split("\nLINE ")[0].split("\n\n")[0]
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:
+    """The fault of disk or catalog behind an error; None where the error is about the query itself."""
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    folder = shown(location.folder(lake))
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _NO_ROOM.search(text):
+        return LakeError(
+            Diagnostic(
+                "L003",
+                f'no room to write the lake "{lake}" in {folder}: {sentence(error)}',
+                expected="free space for the new version beside the one that readers still use",
+                fix="free some space, or name another folder in MESH_LAKE; nothing was published",
+            )
+        )
+    unwritable = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST)
+    if number in unwritable or _NOT_WRITABLE.search(text):
+        return LakeError(
+            Diagnostic(
+                "L002",
+                f'the lake "{lake}" in {folder} cannot be opened or written: {sentence(error)}',
+                expected="a folder that this user may write",
+                fix=f"give this user {folder}, or name another folder in MESH_LAKE",
+            )
+        )
+    if _UNREADABLE.search(text):
+        return LakeError(
+            Diagnostic(
+                "L004",
+                f'the catalog or a file of the lake "{lake}" is damaged: {sentence(error)}',
+                expected=f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it",
+                fix=f"restore {folder} from a backup, or move it away and materialize the products again",
+            )
+        )
+    if number is not None:
+        return other_fault(error, lake)
+    return None
+
+
+def other_fault(error: BaseException, lake: str) -> LakeError:
+    return LakeError(Diagnostic("L009", f'the lake "{lake}" refused: {sentence(error)}'))
+
+
+@contextmanager
+def lake_faults(location: LakeLocation, lake: str) -> Iterator[None]:
+    """Says errors of the system and of the engine, raised inside, as LakeErrors."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise environment_fault(error, location, lake) or other_fault(error, lake) from error

@@ -1,0 +1,251 @@
+"""Write, audit and publish in one step: readers see a version that keeps its contract, or the old one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import DefinitionError, Diagnostic, LakeError, listed
+from platform_core.lake.faults import environment_fault, other_fault, sentence
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.lock import Holder, lake_lock
+from platform_core.lake.sql import literal, quoted, table_of
+from platform_core.lake.versions import bytes_of
+from platform_core.lake.window import window_predicate
+
+if TYPE_CHECKING:
+    from platform_core.contracts.windows import Window
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a snapshot remembers of the run that published it."""
+
+    run_id: str
+    asset: str
+    author: str = "dagster"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication(Generic[T]):
+    """A published version. ``audited`` is what the audit returned, ``bytes`` are those of the files."""
+
+    version: int
+    rows: int
+    rows_written: int
+    bytes: int
+    seconds: float
+    audited: T
+
+
+def publish_table(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    product: DataProduct,
+    select: str,
+    *,
+    window: Window | None = None,
+    replace: bool = False,
+    stamp: Stamp,
+    audit: Callable[[str], T],
+    on_wait: Callable[[Holder | None], None] | None = None,
+) -> Publication[T]:
+    """Publishes the rows of a query as the product's table.
+
+    Without a window the table is replaced. With one only its rows are, unless ``replace`` says that
+    the window is the whole grid; every row must lie in the window. ``audit`` gets the relation to
+    look at while nobody else can see it, and refuses the version by raising: that, any other
+    exception and Ctrl-C leave the published version and the lock as they were before.
+
+    Raises what ``audit`` raises; LakeLocked; DefinitionError L006 (columns differ, all partitions
+    have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails); LakeError.
+    """
+    started = time.monotonic()
+    relation = table_of(product)
+    with _transaction(con, location, product, stamp, on_wait):
+        with _query_faults(con, location, product):
+            new = describe(con, select)
+        inside = window_predicate(product, new, window) if window else None
+        kind = _kind(con, product)
+        if kind == "VIEW":
+            con.execute(f"DROP VIEW {relation}")
+        if kind == "BASE TABLE" and inside and not replace:
+            _same_columns(product, describe(con, f"FROM {relation}"), new)
+            con.execute(f"DELETE FROM {relation} WHERE {inside}")
+            write = f"INSERT INTO {relation} BY NAME {select}"
+        else:
+            write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
+        with _query_faults(con, location, product):
+            written = _number(con, write)
+        if window and inside:
+            _all_inside(con, product, window, inside, written)
+        rows = _number(con, f"SELECT count(*) FROM {relation}")
+        audited = audit(relation)
+        facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
+        _sign(con, product, stamp, {"kind": "table", **facts})
+    version = _number(con, f"FROM {quoted(product.lake)}.last_committed_snapshot()")
+    size = bytes_of(con, product.lake, "products", product.name, version) or 0
+    return Publication(version, rows, written, size, time.monotonic() - started, audited)
+
+
+def publish_view(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    product: DataProduct,
+    staged: str | None = None,
+    *,
+    stamp: Stamp,
+    audit: Callable[[str], T],
+    on_wait: Callable[[Holder | None], None] | None = None,
+) -> Publication[T]:
+    """Publishes the table ``staging.<staged>``, by default of the product's name, as it now stands.
+
+    The published view is pinned to the audited version, so that what is later built behind it stays
+    unseen until it is published too. Raises as ``publish_table`` does.
+    """
+    started = time.monotonic()
+    name = staged or product.name
+    lake = quoted(product.lake)
+    with _transaction(con, location, product, stamp, on_wait):
+        pinned = _number(con, f"SELECT max(snapshot_id) FROM {lake}.snapshots()")
+        behind = f'"staging".{quoted(name)} AT (VERSION => {pinned})'
+        relation = f"(FROM {lake}.{behind})"
+        with _query_faults(con, location, product):
+            columns = describe(con, f"FROM {lake}.{behind}")
+        rows = _number(con, f"SELECT count(*) FROM {relation}")
+        audited = audit(relation)
+        if _kind(con, product) == "BASE TABLE":
+            con.execute(f"DROP TABLE {table_of(product)}")
+        # Without the lake's name, so that the view also works under another alias.
+        select = f"SELECT {', '.join(map(quoted, columns))} FROM {behind}"
+        con.execute(f"CREATE OR REPLACE VIEW {table_of(product)} AS {select}")
+        _sign(con, product, stamp, {"kind": "view", "rows": rows, "rows_written": rows, "pinned": pinned,
+                                    "staged": name})  # fmt: skip
+    version = _number(con, f"FROM {lake}.last_committed_snapshot()")
+    size = bytes_of(con, product.lake, "staging", name, pinned) or 0
+    return Publication(version, rows, rows, size, time.monotonic() - started, audited)
+
+
+def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    """Names of a query's columns and their DuckDB types, without running it."""
+    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {query}").fetchall()}
+
+
+@contextmanager
+def _transaction(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    product: DataProduct,
+    stamp: Stamp,
+    on_wait: Callable[[Holder | None], None] | None,
+) -> Iterator[None]:
+    """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens."""
+    who = f"{stamp.asset}, run {stamp.run_id}"
+    with lake_lock(location, product.lake, holder=who, on_wait=on_wait):
+        try:
+            con.execute("BEGIN TRANSACTION")
+            yield
+            con.execute("COMMIT")
+        except BaseException as error:
+            _roll_back(con)
+            if isinstance(error, duckdb.Error | OSError):
+                fault = environment_fault(error, location, product.lake)
+                raise fault or other_fault(error, product.lake) from error
+            raise
+
+
+def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    try:
+        con.execute("ROLLBACK")
+    except duckdb.TransactionException:
+        # Nothing is open: BEGIN itself failed, or a failed COMMIT has rolled back already.
+        return
+
+
+@contextmanager
+def _query_faults(
+    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct
+) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        if fault := environment_fault(error, location, product.lake):
+            raise fault from error
+        raise DefinitionError(
+            Diagnostic(
+                "L010",
+                f"the query of {product.id} fails: {sentence(error)}",
+                place=product.place,
+                fix="mend the product's function or model; nothing was published",
+            )
+        ) from error
+
+
+def _sign(con: duckdb.DuckDBPyConnection, product: DataProduct, stamp: Stamp, facts: dict[str, Any]) -> None:
+    extra = json.dumps({"asset": stamp.asset, "run_id": stamp.run_id, **facts})
+    con.execute(
+        f"CALL {quoted(product.lake)}.set_commit_message({literal(stamp.author)}, "
+        f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(extra)})"
+    )
+
+
+def _kind(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
+    row = con.execute(
+        "SELECT table_type FROM information_schema.tables"
+        " WHERE table_catalog = ? AND table_schema = 'products' AND table_name = ?",
+        [product.lake, product.name],
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
+    if old == new or dict(sorted(old.items())) == dict(sorted(new.items())):
+        return
+    changes = [f'"{name}" is new' for name in new if name not in old]
+    changes += [f'"{name}" is gone' for name in old if name not in new]
+    changes += [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
+    raise DefinitionError(
+        Diagnostic(
+            "L006",
+            f"{product.id} has other columns than its published partitions: {listed(changes)}",
+            place=product.place,
+            expected="the same columns in every partition",
+            fix=f"rebuild all partitions in one run: mesh run {product.id} --partitions all",
+        )
+    )
+
+
+def _all_inside(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, inside: str, written: int
+) -> None:
+    relation = table_of(product)
+    kept = _number(con, f"SELECT count(*) FROM {relation} WHERE {inside}")
+    if kept == written:
+        return
+    assert product.partitions is not None  # a window without partitions was refused before
+    raise DefinitionError(
+        Diagnostic(
+            "L007",
+            f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}",
+            place=product.partitions.place,
+            expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
+            f"before {window.end.isoformat()}",
+            fix="filter the rows by the run's partition; nothing was published",
+        )
+    )
+
+
+def _number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+    row = con.execute(statement).fetchone()
+    if row is None:
+        raise LakeError(Diagnostic("L009", f"the engine gave no answer to: {statement[:200]}"))
+    return int(row[0])

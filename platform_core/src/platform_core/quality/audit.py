@@ -1,0 +1,182 @@
+"""All of a contract's rules, asked of one relation: what one scan can count, it counts in one scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from platform_core.contracts.model import Bounds, DataProduct, Rule, Scope
+from platform_core.errors import DefinitionError
+from platform_core.lake.faults import sentence
+from platform_core.lake.publish import describe
+from platform_core.lake.sql import quoted
+from platform_core.lake.window import window_predicate
+from platform_core.quality import questions
+from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation, within, words_of
+from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.questions import Answer, Asked
+from platform_core.quality.samples import discreet, sample_columns, sample_rows
+
+if TYPE_CHECKING:
+    from platform_core.contracts.windows import Window
+
+# The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
+_ORDER = ("schema", "row_count", "unique", "recency", "reference", "sql")
+
+
+def audit(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    relation: str,
+    *,
+    window: Window | None = None,
+    resolve: Callable[[str], str | None],
+    now: datetime | None = None,
+) -> tuple[CheckOutcome, ...]:
+    """Asks every rule of the contract, in the contract's order; a rule that cannot be asked fails.
+
+    ``relation`` is SQL that may stand after FROM. ``window`` is the partition at hand: rules of scope
+    partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a
+    referenced product into its relation, None where it was never published. Ages are measured against
+    the window's end where there is one and it is past, else against ``now``.
+
+    Only faults of the engine itself raise (duckdb.Error); data never does.
+    """
+    columns = describe(con, f"FROM {relation}")
+    moment = now or datetime.now(UTC)
+    asked = Asked(
+        con=con,
+        product=product,
+        columns=columns,
+        resolve=resolve,
+        until=min(window.end, moment) if window else moment,
+        scopes={"product": relation, "partition": relation},
+    )
+    try:
+        inside = window_predicate(product, columns, window) if window else None
+    except DefinitionError as error:
+        reason = error.diagnostics[0].message
+        return tuple(_refused(rule, reason) for rule in product.rules)
+    if inside:
+        asked.scopes["partition"] = f"(FROM {relation} WHERE {inside})"
+    found: dict[str, CheckOutcome] = {}
+    for scope in ("product", "partition"):
+        found |= _scan(asked, scope, [rule for rule in product.rules if rule.scope == scope])
+    rest = [rule for rule in product.rules if rule.name not in found]
+    broken: str | None = None
+    for rule in sorted(rest, key=lambda rule: (_ORDER.index(rule.kind), rule.severity != "error")):
+        if broken:
+            found[rule.name] = _refused(rule, f"not asked, because the query of {broken} failed before it")
+            continue
+        outcome, aborted = _ask(asked, rule)
+        found[rule.name] = outcome
+        broken = rule.name if aborted else None
+    return tuple(found[rule.name] for rule in product.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    rule: Rule
+    condition: str
+
+
+def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutcome]:
+    """The rules about single rows, and the number of rows, by one pass over the relation."""
+    found: dict[str, CheckOutcome] = {}
+    counted: list[_Counted] = []
+    for rule in rules:
+        if rule.kind in ROW_KINDS:
+            try:
+                counted.append(_Counted(rule, violation(rule, asked.columns)))
+            except NotApplicable as error:
+                found[rule.name] = _refused(rule, error.reason)
+    if not rules:
+        return found
+    started = time.monotonic()
+    relation = asked.scopes[scope]
+    counts = [f"count(*) FILTER (WHERE {each.condition})" for each in counted]
+    row = asked.con.execute(f"SELECT {', '.join(['count(*)', *counts])} FROM {relation}").fetchone()
+    assert row is not None  # an aggregate without GROUP BY has one row
+    asked.rows[scope] = row[0]
+    # One scan's time belongs to all of its rules alike.
+    seconds = (time.monotonic() - started) / max(1, len(counted))
+    for each, violations in zip(counted, row[1:], strict=True):
+        answer = Answer(violations=violations, condition=each.condition)
+        found[each.rule.name] = _judged(asked, each.rule, answer, seconds)
+    return found
+
+
+def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
+    """A rule with a query of its own, and whether its failure has aborted the transaction."""
+    started = time.monotonic()
+    try:
+        answer = questions.ask(asked, rule)
+        return _judged(asked, rule, answer, time.monotonic() - started), False
+    except NotApplicable as error:
+        return _refused(rule, error.reason, time.monotonic() - started), False
+    except duckdb.Error as error:
+        if rule.kind != "sql":
+            raise
+        reason = discreet(asked.product, f"the query fails: {sentence(error)}")
+        return _refused(rule, reason, time.monotonic() - started), _aborted(asked.con)
+
+
+def _aborted(con: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        con.execute("SELECT 1")
+    except duckdb.TransactionException:
+        return True
+    return False
+
+
+def _judged(asked: Asked, rule: Rule, answer: Answer, seconds: float) -> CheckOutcome:
+    rows = asked.rows[rule.scope]
+    if answer.violations is None:
+        passed = (
+            answer.passed
+            if answer.passed is not None
+            else within(rule.limits or Bounds(maximum=0), answer.observed)
+        )
+    else:
+        share = 100 * answer.violations / rows if rows else 0.0
+        passed = within(rule.allowed, share if rule.allowed.unit == "percent" else answer.violations)
+    sample = answer.sample
+    if not passed and answer.condition and not sample:
+        shown = sample_columns(asked.product, rule, asked.columns)
+        sample = sample_rows(asked.con, shown, asked.scopes[rule.scope], answer.condition)
+    return CheckOutcome(
+        rule=rule,
+        passed=passed,
+        violations=answer.violations,
+        rows=rows,
+        seconds=seconds,
+        sample=sample if not passed else (),
+        observed=answer.observed,
+        message="" if passed else answer.message or _message(rule, answer, rows),
+    )
+
+
+def _refused(rule: Rule, reason: str, seconds: float = 0.0) -> CheckOutcome:
+    return CheckOutcome(rule, passed=False, violations=None, rows=0, seconds=seconds, message=reason)
+
+
+def _message(rule: Rule, answer: Answer, rows: int) -> str:
+    if answer.violations is None:
+        return f"{answer.observed} where {words_of(rule.limits or Bounds(maximum=0))} was expected"
+    names = ", ".join(map(quoted, rule.columns))
+    broken: dict[str, Any] = {
+        "not_null": f"without a value in {names}",
+        "accepted_values": f"with a value of {names} that is not accepted",
+        "range": f"with {names} out of range, {words_of(rule.limits or Bounds())}",
+        "length": f"with {names} of a wrong length, {words_of(rule.limits or Bounds())}",
+        "pattern": f"with {names} unlike the pattern {rule.pattern}",
+        "unique": f"that repeat a value of {names}",
+    }
+    limit = f", {words_of(rule.allowed)} allowed" if rule.allowed != Bounds(maximum=0) else ""
+    percent = " percent" if limit and rule.allowed.unit == "percent" else ""
+    return f"{answer.violations:,} of {rows:,} rows {broken.get(rule.kind, 'break the rule')}{limit}{percent}"

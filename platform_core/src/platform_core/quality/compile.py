@@ -1,0 +1,163 @@
+"""A rule as SQL: what a violating row is, so that one scan can count for many rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import duckdb
+
+from platform_core.contracts.model import Bounds, Rule, Scalar
+from platform_core.errors import listed
+from platform_core.lake.faults import sentence
+from platform_core.lake.sql import literal, quoted
+
+Columns = Mapping[str, str]
+"""Names of a relation's columns and their DuckDB types."""
+
+ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "length", "pattern"})
+_FAMILIES = {
+    "integer": ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+                "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    "number": ("FLOAT", "DOUBLE", "DECIMAL"),
+    "string": ("VARCHAR", "UUID"),
+    "boolean": ("BOOLEAN",),
+    "date": ("DATE",),
+    "timestamp": ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+    "time": ("TIME", "TIME WITH TIME ZONE", "TIME_NS"),
+}  # fmt: skip
+
+
+class NotApplicable(Exception):
+    """A rule that cannot be asked of this table: a column is missing, or a type does not fit."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def family(kind: str) -> str | None:
+    """The logical type of a DuckDB type; None for types that have none (lists, structs, blobs)."""
+    if kind.endswith("]"):
+        return None
+    plain = kind.split("(")[0]
+    return next((name for name, members in _FAMILIES.items() if plain in members), None)
+
+
+def violation(rule: Rule, columns: Columns) -> str:
+    """SQL that is true for a row that breaks the rule, false or NULL for any other.
+
+    The expression cannot fail while it runs: an error there would abort the open transaction.
+    Raises NotApplicable.
+    """
+    require(rule, columns)
+    name = rule.columns[0]
+    column, kind = quoted(name), columns[name]
+    match rule.kind:
+        case "not_null":
+            missing = [f"{column} IS NULL"]
+            if rule.missing_values:
+                missing.append(f"{column} IN ({constants(rule.missing_values, kind)})")
+            return " OR ".join(missing)
+        case "accepted_values":
+            return f"{column} NOT IN ({constants(rule.values, kind)})"
+        case "range":
+            return _beyond(column, rule.limits or Bounds(), lambda value: constant(value, kind))
+        case "length":
+            measured = f"length({column})" if family(kind) == "string" else f"length({column}::VARCHAR)"
+            return _beyond(measured, rule.limits or Bounds(), literal)
+        case "pattern":
+            words = column if kind == "VARCHAR" else f"{column}::VARCHAR"
+            return f"NOT regexp_matches({words}, {literal(_checked(rule.pattern or ''))})"
+        case _:
+            raise NotApplicable(f"a rule of kind {rule.kind} is not about single rows")
+
+
+def require(rule: Rule, columns: Columns) -> None:
+    """Raises NotApplicable where the table lacks a column of the rule."""
+    missing = [f'"{name}"' for name in rule.columns if name not in columns]
+    if missing:
+        raise NotApplicable(f"the table has no column {listed(missing)}")
+
+
+def constant(value: Scalar, kind: str) -> str:
+    """A value of the contract as a constant to compare with a column of a type.
+
+    Numbers stay as they are written: 0.5 cast to a column's BIGINT would be another limit. Raises
+    NotApplicable where the value is none of the type's.
+    """
+    if family(kind) in ("integer", "number"):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return literal(value)
+        words = f"CAST({literal(value)} AS DOUBLE)"
+    else:
+        words = f"CAST({literal(value)} AS {kind})"
+    try:
+        # Outside of the transaction, which an error would abort.
+        duckdb.cursor().execute(f"SELECT {words}")
+    except duckdb.Error as error:
+        raise NotApplicable(f"{json.dumps(str(value))} is no {kind}: {sentence(error)}") from error
+    return words
+
+
+def constants(values: tuple[Scalar, ...], kind: str) -> str:
+    return ", ".join(constant(value, kind) for value in values)
+
+
+def within(bounds: Bounds, value: object) -> bool:
+    """Whether a number lies within its bounds. NULL does not."""
+    if value is None:
+        return False
+    lower = bounds.minimum is None or _compare(bounds.minimum, value, bounds.minimum_exclusive)
+    upper = bounds.maximum is None or _compare(value, bounds.maximum, bounds.maximum_exclusive)
+    inside = lower and upper
+    if bounds.outside:
+        inside = not inside
+    if bounds.equal is not None and value != bounds.equal:
+        return False
+    return inside and (bounds.not_equal is None or value != bounds.not_equal)
+
+
+def words_of(bounds: Bounds) -> str:
+    """Bounds for a message: ``at least 1, at most 5``."""
+    parts = []
+    if bounds.minimum is not None:
+        parts.append(f"{'more than' if bounds.minimum_exclusive else 'at least'} {bounds.minimum}")
+    if bounds.maximum is not None:
+        parts.append(f"{'less than' if bounds.maximum_exclusive else 'at most'} {bounds.maximum}")
+    if bounds.outside and parts:
+        parts = [f"not ({' and '.join(parts)})"]
+    if bounds.equal is not None:
+        parts.append(f"exactly {bounds.equal}")
+    if bounds.not_equal is not None:
+        parts.append(f"not {bounds.not_equal}")
+    return ", ".join(parts) or "any number"
+
+
+def _compare(low: object, high: object, strict: bool) -> bool:
+    return bool(low < high if strict else low <= high)  # type: ignore[operator]
+
+
+def _beyond(measured: str, bounds: Bounds, write: Callable[[Scalar], str]) -> str:
+    """SQL that is true where a value is beyond its bounds."""
+    parts = []
+    if bounds.minimum is not None:
+        parts.append(f"{measured} {'<=' if bounds.minimum_exclusive else '<'} {write(bounds.minimum)}")
+    if bounds.maximum is not None:
+        parts.append(f"{measured} {'>=' if bounds.maximum_exclusive else '>'} {write(bounds.maximum)}")
+    beyond = " OR ".join(parts) or "false"
+    if bounds.outside:
+        beyond = f"NOT ({beyond})"
+    if bounds.equal is not None:
+        beyond = f"({beyond}) OR {measured} <> {write(bounds.equal)}"
+    if bounds.not_equal is not None:
+        beyond = f"({beyond}) OR {measured} = {write(bounds.not_equal)}"
+    return beyond
+
+
+def _checked(pattern: str) -> str:
+    try:
+        duckdb.cursor().execute("SELECT regexp_matches('', ?)", [pattern])
+    except duckdb.Error as error:
+        raise NotApplicable(f"the pattern is not a regular expression: {sentence(error)}") from error
+    return pattern

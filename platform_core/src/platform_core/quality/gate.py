@@ -1,0 +1,76 @@
+"""The audit as a gate: what fails a contract is not published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct, RuleKind
+from platform_core.errors import Diagnostic, PublicationRefused
+from platform_core.quality.audit import audit
+from platform_core.quality.outcome import CheckOutcome
+
+if TYPE_CHECKING:
+    from platform_core.contracts.windows import Window
+
+CODES: dict[RuleKind, str] = {
+    "schema": "Q001",
+    "not_null": "Q002",
+    "unique": "Q003",
+    "accepted_values": "Q004",
+    "range": "Q005",
+    "length": "Q006",
+    "pattern": "Q007",
+    "row_count": "Q008",
+    "reference": "Q009",
+    "recency": "Q010",
+    "sql": "Q011",
+}
+"""The code of a failed check, by the kind of its rule."""
+
+
+class ContractBroken(PublicationRefused):
+    """Data that fails its contract. ``outcomes`` are those of all rules, the passed ones too."""
+
+    def __init__(self, product: DataProduct, outcomes: tuple[CheckOutcome, ...]) -> None:
+        super().__init__(*(diagnostic(product, outcome) for outcome in outcomes if outcome.blocking))
+        self.outcomes = outcomes
+
+
+def gate(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    *,
+    window: Window | None = None,
+    resolve: Callable[[str], str | None],
+    now: datetime | None = None,
+) -> Callable[[str], tuple[CheckOutcome, ...]]:
+    """The ``audit`` of a publication: returns the outcomes, raises ContractBroken for a failed error rule."""
+
+    def pass_or_refuse(relation: str) -> tuple[CheckOutcome, ...]:
+        outcomes = audit(con, product, relation, window=window, resolve=resolve, now=now)
+        if any(outcome.blocking for outcome in outcomes):
+            raise ContractBroken(product, outcomes)
+        return outcomes
+
+    return pass_or_refuse
+
+
+def diagnostic(product: DataProduct, outcome: CheckOutcome) -> Diagnostic:
+    """A failed check for a person: which rule of the contract, what was found, where."""
+    rule = outcome.rule
+    words = f"{product.id} breaks its contract, check {rule.name}: {outcome.message}"
+    if outcome.sample:
+        rows = (", ".join(f"{name}={value}" for name, value in row.items()) for row in outcome.sample[:3])
+        words += f" (such as {'; '.join(rows)})"
+    return Diagnostic(
+        CODES[rule.kind],
+        words,
+        place=rule.place,
+        expected=rule.description or None,
+        fix="mend the data or its product; or change the contract, if it promises too much",
+        severity=rule.severity,
+    )

@@ -1,0 +1,34 @@
+"""What one check found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from platform_core.contracts.model import Rule
+
+Sample = tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """The result of one rule.
+
+    ``violations`` counts rows (columns for the schema rule) and is None for rules about one number
+    and for those that could not be asked; ``rows`` is how many rows were looked at; ``observed`` is
+    the number or the time that the rule is about; ``message`` says in one sentence what is wrong.
+    """
+
+    rule: Rule
+    passed: bool
+    violations: int | None
+    rows: int
+    seconds: float
+    sample: Sample = ()
+    observed: Any = None
+    message: str = ""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether it keeps a version from being published."""
+        return not self.passed and self.rule.severity == "error"

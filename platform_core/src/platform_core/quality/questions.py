@@ -1,0 +1,249 @@
+"""Rules that need a query of their own: schema, row count, uniqueness, references, recency, custom SQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import duckdb
+
+from platform_core.contracts.model import Bounds, Column, DataProduct, Reference, Rule, Scope
+from platform_core.errors import listed
+from platform_core.lake.faults import sentence
+from platform_core.lake.publish import describe
+from platform_core.lake.sql import quoted
+from platform_core.quality.compile import NotApplicable, family, require, within, words_of
+from platform_core.quality.outcome import Sample
+from platform_core.quality.samples import LIMIT, fetch, sample_columns
+
+# Rows whose hashes are grouped in one pass: about 200 MB. More passes than this cost more than they save.
+_PASS, _PASSES = 4_000_000, 16
+_TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The table that is asked, and what the questions need to know about it."""
+
+    con: duckdb.DuckDBPyConnection
+    product: DataProduct
+    columns: dict[str, str]
+    resolve: Callable[[str], str | None]
+    until: datetime
+    scopes: dict[Scope, str]
+    """The relation of each scope."""
+    rows: dict[Scope, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Violations counted, or a single number observed; ``condition`` is SQL true for violating rows."""
+
+    violations: int | None = None
+    observed: Any = None
+    passed: bool | None = None
+    condition: str | None = None
+    sample: Sample = ()
+    message: str = ""
+
+
+def ask(asked: Asked, rule: Rule) -> Answer:
+    """Asks one rule. Raises NotApplicable, and duckdb.Error where the engine fails."""
+    match rule.kind:
+        case "schema":
+            return _schema(asked)
+        case "row_count":
+            return Answer(observed=asked.rows[rule.scope])
+        case "unique":
+            return _unique(asked, rule)
+        case "reference":
+            return _reference(asked, rule)
+        case "recency":
+            return _recency(asked, rule)
+        case "sql":
+            return _sql(asked, rule)
+        case _:
+            raise NotApplicable(f"a rule of kind {rule.kind} has no query")
+
+
+def _schema(asked: Asked) -> Answer:
+    declared = {column.name: column for column in asked.product.columns}
+    faults = [f'"{name}" is missing' for name in declared if name not in asked.columns]
+    extra = {name: kind for name, kind in asked.columns.items() if name not in declared}
+    faults += [f'"{name}" ({kind}) is not in the contract' for name, kind in extra.items()]
+    for name, column in declared.items():
+        if name in asked.columns and (expected := _expected(column, asked.columns[name])):
+            faults.append(f'"{name}" is {asked.columns[name]} instead of {expected}')
+    return Answer(violations=len(faults), message=f"columns differ from the contract: {listed(faults)}")
+
+
+def _expected(column: Column, kind: str) -> str | None:
+    """What the contract wants a column to be, where it is not that."""
+    if column.physical_type:
+        try:
+            wanted = str(duckdb.type(column.physical_type))
+        except duckdb.Error:
+            return f"{column.physical_type}, which is no type of DuckDB"
+        return None if wanted == kind else wanted
+    logical = column.logical_type
+    if logical is None or logical in ("object", "array"):
+        return None
+    found = family(kind)
+    return None if found == logical or (logical, found) == ("number", "integer") else logical
+
+
+def _unique(asked: Asked, rule: Rule) -> Answer:
+    """Counts the rows beyond the first of each value; as in SQL, a row with a NULL repeats nothing.
+
+    As many distinct hashes as rows prove that all values are distinct, and hashes are far cheaper to
+    group than values. Only where there are fewer are the values themselves compared.
+    """
+    require(rule, asked.columns)
+    relation = asked.scopes[rule.scope]
+    names = ", ".join(map(quoted, rule.columns))
+    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in rule.columns)
+    passes = max(1, min(_PASSES, -(-asked.rows[rule.scope] // _PASS)))
+    distinct = rows = 0
+    for turn in range(passes):
+        part = f" AND hash({names}) % {passes} = {turn}" if passes > 1 else ""
+        grouped = f"SELECT count(*) AS n FROM {relation} WHERE {present}{part} GROUP BY hash({names})"
+        row = _one(asked, f"SELECT count(*), coalesce(sum(n), 0) FROM ({grouped})")
+        distinct, rows = distinct + int(row[0]), rows + int(row[1])
+    if distinct == rows:
+        return Answer(violations=0)
+    repeated = f"FROM {relation} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
+    violations = int(_one(asked, f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {repeated})")[0])
+    shown = sample_columns(asked.product, rule, rule.columns)
+    kept = [name for name in rule.columns if name in shown]
+    sample: Sample = ()
+    if kept:
+        counted = f"SELECT {', '.join(map(quoted, kept))}, count(*) AS rows {repeated} LIMIT {LIMIT}"
+        sample = fetch(asked.con, counted)
+    return Answer(violations=violations, sample=sample)
+
+
+def _reference(asked: Asked, rule: Rule) -> Answer:
+    require(rule, asked.columns)
+    assert rule.reference is not None  # the reader makes no rule of this kind without one
+    relation, target = asked.scopes[rule.scope], _target(asked, rule.reference)
+    pairs = list(zip(rule.columns, rule.reference.columns, strict=True))
+    equal = " AND ".join(f"target.{quoted(theirs)} = source.{quoted(ours)}" for ours, theirs in pairs)
+    present = " AND ".join(f"source.{quoted(ours)} IS NOT NULL" for ours, _ in pairs)
+    orphan = f"{present} AND NOT EXISTS (FROM {target} AS target WHERE {equal})"
+    orphans = f"FROM {relation} AS source WHERE {orphan}"
+    violations = int(_one(asked, f"SELECT count(*) {orphans}")[0])
+    sample: Sample = ()
+    shown = sample_columns(asked.product, rule, asked.columns)
+    if violations and shown:
+        names = ", ".join(f"source.{quoted(name)}" for name in shown)
+        sample = fetch(asked.con, f"SELECT DISTINCT {names} {orphans} LIMIT {LIMIT}")
+    words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
+    return Answer(violations=violations, sample=sample, message=words)
+
+
+def _target(asked: Asked, reference: Reference) -> str:
+    """The relation a foreign key points to, once it is sure that the comparison can be made."""
+    own = reference.product == asked.product.id
+    target = asked.scopes["product"] if own else asked.resolve(reference.product)
+    if target is None:
+        raise NotApplicable(f"{reference.product} was never published, so nothing can refer to it")
+    theirs = describe(asked.con, f"FROM {target}")
+    for name in reference.columns:
+        if name not in theirs:
+            raise NotApplicable(f'{reference.product} has no column "{name}"')
+    return target
+
+
+def _recency(asked: Asked, rule: Rule) -> Answer:
+    require(rule, asked.columns)
+    name = rule.columns[0]
+    kind = asked.columns[name]
+    if family(kind) not in ("timestamp", "date"):
+        raise NotApplicable(f'"{name}" is {kind}, which has no age')
+    newest = _utc(_one(asked, f"SELECT max({quoted(name)}) FROM {asked.scopes[rule.scope]}")[0])
+    if newest is None or rule.maximum_age is None:
+        return Answer(passed=False, message=f'no value in "{name}" to measure the age of')
+    age = asked.until - newest
+    column = asked.product.column(name)
+    seen = newest if column is not None and column.shown_in_samples else None
+    words = (
+        f'the newest "{name}" is {age} old at {asked.until.isoformat()}, at most {rule.maximum_age} allowed'
+    )
+    return Answer(observed=seen, passed=age <= rule.maximum_age, message=words)
+
+
+def _utc(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.combine(value, time(), UTC) if isinstance(value, date) else None
+
+
+def _sql(asked: Asked, rule: Rule) -> Answer:
+    query = substituted(rule, asked.scopes[rule.scope])
+    single_select(query)
+    cursor = asked.con.execute(query)
+    rows = cursor.fetchmany(2)
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise NotApplicable("the query has to return one row of one column")
+    value = rows[0][0]
+    limits = rule.limits or Bounds(maximum=0)
+    if isinstance(value, bool) or not _is_number(value):
+        raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
+    words = f"the query returned {value}, expected {words_of(limits)}"
+    return Answer(observed=value, passed=within(limits, value), message=words)
+
+
+def _is_number(value: object) -> bool:
+    return hasattr(value, "__float__") and hasattr(value, "__sub__")
+
+
+def substituted(rule: Rule, relation: str) -> str:
+    """The rule's query, about a relation and the rule's column."""
+    column = quoted(rule.columns[0]) if rule.columns else ""
+    values = {"table": relation, "object": relation, "column": column, "property": column}
+
+    def value(match: re.Match[str]) -> str:
+        return values[match.group(1)] or match.group(0)
+
+    return re.sub(r"\$?\{(table|object|column|property)\}", value, rule.query or "")
+
+
+def single_select(query: str) -> None:
+    """Raises NotApplicable unless SQL text is exactly one SELECT that cannot write.
+
+    A SELECT can still write through a table function, such as DuckLake's own for maintenance.
+    """
+    try:
+        statements = duckdb.extract_statements(query)
+    except duckdb.Error as error:
+        raise NotApplicable(f"the query is not SQL: {sentence(error)}") from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise NotApplicable("the query has to be one single SELECT")
+    row = duckdb.cursor().execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchone()
+    tree = json.loads(row[0]) if row else {"error": True}
+    if tree["error"]:
+        raise NotApplicable("the query has to be one single SELECT")
+    if foreign := sorted(set(_table_functions(tree)) - _TABLE_FUNCTIONS):
+        raise NotApplicable(f"the query may not call {listed(foreign)}, only read tables")
+
+
+def _table_functions(node: object) -> Iterator[str]:
+    """Names of the table functions in a statement, as ``json_serialize_sql`` tells it."""
+    if isinstance(node, dict):
+        if node.get("type") == "TABLE_FUNCTION":
+            yield str(node["function"]["function_name"]).lower()
+        for value in node.values():
+            yield from _table_functions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _table_functions(value)
+
+
+def _one(asked: Asked, query: str) -> tuple[Any, ...]:
+    row = asked.con.execute(query).fetchone()
+    assert row is not None  # every query here is an aggregate
+    return row

@@ -1,0 +1,52 @@
+"""Rows to show for a failed check: their keys, never a column that is personal or restricted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct, Rule
+from platform_core.lake.sql import quoted
+from platform_core.quality.outcome import Sample
+
+LIMIT = 10
+
+
+def sample_columns(product: DataProduct, rule: Rule, present: Iterable[str]) -> tuple[str, ...]:
+    """Columns that identify and explain a violating row: the key's, then the rule's, where allowed.
+
+    A column that the contract does not know is never shown: nobody has classified it.
+    """
+    there = set(present)
+    names = dict.fromkeys((*product.key, *rule.columns))
+    return tuple(name for name in names if name in there and _may_show(product, name))
+
+
+def sample_rows(
+    con: duckdb.DuckDBPyConnection, columns: tuple[str, ...], relation: str, condition: str
+) -> Sample:
+    """Up to ten distinct combinations of the columns among the rows that meet a condition."""
+    if not columns:
+        return ()
+    names = ", ".join(map(quoted, columns))
+    return fetch(con, f"SELECT DISTINCT {names} FROM {relation} WHERE {condition} LIMIT {LIMIT}")
+
+
+def fetch(con: duckdb.DuckDBPyConnection, query: str) -> Sample:
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT))
+
+
+def discreet(product: DataProduct, words: str) -> str:
+    """An engine's message; without the values it quotes where the product has columns to hide."""
+    if all(column.shown_in_samples for column in product.columns):
+        return words
+    return re.sub(r"'[^']*'", "'...'", words)
+
+
+def _may_show(product: DataProduct, name: str) -> bool:
+    column = product.column(name)
+    return column is not None and column.shown_in_samples
