@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import dagster as dg
 import duckdb
-
-from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
+
+from platform_core.contracts.model import DataProduct
 from platform_core.errors import Place, PlatformError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, Stamp, publish_table
 from platform_core.products.bind import (
-    BoundInput,
     bind,
     lakes_read,
     published_table,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
-
-from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, windows
+
+from platform_core.contracts.model import DataProduct
 from platform_core.errors import (
     AccessDenied,
     DefinitionError,

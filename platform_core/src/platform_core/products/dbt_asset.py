@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
+from platform_core.contracts.registry import Registry
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, RunError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_view

@@ -98,9 +98,7 @@ def data_product(
     return declare(function) if function is not None else declare
 
 
-def partitions_read(
-    consumer: DataProduct, wanted: Input, producer: DataProduct
-) -> PartitionsRead:
+def partitions_read(consumer: DataProduct, wanted: Input, producer: DataProduct) -> PartitionsRead:
     """Which partitions of a partitioned input one run of the consumer reads."""
     if wanted.partitions is not None:
         return wanted.partitions

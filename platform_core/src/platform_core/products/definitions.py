@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
+from platform_core.contracts.registry import Registry, mesh_root
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.errors import DefinitionError, Diagnostic, did_you_mean, listed, shown
 from platform_core.products.asset import function_asset
 from platform_core.products.dbt_asset import dbt_asset
@@ -105,7 +105,7 @@ def _dbt_products(
     if not wanted or not (folder / "dbt_project.yml").is_file():
         return {}
     project = DbtProject(domain, folder)
-    return {name: project for name in sorted(wanted & project.models().keys())}
+    return dict.fromkeys(sorted(wanted & project.models().keys()), project)
 
 
 def _match(
@@ -150,15 +150,13 @@ def _match(
 def _plain_assets(modules: Sequence[ModuleType], domain: str) -> list[dg.AssetsDefinition]:
     """Assets that are no products: grouped with the domain, otherwise as they were written."""
     found = [
-        asset
-        for asset in dg.load_assets_from_modules(modules)
-        if isinstance(asset, dg.AssetsDefinition)
+        asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)
     ]
     return [
         asset.map_asset_specs(
-            lambda spec: spec.replace_attributes(group_name=domain)
-            if spec.group_name in (None, "default")
-            else spec
+            lambda spec: (
+                spec.replace_attributes(group_name=domain) if spec.group_name in (None, "default") else spec
+            )
         )
         for asset in found
     ]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from platform_core.contracts.registry import Registry, mesh_root
 
 from platform_core.contracts.model import Column, DataProduct
-from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
 from platform_core.lake.sql import quoted
 from platform_core.products.bind import BoundInput, resolve_inputs
@@ -129,9 +129,7 @@ def _narrow(
     )
 
 
-def _source(
-    connection: duckdb.DuckDBPyConnection, name: str, source: Source, given: Any
-) -> Table | Path:
+def _source(connection: duckdb.DuckDBPyConnection, name: str, source: Source, given: Any) -> Table | Path:
     if isinstance(given, Path) or not source.tabular:
         return given if isinstance(given, Path) else source.locate()
     if given is None:

@@ -56,9 +56,7 @@ def sla(
     With a deadline, ``within`` is how long before the tick the refresh may have happened.
     """
     if deadline is not None:
-        return dg.FreshnessPolicy.cron(
-            deadline_cron=deadline, lower_bound_delta=within, timezone=timezone
-        )
+        return dg.FreshnessPolicy.cron(deadline_cron=deadline, lower_bound_delta=within, timezone=timezone)
     return dg.FreshnessPolicy.time_window(fail_window=within, warn_window=warn_after)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+from platform_core.contracts.windows import Window
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window
 from platform_core.lake.publish import Publication
 from platform_core.lake.sql import quoted, table_of
 from platform_core.products.description import preview_cell
@@ -83,10 +83,6 @@ def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> lis
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
     """Rows of plain values for the UI; a cell of another type is shown as text."""
-    records = [
-        dg.TableRecord({name: preview_cell(value) for name, value in row.items()}) for row in rows
-    ]
+    records = [dg.TableRecord({name: preview_cell(value) for name, value in row.items()}) for row in rows]
     schema = dg.TableSchema(columns=[dg.TableColumn(name=name) for name in rows[0]])
     return dg.MetadataValue.table(records=records, schema=schema)
-
-

@@ -12,9 +12,7 @@ from platform_core.errors import DefinitionError, Diagnostic, Place
 RESULT = "__result"
 
 
-def as_query(
-    connection: duckdb.DuckDBPyConnection, result: Any, product: str, place: Place | None
-) -> str:
+def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, place: Place | None) -> str:
     """A query over ``connection`` that yields what the function returned.
 
     Raises:
@@ -41,9 +39,7 @@ def as_query(
     return f'SELECT * FROM "{RESULT}"'
 
 
-def _one_query(
-    connection: duckdb.DuckDBPyConnection, text: str, product: str, place: Place | None
-) -> str:
+def _one_query(connection: duckdb.DuckDBPyConnection, text: str, product: str, place: Place | None) -> str:
     try:
         statements = connection.extract_statements(text)
     except duckdb.Error as error:
@@ -80,9 +76,7 @@ def _as_arrow_or_pandas(result: Any) -> Any | None:
     Modules are looked up, not imported: a result of theirs means that they are loaded.
     """
     loaded = sys.modules.get
-    if (pyarrow := loaded("pyarrow")) and isinstance(
-        result, (pyarrow.Table, pyarrow.RecordBatchReader)
-    ):
+    if (pyarrow := loaded("pyarrow")) and isinstance(result, (pyarrow.Table, pyarrow.RecordBatchReader)):
         return result
     if polars := loaded("polars"):
         if isinstance(result, polars.LazyFrame):

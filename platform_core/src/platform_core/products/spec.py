@@ -60,9 +60,7 @@ def product_spec(
             "mesh/granted_to": ", ".join(g.role for g in product.grants) or "its own domain only",
             "dagster/table_name": f"{product.lake}.products.{product.name}",
             "dagster/column_schema": table_schema(product),
-            "dagster/code_references": code_references(
-                [("contract", product.place), *places]
-            ),
+            "dagster/code_references": code_references([("contract", product.place), *places]),
         },
         code_version=product.version,
     )
@@ -138,7 +136,7 @@ def table_schema(product: DataProduct) -> dg.TableSchema:
 
 def _table_column(column: Column) -> dg.TableColumn:
     other = [f"primary key ({column.key_position})"] if column.key_position else []
-    marks = {tag: "" for tag in column.tags}
+    marks = dict.fromkeys(column.tags, "")
     if column.classification:
         marks["classification"] = column.classification
     return dg.TableColumn(
