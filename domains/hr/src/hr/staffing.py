@@ -5,7 +5,8 @@ from platform_core import Table, data_product
 
 @data_product(inputs={"employees": "hr/employees", "stores": "sales/stores"})
 def store_staffing(employees: Table, stores: Table) -> str:
-    # Stores in line, each as wide as its baskets; employees evenly spaced along it, in the middle of their share.
+    # Stores stand in line, each as wide as its baskets; employees are spaced evenly along it, each in
+    # the middle of an equal share.
     return f"""
         WITH
         line AS (

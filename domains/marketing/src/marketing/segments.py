@@ -60,9 +60,7 @@ def fifth(value: pl.Expr) -> pl.Expr:
 
 def segment() -> pl.Expr:
     """The first segment that fits the three scores; the contract holds the table for readers."""
-    recency, frequency, monetary = (
-        pl.col(f"{kind}_score") for kind in ("recency", "frequency", "monetary")
-    )
+    recency, frequency, monetary = (pl.col(f"{kind}_score") for kind in ("recency", "frequency", "monetary"))
     return (
         pl.when((recency >= 4) & (frequency >= 4) & (monetary >= 4))
         .then(pl.lit("champion"))
