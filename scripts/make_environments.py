@@ -126,7 +126,8 @@ class Commands:
             )
             self._running.add(process)
         output, _ = process.communicate()
-        self._running.discard(process)
+        with self._guard:
+            self._running.discard(process)
         if process.returncode:
             lines = [line for line in output.splitlines() if line.strip() and not _is_noise(line)]
             said = "".join(f"\n  {line}" for line in lines[-SHOWN_LINES:])
@@ -147,8 +148,9 @@ def _environ() -> dict[str, str]:
 
 
 def _is_noise(line: str) -> bool:
-    """One such line per package and per place of a configured mirror that has nothing of it."""
-    return line.startswith(("WARNING: Location", "WARNING: Skipping page", "Looking in "))
+    """A line per package and configured place that has nothing of it; all attempts but the last."""
+    attempt = line.startswith("WARNING: Retrying (Retry(total=") and "(Retry(total=0," not in line
+    return attempt or line.startswith(("WARNING: Location", "WARNING: Skipping page", "Looking in "))
 
 
 def environment(folder: Path) -> Environment:
