@@ -1,0 +1,137 @@
+"""The coordinator's end of one location's worker process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from platform_core.errors import Diagnostic, shown
+from platform_core.workspace.home import Home
+from platform_core.workspace.locations import Location
+from platform_core.workspace.messages import Message, decode, encode
+from platform_core.workspace.processes import kill_group
+
+READ: Final = 1 << 16
+
+
+class Child:
+    """One worker process, its messages and its end.
+
+    It leads a session of its own: the terminal's Ctrl-C reaches only the coordinator, and killing
+    its group ends what it started (dbt, for one) together with it.
+    """
+
+    def __init__(self, location: Location, root: Path, home: Home, environment: Mapping[str, str]) -> None:
+        """Start it.
+
+        Raises:
+            OSError: the location's interpreter is missing or does not run.
+        """
+        self.location = location
+        self.log = home.logs / f"{location.name}.log"
+        command = [str(location.python), "-m", "platform_core.workspace.worker"]
+        command += ["--location", location.name, "--module", location.module]
+        command += ["--workspace", str(root / "workspace.yaml"), "--home", str(home.dagster)]
+        if location.attribute is not None:
+            command += ["--attribute", location.attribute]
+        if location.working_directory is not None:
+            command += ["--directory", str(location.working_directory)]
+        with self.log.open("ab") as log:
+            self._logged = log.tell()
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+                command,
+                cwd=root,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders: IO[bytes] = self._process.stdin
+        self.output: IO[bytes] = self._process.stdout
+        self._half = b""
+        self._over = False
+
+    def send(self, message: Message) -> None:
+        """Give an order. One to a worker that has just died is lost; its end tells of it."""
+        try:
+            self._orders.write(encode(message))
+            self._orders.flush()
+        except BrokenPipeError:
+            return
+
+    def receive(self) -> list[Message] | None:
+        """The messages that have arrived, without waiting beyond the first bytes; None at the end."""
+        data = os.read(self.output.fileno(), READ)
+        if not data:
+            return None
+        *lines, self._half = (self._half + data).split(b"\n")
+        return [decode(line) for line in lines]
+
+    def stop(self) -> None:
+        """Ask it to end: a running run is interrupted, rolls back and is recorded as canceled."""
+        try:
+            self._orders.close()
+        except BrokenPipeError:
+            return
+
+    def ended(self, seconds: float) -> bool:
+        """Whether it has ended within some seconds; what it left behind is then killed."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        self._sweep()
+        return True
+
+    def kill(self) -> None:
+        """End it and what it started, now."""
+        self._sweep()
+        self._process.wait()
+
+    def _sweep(self) -> None:
+        # Once only: afterwards the number may belong to somebody else.
+        if not self._over:
+            self._over = True
+            kill_group(self._process.pid)
+            self.output.close()
+            self.stop()
+
+    def obituary(self, doing: str) -> Diagnostic:
+        """Why it ended though nobody asked it to. Call after its end."""
+        code = self._process.wait()
+        if code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+            fix = "out of memory is the usual reason" if -code == signal.SIGKILL else None
+        else:
+            how, fix = f"ended by itself with exit code {code}", None
+        last = self._last_words()
+        return Diagnostic(
+            "R002",
+            f"the worker of {self.location.name} {how} {doing}" + (f": {last}" if last else ""),
+            fix="; ".join(filter(None, (fix, f"its log is {shown(self.log)}"))),
+        )
+
+    def _last_words(self) -> str:
+        with self.log.open("rb") as log:
+            log.seek(self._logged)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip()[:300] if lines else ""
+
+
+def unstartable(location: Location, error: OSError) -> Diagnostic:
+    """Why a location has no worker at all."""
+    return Diagnostic(
+        "R001",
+        f"code location {location.name} does not load: {error.strerror}: {shown(location.python)}",
+        fix="`make setup` makes the environment of every location"
+        if isinstance(error, FileNotFoundError)
+        else f"see whether {shown(location.python)} runs under {sys.platform}",
+    )

@@ -1,0 +1,90 @@
+"""A failure in a domain's code, in the words that its people need: no traceback through Dagster."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
+
+from platform_core.errors import Diagnostic, Place, PlatformError
+
+_FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
+_LIBRARIES: Final = tuple({str(Path(prefix)) for prefix in (sys.prefix, sys.base_prefix)})
+_PLATFORM: Final = str(Path(__file__).resolve().parent.parent)
+
+
+def explain_exception(error: BaseException, doing: str, code: str) -> str:
+    """What an exception of a location's code says: our own diagnostics as they are, any other with
+    its type, message and the innermost frame of the domain's own code."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PlatformError):
+            return str(cause)
+        if isinstance(cause, dg.Failure) and cause.description:
+            return cause.description
+        cause = cause.__cause__
+    inner = error
+    while isinstance(inner, dg.DagsterError) and inner.__cause__ is not None:
+        # What Dagster wrapped is the news.
+        inner = inner.__cause__
+    place = _syntax(inner) or _own_frame(traceback.format_exception(inner))
+    words = str(inner).strip() or "no message"
+    if isinstance(inner, SystemExit):
+        words = "the code called sys.exit"
+    elif isinstance(inner, SyntaxError):
+        words = inner.msg
+    return Diagnostic(code, f"{doing}: {type(inner).__name__}: {words}", place).render()
+
+
+def explain_event(event: dg.DagsterEvent, asset: str) -> str:
+    """What a failed step's event says, in the same way."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return Diagnostic("R003", f"{asset} failed without saying why").render()
+    return explain_error(error, asset, "R003")
+
+
+def explain_error(error: SerializableErrorInfo, doing: str, code: str) -> str:
+    """What an error says that Dagster recorded."""
+    if error.cls_name in _platform_errors():
+        # "platform_core.errors.LakeError: error[L001]: ..." already is a rendered diagnostic.
+        return error.message.partition(": ")[2].strip()
+    return Diagnostic(code, f"{doing}: {error.message.strip()}", _own_frame(error.stack)).render()
+
+
+def _syntax(error: BaseException) -> Place | None:
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        length = max(1, (error.end_offset or 0) - (error.offset or 0))
+        return Place(Path(error.filename), error.lineno, error.offset or 1, length)
+    return None
+
+
+def _own_frame(lines: Sequence[str]) -> Place | None:
+    """The innermost frame in a file that belongs neither to a library nor to the platform."""
+    for text in reversed(list(lines)):
+        found = _FRAME.match(text)
+        if found is not None and not found["path"].startswith((*_LIBRARIES, _PLATFORM, "<")):
+            path = Path(found["path"])
+            place = Place(path, int(found["line"]))
+            source = place.source_line() or ""
+            indent = len(source) - len(source.lstrip())
+            return Place(path, place.line, indent + 1, max(1, len(source.strip())))
+    return None
+
+
+def _platform_errors() -> frozenset[str]:
+    kinds = {PlatformError}
+    for _ in range(3):
+        kinds |= {child for kind in kinds for child in kind.__subclasses__()}
+    return frozenset(kind.__name__ for kind in kinds)

@@ -1,0 +1,64 @@
+"""Which partitions a command means: one key, ``first..last``, or ``all``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from platform_core.errors import Diagnostic, UsageError, did_you_mean
+
+ALL = "all"
+
+
+def chosen_keys(asked: str, grid: Sequence[str], asset: str) -> tuple[str, ...]:
+    """The consecutive keys of one asset's grid that were asked for.
+
+    Raises:
+        UsageError: U024 where a key is not on the grid or a range runs backwards.
+    """
+    if asked == ALL:
+        return tuple(grid)
+    first, dots, last = asked.partition("..")
+    ends = (first, last if dots else first)
+    for key in ends:
+        if key not in grid:
+            raise UsageError(_off_grid(key, grid, asset))
+    start, stop = (grid.index(key) for key in ends)
+    if stop < start:
+        raise UsageError(
+            Diagnostic("U024", f"the range {asked} runs backwards", fix=f"--partitions {last}..{first}")
+        )
+    return tuple(grid[start : stop + 1])
+
+
+def chosen_partitions(
+    asked: str | None, grids: Mapping[str, Sequence[str] | None]
+) -> dict[str, tuple[str, ...] | None]:
+    """Per asset the keys to materialize, None for one without partitions.
+
+    ``asked`` None means all keys of every grid.
+
+    Raises:
+        UsageError: U024 as above; U025 where keys were asked for and no asset has partitions.
+    """
+    if asked is not None and asked != ALL and not any(grid is not None for grid in grids.values()):
+        raise UsageError(
+            Diagnostic(
+                "U025",
+                "--partitions was given, but no selected product has partitions",
+                fix="leave --partitions out, or select a partitioned product",
+            )
+        )
+    return {
+        asset: None if grid is None else chosen_keys(asked or ALL, grid, asset)
+        for asset, grid in grids.items()
+    }
+
+
+def _off_grid(key: str, grid: Sequence[str], asset: str) -> Diagnostic:
+    expected = f"{grid[0]} .. {grid[-1]} ({len(grid)} keys)" if grid else "no partition exists yet"
+    return Diagnostic(
+        "U024",
+        f'"{key}" is no partition of {asset}',
+        expected=f"one key, first..last, or all; the keys are {expected}",
+        fix=did_you_mean(key, grid),
+    )

@@ -1,0 +1,182 @@
+"""What to materialize next, over all locations: a ready queue instead of waves.
+
+An asset may start as soon as everything it reads has been made, so nothing waits for a whole wave.
+The plan grows while locations load: one that is loaded starts working before the others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from platform_core.errors import Diagnostic
+from platform_core.workspace.messages import Asset, Moved, State
+
+FINAL: Final[frozenset[State]] = frozenset({"ok", "failed", "skipped", "canceled"})
+
+
+@dataclass(slots=True)
+class Step:
+    """One asset of the plan and how far it is. ``state`` None: it waits."""
+
+    asset: Asset
+    location: str
+    partitions: tuple[str, ...] | None
+    state: State | None = None
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Assets of one location that one run may make, in no particular order."""
+
+    location: str
+    assets: tuple[str, ...]
+    partitions: tuple[str, ...] | None
+    per_run: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """The state of one ``mesh run``. ``wanted`` are the selected products."""
+
+    wanted: frozenset[str]
+    steps: dict[str, Step] = field(default_factory=dict)
+    outcomes: dict[str, State] = field(default_factory=dict)
+    """Of wanted products whose location never gave them a step."""
+
+    def add(
+        self, location: str, assets: Iterable[Asset], partitions: Mapping[str, tuple[str, ...] | None]
+    ) -> None:
+        """Take in the selected assets of a location, as ``selected_assets`` tells them."""
+        for asset in assets:
+            self.steps[asset.key] = Step(asset, location, partitions[asset.key])
+
+    def settle(self, key: str, state: State) -> None:
+        """Record how a wanted product ended that has no step."""
+        self.outcomes[key] = state
+
+    def state(self, key: str) -> State | None:
+        step = self.steps.get(key)
+        return step.state if step is not None else self.outcomes.get(key)
+
+    def move(self, moved: Moved) -> None:
+        self.steps[moved.key].state = moved.state
+
+    def open(self) -> tuple[str, ...]:
+        """Keys that have not ended yet, products without a step included."""
+        steps = [key for key, step in self.steps.items() if step.state not in FINAL]
+        return (*steps, *(key for key in self.wanted if key not in self.steps and key not in self.outcomes))
+
+    def done(self, location: str) -> bool:
+        """Whether a location has nothing left to make."""
+        return all(step.state in FINAL for step in self.steps.values() if step.location == location)
+
+    def blocked(self) -> tuple[str, ...]:
+        """Waiting assets that can no longer be made, because something they read was not."""
+        waiting = (key for key, step in self.steps.items() if step.state is None and not step.ordered)
+        return tuple(key for key in waiting if self.cause(key) is not None)
+
+    def cause(self, key: str) -> str | None:
+        """The first upstream of an asset that was not made though it should have been."""
+        upstream = self.steps[key].asset.upstream if key in self.steps else ()
+        return next((up for up in upstream if self.state(up) in FINAL - {"ok"}), None)
+
+    def next_batch(self, location: str) -> Batch | None:
+        """What a free worker of the location should make now.
+
+        Assets share a run when their partitions are the same: what is ready, and what becomes ready
+        in the same location through it. A failure inside the run stops only what reads it.
+        """
+        ready = [step for step in self._waiting(location) if self._ready(step, ())]
+        if not ready:
+            return None
+        first = ready[0]
+        chosen: dict[str, Step] = {}
+        # Several runs one after the other: a failure in one of them must stop nothing but its asset.
+        several = first.asset.per_run > 0 and len(first.partitions or ()) > first.asset.per_run
+        grown = True
+        while grown and not (several and chosen):
+            grown = False
+            for step in self._waiting(location):
+                if step.asset.key in chosen or not _same_grid(first, step):
+                    continue
+                group = [self.steps[key] for key in step.asset.together or (step.asset.key,)]
+                if all(self._ready(member, chosen) for member in group):
+                    chosen |= {member.asset.key: member for member in group}
+                    grown = True
+                    if several:
+                        break
+        for step in chosen.values():
+            step.ordered = True
+        return Batch(location, tuple(chosen), first.partitions, first.asset.per_run)
+
+    def reopen(self, keys: Iterable[str]) -> None:
+        """Put assets back in the queue whose worker died before it came to them."""
+        for key in keys:
+            self.steps[key].ordered = False
+
+    def cycle(self) -> tuple[str, ...]:
+        """Keys that wait for each other, along the cycle; empty where there is none."""
+        for start in self.steps:
+            path = [start]
+            while True:
+                upstream = self.steps[path[-1]].asset.upstream if path[-1] in self.steps else ()
+                waits = [up for up in upstream if up in self.steps and self.steps[up].state is None]
+                if not waits or self.steps[path[-1]].state is not None:
+                    break
+                if waits[0] in path:
+                    return (*path[path.index(waits[0]) :], waits[0])
+                path.append(waits[0])
+        return ()
+
+    def _waiting(self, location: str) -> list[Step]:
+        return [
+            step
+            for step in self.steps.values()
+            if step.location == location and step.state is None and not step.ordered
+        ]
+
+    def _ready(self, step: Step, along: Collection[str]) -> bool:
+        together = step.asset.together
+        return all(
+            up in along or up in together or self.state(up) == "ok"
+            for up in step.asset.upstream
+            if up in self.steps or up in self.wanted
+        )
+
+
+def selected_assets(
+    assets: Sequence[Asset], wanted: Collection[str], products: Collection[str]
+) -> list[Asset]:
+    """A location's part of a selection: its wanted products, what is made in one step with them, and
+    the assets that are no products but feed them."""
+    by_key = {asset.key: asset for asset in assets}
+    chosen: set[str] = set()
+    queue = [key for key in wanted if key in by_key]
+    while queue:
+        key = queue.pop()
+        if key in chosen:
+            continue
+        chosen.add(key)
+        asset = by_key[key]
+        queue.extend(asset.together)
+        queue.extend(up for up in asset.upstream if up in by_key and up not in products)
+    return [asset for asset in assets if asset.key in chosen]
+
+
+def cycle_diagnostic(keys: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "R005",
+        f"these products read each other in a circle: {' -> '.join(keys)}",
+        fix="take one of these inputs out; a product cannot be made before what it reads",
+    )
+
+
+def _same_grid(one: Step, other: Step) -> bool:
+    return (one.asset.grid, one.asset.per_run, one.partitions) == (
+        other.asset.grid,
+        other.asset.per_run,
+        other.partitions,
+    )

@@ -1,0 +1,317 @@
+"""Running the mesh: materialize products over all code locations, in dependency order."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from platform_core.errors import Diagnostic
+from platform_core.workspace.child import READ, Child, unstartable
+from platform_core.workspace.grid import chosen_partitions
+from platform_core.workspace.home import Home
+from platform_core.workspace.interrupts import Interrupts
+from platform_core.workspace.locations import Location
+from platform_core.workspace.messages import Asset, Ended, Loaded, Moved, Order, State, Unloadable
+from platform_core.workspace.plan import FINAL, Batch, Plan, cycle_diagnostic, selected_assets
+from platform_core.workspace.result import MeshResult, Observer, ProductResult
+from platform_core.workspace.selection import Selection
+
+PATIENCE: Final = 10.0
+"""Seconds that interrupted workers have to roll back before they are killed."""
+
+TICK: Final = 0.2
+
+
+class _Seat:
+    """A location's place at the table: its worker, and what that worker is doing."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self.child: Child | None = None
+        self.phase: Literal["loading", "idle", "busy", "closing", "gone"] = "loading"
+        self.assets: tuple[Asset, ...] | None = None
+        self.batch: Batch | None = None
+        self.fault: str | None = None
+        """Why the location is of no use in this run."""
+
+
+class MeshRun:
+    """One run over the locations of a mesh. ``products`` are the ids of all its products."""
+
+    def __init__(
+        self,
+        root: Path,
+        home: Home,
+        locations: Sequence[Location],
+        selection: Selection,
+        partitions: str | None,
+        observer: Observer,
+    ) -> None:
+        self._root, self._home = root, home
+        self._selection, self._asked, self._observer = selection, partitions, observer
+        named = selection.named()
+        domains = {name.partition("/")[0] for name in named}
+        self._seats = {
+            location.name: _Seat(location)
+            for location in locations
+            if selection.follows_graph or location.name in domains
+        }
+        # What is selected is known at once unless the graph tells; --partitions is checked before
+        # anything runs. Only in these two cases must all locations be loaded before the first starts.
+        self._gate = selection.follows_graph or partitions is not None
+        self._plan = Plan(named)
+        self._results: dict[str, ProductResult] = {}
+        self._faults: dict[str, None] = {}
+        self._closing = False
+        self._orders = 0
+        self._invocation = uuid.uuid4().hex[:12]
+        self._environment: Mapping[str, str] = home.environment(root)
+
+    def execute(self) -> MeshResult:
+        """Run until every product has ended, or until interrupted.
+
+        No process that it started is left when it returns or raises.
+
+        Raises:
+            UsageError: ``--partitions`` does not fit the selected products.
+            RunError: the state folder cannot be written.
+        """
+        started = time.monotonic()
+        self._home.prepare(self._root)
+        with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
+            selector.register(interrupts, selectors.EVENT_READ)
+            try:
+                self._begin(selector)
+                while self._plan.open() and not interrupts.count:
+                    self._turn(selector)
+                self._stop(selector, interrupts)
+            finally:
+                for seat in self._seats.values():
+                    if seat.child is not None:
+                        seat.child.kill()
+            interrupted = interrupts.count > 0
+        for key in self._plan.open():
+            self._end(key, "canceled", None)
+        products = tuple(self._results[name] for name in sorted(self._plan.wanted))
+        return MeshResult(products, tuple(self._faults), time.monotonic() - started, interrupted)
+
+    def _begin(self, selector: selectors.BaseSelector) -> None:
+        for name in sorted(self._plan.wanted):
+            self._note(ProductResult(name, name.partition("/")[0]))
+        for seat in self._seats.values():
+            self._seat(seat, selector)
+        for name in self._plan.open():
+            domain = name.partition("/")[0]
+            if domain not in self._seats:
+                fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
+                self._end(name, "failed", fault.render())
+        self._advance()
+
+    def _seat(self, seat: _Seat, selector: selectors.BaseSelector) -> None:
+        """Start a location's worker, for the first time or after it died."""
+        seat.phase, seat.batch = "loading", None
+        try:
+            seat.child = Child(seat.location, self._root, self._home, self._environment)
+        except OSError as error:
+            self._break(seat, unstartable(seat.location, error).render())
+            return
+        selector.register(seat.child.output, selectors.EVENT_READ, seat)
+
+    def _turn(self, selector: selectors.BaseSelector) -> None:
+        """Wait for something to happen, and act on it."""
+        for key, _ in selector.select(TICK):
+            if isinstance(key.data, _Seat):
+                self._hear(key.data, selector)
+            else:
+                os.read(key.fd, READ)
+        if not self._closing:
+            self._advance()
+        self._observer.tick()
+
+    def _hear(self, seat: _Seat, selector: selectors.BaseSelector) -> None:
+        assert seat.child is not None
+        try:
+            messages = seat.child.receive()
+        except ValueError:
+            # Not our messages any more: some code got hold of the line. It cannot be trusted.
+            messages = None
+            seat.child.kill()
+        if messages is None:
+            selector.unregister(seat.child.output)
+            self._gone(seat, selector)
+        for message in messages or ():
+            match message:
+                case Loaded(assets=assets):
+                    seat.phase = "idle"
+                    if seat.assets is None:
+                        seat.assets = assets
+                        self._loaded(seat)
+                case Unloadable(error=error):
+                    self._break(seat, error)
+                case Moved():
+                    self._plan.move(message)
+                    self._tell(message)
+                case Ended():
+                    seat.phase, seat.batch = "idle", None
+
+    def _loaded(self, seat: _Seat) -> None:
+        if self._gate:
+            self._open_gate()
+        else:
+            self._admit([seat])
+
+    def _open_gate(self) -> None:
+        """Where all locations had to load first, go on once they have."""
+        if any(seat.assets is None and seat.fault is None for seat in self._seats.values()):
+            return
+        self._gate = False
+        loaded = [seat for seat in self._seats.values() if seat.assets is not None]
+        upstream = {asset.key: asset.upstream for seat in loaded for asset in seat.assets or ()}
+        self._plan.wanted = self._selection.resolve(upstream)
+        for name in sorted(self._plan.wanted - set(self._results)):
+            self._note(ProductResult(name, name.partition("/")[0]))
+        self._admit(loaded)
+        for seat in self._seats.values():
+            if seat.fault is not None:
+                self._give_up(seat, seat.fault)
+
+    def _admit(self, seats: Sequence[_Seat]) -> None:
+        """Plan the selected assets of locations that have loaded."""
+        chosen = {
+            seat.location.name: selected_assets(
+                seat.assets or (), self._plan.wanted, self._selection.products
+            )
+            for seat in seats
+        }
+        grids = {asset.key: asset.partitions for assets in chosen.values() for asset in assets}
+        partitions = chosen_partitions(self._asked, grids)
+        for name, assets in chosen.items():
+            self._plan.add(name, assets, partitions)
+            planned = {asset.key for asset in assets}
+            for key in sorted(self._of(name) - planned):
+                fault = Diagnostic(
+                    "R004",
+                    f"{key} has a contract, but code location {name} makes no such asset",
+                    fix=f"`mesh check {key}` tells what is missing",
+                )
+                self._end(key, "failed", fault.render())
+
+    def _advance(self) -> None:
+        """Skip what can no longer be made, and give every free worker what is ready."""
+        if self._gate:
+            return
+        while blocked := self._plan.blocked():
+            for key in blocked:
+                self._end(key, "skipped", None)
+        for seat in self._seats.values():
+            if seat.phase == "idle":
+                self._employ(seat)
+        if self._plan.open() and all(
+            seat.phase in ("idle", "closing", "gone") for seat in self._seats.values()
+        ):
+            # Nothing runs and nothing can start: what is left waits for itself.
+            circle = self._plan.cycle() or self._plan.open()
+            text = cycle_diagnostic(circle).render()
+            for key in dict.fromkeys(circle):
+                self._end(key, "failed", text)
+            self._advance()
+
+    def _employ(self, seat: _Seat) -> None:
+        assert seat.child is not None
+        batch = self._plan.next_batch(seat.location.name)
+        if batch is not None:
+            self._orders += 1
+            seat.phase, seat.batch = "busy", batch
+            order = Order(self._orders, batch.assets, batch.partitions, batch.per_run, self._invocation)
+            seat.child.send(order)
+        elif self._plan.done(seat.location.name):
+            seat.phase = "closing"
+            seat.child.stop()
+
+    def _gone(self, seat: _Seat, selector: selectors.BaseSelector) -> None:
+        """A worker's output ended: as it should, or because it died."""
+        assert seat.child is not None
+        child, seat.child = seat.child, None
+        phase, seat.phase = seat.phase, "gone"
+        if not child.ended(PATIENCE):
+            child.kill()
+        if self._closing or phase == "closing" or seat.fault is not None:
+            return
+        if phase != "busy" or seat.batch is None:
+            doing = "while it loaded" if phase == "loading" else "while it waited for work"
+            self._break(seat, child.obituary(doing).render())
+            return
+        left = [key for key in seat.batch.assets if self._plan.state(key) not in FINAL]
+        guilty = [key for key in left if self._plan.state(key) == "running"] or left
+        if guilty:
+            text = child.obituary(f"while it made {', '.join(guilty)}").render()
+            for key in guilty:
+                self._end(key, "failed", text)
+        # Whatever the dead worker had not come to gets a new one.
+        self._plan.reopen(key for key in left if key not in guilty)
+        self._seat(seat, selector)
+
+    def _break(self, seat: _Seat, text: str) -> None:
+        """A location is of no use in this run: its products failed."""
+        seat.fault = text
+        seat.phase = "gone" if seat.child is None else "closing"
+        if self._gate:
+            self._open_gate()
+        else:
+            self._give_up(seat, text)
+
+    def _give_up(self, seat: _Seat, text: str) -> None:
+        name = seat.location.name
+        planned = {key for key, step in self._plan.steps.items() if step.location == name}
+        for key in sorted(self._of(name) | planned):
+            if self._plan.state(key) not in FINAL:
+                self._end(key, "failed", text)
+
+    def _of(self, location: str) -> set[str]:
+        return {key for key in self._plan.wanted if key.partition("/")[0] == location}
+
+    def _end(self, key: str, state: State, error: str | None) -> None:
+        if key in self._plan.steps:
+            self._plan.move(Moved(key, state))
+        else:
+            self._plan.settle(key, state)
+        self._tell(Moved(key, state, error=error))
+
+    def _tell(self, moved: Moved) -> None:
+        if moved.state == "failed" and moved.error is not None:
+            self._faults[moved.error] = None
+        if moved.key in self._results:
+            figures = (moved.rows, moved.seconds, moved.passed, moved.failed)
+            error = moved.error
+            if moved.state == "skipped":
+                cause = self._plan.cause(moved.key)
+                error = f"not made, because {cause} {_became(self._plan.state(cause))}" if cause else None
+            location = self._results[moved.key].location
+            self._note(ProductResult(moved.key, location, moved.state, *figures, error))
+
+    def _note(self, result: ProductResult) -> None:
+        self._results[result.product] = result
+        self._observer.moved(result)
+
+    def _stop(self, selector: selectors.BaseSelector, interrupts: Interrupts) -> None:
+        """End all workers: at once where they are idle, rolled back where they run."""
+        self._closing = True
+        for seat in self._seats.values():
+            if seat.child is not None:
+                seat.child.stop()
+        until = time.monotonic() + PATIENCE
+        # The first Ctrl-C brought us here; one more means now.
+        enough = max(1, interrupts.count) + 1
+        while any(seat.child for seat in self._seats.values()) and time.monotonic() < until:
+            if interrupts.count >= enough:
+                break
+            self._turn(selector)
+
+
+def _became(state: State | None) -> str:
+    return {"failed": "failed", "skipped": "was not made either"}.get(state or "", "was not made")

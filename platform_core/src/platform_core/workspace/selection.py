@@ -1,0 +1,99 @@
+"""Which products a command means: ``sales/transactions``, ``sales``, ``+x``, ``x+``, ``+x+``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word of a selection, resolved to the products it names before following the graph."""
+
+    products: tuple[str, ...]
+    upstream: bool = False
+    downstream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The products a person asked for. No terms mean all products."""
+
+    terms: tuple[Term, ...]
+    products: tuple[str, ...]
+    """All products of the mesh."""
+
+    @property
+    def follows_graph(self) -> bool:
+        """Whether it takes the whole graph to tell what is selected."""
+        return any(term.upstream or term.downstream for term in self.terms)
+
+    def named(self) -> frozenset[str]:
+        """What is selected without following the graph."""
+        if not self.terms:
+            return frozenset(self.products)
+        return frozenset(name for term in self.terms for name in term.products)
+
+    def resolve(self, upstream: Mapping[str, Collection[str]]) -> frozenset[str]:
+        """The selected products, given the keys that each asset reads (products or not)."""
+        chosen = set(self.named())
+        downstream: dict[str, set[str]] = {}
+        for key, sources in upstream.items():
+            for source in sources:
+                downstream.setdefault(source, set()).add(key)
+        for term in self.terms:
+            if term.upstream:
+                chosen |= _reached(term.products, lambda key: upstream.get(key, ()))
+            if term.downstream:
+                chosen |= _reached(term.products, lambda key: downstream.get(key, ()))
+        return frozenset(chosen & set(self.products))
+
+
+def parse_selection(words: Sequence[str], products: Collection[str]) -> Selection:
+    """A selection from the words of a command line; commas separate as spaces do.
+
+    Raises:
+        UsageError: U023 for each name that is neither a product nor a domain.
+    """
+    known = tuple(sorted(products))
+    domains = sorted({name.partition("/")[0] for name in known})
+    terms: list[Term] = []
+    faults: list[Diagnostic] = []
+    for word in (part for text in words for part in text.replace(",", " ").split()):
+        name = word.removeprefix("+").removesuffix("+")
+        if name in known:
+            members: tuple[str, ...] = (name,)
+        elif name in domains:
+            members = tuple(product for product in known if product.startswith(f"{name}/"))
+        else:
+            faults.append(_unknown(name or word, known, domains))
+            continue
+        terms.append(Term(members, upstream=word.startswith("+"), downstream=word.endswith("+")))
+    if faults:
+        raise UsageError(*faults)
+    return Selection(tuple(terms), known)
+
+
+def _unknown(name: str, products: Sequence[str], domains: Sequence[str]) -> Diagnostic:
+    # "transactions" is closer to "sales/transactions" than any measure of letters would find.
+    short = [product for product in products if product.partition("/")[2] == name]
+    guess = f'did you mean "{short[0]}"?' if short else did_you_mean(name, (*products, *domains))
+    return Diagnostic(
+        "U023",
+        f'there is no product and no domain "{name}"',
+        expected=listed((*domains, *products)) or "a product; no contract was found",
+        fix=guess or "`mesh products` lists what there is",
+    )
+
+
+def _reached(start: Iterable[str], step: Callable[[str], Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    queue = list(start)
+    while queue:
+        key = queue.pop()
+        if key not in found:
+            found.add(key)
+            queue.extend(step(key))
+    return found

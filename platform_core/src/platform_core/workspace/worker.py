@@ -1,0 +1,205 @@
+"""One location's worker: a process in the location's own interpreter that loads it once and then
+materializes what it is told to, run after run.
+
+Started by the coordinator as ``python -m platform_core.workspace.worker``. Messages come in on
+standard input and go out on what was standard output; whatever the domain's code prints goes to
+standard error, which is the location's log. The end of the input means stop: it comes when the
+coordinator is done, when it was interrupted and when it died, so nothing is ever left running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import fcntl
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
+
+from platform_core.errors import Diagnostic
+from platform_core.workspace.messages import Ended, Loaded, Message, Order, Unloadable, decode, encode
+from platform_core.workspace.processes import end_descendants, is_alive, kill_group, signature
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from dagster._core.remote_origin import RemoteRepositoryOrigin
+
+    from platform_core.workspace.progress import Progress
+    from platform_core.workspace.recipe import PreparedRun
+
+STOP_SECONDS: Final = 8.0
+"""How long an interrupted run may take to roll back before its whole process group is killed."""
+
+PROCESS_TAG: Final = "mesh/worker"
+INVOCATION_TAG: Final = "mesh/invocation"
+
+
+class Channel:
+    """The line to the coordinator, out of reach of the code that the location loads."""
+
+    def __init__(self) -> None:
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._input = os.fdopen(os.dup(0), "rb")
+        self._output: BinaryIO = os.fdopen(os.dup(1), "wb", buffering=0)
+        # Children (dbt, for one) inherit these instead and can neither read nor disturb the messages.
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+        os.dup2(2, 1)
+        self.instance: dg.DagsterInstance | None = None
+        self.running: str | None = None
+        """The id of the run that is executing now."""
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+
+    def next(self) -> Order:
+        return self._orders.get()
+
+    def tell(self, message: Message) -> None:
+        self._output.write(encode(message))
+
+    def _listen(self) -> None:
+        for line in self._input:
+            message = decode(line)
+            if isinstance(message, Order):
+                self._orders.put(message)
+        timer = threading.Timer(STOP_SECONDS, kill_group, (os.getpgrp(),))
+        timer.daemon = True
+        timer.start()
+        if self.running is not None and self.instance is not None:
+            from platform_core.workspace.recipe import announce_cancel
+
+            announce_cancel(self.instance, self.running)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def main() -> NoReturn:
+    """Load the location, then follow orders until the input ends."""
+    arguments = argparse.ArgumentParser()
+    for name in ("workspace", "location", "module", "home"):
+        arguments.add_argument(f"--{name}", required=True)
+    arguments.add_argument("--attribute")
+    arguments.add_argument("--directory")
+    options = arguments.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    faulthandler.enable()
+    channel = Channel()
+    try:
+        _follow(channel, options)
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # The coordinator is gone; the reader of the input ends us.
+        pass
+    # What the domain's code started and left behind goes with us.
+    end_descendants(patience=1.0)
+    sys.stderr.flush()
+    # Not through the interpreter's shutdown: libraries hang there, and everything is committed.
+    os._exit(0)
+
+
+def _follow(channel: Channel, options: argparse.Namespace) -> None:
+    from platform_core.workspace import recipe
+    from platform_core.workspace.explained import explain_exception
+
+    try:
+        repository = recipe.load_repository(options.module, options.attribute, options.directory)
+        assets = recipe.described(repository)
+        instance = _instance(Path(options.home))
+        origin = recipe.repository_origin(Path(options.workspace), options.location, repository.name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001
+        # A location may fail in every way that code can, sys.exit included; it is told, not raised.
+        doing = f"code location {options.location} does not load"
+        channel.tell(Unloadable(explain_exception(error, doing, "R001")))
+        return
+    channel.instance = instance
+    channel.tell(Loaded(assets))
+    while True:
+        order = channel.next()
+        _materialize(channel, repository, origin, order)
+        channel.tell(Ended(order.number))
+
+
+def _materialize(
+    channel: Channel, repository: dg.RepositoryDefinition, origin: RemoteRepositoryOrigin, order: Order
+) -> None:
+    import dagster as dg
+
+    from platform_core.workspace.explained import explain_exception
+    from platform_core.workspace.progress import Progress
+    from platform_core.workspace.recipe import PreparedRun
+
+    assert channel.instance is not None
+    progress = Progress(order.assets)
+    keys = [dg.AssetKey.from_user_string(key) for key in order.assets]
+    slices = list(_slices(order.partitions, order.per_run))
+    try:
+        for number, tags in enumerate(slices, start=1):
+            tags |= {PROCESS_TAG: signature(os.getpid()), INVOCATION_TAG: order.invocation}
+            run = PreparedRun(repository, origin, channel.instance, keys, tags)
+            progress.expect(run.steps)
+            _execute(channel, run, progress, last=number == len(slices))
+            if progress.failed():
+                break
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:  # noqa: BLE001
+        # A run that could not even be planned, or that Dagster gave up: every asset of it failed.
+        reason = explain_exception(error, f"the run of {', '.join(order.assets)} broke off", "R006")
+        for moved in progress.abandon("failed", reason):
+            channel.tell(moved)
+        return
+    reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before it came to this").render()
+    for moved in progress.abandon("failed", reason):
+        channel.tell(moved)
+
+
+def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool) -> None:
+    import dagster as dg
+
+    channel.running = run.run.run_id
+    try:
+        for event in run.events():
+            for moved in progress.take(event, last):
+                channel.tell(moved)
+            if event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not progress.failed():
+                progress.broke_off(event)
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    finally:
+        channel.running = None
+
+
+def _slices(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
+    """The tags of each run that it takes to cover the keys."""
+    from platform_core.workspace.recipe import ONE_KEY, RANGE_END, RANGE_START
+
+    if keys is None:
+        yield {}
+        return
+    size = per_run or max(1, len(keys))
+    for start in range(0, len(keys), size):
+        part = keys[start : start + size]
+        yield {ONE_KEY: part[0]} if len(part) == 1 else {RANGE_START: part[0], RANGE_END: part[-1]}
+
+
+def _instance(home: Path) -> dg.DagsterInstance:
+    """The shared instance. One worker at a time: the first makes its database, and each looks for
+    runs whose process was killed."""
+    from platform_core.workspace import recipe
+
+    with (home / "instance.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        instance = recipe.open_instance(home)
+        recipe.close_abandoned(instance, PROCESS_TAG, is_alive)
+    return instance
+
+
+if __name__ == "__main__":
+    main()
