@@ -139,9 +139,9 @@ def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:
     return f"{text}\n\n... and {more} more" if more > 0 else text
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """``did you mean "x"?``, or None where nothing is close."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+def did_you_mean(word: str, known: Iterable[str], nearness: float = 0.6) -> str | None:
+    """``did you mean "x"?``, or None where nothing is close (``nearness`` from 0 to 1)."""
+    close = get_close_matches(word, list(known), n=1, cutoff=nearness)
     return f'did you mean "{close[0]}"?' if close else None
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from platform_core.errors import Place, Severity
+from platform_core.errors import Diagnostic, Place, Severity
 
 Scalar = str | int | float | bool | date | datetime
 Scope = Literal["product", "partition"]
@@ -135,7 +135,7 @@ class MaximumAge:
 class Partitions:
     """Time partitions of the table: ``column`` falls into one cell of the grid.
 
-    ``start`` is inclusive, ``end`` exclusive (None: open), both local dates of ``timezone``.
+    ``start`` is inclusive, ``end`` exclusive (None: open), both naive local times of ``timezone``.
     The column is compared as UTC where it is a TIMESTAMP without a zone.
     """
 
@@ -192,6 +192,8 @@ class DataProduct:
     masked_as: str | None = None
     places: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where the contract says a thing, by JSON pointer (``/team/name``); for policies."""
+    remarks: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
+    """What a guest contract (one without our conventions) says that the platform does not act on."""
 
     @property
     def id(self) -> str:

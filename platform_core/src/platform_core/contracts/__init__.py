@@ -1,0 +1,37 @@
+"""Contracts: an Open Data Contract Standard file becomes a frozen ``DataProduct``."""
+
+from platform_core.contracts.model import (
+    Bounds,
+    Column,
+    DataProduct,
+    Deadline,
+    Grant,
+    MaximumAge,
+    Partitions,
+    Reference,
+    Rule,
+    Support,
+)
+from platform_core.contracts.reader import load_contract
+from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.contracts.windows import Window, spanning, window, windows
+
+__all__ = [
+    "Bounds",
+    "Column",
+    "DataProduct",
+    "Deadline",
+    "Grant",
+    "MaximumAge",
+    "Partitions",
+    "Reference",
+    "Registry",
+    "Rule",
+    "Support",
+    "Window",
+    "load_contract",
+    "mesh_root",
+    "spanning",
+    "window",
+    "windows",
+]

@@ -1,0 +1,299 @@
+"""A contract file as data, with the place of everything in it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from platform_core.contracts import yaml_core
+from platform_core.errors import ContractError, Diagnostic, Place, shown
+
+MAXIMUM_BYTES = 5 * 1024 * 1024
+# What aliases can multiply a file to; a table of a thousand columns needs some 20,000.
+MAXIMUM_VALUES = 200_000
+MAXIMUM_DEPTH = 60
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+Pointer = Sequence[str | int]
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A YAML file read by the 1.2 core schema: plain data, and the place of every key and value."""
+
+    path: Path
+    data: dict[str, Any]
+    _keys: dict[tuple[str | int, ...], Place] = field(repr=False)
+    _values: dict[tuple[str | int, ...], Place] = field(repr=False)
+
+    def place(self, *pointer: str | int) -> Place:
+        """Where a value stands; the nearest thing around it where there is no such value."""
+        return self._nearest(self._values, pointer)
+
+    def key_place(self, *pointer: str | int) -> Place:
+        """Where the name of a value stands (the value itself where it is an item of a list)."""
+        return self._keys.get(pointer) or self.place(*pointer)
+
+    def places(self) -> dict[str, Place]:
+        """Every value's place by JSON pointer (RFC 6901)."""
+        return {"".join(f"/{_escape(part)}" for part in key): at for key, at in self._values.items()}
+
+    def at(self, *pointer: str | int) -> Any:
+        """The value at a pointer; None where there is none."""
+        value: Any = self.data
+        for part in pointer:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def _nearest(self, places: dict[tuple[str | int, ...], Place], pointer: tuple[str | int, ...]) -> Place:
+        for length in range(len(pointer), -1, -1):
+            found = places.get(pointer[:length])
+            if found is not None:
+                # A whole list or mapping is too much to underline; its name says where it is.
+                return self._keys.get(pointer[:length], found) if length < len(pointer) else found
+        return Place(self.path)
+
+
+def parse(path: Path) -> Document:
+    """Read a contract file.
+
+    Raises:
+        ContractError: the file cannot be read (C001), is too large (C002), is not text in UTF-8
+            (C003), not YAML (C004), says a key twice (C005), is no mapping (C006), or uses YAML
+            beyond JSON's data (C007).
+    """
+    text = _text(path)
+    try:
+        node = yaml_core.compose(text, MAXIMUM_DEPTH)
+    except yaml.MarkedYAMLError as error:
+        raise ContractError(_syntax(path, error)) from None
+    except yaml_core.TooDeep as error:
+        place = Place(path, error.mark.line + 1, error.mark.column + 1)
+        raise ContractError(_shape(place, "is nested too deeply")) from None
+    except yaml.YAMLError as error:
+        raise ContractError(Diagnostic("C004", f"{shown(path)} is not YAML: {error}", Place(path))) from None
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL):
+        raise ContractError(_no_mapping(path, Place(path), "empty"))
+    if not isinstance(node, yaml.MappingNode):
+        what = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
+        raise ContractError(_no_mapping(path, _place(path, node), what))
+    reading = _Reading(path)
+    data = reading.value(node, (), 0)
+    if reading.faults:
+        raise ContractError(*reading.faults)
+    return Document(path, data, reading.keys, reading.values)
+
+
+def _text(path: Path) -> str:
+    where = Place(path)
+    fix = "an Open Data Contract Standard file, <domain>/<product>.odcs.yaml"
+    try:
+        if path.is_dir():
+            raise ContractError(Diagnostic("C001", f"{shown(path)} is a folder, not a contract", where, fix))
+        size = path.stat().st_size
+        if size > MAXIMUM_BYTES:
+            raise ContractError(
+                Diagnostic(
+                    "C002",
+                    f"{shown(path)} has {size / 1024 / 1024:.1f} MB, too much for a contract",
+                    where,
+                    expected=f"at most {MAXIMUM_BYTES // 1024 // 1024} MB",
+                    fix="Keep data out of the contract: it describes a table, it does not hold one.",
+                )
+            )
+        with path.open("rb") as file:
+            raw = file.read(MAXIMUM_BYTES + 1)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ContractError(
+            Diagnostic("C001", f"cannot read the contract {shown(path)}: {reason}", where, expected=fix)
+        ) from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8", "replace")
+        raise ContractError(
+            Diagnostic(
+                "C003",
+                f"{shown(path)} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}",
+                _position(path, before, len(before)),
+                expected="text in UTF-8",
+                fix="Save the file as UTF-8.",
+            )
+        ) from None
+    bad = _UNPRINTABLE.search(text)
+    if bad:
+        raise ContractError(
+            Diagnostic(
+                "C003",
+                f"{shown(path)} holds a character that is no text (U+{ord(bad.group()):04X})",
+                _position(path, text, bad.start()),
+                expected="printable text in UTF-8",
+                fix="Remove the character.",
+            )
+        )
+    return text
+
+
+class _Reading:
+    """One pass over the nodes: values, places and every fault on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.faults: list[Diagnostic] = []
+        self.keys: dict[tuple[str | int, ...], Place] = {}
+        self.values: dict[tuple[str | int, ...], Place] = {}
+        self._open: set[int] = set()
+
+    def value(self, node: yaml.Node, pointer: tuple[str | int, ...], depth: int) -> Any:
+        place = _place(self.path, node)
+        self.values[pointer] = place
+        if len(self.values) > MAXIMUM_VALUES:
+            raise ContractError(
+                Diagnostic(
+                    "C007",
+                    f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
+                    place,
+                    expected="aliases (*name) that repeat little",
+                    fix="Write out what the aliases stand for, or leave them out.",
+                )
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, place)
+        if id(node) in self._open or depth > MAXIMUM_DEPTH:
+            what = "holds itself through an alias" if id(node) in self._open else "is nested too deeply"
+            raise ContractError(_shape(place, what))
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                self._tag(node, yaml_core.SEQ, place)
+                return [
+                    self.value(item, (*pointer, index), depth + 1) for index, item in enumerate(node.value)
+                ]
+            self._tag(node, yaml_core.MAP, place)
+            return self._mapping(node, pointer, depth)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: yaml.Node, pointer: tuple[str | int, ...], depth: int) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = _place(self.path, key_node)
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            if key is None or key_node.tag != yaml_core.STR:
+                self.faults.append(
+                    Diagnostic(
+                        "C007",
+                        "a key that is not text" if key is None else f"the key {key or 'null'} is not text",
+                        place,
+                        expected="a property's name",
+                        fix=f'Write "{key}": ... in quotes.' if key else None,
+                    )
+                )
+                continue
+            if key in data:
+                first = self.keys[(*pointer, key)]
+                self.faults.append(
+                    Diagnostic(
+                        "C005",
+                        f'"{key}" is said twice; the first time in line {first.line}',
+                        place,
+                        expected="every key once",
+                        fix="Keep one of the two.",
+                    )
+                )
+                continue
+            self.keys[(*pointer, key)] = place
+            data[key] = self.value(value_node, (*pointer, key), depth + 1)
+        return data
+
+    def _scalar(self, node: yaml.ScalarNode, place: Place) -> str | int | float | bool | None:
+        try:
+            value = yaml_core.scalar(node)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{node.value} is no number that a contract can use")
+            if isinstance(value, int) and value.bit_length() > 128:
+                raise ValueError("an integer of more than 128 bits")
+        except ValueError as error:
+            reason = "an integer of more than 128 bits" if "digits" in str(error) else str(error)
+            self.faults.append(
+                Diagnostic(
+                    "C007",
+                    reason.replace("tag:yaml.org,2002:", "!!"),
+                    place,
+                    expected="text, a number, true, false or null",
+                    fix=f"Write {json.dumps(node.value[:60], ensure_ascii=False)} in quotes to mean text.",
+                )
+            )
+            return None
+        return value
+
+    def _tag(self, node: yaml.Node, expected: str, place: Place) -> None:
+        if node.tag != expected:
+            tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+            self.faults.append(
+                Diagnostic("C007", f"the YAML tag {tag} means nothing here", place, fix=f"Remove {tag}.")
+            )
+
+
+def _shape(place: Place, what: str) -> Diagnostic:
+    return Diagnostic("C007", f"this part {what}", place, expected="a tree of plain values")
+
+
+def _no_mapping(path: Path, place: Place, what: str) -> Diagnostic:
+    return Diagnostic(
+        "C006",
+        f"{shown(path)} is {what}, not a contract",
+        place,
+        expected="a mapping with version, apiVersion, kind and id",
+        fix='Begin with:\napiVersion: v3.2.0\nkind: DataContract\nid: <domain>/<product>\nversion: "1.0.0"',
+    )
+
+
+def _syntax(path: Path, error: yaml.MarkedYAMLError) -> Diagnostic:
+    mark = error.problem_mark or error.context_mark
+    place = Place(path, mark.line + 1, mark.column + 1) if mark is not None else Place(path)
+    problem = error.problem or "malformed"
+    if problem.startswith("but found another document"):
+        return Diagnostic(
+            "C006",
+            f"{shown(path)} holds more than one document",
+            place,
+            expected="one contract in one file",
+            fix="Give every contract a file of its own.",
+        )
+    fix = None
+    if "\\t" in problem or "cannot start any token" in problem:
+        line = place.source_line() or ""
+        if "\t" in line[: place.column + 1]:
+            fix = "Indent with spaces; YAML does not take tabs."
+    elif "mapping values are not allowed" in problem:
+        fix = 'Put text that holds ": " in quotes, or check the indentation.'
+    context = f" {error.context}" if error.context else ""
+    return Diagnostic("C004", f"{shown(path)} is not YAML: {problem}{context}", place, fix=fix)
+
+
+def _place(path: Path, node: yaml.Node) -> Place:
+    start, end = node.start_mark, node.end_mark
+    length = end.column - start.column if end.line == start.line else 1
+    return Place(path, start.line + 1, start.column + 1, max(1, length))
+
+
+def _position(path: Path, text: str, offset: int) -> Place:
+    line = text.count("\n", 0, offset)
+    return Place(path, line + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)
+
+
+def _escape(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,36 @@
+"""The faults of one contract, collected so that all are reported together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from platform_core.errors import Diagnostic, Place
+
+
+@dataclass(eq=False)
+class Faults:
+    """Errors, and remarks on what a guest document says that the platform cannot act on.
+
+    A guest (see ``names.ours``) is only asked to be valid ODCS: what breaks our conventions in it is
+    left out with a remark.
+    """
+
+    strict: bool
+    errors: list[Diagnostic] = field(default_factory=list)
+    remarks: list[Diagnostic] = field(default_factory=list)
+
+    def error(
+        self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
+    ) -> None:
+        """An error where our conventions hold, else a remark."""
+        diagnostic = Diagnostic(code, message, place, expected, fix)
+        if self.strict:
+            self.errors.append(diagnostic)
+        else:
+            self.remarks.append(replace(diagnostic, severity="info"))
+
+    def always(
+        self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
+    ) -> None:
+        """An error in any document: it names the platform itself as whom it speaks to."""
+        self.errors.append(Diagnostic(code, message, place, expected, fix))

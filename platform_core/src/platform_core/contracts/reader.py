@@ -1,0 +1,142 @@
+"""A contract file as a ``DataProduct``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_core.contracts import names, standard
+from platform_core.contracts.columns import read_columns
+from platform_core.contracts.document import Document, parse
+from platform_core.contracts.faults import Faults
+from platform_core.contracts.grid import read_partitions
+from platform_core.contracts.model import Column, DataProduct, Grant, Support
+from platform_core.contracts.properties import Level, check_properties, text_property
+from platform_core.contracts.rules import read_rules
+from platform_core.contracts.sla import read_sla
+from platform_core.errors import ContractError, did_you_mean
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
+
+
+def load_contract(path: Path, domain: str | None = None) -> DataProduct:
+    """Read one contract.
+
+    ``domain`` is the domain in whose folder the file lies; None for a file that stands alone.
+    Raises ContractError with every fault of the file.
+    """
+    document = parse(path)
+    faults = standard.validate(document)
+    if faults:
+        raise ContractError(*faults)
+    return read(document, domain)
+
+
+def read(document: Document, domain: str | None = None) -> DataProduct:
+    """A valid ODCS document as a data product. Raises ContractError with all that it says wrongly."""
+    # Pydantic and the models take a quarter of a second to import; `mesh --help` needs neither.
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    contract = OpenDataContractStandard.model_validate(document.data)
+    faults = Faults(names.ours(document, domain))
+    identity = names.identify(document, domain, faults)
+    index = identity.schema_index
+    table = contract.schema_[index] if contract.schema_ and index is not None else None
+    check_properties(document, (), Level.CONTRACT, faults)
+    if index is not None:
+        check_properties(document, ("schema", index), Level.TABLE, faults)
+    columns = read_columns(document, table, index, faults)
+    partitions = read_partitions(document, table, index, columns, faults)
+    sla = read_sla(document, contract, identity, columns, partitions is not None, faults)
+    rules = read_rules(document, table, identity, columns, partitions is not None, sla.recency, faults)
+    product = DataProduct(
+        domain=identity.domain,
+        name=identity.name,
+        path=document.path,
+        place=document.place("id"),
+        version=contract.version or "",
+        status=contract.status or "active",
+        columns=columns,
+        rules=rules,
+        owner=_owner(contract),
+        purpose=(contract.description and contract.description.purpose) or _description(table),
+        usage=(contract.description and contract.description.usage) or "",
+        limitations=(contract.description and contract.description.limitations) or "",
+        tags=_tags(contract, table),
+        physical_type=(table and table.physicalType) or "table",
+        support=tuple(Support(item.channel or "", item.url, item.tool) for item in contract.support or []),
+        grants=_grants(document, contract, faults),
+        deadline=sla.deadline,
+        maximum_age=sla.maximum_age,
+        retention=sla.retention,
+        partitions=partitions,
+        masked_as=_masked_as(document, index, identity, columns, faults),
+        places=document.places(),
+        remarks=tuple(faults.remarks),
+    )
+    if faults.errors:
+        first = {(d.code, d.message, d.place): d for d in faults.errors}
+        raise ContractError(
+            *sorted(first.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0))
+        )
+    return product
+
+
+def _owner(contract: OpenDataContractStandard) -> str | None:
+    team = contract.team
+    if team is None or isinstance(team, list) or not team.name:
+        return None
+    return names.slug(team.name, "-")
+
+
+def _description(table: SchemaObject | None) -> str:
+    return (table.description if table is not None else None) or ""
+
+
+def _tags(contract: OpenDataContractStandard, table: SchemaObject | None) -> tuple[str, ...]:
+    tags = [*(contract.tags or []), *((table.tags if table is not None else None) or [])]
+    return tuple(dict.fromkeys(tags))
+
+
+def _grants(document: Document, contract: OpenDataContractStandard, faults: Faults) -> tuple[Grant, ...]:
+    grants = []
+    for index, role in enumerate(contract.roles or []):
+        place = document.place("roles", index, "role")
+        name = role.role or ""
+        kind, colon, who = name.partition(":")
+        if colon and kind != "domain" and did_you_mean(kind, ["domain"]):
+            faults.error("C080", f'"{name}" grants to nobody', place, "domain:<name>", f"Write domain:{who}.")
+        if kind == "domain" and colon:
+            if not who.isidentifier():
+                faults.error("C080", f'"{name}" names no domain', place, "domain:<name>, domain:hr")
+            if role.access != "read":
+                faults.error(
+                    "C080",
+                    f"the grant to {name} does not say what it grants"
+                    if role.access is None
+                    else f'"{role.access}" cannot be granted',
+                    document.place("roles", index, "access"),
+                    expected="access: read",
+                    fix="Write access: read. Only the own domain writes.",
+                )
+        grants.append(Grant(name, role.access or "", place))
+    return tuple(grants)
+
+
+def _masked_as(
+    document: Document,
+    index: int | None,
+    identity: names.Identity,
+    columns: tuple[Column, ...],
+    faults: Faults,
+) -> str | None:
+    if index is None:
+        return None
+    masked = text_property(document, ("schema", index), "maskedAs", faults)
+    if masked is None:
+        return None
+    value, place = masked
+    if value in {identity.name, f"{identity.domain}/{identity.name}"}:
+        faults.error("C031", "a product cannot be its own masked twin", place, "the name of another product")
+    return value.removeprefix(f"{identity.domain}/")

@@ -1,0 +1,215 @@
+"""Where the contracts of a mesh are, and its products by name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.names import SUFFIXES, stem_of
+from platform_core.contracts.reader import load_contract
+from platform_core.errors import (
+    ContractError,
+    DefinitionError,
+    Diagnostic,
+    Place,
+    UsageError,
+    did_you_mean,
+    listed,
+    shown,
+)
+
+
+def mesh_root(start: Path | None = None) -> Path:
+    """The folder of the mesh, the one with ``workspace.yaml``.
+
+    MESH_ROOT, else the nearest folder above ``start`` (the working directory) that has one.
+    Raises UsageError U001 where there is none.
+    """
+    named = os.environ.get("MESH_ROOT")
+    if named:
+        root = Path(named).expanduser().absolute()
+        if (root / "workspace.yaml").is_file():
+            return root
+        raise UsageError(
+            Diagnostic(
+                "U001", f"MESH_ROOT is {named}, and there is no workspace.yaml", fix="Correct MESH_ROOT."
+            )
+        )
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / "workspace.yaml").is_file():
+            return folder
+    raise UsageError(
+        Diagnostic(
+            "U001",
+            f"{shown(here)} is in no mesh: no folder above it has a workspace.yaml",
+            fix="Change to the mesh's folder, or name it by MESH_ROOT.",
+        )
+    )
+
+
+def mesh_home(start: Path | None = None) -> Path:
+    """Where the mesh keeps its state: MESH_HOME, else ``.mesh`` in the mesh's folder."""
+    named = os.environ.get("MESH_HOME")
+    return Path(named).expanduser().absolute() if named else mesh_root(start) / ".mesh"
+
+
+@dataclass(eq=False)
+class Registry:
+    """The contracts of all domains. Names come from file names alone; a contract is read when asked for."""
+
+    base: Path
+    """Folder of the domains' folders."""
+    inner: str = ""
+    """Where in a domain's folder its contracts are: ``contracts``, or nothing."""
+    _products: dict[str, DataProduct] = field(default_factory=dict, repr=False)
+    _files: dict[str, dict[str, tuple[Path, ...]]] | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, root: Path | None = None) -> Registry:
+        """The registry of a mesh: the folder named by MESH_CONTRACTS with ``<domain>/<product>.odcs.yaml``,
+        else ``<root>/domains/<domain>/contracts/<product>.odcs.yaml``."""
+        named = os.environ.get("MESH_CONTRACTS")
+        if not named:
+            return cls((root or mesh_root()) / "domains", "contracts")
+        folder = Path(named).expanduser().absolute()
+        if not folder.is_dir():
+            raise UsageError(
+                Diagnostic(
+                    "U003", f"MESH_CONTRACTS is {named}, which is no folder", fix="Correct MESH_CONTRACTS."
+                )
+            )
+        return cls(folder)
+
+    def domains(self) -> tuple[str, ...]:
+        """All domains that have a folder for contracts, sorted."""
+        return tuple(self._index())
+
+    def names(self) -> tuple[str, ...]:
+        """The ids of all products, sorted; no contract is read."""
+        return tuple(f"{domain}/{name}" for domain, files in self._index().items() for name in files)
+
+    def path(self, product_id: str) -> Path:
+        """Where the contract of a product is, or would be."""
+        domain, _, name = product_id.partition("/")
+        files = self._index().get(domain, {}).get(name)
+        return files[0] if files else self._folder(domain) / f"{name}{SUFFIXES[0]}"
+
+    def get(self, product_id: str) -> DataProduct:
+        """One product, reading only its contract.
+
+        Raises DefinitionError D001 for an unknown product, ContractError for a broken contract.
+        """
+        if product_id in self._products:
+            return self._products[product_id]
+        domain, _, name = product_id.partition("/")
+        files = self._index().get(domain, {}).get(name)
+        if not files:
+            raise DefinitionError(self._unknown(product_id))
+        if len(files) > 1:
+            raise ContractError(_rivals(product_id, files))
+        product = load_contract(files[0], domain)
+        self._products[product_id] = product
+        return product
+
+    def of_domain(self, domain: str) -> tuple[DataProduct, ...]:
+        """All products of a domain. Raises ContractError with the faults of all its contracts."""
+        products, faults = self._read([domain])
+        if faults:
+            raise ContractError(*faults)
+        return products
+
+    def scan(self) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
+        """The whole mesh: the products that could be read, and every fault of the others."""
+        return self._read(self.domains())
+
+    def unresolved(self, product: DataProduct) -> tuple[Diagnostic, ...]:
+        """Foreign keys of a product whose target is unknown (C057) or broken."""
+        faults: list[Diagnostic] = []
+        for rule in product.rules:
+            if rule.reference is None or rule.reference.product == product.id:
+                continue
+            try:
+                target = self.get(rule.reference.product)
+            except DefinitionError as error:
+                fix = error.diagnostics[0].fix
+                message = f'the foreign key points to "{rule.reference.product}", which has no contract'
+                faults.append(Diagnostic("C057", message, rule.place, "the id of a product", fix))
+                continue
+            except ContractError as error:
+                faults.extend(error.diagnostics)
+                continue
+            known = [column.name for column in target.columns]
+            for name in rule.reference.columns:
+                if name not in known:
+                    message = f'{target.id} has no column "{name}"'
+                    fix = did_you_mean(name, known)
+                    faults.append(Diagnostic("C057", message, rule.place, f"one of {listed(known)}", fix))
+        return tuple(faults)
+
+    def _read(
+        self, domains: list[str] | tuple[str, ...]
+    ) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
+        products: list[DataProduct] = []
+        faults: list[Diagnostic] = []
+        for domain in domains:
+            for name in self._index().get(domain, {}):
+                try:
+                    products.append(self.get(f"{domain}/{name}"))
+                except ContractError as error:
+                    faults.extend(error.diagnostics)
+        return tuple(products), tuple(faults)
+
+    def _folder(self, domain: str) -> Path:
+        return self.base / domain / self.inner if self.inner else self.base / domain
+
+    def _index(self) -> dict[str, dict[str, tuple[Path, ...]]]:
+        """Contract files by domain and product; more than one file where both endings are there."""
+        if self._files is None:
+            self._files = {}
+            for domain in sorted(_entries(self.base)):
+                folder = self._folder(domain)
+                if domain.startswith(".") or not folder.is_dir():
+                    continue
+                found: dict[str, tuple[Path, ...]] = {}
+                for entry in sorted(_entries(folder)):
+                    name = stem_of(entry)
+                    if name is not None and not name.startswith("."):
+                        found[name] = (*found.get(name, ()), folder / entry)
+                self._files[domain] = found
+        return self._files
+
+    def _unknown(self, product_id: str) -> Diagnostic:
+        known = self.names()
+        _, slash, name = product_id.partition("/")
+        fix = did_you_mean(product_id, known)
+        same = [other for other in known if other.rpartition("/")[2] == (name if slash else product_id)]
+        if same:
+            fix = f'did you mean "{same[0]}"?'
+        if fix is None and slash:
+            fix = f"Write its contract: {shown(self.path(product_id))}"
+        return Diagnostic(
+            "D001",
+            f'there is no data product "{product_id}"',
+            expected=f"one of {listed(known, 20)}" if known else "a product with a contract",
+            fix=fix,
+        )
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _rivals(product_id: str, files: tuple[Path, ...]) -> Diagnostic:
+    return Diagnostic(
+        "C022",
+        f"{product_id} has two contracts: {files[0].name} and {files[1].name}",
+        Place(files[1]),
+        expected="one file for a product",
+        fix=f"Keep one of them, as {files[0].name}.",
+    )

@@ -1,0 +1,142 @@
+"""Values with a unit, time zones and cron schedules as contracts write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+_SECONDS = {
+    1: ("s", "sec", "second", "seconds"),
+    60: ("min", "minute", "minutes"),
+    3600: ("h", "hr", "hour", "hours"),
+    86400: ("d", "day", "days"),
+    7 * 86400: ("w", "wk", "week", "weeks"),
+    30 * 86400: ("mo", "month", "months"),
+    365 * 86400: ("y", "yr", "year", "years"),
+}
+UNITS = {word: seconds for seconds, words in _SECONDS.items() for word in words}
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _DAYS),
+)
+_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+
+
+@lru_cache(maxsize=256)
+def time_zone(name: str) -> ZoneInfo | None:
+    """An IANA time zone; None for any other name, an offset such as ``+02:00`` or ``EST5EDT`` included."""
+    if "/" not in name and name != "UTC":
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def time_zones() -> list[str]:
+    """The names of all zones with a place, for suggestions."""
+    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+
+
+def duration(value: int | float, seconds: int) -> timedelta | None:
+    """A span of time; None where it is not above zero or past what a timedelta holds."""
+    try:
+        span = timedelta(seconds=value * seconds)
+    except (OverflowError, ValueError):
+        return None
+    return span if span > timedelta(0) else None
+
+
+def spoken(span: timedelta) -> str:
+    """A span in its largest whole unit: ``26 hours``."""
+    total = int(span.total_seconds())
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if total and total % size == 0:
+            return f"{total // size} {word}{'s' if total != size else ''}"
+    return f"{span.total_seconds():g} seconds"
+
+
+class BadCron(ValueError):
+    """What is wrong with a cron schedule."""
+
+
+def cron_interval(schedule: str) -> timedelta:
+    """The shortest time between two ticks of a five-field cron schedule.
+
+    Raises BadCron for a schedule that is not one, or that never ticks.
+    """
+    minutes, hours, days, months, weekdays = _cron(schedule)
+    times = sorted(hour * 60 + minute for hour in hours for minute in minutes)
+    gaps = [after - before for before, after in pairwise(times)]
+    dates = _dates(schedule, days, months, {day % 7 for day in weekdays})
+    if not dates:
+        raise BadCron("it never ticks: no month has such a day")
+    between_days = min((after - before for before, after in pairwise(dates)), default=28 * 366)
+    gaps.append(between_days * 1440 - times[-1] + times[0])
+    return timedelta(minutes=min(gaps))
+
+
+def _cron(schedule: str) -> list[set[int]]:
+    fields = schedule.split()
+    if len(fields) != len(_FIELDS):
+        count = f"{len(fields)} field{'s' if len(fields) != 1 else ''}"
+        raise BadCron(
+            f"it has {count} instead of five: minute, hour, day of the month, month, day of the week"
+        )
+    return [_field(text, *spec) for text, spec in zip(fields, _FIELDS, strict=True)]
+
+
+def _field(text: str, name: str, least: int, most: int, words: tuple[str, ...]) -> set[int]:
+    allowed: set[int] = set()
+    for part in text.lower().split(","):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise BadCron(f'"{part}" is no {name}')
+        first, last, step = match.groups()
+        start = least if first is None else _number(first, name, least, most, words)
+        if first is None:
+            stop = most
+        elif last is not None:
+            stop = _number(last, name, least, most, words)
+        else:
+            stop = most if step else start
+        if stop < start:
+            raise BadCron(f'"{part}" runs backwards in the {name}')
+        if step is not None and not 1 <= int(step) <= most:
+            raise BadCron(f'"{part}" has an impossible step')
+        allowed |= set(range(start, stop + 1, int(step or 1)))
+    return allowed
+
+
+def _number(text: str, name: str, least: int, most: int, words: tuple[str, ...]) -> int:
+    if text in words:
+        return words.index(text) + least
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise BadCron(f"the {name} is {text}, not {least} to {most}")
+    return int(text)
+
+
+def _dates(schedule: str, days: set[int], months: set[int], weekdays: set[int]) -> list[int]:
+    """Ordinals of the days of a tick, over eight years: a leap day is among them."""
+    fields = schedule.split()
+    # Cron's old rule: where both days are restricted, either suffices.
+    either = not fields[2].startswith("*") and not fields[4].startswith("*")
+    found = []
+    first = datetime(2019, 1, 1).toordinal()
+    for ordinal in range(first, first + 8 * 366):
+        date = datetime.fromordinal(ordinal)
+        if date.month not in months:
+            continue
+        by_date, by_weekday = date.day in days, (date.isoweekday() % 7) in weekdays
+        if (by_date or by_weekday) if either else (by_date and by_weekday):
+            found.append(ordinal)
+    return found

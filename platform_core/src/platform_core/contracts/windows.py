@@ -1,0 +1,121 @@
+"""The cells of a product's time partitions, as Dagster has them: keys, and boundaries right across DST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from platform_core.contracts.model import Grid, Partitions
+from platform_core.errors import Diagnostic, UsageError, did_you_mean
+
+_KEY_FORM = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m-%d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One partition: ``start`` (inclusive) and ``end`` (exclusive), aware, in UTC."""
+
+    key: str
+    start: datetime
+    end: datetime
+
+
+def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window, ...]:
+    """All partitions that are complete at ``now`` (aware; the present by default), in order."""
+    moment = now if now is not None else datetime.now(UTC)
+    if partitions.end is not None:
+        last = _utc(partitions.end, ZoneInfo(partitions.timezone))
+        moment = min(moment, last)
+    return tuple(cell for cell in _cells(partitions, moment))
+
+
+def window(partitions: Partitions, key: str, now: datetime | None = None) -> Window:
+    """The partition of a key. Raises UsageError U020 for a key that is not on the grid (yet)."""
+    found = {cell.key: cell for cell in windows(partitions, now)}
+    if key in found:
+        return found[key]
+    keys = list(found)
+    span = (
+        f"{keys[0]} to {keys[-1]}, every {partitions.every}" if keys else "none yet: the grid has not begun"
+    )
+    raise UsageError(
+        Diagnostic(
+            "U020",
+            f'there is no partition "{key}"',
+            partitions.place,
+            expected=span,
+            fix=did_you_mean(key, keys),
+        )
+    )
+
+
+def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None = None) -> Window:
+    """One window over adjacent partitions, its key ``<first>...<last>``.
+
+    Raises UsageError U020 for an unknown key, U021 for no keys and for keys with a gap between them.
+    """
+    cells = sorted((window(partitions, key, now) for key in set(keys)), key=lambda cell: cell.start)
+    if not cells:
+        raise UsageError(Diagnostic("U021", "no partition is named", partitions.place, "one key or more"))
+    for before, after in pairwise(cells):
+        if before.end != after.start:
+            raise UsageError(
+                Diagnostic(
+                    "U021",
+                    f'partitions are missing between "{before.key}" and "{after.key}"',
+                    partitions.place,
+                    expected="partitions that follow each other, since one transaction writes them all",
+                    fix="Run each stretch by itself.",
+                )
+            )
+    if len(cells) == 1:
+        return cells[0]
+    return Window(f"{cells[0].key}...{cells[-1].key}", cells[0].start, cells[-1].end)
+
+
+def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:
+    zone = ZoneInfo(partitions.timezone)
+    if partitions.every == "hour":
+        yield from _hours(partitions, zone, until)
+        return
+    local = partitions.start
+    start = _utc(local, zone)
+    while True:
+        following = _next(local, partitions.every)
+        end = _utc(following, zone)
+        if end > until:
+            return
+        yield Window(local.strftime(_KEY_FORM[partitions.every]), start, end)
+        local, start = following, end
+
+
+def _hours(partitions: Partitions, zone: ZoneInfo, until: datetime) -> Iterator[Window]:
+    """Hours of real time: 23 or 25 on the days that the clock changes."""
+    start = _utc(partitions.start, zone)
+    while True:
+        end = start + timedelta(hours=1)
+        if end > until:
+            return
+        local = start.astimezone(zone)
+        key = local.strftime(_KEY_FORM["hour"])
+        if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
+            # The second of two hours of the same name carries its offset, as Dagster has it.
+            key += local.strftime("%z")
+        yield Window(key, start, end)
+        start = end
+
+
+def _next(local: datetime, every: Grid) -> datetime:
+    if every == "month":
+        year, month = divmod(local.year * 12 + local.month, 12)
+        return local.replace(year=year, month=month + 1)
+    return local + timedelta(days=7 if every == "week" else 1)
+
+
+@lru_cache(maxsize=4096)
+def _utc(local: datetime, zone: ZoneInfo) -> datetime:
+    return local.replace(tzinfo=zone).astimezone(UTC)

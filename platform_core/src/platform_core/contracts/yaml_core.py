@@ -1,0 +1,142 @@
+"""YAML 1.2 core schema on PyYAML's composer (its C one where built): nodes with marks, no values yet.
+
+PyYAML itself reads YAML 1.1, in which an unquoted 10:00 is 600 and a date is an object.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from yaml.composer import Composer
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+try:
+    from yaml.cyaml import CParser
+except ImportError:  # a PyYAML built without libyaml: slower, the same nodes
+    CParser = None
+
+STR, NULL, BOOL, INT, FLOAT = (
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float")
+)
+SEQ, MAP = "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_NUMERIC = frozenset("0123456789+-.")
+
+
+# The C composer calls itself for every level and dies with the stack, not with an exception. Neither
+# brackets nor indentation of fewer characters than this can nest deeply enough for that.
+_SURELY_SHALLOW = 2000
+_INDENTED = re.compile(rf"^[ \t?:-]{{{_SURELY_SHALLOW},}}", re.MULTILINE)
+
+
+class TooDeep(ValueError):
+    """Collections nested past the limit, at ``mark``."""
+
+    def __init__(self, mark: yaml.Mark) -> None:
+        super().__init__("nested too deeply")
+        self.mark = mark
+
+
+class _Resolver:
+    """YAML 1.2, section 10.3.2: which tag a node without one gets."""
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        pass
+
+    def ascend_resolver(self) -> None:
+        pass
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        if kind is not yaml.ScalarNode:
+            return SEQ if kind is yaml.SequenceNode else MAP
+        if not implicit[0]:
+            return STR
+        if value in _NULL:
+            return NULL
+        if value in _BOOL:
+            return BOOL
+        if value[0] in _NUMERIC or value[0] == "0":
+            if _INT.fullmatch(value):
+                return INT
+            if _FLOAT.fullmatch(value):
+                return FLOAT
+        return STR
+
+
+class _PureComposer(Reader, Scanner, Parser, Composer, _Resolver):
+    def __init__(self, stream: str) -> None:
+        Reader.__init__(self, stream)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        Composer.__init__(self)
+
+
+def _composer(text: str) -> Any:
+    if CParser is None:
+        return _PureComposer(text)
+    return _CComposer(text)
+
+
+if CParser is not None:
+
+    class _CComposer(CParser, _Resolver):
+        def __init__(self, stream: str) -> None:
+            CParser.__init__(self, stream)
+
+
+def compose(text: str, maximum_depth: int) -> yaml.Node | None:
+    """The root node of a single document; None where the text holds none.
+
+    Raises ``yaml.MarkedYAMLError`` for text that is not YAML and for a second document,
+    ``TooDeep`` for collections nested past ``maximum_depth``.
+    """
+    if text.count("[") + text.count("{") > _SURELY_SHALLOW or _INDENTED.search(text):
+        _measure(text, maximum_depth)
+    composer = _composer(text)
+    try:
+        node: yaml.Node | None = composer.get_single_node()
+    finally:
+        dispose = getattr(composer, "dispose", None)
+        if dispose is not None:
+            dispose()
+    return node
+
+
+def _measure(text: str, maximum_depth: int) -> None:
+    """The parser's events are a flat stream: safe to count where composing is not."""
+    parser, depth = _composer(text), 0
+    while parser.check_event():
+        event = parser.get_event()
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > maximum_depth:
+                raise TooDeep(event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
+    """The value of a scalar node. ValueError for a tag that the core schema does not know."""
+    tag, text = node.tag, node.value
+    if tag == STR:
+        return str(text)
+    if tag == NULL:
+        return None
+    if tag == BOOL and text in _BOOL:
+        return _BOOL[text]
+    if tag == INT and _INT.fullmatch(text):
+        base = {"0x": 16, "0o": 8}.get(text[:2], 10)
+        return int(text[2:], base) if base != 10 else int(text)
+    if tag == FLOAT and _FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    raise ValueError(f'"{text}" is not a value of {tag}')
