@@ -1,0 +1,48 @@
+"""``python -m benchmarks [--rounds N] [publication | concurrency | whole_mesh | commands ...]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import commands, concurrency, publication, whole_mesh
+from benchmarks.measure import BenchmarkFailed
+from benchmarks.report import text, write
+
+BENCHMARKS = {
+    "commands": commands.measure,
+    "publication": publication.measure,
+    "concurrency": concurrency.measure,
+    "whole_mesh": whole_mesh.measure,
+}
+
+
+def main() -> int:
+    """Run the benchmarks one after the other, print their tables and keep them; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each way is run (default 3)")
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=", ".join(BENCHMARKS))
+    options = parser.parse_args()
+    if unknown := set(options.benchmarks) - BENCHMARKS.keys():
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    sections, failed = [], False
+    for name in options.benchmarks or BENCHMARKS:
+        print(f"Measuring {name} ...", file=sys.stderr, flush=True)
+        try:
+            section = BENCHMARKS[name](options.rounds)
+        except BenchmarkFailed as error:
+            print(f"\n{name}: {error}\n", file=sys.stderr)
+            failed = True
+            continue
+        sections.append(section)
+        print(f"\n{text(section)}\n", flush=True)
+    if sections:
+        print(f"All figures: {write(sections)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,99 @@
+"""Running one thing in a process of its own: how long it took, and the most memory it ever held."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / ".mesh" / "bench"
+MESH = ROOT / ".venv" / "bin" / "mesh"
+# The kernel counts the peak in kilobytes, on macOS in bytes.
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class BenchmarkFailed(Exception):
+    """Something that was to be measured did not work; the message holds the end of its output."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One process: seconds from start to end, peak resident bytes, and what it said about itself."""
+
+    seconds: float
+    peak: int
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def timed(self) -> float:
+        """The seconds that the process measured itself, without its start and its imports."""
+        return float(self.said["seconds"])
+
+
+def run(command: Sequence[str | Path], environ: Mapping[str, str]) -> Measured:
+    """Run a command; the last line of its standard output may be a JSON object.
+
+    Raises:
+        BenchmarkFailed: it ended with another code than 0.
+    """
+    with tempfile.TemporaryFile() as errors:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=ROOT,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        assert process.stdout is not None
+        output = process.stdout.read().decode()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            end = (output + errors.read().decode(errors="replace")).strip().splitlines()[-25:]
+            words = " ".join(str(word) for word in command)
+            raise BenchmarkFailed("\n  ".join([f"{words} ended with {process.returncode}:", *end]))
+    last = output.strip().rpartition("\n")[2]
+    return Measured(seconds, usage.ru_maxrss * PEAK_UNIT, json.loads(last) if last.startswith("{") else {})
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this package in this environment."""
+    return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+
+
+def environ(home: Path) -> dict[str, str]:
+    """A mesh with its state in ``home``; the domains' packages are importable, for here all share one."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MESH_", "DAGSTER_"))}
+    packages = sorted(ROOT.glob("domains/*/src"))
+    return own | {
+        "DAGSTER_HOME": str(home / "dagster"),
+        "MESH_HOME": str(home),
+        "MESH_ROOT": str(ROOT),
+        # dbt's program is found on the PATH.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join(map(str, packages)),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+@contextmanager
+def fresh_home() -> Iterator[Path]:
+    """A folder for the state of a mesh on the disk of the checkout; removed at the end."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="home-", dir=RESULTS) as folder:
+        home = Path(folder)
+        (home / "dagster").mkdir()
+        yield home

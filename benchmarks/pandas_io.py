@@ -1,0 +1,36 @@
+"""What is common in Dagster instead: dagster-duckdb-pandas' I/O manager, and no check at all.
+
+It writes the promotions as a data frame, and reads them back for the next asset.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+from dagster_duckdb_pandas import DuckDBPandasIOManager
+
+from benchmarks.promotions import COLUMNS, RAW
+
+
+@dg.asset
+def promotions() -> pd.DataFrame:
+    return pd.read_parquet(RAW, columns=COLUMNS)
+
+
+@dg.asset
+def consumer(promotions: pd.DataFrame) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"rows": len(promotions)})
+
+
+if __name__ == "__main__":
+    database = Path(os.environ["MESH_HOME"]) / "pandas.duckdb"
+    began = time.monotonic()
+    dg.materialize(
+        [promotions, consumer],
+        resources={"io_manager": DuckDBPandasIOManager(database=str(database))},
+        instance=dg.DagsterInstance.get(),
+    )
+    print(json.dumps({"seconds": time.monotonic() - began}))

@@ -1,0 +1,50 @@
+"""What governed publication costs, beside DuckLake without a contract and pandas without a check."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measure import Measured, environ, fresh_home, module, run
+from benchmarks.report import Aim, Section, peak, seconds, timed
+
+PRODUCT = "marketing/promotions"
+# What the foreign keys of the promotions point to, and what those are made of.
+UPSTREAM = ("sales/products", "sales/transactions", "sales/stores")
+WAYS: dict[str, Sequence[str]] = {
+    "DuckLake CTAS, then the audit's SQL": module("promotions", "raw"),
+    "governed publication": module("promotions", "governed"),
+    "the same in a Dagster run": module("one_process", PRODUCT),
+    "dagster-duckdb-pandas, no checks": module("pandas_io"),
+}
+
+
+def measure(rounds: int) -> Section:
+    """Each way ``rounds`` times in turn, every time into an empty lake."""
+    runs: dict[str, list[Measured]] = {way: [] for way in WAYS}
+    with fresh_home() as home:
+        variables = environ(home)
+        run(module("one_process", *UPSTREAM), variables)
+        run(module("promotions", "record"), variables)
+        for _ in range(rounds):
+            for way, command in WAYS.items():
+                _forget(home)
+                runs[way].append(run(command, variables))
+    raw, governed, in_dagster, pandas = runs.values()
+    return Section(
+        title=f"Publishing {PRODUCT}, 20,940,529 rows ({rounds} runs each, medians)",
+        aims=[
+            Aim("governed / CTAS with the same checks", timed(governed) / timed(raw), at_most=1.2),
+            Aim("pandas / governed, both in a Dagster run", timed(pandas) / timed(in_dagster), at_least=3),
+            Aim("peak memory governed / pandas", peak(in_dagster) / peak(pandas), at_most=0.5),
+        ],
+        columns=("way", "seconds", "whole process, s", "peak MB"),
+        rows=[(way, timed(each), seconds(each), peak(each)) for way, each in runs.items()],
+    )
+
+
+def _forget(home: Path) -> None:
+    shutil.rmtree(home / "lake" / "marketing", ignore_errors=True)
+    for file in home.glob("pandas.duckdb*"):
+        file.unlink()

@@ -1,0 +1,27 @@
+"""What isolation costs: `mesh run` of everything, beside the same assets in one process."""
+
+from __future__ import annotations
+
+from benchmarks.measure import MESH, Measured, environ, fresh_home, module, run
+from benchmarks.report import Aim, Section, peak, seconds
+
+WAYS = {
+    "mesh run, a process per code location": [MESH, "run", "--json"],
+    "the same assets in one process": module("one_process"),
+}
+
+
+def measure(rounds: int) -> Section:
+    """Both ways in turn, every time from nothing: no lake, no Dagster home, no dbt manifest."""
+    runs: dict[str, list[Measured]] = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        for way, command in WAYS.items():
+            with fresh_home() as home:
+                runs[way].append(run(command, environ(home)))
+    mesh, single = runs.values()
+    return Section(
+        title=f"All products of the four domains from nothing ({rounds} runs each, medians)",
+        aims=[Aim("mesh run / one process", seconds(mesh) / seconds(single), at_most=1.5)],
+        columns=("way", "seconds", "peak MB of the largest process"),
+        rows=[(way, seconds(each), peak(each)) for way, each in runs.items()],
+    )
