@@ -48,8 +48,11 @@ def columns_used(
     if queries is None:
         names.use_tables_named_in(sql)
     else:
-        for query in queries:
-            Binder(names).query(query).use_all()
+        try:
+            for query in queries:
+                Binder(names).query(query).use_all()
+        except RecursionError:
+            names.use_tables_named_in(sql)
     return {
         table: tuple(column for column in columns if column in names.used[table])
         for table, columns in tables.items()

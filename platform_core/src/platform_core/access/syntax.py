@@ -21,14 +21,18 @@ QUERY_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_
 
 
 def parse(sql: str) -> tuple[Node, ...] | None:
-    """One tree per statement; None for SQL that is valid but no plain query (PIVOT, COPY, SET, ...).
+    """One tree per statement; None where there is none to judge: SQL that is valid but no plain query
+    (PIVOT, COPY, SET, ...), or one that nests hundreds of levels deep.
 
     Raises:
         duckdb.Error: the text is no SQL; its message shows the line and a caret.
     """
     connection = _parser().cursor()
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    answer: Node = json.loads(row[0]) if row else {"error": True}
+    try:
+        answer: Node = json.loads(row[0]) if row else {"error": True}
+    except RecursionError:
+        return None
     if answer["error"]:
         # Asked again for its complaint with line and caret; silent where it is merely no query.
         connection.extract_statements(sql)
@@ -37,14 +41,15 @@ def parse(sql: str) -> tuple[Node, ...] | None:
 
 
 def nodes(tree: Any) -> Iterator[Node]:
-    """Every object of a tree, outermost first."""
-    if isinstance(tree, dict):
-        yield tree
-        for value in tree.values():
-            yield from nodes(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from nodes(value)
+    """Every object of a tree; a loop, since a long chain of operators nests deeper than Python does."""
+    left = [tree]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            yield value
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
 
 
 def common_tables(query: Node) -> list[tuple[str, Node]]:

@@ -1,0 +1,88 @@
+"""Who may read a data product, and what to say to those who may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import AccessDenied, Diagnostic, UsageError, did_you_mean, listed, shown
+
+ANALYSTS: Final = "analysts"
+
+
+def require_principal(principal: str, domains: tuple[str, ...]) -> None:
+    """Raise UsageError U041 unless ``principal`` is a group's name or ``domain:<a domain>``."""
+    kind, colon, domain = principal.partition(":")
+    if (colon and kind == "domain" and domain in domains) or (principal and not colon):
+        return
+    guess = did_you_mean(domain, domains) if colon else None
+    raise UsageError(
+        Diagnostic(
+            "U041",
+            f'"{principal}" is nobody who could read',
+            expected=f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}",
+            fix=guess,
+        )
+    )
+
+
+def require_grant(product: DataProduct, principal: str, root: Path) -> None:
+    """Refuse a product that ``principal`` (``domain:<name>`` or a group) may not read.
+
+    Raises:
+        AccessDenied: A001 without a grant; A002 for a restricted product, whose lake only its own
+            domain attaches, whatever its contract grants.
+    """
+    if principal == f"domain:{product.domain}":
+        return
+    owner = asked(product, root)
+    if product.restricted:
+        raise AccessDenied(
+            Diagnostic(
+                "A002",
+                f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it",
+                product.place,
+                expected=f"a product of {product.domain} without restricted columns",
+                fix=f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
+            )
+        )
+    if not product.granted_to(principal):
+        raise AccessDenied(
+            Diagnostic(
+                "A001",
+                f"{principal} was not granted {product.id}",
+                product.places.get("/roles", product.place),
+                expected=f"a role {principal} with read access in its contract",
+                fix=f"ask {owner} to add to {shown(product.path)}:\n"
+                f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: read}}",
+            )
+        )
+
+
+def principal_in_yaml(principal: str) -> str:
+    return f'"{principal}"' if ":" in principal else principal
+
+
+def asked(product: DataProduct, root: Path) -> str:
+    """The owner to ask: the team with its address, as far as the federation's list knows it."""
+    if product.owner is None:
+        return f"the domain {product.domain}"
+    email = team_of(product, root).get("email")
+    return f"team:{product.owner}" + (f" ({email})" if email else "")
+
+
+def team_of(product: DataProduct, root: Path) -> dict[str, Any]:
+    """The owner's entry in ``governance/teams.yaml``; empty where the list or the team is missing."""
+    import yaml
+
+    try:
+        document = yaml.load(
+            (root / "governance" / "teams.yaml").read_text(encoding="utf-8"),
+            getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+        )
+    except FileNotFoundError:
+        return {}
+    teams = document.get("teams") if isinstance(document, dict) else None
+    team = teams.get(product.owner) if isinstance(teams, dict) else None
+    return team if isinstance(team, dict) else {}

@@ -1,0 +1,174 @@
+"""Queries over granted data products by their names: read-only, and nothing else within reach."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from platform_core.access.grants import require_grant, require_principal
+from platform_core.access.permitted import TableName, tables_of
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.errors import (
+    AccessDenied,
+    Diagnostic,
+    RunError,
+    UsageError,
+    did_you_mean,
+    listed,
+)
+from platform_core.lake.connect import configure
+from platform_core.lake.faults import lake_faults
+from platform_core.lake.location import LakeLocation, lake_options, lake_url
+from platform_core.lake.sql import literal, quoted
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a query, read in batches: rows leave DuckDB as they are asked for."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    _connection: duckdb.DuckDBPyConnection
+    _hidden: Mapping[str, str]
+
+    def rows(self, count: int) -> list[tuple[Any, ...]]:
+        """Up to ``count`` further rows; UsageError U040 where a value cannot be computed."""
+        with _faults(self._hidden):
+            return self._connection.fetchmany(count)
+
+
+@contextmanager
+def granted_query(
+    sql: str, principal: str, registry: Registry, location: LakeLocation, root: Path
+) -> Iterator[Answer]:
+    """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
+
+    The query names products as ``domain.product`` or ``"domain/product"``. Only the lakes of those
+    that it names are attached, READ_ONLY.
+
+    Raises:
+        DefinitionError: D001 an unknown product.
+        AccessDenied: A001 not granted, A002 restricted, A010 to A013 what a query may not contain.
+        RunError: R020 a product that was never published.
+        UsageError: U040 SQL that does not run, U041 an unknown reader.
+        LakeError: a lake that cannot be read.
+    """
+    require_principal(principal, registry.domains())
+    products: dict[str, DataProduct] = {}
+    for table in tables_of(sql):
+        product = registry.get(_product_id(table, registry))
+        require_grant(product, principal, root)
+        products[product.id] = product
+    with closing(duckdb.connect()) as connection:
+        configure(connection, location)
+        hidden = _show(connection, location, products)
+        _lock(connection, location, products)
+        with _faults(hidden):
+            connection.execute(sql)
+            described = connection.description or ()
+        yield Answer(
+            tuple(name for name, *_ in described),
+            tuple(str(kind) for _, kind, *_ in described),
+            connection,
+            hidden,
+        )
+
+
+def _product_id(table: TableName, registry: Registry) -> str:
+    names = {name.lower(): name for name in registry.names()}
+    written = f"{table.schema}/{table.name}" if table.schema else table.name
+    if (known := names.get(written.lower())) is not None:
+        return known
+    domains = {name.lower(): name for name in registry.domains()}
+    if table.schema.lower() in domains:
+        return f"{domains[table.schema.lower()]}/{table.name}"
+    same = [name for name in names.values() if name.rpartition("/")[2] == table.name.lower()]
+    where = f" (line {table.line} of the query)" if table.line else ""
+    raise AccessDenied(
+        Diagnostic(
+            "A011",
+            f'"{table}" is not a data product{where}',
+            expected=f"<domain>.<product>: {listed(sorted(names.values()))}",
+            fix=f"write {listed([name.replace('/', '.') for name in same])}"
+            if same
+            else did_you_mean(written, names.values()) or "`mesh products` lists the products",
+        )
+    )
+
+
+def _show(
+    connection: duckdb.DuckDBPyConnection, location: LakeLocation, products: Mapping[str, DataProduct]
+) -> dict[str, str]:
+    """Attach the lakes and make a view per product; returns what messages must not show of it."""
+    hidden: dict[str, str] = {}
+    aliases: dict[str, str] = {}
+    for product in products.values():
+        if not location.exists(product.lake):
+            raise _never_published(product)
+        if product.lake not in aliases:
+            # The lake's own name would hide the schema of the same name; nobody needs to know this one.
+            alias = aliases[product.lake] = f"lake_{secrets.token_hex(8)}"
+            hidden[alias] = product.domain
+            with lake_faults(location, product.lake):
+                connection.execute(_attach(location, product.lake, alias))
+        table = f'{aliases[product.lake]}."products".{quoted(product.name)}'
+        with lake_faults(location, product.lake):
+            try:
+                for schema, name in ((product.domain, product.name), ("main", product.id)):
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+                    connection.execute(
+                        f"CREATE VIEW {quoted(schema)}.{quoted(name)} AS SELECT * FROM {table}"
+                    )
+            except duckdb.CatalogException:
+                raise _never_published(product) from None
+    hidden[str(location.root)] = "the lakes"
+    return hidden
+
+
+def _attach(location: LakeLocation, lake: str, alias: str) -> str:
+    options = [f"{name} {literal(value)}" for name, value in lake_options(location, lake).items()]
+    return f"ATTACH {literal(lake_url(location, lake))} AS {alias} ({', '.join(options)}, READ_ONLY)"
+
+
+def _lock(
+    connection: duckdb.DuckDBPyConnection, location: LakeLocation, products: Mapping[str, DataProduct]
+) -> None:
+    """A second line of defence behind ``permitted``: no other file, no extension, no other setting."""
+    lakes = sorted({product.lake for product in products.values()})
+    folders = ", ".join(literal(f"{location.data(lake)}/") for lake in lakes)
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET allow_community_extensions = false")
+    connection.execute(f"SET allowed_directories = [{folders}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _never_published(product: DataProduct) -> RunError:
+    return RunError(
+        Diagnostic(
+            "R020",
+            f"{product.id} was never published",
+            expected="a published version of every product in the query",
+            fix=f"mesh run {product.id}",
+        )
+    )
+
+
+@contextmanager
+def _faults(hidden: Mapping[str, str]) -> Iterator[None]:
+    """DuckDB's complaints about the query, with its caret and without the platform's own names."""
+    try:
+        yield
+    except duckdb.Error as error:
+        words = str(error).strip()
+        for name, shown in hidden.items():
+            words = re.sub(rf'"?{re.escape(name)}"?(\."?products"?)?', shown, words)
+        raise UsageError(Diagnostic("U040", f"the query does not run: {words}")) from None

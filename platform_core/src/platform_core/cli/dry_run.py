@@ -1,0 +1,236 @@
+"""A product tried without data: its contract, its references and grants, and its function on empty inputs."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import traceback
+from contextlib import closing
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_core.access.columns import columns_used
+from platform_core.access.grants import require_grant
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from platform_core.contracts.registry import Registry
+    from platform_core.products.bind import BoundInput
+    from platform_core.products.declare import ProductFunction
+
+
+def dry_run(name: str, registry: Registry, root: Path) -> str:
+    """Check the product ``name`` and say in one line what was checked.
+
+    Raises:
+        PlatformError: with everything that is wrong, as far as it can be seen without data:
+            faults of the contracts; D001 unknown product, D015 nothing makes it, D023 a module that cannot be imported, D024 a function that
+            fails on empty inputs, D025 a dbt source that is not declared; A001, A002 missing grants;
+            Q001 other columns or types than the contract has; and what declarations raise themselves.
+    """
+    product = registry.get(name)
+    faults: list[Diagnostic] = []
+    done = [f"contract ({len(product.columns)} columns, {len(product.rules)} checks)"]
+    if product.referenced:
+        faults += registry.unresolved(product)
+        faults += _collect(lambda: _references(product, registry, root))
+        done.append(f"{len(product.referenced)} foreign key{'s' * (len(product.referenced) > 1)}")
+    maker = find_maker(product, root)
+    if maker is not None:
+        faults += _collect(lambda: _function(product, maker, registry, root))
+        done += _inputs_in_words(len(maker.products))
+        done.append(f"function {maker.place}")
+    else:
+        from platform_core.cli.dbt_sources import check_model
+
+        model, sources = check_model(product, registry, root)
+        done += _inputs_in_words(sources)
+        done.append(f"dbt model {model}")
+    if faults:
+        raise PlatformError(*faults)
+    return f"ok {product.id}: {', '.join(done)}"
+
+
+def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:
+    """The function of a product; only modules that mention it are imported."""
+    from platform_core.products.declare import ProductFunction
+
+    for folder in _package_folders(product.domain, root):
+        for file in sorted(folder.rglob("*.py")):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            if "data_product" not in text or not re.search(rf"\b{re.escape(product.name)}\b", text):
+                continue
+            parts = file.relative_to(folder).with_suffix("").parts
+            module = ".".join((product.domain, *(part for part in parts if part != "__init__")))
+            if module == f"{product.domain}.definitions":
+                continue
+            for value in vars(_import(module)).values():
+                if isinstance(value, ProductFunction) and value.name == product.name:
+                    return value
+    return None
+
+
+def _package_folders(domain: str, root: Path) -> list[Path]:
+    spec = find_spec(domain)
+    if spec is None and (source := root / "domains" / domain / "src").is_dir():
+        sys.path.insert(0, str(source))
+        spec = find_spec(domain)
+    return [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
+
+
+def _import(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except PlatformError:
+        raise
+    except Exception as error:
+        raise DefinitionError(
+            Diagnostic(
+                "D023",
+                f"the module {module} cannot be imported: {type(error).__name__}: {error}",
+                _place_in(error, module.partition(".")[0]),
+                expected="a module that imports in the domain's own environment",
+                fix="mend the line, or add the missing package to the domain's pyproject.toml",
+            )
+        ) from error
+
+
+def _references(product: DataProduct, registry: Registry, root: Path) -> None:
+    """The own domain has to be granted what its foreign keys point to; that it exists is said before."""
+    names = set(registry.names())
+    for name in product.referenced:
+        if name in names:
+            require_grant(registry.get(name), f"domain:{product.domain}", root)
+
+
+def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
+    import duckdb
+
+    from platform_core.products.bind import resolve_inputs
+
+    inputs = resolve_inputs(function, registry)
+    for bound in inputs.values():
+        require_grant(bound.product, f"domain:{product.domain}", root)
+    with closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        relation, free = _empty_result(connection, product, function, inputs)
+        _compare(connection, product, function, relation, free)
+
+
+def _empty_result(
+    connection: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    function: ProductFunction,
+    inputs: dict[str, BoundInput],
+) -> tuple[str, frozenset[str]]:
+    """What the function makes of empty inputs, as SQL, and its columns whose type nothing can tell."""
+    import duckdb
+
+    from platform_core.lake.sql import quoted
+    from platform_core.products.evaluate import duckdb_type
+    from platform_core.products.result import as_query, sql_fault
+    from platform_core.products.table import Table, show
+
+    arguments: dict[str, Table | Path] = {}
+    for name, bound in inputs.items():
+        wanted = bound.declared.columns
+        columns = [c for c in bound.product.columns if wanted is None or c.name in wanted]
+        values = ", ".join(f"NULL::{duckdb_type(c)} AS {quoted(c.name)}" for c in columns)
+        arguments[name] = show(
+            connection,
+            name,
+            f"SELECT {values} LIMIT 0",
+            source=bound.product.id,
+            frames=wanted is not None,
+            place=function.place,
+        )
+    for name, source in function.sources.items():
+        arguments[name] = (
+            show(connection, name, f"{source.query()} LIMIT 0", source=source.name)
+            if source.tabular
+            else source.locate()
+        )
+    try:
+        result = function(**arguments)
+    except PlatformError:
+        raise
+    except Exception as error:
+        raise DefinitionError(
+            Diagnostic(
+                "D024",
+                f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}",
+                _place_in(error, product.domain) or function.place,
+                expected="a result with the contract's columns, without rows",
+                fix="let it work without rows too: a partition or an input may be empty",
+            )
+        ) from error
+    if isinstance(result, str):
+        shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
+        columns_used(result, shown, place=function.place)
+    query = as_query(connection, result, product.id, function.place)
+    try:
+        connection.execute(f"CREATE TEMP TABLE __product AS SELECT * FROM ({query}) LIMIT 0")
+    except duckdb.Error as error:
+        raise sql_fault(product.id, function.place, error) from None
+    return "__product", _untyped(result)
+
+
+def _untyped(result: Any) -> frozenset[str]:
+    """Columns of Python objects in a data frame: without rows they have no type."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(result, pandas.DataFrame) or len(result):
+        return frozenset()
+    return frozenset(str(name) for name, kind in result.dtypes.items() if kind.kind == "O")
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    function: ProductFunction,
+    relation: str,
+    free: frozenset[str],
+) -> None:
+    from platform_core.lake.sql import quoted
+    from platform_core.products.evaluate import duckdb_type
+    from platform_core.quality.audit import audit
+    from platform_core.quality.gate import diagnostic
+
+    for column in product.columns:
+        if column.name in free:
+            connection.execute(
+                f"ALTER TABLE {relation} ALTER {quoted(column.name)} TYPE {duckdb_type(column)}"
+            )
+    rules = tuple(rule for rule in product.rules if rule.kind == "schema")
+    outcomes = audit(connection, replace(product, rules=rules), relation, resolve=lambda _: None)
+    faults = [diagnostic(product, outcome) for outcome in outcomes if not outcome.passed]
+    if faults:
+        raise DefinitionError(*(replace(fault, place=function.place) for fault in faults))
+
+
+def _collect(check: Any) -> tuple[Diagnostic, ...]:
+    """The faults of one part, so that the other parts are looked at too."""
+    try:
+        check()
+    except PlatformError as error:
+        return error.diagnostics
+    return ()
+
+
+def _place_in(error: BaseException, package: str) -> Place | None:
+    """The innermost line of the domain's own code in an error."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return Place(Path(error.filename), error.lineno, error.offset or 1)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if f"/{package}/" in frame.filename and "site-packages" not in frame.filename:
+            return Place(Path(frame.filename), frame.lineno or 1)
+    return None
+
+
+def _inputs_in_words(count: int) -> list[str]:
+    return [f"{count} granted input{'s' * (count > 1)}"] if count else []

@@ -1,0 +1,219 @@
+"""``mesh show``: one data product, as someone needs it who is about to use it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_core.cli import OK
+
+if TYPE_CHECKING:
+    from platform_core.cli.products import Listed
+    from platform_core.contracts.model import DataProduct
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(options: argparse.Namespace) -> int:
+    from platform_core.access.grants import team_of
+    from platform_core.cli.products import with_versions
+    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.lake.location import LakeLocation
+
+    root = mesh_root()
+    registry = Registry.open(root)
+    product = registry.get(product_id(options.product, registry))
+    [entry] = with_versions([product], LakeLocation.current(root))
+    team = team_of(product, root)
+    if options.json:
+        import json
+
+        print(json.dumps(_facts(entry, team), indent=2, ensure_ascii=False))
+        return OK
+    _print(entry, team, root)
+    return OK
+
+
+def product_id(written: str, registry: Any) -> str:
+    """The id of the product that a person means: ``sales.transactions`` is ``sales/transactions``.
+
+    Raises UsageError U043, with the nearest name, for one that the mesh does not have.
+    """
+    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
+
+    names = registry.names()
+    wanted = written.replace(".", "/", 1) if "/" not in written else written
+    if wanted in names:
+        return wanted
+    same = [name for name in names if name.rpartition("/")[2] == wanted]
+    raise UsageError(
+        Diagnostic(
+            "U043",
+            f'there is no product "{written}"',
+            expected=f"one of {listed(sorted(names))}",
+            fix=f"did you mean {listed(same)}?" if same else did_you_mean(wanted, names),
+        )
+    )
+
+
+def _print(entry: Listed, team: dict[str, Any], root: Path) -> None:
+    from platform_core.cli.table import print_table
+
+    product = entry.product
+    print(f"{product.id}  {product.version}  {product.status}")
+    for title, text in (
+        ("", product.purpose),
+        ("Usage", product.usage),
+        ("Limitations", product.limitations),
+    ):
+        if text:
+            print("\n".join(["", *([title] if title else []), text.strip()]))
+    print()
+    for label, lines in _sections(entry, team, root):
+        for position, line in enumerate(lines):
+            print(f"{label if position == 0 else '':<12}{line}")
+    print("\nColumns")
+    rows = [
+        [
+            f"  {column.name}",
+            column.physical_type or column.logical_type or "-",
+            " ".join(_constraints(product, column.name)) or "-",
+            column.classification or "-",
+            " ".join(column.tags) or "-",
+            column.description.strip(),
+        ]
+        for column in product.columns
+    ]
+    print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
+    print("\nChecks")
+    from platform_core.products.description import rule_in_words
+
+    checks = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
+    print_table(("  name", "severity", "scope", "what"), checks)
+    print("\nRead it")
+    for how in _reading(product):
+        print(f"  {how}")
+
+
+def _sections(entry: Listed, team: dict[str, Any], root: Path) -> Iterator[tuple[str, list[str]]]:
+    from platform_core.access.grants import asked
+    from platform_core.cli.products import age_in_words
+    from platform_core.errors import shown
+    from platform_core.products.description import sla_in_words
+
+    product, version = entry.product, entry.version
+    yield "Owner", _owner(product, team)
+    if support := [f"{s.channel} {s.url or ''}".strip() for s in product.support]:
+        yield "Support", support
+    yield "Promise", [sla_in_words(product) or "no deadline and no maximum age"]
+    if (p := product.partitions) is not None:
+        end = f"to {p.end:%Y-%m-%d} (exclusive)" if p.end else "on"
+        yield "Partitions", [f"one per {p.every} of {p.column}, from {p.start:%Y-%m-%d} {end}, {p.timezone}"]
+    readers = [grant.role for grant in product.grants if grant.access == "read"]
+    grant = f"to be granted, ask {asked(product, root)} for a role in the contract"
+    yield "Readers", [f"domain:{product.domain} (its own)", *readers, grant]
+    if product.restricted:
+        yield "Restricted", ["in a lake of its own, which no other domain attaches"]
+    if version is None:
+        yield "Published", [f"never; mesh run {product.id}"]
+    else:
+        size = f", {version.bytes:,} bytes" if version.bytes is not None else ""
+        yield (
+            "Published",
+            [
+                f"version {version.version}, {age_in_words(version.published_at)} ago "
+                f"({version.published_at:%Y-%m-%d %H:%M %Z})",
+                f"{version.rows:,} rows{size}, by run {version.run_id}",
+            ],
+        )
+    yield "Contract", [shown(product.path)]
+
+
+def _owner(product: DataProduct, team: dict[str, Any]) -> list[str]:
+    if product.owner is None:
+        return [f"the domain {product.domain}"]
+    lines = [f"team:{product.owner}" + (f" ({team['name']})" if team.get("name") else "")]
+    if team.get("email"):
+        lines.append(str(team["email"]))
+    for channel in team.get("channels") or ():
+        words = (channel.get("tool"), channel.get("channel"), channel.get("url"))
+        lines.append(" ".join(str(word) for word in words if word))
+    return lines
+
+
+def _constraints(product: DataProduct, name: str) -> list[str]:
+    column = product.column(name)
+    if column is None:
+        return []
+    marks = {"key": column.key_position is not None, "required": column.required, "unique": column.unique}
+    return [mark for mark, holds in marks.items() if holds]
+
+
+def _reading(product: DataProduct) -> list[str]:
+    # The domain itself may read what nobody else was granted.
+    reader = (
+        "" if product.granted_to("analysts") and not product.restricted else f" --as domain:{product.domain}"
+    )
+    return [
+        f'mesh query{reader} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"',
+        f'Python:  @data_product(inputs={{"{product.name}": "{product.id}"}})',
+        f'dbt:     {{{{ source("{product.domain}", "{product.name}") }}}}',
+    ]
+
+
+def _facts(entry: Listed, team: dict[str, Any]) -> dict[str, Any]:
+    from platform_core.cli.products import published
+    from platform_core.products.description import rule_in_words, sla_in_words
+
+    product = entry.product
+    partitions = product.partitions
+    return {
+        "product": product.id,
+        "version": product.version,
+        "status": product.status,
+        "purpose": product.purpose,
+        "usage": product.usage,
+        "limitations": product.limitations,
+        "owner": {"team": product.owner, **team},
+        "support": [{"channel": s.channel, "url": s.url, "tool": s.tool} for s in product.support],
+        "sla": sla_in_words(product) or None,
+        "partitions": partitions
+        and {
+            "column": partitions.column,
+            "every": partitions.every,
+            "start": partitions.start.isoformat(),
+            "end": partitions.end.isoformat() if partitions.end else None,
+            "timezone": partitions.timezone,
+        },
+        "restricted": product.restricted,
+        "columns": [
+            {
+                "name": column.name,
+                "logical_type": column.logical_type,
+                "physical_type": column.physical_type,
+                "constraints": _constraints(product, column.name),
+                "classification": column.classification,
+                "tags": list(column.tags),
+                "description": column.description,
+            }
+            for column in product.columns
+        ],
+        "checks": [
+            {
+                "name": rule.name,
+                "severity": rule.severity,
+                "scope": rule.scope,
+                "description": rule_in_words(rule),
+            }
+            for rule in product.rules
+        ],
+        "grants": [{"role": grant.role, "access": grant.access} for grant in product.grants],
+        "read": _reading(product),
+        "published": published(entry.version),
+        "contract": str(product.path),
+    }
