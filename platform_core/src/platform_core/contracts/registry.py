@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from platform_core.contracts.document import parse
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.names import SUFFIXES, stem_of
+from platform_core.contracts.names import SUFFIXES, claimed, stem_of
 from platform_core.contracts.reader import load_contract
 from platform_core.errors import (
     ContractError,
@@ -110,7 +111,10 @@ class Registry:
             raise DefinitionError(self._unknown(product_id))
         if len(files) > 1:
             raise ContractError(_rivals(product_id, files))
-        product = load_contract(files[0], domain)
+        try:
+            product = load_contract(files[0], domain)
+        except ContractError as error:
+            raise ContractError(*self._with_rival(product_id, files[0], error)) from None
         self._products[product_id] = product
         return product
 
@@ -161,6 +165,26 @@ class Registry:
                 except ContractError as error:
                     faults.extend(error.diagnostics)
         return tuple(products), tuple(faults)
+
+    def _with_rival(self, product_id: str, path: Path, error: ContractError) -> tuple[Diagnostic, ...]:
+        """A file with the id of another file's product is a duplicate (C022), not a slip (C020)."""
+        strays = [fault for fault in error.diagnostics if fault.code == "C020"]
+        if not strays:
+            return error.diagnostics
+        document = parse(path)
+        said = "/".join(claimed(document) or ())
+        if said in ("", product_id) or said not in self.names():
+            return error.diagnostics
+        place = document.place("id")
+        rival = Diagnostic(
+            "C022",
+            f"{said} has two contracts: {shown(self.path(said))} and {shown(path)}",
+            place,
+            expected=f"id: {product_id}, as the file's name has it",
+            fix=f"Write id: {product_id}, or remove the file.",
+        )
+        rest = [fault for fault in error.diagnostics if fault.code != "C020" or fault.place != place]
+        return (rival, *rest)
 
     def _folder(self, domain: str) -> Path:
         return self.base / domain / self.inner if self.inner else self.base / domain

@@ -1,7 +1,5 @@
 """A product's asset: one op that writes, audits and publishes, and the checks that it reports."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +7,11 @@ from functools import partial
 
 import dagster as dg
 import duckdb
-from platform_core.contracts.registry import Registry
-from platform_core.contracts.windows import Window, spanning, windows
 
+from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Place, PlatformError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, Stamp, publish_table
@@ -20,7 +19,6 @@ from platform_core.products.bind import (
     bind,
     lakes_read,
     published_table,
-    require_grant,
     require_published,
     resolve_inputs,
 )
@@ -122,6 +120,7 @@ def product_asset(
     product is made. What its foreign keys point to is read too, by the audit.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
+    root = mesh_root(product.path.parent)
     edges = {dep.asset_key: dep for dep in deps}
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name)))
@@ -137,7 +136,7 @@ def product_asset(
         started = time.monotonic()
         try:
             for read in (*reads, *referenced.values()):
-                require_grant(read, product.domain, product.id, place)
+                require_grant(read, f"domain:{product.domain}", root)
             attach = lakes_read([*reads, *referenced.values()], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
                 require_published(connection, reads, product.id)

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
-from platform_core.contracts.registry import Registry
-from platform_core.contracts.windows import Window, windows
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.contracts.windows import Window, windows
 from platform_core.errors import (
-    AccessDenied,
     DefinitionError,
     Diagnostic,
     Place,
@@ -36,6 +35,19 @@ class BoundInput:
     product: DataProduct
 
 
+def look_up(registry: Registry, product_id: str, place: Place) -> DataProduct:
+    """The contract of a product that ``place`` names.
+
+    Raises:
+        DefinitionError: D001 at ``place`` for an unknown product.
+        ContractError: for a broken contract.
+    """
+    try:
+        return registry.get(product_id)
+    except DefinitionError as error:
+        raise DefinitionError(*(replace(d, place=place) for d in error.diagnostics)) from None
+
+
 def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, BoundInput]:
     """The contracts behind a function's inputs.
 
@@ -44,7 +56,7 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
     """
     bound = {}
     for name, declared in function.products.items():
-        product = registry.get(declared.product, place=function.place)
+        product = look_up(registry, declared.product, function.place)
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]
@@ -59,36 +71,6 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
                 )
         bound[name] = BoundInput(declared, product)
     return bound
-
-
-def require_grant(product: DataProduct, domain: str, reader: str, place: Place | None) -> None:
-    """Refuse an input that the consumer's domain was not granted, or that never leaves its own.
-
-    Raises:
-        AccessDenied: A001 without a grant, A002 for a restricted product of another domain.
-    """
-    if product.domain == domain:
-        return
-    if product.restricted:
-        raise AccessDenied(
-            Diagnostic(
-                "A002",
-                f"{reader} reads {product.id}, which is restricted to its own domain",
-                place,
-                expected=f"products of {product.domain} without restricted columns",
-                fix=f"ask team:{product.owner} for a product without them",
-            )
-        )
-    if not product.granted_to(f"domain:{domain}"):
-        raise AccessDenied(
-            Diagnostic(
-                "A001",
-                f"{reader} reads {product.id}, which does not grant the domain {domain} access",
-                product.places.get("/roles", product.place),
-                expected=f"a role domain:{domain} with read access in the contract of {product.id}",
-                fix=f"ask team:{product.owner} to add to roles:\n- {{role: domain:{domain}, access: read}}",
-            )
-        )
 
 
 def lakes_read(products: Iterable[DataProduct], but: str) -> tuple[str, ...]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
-from platform_core.contracts.registry import Registry
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, RunError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_view
 from platform_core.products.asset import Publishing, product_asset
-from platform_core.products.bind import lakes_read
+from platform_core.products.bind import lakes_read, look_up
 from platform_core.products.dbt_project import DbtProject, dbt_messages
 from platform_core.products.report import Outcomes
 from platform_core.products.spec import asset_key
@@ -34,7 +34,7 @@ def dbt_asset(
     """
     model = project.models()[product.name]
     place = project.place(model)
-    reads = [registry.get(name, place=place) for name in project.inputs(model, products)]
+    reads = [look_up(registry, name, place) for name in project.inputs(model, products)]
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         location = LakeLocation.current()
@@ -55,17 +55,17 @@ def dbt_asset(
 
 def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publishing) -> None:
     """Run ``dbt build`` for the model and the models that it is made of."""
-    # Loading dbt takes seconds, which only a run of a dbt product has to spend.
-    from dagster_dbt import DbtCliResource
-
     target = project.state / "runs" / run.stamp.run_id / product.name
-    dbt = DbtCliResource(project_dir=str(project.folder), profiles_dir=str(profile))
-    error = dbt.cli(
-        ["build", "--select", f"+{product.name}"],
-        manifest=project.manifest,
-        target_path=target,
-        raise_on_error=False,
-    ).get_error()
+    error = (
+        project.dbt(profile)
+        .cli(
+            ["build", "--select", f"+{product.name}"],
+            manifest=project.manifest,
+            target_path=target,
+            raise_on_error=False,
+        )
+        .get_error()
+    )
     if error is not None:
         raise RunError(
             Diagnostic(

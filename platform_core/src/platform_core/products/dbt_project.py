@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import FileLock
 
+from platform_core.contracts.registry import mesh_home
 from platform_core.errors import DefinitionError, Diagnostic, Place
-from platform_core.lake.location import LakeLocation, mesh_home
+from platform_core.lake.location import LakeLocation
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtCliResource
 
 STAGING = "staging"
 """Schema of the lake in which dbt builds; nothing there is published."""
@@ -32,16 +38,19 @@ class DbtProject:
     @cached_property
     def state(self) -> Path:
         """Where the platform keeps what dbt makes: manifest, profile, logs."""
-        return mesh_home() / "dbt" / self.domain
+        return mesh_home(self.folder) / "dbt" / self.domain
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
         """The manifest of the project as it is now; parsed by dbt where a file has changed."""
         target = self.state / "target"
         stamp, content = target / "stamp", self._content()
-        if not stamp.is_file() or stamp.read_text() != content:
-            self._parse(target)
-            stamp.write_text(content)
+        target.mkdir(parents=True, exist_ok=True)
+        # Several processes load a location at the same time: webserver, daemon, workers.
+        with FileLock(self.state / "parse.lock"):
+            if not stamp.is_file() or stamp.read_text() != content:
+                self._parse(target)
+                stamp.write_text(content)
         manifest: Mapping[str, Any] = json.loads((target / "manifest.json").read_bytes())
         return manifest
 
@@ -129,15 +138,22 @@ class DbtProject:
         project = yaml.safe_load((self.folder / "dbt_project.yml").read_text())
         return str(project.get("profile") or project["name"])
 
-    def _parse(self, target: Path) -> None:
-        from dagster_dbt import DbtProject as DagsterDbtProject
-        from dagster_dbt.errors import DagsterDbtError
+    def dbt(self, profile: Path) -> DbtCliResource:
+        """dagster-dbt's resource on the dbt of this environment. Loading dbt takes seconds."""
+        from dagster_dbt import DbtCliResource
 
+        return DbtCliResource(
+            project_dir=str(self.folder),
+            profiles_dir=str(profile),
+            dbt_executable=str(Path(sys.executable).parent / "dbt"),
+        )
+
+    def _parse(self, target: Path) -> None:
         profile = self.write_profile(LakeLocation.current(), self.domain, ())
-        project = DagsterDbtProject(self.folder, target_path=target.absolute(), profiles_dir=profile)
-        try:
-            project.preparer.prepare(project)
-        except DagsterDbtError as error:
+        invocation = self.dbt(profile).cli(
+            ["parse", "--quiet"], target_path=target.absolute(), raise_on_error=False
+        )
+        if (error := invocation.get_error()) is not None:
             raise DefinitionError(
                 Diagnostic(
                     "D011",
@@ -146,7 +162,7 @@ class DbtProject:
                     expected="a project that `dbt parse` reads",
                     fix=dbt_messages(str(error)),
                 )
-            ) from None
+            )
 
     def _content(self) -> str:
         """A digest of every file that the manifest depends on."""

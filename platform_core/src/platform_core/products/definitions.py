@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
-from platform_core.contracts.registry import Registry, mesh_root
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.errors import DefinitionError, Diagnostic, did_you_mean, listed, shown
 from platform_core.products.asset import function_asset
 from platform_core.products.dbt_asset import dbt_asset
@@ -53,7 +53,7 @@ def domain_definitions(domain: str) -> dg.Definitions:
         sensors=[
             dg.AutomationConditionSensorDefinition(
                 name="automation",
-                target=dg.AssetSelection.all(include_sources=True),
+                target=dg.AssetSelection.all(),
                 default_status=dg.DefaultSensorStatus.RUNNING,
             )
         ],

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from platform_core.contracts.registry import Registry, mesh_root
 
 from platform_core.contracts.model import Column, DataProduct
+from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
 from platform_core.lake.sql import quoted
-from platform_core.products.bind import BoundInput, resolve_inputs
+from platform_core.products.bind import BoundInput, look_up, resolve_inputs
 from platform_core.products.declare import ProductFunction
 from platform_core.products.result import as_query
 from platform_core.products.source import Source
@@ -66,7 +66,7 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     """
     domain = function.function.__module__.split(".")[0]
     registry = Registry.open(mesh_root(function.place.path.parent))
-    product = registry.get(f"{domain}/{function.name}", place=function.place)
+    product = look_up(registry, f"{domain}/{function.name}", function.place)
     bound = resolve_inputs(function, registry)
     _known("input", inputs, list(function.inputs), function)
     with closing(duckdb.connect(config={"TimeZone": "UTC"})) as connection:

@@ -1,7 +1,5 @@
 """Owners, SLA and standard checks for a plain ``@dg.asset``: one that is no data product."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence

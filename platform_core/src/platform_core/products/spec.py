@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 
 import dagster as dg
@@ -11,6 +12,9 @@ from platform_core.contracts.model import Column, DataProduct, MaximumAge, Parti
 from platform_core.errors import Place
 from platform_core.products.declare import Input, partitions_read
 from platform_core.products.description import describe, rule_in_words
+
+# Code references are beta in the Dagster that platform_core is pinned to; its users cannot act on that.
+warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"platform_core\.")
 
 SEVERITY_IN_DAGSTER = {
     "error": dg.AssetCheckSeverity.ERROR,
