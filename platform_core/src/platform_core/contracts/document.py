@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,12 @@ from typing import Any
 import yaml
 
 from platform_core.contracts import yaml_core
+from platform_core.contracts.text import read_text
 from platform_core.errors import ContractError, Diagnostic, Place, shown
 
-MAXIMUM_BYTES = 5 * 1024 * 1024
 # What aliases can multiply a file to; a table of a thousand columns needs some 20,000.
 MAXIMUM_VALUES = 200_000
 MAXIMUM_DEPTH = 60
-
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-Pointer = Sequence[str | int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +38,11 @@ class Document:
 
     def places(self) -> dict[str, Place]:
         """Every value's place by JSON pointer (RFC 6901)."""
-        return {"".join(f"/{_escape(part)}" for part in key): at for key, at in self._values.items()}
+        texts: dict[tuple[str | int, ...], str] = {(): ""}
+        for pointer in self._values:  # a value follows what it is in
+            if pointer:
+                texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}"
+        return {texts[pointer]: place for pointer, place in self._values.items()}
 
     def at(self, *pointer: str | int) -> Any:
         """The value at a pointer; None where there is none."""
@@ -73,7 +71,7 @@ def parse(path: Path) -> Document:
             (C003), not YAML (C004), says a key twice (C005), is no mapping (C006), or uses YAML
             beyond JSON's data (C007).
     """
-    text = _text(path)
+    text = read_text(path)
     try:
         node = yaml_core.compose(text, MAXIMUM_DEPTH)
     except yaml.MarkedYAMLError as error:
@@ -93,57 +91,6 @@ def parse(path: Path) -> Document:
     if reading.faults:
         raise ContractError(*reading.faults)
     return Document(path, data, reading.keys, reading.values)
-
-
-def _text(path: Path) -> str:
-    where = Place(path)
-    fix = "an Open Data Contract Standard file, <domain>/<product>.odcs.yaml"
-    try:
-        if path.is_dir():
-            raise ContractError(Diagnostic("C001", f"{shown(path)} is a folder, not a contract", where, fix))
-        size = path.stat().st_size
-        if size > MAXIMUM_BYTES:
-            raise ContractError(
-                Diagnostic(
-                    "C002",
-                    f"{shown(path)} has {size / 1024 / 1024:.1f} MB, too much for a contract",
-                    where,
-                    expected=f"at most {MAXIMUM_BYTES // 1024 // 1024} MB",
-                    fix="Keep data out of the contract: it describes a table, it does not hold one.",
-                )
-            )
-        with path.open("rb") as file:
-            raw = file.read(MAXIMUM_BYTES + 1)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ContractError(
-            Diagnostic("C001", f"cannot read the contract {shown(path)}: {reason}", where, expected=fix)
-        ) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8", "replace")
-        raise ContractError(
-            Diagnostic(
-                "C003",
-                f"{shown(path)} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}",
-                _position(path, before, len(before)),
-                expected="text in UTF-8",
-                fix="Save the file as UTF-8.",
-            )
-        ) from None
-    bad = _UNPRINTABLE.search(text)
-    if bad:
-        raise ContractError(
-            Diagnostic(
-                "C003",
-                f"{shown(path)} holds a character that is no text (U+{ord(bad.group()):04X})",
-                _position(path, text, bad.start()),
-                expected="printable text in UTF-8",
-                fix="Remove the character.",
-            )
-        )
-    return text
 
 
 class _Reading:
@@ -290,10 +237,5 @@ def _place(path: Path, node: yaml.Node) -> Place:
     return Place(path, start.line + 1, start.column + 1, max(1, length))
 
 
-def _position(path: Path, text: str, offset: int) -> Place:
-    line = text.count("\n", 0, offset)
-    return Place(path, line + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)
-
-
 def _escape(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
+    return part.replace("~", "~0").replace("/", "~1") if isinstance(part, str) else str(part)

@@ -29,6 +29,10 @@ class Faults:
         else:
             self.remarks.append(replace(diagnostic, severity="info"))
 
+    def remark(self, code: str, message: str, place: Place, expected: str | None = None) -> None:
+        """Something valid that the platform does not act on, in any document."""
+        self.remarks.append(Diagnostic(code, message, place, expected, severity="info"))
+
     def always(
         self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
     ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Bounds, Column, Rule, Scalar
 from platform_core.contracts.properties import Level, check_properties
+from platform_core.contracts.queries import query_rule
 from platform_core.contracts.terms import own_name, read_bounds, read_scope, severity_word
 from platform_core.errors import did_you_mean, listed
 
@@ -33,8 +33,6 @@ _ARGUMENTS = {
     "duplicateValues": ("properties",),
     "rowCount": (),
 }
-_PLACEHOLDER = re.compile(r"\$\{\s*([^{}]*?)\s*\}|\{(table|object|column|property)\}")
-_MEANT = {"table": "table", "object": "table", "column": "column", "property": "column"}
 
 
 def quality_rule(
@@ -65,7 +63,7 @@ def quality_rule(
         description=item.description or "",
     )
     if kind == "sql":
-        return _sql(document, item, where, base, faults)
+        return query_rule(document, item, where, base, faults)
     metric = _FORMER.get(metric or "", metric)
     build = _METRICS.get(metric or "")
     if build is None:
@@ -114,14 +112,14 @@ class _Entry:
         if bounds is None:
             said = any(key.startswith("must") for key in self.document.at(*self.where))
             return None if said else Bounds(maximum=0)
-        unit = "percent" if (self.item.unit or "rows").lower() in {"percent", "%"} else "rows"
-        most = 100 if unit == "percent" else float("inf")
+        percent = (self.item.unit or "rows").lower() in {"percent", "%"}
+        most = 100 if percent else float("inf")
         for value in (bounds.minimum, bounds.maximum, bounds.equal):
             if isinstance(value, (int, float)) and not 0 <= value <= most:
-                expected = "0 to 100 percent" if unit == "percent" else "zero or more rows"
+                expected = "0 to 100 percent" if percent else "zero or more rows"
                 self.error("C053", f"{value} cannot be counted", expected=expected)
                 return None
-        return replace(bounds, unit=unit)
+        return replace(bounds, unit="percent" if percent else "rows")
 
     def on_column(self, metric: str) -> Column | None:
         if self.column is None:
@@ -295,32 +293,3 @@ def _check_arguments(
                 expected=listed(known) or "no arguments",
                 fix=did_you_mean(name, known),
             )
-
-
-def _sql(document: Document, item: DataQuality, where: Where, base: Rule, faults: Faults) -> Rule | None:
-    query = item.query or ""
-    place = document.place(*where, "query")
-    if not query.strip():
-        faults.error("C051", "a rule of type sql without a query", place, "a query that returns one number")
-        return None
-    wrong = False
-    for match in _PLACEHOLDER.finditer(query):
-        word = match[1] if match[1] is not None else match[2]
-        if word not in _MEANT:
-            fix = did_you_mean(word, ["table", "column"])
-            faults.error("C051", f'the query holds "${{{word}}}"', place, "${table} or ${column}", fix)
-            wrong = True
-        elif _MEANT[word] == "column" and not base.columns:
-            expected = "${column} only in a rule of a column"
-            faults.error("C051", "the query names a column, but the rule has none", place, expected)
-            wrong = True
-    limits = read_bounds(document, where, False, faults)
-    if limits is None:
-        if not any(key.startswith("must") for key in document.at(*where)):
-            faults.error("C051", "a query without a bound", place, "mustBe: 0, for example")
-        return None
-    if wrong:
-        return None
-    query = _PLACEHOLDER.sub(lambda match: f"${{{_MEANT[match[1] or match[2]]}}}", query)
-    name = base.name or join_name("sql", *base.columns)
-    return replace(base, name=name, query=query.strip().rstrip(";"), limits=limits)

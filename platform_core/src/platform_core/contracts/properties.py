@@ -26,11 +26,11 @@ class Level(Enum):
 
     @property
     def noun(self) -> str:
-        return self.value[0]
+        return str(self.value[0])
 
     @property
     def known(self) -> tuple[str, ...]:
-        return self.value[1]
+        return tuple(self.value[1])
 
 
 def check_properties(document: Document, where: Where, level: Level, faults: Faults) -> None:

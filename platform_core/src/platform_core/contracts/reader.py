@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_core.contracts import names, standard
 from platform_core.contracts.columns import read_columns
@@ -14,7 +15,7 @@ from platform_core.contracts.model import Column, DataProduct, Grant, Support
 from platform_core.contracts.properties import Level, check_properties, text_property
 from platform_core.contracts.rules import read_rules
 from platform_core.contracts.sla import read_sla
-from platform_core.errors import ContractError, did_you_mean
+from platform_core.errors import ContractError, Diagnostic, did_you_mean
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
@@ -35,10 +36,7 @@ def load_contract(path: Path, domain: str | None = None) -> DataProduct:
 
 def read(document: Document, domain: str | None = None) -> DataProduct:
     """A valid ODCS document as a data product. Raises ContractError with all that it says wrongly."""
-    # Pydantic and the models take a quarter of a second to import; `mesh --help` needs neither.
-    from open_data_contract_standard.model import OpenDataContractStandard
-
-    contract = OpenDataContractStandard.model_validate(document.data)
+    contract = _model(document)
     faults = Faults(names.ours(document, domain))
     identity = names.identify(document, domain, faults)
     index = identity.schema_index
@@ -81,6 +79,50 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
             *sorted(first.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0))
         )
     return product
+
+
+def _model(document: Document) -> OpenDataContractStandard:
+    """The document in the standard's own models.
+
+    They are narrower than its schema where that is open (v3.0 took any further property, of any type):
+    what does not fit there is left out, since nothing that we act on is that free.
+    """
+    # Pydantic and the models take a quarter of a second to import; `mesh --help` needs neither.
+    from open_data_contract_standard.model import OpenDataContractStandard
+    from pydantic import ValidationError
+
+    # Servers say where the standard's users keep a table; here that is the lake's matter.
+    data = {key: value for key, value in document.data.items() if key != "servers"}
+    try:
+        return OpenDataContractStandard.model_validate(data)
+    except ValidationError as error:
+        faults = [fault["loc"] for fault in error.errors(include_url=False, include_input=False)]
+    data = copy.deepcopy(data)
+    for location in faults:
+        _leave_out(data, location)
+    try:
+        return OpenDataContractStandard.model_validate(data)
+    except ValidationError as error:
+        raise ContractError(
+            *(
+                Diagnostic("C014", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", document.place())
+                for fault in error.errors(include_url=False)
+            )
+        ) from None
+
+
+def _leave_out(data: Any, location: tuple[int | str, ...]) -> None:
+    """Remove the deepest value on the way that the models point out, whose steps name types too."""
+    parent: Any = None
+    key: Any = None
+    for step in location:
+        inside = isinstance(data, dict) and step in data
+        if inside or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+            parent, key, data = data, step, data[step]
+    if isinstance(parent, dict):
+        parent.pop(key, None)
+    elif isinstance(parent, list):
+        parent[key] = {}
 
 
 def _owner(contract: OpenDataContractStandard) -> str | None:

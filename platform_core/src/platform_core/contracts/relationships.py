@@ -152,12 +152,20 @@ class _Target:
             return None
         return f"{folders[-1] if folders else self.identity.domain}/{name}"
 
+    def _described(self, table: str) -> bool:
+        """Whether another schema object of this document goes by a name or id."""
+        return any(table in (item.get("name"), item.get("id")) for item in self.document.at("schema"))
+
     def _inside(self, text: str, table: str, column: str, where: Where) -> tuple[str, str] | None:
         """A reference within this document, by name or by id."""
         place = self.document.place(*where)
         index = self.identity.schema_index
         own: dict[str, Any] = self.document.at("schema", index or 0) or {}
         if table not in {own.get("name"), own.get("id")}:
+            if self._described(table):
+                message = f'"{text}" is about a table beside the product; it is not checked'
+                self.faults.remark("C056", message, place, _FORM)
+                return None
             self.faults.error(
                 "C056",
                 f'"{text}" is about another table, "{table}"',

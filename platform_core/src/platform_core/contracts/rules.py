@@ -64,7 +64,7 @@ def _all(
     recency: tuple[Rule, ...],
     faults: Faults,
 ) -> Iterator[Rule]:
-    where = ("schema", identity.schema_index or 0)
+    where: tuple[str | int, ...] = ("schema", identity.schema_index or 0)
     yield Rule(
         "schema", "schema", document.key_place(*where, "properties") if table else document.place("id")
     )

@@ -243,6 +243,10 @@ def _recency(
     for element in (part.strip() for part in (item.element or "").split(",")):
         table, dot, name = element.rpartition(".")
         column = next((column for column in columns if column.name == name), None)
+        if dot and table != identity.table and _describes(document, table):
+            message = f'"{element}" is about a table beside the product; it is not checked'
+            faults.remark("C064", message, place)
+            continue
         if column is None or (dot and table not in {identity.name, identity.table}):
             fix = did_you_mean(name, known) if column is None else f"Write {identity.name}.{name}."
             faults.error(
@@ -271,6 +275,10 @@ def _recency(
             description=item.description or "",
             maximum_age=span,
         )
+
+
+def _describes(document: Document, table: str) -> bool:
+    return any(table in (item["name"], item.get("id")) for item in document.at("schema") or [])
 
 
 def _twice(document: Document, where: Where, what: str, faults: Faults) -> None:

@@ -6,23 +6,20 @@ models are not: those drop an unknown property without a word.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from platform_core.contracts.document import Document
+from platform_core.contracts.editions import Edition, known_names, schema_of
 from platform_core.errors import Diagnostic, did_you_mean, listed
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
-Edition = Literal["v3.0", "latest"]
 _OPERATORS = "mustBe, mustNotBe, mustBeGreaterThan, mustBeGreaterOrEqualTo, mustBeLessThan, \
 mustBeLessOrEqualTo, mustBeBetween or mustNotBeBetween"
-_CLOSED = ("additionalProperties", "unevaluatedProperties")
 _NOUNS = {"string": "text", "object": "a mapping", "array": "a list", "boolean": "true or false"}
 
 
@@ -34,7 +31,7 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
     errors = list(_validator(edition).iter_errors(document.data))
     if not errors:
         return ()
-    schema = _schema(edition)
+    schema = schema_of(edition)
     found = _diagnostics(document, schema, _essential(schema, errors))
     unique = {(d.code, d.message, d.place): d for d in found}
     return tuple(sorted(unique.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0)))
@@ -44,61 +41,7 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
 def _validator(edition: Edition) -> jsonschema_rs.Validator:
     import jsonschema_rs
 
-    return jsonschema_rs.validator_for(_schema(edition))
-
-
-@cache
-def _schema(edition: Edition) -> dict[str, Any]:
-    """The bundled schema, mended where it refuses documents that the standard's text allows."""
-    text = files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    define = schema["$defs"]
-    for branch in list(define["SchemaBaseProperty"]["allOf"]):
-        logical = branch.get("if", {}).get("properties", {}).get("logicalType", {}).get("const")
-        # Without a logicalType its `if` holds too, and then it demands `map` and `dimensions`.
-        if logical == "map":
-            branch["then"].pop("required", None)
-            define["SchemaBaseProperty"]["allOf"].append(_when_type("map", {"required": ["map"]}))
-        elif logical == "vector":
-            branch["if"]["required"] = ["logicalType"]
-    # `rule` is the deprecated name of `metric`.
-    library = define["DataQualityLibrary"]
-    library["required"] = []
-    library["anyOf"] = [{"required": ["metric"]}, {"required": ["rule"]}]
-    library["properties"]["rule"]["enum"] = library["properties"]["metric"]["enum"]
-    define["DataQuality"]["allOf"][0]["if"]["anyOf"].append(
-        {"properties": {"rule": {"type": "string"}}, "required": ["rule"]}
-    )
-    if edition == "v3.0":
-        _reopen(define)
-    return schema
-
-
-def _when_type(logical_type: str, then: dict[str, Any]) -> dict[str, Any]:
-    condition = {"properties": {"logicalType": {"const": logical_type}}, "required": ["logicalType"]}
-    return {"if": condition, "then": then}
-
-
-def _reopen(define: dict[str, Any]) -> None:
-    """v3.0 left open what v3.1 closed, named the library's rules freely, and had flags for exclusive."""
-    for name in ("Role", "ServiceLevelAgreementProperty", "SupportItem", "Pricing", "CustomProperty"):
-        define[name].pop("additionalProperties", None)
-    define["AuthoritativeDefinitions"]["items"].pop("additionalProperties", None)
-    define["AuthoritativeDefinitions"]["items"].pop("required", None)
-    define["CustomProperty"].pop("required", None)
-    define["DataQuality"].pop("unevaluatedProperties", None)
-    define["DataQualitySql"].pop("allOf", None)
-    library = define["DataQualityLibrary"]
-    library.pop("allOf", None)
-    library["properties"]["rule"].pop("enum", None)
-    operators = copy.deepcopy(define["DataQualityOperators"]["oneOf"])
-    for operator in operators:
-        library["properties"].update(operator["properties"])
-    for branch in define["SchemaBaseProperty"]["allOf"]:
-        options = branch.get("then", {}).get("properties", {}).get("logicalTypeOptions", {})
-        for name, option in options.get("properties", {}).items():
-            if name.startswith("exclusive"):
-                option["type"] = [option["type"], "boolean"]
+    return jsonschema_rs.validator_for(schema_of(edition))
 
 
 def _essential(
@@ -114,9 +57,9 @@ def _essential(
     for error in flat:
         if error.kind.name == "unevaluatedProperties":
             here = tuple(error.instance_path)
-            known = _known(schema, error.schema_path)
+            known = known_names(schema, error.schema_path)
             blamed = any(path[: len(here)] == here for path in others)
-            if blamed and all(word in known for word in error.kind.unexpected):
+            if blamed and all(word in known for word in _detail(error).unexpected):
                 continue
         yield error
 
@@ -137,6 +80,11 @@ def _leaves(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.Validati
     return [leaf for nested in meant[0] for leaf in _leaves(nested)]
 
 
+def _detail(error: jsonschema_rs.ValidationError) -> Any:
+    """The keyword's own record; its class follows from the keyword's name."""
+    return error.kind
+
+
 def _diagnostics(
     document: Document, schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
 ) -> Iterator[Diagnostic]:
@@ -146,7 +94,7 @@ def _diagnostics(
             case "unevaluatedProperties" | "additionalProperties":
                 yield from _unknown(document, schema, error, pointer)
             case "required":
-                yield _missing(document, pointer, str(error.kind.property))
+                yield _missing(document, pointer, str(_detail(error).property))
             case "enum" | "const":
                 yield _word(document, error, pointer)
             case "type":
@@ -161,10 +109,10 @@ def _unknown(
     error: jsonschema_rs.ValidationError,
     pointer: tuple[str | int, ...],
 ) -> Iterator[Diagnostic]:
-    known = _known(schema, error.schema_path)
+    known = known_names(schema, error.schema_path)
     present = document.at(*pointer)
     others = [word for word in known if not isinstance(present, dict) or word not in present]
-    for word in error.kind.unexpected:
+    for word in _detail(error).unexpected:
         place = document.key_place(*pointer, word)
         if word in known:
             yield Diagnostic(
@@ -229,7 +177,7 @@ def _word(
 def _type(
     document: Document, error: jsonschema_rs.ValidationError, pointer: tuple[str | int, ...]
 ) -> Diagnostic:
-    types = [str(name) for name in error.kind.types]
+    types = [str(name) for name in _detail(error).types]
     expected = " or ".join(
         _NOUNS.get(name, f"{'an' if name[0] in 'aeiou' else 'a'} {name}") for name in types
     )
@@ -282,41 +230,10 @@ def _form(
             expected="only `to`; the column itself is the source",
             fix="Remove from.",
         )
-    if kind == "pattern" and error.kind.pattern == "^[A-Za-z0-9_-]+$":
+    if kind == "pattern" and _detail(error).pattern == "^[A-Za-z0-9_-]+$":
         message, fix = f"{_said(value)} is no stable id", "Use letters, digits, _ and - only."
         return Diagnostic("C014", message, place, expected="letters, digits, _ and -", fix=fix)
     return Diagnostic("C014", f"{where} has a wrong form: {_shorten(str(error.message))}", place)
-
-
-def _known(schema: dict[str, Any], schema_path: list[str | int]) -> set[str]:
-    """The names that the closed object at a path of the schema knows."""
-    node: Any = schema
-    for part in schema_path[:-1]:
-        if isinstance(node, dict) and "$ref" in node and part not in node:
-            node = _resolve(schema, node["$ref"])
-        node = node[part]
-    return _names(schema, node, 0)
-
-
-def _names(schema: dict[str, Any], node: Any, depth: int) -> set[str]:
-    if not isinstance(node, dict) or depth > 8:
-        return set()
-    found = set(node.get("properties", {}))
-    if "$ref" in node:
-        found |= _names(schema, _resolve(schema, node["$ref"]), depth + 1)
-    for word in ("allOf", "anyOf", "oneOf"):
-        for part in node.get(word, []):
-            found |= _names(schema, part, depth + 1)
-    for word in ("then", "else"):
-        found |= _names(schema, node.get(word), depth + 1)
-    return found
-
-
-def _resolve(schema: dict[str, Any], reference: str) -> Any:
-    node: Any = schema
-    for part in reference.removeprefix("#/").split("/"):
-        node = node[part]
-    return node
 
 
 def _where(pointer: tuple[str | int, ...]) -> str:

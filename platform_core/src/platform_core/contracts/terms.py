@@ -52,7 +52,7 @@ def severity_word(said: str | None, document: Document, where: Where, faults: Fa
 def read_scope(document: Document, where: Where, partitioned: bool, faults: Faults) -> Scope:
     """The custom property ``scope``; the whole product where it is not said."""
     found = text_property(document, where, "scope", faults, SCOPES)
-    scope = next((word for word in SCOPES if found and found[0] == word), "product")
+    scope: Scope = next((word for word in SCOPES if found and found[0] == word), "product")
     if scope == "partition" and not partitioned and found is not None:
         faults.error(
             "C051",
@@ -90,9 +90,14 @@ def read_bounds(document: Document, where: Where, count: bool, faults: Faults) -
         if count and isinstance(value, bool):
             faults.error("C053", f"{name} is no number", place, "a number", "Write a number.")
             return None
-        if field in {"minimum", "maximum"}:
-            return Bounds(**{field: value, f"{field}_exclusive": exclusive})
-        return Bounds(equal=value) if field == "equal" else Bounds(not_equal=value)
+        match field:
+            case "minimum":
+                return Bounds(minimum=value, minimum_exclusive=exclusive)
+            case "maximum":
+                return Bounds(maximum=value, maximum_exclusive=exclusive)
+            case "equal":
+                return Bounds(equal=value)
+        return Bounds(not_equal=value)
     low, high = value
     if low > high:
         faults.error(

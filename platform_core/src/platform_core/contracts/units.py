@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -28,6 +28,7 @@ _FIELDS = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, _DAYS),
 )
+_YEARS = 8 * 366
 _PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
 
 
@@ -69,6 +70,7 @@ class BadCron(ValueError):
     """What is wrong with a cron schedule."""
 
 
+@lru_cache(maxsize=256)
 def cron_interval(schedule: str) -> timedelta:
     """The shortest time between two ticks of a five-field cron schedule.
 
@@ -77,11 +79,8 @@ def cron_interval(schedule: str) -> timedelta:
     minutes, hours, days, months, weekdays = _cron(schedule)
     times = sorted(hour * 60 + minute for hour in hours for minute in minutes)
     gaps = [after - before for before, after in pairwise(times)]
-    dates = _dates(schedule, days, months, {day % 7 for day in weekdays})
-    if not dates:
-        raise BadCron("it never ticks: no month has such a day")
-    between_days = min((after - before for before, after in pairwise(dates)), default=28 * 366)
-    gaps.append(between_days * 1440 - times[-1] + times[0])
+    apart = _days_apart(schedule, days, months, {day % 7 for day in weekdays})
+    gaps.append(apart * 1440 - times[-1] + times[0])
     return timedelta(minutes=min(gaps))
 
 
@@ -125,18 +124,25 @@ def _number(text: str, name: str, least: int, most: int, words: tuple[str, ...])
     return int(text)
 
 
-def _dates(schedule: str, days: set[int], months: set[int], weekdays: set[int]) -> list[int]:
-    """Ordinals of the days of a tick, over eight years: a leap day is among them."""
+def _days_apart(schedule: str, days: set[int], months: set[int], weekdays: set[int]) -> int:
+    """The fewest days between two days of a tick, over eight years: a leap day is among them."""
     fields = schedule.split()
     # Cron's old rule: where both days are restricted, either suffices.
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
-    found = []
-    first = datetime(2019, 1, 1).toordinal()
-    for ordinal in range(first, first + 8 * 366):
-        date = datetime.fromordinal(ordinal)
-        if date.month not in months:
+    first = date(2019, 1, 1).toordinal()
+    last: int | None = None
+    apart = _YEARS
+    for ordinal in range(first, first + _YEARS):
+        day = date.fromordinal(ordinal)
+        if day.month not in months:
             continue
-        by_date, by_weekday = date.day in days, (date.isoweekday() % 7) in weekdays
+        by_date, by_weekday = day.day in days, (day.isoweekday() % 7) in weekdays
         if (by_date or by_weekday) if either else (by_date and by_weekday):
-            found.append(ordinal)
-    return found
+            if last is not None:
+                apart = min(apart, ordinal - last)
+            last = ordinal
+            if apart == 1:
+                break
+    if last is None:
+        raise BadCron("it never ticks: no month has such a day")
+    return apart

@@ -14,11 +14,6 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-try:
-    from yaml.cyaml import CParser
-except ImportError:  # a PyYAML built without libyaml: slower, the same nodes
-    CParser = None
-
 STR, NULL, BOOL, INT, FLOAT = (
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float")
 )
@@ -42,7 +37,7 @@ _INDENTED = re.compile(rf"^[ \t?:-]{{{_SURELY_SHALLOW},}}", re.MULTILINE)
 class TooDeep(ValueError):
     """Collections nested past the limit, at ``mark``."""
 
-    def __init__(self, mark: yaml.Mark) -> None:
+    def __init__(self, mark: Any) -> None:
         super().__init__("nested too deeply")
         self.mark = mark
 
@@ -81,17 +76,18 @@ class _PureComposer(Reader, Scanner, Parser, Composer, _Resolver):
         Composer.__init__(self)
 
 
-def _composer(text: str) -> Any:
-    if CParser is None:
-        return _PureComposer(text)
-    return _CComposer(text)
+def _c_composer() -> Any:
+    """None for a PyYAML built without libyaml: the pure one is slower and composes the same nodes."""
+    if not yaml.__with_libyaml__:
+        return None
+
+    class CComposer(_Resolver, yaml.CSafeLoader):
+        pass
+
+    return CComposer
 
 
-if CParser is not None:
-
-    class _CComposer(CParser, _Resolver):
-        def __init__(self, stream: str) -> None:
-            CParser.__init__(self, stream)
+_composer: Any = _c_composer() or _PureComposer
 
 
 def compose(text: str, maximum_depth: int) -> yaml.Node | None:
