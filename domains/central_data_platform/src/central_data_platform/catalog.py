@@ -4,10 +4,10 @@ from collections import Counter
 from typing import Any
 
 import pyarrow as pa
-from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
 
 from platform_core import data_product
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
 
 CATALOG = pa.schema(
     {
