@@ -81,7 +81,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if called is not None and called not in VERBS:
         raise UsageError(
             Diagnostic(
-                "U020",
+                "U022",
                 f'"{called}" is not a verb of mesh',
                 expected=", ".join(VERBS),
                 fix=did_you_mean(called, VERBS) or "`mesh --help` lists the verbs",

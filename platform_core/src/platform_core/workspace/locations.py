@@ -35,7 +35,7 @@ def require_root(root: Path) -> None:
     if Path.cwd().resolve() != root.resolve():
         raise UsageError(
             Diagnostic(
-                "U021",
+                "U026",
                 f"this command starts at the root of the mesh: cd {root}",
             )
         )

@@ -43,9 +43,8 @@ class Progress:
         self._seen = {asset: _Seen(set()) for asset in assets}
 
     def expect(self, steps: Mapping[str, Collection[dg.AssetKey | dg.AssetCheckKey]]) -> None:
-        """Begin a run with these steps and the assets and checks that each makes."""
-        for seen in self._seen.values():
-            seen.waits_for = set()
+        """Begin a run with these steps and the assets and checks that each makes; the run before has
+        ended all of its own."""
         for step, keys in steps.items():
             for key in keys:
                 owner = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
@@ -72,11 +71,15 @@ class Progress:
             for asset, waiting in self._waiting(step):
                 yield from self._step_ended(asset, waiting, event, last)
 
-    def abandon(self, state: State, error: str | None) -> Iterator[Moved]:
-        """End every asset that has not ended yet, for a run that broke off."""
+    def conclude(self, reason: str) -> Iterator[Moved]:
+        """End every asset that no event ended: Dagster passes silently over what is behind a failure.
+        ``reason`` is for those that nothing in this order explains."""
+        skipped = self.failed()
         for asset, seen in self._seen.items():
             if not seen.told:
-                seen.waits_for, seen.state, seen.error = set(), state, seen.error or error
+                seen.waits_for = set()
+                seen.state = "skipped" if skipped and seen.error is None else "failed"
+                seen.error = seen.error or (None if skipped else reason)
                 yield self._moved(asset, seen)
 
     def broke_off(self, event: dg.DagsterEvent) -> None:

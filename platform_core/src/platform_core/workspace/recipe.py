@@ -40,6 +40,12 @@ RANGE_END: Final = "dagster/asset_partition_range_end"
 class RedirectedLogs(LocalComputeLogManager):
     """Local compute logs without the four processes per run that also copy them to the terminal."""
 
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> RedirectedLogs:
+        return cls(inst_data=inst_data, **config_value)
+
     @contextlib.contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext]:
         out, err = (

@@ -87,7 +87,8 @@ class MeshRun:
             selector.register(interrupts, selectors.EVENT_READ)
             try:
                 self._begin(selector)
-                while self._plan.open() and not interrupts.count:
+                # A run whose assets have all ended still has to record its own end.
+                while (self._plan.open() or self._busy()) and not interrupts.count:
                     self._turn(selector)
                 self._stop(selector, interrupts)
             finally:
@@ -99,6 +100,9 @@ class MeshRun:
             self._end(key, "canceled", None)
         products = tuple(self._results[name] for name in sorted(self._plan.wanted))
         return MeshResult(products, tuple(self._faults), time.monotonic() - started, interrupted)
+
+    def _busy(self) -> bool:
+        return any(seat.phase == "busy" for seat in self._seats.values())
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
         for name in sorted(self._plan.wanted):
@@ -254,7 +258,8 @@ class MeshRun:
                 self._end(key, "failed", text)
         # Whatever the dead worker had not come to gets a new one.
         self._plan.reopen(key for key in left if key not in guilty)
-        self._seat(seat, selector)
+        if not self._plan.done(seat.location.name):
+            self._seat(seat, selector)
 
     def _break(self, seat: _Seat, text: str) -> None:
         """A location is of no use in this run: its products failed."""

@@ -139,6 +139,7 @@ def _materialize(
     progress = Progress(order.assets)
     keys = [dg.AssetKey.from_user_string(key) for key in order.assets]
     slices = list(_slices(order.partitions, order.per_run))
+    reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before it came to this").render()
     try:
         for number, tags in enumerate(slices, start=1):
             tags |= {PROCESS_TAG: signature(os.getpid()), INVOCATION_TAG: order.invocation}
@@ -150,13 +151,9 @@ def _materialize(
     except KeyboardInterrupt:
         raise
     except Exception as error:  # noqa: BLE001
-        # A run that could not even be planned, or that Dagster gave up: every asset of it failed.
+        # A run that could not even be planned, or that Dagster gave up.
         reason = explain_exception(error, f"the run of {', '.join(order.assets)} broke off", "R006")
-        for moved in progress.abandon("failed", reason):
-            channel.tell(moved)
-        return
-    reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before it came to this").render()
-    for moved in progress.abandon("failed", reason):
+    for moved in progress.conclude(reason):
         channel.tell(moved)
 
 
