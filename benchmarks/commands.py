@@ -18,7 +18,7 @@ def measure(rounds: int) -> Section:
     times = 2 * rounds + 1
     runs = {}
     for command in COMMANDS:
-        words = [MESH, *command.split()[1:]]
+        words = [str(MESH), *command.split()[1:]]
         run(words, os.environ)
         runs[command] = [run(words, os.environ) for _ in range(times)]
     return Section(

@@ -19,7 +19,7 @@ from benchmarks.report import Aim, Figure, Section
 WRITERS = 8
 READERS = 2
 STARTING = 5.0  # seconds until all processes have imported what they need, so that they begin together
-LONGEST = 120.0  # seconds that the writers may take; a store that gets nowhere does not hold up the rest
+LONGEST = 300.0  # seconds that the writers may take; a store that gets nowhere does not hold up the rest
 COLUMNS = ("store", "commits", "lost updates", "refused", "p95 commit, s", "reads", "failed reads", "seconds")
 
 

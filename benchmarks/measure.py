@@ -39,7 +39,7 @@ class Measured:
         return float(self.said["seconds"])
 
 
-def run(command: Sequence[str | Path], environ: Mapping[str, str]) -> Measured:
+def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
     """Run a command; the last line of its standard output may be a JSON object.
 
     Raises:
@@ -48,7 +48,7 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str]) -> Measured:
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = subprocess.Popen(
-            [str(word) for word in command],
+            command,
             cwd=ROOT,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
@@ -63,8 +63,9 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str]) -> Measured:
         if process.returncode:
             errors.seek(0)
             end = (output + errors.read().decode(errors="replace")).strip().splitlines()[-25:]
-            words = " ".join(str(word) for word in command)
-            raise BenchmarkFailed("\n  ".join([f"{words} ended with {process.returncode}:", *end]))
+            raise BenchmarkFailed(
+                "\n  ".join([f"{' '.join(command)} ended with {process.returncode}:", *end])
+            )
     last = output.strip().rpartition("\n")[2]
     return Measured(seconds, usage.ru_maxrss * PEAK_UNIT, json.loads(last) if last.startswith("{") else {})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from benchmarks.measure import MESH, Measured, environ, fresh_home, module, run
 from benchmarks.report import Aim, Section, peak, seconds
 
-WAYS = {
-    "mesh run, a process per code location": [MESH, "run", "--json"],
+WAYS: dict[str, list[str]] = {
+    "mesh run, a process per code location": [str(MESH), "run", "--json"],
     "the same assets in one process": module("one_process"),
 }
 
