@@ -1,0 +1,140 @@
+"""What governance looks at: plain facts about locations, readable without loading any of them.
+
+A location's facts are one JSON document (``FORMAT``), written by the location's own interpreter.
+Policies see nothing else, so a policy never imports Dagster or a domain's code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import Diagnostic, Place
+
+FORMAT = "platform-core/location/1"
+
+
+@dataclass(frozen=True, slots=True)
+class InputFacts:
+    """A product that a factory reads. ``columns`` are those that it uses, by declaration or by its
+    SQL; None where that cannot be known."""
+
+    name: str
+    product: str
+    columns: tuple[str, ...] | None
+    place: Place
+    partitions: Literal["same", "all", "last"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryFacts:
+    """What makes a product. ``produces`` are the names of the columns it yields, None where unknown."""
+
+    name: str
+    kind: Literal["function", "dbt"]
+    place: Place
+    inputs: tuple[InputFacts, ...] = ()
+    produces: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFacts:
+    """An asset of the location as Dagster has it; external ones are not ``materializable``."""
+
+    key: str
+    materializable: bool
+    product: str | None = None
+    owners: tuple[str, ...] = ()
+    description: str = ""
+    deps: tuple[str, ...] = ()
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class LocationFacts:
+    """One code location. ``faults`` kept it, or a part of it, from being looked at."""
+
+    name: str
+    domain: str
+    products: tuple[DataProduct, ...] = ()
+    factories: tuple[FactoryFacts, ...] = ()
+    assets: tuple[AssetFacts, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
+    place: Place | None = None
+    """Where the location is defined: its entry in the workspace file or its package."""
+    format: str = FORMAT
+
+    @cached_property
+    def factory(self) -> dict[str, FactoryFacts]:
+        return {factory.name: factory for factory in self.factories}
+
+
+@dataclass(frozen=True)
+class Team:
+    """A team of the federation's list, ``governance/teams.yaml``."""
+
+    slug: str
+    place: Place
+    email: str | None = None
+    channels: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+Topology = Literal["federated", "governed", "autonomous"]
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """An agreed exception: one policy, one product, for a time. See ``governance/waivers.yaml``."""
+
+    code: str
+    product: str
+    reason: str
+    approvers: tuple[str, ...]
+    expires: str
+    """ISO date; the last day on which it is in force."""
+    place: Place
+
+
+@dataclass(frozen=True)
+class Federation:
+    """What the domains agreed on, from the folder ``governance``."""
+
+    topology: Topology = "federated"
+    central_team: str | None = None
+    email_domains: tuple[str, ...] = ()
+    representatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By domain: who speaks for it (e-mail addresses)."""
+    teams: dict[str, Team] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
+class MeshFacts:
+    """The whole mesh, or as much of it as is known where a policy looks."""
+
+    locations: tuple[LocationFacts, ...]
+    federation: Federation
+    complete: bool = True
+    """False while a single location is looked at: then mesh policies do not apply."""
+
+    @cached_property
+    def products(self) -> dict[str, DataProduct]:
+        """Every product by id; the first where two locations have one."""
+        found: dict[str, DataProduct] = {}
+        for location in self.locations:
+            for product in location.products:
+                found.setdefault(product.id, product)
+        return found
+
+    @cached_property
+    def factories(self) -> dict[str, FactoryFacts]:
+        """What makes a product, by the product's id."""
+        return {
+            f"{location.domain}/{factory.name}": factory
+            for location in self.locations
+            for factory in location.factories
+        }
