@@ -58,7 +58,7 @@ def test_a_contract_that_cannot_be_read_keeps_its_row(contracts: Path) -> None:
 
 def test_an_id_that_sql_cannot_name_is_refused(contracts: Path) -> None:
     (contracts / "sales" / "Who Likes.odcs.yaml").write_text(LIKES)
-    assert len(evaluate(data_product_catalog).failed) == 1
+    assert evaluate(data_product_catalog).failed == ["pattern__product_id"]
 
 
 def test_the_catalog_lists_the_whole_mesh() -> None:

@@ -19,16 +19,20 @@ def test_a_product_may_be_placed_twice_in_a_week() -> None:
 
 
 def test_the_same_placement_twice_is_refused() -> None:
-    assert len(evaluate(promotions, raw=[placement(), placement()]).failed) == 1
+    result = evaluate(promotions, raw=[placement(), placement()])
+    assert result.failed == ["unique__product_id__store_id__week__display_location__mailer_location"]
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("display_location", "8"), ("mailer_location", "B"), ("week", 54)]
+    ("column", "value", "rule"),
+    [
+        ("display_location", "8", "accepted_values__display_location"),
+        ("mailer_location", "B", "accepted_values__mailer_location"),
+        ("week", 54, "range__week"),
+    ],
 )
-def test_a_placement_that_nobody_knows_is_refused(column: str, value: Any) -> None:
-    failed = evaluate(promotions, raw=[placement(**{column: value})]).failed
-    assert len(failed) == 1
-    assert column in failed[0]
+def test_a_placement_that_nobody_knows_is_refused(column: str, value: Any, rule: str) -> None:
+    assert evaluate(promotions, raw=[placement(**{column: value})]).failed == [rule]
 
 
 def campaign(**values: Any) -> dict[str, Any]:
@@ -62,8 +66,7 @@ def test_a_campaign_counts_its_targets() -> None:
 def test_a_campaign_that_reached_nobody_is_kept_and_refused() -> None:
     result = evaluate(campaigns, descriptions=[campaign()], targets=[])
     assert [row["targeted_households"] for row in result.rows] == [0]
-    assert len(result.failed) == 1
-    assert "targeted_households" in result.failed[0]
+    assert result.failed == ["range__targeted_households"]
 
 
 def test_a_campaign_of_an_unknown_type_is_refused() -> None:
@@ -72,5 +75,4 @@ def test_a_campaign_of_an_unknown_type_is_refused() -> None:
         descriptions=[campaign(campaign_type="Type D")],
         targets=[{"campaign_id": 1, "household_id": 5}],
     )
-    assert len(result.failed) == 1
-    assert "campaign_type" in result.failed[0]
+    assert result.failed == ["accepted_values__campaign_type"]

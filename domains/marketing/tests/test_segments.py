@@ -38,8 +38,7 @@ def test_one_row_per_household_with_what_it_did() -> None:
 
 def test_a_line_without_household_is_refused() -> None:
     result = evaluate(household_segments, lines=[line(None, 11, datetime(2017, 6, 1))])
-    assert len(result.failed) == 1
-    assert "household_id" in result.failed[0]
+    assert result.failed == ["not_null__household_id"]
 
 
 @pytest.mark.parametrize(
