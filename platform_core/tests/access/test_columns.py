@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
+
 from platform_core.access.columns import columns_used
 from platform_core.errors import DefinitionError
 

@@ -105,10 +105,10 @@ class _Tables:
 
     def _node(self, node: Node, common: frozenset[str]) -> None:
         kind = node.get("type")
-        if kind in QUERY_NODES:
-            return self._query(node, common)
-        if node.get("class") == "CONSTANT":
+        if node.get("class") == "CONSTANT" or node.keys() <= {"type", "is_null", "value"}:
             return
+        if str(kind) in QUERY_NODES:
+            return self._query(node, common)
         if isinstance(kind, str) and "class" not in node:
             self._from_item(kind, node, common)
         if "function_name" in node and node.get("class") in ("FUNCTION", "WINDOW"):

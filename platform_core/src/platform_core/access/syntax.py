@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from platform_core.lake.sql import literal
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -28,7 +30,8 @@ def parse(sql: str) -> tuple[Node, ...] | None:
         duckdb.Error: the text is no SQL; its message shows the line and a caret.
     """
     connection = _parser().cursor()
-    row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
+    # Written into the statement: to bind a parameter, DuckDB imports pandas first, which takes 0.4 s.
+    row = connection.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     try:
         answer: Node = json.loads(row[0]) if row else {"error": True}
     except RecursionError:

@@ -29,10 +29,10 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
     """Check the product ``name`` and say in one line what was checked.
 
     Raises:
-        PlatformError: with everything that is wrong, as far as it can be seen without data:
-            faults of the contracts; D001 unknown product, D015 nothing makes it, D023 a module that cannot be imported, D024 a function that
-            fails on empty inputs, D025 a dbt source that is not declared; A001, A002 missing grants;
-            Q001 other columns or types than the contract has; and what declarations raise themselves.
+        PlatformError: with everything that is wrong, as far as it can be seen without data. Besides
+            what contracts and declarations raise themselves: D015 nothing makes the product, D023 a
+            module that cannot be imported, D024 a function that fails on empty inputs, D025 a dbt source
+            that is not declared, A001 and A002 missing grants, Q001 other columns than the contract's.
     """
     product = registry.get(name)
     faults: list[Diagnostic] = []

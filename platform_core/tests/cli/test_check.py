@@ -1,0 +1,214 @@
+"""``mesh check`` on products that are right, and on each fault that it finds without data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from small_mesh import SmallMesh
+
+from platform_core.cli import main
+from platform_core.cli.check import interpreter
+
+RIGHT = """\
+from platform_core import Table, data_product
+
+
+@data_product(inputs={"lines": "sales/transactions"})
+def totals(lines: Table) -> str:
+    return f"SELECT id, sum(amount) AS amount FROM {lines} GROUP BY ALL"
+"""
+GRANTED = "[{role: 'domain:shop', access: read}]"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+    """A domain that makes ``shop/totals`` from ``sales/transactions``."""
+    for name in ("MESH_LAKE", "MESH_HOME", "MESH_CONTRACTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
+    mesh = SmallMesh(tmp_path)
+    (tmp_path / "workspace.yaml").write_text(
+        "load_from:\n- python_module: {module_name: shop.definitions, location_name: shop, "
+        f"executable_path: {sys.executable}}}\n"
+    )
+    mesh.contract("sales/transactions", GRANTED)
+    mesh.contract("shop/totals")
+    write(mesh, RIGHT)
+    return mesh
+
+
+def write(mesh: SmallMesh, source: str) -> Path:
+    package = mesh.root / "domains" / "shop" / "src" / "shop"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text('"""The shop."""\n')
+    # Loading the location would take a second; a check must not.
+    (package / "definitions.py").write_text("raise RuntimeError('a check loads no definitions: totals')\n")
+    file = package / "products.py"
+    file.write_text(source)
+    return file
+
+
+def check(capfd: pytest.CaptureFixture[str], product: str = "shop/totals") -> tuple[int, str, str]:
+    code = main(["check", product])
+    output = capfd.readouterr()
+    assert "Traceback" not in output.err
+    return code, output.out, output.err
+
+
+def test_one_line_says_what_was_checked(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = check(capfd)
+    assert (code, err) == (0, "")
+    [line] = out.splitlines()
+    assert line.startswith("ok shop/totals: contract (2 columns, ")
+    assert "1 granted input" in line
+    assert "products.py:5:1" in line
+
+
+def test_unknown_product(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = check(capfd, "shop/total")
+    assert (code, out) == (2, "")
+    assert 'did you mean "shop/totals"?' in err
+
+
+BROKEN = {
+    "wrong column": (
+        "amount FROM",
+        "total FROM",
+        ["Q001", '"amount" is missing', "products.py:5"],
+    ),
+    "wrong type": ("sum(amount)", "sum(amount)::VARCHAR", ["Q001", '"amount" is VARCHAR instead of number']),
+    "unknown column": (
+        "sum(amount)",
+        "sum(amout)",
+        ["D020", 'did you mean "amount"?', "products.py:5"],
+    ),
+    "no SQL": ("GROUP BY ALL", "GROUP BY BY", ["D021", "^"]),
+    "wrong function": ("sum(", "summ(", ["D006", "summ"]),
+    "unknown input": (
+        "sales/transactions",
+        "sales/transaction",
+        ["D001", 'did you mean "sales/transactions"?'],
+    ),
+    "other argument": ("totals(lines", "totals(rows", ["D002", '"rows"']),
+    "error in the function": (
+        "    return",
+        "    1 / 0\n    return",
+        ["D024", "ZeroDiv", "products.py:6"],
+    ),
+    "returns nothing": ("    return f", "    f", ["D004"]),
+    "syntax error": ("def totals(", "def totals((", ["D023", "SyntaxErr", "products.py:5"]),
+    "missing package": ("from platform_core", "import nowhere\nfrom platform_core", ["D023", "nowhere"]),
+    "other name": ("def totals", "def total", ["D015", "totals"]),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_fault(fault: str, shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    old, new, words = BROKEN[fault]
+    assert old in RIGHT
+    write(shop, RIGHT.replace(old, new))
+    code, out, err = check(capfd)
+    assert (code, out) == (1, "")
+    for word in words:
+        assert word in err
+
+
+def test_contract_fault(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    path = shop.contract("shop/totals")
+    path.write_text(path.read_text().replace("logicalType: integer", "logicalTyp: integer"))
+    code, _, err = check(capfd)
+    assert code == 1
+    assert "logicalTyp" in err
+    assert "totals.odcs.yaml" in err
+
+
+def test_input_that_was_not_granted(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    shop.contract("sales/transactions")
+    code, _, err = check(capfd)
+    assert code == 1
+    assert "A001" in err
+    assert '- {role: "domain:shop", access: read}' in err
+
+
+def test_data_frame_of_objects_has_names_but_no_types(
+    shop: SmallMesh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas")
+    source = (
+        "import pandas as pd\nfrom platform_core import Input, Table, data_product\n\n"
+        '@data_product(inputs={"lines": Input("sales/transactions", columns=("id", "amount"))})\n'
+        "def totals(lines: Table) -> pd.DataFrame:\n"
+        "    return lines.pandas().astype({'amount': object})\n"
+    )
+    write(shop, source)
+    assert check(capfd)[0] == 0
+    write(shop, source.replace("astype", "rename(columns={'id': 'ident'}).astype"))
+    code, _, err = check(capfd)
+    assert code == 1
+    assert '"id" is missing' in err
+
+
+@pytest.fixture
+def dbt(shop: SmallMesh) -> Path:
+    write(shop, "")
+    models = shop.root / "dbt_projects" / "shop" / "models"
+    models.mkdir(parents=True)
+    (models / "sources.yml").write_text("sources: [{name: sales, tables: [{name: transactions}]}]\n")
+    (models / "totals.sql").write_text("select * from {{ ref('staged') }}\n")
+    (models / "staged.sql").write_text(
+        "{# ref('totals'), source('hr', 'no') #}\nselect * from {{ source('sales', 'transactions') }}\n"
+    )
+    return models
+
+
+def test_dbt_model(dbt: Path, shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = check(capfd)
+    assert (code, err) == (0, "")
+    assert "1 granted input, dbt model" in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("'sales', 'transactions'", "'sales', 'transaction'", ["D001", "staged.sql:2", "did you mean"]),
+        ("source('sales', 'transactions')", "ref('totals')", ["D010", "source('shop', 'totals')"]),
+    ],
+)
+def test_dbt_model_with_a_wrong_source(
+    old: str, new: str, words: list[str], dbt: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = dbt / "staged.sql"
+    model.write_text(model.read_text().replace(old, new))
+    code, _, err = check(capfd)
+    assert code == 1
+    for word in words:
+        assert word in err
+
+
+def test_dbt_source_that_no_file_declares(dbt: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (dbt / "sources.yml").write_text("sources: []\n")
+    code, _, err = check(capfd)
+    assert code == 1
+    assert "D025" in err
+
+
+def test_dbt_source_that_was_not_granted(
+    dbt: Path, shop: SmallMesh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop.contract("sales/transactions")
+    code, _, err = check(capfd)
+    assert code == 1
+    assert "A001" in err
+
+
+def test_interpreter_of_the_location_else_this_one(shop: SmallMesh) -> None:
+    python = shop.root / "python"
+    python.symlink_to(sys.executable)
+    text = (shop.root / "workspace.yaml").read_text()
+    (shop.root / "workspace.yaml").write_text(text.replace(sys.executable, "python"))
+    assert interpreter(shop.root, "shop") == python
+    assert interpreter(shop.root, "sales") == Path(sys.executable)
+    python.unlink()
+    assert interpreter(shop.root, "shop") == Path(sys.executable)

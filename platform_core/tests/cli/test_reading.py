@@ -1,0 +1,194 @@
+"""``mesh products``, ``mesh show`` and ``mesh query`` as a person calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_mesh import SmallMesh, make_mesh
+
+from platform_core.cli import main
+
+
+@pytest.fixture(autouse=True)
+def at_the_mesh(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    visit(mesh.root, monkeypatch)
+
+
+def visit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MESH_LAKE", "MESH_HOME", "MESH_CONTRACTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MESH_ROOT", str(root))
+
+
+def test_products_lists_each_with_its_last_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["products"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [line] = [line for line in lines if line.startswith("sales/transactions")]
+    for words in ("sales-team", "active 1.2.0", "3", "ago", "2 days", "All about sales/transactions."):
+        assert words in line
+    [line] = [line for line in lines if line.startswith("sales/later")]
+    assert "never" in line
+
+
+def test_products_of_one_domain_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["products", "--domain", "hr", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [entry["product"] for entry in document["products"]] == [
+        "hr/employees",
+        "hr/payroll",
+        "hr/staffing",
+    ]
+    assert document["faults"] == []
+    published = document["products"][0]["published"]
+    assert (published["rows"], published["run_id"]) == (3, "run-1")
+    assert published["bytes"] > 0
+
+
+def test_products_of_a_domain_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["products", "--domain", "sale"]) == 2
+    assert 'did you mean "sales"?' in capsys.readouterr().err
+
+
+def test_a_broken_contract_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mesh = make_mesh(tmp_path)
+    broken = mesh.contract("hr/staffing")
+    broken.write_text(broken.read_text().replace("properties:", "propertys:"))
+    visit(tmp_path, monkeypatch)
+    assert main(["products"]) == 1
+    output = capsys.readouterr()
+    assert "sales/transactions" in output.out
+    assert "hr/employees" in output.out
+    assert "staffing.odcs.yaml" in output.err
+    assert "propertys" in output.err
+    assert main(["products", "--domain", "sales"]) == 0
+
+
+def test_show_tells_everything_an_analyst_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "sales.transactions"]) == 0
+    shown = capsys.readouterr().out
+    for words in (
+        "All about sales/transactions.",
+        "Join it.",
+        "It is small.",
+        "team:sales-team",
+        "s@example.com",
+        "Never older than 2 days.",
+        "domain:hr",
+        "pseudonymous",
+        "unique__id",
+        'mesh query "SELECT * FROM sales.transactions LIMIT 10"',
+        "3 rows",
+        "run-1",
+        "domains/sales/contracts/transactions.odcs.yaml",
+    ):
+        assert words in shown
+
+
+def test_show_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "hr/employees", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["owner"] == {"team": "hr-team", "name": "People", "email": "people@example.com"}
+    assert document["restricted"] is True
+    assert [column["name"] for column in document["columns"]] == ["id", "amount"]
+    assert document["published"]["rows"] == 3
+    assert "--as domain:hr" in document["read"][0]
+
+
+def test_show_of_an_unknown_product(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "sales/transaction"]) == 2
+    assert 'did you mean "sales/transactions"?' in capsys.readouterr().err
+
+
+QUERY = "SELECT id, amount FROM sales.transactions ORDER BY id"
+
+
+def test_query_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", QUERY]) == 0
+    output = capsys.readouterr()
+    assert [line.split() for line in output.out.splitlines()] == [
+        ["id", "amount"],
+        ["0", "0.0"],
+        ["1", "1.5"],
+        ["2", "3.0"],
+    ]
+    assert output.err == ""
+
+
+def test_query_as_csv_with_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", QUERY, "--format", "csv", "--limit", "2"]) == 0
+    output = capsys.readouterr()
+    assert output.out == "id,amount\n0,0.0\n1,1.5\n"
+    assert output.err == "first 2 rows; --limit 0 shows all\n"
+
+
+@pytest.mark.parametrize("limit", ["0", "3", "20001"])
+def test_query_without_anything_left_out_has_no_note(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", QUERY, "--format", "csv", "--limit", limit]) == 0
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 4
+    assert output.err == ""
+
+
+def test_query_limit_across_batches(capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "SELECT i FROM sales.transactions, range(20000) AS r(i)"
+    assert main(["query", sql, "--format", "csv", "--limit", "25000"]) == 0
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 25_001
+    assert "first 25000 rows" in output.err
+
+
+def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str]) -> None:
+    sql = (
+        "SELECT 1 AS a, 2 AS a, NULL AS n, 'NaN'::DOUBLE AS x, 1.50::DECIMAL(5, 2) AS d, "
+        "TIMESTAMP '2017-01-01' AS t, [DATE '2017-01-02'] AS l, {'k': 'ä'} AS s, '\\xFF'::BLOB AS b"
+    )
+    assert main(["query", sql, "--format", "json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert row == {
+        "a": 1,
+        "a_2": 2,
+        "n": None,
+        "x": None,
+        "d": 1.5,
+        "t": "2017-01-01T00:00:00",
+        "l": ["2017-01-02"],
+        "s": {"k": "ä"},
+        "b": "ff",
+    }
+
+
+def test_query_without_rows_is_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "FROM sales.transactions WHERE id > 9", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_query_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT count(*) AS n\nFROM sales.transactions"))
+    assert main(["query", "-", "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "n\n3\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "exit_code"),
+    [
+        ("SELECT * FROM hr.employees", "A002", 1),
+        ("SELECT * FROM sales.later", "R020", 1),
+        ("SELECT nope FROM sales.transactions", "U040", 2),
+    ],
+)
+def test_refusals_are_one_diagnostic_on_stderr(
+    sql: str, code: str, exit_code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["query", sql, "--format", "json"]) == exit_code
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"error[{code}]")
+    assert "Traceback" not in output.err
