@@ -60,6 +60,7 @@ def _reopen(define: dict[str, Any]) -> None:
     for name in _OPEN_IN_V30:
         define[name].pop("additionalProperties", None)
         define[name].pop("unevaluatedProperties", None)
+        define[name]["properties"].pop("id", None)
     define["TeamMember"].pop("required", None)
     define["AuthoritativeDefinitions"]["items"].pop("additionalProperties", None)
     define["AuthoritativeDefinitions"]["items"].pop("required", None)

@@ -76,7 +76,8 @@ def quality_rule(
         )
         return None
     _unit(document, item, where, metric or "", faults)
-    _check_arguments(document, item, where, metric or "", column, faults)
+    if not _arguments_known(document, item, where, metric or "", column, faults):
+        return None
     return build(_Entry(document, item, where, column, columns, faults), base)
 
 
@@ -280,16 +281,17 @@ def _unit(document: Document, item: DataQuality, where: Where, metric: str, faul
         faults.error("C051", "a number of rows is not a share", place, "unit: rows", "Remove unit.")
 
 
-def _check_arguments(
+def _arguments_known(
     document: Document, item: DataQuality, where: Where, metric: str, column: Column | None, faults: Faults
-) -> None:
+) -> bool:
     known = _ARGUMENTS[metric] if not (metric == "duplicateValues" and column is not None) else ()
-    for name in item.arguments or {}:
-        if name not in known:
-            faults.error(
-                "C051",
-                f'{metric} knows no argument "{name}"',
-                document.key_place(*where, "arguments", name),
-                expected=listed(known) or "no arguments",
-                fix=did_you_mean(name, known),
-            )
+    wrong = [name for name in item.arguments or {} if name not in known]
+    for name in wrong:
+        faults.error(
+            "C051",
+            f'{metric} knows no argument "{name}"',
+            document.key_place(*where, "arguments", name),
+            expected=listed(known) or "no arguments",
+            fix=did_you_mean(name, known),
+        )
+    return not wrong

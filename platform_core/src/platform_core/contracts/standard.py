@@ -7,7 +7,7 @@ models are not: those drop an unknown property without a word.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,9 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
     if not errors:
         return ()
     schema = schema_of(edition)
-    found = _diagnostics(document, schema, _essential(schema, errors))
+    found = list(_diagnostics(document, schema, list(_essential(schema, errors))))
+    if not found:  # what follows from other errors was all there is
+        found = [_form(document, errors[0], tuple(errors[0].instance_path))]
     unique = {(d.code, d.message, d.place): d for d in found}
     return tuple(sorted(unique.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0)))
 
@@ -86,21 +88,40 @@ def _detail(error: jsonschema_rs.ValidationError) -> Any:
 
 
 def _diagnostics(
-    document: Document, schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
+    document: Document, schema: dict[str, Any], errors: Sequence[jsonschema_rs.ValidationError]
 ) -> Iterator[Diagnostic]:
+    unknown = _unknown_words(schema, errors)
     for error in errors:
         pointer = tuple(error.instance_path)
         match error.kind.name:
             case "unevaluatedProperties" | "additionalProperties":
-                yield from _unknown(document, schema, error, pointer)
+                if pointer[-1:] != ("logicalTypeOptions",) or document.at(*pointer[:-1], "logicalType"):
+                    yield from _unknown(document, schema, error, pointer)
+                elif not did_you_mean("logicalType", unknown.get(pointer[:-1], ())):
+                    yield _missing(document, pointer[:-1], "logicalType", "its logicalTypeOptions depend on")
             case "required":
-                yield _missing(document, pointer, str(_detail(error).property))
+                word = str(_detail(error).property)
+                if not did_you_mean(word, unknown.get(pointer, ())):
+                    yield _missing(document, pointer, word)
             case "enum" | "const":
                 yield _word(document, error, pointer)
             case "type":
                 yield _type(document, error, pointer)
             case _:
                 yield _form(document, error, pointer)
+
+
+def _unknown_words(
+    schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
+) -> dict[tuple[str | int, ...], list[str]]:
+    """Unknown properties by the pointer of what they stand in: a missing one may be among them."""
+    words: dict[tuple[str | int, ...], list[str]] = {}
+    for error in errors:
+        if error.kind.name in {"unevaluatedProperties", "additionalProperties"}:
+            known = known_names(schema, error.schema_path)
+            unexpected = [word for word in _detail(error).unexpected if word not in known]
+            words.setdefault(tuple(error.instance_path), []).extend(unexpected)
+    return words
 
 
 def _unknown(
@@ -132,7 +153,9 @@ def _unknown(
         )
 
 
-def _missing(document: Document, pointer: tuple[str | int, ...], word: str) -> Diagnostic:
+def _missing(
+    document: Document, pointer: tuple[str | int, ...], word: str, because: str = "the standard asks for"
+) -> Diagnostic:
     place = document.key_place(*pointer) if pointer else document.place()
     examples = {
         "apiVersion": "apiVersion: v3.2.0",
@@ -141,17 +164,12 @@ def _missing(document: Document, pointer: tuple[str | int, ...], word: str) -> D
         "version": 'version: "1.0.0"',
         "name": "name: <name>",
     }
-    value = document.at(*pointer)
-    near = None
-    if isinstance(value, dict):
-        meant = did_you_mean(word, [str(key) for key in value])
-        near = f"{meant[:-1]} meant as {word}?" if meant else None
     return Diagnostic(
         "C011",
         f'"{word}" is missing in {_where(pointer)}',
         place,
-        expected=f"the property {word}",
-        fix=near or f"Add:\n{examples.get(word, f'{word}: ...')}",
+        expected=f"the property {word}, which {because}",
+        fix=f"Add:\n{examples.get(word, f'{word}: ...')}",
     )
 
 

@@ -161,6 +161,8 @@ def own_name(document: Document, where: Where, default: str) -> str:
 
 
 def check_name(text: str) -> str:
-    """Text as the name of a check: ``Row count!`` is ``row_count``."""
+    """Text as the name of a check: ``Row count!`` is ``row_count``; a usable name stays as it is."""
+    if text.isascii() and text.replace("_", "a").isalnum():
+        return text
     word = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in text.lower())
     return "_".join(word.split())

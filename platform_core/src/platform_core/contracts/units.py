@@ -108,11 +108,12 @@ def _field(text: str, name: str, least: int, most: int, words: tuple[str, ...]) 
             stop = _number(last, name, least, most, words)
         else:
             stop = most if step else start
-        if stop < start:
-            raise BadCron(f'"{part}" runs backwards in the {name}')
         if step is not None and not 1 <= int(step) <= most:
             raise BadCron(f'"{part}" has an impossible step')
-        allowed |= set(range(start, stop + 1, int(step or 1)))
+        span = [*range(start, stop + 1)]
+        if stop < start:  # fri-mon: past the end and on from the beginning
+            span = [*range(start, 7 if words is _DAYS else most + 1), *range(least, stop + 1)]
+        allowed |= set(span[:: int(step or 1)])
     return allowed
 
 
