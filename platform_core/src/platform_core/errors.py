@@ -72,6 +72,8 @@ class Diagnostic:
             lines.append(f"{margin}--> {self.place}")
             text = self.place.source_line()
             if text is not None and text.strip():
+                # A tab or a control character would move the line under its marks.
+                text = "".join(letter if letter.isprintable() else " " for letter in text)
                 text, start = _window(text, self.place.column)
                 length = max(1, min(self.place.length, len(text) - start))
                 lines.append(f"{margin} |")

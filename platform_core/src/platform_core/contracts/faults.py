@@ -23,7 +23,7 @@ class Faults:
         self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
     ) -> None:
         """An error where our conventions hold, else a remark."""
-        diagnostic = Diagnostic(code, message, place, expected, fix)
+        diagnostic = Diagnostic(code, _bounded(message), place, expected, fix)
         if self.strict:
             self.errors.append(diagnostic)
         else:
@@ -37,4 +37,10 @@ class Faults:
         self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
     ) -> None:
         """An error in any document: it names the platform itself as whom it speaks to."""
-        self.errors.append(Diagnostic(code, message, place, expected, fix))
+        self.errors.append(Diagnostic(code, _bounded(message), place, expected, fix))
+
+
+def _bounded(message: str, width: int = 300) -> str:
+    """Messages quote what is written; one that quotes a whole text is cut."""
+    line = " ".join(message.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
