@@ -183,7 +183,8 @@ def make(wanted: Environment, commands: Commands) -> str | None:
         wanted.write_stamp({"lock": target["lock"]})
         done = "made"
     editable = [argument for path in wanted.sources for argument in ("-e", path)]
-    commands.run("pip install -e", *pip, "--no-index", "--no-deps", "--no-build-isolation", *editable)
+    if editable:
+        commands.run("pip install -e", *pip, "--no-index", "--no-deps", "--no-build-isolation", *editable)
     wanted.write_stamp(target)
     return done
 
