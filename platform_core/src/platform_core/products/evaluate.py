@@ -69,7 +69,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     product = look_up(registry, f"{domain}/{function.name}", function.place)
     bound = resolve_inputs(function, registry)
     _known("input", inputs, list(function.inputs), function)
-    with closing(duckdb.connect(config={"TimeZone": "UTC"})) as connection:
+    with closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         arguments: dict[str, Table | Path] = {}
         for name, read in bound.items():
             _fill(connection, name, read.product, inputs.get(name, []), function)
