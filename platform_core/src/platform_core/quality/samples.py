@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import duckdb
@@ -38,13 +37,6 @@ def fetch(con: duckdb.DuckDBPyConnection, query: str) -> Sample:
     cursor = con.execute(query)
     names = [column[0] for column in cursor.description or ()]
     return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT))
-
-
-def discreet(product: DataProduct, words: str) -> str:
-    """An engine's message; without the values it quotes where the product has columns to hide."""
-    if all(column.shown_in_samples for column in product.columns):
-        return words
-    return re.sub(r"'[^']*'", "'...'", words)
 
 
 def _may_show(product: DataProduct, name: str) -> bool:
