@@ -1,0 +1,24 @@
+"""The mesh that the tests look at: materialized once, from the real data, in a folder of its own."""
+
+from __future__ import annotations
+
+import pytest
+from mesh_command import ROOT, Answer, Mesh
+
+
+@pytest.fixture(scope="session")
+def new_mesh(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
+    return Mesh(ROOT, tmp_path_factory.mktemp("mesh") / "state")
+
+
+@pytest.fixture(scope="session")
+def full_run(new_mesh: Mesh) -> Answer:
+    """What the first `mesh run` over everything said."""
+    return new_mesh.run()
+
+
+@pytest.fixture(scope="session")
+def mesh(new_mesh: Mesh, full_run: Answer) -> Mesh:
+    """The mesh with every product published. Tests may publish again, never otherwise than right."""
+    assert full_run.code == 0, full_run.err + full_run.out
+    return new_mesh

@@ -1,0 +1,138 @@
+"""The `mesh` command as a person calls it, on one mesh with a state folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+
+from platform_core.contracts.registry import Registry
+from platform_core.lake.connect import connect
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import Version, history
+
+ROOT = Path(__file__).resolve().parent.parent
+MESH = Path(sys.executable).parent / "mesh"
+# What the shell that runs the tests may have set must not reach the mesh under test.
+OURS = ("MESH_", "DAGSTER_", "PYTHONPATH", "PYTHONHOME")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    def document(self) -> dict[str, Any]:
+        """Standard output as the one JSON document that it must be."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    def products(self) -> dict[str, dict[str, Any]]:
+        """The entries of `mesh run --json` by their product."""
+        return {entry["product"]: entry for entry in self.document()["products"]}
+
+    def statuses(self) -> dict[str, str]:
+        return {name: entry["status"] for name, entry in self.products().items()}
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """One mesh: the tree of its definitions and the folder of its state."""
+
+    root: Path
+    home: Path
+
+    @property
+    def lakes(self) -> LakeLocation:
+        return LakeLocation(self.home / "lake")
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        return {**kept, "MESH_HOME": str(self.home), **(more or {})}
+
+    def start(self, *words: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
+        """The command, running; a terminal's Ctrl-C in the tests does not reach it."""
+        return subprocess.Popen(
+            [str(MESH), *words],
+            cwd=cwd or self.root,
+            env=self.environment(more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def call(self, *words: str, cwd: Path | None = None, **more: str) -> Answer:
+        return finished(self.start(*words, cwd=cwd, **more))
+
+    def run(self, *words: str, **more: str) -> Answer:
+        return self.call("run", "--json", *words, **more)
+
+    def query(self, sql: str, principal: str = "analysts") -> list[dict[str, Any]]:
+        answer = self.call("query", "--format", "json", "--as", principal, sql)
+        assert answer.code == 0, answer.err
+        rows: list[dict[str, Any]] = json.loads(answer.out)
+        return rows
+
+    def published(self) -> dict[str, Version]:
+        """What the lakes themselves say readers see now, by product."""
+        return {product: versions[0] for product, versions in self.versions().items()}
+
+    def versions(self) -> dict[str, tuple[Version, ...]]:
+        """Every version that was published, the newest first, by product."""
+        products, faults = Registry(ROOT / "domains", "contracts").scan()
+        assert not faults
+        with connect(self.lakes, read={product.lake for product in products}) as connection:
+            return {product.id: history(connection, product) for product in products}
+
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        with dg.DagsterInstance.from_config(str(self.home / "dagster")) as instance:
+            yield instance
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process that works on this state, whoever started it."""
+        mine = f"{self.home}"
+        return [process for process in psutil.process_iter() if _home_of(process) == mine]
+
+
+def finished(process: subprocess.Popen[str]) -> Answer:
+    """The answer of a running command; one that hangs is killed and fails the test."""
+    try:
+        out, err = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return Answer(process.returncode, out, err)
+
+
+def until(happened: Callable[[], Any], what: str, seconds: float = 60.0, pause: float = 0.05) -> Any:
+    """Wait for something, within a bound; returns what it was."""
+    deadline = time.monotonic() + seconds
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
+        time.sleep(pause)
+    return found
+
+
+def _home_of(process: psutil.Process) -> str | None:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.environ().get("MESH_HOME")
+    except psutil.Error:
+        return None

@@ -1,0 +1,67 @@
+"""A copy of the mesh whose code and contracts a test may spoil.
+
+The environments stay where they are. What a location imports comes from the copy, because the copy's
+`workspace.yaml` gives each location its own `src` as Dagster's `working_directory`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from mesh_command import ROOT
+
+CODE = shutil.ignore_patterns("__pycache__", "target", "logs")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The root of a copied mesh."""
+
+    root: Path
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text that must be there exactly once."""
+        path = self.root / file
+        text = path.read_text()
+        assert text.count(old) == 1, f"{file} has {text.count(old)} times: {old}"
+        path.write_text(text.replace(old, new))
+
+    def write(self, file: str, text: str) -> None:
+        path = self.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def copy_mesh(target: Path) -> Copy:
+    """The tree as it is now: locations, contracts, code of the domains, dbt projects, teams."""
+    target.mkdir(parents=True)
+    for folder in ("governance", "dbt_projects"):
+        shutil.copytree(ROOT / folder, target / folder, ignore=CODE)
+    shutil.copy(ROOT / "dagster.yaml", target)
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
+    for entry in workspace["load_from"]:
+        location = entry["python_module"]
+        folder = Path("domains", location["location_name"])
+        for part in ("contracts", "src"):
+            shutil.copytree(ROOT / folder / part, target / folder / part, ignore=CODE)
+        (target / folder / ".venv").symlink_to(ROOT / folder / ".venv")
+        location["working_directory"] = str(folder / "src")
+    (target / "workspace.yaml").write_text(yaml.safe_dump(workspace))
+    return Copy(target)
+
+
+def add_location(copy: Copy, domain: str, environment: str) -> None:
+    """A further location in the copy, which runs in the environment of a domain that exists."""
+    path = copy.root / "workspace.yaml"
+    workspace = yaml.safe_load(path.read_text())
+    location = {
+        "module_name": f"{domain}.definitions",
+        "location_name": domain,
+        "executable_path": f"domains/{environment}/.venv/bin/python",
+        "working_directory": f"domains/{domain}/src",
+    }
+    workspace["load_from"].append({"python_module": location})
+    path.write_text(yaml.safe_dump(workspace))

@@ -1,0 +1,106 @@
+"""`mesh run` over the whole mesh, on all of the real data."""
+
+from mesh_command import Answer, Mesh
+
+ROWS = {
+    "central_data_platform/data_product_catalog": 11,
+    "hr/employees": 1_470,
+    "hr/store_staffing": 1_233,
+    "marketing/campaigns": 27,
+    "marketing/household_segments": 2_469,
+    "marketing/promotions": 20_940_529,
+    "sales/household_baskets": 155_848,
+    "sales/products": 92_331,
+    "sales/store_performance": 457,
+    "sales/stores": 457,
+    "sales/transactions": 1_469_307,
+}
+
+
+def test_it_prints_one_document_with_exactly_the_promised_keys(full_run: Answer) -> None:
+    document = full_run.document()
+
+    assert set(document) == {"products"}
+    for entry in document["products"]:
+        assert set(entry) == {"product", "location", "status", "rows", "seconds", "checks", "error"}
+        assert set(entry["checks"]) == {"passed", "failed"}
+        assert entry["location"] == entry["product"].split("/")[0]
+        assert entry["seconds"] > 0
+
+
+def test_every_product_is_made_with_the_rows_that_the_data_has(full_run: Answer) -> None:
+    products = full_run.products()
+
+    assert {name: entry["rows"] for name, entry in products.items()} == ROWS
+    assert {entry["status"] for entry in products.values()} == {"ok"}
+    assert {entry["error"] for entry in products.values()} == {None}
+    assert full_run.code == 0
+
+
+def test_only_the_two_warnings_that_are_true_of_the_data_fail(full_run: Answer) -> None:
+    failed = {name: entry["checks"]["failed"] for name, entry in full_run.products().items()}
+
+    assert {name: count for name, count in failed.items() if count} == {"sales/transactions": 2}
+    assert all(entry["checks"]["passed"] >= 10 for entry in full_run.products().values())
+
+
+def test_the_ledger_has_the_known_figures(mesh: Mesh) -> None:
+    [figures] = mesh.query("""
+        SELECT
+            count(*) AS lines,
+            sum(sales_value) AS sales_value,
+            count(DISTINCT store_id) AS stores,
+            count(*) FILTER (WHERE quantity <= 0) AS without_quantity,
+            count(DISTINCT date_trunc('month',
+                timezone('America/New_York', timezone('UTC', transaction_timestamp)))) AS months,
+            count(DISTINCT (basket_id, product_id)) AS keys,
+            count(*) FILTER (WHERE product_id NOT IN (SELECT product_id FROM sales.products)) AS orphans
+        FROM sales.transactions
+    """)
+
+    assert figures == {
+        "lines": 1_469_307,
+        "sales_value": 4_596_039.58,
+        "stores": 457,
+        "without_quantity": 8_869,
+        "months": 12,
+        "keys": 1_469_307,
+        "orphans": 4_836,
+    }
+
+
+def test_other_domains_agree_with_the_ledger(mesh: Mesh) -> None:
+    [figures] = mesh.query("""
+        SELECT
+            (SELECT sum(sales_value) FROM sales.store_performance) AS of_stores,
+            (SELECT sum(basket_value) FROM sales.household_baskets) AS of_baskets,
+            (SELECT sum(sales_value) FROM marketing.household_segments) AS of_households,
+            (SELECT sum(employee_count) FROM sales.store_performance) AS staff
+    """)
+
+    assert figures == {
+        "of_stores": 4_596_039.58,
+        "of_baskets": 4_596_039.58,
+        "of_households": 4_596_039.58,
+        "staff": 1_233,
+    }
+
+
+def test_all_promotions_are_there(mesh: Mesh) -> None:
+    [figures] = mesh.query("SELECT count(*) AS placements FROM marketing.promotions")
+
+    assert figures == {"placements": 20_940_529}
+
+
+def test_the_lake_remembers_the_run_of_each_version(mesh: Mesh) -> None:
+    published = mesh.published()
+    assert set(published) == set(ROWS)
+    with mesh.instance() as instance:
+        for product, rows in ROWS.items():
+            newest = published[product]
+            run = instance.get_run_by_id(newest.run_id)
+
+            assert newest.rows == rows
+            assert (newest.bytes or 0) > 0
+            assert run is not None, product
+            assert run.is_success

@@ -1,0 +1,74 @@
+"""One partition of a product is made anew; the others stay as they are."""
+
+import pytest
+from mesh_command import Answer, Mesh
+from mesh_records import metadata
+
+from platform_core.lake.versions import Version
+
+MARCH = "2017-03-01"
+LINES_OF_MARCH = """
+    SELECT count(*) AS lines FROM sales.transactions
+    WHERE date_trunc('month', timezone('America/New_York', timezone('UTC', transaction_timestamp)))
+        = TIMESTAMP '2017-03-01'
+"""
+
+
+@pytest.fixture(scope="module")
+def before(mesh: Mesh) -> Version:
+    return mesh.published()["sales/transactions"]
+
+
+@pytest.fixture(scope="module")
+def answer(mesh: Mesh, before: Version) -> Answer:
+    return mesh.run("sales/transactions", "--partitions", MARCH)
+
+
+def test_it_writes_the_month_and_nothing_else(mesh: Mesh, answer: Answer, before: Version) -> None:
+    [march] = mesh.query(LINES_OF_MARCH)
+    after = mesh.published()["sales/transactions"]
+
+    assert answer.code == 0, answer.out
+    assert after.version > before.version
+    assert after.partition == MARCH
+    assert after.rows_written == march["lines"]
+    assert after.rows == before.rows == 1_469_307
+
+
+def test_it_leaves_the_year_complete(mesh: Mesh, answer: Answer) -> None:
+    [year] = mesh.query("SELECT count(*) AS lines, sum(sales_value) AS value FROM sales.transactions")
+
+    assert year == {"lines": 1_469_307, "value": 4_596_039.58}
+    assert answer.products()["sales/transactions"]["rows"] == 1_469_307
+
+
+def test_dagster_records_that_partition_alone(mesh: Mesh, answer: Answer) -> None:
+    run = mesh.published()["sales/transactions"].run_id
+    with mesh.instance() as instance:
+        seen = metadata(instance, "sales/transactions")
+        recorded = instance.get_run_by_id(run)
+
+    assert answer.code == 0
+    assert seen["mesh/rows_written"] < seen["dagster/row_count"]
+    assert recorded is not None
+    assert recorded.tags["dagster/partition"] == MARCH
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sales/transactions", "--partitions", "2017-03-02"), '"2017-03-02" is no partition'),
+        (("sales/stores", "--partitions", MARCH), "no selected product has partitions"),
+    ],
+)
+def test_a_wrong_partition_is_refused_before_anything_runs(
+    mesh: Mesh, words: tuple[str, ...], said: str
+) -> None:
+    before = mesh.published()
+
+    answer = mesh.run(*words)
+
+    assert answer.code == 2
+    assert said in answer.err
+    assert answer.out == ""
+    assert mesh.published() == before

@@ -1,0 +1,87 @@
+"""What the Dagster instance keeps of each publication and each check."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+from mesh_command import ROOT, Mesh
+from mesh_records import check_metadata, checks, columns, materializations, metadata
+
+MONTHS = [f"2017-{month:02}-01" for month in range(1, 13)]
+
+
+def test_a_materialization_tells_rows_bytes_version_and_seconds(mesh: Mesh) -> None:
+    with mesh.instance() as instance:
+        for product, newest in mesh.published().items():
+            seen = metadata(instance, product)
+
+            assert seen["dagster/row_count"] == newest.rows
+            assert seen["mesh/version"] == newest.version
+            assert seen["mesh/bytes"] == newest.bytes
+            assert seen["mesh/seconds"] > 0
+            assert len(seen["mesh/preview"]) == 5
+
+
+def test_no_preview_and_no_sample_shows_a_personal_column(mesh: Mesh) -> None:
+    shown: dict[str, set[str]] = {}
+    with mesh.instance() as instance:
+        for contract in sorted(ROOT.glob("domains/*/contracts/*.odcs.yaml")):
+            product = yaml.safe_load(contract.read_text())["id"]
+            seen = columns(metadata(instance, product)["mesh/preview"])
+            run = materializations(instance, product)[0].run_id
+            for result in checks(instance, product, run).values():
+                seen |= columns(check_metadata(result).get("sample", []))
+
+            assert not seen & _personal(contract), product
+            shown[product] = seen
+
+    assert shown["hr/employees"] == {"employee_id", "business_travel", "department", "job_level", "job_role"}
+
+
+def test_the_ledger_is_materialized_for_each_of_its_twelve_months(mesh: Mesh) -> None:
+    with mesh.instance() as instance:
+        keys = instance.get_materialized_partitions(dg.AssetKey(["sales", "transactions"]))
+
+    assert sorted(keys) == MONTHS
+
+
+def test_orphans_are_a_warning_that_failed_and_shows_ten_keys(mesh: Mesh) -> None:
+    with mesh.instance() as instance:
+        run = mesh.versions()["sales/transactions"][-1].run_id
+        results = checks(instance, "sales/transactions", run)
+
+    failed = {name: result for name, result in results.items() if not result.passed}
+    violations = {name: check_metadata(result)["violations"] for name, result in failed.items()}
+    assert violations == {"references__product_id": 4_836, "quantity_positive": 8_869}
+    for result in failed.values():
+        seen = check_metadata(result)
+        assert result.severity == dg.AssetCheckSeverity.WARN
+        assert seen["seconds"] >= 0
+        assert len(seen["sample"]) == 10
+        assert {"basket_id", "product_id"} <= columns(seen["sample"])
+
+
+def test_every_kind_of_check_reports_its_duration(mesh: Mesh) -> None:
+    with mesh.instance() as instance:
+        run = materializations(instance, "sales/store_performance")[0].run_id
+        results = checks(instance, "sales/store_performance", run)
+
+    assert {"schema", "row_count", "unique__store_id", "references__store_id"} <= set(results)
+    assert all("seconds" in check_metadata(result) for result in results.values())
+    assert all(result.passed for result in results.values())
+
+
+def test_runs_show_their_location(mesh: Mesh) -> None:
+    with mesh.instance() as instance:
+        for product in ("sales/stores", "hr/store_staffing", "marketing/campaigns"):
+            run = instance.get_run_by_id(materializations(instance, product)[0].run_id)
+
+            assert run is not None
+            assert run.tags["dagster/code_location"] == product.split("/")[0]
+
+
+def _personal(contract: Path) -> set[str]:
+    document: dict[str, Any] = yaml.safe_load(contract.read_text())
+    properties = document["schema"][0]["properties"]
+    return {entry["name"] for entry in properties if "personal" in entry.get("tags", ())}
