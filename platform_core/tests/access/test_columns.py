@@ -31,6 +31,7 @@ EXACT = {
     "SELECT t.* FROM t JOIN u ON t.a = u.a": {"t": "a b c d l s Mixed Case", "u": "a"},
     "SELECT v.* REPLACE (g + 1 AS g) FROM v, t": {"v": "a g"},
     "SELECT * RENAME (g AS h) FROM v": {"v": "a g"},
+    "SELECT * RENAME (g AS h), h + 1 AS i FROM v ORDER BY h": {"v": "a g"},
     # What EXCLUDE names has to exist, so it is shown, though its values are not read.
     "SELECT * EXCLUDE (g) FROM v": {"v": "a g"},
     "SELECT count(*) FROM t": {},

@@ -75,7 +75,7 @@ class Binder:
     def _select(self, node: Node, scope: Scope) -> Relation:
         self._from(node["from_table"], scope)
         select_list: list[Node] = node["select_list"]
-        scope.aliases = frozenset(item["alias"].lower() for item in select_list if item.get("alias"))
+        scope.aliases = frozenset(name.lower() for item in select_list for name in _aliases(item))
         columns: list[tuple[str, Use]] = []
         is_open = False
         for item in select_list:
@@ -253,6 +253,12 @@ class Binder:
         path = [part for part in (node["catalog"], node["schema"]) if part]
         if any(level.find(path[0]) or level.source(path[0]) for level in scope.levels()):
             self._names.resolve(path, scope, node)
+
+
+def _aliases(item: Node) -> list[str]:
+    """The names that an item of the select list gives: its own, and those in ``* RENAME (a AS b)``."""
+    named = [item["alias"]] if item.get("alias") else []
+    return named + [renamed["value"] for renamed in item.get("rename_list") or ()]
 
 
 def _sides(node: Node) -> list[Node]:
