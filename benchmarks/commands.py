@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from benchmarks.measure import MESH, run
-from benchmarks.report import Aim, Section, peak, seconds
+from benchmarks.report import Aim, Section, peak, processor, seconds
 
 COMMANDS = {
     "mesh --help": 0.3,
@@ -27,6 +27,6 @@ def measure(rounds: int) -> Section:
             Aim(command, seconds(runs[command]), at_most=limit, unit=" s")
             for command, limit in COMMANDS.items()
         ],
-        columns=("command", "seconds", "peak MB"),
-        rows=[(command, seconds(each), peak(each)) for command, each in runs.items()],
+        columns=("command", "seconds", "processor, s", "peak MB"),
+        rows=[(command, seconds(each), processor(each), peak(each)) for command, each in runs.items()],
     )

@@ -27,9 +27,11 @@ class BenchmarkFailed(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: seconds from start to end, peak resident bytes, and what it said about itself."""
+    """One process: seconds from start to end, processor seconds (of its children too), peak resident
+    bytes, and what it said about itself."""
 
     seconds: float
+    processor: float
     peak: int
     said: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,7 +69,8 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
                 "\n  ".join([f"{' '.join(command)} ended with {process.returncode}:", *end])
             )
     last = output.strip().rpartition("\n")[2]
-    return Measured(seconds, usage.ru_maxrss * PEAK_UNIT, json.loads(last) if last.startswith("{") else {})
+    said = json.loads(last) if last.startswith("{") else {}
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * PEAK_UNIT, said)
 
 
 def module(name: str, *arguments: str) -> list[str]:

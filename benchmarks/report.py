@@ -57,6 +57,11 @@ def timed(runs: Sequence[Measured]) -> float:
     return round(median(run.timed for run in runs), 3)
 
 
+def processor(runs: Sequence[Measured]) -> float:
+    """Processor seconds: what remains comparable on a machine that is busy with other things."""
+    return round(median(run.processor for run in runs), 3)
+
+
 def peak(runs: Sequence[Measured]) -> int:
     """Peak memory in megabytes."""
     return round(median(run.peak for run in runs) / 1e6)

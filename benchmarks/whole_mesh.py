@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.measure import MESH, Measured, environ, fresh_home, module, run
-from benchmarks.report import Aim, Section, peak, seconds
+from benchmarks.report import Aim, Section, peak, processor, seconds
 
 WAYS: dict[str, list[str]] = {
     "mesh run, a process per code location": [str(MESH), "run", "--json"],
@@ -22,6 +22,6 @@ def measure(rounds: int) -> Section:
     return Section(
         title=f"All products of the four domains from nothing ({rounds} runs each, medians)",
         aims=[Aim("mesh run / one process", seconds(mesh) / seconds(single), at_most=1.5)],
-        columns=("way", "seconds", "peak MB of the largest process"),
-        rows=[(way, seconds(each), peak(each)) for way, each in runs.items()],
+        columns=("way", "seconds", "processor, s", "peak MB of the largest process"),
+        rows=[(way, seconds(each), processor(each), peak(each)) for way, each in runs.items()],
     )
