@@ -80,6 +80,7 @@ class Team:
     email: str | None = None
     channels: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    domain: str | None = None
 
 
 Topology = Literal["federated", "governed", "autonomous"]
@@ -110,6 +111,8 @@ class Federation:
     teams: dict[str, Team] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
+    readable: bool = True
+    """False where one of the files could not be read: then what it says is not known."""
 
 
 @dataclass(frozen=True)

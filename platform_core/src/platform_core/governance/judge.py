@@ -1,0 +1,143 @@
+"""From facts and policies to a judgement: who breaks what, what is waived, how every product stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from platform_core.errors import Diagnostic
+from platform_core.governance.catalogue import Catalogue, broken, place_of
+from platform_core.governance.facts import LocationFacts, MeshFacts, Waiver
+from platform_core.governance.policy import Policy, Strictness, Violation
+from platform_core.governance.waiving import Waiving
+
+State = Literal["pass", "warn", "fail", "waived"]
+_RANK: dict[State, int] = {"pass": 0, "waived": 1, "warn": 2, "fail": 3}
+MESH = "mesh"
+"""The subject of a violation that is about no product and no location."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is wrong with a mesh.
+
+    ``diagnostics`` are violations, faults of the locations and of governance's own files, in the order
+    of their places. ``states`` say how each subject (a product's id, a location's name, an asset's key,
+    ``mesh``) stands with each policy that looked at it.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    waived: tuple[tuple[Diagnostic, Waiver], ...] = ()
+    states: dict[tuple[str, str], State] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity != "error")
+
+
+def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
+    """Ask every policy, then take the ramps, the topology and the waivers into account.
+
+    A mesh that is not ``complete`` is a single location: policies over the mesh are left out, and so
+    are waivers that are not its own. Nothing is raised: a policy that raises is a diagnostic (G490).
+    """
+    states: dict[tuple[str, str], State] = {}
+    found: list[Diagnostic] = [*mesh.federation.faults, *catalogue.faults]
+    for location in mesh.locations:
+        found.extend(location.faults)
+    waived: list[tuple[Diagnostic, Waiver]] = []
+    waiving = Waiving(mesh, catalogue, today)
+    for policy in catalogue.policies:
+        if policy.scope == "mesh" and not mesh.complete:
+            continue
+        states.update(((subject, policy.code), "pass") for subject in _subjects(policy, mesh))
+        for domain, outcome in _ask(policy, mesh):
+            if isinstance(outcome, Diagnostic):
+                found.append(outcome)
+                continue
+            subject = outcome.product or domain or MESH
+            strictness = _strictness(policy, catalogue, mesh, subject.partition("/")[0], today)
+            diagnostic = policy.diagnostic(outcome, strictness)
+            waiver = waiving.waiver(policy.code, subject)
+            if waiver is not None:
+                waived.append((diagnostic, waiver))
+            else:
+                found.append(diagnostic)
+            state: State = "waived" if waiver else ("fail" if strictness == "error" else "warn")
+            key = (subject, policy.code)
+            states[key] = max(states.get(key, "pass"), state, key=_RANK.__getitem__)
+    found.extend(waiving.faults())
+    return Judgement(
+        tuple(sorted(dict.fromkeys(found), key=_order)),
+        tuple(sorted(waived, key=lambda pair: _order(pair[0]))),
+        states,
+    )
+
+
+def _strictness(
+    policy: Policy, catalogue: Catalogue, mesh: MeshFacts, domain: str, today: date
+) -> Strictness:
+    own = catalogue.stricter.get(domain, {}).get(policy.code)
+    if own is not None:
+        return own
+    # An autonomous domain answers to itself; what the federation says is advice there.
+    if mesh.federation.topology == "autonomous" and policy.domain is None:
+        return "warn"
+    return policy.strictness(today)
+
+
+def _subjects(policy: Policy, mesh: MeshFacts) -> Iterator[str]:
+    if policy.scope == "mesh":
+        yield from mesh.products
+        yield MESH
+    for location in mesh.locations if policy.scope != "mesh" else ():
+        if policy.domain in (None, location.domain):
+            if policy.scope == "location":
+                yield location.name
+            else:
+                yield from (product.id for product in location.products)
+
+
+def _ask(policy: Policy, mesh: MeshFacts) -> Iterator[tuple[str | None, Violation | Diagnostic]]:
+    """Each violation with the location that it was found in; a diagnostic where the policy raises."""
+    if policy.scope == "mesh":
+        yield from _guarded(policy, None, (mesh,))
+        return
+    for location in mesh.locations:
+        if policy.domain not in (None, location.domain):
+            continue
+        if policy.scope == "location":
+            yield from _guarded(policy, location, (location, mesh))
+        else:
+            for product in location.products:
+                yield from _guarded(policy, location, (product, location, mesh))
+
+
+def _guarded(
+    policy: Policy, location: LocationFacts | None, facts: Iterable[object]
+) -> Iterator[tuple[str | None, Violation | Diagnostic]]:
+    name = location.name if location is not None else None
+    try:
+        for violation in policy.check(*facts):
+            if not isinstance(violation, Violation):
+                raise TypeError(f"it yields {type(violation).__name__}, not Violation")
+            yield name, violation
+    except Exception as error:  # noqa: BLE001 - a policy is code of others; what it raises is a diagnostic
+        place = place_of(policy)
+        path = place.path if place is not None else Path(policy.code)
+        diagnostic = broken(f"the policy {policy.code} raises", error, path)
+        yield name, diagnostic
+
+
+def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
+    place = diagnostic.place
+    if place is None:
+        return ("", 0, 0, diagnostic.code, diagnostic.message)
+    return (str(place.path), place.line, place.column, diagnostic.code, diagnostic.message)
