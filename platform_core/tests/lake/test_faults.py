@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import LakeError
+from platform_core.errors import LakeError, UsageError
 from platform_core.lake import connect as connect_module
 from platform_core.lake.connect import connect, extension_path
 from platform_core.lake.location import LakeLocation
@@ -164,3 +164,12 @@ def test_the_location_is_one_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert LakeLocation.current(tmp_path).root == tmp_path / "state" / "lake"
     monkeypatch.setenv("MESH_LAKE", str(tmp_path / "elsewhere"))
     assert LakeLocation.current(tmp_path).root == tmp_path / "elsewhere"
+
+
+def test_the_memory_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch, location: LakeLocation) -> None:
+    monkeypatch.setenv("MESH_MEMORY_LIMIT", "512MiB")
+    with connect(location) as con:
+        assert con.execute("SELECT current_setting('memory_limit')").fetchall() == [("512.0 MiB",)]
+    monkeypatch.setenv("MESH_MEMORY_LIMIT", "plenty")
+    with pytest.raises(UsageError, match="U034"), connect(location):
+        pass

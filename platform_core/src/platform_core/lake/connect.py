@@ -14,13 +14,14 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.errors import Diagnostic, LakeError
+from platform_core.errors import Diagnostic, LakeError, UsageError
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
 from platform_core.lake.sql import literal, quoted
 
 SCHEMAS = ("products", "staging", "internal")
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
+MEMORY = "MESH_MEMORY_LIMIT"
 _DAY = 86_400.0
 
 
@@ -93,17 +94,23 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
     for extension in _EXTENSIONS:
         con.execute(f"LOAD {literal(str(extension_path(extension)))}")
     con.execute("SET TimeZone = 'UTC'")
-    con.execute(f"SET memory_limit = {literal(_memory(con))}")
+    _limit_memory(con)
     con.execute(f"SET temp_directory = {literal(str(_temporary(location)))}")
 
 
-def _memory(con: duckdb.DuckDBPyConnection) -> str:
-    """``MESH_MEMORY_LIMIT``, else half of what the engine would take: locations run side by side."""
-    if words := os.environ.get("MESH_MEMORY_LIMIT"):
-        return words
-    row = con.execute("SELECT current_setting('memory_limit')").fetchone()
-    amount, unit = str(row[0]).split() if row else ("2", "GiB")
-    return f"{float(amount) / 2:.2f} {unit}"
+def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
+    """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
+    words = os.environ.get(MEMORY)
+    if not words:
+        row = con.execute("SELECT current_setting('memory_limit')").fetchone()
+        amount, unit = str(row[0]).split() if row else ("2", "GiB")
+        words = f"{float(amount) / 2:.2f} {unit}"
+    try:
+        con.execute(f"SET memory_limit = {literal(words)}")
+    except duckdb.ParserException as error:
+        raise UsageError(
+            Diagnostic("U034", f'{MEMORY} is "{words}"', expected="an amount of memory", fix=f"{MEMORY}=4GB")
+        ) from error
 
 
 def _temporary(location: LakeLocation) -> Path:
