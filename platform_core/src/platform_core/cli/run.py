@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     elif not result.interrupted:
         from rich.console import Console
 
-        Console().print(table(result.products))
+        # Into a file or a pipe nothing is cut: the width of a terminal is no limit there.
+        Console(width=None if sys.stdout.isatty() else 200).print(table(result.products))
     if result.interrupted:
         print(f"interrupted: {summary(result.products, result.seconds)}", file=sys.stderr)
         return INTERRUPTED

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
 from platform_core.errors import Diagnostic, Place, PlatformError
+from platform_core.workspace.recipe import RecordedError, step_error
 
 _FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _LIBRARIES: Final = tuple({str(Path(prefix)) for prefix in (sys.prefix, sys.base_prefix)})
@@ -44,23 +44,20 @@ def explain_exception(error: BaseException, doing: str, code: str) -> str:
 
 def explain_event(event: dg.DagsterEvent, asset: str) -> str:
     """What a failed step's event says, in the same way."""
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
+    said, error = step_error(event)
+    if said:
+        return said
     if error is None:
         return Diagnostic("R003", f"{asset} failed without saying why").render()
     return explain_error(error, asset, "R003")
 
 
-def explain_error(error: SerializableErrorInfo, doing: str, code: str) -> str:
+def explain_error(error: RecordedError, doing: str, code: str) -> str:
     """What an error says that Dagster recorded."""
-    if error.cls_name in _platform_errors():
+    if error.kind in _platform_errors():
         # "platform_core.errors.LakeError: error[L001]: ..." already is a rendered diagnostic.
         return error.message.partition(": ")[2].strip()
-    return Diagnostic(code, f"{doing}: {error.message.strip()}", _own_frame(error.stack)).render()
+    return Diagnostic(code, f"{doing}: {error.message}", _own_frame(error.stack)).render()
 
 
 def _syntax(error: BaseException) -> Place | None:

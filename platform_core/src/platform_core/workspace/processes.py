@@ -88,8 +88,8 @@ def end_descendants(patience: float) -> None:
     while left:
         send(left, signal.SIGKILL)
         time.sleep(0.02)
-        reap()
         left = descendants(os.getpid())
+    reap()
 
 
 def _birth(pid: int) -> str:

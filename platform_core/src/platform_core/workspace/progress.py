@@ -11,6 +11,7 @@ import dagster as dg
 
 from platform_core.workspace.explained import explain_error, explain_event
 from platform_core.workspace.messages import Moved, State
+from platform_core.workspace.recipe import run_error, was_interrupted
 
 ROW_COUNT: Final = "dagster/row_count"
 _STARTED: Final = "STEP_START"
@@ -84,9 +85,7 @@ class Progress:
 
     def broke_off(self, event: dg.DagsterEvent) -> None:
         """Take the reason of a run that failed outside of any step, as in making a resource."""
-        error = event.job_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
+        error = run_error(event)
         for seen in self._seen.values():
             if not seen.told and error is not None:
                 seen.error = explain_error(error, "the run broke off", "R006")
@@ -97,7 +96,9 @@ class Progress:
     def _step_ended(self, asset: str, seen: _Seen, event: dg.DagsterEvent, last: bool) -> Iterator[Moved]:
         seen.waits_for.discard(event.step_key or "")
         state = _ENDED[event.event_type_value]
-        if state == "failed":
+        if state == "failed" and was_interrupted(event):
+            seen.state = "canceled"
+        elif state == "failed":
             seen.state, seen.error = "failed", seen.error or explain_event(event, asset)
         elif state == "skipped" and seen.state == "ok":
             seen.state = "skipped"

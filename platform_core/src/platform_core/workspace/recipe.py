@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer
 from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 from dagster._core.execution.compute_logs import redirect_to_file
+from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RemoteRepositoryOrigin
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
@@ -27,6 +29,7 @@ from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, L
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster._serdes import ConfigurableClassData
+from dagster_shared.error import SerializableErrorInfo
 
 from platform_core.workspace.messages import Asset
 
@@ -141,6 +144,40 @@ def _asset(node: AssetNode) -> Asset:
         per_run=(policy.max_partitions_per_run or 0) if policy is not None else int(partitions is not None),
         together=tuple(together) if len(together) > 1 else (),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedError:
+    """The innermost cause of a failure as an event holds it."""
+
+    kind: str
+    message: str
+    stack: tuple[str, ...]
+
+
+def was_interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed only because its run was interrupted."""
+    return event.step_failure_data.error_source is ErrorSource.INTERRUPT
+
+
+def step_error(event: dg.DagsterEvent) -> tuple[str | None, RecordedError | None]:
+    """What a failed step's code said itself (the description of its dg.Failure), and its error."""
+    data = event.step_failure_data
+    said = data.user_failure_data.description if data.user_failure_data is not None else None
+    return said, _innermost(data.error)
+
+
+def run_error(event: dg.DagsterEvent) -> RecordedError | None:
+    """Why a run failed that failed outside of any step."""
+    return _innermost(event.job_failure_data.error)
+
+
+def _innermost(error: SerializableErrorInfo | None) -> RecordedError | None:
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return None
+    return RecordedError(error.cls_name or "", error.message.strip(), tuple(error.stack))
 
 
 def announce_cancel(instance: dg.DagsterInstance, run_id: str) -> None:

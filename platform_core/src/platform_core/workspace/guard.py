@@ -1,0 +1,108 @@
+"""Runs the servers of a mesh and sees to it that nothing of them outlives ``mesh serve``.
+
+Started as ``python -m platform_core.workspace.guard FOLDER PLAN`` with its standard input held open
+by ``mesh serve``. When that ends, for whatever reason, the guard stops the servers and every process
+that descends from them: Dagster's code servers wait for their runs, and outlive a plain SIGTERM to
+their parent by minutes. Only the standard library is used, so it starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from platform_core.workspace.processes import adopt_orphans, descendants, end_descendants, reap, send
+
+PATIENCE: Final = 10.0
+"""Seconds between asking nicely, as the terminal's Ctrl-C does, and SIGTERM."""
+
+FIRMNESS: Final = 3.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+LOADING: Final = 180.0
+"""Seconds that a code server has to listen before the services start without it."""
+
+
+def main() -> int:
+    """Start the code servers, and the services once these listen; stop all when a service ends or
+    standard input does. The plan is JSON: ``{"servers": [[socket, command]], "services": [command]}``;
+    the sockets are in the folder, which is removed at the end. Returns 1 where a service ended."""
+    hurry = False
+
+    def hasten(number: int, frame: FrameType | None) -> None:
+        nonlocal hurry
+        hurry = True
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, hasten)
+    folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
+    adopt_orphans()
+    try:
+        ended = _serve(plan["servers"], plan["services"], lambda: hurry)
+        until = time.monotonic() + PATIENCE
+        # As the terminal's Ctrl-C does it: runs roll back, servers close.
+        send(descendants(os.getpid()), signal.SIGINT)
+        while descendants(os.getpid()) and time.monotonic() < until and not hurry:
+            reap()
+            time.sleep(0.1)
+    finally:
+        end_descendants(0.0 if hurry else FIRMNESS)
+        shutil.rmtree(folder, ignore_errors=True)
+    return int(ended)
+
+
+def _serve(
+    servers: Sequence[tuple[str, list[str]]], services: Sequence[list[str]], hurry: Callable[[], bool]
+) -> bool:
+    """Run until told to stop (False) or a service ends by itself (True)."""
+    loading = {path: _start(command) for path, command in servers}
+    until = time.monotonic() + LOADING
+    while loading and time.monotonic() < until:
+        if _told(0.1) or hurry():
+            return False
+        # One that cannot start is shown by the UI as a location that does not load; the others serve.
+        loading = {
+            path: server
+            for path, server in loading.items()
+            if server is not None and server.poll() is None and not _listens(path)
+        }
+    running = [_start(command) for command in services]
+    while not (_told(0.5) or hurry()):
+        if any(service is None or service.poll() is not None for service in running):
+            return True
+    return False
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes] | None:
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        return None
+
+
+def _told(seconds: float) -> bool:
+    """Whether ``mesh serve`` has let go of our input, waiting some seconds for it."""
+    readable, _, _ = select.select([0], [], [], seconds)
+    return bool(readable) and not os.read(0, 1024)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(path) == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""Serving the whole workspace: Dagster's UI and daemon, sharing one code server per location."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from platform_core.errors import Diagnostic, RunError, UsageError, shown
+from platform_core.workspace.guard import FIRMNESS, PATIENCE
+from platform_core.workspace.home import Home
+from platform_core.workspace.interrupts import Interrupts
+from platform_core.workspace.locations import Location, read_locations
+from platform_core.workspace.processes import kill_group
+
+STARTING_SECONDS: Final = 180.0
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise UsageError U027 unless a server can listen there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+    except OSError as error:
+        raise UsageError(
+            Diagnostic(
+                "U027",
+                f"no server can listen on {host}:{port}: {error.strerror}",
+                fix=f"stop what uses it, or choose another one: mesh serve --port {port + 1}",
+            )
+        ) from None
+
+
+def serve(root: Path, home: Home, host: str, port: int, answered: Callable[[str], None]) -> bool:
+    """Serve until interrupted; ``answered`` gets the address once the UI answers.
+
+    Returns whether it ever answered. No process that it started is left when it returns or raises,
+    and none survives it when it is killed.
+
+    Raises:
+        UsageError: U027, the port is taken. RunError: R010 as ``Home.prepare``; R011, the UI is not
+            installed here; R012, the server ended by itself or never answered.
+    """
+    if importlib.util.find_spec("dagster_webserver") is None:
+        raise RunError(
+            Diagnostic("R011", "Dagster's webserver is not installed in this environment", fix="make setup")
+        )
+    require_free_port(host, port)
+    home.prepare(root)
+    log = home.logs / "serve.log"
+    with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
+        selector.register(interrupts, selectors.EVENT_READ)
+        guard = _start(root, home, host, port, log)
+        address = f"http://{host}:{port}"
+        since, up = time.monotonic(), False
+        try:
+            while not interrupts.count:
+                selector.select(0.2 if not up else 1.0)
+                if guard.poll() is not None or (not up and time.monotonic() - since > STARTING_SECONDS):
+                    raise RunError(_ended(log, up))
+                if not up and _answers(address):
+                    up = True
+                    answered(address)
+        finally:
+            _stop(guard, interrupts)
+    return up
+
+
+def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    # A folder of its own with a short name: the path of a socket may have about a hundred letters.
+    folder = Path(tempfile.mkdtemp(prefix="mesh-"))
+    locations = read_locations(root)
+    sockets = {location.name: folder / f"{number}" for number, location in enumerate(locations)}
+    workspace = folder / "workspace.yaml"
+    entries = [
+        {"grpc_server": {"socket": str(path), "location_name": name}} for name, path in sockets.items()
+    ]
+    workspace.write_text(yaml.safe_dump({"load_from": entries}))
+    python = [sys.executable, "-m"]
+    plan = {
+        "servers": [
+            (str(sockets[location.name]), _code_server(location, sockets[location.name]))
+            for location in locations
+        ],
+        "services": [
+            [*python, "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)],
+            [*python, "dagster._daemon", "run", "-w", str(workspace)],
+        ],
+    }
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*python, "platform_core.workspace.guard", str(folder), json.dumps(plan)],
+            cwd=root,
+            env=home.environment(root),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _code_server(location: Location, path: Path) -> list[str]:
+    """A server that the UI can tell to load the location's code anew."""
+    command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", str(path)]
+    command += ["--module-name", location.module, "--location-name", location.name]
+    command += ["--log-level", "warning", "--inject-env-vars-from-instance"]
+    if location.attribute is not None:
+        command += ["--attribute", location.attribute]
+    if location.working_directory is not None:
+        command += ["--working-directory", str(location.working_directory)]
+    return command
+
+
+def _stop(guard: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
+    """Have the guard end everything; one more Ctrl-C has it do so at once."""
+    assert guard.stdin is not None
+    guard.stdin.close()
+    enough = max(1, interrupts.count) + 1
+    until = time.monotonic() + PATIENCE + FIRMNESS + 5.0
+    while guard.poll() is None and time.monotonic() < until:
+        if interrupts.count >= enough:
+            guard.terminate()
+        time.sleep(0.05)
+    kill_group(guard.pid)
+    guard.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/server_info", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _ended(log: Path, up: bool) -> Diagnostic:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return Diagnostic(
+        "R012",
+        "Dagster's server ended by itself" if up else "Dagster's server did not start",
+        fix=f"its log is {shown(log)}; it ends with: {lines[-1][:300]}" if lines else None,
+    )

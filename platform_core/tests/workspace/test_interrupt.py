@@ -1,0 +1,158 @@
+"""Ctrl-C and sudden death: one line, the run recorded as ended, and no process left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+from workspace.meshes import SmallMesh
+
+SLOW = """
+import subprocess
+import sys
+
+@dg.asset(key=["slow", "first"])
+def first(): ...
+
+@dg.asset(key=["slow", "long"], deps=[first])
+def long():
+    # A child of the domain's code, as dbt is one.
+    child = subprocess.Popen(["sleep", "600"])
+    open("started", "w").write(str(child.pid))
+    try:
+        time.sleep(600)
+    finally:
+        open("rolled_back", "w").close()
+
+defs = dg.Definitions(assets=[first, long])
+"""
+
+
+def wait_for(met: Callable[[], object], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+def processes_of(root: Path) -> list[str]:
+    """Every process that works in a mesh, the test's own one excepted."""
+    found = []
+    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
+        if process.info["pid"] != os.getpid() and process.info["cwd"] == str(root):
+            found.append(" ".join(process.info["cmdline"] or [str(process.info["pid"])]))
+    return found
+
+
+def run_statuses(root: Path) -> list[str]:
+    with dg.DagsterInstance.from_config(str(root / ".mesh/dagster")) as instance:
+        return [run.status.value for run in instance.get_runs()]
+
+
+def test_ctrl_c_rolls_back_and_leaves_nothing(mesh: SmallMesh) -> None:
+    mesh.location("slow", SLOW, "first long")
+    process = mesh.start("run", "--json")
+    wait_for((mesh.root / "started").exists)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("interrupted: 1 made, 1 not made")
+    statuses = {product["product"]: product["status"] for product in json.loads(out)["products"]}
+    assert statuses == {"slow/first": "ok", "slow/long": "canceled"}
+    assert (mesh.root / "rolled_back").exists()
+    assert run_statuses(mesh.root) == ["CANCELED"]
+    assert processes_of(mesh.root) == []
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.4, 1.2])
+def test_ctrl_c_while_locations_load(mesh: SmallMesh, seconds: float) -> None:
+    mesh.location("slow", SLOW, "first long")
+    mesh.location("other", SLOW.replace('"slow"', '"other"'), "first long")
+    process = mesh.start("run")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    if seconds > 0.1:
+        assert process.returncode == 130
+        assert err.strip().splitlines()[-1].startswith("interrupted")
+    assert processes_of(mesh.root) == []
+
+
+def test_a_second_ctrl_c_kills_at_once_and_the_next_run_closes_the_books(mesh: SmallMesh) -> None:
+    stubborn = SLOW.replace(
+        "    try:\n        time.sleep(600)\n",
+        "    while True:\n        try:\n            time.sleep(600)\n"
+        "        except BaseException: pass\n    try: ...\n",
+    )
+    mesh.location("slow", stubborn, "first long")
+    process = mesh.start("run", "slow/long")
+    wait_for((mesh.root / "started").exists)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130
+    assert processes_of(mesh.root) == []
+    assert run_statuses(mesh.root) == ["CANCELING"]
+    assert mesh.run("slow/first").ok
+    assert sorted(run_statuses(mesh.root)) == ["CANCELED", "SUCCESS"]
+
+
+def test_workers_end_when_the_command_is_killed(mesh: SmallMesh) -> None:
+    mesh.location("slow", SLOW, "first long")
+    process = mesh.start("run")
+    wait_for((mesh.root / "started").exists)
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: processes_of(mesh.root) == [], seconds=15)
+    assert (mesh.root / "rolled_back").exists()
+    assert run_statuses(mesh.root) == ["CANCELED"]
+    with pytest.raises(psutil.NoSuchProcess):
+        psutil.Process(int((mesh.root / "started").read_text()))
+
+
+def test_help_is_quick_and_imports_no_verb(mesh: SmallMesh) -> None:
+    process = mesh.start("--help")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert all(verb in out for verb in ("check", "products", "show", "query", "run", "serve"))
+
+
+def test_wrong_words_are_one_message_and_exit_code_2(mesh: SmallMesh) -> None:
+    mesh.location("slow", SLOW, "first long")
+    for words, expected in (
+        (("run", "slow/frist"), 'did you mean "slow/first"?'),
+        (("run", "slow/first", "--partitions", "2017-01-01"), "U025"),
+        (("rnu",), 'did you mean "run"?'),
+    ):
+        process = mesh.start(*words)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 2, err
+        assert expected in err
+        assert "Traceback" not in err
+    assert processes_of(mesh.root) == []
+
+
+def test_elsewhere_than_at_the_root(mesh: SmallMesh) -> None:
+    mesh.location("slow", SLOW, "first long")
+    ended = subprocess.run(
+        [sys.executable, "-m", "platform_core.cli", "run"],
+        cwd=mesh.root / "domains",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.strip() == f"error[U026]: this command starts at the root of the mesh: cd {mesh.root}"
