@@ -69,7 +69,7 @@ def asked(product: DataProduct, root: Path) -> str:
     if product.owner is None:
         return f"the domain {product.domain}"
     email = team_of(product, root).get("email")
-    return f"team:{product.owner}" + (f" ({email})" if email else "")
+    return f"{product.owned_by}" + (f" ({email})" if email else "")
 
 
 def team_of(product: DataProduct, root: Path) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def _sections(entry: Listed, team: dict[str, Any], root: Path) -> Iterator[tuple
 def _owner(product: DataProduct, team: dict[str, Any]) -> list[str]:
     if product.owner is None:
         return [f"the domain {product.domain}"]
-    lines = [f"team:{product.owner}" + (f" ({team['name']})" if team.get("name") else "")]
+    lines = [f"{product.owned_by}" + (f" ({team['name']})" if team.get("name") else "")]
     if team.get("email"):
         lines.append(str(team["email"]))
     for channel in team.get("channels") or ():

@@ -177,7 +177,8 @@ class DataProduct:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
     owner: str | None = None
-    """The team's slug, ``sales-analytics``; its people and channels live in the federation's team list."""
+    """The team's slug, ``sales-analytics``, whose people and channels live in the federation's team list;
+    or a person's e-mail address."""
     purpose: str = ""
     usage: str = ""
     limitations: str = ""
@@ -199,6 +200,11 @@ class DataProduct:
     def id(self) -> str:
         """``<domain>/<product>``, which is also the asset key."""
         return f"{self.domain}/{self.name}"
+
+    @property
+    def owned_by(self) -> str | None:
+        """The owner as Dagster writes it: ``team:<slug>``, or the e-mail address."""
+        return f"team:{self.owner}" if self.owner and "@" not in self.owner else self.owner
 
     @cached_property
     def key(self) -> tuple[str, ...]:

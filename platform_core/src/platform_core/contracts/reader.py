@@ -129,7 +129,8 @@ def _owner(contract: OpenDataContractStandard) -> str | None:
     team = contract.team
     if team is None or isinstance(team, list) or not team.name:
         return None
-    return names.slug(team.name, "-")
+    # An address is already the name of somebody; a team's name becomes its slug.
+    return team.name.strip().lower() if "@" in team.name else names.slug(team.name, "-")
 
 
 def _description(table: SchemaObject | None) -> str:

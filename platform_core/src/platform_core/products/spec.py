@@ -87,7 +87,7 @@ def external_spec(product: DataProduct) -> dg.AssetSpec:
 
 
 def owners(product: DataProduct) -> list[str]:
-    return [f"team:{product.owner}"] if product.owner else []
+    return [product.owned_by] if product.owned_by else []
 
 
 def tags(product: DataProduct) -> dict[str, str]:
