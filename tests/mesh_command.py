@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +54,23 @@ class Mesh:
 
     root: Path
     home: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further environment variables, such as MESH_LAKE."""
 
     @property
     def lakes(self) -> LakeLocation:
         return LakeLocation(self.home / "lake")
 
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        return {**kept, "MESH_HOME": str(self.home), **(more or {})}
+        return {**kept, "MESH_HOME": str(self.home), **self.settings}
 
-    def start(self, *words: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         """The command, running; a terminal's Ctrl-C in the tests does not reach it."""
         return subprocess.Popen(
             [str(MESH), *words],
             cwd=cwd or self.root,
-            env=self.environment(more),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -76,11 +78,11 @@ class Mesh:
             start_new_session=True,
         )
 
-    def call(self, *words: str, cwd: Path | None = None, **more: str) -> Answer:
-        return finished(self.start(*words, cwd=cwd, **more))
+    def call(self, *words: str, cwd: Path | None = None) -> Answer:
+        return finished(self.start(*words, cwd=cwd))
 
-    def run(self, *words: str, **more: str) -> Answer:
-        return self.call("run", "--json", *words, **more)
+    def run(self, *words: str) -> Answer:
+        return self.call("run", "--json", *words)
 
     def query(self, sql: str, principal: str = "analysts") -> list[dict[str, Any]]:
         answer = self.call("query", "--format", "json", "--as", principal, sql)
@@ -133,6 +135,7 @@ def _home_of(process: psutil.Process) -> str | None:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return process.environ().get("MESH_HOME")
+        home: str | None = process.environ().get("MESH_HOME")
     except psutil.Error:
         return None
+    return home

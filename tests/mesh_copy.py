@@ -38,8 +38,8 @@ class Copy:
 def copy_mesh(target: Path) -> Copy:
     """The tree as it is now: locations, contracts, code of the domains, dbt projects, teams."""
     target.mkdir(parents=True)
-    for folder in ("governance", "dbt_projects"):
-        shutil.copytree(ROOT / folder, target / folder, ignore=CODE)
+    for name in ("governance", "dbt_projects"):
+        shutil.copytree(ROOT / name, target / name, ignore=CODE)
     shutil.copy(ROOT / "dagster.yaml", target)
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     for entry in workspace["load_from"]:

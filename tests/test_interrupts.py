@@ -1,0 +1,108 @@
+"""Ctrl-C and SIGKILL at the worst moments: nothing published is lost, nothing is left running."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import dagster as dg
+import psutil
+import pytest
+from mesh_command import Mesh, finished, until
+from mesh_records import runs_of
+
+from platform_core.lake.lock import Holder, read_holder
+
+ENDED = {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_else_runs(mesh: Mesh) -> Iterator[None]:
+    assert mesh.processes() == []
+    yield
+    for left in mesh.processes():
+        left.kill()
+
+
+def writing(mesh: Mesh, lake: str, name: str) -> Holder | None:
+    """The living process that holds a lake's lock under a name."""
+    holder = read_holder(mesh.lakes.lock(lake))
+    if holder is None or not holder.name.startswith(name):
+        return None
+    alive = {process.pid for process in mesh.processes()}
+    return holder if holder.pid in alive else None
+
+
+@pytest.mark.parametrize(
+    ("product", "lake", "writer"),
+    [
+        ("marketing/promotions", "marketing", "marketing/promotions"),
+        ("sales/store_performance", "sales", "dbt"),
+    ],
+)
+def test_ctrl_c_while_a_product_is_written(mesh: Mesh, product: str, lake: str, writer: str) -> None:
+    before = mesh.published()
+    run = mesh.start("run", product)
+    until(lambda: writing(mesh, lake, writer), f"{writer} to write")
+
+    run.send_signal(signal.SIGINT)
+    answer = finished(run)
+
+    assert answer.code == 130
+    assert mesh.processes() == []
+    said = [line for line in answer.err.splitlines() if not line.startswith(product)]
+    assert said == [line for line in said if line.startswith("interrupted: 1 not made in ")]
+    assert len(said) == 1
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
+    assert mesh.published() == before
+    with mesh.instance() as instance:
+        assert runs_of(instance, product)[0].status in ENDED
+
+
+def test_a_killed_coordinator_leaves_nothing_behind(mesh: Mesh) -> None:
+    before = mesh.published()
+    run = mesh.start("run", "marketing/promotions")
+    until(lambda: writing(mesh, "marketing", "marketing/promotions"), "promotions to be written")
+
+    run.kill()
+    finished(run)
+
+    until(lambda: not mesh.processes(), "the workers to end")
+    assert mesh.published() == before
+
+
+def test_the_next_run_works_and_closes_what_was_left_open(mesh: Mesh) -> None:
+    answer = mesh.run("marketing/promotions", "sales/store_performance")
+
+    assert answer.code == 0, answer.out
+    with mesh.instance() as instance:
+        unfinished = [run for run in instance.get_runs() if not run.is_finished]
+    assert unfinished == []
+
+
+def test_ctrl_c_while_the_locations_load(mesh: Mesh) -> None:
+    before = mesh.published()
+    run = mesh.start("run", "sales/products", "hr/employees")
+    until(lambda: len(mesh.processes()) >= 2, "a worker to start")
+
+    run.send_signal(signal.SIGINT)
+    answer = finished(run)
+
+    assert answer.code == 130
+    assert mesh.processes() == []
+    assert mesh.published() == before
+
+
+def test_ctrl_c_at_a_terminal_reaches_the_whole_group(mesh: Mesh) -> None:
+    """A terminal signals every process of the foreground group, not the command alone."""
+    run = mesh.start("run", "sales/products")
+    until(lambda: psutil.Process(run.pid).children(), "the worker to start")
+
+    for process in [run.pid, *(child.pid for child in psutil.Process(run.pid).children(recursive=True))]:
+        psutil.Process(process).send_signal(signal.SIGINT)
+    answer = finished(run)
+
+    assert answer.code == 130
+    assert "Traceback" not in answer.err
+    assert mesh.processes() == []
