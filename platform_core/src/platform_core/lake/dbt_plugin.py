@@ -18,6 +18,11 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 
 
+# Never closed: the lock ends with the process. dbt may open a second connection meanwhile.
+_until_exit = ExitStack()
+_held: set[str] = set()
+
+
 class Plugin(BasePlugin):  # type: ignore[misc]
     """Configuration: ``root`` of the lakes, the lake to ``write``, the lakes to ``read``."""
 
@@ -25,9 +30,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         self._location = LakeLocation(Path(plugin_config["root"]))
         self._write: str = plugin_config["write"]
         self._read: list[str] = plugin_config["read"]
-        # Never closed: the lock ends with the process.
-        self._held = ExitStack()
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        self._held.enter_context(lake_lock(self._location, self._write, holder="dbt"))
+        if self._write not in _held:
+            _until_exit.enter_context(lake_lock(self._location, self._write, holder="dbt"))
+            _held.add(self._write)
         configure(conn, self._location, write=[self._write], read=self._read)

@@ -8,6 +8,7 @@ from functools import partial
 import dagster as dg
 import duckdb
 
+from platform_core.access.columns import columns_used
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry, mesh_root
@@ -18,6 +19,7 @@ from platform_core.lake.publish import Publication, Stamp, publish_table
 from platform_core.products.bind import (
     bind,
     lakes_read,
+    narrow,
     published_table,
     require_published,
     resolve_inputs,
@@ -27,6 +29,7 @@ from platform_core.products.report import Outcomes, check_results, publication_m
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query
 from platform_core.products.spec import asset_key, check_specs, partition_mapping, product_spec
+from platform_core.products.table import Table
 from platform_core.quality.gate import ContractBroken, gate
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
@@ -72,6 +75,10 @@ def function_asset(
     def publish(run: Publishing) -> Publication[Outcomes]:
         arguments = bind(run.connection, product, function, inputs, run.window)
         result = function(**arguments)
+        if isinstance(result, str):
+            shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
+            used = columns_used(result, shown, place=function.place)
+            narrow(run.connection, product, inputs, used, run.window)
         return publish_table(
             run.connection,
             LakeLocation.current(),
@@ -147,7 +154,7 @@ def product_asset(
                         product,
                         connection,
                         part,
-                        Stamp(run_id=context.run_id, asset=product.id),
+                        Stamp(run_id=context.run.run_id, asset=product.id),
                         gate(
                             connection,
                             product,

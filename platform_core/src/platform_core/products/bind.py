@@ -20,7 +20,7 @@ from platform_core.errors import (
     listed,
 )
 from platform_core.lake.publish import describe
-from platform_core.lake.sql import quoted, table_of
+from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.window import window_predicate
 from platform_core.products.declare import Input, ProductFunction, partitions_read
 from platform_core.products.source import Source
@@ -95,10 +95,10 @@ def require_published(
 
 
 def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
+    # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
     found = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = 'products' "
-        "AND table_name = ?",
-        [product.lake, product.name],
+        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'products' "
+        f"AND database_name = {literal(product.lake)} AND table_name = {literal(product.name)}"
     ).fetchone()
     return bool(found and found[0])
 
@@ -132,6 +132,22 @@ def bind(
     for name, source in function.sources.items():
         arguments[name] = _bind_source(connection, consumer, name, source, window)
     return arguments
+
+
+def narrow(
+    connection: duckdb.DuckDBPyConnection,
+    consumer: DataProduct,
+    inputs: Mapping[str, BoundInput],
+    used: Mapping[str, tuple[str, ...]],
+    window: Window | None,
+) -> None:
+    """Show the inputs of a query again, with no other columns than those that it uses."""
+    for name, bound in inputs.items():
+        if bound.declared.columns is None:
+            # A query that only counts rows needs a column to count them by.
+            columns = used[name] or (bound.product.columns[0].name,)
+            only = replace(bound, declared=replace(bound.declared, columns=columns))
+            show(connection, name, _query(connection, consumer, only, window), source=bound.product.id)
 
 
 def _bind_source(

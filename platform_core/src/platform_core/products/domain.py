@@ -1,0 +1,107 @@
+"""What a domain brings: its package's functions, its contracts and its dbt project, before anything is built.
+
+Nothing here needs Dagster.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.products.dbt_project import DbtProject
+from platform_core.products.declare import ProductFunction
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A domain as it was found.
+
+    ``products`` are those whose contract can be read, ``functions`` and ``models`` what makes
+    products, each by the product's name. ``faults`` kept a part of it out.
+    """
+
+    name: str
+    root: Path
+    package: Path
+    registry: Registry
+    modules: tuple[ModuleType, ...]
+    products: Mapping[str, DataProduct]
+    functions: Mapping[str, ProductFunction]
+    models: Mapping[str, DbtProject]
+    faults: tuple[Diagnostic, ...] = ()
+
+
+def read_domain(name: str, registry: Registry | None = None) -> Domain:
+    """Import the package of a domain and read its contracts; ``registry`` may hold them already.
+
+    Broken contracts, functions of one name and a dbt project that dbt cannot parse are ``faults``.
+    What the domain's own code raises while it is imported passes through.
+    """
+    package = import_module(name)
+    modules = (package, *_submodules(package))
+    folder = Path(str(package.__file__)).parent
+    root = mesh_root(folder)
+    registry = registry or Registry.open(root)
+    found, broken = registry.scan(name)
+    products = {product.name: product for product in found}
+    functions, rivals = product_functions(modules)
+    models, unparsed = _dbt_products(name, root, products, functions)
+    return Domain(
+        name, root, folder, registry, modules, products, functions, models, (*broken, *rivals, *unparsed)
+    )
+
+
+def product_functions(modules: Iterable[ModuleType]) -> tuple[dict[str, ProductFunction], list[Diagnostic]]:
+    """The functions marked ``@data_product`` in some modules by name, and D013 where two share one."""
+    found: dict[str, ProductFunction] = {}
+    faults: list[Diagnostic] = []
+    for module in modules:
+        for value in vars(module).values():
+            if not isinstance(value, ProductFunction):
+                continue
+            other = found.setdefault(value.name, value)
+            if other is not value:
+                faults.append(
+                    Diagnostic(
+                        "D013",
+                        f'two functions make the product "{value.name}"',
+                        value.place,
+                        expected=f"one function per product; the other is at {other.place}",
+                        fix="rename or remove one of them",
+                    )
+                )
+    return found, faults
+
+
+def _submodules(package: ModuleType) -> list[ModuleType]:
+    """Every module of the package but ``definitions``, which is what asks, and its policies, which
+    governance loads by itself."""
+    apart = {f"{package.__name__}.definitions", f"{package.__name__}.policies"}
+    names = [info.name for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    return [import_module(name) for name in names if name not in apart]
+
+
+def _dbt_products(
+    domain: str,
+    root: Path,
+    products: Mapping[str, DataProduct],
+    functions: Mapping[str, ProductFunction],
+) -> tuple[dict[str, DbtProject], tuple[Diagnostic, ...]]:
+    """The products without a function that have a dbt model, and D011 where dbt cannot read the project."""
+    folder = root / "dbt_projects" / domain
+    wanted = products.keys() - functions.keys()
+    if not wanted or not (folder / "dbt_project.yml").is_file():
+        return {}, ()
+    project = DbtProject(domain, folder)
+    try:
+        models = project.models()
+    except DefinitionError as error:
+        return {}, error.diagnostics
+    return dict.fromkeys(sorted(wanted & models.keys()), project), ()
