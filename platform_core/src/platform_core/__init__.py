@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.errors import Diagnostic, PlatformError
     from platform_core.products.declare import Input, data_product
-    from platform_core.products.definitions import domain_definitions
+    from platform_core.governance.location import domain_definitions
     from platform_core.products.plain import checks, owners, sla
     from platform_core.products.resource import LakeResource
     from platform_core.products.source import Source
@@ -44,7 +44,7 @@ _HOMES = {
     "Table": "products.table",
     "checks": "products.plain",
     "data_product": "products.declare",
-    "domain_definitions": "products.definitions",
+    "domain_definitions": "governance.location",
     "owners": "products.plain",
     "sla": "products.plain",
 }

@@ -125,9 +125,14 @@ class Registry:
             raise ContractError(*faults)
         return products
 
-    def scan(self) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
-        """The whole mesh: the products that could be read, and every fault of the others."""
-        return self._read(self.domains())
+    def scan(self, *domains: str) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
+        """Some domains, without names the whole mesh: the products that could be read, and every fault
+        of the others."""
+        return self._read(domains or self.domains())
+
+    def read(self) -> tuple[str, ...]:
+        """The ids of the products whose contracts were read so far."""
+        return tuple(self._products)
 
     def unresolved(self, product: DataProduct) -> tuple[Diagnostic, ...]:
         """Foreign keys of a product whose target is unknown (C057) or broken."""
