@@ -49,7 +49,7 @@ def chosen_partitions(
             )
         )
     return {
-        asset: None if grid is None else chosen_keys(asked or ALL, grid, asset)
+        asset: None if grid is None else chosen_keys(ALL if asked is None else asked, grid, asset)
         for asset, grid in grids.items()
     }
 

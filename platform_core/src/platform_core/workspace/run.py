@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from platform_core.errors import Diagnostic
 from platform_core.workspace.child import READ, Child, unstartable
@@ -16,28 +16,16 @@ from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
 from platform_core.workspace.locations import Location
-from platform_core.workspace.messages import Asset, Ended, Loaded, Moved, Order, State, Unloadable
-from platform_core.workspace.plan import FINAL, Batch, Plan, cycle_diagnostic, selected_assets
+from platform_core.workspace.messages import Ended, Loaded, Moved, Order, State, Unloadable
+from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.result import MeshResult, Observer, ProductResult
+from platform_core.workspace.seat import Seat
 from platform_core.workspace.selection import Selection
 
 PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
 
 TICK: Final = 0.2
-
-
-class _Seat:
-    """A location's place at the table: its worker, and what that worker is doing."""
-
-    def __init__(self, location: Location) -> None:
-        self.location = location
-        self.child: Child | None = None
-        self.phase: Literal["loading", "idle", "busy", "closing", "gone"] = "loading"
-        self.assets: tuple[Asset, ...] | None = None
-        self.batch: Batch | None = None
-        self.fault: str | None = None
-        """Why the location is of no use in this run."""
 
 
 class MeshRun:
@@ -57,7 +45,7 @@ class MeshRun:
         named = selection.named()
         domains = {name.partition("/")[0] for name in named}
         self._seats = {
-            location.name: _Seat(location)
+            location.name: Seat(location)
             for location in locations
             if selection.follows_graph or location.name in domains
         }
@@ -116,7 +104,7 @@ class MeshRun:
                 self._end(name, "failed", fault.render())
         self._advance()
 
-    def _seat(self, seat: _Seat, selector: selectors.BaseSelector) -> None:
+    def _seat(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """Start a location's worker, for the first time or after it died."""
         seat.phase, seat.batch = "loading", None
         try:
@@ -129,7 +117,7 @@ class MeshRun:
     def _turn(self, selector: selectors.BaseSelector) -> None:
         """Wait for something to happen, and act on it."""
         for key, _ in selector.select(TICK):
-            if isinstance(key.data, _Seat):
+            if isinstance(key.data, Seat):
                 self._hear(key.data, selector)
             else:
                 os.read(key.fd, READ)
@@ -137,7 +125,7 @@ class MeshRun:
             self._advance()
         self._observer.tick()
 
-    def _hear(self, seat: _Seat, selector: selectors.BaseSelector) -> None:
+    def _hear(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         assert seat.child is not None
         try:
             messages = seat.child.receive()
@@ -163,7 +151,7 @@ class MeshRun:
                 case Ended():
                     seat.phase, seat.batch = "idle", None
 
-    def _loaded(self, seat: _Seat) -> None:
+    def _loaded(self, seat: Seat) -> None:
         if self._gate:
             self._open_gate()
         else:
@@ -184,7 +172,7 @@ class MeshRun:
             if seat.fault is not None:
                 self._give_up(seat, seat.fault)
 
-    def _admit(self, seats: Sequence[_Seat]) -> None:
+    def _admit(self, seats: Sequence[Seat]) -> None:
         """Plan the selected assets of locations that have loaded."""
         chosen = {
             seat.location.name: selected_assets(
@@ -225,7 +213,7 @@ class MeshRun:
                 self._end(key, "failed", text)
             self._advance()
 
-    def _employ(self, seat: _Seat) -> None:
+    def _employ(self, seat: Seat) -> None:
         assert seat.child is not None
         batch = self._plan.next_batch(seat.location.name)
         if batch is not None:
@@ -237,7 +225,7 @@ class MeshRun:
             seat.phase = "closing"
             seat.child.stop()
 
-    def _gone(self, seat: _Seat, selector: selectors.BaseSelector) -> None:
+    def _gone(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """A worker's output ended: as it should, or because it died."""
         assert seat.child is not None
         child, seat.child = seat.child, None
@@ -261,7 +249,7 @@ class MeshRun:
         if not self._plan.done(seat.location.name):
             self._seat(seat, selector)
 
-    def _break(self, seat: _Seat, text: str) -> None:
+    def _break(self, seat: Seat, text: str) -> None:
         """A location is of no use in this run: its products failed."""
         seat.fault = text
         seat.phase = "gone" if seat.child is None else "closing"
@@ -270,7 +258,7 @@ class MeshRun:
         else:
             self._give_up(seat, text)
 
-    def _give_up(self, seat: _Seat, text: str) -> None:
+    def _give_up(self, seat: Seat, text: str) -> None:
         name = seat.location.name
         planned = {key for key, step in self._plan.steps.items() if step.location == name}
         for key in sorted(self._of(name) | planned):

@@ -1,0 +1,23 @@
+"""A location during a run of the mesh."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from platform_core.workspace.child import Child
+from platform_core.workspace.locations import Location
+from platform_core.workspace.messages import Asset
+from platform_core.workspace.plan import Batch
+
+
+class Seat:
+    """A location's place at the table: its worker, and what that worker is doing."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self.child: Child | None = None
+        self.phase: Literal["loading", "idle", "busy", "closing", "gone"] = "loading"
+        self.assets: tuple[Asset, ...] | None = None
+        self.batch: Batch | None = None
+        self.fault: str | None = None
+        """Why the location is of no use in this run."""

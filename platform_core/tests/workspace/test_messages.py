@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from platform_core.workspace.messages import (
+    Asset,
+    Ended,
+    Loaded,
+    Message,
+    Moved,
+    Order,
+    Unloadable,
+    decode,
+    encode,
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Order(3, ("a/x", "a/y"), ("2017-01-01",), 0, "run"),
+        Order(4, ("a/x",), None, 1, "run"),
+        Loaded((Asset("a/x", ("b/y",), ("1", "2"), "grid", 1, ("a/x", "a/z")), Asset("a/z"))),
+        Unloadable("two\nlines"),
+        Moved("a/x", "ok", rows=1, seconds=0.5, passed=2, failed=1),
+        Ended(3),
+    ],
+)
+def test_a_message_arrives_as_it_was_sent_and_is_one_line(message: Message) -> None:
+    line = encode(message)
+    assert line.count(b"\n") == 1
+    assert decode(line) == message
+
+
+@pytest.mark.parametrize(
+    "line", [b"hello\n", b"{}\n", b"[1]\n", b'{"is":"Moved","other":1}\n', b'{"is":"Nope"}\n']
+)
+def test_anything_else_is_no_message(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a message|Expecting"):
+        decode(line)

@@ -1,0 +1,96 @@
+"""The ready queue, without any process."""
+
+from __future__ import annotations
+
+from platform_core.workspace.messages import Asset, Moved
+from platform_core.workspace.plan import Plan, selected_assets
+
+MONTHS = ("2017-01-01", "2017-02-01", "2017-03-01")
+
+
+def plan_of(**locations: list[Asset]) -> Plan:
+    plan = Plan(frozenset(asset.key for assets in locations.values() for asset in assets))
+    for name, assets in locations.items():
+        plan.add(name, assets, {asset.key: asset.partitions for asset in assets})
+    return plan
+
+
+def taken(plan: Plan, location: str) -> list[str]:
+    batch = plan.next_batch(location)
+    return sorted(batch.assets) if batch is not None else []
+
+
+def test_a_run_takes_what_is_ready_and_what_becomes_ready_in_its_location() -> None:
+    plan = plan_of(
+        a=[Asset("a/1"), Asset("a/2", ("a/1",)), Asset("a/3", ("b/1",)), Asset("a/4", ("a/3",))],
+        b=[Asset("b/1", ("a/1",))],
+    )
+    assert taken(plan, "a") == ["a/1", "a/2"]
+    assert taken(plan, "b") == []
+    plan.move(Moved("a/1", "ok"))
+    # While a's run goes on, b starts: it need not wait for the whole run.
+    assert taken(plan, "b") == ["b/1"]
+    assert taken(plan, "a") == []
+    plan.move(Moved("b/1", "ok"))
+    assert taken(plan, "a") == ["a/3", "a/4"]
+
+
+def test_a_run_holds_one_grid_and_several_runs_hold_one_asset() -> None:
+    month = Asset("a/month", partitions=MONTHS, grid="months")
+    plan = plan_of(a=[Asset("a/whole"), month, Asset("a/also", partitions=MONTHS, grid="months")])
+    assert taken(plan, "a") == ["a/whole"]
+    assert taken(plan, "a") == ["a/also", "a/month"]
+    one_by_one = [Asset(f"a/{name}", partitions=MONTHS, grid="months", per_run=1) for name in ("x", "y")]
+    plan = plan_of(a=one_by_one)
+    assert taken(plan, "a") == ["a/x"]
+    assert taken(plan, "a") == ["a/y"]
+
+
+def test_assets_of_one_step_wait_for_each_others_inputs() -> None:
+    both = ("a/1", "a/2")
+    plan = plan_of(
+        a=[Asset("a/1", together=both), Asset("a/2", ("b/1", "a/1"), together=both)], b=[Asset("b/1")]
+    )
+    assert taken(plan, "a") == []
+    plan.move(Moved("b/1", "ok"))
+    assert taken(plan, "a") == ["a/1", "a/2"]
+
+
+def test_what_reads_a_failure_is_blocked_and_nothing_else() -> None:
+    plan = plan_of(a=[Asset("a/1"), Asset("a/2", ("a/1",)), Asset("a/3")], b=[Asset("b/1", ("a/2",))])
+    plan.move(Moved("a/1", "failed"))
+    assert plan.blocked() == ("a/2",)
+    assert plan.cause("a/2") == "a/1"
+    plan.move(Moved("a/2", "skipped"))
+    assert plan.blocked() == ("b/1",)
+
+
+def test_an_upstream_that_was_not_selected_is_taken_as_it_is() -> None:
+    plan = plan_of(a=[Asset("a/2", ("a/1", "elsewhere/x"))])
+    assert taken(plan, "a") == ["a/2"]
+
+
+def test_a_product_of_a_location_that_has_not_loaded_is_waited_for() -> None:
+    plan = Plan(frozenset({"a/1", "b/1"}))
+    plan.add("a", [Asset("a/1", ("b/1",))], {"a/1": None})
+    assert taken(plan, "a") == []
+    assert set(plan.open()) == {"a/1", "b/1"}
+    plan.settle("b/1", "failed")
+    assert plan.blocked() == ("a/1",)
+
+
+def test_a_circle_is_named_in_order() -> None:
+    plan = plan_of(a=[Asset("a/0"), Asset("a/1", ("b/1",))], b=[Asset("b/1", ("a/1", "a/0"))])
+    assert plan.cycle() == ("a/1", "b/1", "a/1")
+
+
+def test_the_assets_that_a_selection_takes_in_a_location() -> None:
+    assets = [
+        Asset("a/raw"),
+        Asset("a/clean", ("a/raw",)),
+        Asset("a/1", ("a/clean", "a/2")),
+        Asset("a/2"),
+        Asset("a/unused"),
+    ]
+    chosen = selected_assets(assets, {"a/1"}, {"a/1", "a/2"})
+    assert [asset.key for asset in chosen] == ["a/raw", "a/clean", "a/1"]

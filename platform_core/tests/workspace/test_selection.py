@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from platform_core.errors import UsageError
+from platform_core.workspace.selection import parse_selection
+
+PRODUCTS = ("hr/employees", "hr/staffing", "sales/baskets", "sales/stores", "sales/transactions")
+UPSTREAM = {
+    "hr/staffing": ("hr/employees", "sales/stores"),
+    "sales/stores": ("sales/cleaned",),
+    "sales/cleaned": ("sales/transactions",),  # an internal asset: followed, never selected
+    "sales/baskets": ("sales/transactions",),
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "selected"),
+    [
+        ((), set(PRODUCTS)),
+        (("sales/stores",), {"sales/stores"}),
+        (("hr",), {"hr/employees", "hr/staffing"}),
+        (("sales/stores,hr/employees",), {"sales/stores", "hr/employees"}),
+        (("sales/stores", "sales/baskets"), {"sales/stores", "sales/baskets"}),
+        (("+sales/stores",), {"sales/transactions", "sales/stores"}),
+        (("sales/stores+",), {"sales/stores", "hr/staffing"}),
+        (("+sales/stores+",), {"sales/transactions", "sales/stores", "hr/staffing"}),
+        (("+hr/staffing",), {"hr/employees", "hr/staffing", "sales/stores", "sales/transactions"}),
+        (("hr+", "sales/baskets"), {"hr/employees", "hr/staffing", "sales/baskets"}),
+    ],
+)
+def test_what_words_select(words: tuple[str, ...], selected: set[str]) -> None:
+    assert parse_selection(words, PRODUCTS).resolve(UPSTREAM) == selected
+
+
+def test_only_plus_takes_the_graph() -> None:
+    assert not parse_selection(["hr", "sales/stores"], PRODUCTS).follows_graph
+    assert parse_selection(["hr", "+sales/stores"], PRODUCTS).follows_graph
+
+
+@pytest.mark.parametrize(
+    ("word", "fix"),
+    [
+        ("sales/transaction", 'did you mean "sales/transactions"?'),
+        ("transactions", 'did you mean "sales/transactions"?'),
+        ("+slaes", 'did you mean "sales"?'),
+        ("zzz", "`mesh products` lists what there is"),
+        ("+", "`mesh products` lists what there is"),
+    ],
+)
+def test_an_unknown_name_is_told_with_a_near_one(word: str, fix: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_selection(["hr", word], PRODUCTS)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.fix) == ("U023", fix)
