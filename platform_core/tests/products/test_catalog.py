@@ -1,0 +1,200 @@
+"""What Dagster's catalog shows of a product: all of it from the contract."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+from code_mesh import DAYS, SALES, CodeMesh
+
+from platform_core.errors import DefinitionError, PlatformError
+from platform_core.products.spec import GRIDS
+
+READS = """
+@data_product(inputs={"sales": "shop/sales"})
+def totals(sales: Table) -> str:
+    return f"SELECT id, amount, who FROM {sales}"
+"""
+
+
+def shop(mesh: CodeMesh) -> dg.Definitions:
+    mesh.contract("shop/sales", SALES)
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
+    return mesh.definitions("shop")
+
+
+def spec(definitions: dg.Definitions, product: str) -> dg.AssetSpec:
+    graph = definitions.get_repository_def().asset_graph
+    return graph.get(dg.AssetKey(product.split("/"))).to_asset_spec()
+
+
+def test_a_contract_becomes_an_asset(mesh: CodeMesh) -> None:
+    found = spec(shop(mesh), "shop/sales")
+    assert found.group_name == "shop"
+    assert found.owners == ["team:shop-team"]
+    assert found.tags["retail"] == ""
+    assert found.kinds == {"duckdb", "python", "table"}
+    assert "All sales." in (found.description or "")
+    assert "### Limitations\nOnly some." in (found.description or "")
+    assert found.metadata["dagster/table_name"] == "shop.products.sales"
+    assert found.freshness_policy == dg.FreshnessPolicy.cron("0 6 * * *", timedelta(hours=2), "Europe/Berlin")
+
+
+def test_columns_come_with_constraints_and_tags(mesh: CodeMesh) -> None:
+    schema = spec(shop(mesh), "shop/sales").metadata["dagster/column_schema"]
+    columns = {column.name: column for column in schema.columns}
+    assert list(columns) == ["id", "amount", "who"]
+    assert columns["id"].constraints.other == ["primary key (1)"]
+    assert not columns["amount"].constraints.nullable
+    assert columns["who"].constraints.nullable
+    assert columns["who"].description == "Name."
+    assert columns["who"].tags == {"personal": "", "classification": "confidential"}
+
+
+def test_links_lead_to_contract_and_function(mesh: CodeMesh) -> None:
+    links = spec(shop(mesh), "shop/sales").metadata["dagster/code_references"].code_references
+    assert [(link.label, link.file_path.rpartition("/")[2], link.line_number) for link in links] == [
+        ("contract", "sales.odcs.yaml", 3),
+        ("python", "products.py", 4),
+    ]
+
+
+def test_rules_become_checks_and_errors_block(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", SALES + "    quality: [{metric: rowCount, mustBe: 3, severity: warning}]\n")
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
+    graph = mesh.definitions("shop").get_repository_def().asset_graph
+    blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
+    assert blocking == {
+        "schema": True,
+        "not_null__id": True,
+        "unique__id": True,
+        "not_null__amount": True,
+        "range__amount": True,
+        "row_count": False,
+    }
+
+
+def test_another_domains_product_is_shown_from_its_contract(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", DAYS)
+    mesh.contract("other/totals", SALES)
+    mesh.code("other", READS)
+    found = spec(mesh.definitions("other"), "shop/sales")
+    assert found.owners == ["team:shop-team"]
+    assert "All sales." in (found.description or "")
+    assert found.partitions_def is not None
+    assert found.partitions_def.get_partition_keys() == ["2024-03-30", "2024-03-31", "2024-04-01"]
+
+
+def test_the_last_partition_stays_the_last_partition(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", DAYS)
+    mesh.contract("other/totals", SALES)
+    mesh.code("other", READS.replace('"shop/sales"}', 'Input("shop/sales", partitions="last")}'))
+    graph = mesh.definitions("other").get_repository_def().asset_graph
+    node = graph.get(dg.AssetKey(["other", "totals"]))
+    mapping = node.partition_mappings[dg.AssetKey(["shop", "sales"])]
+    assert isinstance(mapping, dg.LastPartitionMapping)
+
+
+@pytest.mark.parametrize("every", sorted(GRIDS))
+def test_every_grid_is_one_of_dagsters(mesh: CodeMesh, every: str) -> None:
+    # A Sunday, and the first of a month.
+    dates = "every: {every}, start: 2024-09-01, end: 2024-12-01".replace("{every}", every)
+    mesh.contract("shop/sales", DAYS.replace("every: day, start: 2024-03-30, end: 2024-04-02", dates))
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
+    assert isinstance(spec(mesh.definitions("shop"), "shop/sales").partitions_def, GRIDS[every])
+
+
+def test_source_files_stand_at_the_beginning_of_lineage(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", SALES)
+    mesh.code(
+        "shop",
+        """
+        @data_product(inputs={"raw": Source("till/lines", path="lines.csv", description="From the till.")})
+        def sales(raw: Table) -> str:
+            return f"FROM {raw}"
+        """,
+    )
+    definitions = mesh.definitions("shop")
+    graph = definitions.get_repository_def().asset_graph
+    source = dg.AssetKey(["till", "lines"])
+    assert graph.get(dg.AssetKey(["shop", "sales"])).parent_keys == {source}
+    assert not graph.get(source).is_materializable
+    assert spec(definitions, "till/lines").description == "From the till."
+
+
+def test_a_plain_asset_needs_no_contract(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", SALES)
+    mesh.code(
+        "shop",
+        """
+        from datetime import timedelta
+
+        @data_product
+        def sales() -> str:
+            return "SELECT 1"
+
+        @dg.asset(key=["shop", "scratch"], owners=owners("shop-team"), description="Notes.",
+                  freshness_policy=sla(within=timedelta(days=1)), deps=[dg.AssetKey(["shop", "sales"])])
+        def scratch() -> None: ...
+        """,
+    )
+    found = spec(mesh.definitions("shop"), "shop/scratch")
+    assert (found.group_name, found.owners) == ("shop", ["team:shop-team"])
+
+
+def test_an_unknown_input_fails_where_it_is_named(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", SALES)
+    mesh.contract("other/totals", SALES)
+    path = mesh.code("other", READS.replace("shop/sales", "shop/sale"))
+    with pytest.raises(DefinitionError) as error:
+        mesh.definitions("other")
+    (fault,) = error.value.diagnostics
+    assert fault.code == "D001"
+    assert fault.place is not None
+    assert (fault.place.path, fault.place.line) == (path, 5)
+    assert fault.fix == 'did you mean "shop/sales"?'
+
+
+def test_an_unknown_column_fails_where_it_is_named(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", SALES)
+    mesh.contract("other/totals", SALES)
+    mesh.code("other", READS.replace('"shop/sales"', 'Input("shop/sales", columns=("amuont",))'))
+    with pytest.raises(DefinitionError, match='did you mean "amount"') as error:
+        mesh.definitions("other")
+    assert error.value.diagnostics[0].code == "D012"
+
+
+def test_all_broken_contracts_of_a_domain_are_told_at_once(mesh: CodeMesh) -> None:
+    for name in ("one", "two"):
+        mesh.contract(f"shop/{name}", SALES.replace("required:", "requierd:"))
+    mesh.code("shop", "")
+    with pytest.raises(PlatformError) as error:
+        mesh.definitions("shop")
+    places = [fault.place.path.name for fault in error.value.diagnostics if fault.place]
+    assert places == ["one.odcs.yaml", "two.odcs.yaml"]
+
+
+def test_two_functions_of_one_name_are_refused(mesh: CodeMesh) -> None:
+    mesh.contract("shop/sales", SALES)
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 2'\n", module="twice")
+    with pytest.raises(DefinitionError, match="two functions"):
+        mesh.definitions("shop")
+
+
+@pytest.mark.parametrize(
+    ("decorator", "arguments", "words"),
+    [
+        ("@data_product", "lines: Table", 'takes the argument "lines", which is no declared input'),
+        ('@data_product(inputs={"line": "a/b"})', "lines: Table", 'did you mean "line"'),
+        ('@data_product(inputs={"line": "a/b"})', "", 'declares the input "line"'),
+    ],
+)
+def test_arguments_and_inputs_have_to_agree(
+    mesh: CodeMesh, decorator: str, arguments: str, words: str
+) -> None:
+    mesh.contract("shop/sales", SALES)
+    mesh.code("shop", f"{decorator}\ndef sales({arguments}) -> str:\n    return 'SELECT 1'\n")
+    with pytest.raises(DefinitionError, match=words):
+        mesh.definitions("shop")

@@ -1,0 +1,60 @@
+"""A product's function on made-up inputs, as domains test theirs."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from code_mesh import SALES, CodeMesh
+
+from platform_core.errors import UsageError
+from platform_core.products.declare import ProductFunction
+from platform_core.testing import evaluate
+
+
+@pytest.fixture
+def copy(mesh: CodeMesh) -> ProductFunction:
+    mesh.contract("shop/sales", SALES)
+    mesh.contract("other/copy", SALES)
+    mesh.code(
+        "other",
+        """
+        @data_product(inputs={"sales": "shop/sales"})
+        def copy(sales: Table) -> str:
+            return f"SELECT id, amount - 1 AS amount, who FROM {sales}"
+        """,
+    )
+    mesh.definitions("other")
+    function = sys.modules["other.products"].copy
+    assert isinstance(function, ProductFunction)
+    return function
+
+
+def test_rows_that_keep_the_contract(copy: ProductFunction) -> None:
+    result = evaluate(copy, sales=[{"id": 1, "amount": 3}, {"id": 2, "amount": 1}])
+    assert result.rows == [
+        {"id": 1, "amount": 2.0, "who": None},
+        {"id": 2, "amount": 0.0, "who": None},
+    ]
+    assert result.failed == []
+
+
+def test_rows_that_break_it(copy: ProductFunction) -> None:
+    assert evaluate(copy, sales=[{"id": 1, "amount": 0}, {"id": 1}]).failed == [
+        "unique__id",
+        "not_null__amount",
+        "range__amount",
+    ]
+
+
+def test_inputs_that_are_left_out_are_empty(copy: ProductFunction) -> None:
+    assert evaluate(copy).rows == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [({"sale": []}, 'did you mean "sales"'), ({"sales": [{"amuont": 1}]}, 'did you mean "amount"')],
+)
+def test_what_does_not_exist_is_named(copy: ProductFunction, inputs: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        evaluate(copy, **inputs)
