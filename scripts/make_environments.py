@@ -214,7 +214,9 @@ def make_all(environments: Sequence[Environment]) -> None:
         return
     width = max(len(each.name) for each in stale)
     plural = "environments" if len(stale) > 1 else "environment"
-    print(f"Making {len(stale)} {plural} (once per lock; some minutes with a cold cache)", flush=True)
+    anew = any(each.found().get("lock") != each.wanted()["lock"] for each in stale)
+    patience = " (once per lock; some minutes with a cold cache)" if anew else ""
+    print(f"{'Making' if anew else 'Updating'} {len(stale)} {plural}{patience}", flush=True)
     began = time.monotonic()
     with alone() as lock, ThreadPoolExecutor(AT_ONCE) as pool:
         commands = Commands(lock)
