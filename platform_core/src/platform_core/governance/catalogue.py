@@ -13,13 +13,33 @@ from types import ModuleType
 from typing import Any, Final
 
 from platform_core.errors import Diagnostic, Place, did_you_mean, shown
-from platform_core.governance.policies import ownership
+from platform_core.governance.policies import documentation, making, naming, ownership, privacy, promises
 from platform_core.governance.policy import Policy, Strictness
 
 BUILT_IN: Final[tuple[Policy, ...]] = (
     ownership.owner_present,
     ownership.owner_known,
     ownership.owner_accountable,
+    documentation.purpose,
+    documentation.columns_described,
+    promises.sla,
+    promises.quality,
+    promises.key,
+    privacy.classification,
+    privacy.personal_tagged,
+    privacy.personal_restricted,
+    privacy.pseudonymous_granted,
+    promises.version,
+    promises.status,
+    naming.naming,
+    documentation.support,
+    promises.retention,
+    making.made,
+    making.contracted,
+    making.drift,
+    making.asset_owned,
+    making.asset_described,
+    making.location_named,
 )
 
 _CODE = re.compile(r"[A-Z]{1,12}[0-9]{3}")

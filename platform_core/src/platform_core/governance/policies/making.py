@@ -1,0 +1,151 @@
+"""What makes a product, and what a location makes beside its products."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.names import stem_of
+from platform_core.errors import did_you_mean, listed
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.policy import Violation, policy
+
+
+def unread_contracts(location: LocationFacts) -> frozenset[str]:
+    """Names of the location's products whose contract could not be read: there is one, with a fault."""
+    paths = (fault.place.path for fault in location.faults if fault.place is not None)
+    return frozenset(stem for path in paths if (stem := stem_of(path.name)))
+
+
+def _half_known(location: LocationFacts) -> bool:
+    """Whether code could not be looked at, so that factories may be missing from the facts."""
+    errors = (fault for fault in location.faults if fault.severity == "error")
+    unread = any(fault.place is None or stem_of(fault.place.path.name) is None for fault in errors)
+    return unread or not location.loads
+
+
+@policy(
+    "G118",
+    title="Something makes what a contract promises",
+    scope="product",
+    rationale="A contract without a function or a dbt model is an announcement: it is in the catalog, and "
+    "never has data. Contracts may be agreed first with `status: proposed` or `draft`.",
+    fix="Write the function, marked @data_product, or set status: proposed.",
+    failing="# contracts/stores.odcs.yaml has status: active\n@data_product\ndef store() -> str: ...",
+    passing="@data_product\ndef stores() -> str: ...",
+)
+def made(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    if product.name in location.factory or product.status in {"proposed", "draft", "retired"}:
+        return
+    if _half_known(location):
+        return
+    contracts = {other.name for other in location.products}
+    guess = did_you_mean(product.name, sorted(location.factory.keys() - contracts))
+    expected = f'a function "{product.name}" marked @data_product in the package {product.domain}, or a dbt '
+    expected += f"model of that name in dbt_projects/{product.domain}"
+    message = f"nothing makes {product.id}, which this contract promises"
+    yield Violation(message, product.place, product.id, expected, guess)
+
+
+@policy(
+    "G119",
+    title="What makes a product has a contract",
+    scope="location",
+    rationale="A function marked @data_product publishes, and what is published without a contract has no "
+    "owner, no promise and no grant. A table for the domain's own use is a plain asset.",
+    fix="Write the contract, or use dagster's @asset for what is not shared.",
+    failing="@data_product\ndef stores() -> str: ...\n# and no contracts/stores.odcs.yaml",
+    passing="@data_product\ndef stores() -> str: ...\n# with contracts/stores.odcs.yaml",
+)
+def contracted(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    names = {product.name for product in location.products}
+    unread = unread_contracts(location)
+    for factory in location.factories:
+        if factory.name not in names and factory.name not in unread:
+            guess = did_you_mean(factory.name, sorted(names - location.factory.keys()))
+            message = f'the product "{factory.name}" of {location.domain} has no contract'
+            expected = f"domains/{location.domain}/contracts/{factory.name}.odcs.yaml"
+            yield Violation(message, factory.place, None, expected, guess)
+
+
+@policy(
+    "G120",
+    title="What is made has the columns of the contract",
+    scope="product",
+    rationale="The contract is the interface: a model that yields other columns fails its audit at the next "
+    "publication, and consumers wait. The columns of dbt models and of SQL are known before anything runs.",
+    fix="Bring the model and the contract in line; a removed column is a new major version.",
+    failing="select store_id, sum(sales_value) as turnover  -- the contract says sales_value",
+    passing="select store_id, sum(sales_value) as sales_value",
+)
+def drift(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    factory = location.factory.get(product.name)
+    if factory is None or factory.produces is None:
+        return
+    promised = {column.name.lower(): column.name for column in product.columns}
+    produced = {name.lower(): name for name in factory.produces}
+    missing = [name for key, name in promised.items() if key not in produced]
+    extra = [name for key, name in produced.items() if key not in promised]
+    if missing or extra:
+        parts = [f"lacks {listed(missing)}"] if missing else []
+        parts += [f"adds {listed(extra)}"] if extra else []
+        what = "dbt model" if factory.kind == "dbt" else "function"
+        message = f"the {what} {factory.name} {' and '.join(parts)}, by the contract of {product.id}"
+        expected = f"the columns {listed(list(promised.values()))}"
+        yield Violation(message, factory.place, product.id, expected)
+
+
+@policy(
+    "G201",
+    title="A plain asset has an owner",
+    scope="location",
+    rationale="An asset beside the products breaks as they do, and its failure has to reach somebody.",
+    fix='Add owners=["team:<slug>"] to the asset.',
+    failing="@dg.asset(description=...)\ndef raw_lines() -> None: ...",
+    passing='@dg.asset(description=..., owners=["team:sales-analytics"])\ndef raw_lines() -> None: ...',
+)
+def asset_owned(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    for asset in location.assets:
+        if asset.materializable and asset.product is None and not asset.owners:
+            message = f"the asset {asset.key} has no owner"
+            yield Violation(message, asset.place or location.place, asset.key, 'owners=["team:<slug>"]')
+
+
+@policy(
+    "G202",
+    title="A plain asset is described",
+    scope="location",
+    rationale="What is in the graph is looked at by others, product or not.",
+    fix="Give the asset a description or its function a docstring.",
+    failing='@dg.asset(owners=["team:sales-analytics"])\ndef raw_lines() -> None: ...',
+    passing='@dg.asset(owners=["team:sales-analytics"])\ndef raw_lines() -> None:\n'
+    '    """Lines as the tills delivered them."""',
+)
+def asset_described(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    for asset in location.assets:
+        if asset.materializable and asset.product is None and not asset.description.strip():
+            message = f"the asset {asset.key} has no description"
+            yield Violation(message, asset.place or location.place, asset.key, "a description")
+
+
+@policy(
+    "G203",
+    title="A location is named like its domain, and only once",
+    scope="location",
+    rationale="A domain is one code location; runs, grants and messages name it. Under two names, or one "
+    "name for two, Dagster shows one of them and loses the other.",
+    fix="Name the location in workspace.yaml like its domain's folder.",
+    failing="- python_module: {module_name: sales.definitions, location_name: shop}",
+    passing="- python_module: {module_name: sales.definitions, location_name: sales}",
+)
+def location_named(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    names = Counter(other.name for other in mesh.locations)
+    if location.name != location.domain:
+        message = f'the location "{location.name}" is named like no domain: it holds {location.domain}'
+        yield Violation(message, location.place, None, f"location_name: {location.domain}")
+    elif names[location.name] > 1:
+        first = next(other for other in mesh.locations if other.name == location.name)
+        if first is not location:
+            message = f'two locations are named "{location.name}"'
+            yield Violation(message, location.place, None, f"one; the other is at {first.place}")

@@ -1,0 +1,44 @@
+"""How products and columns are named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from platform_core.contracts.model import DataProduct
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.policy import Violation, policy
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+# What a version control system and the contract's version already know.
+_DRAFT = re.compile(r"(?:tbl|tmp|temp|test|copy|new|old|final|bak|v[0-9]+)")
+
+
+@policy(
+    "G115",
+    title="Names are lower-case words that say what the thing is",
+    scope="product",
+    rationale="One spelling makes names guessable in SQL and Python without quotes. A version or a draft "
+    "mark in a name is a second version number: the contract has one, and consumers would be rewritten.",
+    fix="Rename it.",
+    failing="- {name: StoreID, logicalType: integer}",
+    passing="- {name: store_id, logicalType: integer}",
+)
+def naming(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    words = product.name.split("_")
+    marks = [words[index] for index in {0, -1} if _DRAFT.fullmatch(words[index])]
+    if marks and len(words) > 1:
+        message = f'the name of {product.id} carries the mark "{marks[0]}"'
+        yield Violation(message, product.place, product.id, "a name without version or draft mark")
+    for column in product.columns:
+        if not _WORD.fullmatch(column.name):
+            message = f'the column "{column.name}" of {product.id} is not in lower-case words'
+            fix = f"Rename it to {_snake(column.name)}."
+            yield Violation(message, column.place, product.id, "letters a to z, digits and _", fix)
+
+
+@lru_cache(maxsize=256)
+def _snake(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "a_word"

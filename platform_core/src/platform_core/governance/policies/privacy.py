@@ -1,0 +1,141 @@
+"""Data on people: named for what it is, and kept from those who were not granted it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from platform_core.contracts.columns import CLASSIFICATIONS
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import listed
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.policy import Violation, policy
+
+PERSONAL_WORDS: Final[dict[str, str]] = {
+    # who
+    "first_name": "a name", "last_name": "a name", "middle_name": "a name", "full_name": "a name",
+    "given_name": "a name", "family_name": "a name", "maiden_name": "a name", "surname": "a name",
+    "customer_name": "a name", "employee_name": "a name", "person_name": "a name", "user_name": "a name",
+    "username": "a name", "contact_name": "a name", "signature": "a name",
+    # how to reach them
+    "email": "an address", "e_mail": "an address", "mail_address": "an address", "phone": "a number",
+    "telephone": "a number", "mobile_number": "a number", "fax": "a number", "street": "an address",
+    "street_address": "an address", "home_address": "an address", "postal_address": "an address",
+    "billing_address": "an address", "shipping_address": "an address", "ip_address": "an address",
+    "mac_address": "an address", "distance_from_home": "an address",
+    # official numbers
+    "ssn": "an official number", "social_security": "an official number", "passport": "an official number",
+    "tax_id": "an official number", "national_id": "an official number", "iban": "an account",
+    "driver_license": "an official number", "drivers_license": "an official number",
+    "credit_card": "an account", "card_number": "an account", "bank_account": "an account",
+    # what the law protects, or an employment contract
+    "birth": "a birth date", "birthday": "a birth date", "birthdate": "a birth date", "dob": "a birth date",
+    "gender": "a trait", "sex": "a trait", "marital_status": "a trait", "nationality": "a trait",
+    "ethnicity": "a trait", "religion": "a trait", "disability": "a trait", "diagnosis": "a trait",
+    "salary": "pay", "wage": "pay",
+}  # fmt: skip
+"""Words in a column's name, whole ones between underscores, that speak of a person. Money alone
+(``income``, ``revenue``) does not, nor does a number that stands for somebody (``household_id``): that is
+pseudonymous, by its tag."""
+_WHOLE: Final = {"age": "a trait", "name_of_customer": "a name", "address": "an address"}
+"""Personal only where they are the whole name: ``account_age`` is no one's."""
+_EVERYBODY: Final = frozenset({"*", "all", "any", "anyone", "everybody", "everyone", "public", "world"})
+
+
+@lru_cache(maxsize=65536)
+def looks_personal(name: str) -> str | None:
+    """What a column's name promises about a person (``a birth date``); None for any other name."""
+    word = name.lower()
+    if word in _WHOLE:
+        return _WHOLE[word]
+    padded = f"_{word}_"
+    return next((kind for said, kind in PERSONAL_WORDS.items() if f"_{said}_" in padded), None)
+
+
+@policy(
+    "G109",
+    title="Every column is classified",
+    scope="product",
+    rationale="Sensitivity decides where a column may be seen: restricted ones live in a lake of their own, "
+    "and none of them appears in previews or samples. What is not classified was not thought about.",
+    fix=f"Add a classification: {', '.join(CLASSIFICATIONS)}.",
+    failing="- {name: store_id, logicalType: integer}",
+    passing="- {name: store_id, logicalType: integer, classification: internal}",
+)
+def classification(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    for column in product.columns:
+        if column.classification not in CLASSIFICATIONS:
+            said = f'is "{column.classification}"' if column.classification else "is missing"
+            message = f'the classification of the column "{column.name}" of {product.id} {said}'
+            yield Violation(message, column.place, product.id, f"one of {listed(CLASSIFICATIONS)}")
+
+
+@policy(
+    "G110",
+    title="A column that looks personal says whether it is",
+    scope="product",
+    rationale="Masks, previews and grants go by the tag `personal`, not by names. A column named like a "
+    "person's detail must be tagged so, as `pseudonymous` where it only stands for somebody, or renamed.",
+    fix="Add tags: [personal], or a name that does not speak of a person.",
+    failing="- {name: birth_date, logicalType: date, classification: restricted}",
+    passing="- {name: birth_date, logicalType: date, classification: restricted, tags: [personal]}",
+)
+def personal_tagged(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    for column in product.columns:
+        kind = looks_personal(column.name)
+        if kind is not None and "personal" not in column.tags and "pseudonymous" not in column.tags:
+            message = f'the column "{column.name}" of {product.id} looks like {kind} of a person'
+            yield Violation(message, column.place, product.id, "tags: [personal]")
+
+
+@policy(
+    "G111",
+    title="Personal data stays in its domain",
+    scope="product",
+    rationale="Personal columns belong in the domain's restricted lake, which no other domain attaches: that "
+    "takes one column classified `restricted` and no grant beyond the domain. Others read a masked twin, or "
+    "a product made without the persons.",
+    fix="Classify the column as restricted, and grant a product without it instead.",
+    failing="- {name: birth_date, classification: confidential, tags: [personal]}",
+    passing="- {name: birth_date, classification: restricted, tags: [personal]}",
+)
+def personal_restricted(
+    product: DataProduct, location: LocationFacts, mesh: MeshFacts
+) -> Iterator[Violation]:
+    personal = [column for column in product.columns if column.personal]
+    if not personal:
+        return
+    if not product.restricted:
+        message = f'the personal column "{personal[0].name}" of {product.id} is in the lake that others read'
+        yield Violation(message, personal[0].place, product.id, "classification: restricted")
+    for grant in product.grants:
+        if grant.role != f"domain:{product.domain}":
+            message = (
+                f'{product.id} holds personal data ("{personal[0].name}") and is granted to {grant.role}'
+            )
+            yield Violation(message, grant.place, product.id, "no grant beyond its own domain")
+
+
+@policy(
+    "G112",
+    title="Pseudonymous data is read under a named grant only",
+    scope="product",
+    rationale="A pseudonym can be joined back to a person by whoever has the other half. It may be shared "
+    "with domains and groups that are named one by one, never with everybody, and is never `public`.",
+    fix="Name the domains and groups that may read, and classify the column as confidential.",
+    failing="- {name: household_id, classification: public, tags: [pseudonymous]}",
+    passing="- {name: household_id, classification: confidential, tags: [pseudonymous]}",
+)
+def pseudonymous_granted(
+    product: DataProduct, location: LocationFacts, mesh: MeshFacts
+) -> Iterator[Violation]:
+    columns = [column for column in product.columns if "pseudonymous" in column.tags]
+    for column in columns:
+        if column.classification == "public":
+            message = f'the pseudonymous column "{column.name}" of {product.id} is public'
+            yield Violation(message, column.place, product.id, "confidential, or at least internal")
+    for grant in product.grants if columns else ():
+        if grant.role.lower() in _EVERYBODY:
+            message = f'{product.id} holds pseudonyms ("{columns[0].name}") and is granted to {grant.role}'
+            yield Violation(message, grant.place, product.id, "domain:<name>, or the name of a group")
