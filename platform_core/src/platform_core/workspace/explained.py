@@ -11,7 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from platform_core.errors import Diagnostic, Place, PlatformError
+from platform_core.errors import Diagnostic, Place, PlatformError, render
 from platform_core.workspace.recipe import RecordedError, step_error
 
 _FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
@@ -24,10 +24,18 @@ def explain_exception(error: BaseException, doing: str, code: str) -> str:
     its type, message and the innermost frame of the domain's own code."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, PlatformError):
-            return str(cause)
         if isinstance(cause, dg.Failure) and cause.description:
             return cause.description
+        cause = cause.__cause__
+    return render(diagnose(error, doing, code))
+
+
+def diagnose(error: BaseException, doing: str, code: str) -> tuple[Diagnostic, ...]:
+    """The same as diagnostics; ``code`` is that of an exception which is none of ours."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PlatformError):
+            return cause.diagnostics
         cause = cause.__cause__
     inner = error
     while isinstance(inner, dg.DagsterError) and inner.__cause__ is not None:
@@ -39,7 +47,7 @@ def explain_exception(error: BaseException, doing: str, code: str) -> str:
         words = "the code called sys.exit"
     elif isinstance(inner, SyntaxError):
         words = inner.msg
-    return Diagnostic(code, f"{doing}: {type(inner).__name__}: {words}", place).render()
+    return (Diagnostic(code, f"{doing}: {type(inner).__name__}: {words}", place),)
 
 
 def explain_event(event: dg.DagsterEvent, asset: str) -> str:

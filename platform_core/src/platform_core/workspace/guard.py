@@ -37,7 +37,8 @@ LOADING: Final = 180.0
 
 def main() -> int:
     """Start the code servers, and the services once these listen; stop all when a service ends or
-    standard input does. The plan is JSON: ``{"servers": [[socket, command]], "services": [command]}``;
+    standard input does. The plan is JSON: ``{"first": command,
+    "servers": [[socket, command]], "services": [command]}``; ``first`` ends before the others start;
     the sockets are in the folder, which is removed at the end. Returns 1 where a service ended."""
     hurry = False
 
@@ -50,7 +51,7 @@ def main() -> int:
     folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
     adopt_orphans()
     try:
-        ended = _serve(plan["servers"], plan["services"], lambda: hurry)
+        ended = _serve(plan["first"], plan["servers"], plan["services"], lambda: hurry)
         until = time.monotonic() + PATIENCE
         # As the terminal's Ctrl-C does it: runs roll back, servers close.
         send(descendants(os.getpid()), signal.SIGINT)
@@ -64,9 +65,18 @@ def main() -> int:
 
 
 def _serve(
-    servers: Sequence[tuple[str, list[str]]], services: Sequence[list[str]], hurry: Callable[[], bool]
+    first: list[str],
+    servers: Sequence[tuple[str, list[str]]],
+    services: Sequence[list[str]],
+    hurry: Callable[[], bool],
 ) -> bool:
-    """Run until told to stop (False) or a service ends by itself (True)."""
+    """Run until told to stop (False) or something ends by itself (True)."""
+    ground = _start(first)
+    while ground is not None and ground.poll() is None:
+        if _told(0.05) or hurry():
+            return False
+    if ground is None or ground.returncode:
+        return True
     loading = {path: _start(command) for path, command in servers}
     until = time.monotonic() + LOADING
     while loading and time.monotonic() < until:

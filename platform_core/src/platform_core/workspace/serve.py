@@ -93,6 +93,7 @@ def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subproces
     workspace.write_text(yaml.safe_dump({"load_from": entries}))
     python = [sys.executable, "-m"]
     plan = {
+        "first": [*python, "platform_core.workspace.instance", str(home.dagster)],
         "servers": [
             (str(sockets[location.name]), _code_server(location, sockets[location.name]))
             for location in locations

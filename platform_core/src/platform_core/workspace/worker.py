@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import fcntl
 import os
 import queue
 import signal
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
 from platform_core.errors import Diagnostic
 from platform_core.workspace.messages import Ended, Loaded, Message, Order, Unloadable, decode, encode
-from platform_core.workspace.processes import end_descendants, is_alive, kill_group, signature
+from platform_core.workspace.processes import end_descendants, kill_group, signature
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 STOP_SECONDS: Final = 8.0
 """How long an interrupted run may take to roll back before its whole process group is killed."""
 
-PROCESS_TAG: Final = "mesh/worker"
 INVOCATION_TAG: Final = "mesh/invocation"
 
 
@@ -105,11 +103,12 @@ def main() -> NoReturn:
 def _follow(channel: Channel, options: argparse.Namespace) -> None:
     from platform_core.workspace import recipe
     from platform_core.workspace.explained import explain_exception
+    from platform_core.workspace.instance import shared_instance
 
     try:
         repository = recipe.load_repository(options.module, options.attribute, options.directory)
         assets = recipe.described(repository)
-        instance = _instance(Path(options.home))
+        instance = shared_instance(Path(options.home))
         origin = recipe.repository_origin(Path(options.workspace), options.location, repository.name)
     except KeyboardInterrupt:
         raise
@@ -132,6 +131,7 @@ def _materialize(
     import dagster as dg
 
     from platform_core.workspace.explained import explain_exception
+    from platform_core.workspace.instance import PROCESS_TAG
     from platform_core.workspace.progress import Progress
     from platform_core.workspace.recipe import PreparedRun
 
@@ -184,18 +184,6 @@ def _slices(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, st
     for start in range(0, len(keys), size):
         part = keys[start : start + size]
         yield {ONE_KEY: part[0]} if len(part) == 1 else {RANGE_START: part[0], RANGE_END: part[-1]}
-
-
-def _instance(home: Path) -> dg.DagsterInstance:
-    """The shared instance. One worker at a time: the first makes its database, and each looks for
-    runs whose process was killed."""
-    from platform_core.workspace import recipe
-
-    with (home / "instance.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        instance = recipe.open_instance(home)
-        recipe.close_abandoned(instance, PROCESS_TAG, is_alive)
-    return instance
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""`mesh serve`: all locations behind one address, and nothing left afterwards."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from workspace.meshes import SmallMesh
+from workspace.test_interrupt import processes_of, wait_for
+
+CODE = """
+@dg.asset(key=["{name}", "thing"])
+def thing(): ...
+
+@dg.asset(key=["{name}", "long"])
+def long():
+    open("{name}_started", "w").close()
+    time.sleep(600)
+
+defs = dg.Definitions(assets=[thing, long], jobs=[dg.define_asset_job("long_job", [long])])
+"""
+LOCATIONS = "{workspaceOrError{... on Workspace{locationEntries{name locationOrLoadError{__typename}}}}}"
+LAUNCH = """mutation {launchRun(executionParams: {selector: {repositoryLocationName: "a", repositoryName:
+"__repository__", jobName: "long_job"}, runConfigData: {}}) {__typename}}"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def server(mesh: SmallMesh, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A mesh of two good locations and one that does not load, served; yielded once it answers."""
+    for name in ("a", "b"):
+        mesh.location(name, CODE.format(name=name), "thing long")
+    mesh.location("broken", "def broken(:\n", "x")
+    process = mesh.start("serve", "--port", str(port))
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().startswith(f"Dagster UI: http://127.0.0.1:{port}")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+        wait_for(lambda: processes_of(mesh.root) == [])
+
+
+def ask(port: int, query: str) -> object:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps({"query": query}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)["data"]
+
+
+def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
+    mesh: SmallMesh, port: int, server: subprocess.Popen[str]
+) -> None:
+    served = ask(port, LOCATIONS)
+    entries = served["workspaceOrError"]["locationEntries"]  # type: ignore[index]
+    assert {entry["name"]: entry["locationOrLoadError"]["__typename"] for entry in entries} == {
+        "a": "RepositoryLocation",
+        "b": "RepositoryLocation",
+        "broken": "PythonError",
+    }
+    assert ask(port, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
+    wait_for((mesh.root / "a_started").exists)
+
+    with_taken_port = mesh.start("serve", "--port", str(port))
+    _, err = with_taken_port.communicate(timeout=30)
+    assert with_taken_port.returncode == 2
+    assert f"no server can listen on 127.0.0.1:{port}" in err
+
+    server.send_signal(signal.SIGINT)
+    _, err = server.communicate(timeout=40)
+    assert server.returncode == 0
+    assert err.splitlines()[-1] == "stopped"
+    assert processes_of(mesh.root) == []
+
+
+def test_nothing_is_left_when_it_is_killed(mesh: SmallMesh, port: int, server: subprocess.Popen[str]) -> None:
+    assert len(processes_of(mesh.root)) > 6
+    server.kill()
+    server.communicate()
+    wait_for(lambda: processes_of(mesh.root) == [], seconds=30)
