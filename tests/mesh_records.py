@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -49,7 +49,7 @@ def columns(table: Iterable[dg.TableRecord]) -> set[str]:
     return {name for record in table for name in record.data}
 
 
-def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
+def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
     return {
         name: value.records if isinstance(value, dg.TableMetadataValue) else value.value
         for name, value in metadata.items()

@@ -19,11 +19,11 @@ from pathlib import Path
 from platform_core.products import asset
 
 def _note(connection, product):
-    attached = [name for name, in connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()]
+    databases = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
     pandas = sys.modules.get("pandas")
     note = {
         "product": product.id,
-        "attached": attached,
+        "attached": [name for name, in databases],
         "pandas": pandas and pandas.__version__,
         "pandas_file": pandas and pandas.__file__,
         "interpreter": sys.prefix,
