@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -76,12 +77,39 @@ def cron_interval(schedule: str) -> timedelta:
 
     Raises BadCron for a schedule that is not one, or that never ticks.
     """
-    minutes, hours, days, months, weekdays = _cron(schedule)
-    times = sorted(hour * 60 + minute for hour in hours for minute in minutes)
+    times = cron_times(schedule)
     gaps = [after - before for before, after in pairwise(times)]
-    apart = _days_apart(schedule, days, months, {day % 7 for day in weekdays})
+    apart = _days_apart(schedule)
     gaps.append(apart * 1440 - times[-1] + times[0])
     return timedelta(minutes=min(gaps))
+
+
+@lru_cache(maxsize=4096)
+def cron_times(schedule: str) -> tuple[int, ...]:
+    """When a five-field cron schedule ticks on a day of its own: minutes after midnight, in order.
+
+    Raises BadCron for what is no schedule.
+    """
+    minutes, hours, *_ = _cron(schedule)
+    return tuple(sorted(hour * 60 + minute for hour in hours for minute in minutes))
+
+
+def cron_days(schedule: str, first: date, last: date) -> Iterator[int]:
+    """The days of a schedule from ``first`` to ``last``, both included, as ordinals.
+
+    Raises BadCron for what is no schedule.
+    """
+    _, _, days, months, weekdays = _cron(schedule)
+    weekdays = {day % 7 for day in weekdays}
+    fields = schedule.split()
+    # Cron's old rule: where both days are restricted, either suffices.
+    either = not fields[2].startswith("*") and not fields[4].startswith("*")
+    for ordinal in range(first.toordinal(), last.toordinal() + 1):
+        day = date.fromordinal(ordinal)
+        if day.month in months:
+            by_date, by_weekday = day.day in days, (day.isoweekday() % 7) in weekdays
+            if (by_date or by_weekday) if either else (by_date and by_weekday):
+                yield ordinal
 
 
 def _cron(schedule: str) -> list[set[int]]:
@@ -125,25 +153,17 @@ def _number(text: str, name: str, least: int, most: int, words: tuple[str, ...])
     return int(text)
 
 
-def _days_apart(schedule: str, days: set[int], months: set[int], weekdays: set[int]) -> int:
+def _days_apart(schedule: str) -> int:
     """The fewest days between two days of a tick, over eight years: a leap day is among them."""
-    fields = schedule.split()
-    # Cron's old rule: where both days are restricted, either suffices.
-    either = not fields[2].startswith("*") and not fields[4].startswith("*")
-    first = date(2019, 1, 1).toordinal()
+    first = date(2019, 1, 1)
     last: int | None = None
     apart = _YEARS
-    for ordinal in range(first, first + _YEARS):
-        day = date.fromordinal(ordinal)
-        if day.month not in months:
-            continue
-        by_date, by_weekday = day.day in days, (day.isoweekday() % 7) in weekdays
-        if (by_date or by_weekday) if either else (by_date and by_weekday):
-            if last is not None:
-                apart = min(apart, ordinal - last)
-            last = ordinal
-            if apart == 1:
-                break
+    for ordinal in cron_days(schedule, first, first + timedelta(days=_YEARS)):
+        if last is not None:
+            apart = min(apart, ordinal - last)
+        last = ordinal
+        if apart == 1:
+            break
     if last is None:
         raise BadCron("it never ticks: no month has such a day")
     return apart

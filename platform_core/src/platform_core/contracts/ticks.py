@@ -1,0 +1,121 @@
+"""When a cron schedule ticks in its zone, clock changes included. Moments are minutes since 1970, UTC."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
+
+from platform_core.contracts.units import cron_days, cron_times
+
+FIRST_DAY = date(2015, 1, 1)
+LAST_DAY = date(2026, 12, 31)
+"""Ticks are known between these days, wide enough for a schedule of 29 February around 2024."""
+DAY = 24 * 60
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Schedule:
+    """A five-field cron schedule in a time zone. Raises BadCron for what is none."""
+
+    def __init__(self, cron: str, timezone: str) -> None:
+        self.cron = cron
+        self.timezone = timezone
+        self.times = cron_times(cron)
+        self._zone = ZoneInfo(timezone)
+        self._ticks: dict[int, tuple[int, ...]] = {}
+        self._last: dict[int, int | None] = {}
+        self._next: dict[int, int | None] = {}
+        self._local: dict[int, int] = {}
+
+    @cached_property
+    def days(self) -> tuple[int, ...]:
+        """Ordinals of the days on which it ticks."""
+        return _days(" ".join(self.cron.split()[2:]))
+
+    def last(self, moment: int) -> int | None:
+        """The tick at or before a moment."""
+        if moment not in self._last:
+            self._last[moment] = self._find_last(moment)
+        return self._last[moment]
+
+    def next(self, moment: int) -> int | None:
+        """The first tick after a moment."""
+        if moment not in self._next:
+            self._next[moment] = self._find_next(moment)
+        return self._next[moment]
+
+    def ticks(self, day: int) -> tuple[int, ...]:
+        """The moments of the ticks of one of its days, in order.
+
+        A time that the clock skips ticks at the skip, one that comes twice ticks the second time; an
+        hourly schedule ticks every hour that passes. Dagster has it so.
+        """
+        if day not in self._ticks:
+            midnight = _minutes(datetime.fromordinal(day).replace(tzinfo=self._zone))
+            if day in clock_changes(self.timezone, date.fromordinal(day).year):
+                self._ticks[day] = self._around_the_change(day)
+            else:
+                self._ticks[day] = tuple(midnight + minute for minute in self.times)
+        return self._ticks[day]
+
+    def local(self, moment: int) -> int:
+        """The local time of a moment, as minutes since 1970 on its clock."""
+        if moment not in self._local:
+            aware = datetime.fromtimestamp(moment * 60, UTC).astimezone(self._zone)
+            offset = aware.utcoffset() or timedelta()
+            self._local[moment] = moment + int(offset.total_seconds() // 60)
+        return self._local[moment]
+
+    def clock(self, moment: int) -> datetime:
+        return datetime.fromtimestamp(moment * 60, UTC).astimezone(self._zone)
+
+    def _around_the_change(self, day: int) -> tuple[int, ...]:
+        hourly = self.cron.split()[1] == "*"
+        moments: set[int] = set()
+        for minute in self.times:
+            local = datetime.fromordinal(day) + timedelta(minutes=minute)
+            first, second = (_minutes(local.replace(tzinfo=self._zone, fold=fold)) for fold in (0, 1))
+            if second < first and not hourly:  # skipped: both are off by the skip, to either side of it
+                moments.add(
+                    next(m for m in range(second, first + 1) if self.local(m) > self.local(m - 1) + 1)
+                )
+            elif second >= first:
+                moments |= {first, second} if hourly else {second}
+        return tuple(sorted(moments))
+
+    def _find_last(self, moment: int) -> int | None:
+        day = self.local(moment) // DAY + _EPOCH
+        for index in range(bisect_right(self.days, day) - 1, -1, -1):
+            ticks = self.ticks(self.days[index])
+            if ticks and ticks[0] <= moment:
+                return ticks[bisect_right(ticks, moment) - 1]
+        return None
+
+    def _find_next(self, moment: int) -> int | None:
+        day = self.local(moment) // DAY + _EPOCH
+        for index in range(bisect_left(self.days, day), len(self.days)):
+            ticks = self.ticks(self.days[index])
+            if ticks and ticks[-1] > moment:
+                return ticks[bisect_right(ticks, moment)]
+        return None
+
+
+@lru_cache(maxsize=256)
+def clock_changes(timezone: str, year: int) -> tuple[int, ...]:
+    """Ordinals of the days of a year on which the clocks of a zone change."""
+    zone = ZoneInfo(timezone)
+    first = date(year, 1, 1).toordinal()
+    last = date(year, 12, 31).toordinal()
+    offsets = [datetime.fromordinal(day).replace(tzinfo=zone).utcoffset() for day in range(first, last + 2)]
+    return tuple(first + index for index in range(len(offsets) - 1) if offsets[index] != offsets[index + 1])
+
+
+@lru_cache(maxsize=1024)
+def _days(fields: str) -> tuple[int, ...]:
+    return tuple(cron_days(f"0 0 {fields}", FIRST_DAY, LAST_DAY))
+
+
+def _minutes(moment: datetime) -> int:
+    return int(moment.timestamp() // 60)
