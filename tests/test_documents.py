@@ -1,0 +1,122 @@
+"""What the documents tell people to type and to read is true: every command of theirs is run here."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from mesh_command import ROOT, Mesh
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Run by `make test` itself, or too long for it: that they exist is all that is looked at here.
+ONLY_NAMED = {"make test", "make bench", "make check", "make lock", "make setup", "make demo"}
+# What `make test` does anyway, or what a test of its own below does.
+ELSEWHERE = {
+    "cd domains/sales && .venv/bin/python -m pytest",
+    "make materialize",
+    ".venv/bin/mesh run",
+}
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every command of every document, without its comment."""
+    found: dict[str, None] = {}
+    for document in DOCUMENTS:
+        for block in blocks(document, "sh"):
+            for line in block.splitlines():
+                command = re.sub(r"\s+#.*$", "", line).strip()
+                if command and not command.startswith("#"):
+                    found[command] = None
+    return list(found)
+
+
+def shell(mesh: Mesh, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env=mesh.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in commands() if c not in ONLY_NAMED | APART and "clone" not in c]
+)
+def test_a_command_of_the_documents_works(mesh: Mesh, command: str) -> None:
+    done = shell(mesh, command)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(ONLY_NAMED))
+def test_a_target_of_the_documents_exists(mesh: Mesh, command: str) -> None:
+    assert shell(mesh, command.replace("make", "make -n")).returncode == 0
+
+
+def test_materialize_says_what_it_made(mesh: Mesh) -> None:
+    done = shell(mesh, "make materialize")
+    assert done.returncode == 0, done.stderr
+    assert "11 made" in done.stdout + done.stderr
+
+
+def test_the_contract_of_the_readme_is_a_part_of_the_real_one() -> None:
+    (shown,) = blocks(ROOT / "README.md", "yaml")
+    part = yaml.safe_load(shown)
+    whole = yaml.safe_load((ROOT / "domains/sales/contracts/household_baskets.odcs.yaml").read_text())
+    assert part["id"] == whole["id"]
+    assert part["team"] == whole["team"]
+    assert part["roles"] == whole["roles"]
+    columns = {column["name"]: column for column in whole["schema"][0]["properties"]}
+    for column in part["schema"][0]["properties"]:
+        assert column.items() <= columns[column["name"]].items()
+
+
+def test_the_wrong_contract_of_the_readme_gets_that_answer(mesh: Mesh, tmp_path: Path) -> None:
+    registry = tmp_path / "contracts"
+    for contract in sorted(ROOT.glob("domains/*/contracts/*.yaml")):
+        copy = registry / contract.parts[-3] / contract.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        text = contract.read_text()
+        if contract.name == "household_baskets.odcs.yaml":
+            text = re.sub(r"(name: store_id.*?)required", r"\1requierd", text, count=1)
+        copy.write_text(text)
+    done = subprocess.run(
+        [".venv/bin/mesh", "check", "sales/household_baskets"],
+        cwd=ROOT,
+        env={**mesh.environment(), "MESH_CONTRACTS": str(registry)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    said = done.stderr.replace(str(registry / "sales"), "domains/sales/contracts")
+    (shown,) = [block for block in blocks(ROOT / "README.md", "") if block.startswith("error[")]
+    # The list of all that was expected is left out of the readme.
+    said = "".join(line for line in said.splitlines(keepends=True) if "= expected:" not in line)
+    assert said.strip() == shown.strip()
+
+
+def test_the_json_of_the_documents_has_the_fields_of_a_run(mesh: Mesh) -> None:
+    (shown,) = blocks(ROOT / "docs/ci.md", "json")
+    example = json.loads(shown)
+    real = mesh.run("sales/products").document()
+    assert example.keys() == real.keys()
+    assert example["products"][0].keys() == real["products"][0].keys()
+    assert example["products"][0]["checks"].keys() == real["products"][0]["checks"].keys()
+
+
+def test_every_link_leads_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
