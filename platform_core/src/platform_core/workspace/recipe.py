@@ -24,7 +24,6 @@ from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RemoteRepositoryOrigin
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 from dagster._core.workspace.load import location_origins_from_yaml_paths
@@ -37,6 +36,12 @@ ASSET_JOB: Final = "__ASSET_JOB"
 MULTI_OR_IN_PROCESS: Final = "multi_or_in_process_executor"
 ONE_KEY: Final = "dagster/partition"
 RANGE_START: Final = "dagster/asset_partition_range_start"
+UNFINISHED: Final = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 RANGE_END: Final = "dagster/asset_partition_range_end"
 
 
@@ -187,12 +192,19 @@ def announce_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
         instance.report_run_canceling(run)
 
 
+def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Record the end of a canceled run that was interrupted before it could do so itself."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(run, "Interrupted before it started.")
+
+
 def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str], bool]) -> None:
     """Record unfinished runs as failed (canceled where that was asked) whose process is gone.
 
     ``tag`` names the process of a run; runs without it are not ours to judge.
     """
-    for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES))):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         process = run.tags.get(tag)
         if process is None or alive(process):
             continue

@@ -41,7 +41,7 @@ class Channel:
     """The line to the coordinator, out of reach of the code that the location loads."""
 
     def __init__(self) -> None:
-        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._input = os.fdopen(os.dup(0), "rb")
         self._output: BinaryIO = os.fdopen(os.dup(1), "wb", buffering=0)
         # Children (dbt, for one) inherit these instead and can neither read nor disturb the messages.
@@ -51,14 +51,28 @@ class Channel:
         os.dup2(2, 1)
         self.instance: dg.DagsterInstance | None = None
         self.running: str | None = None
-        """The id of the run that is executing now."""
+        """The id of the run that was recorded last and has not ended."""
+        self.stopping = False
+        self.calm = threading.Lock()
+        """Held where an interrupt must wait: between recording a run and knowing its id."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
     def next(self) -> Order:
-        return self._orders.get()
+        """The next order. Raises KeyboardInterrupt at the end of the input."""
+        order = self._orders.get()
+        if order is None:
+            raise KeyboardInterrupt
+        return order
 
     def tell(self, message: Message) -> None:
         self._output.write(encode(message))
+
+    def settle(self) -> None:
+        """See to it that an interrupted run is recorded as ended."""
+        if self.running is not None and self.instance is not None:
+            from platform_core.workspace.recipe import settle_cancel
+
+            settle_cancel(self.instance, self.running)
 
     def _listen(self) -> None:
         for line in self._input:
@@ -68,10 +82,17 @@ class Channel:
         timer = threading.Timer(STOP_SECONDS, kill_group, (os.getpgrp(),))
         timer.daemon = True
         timer.start()
-        if self.running is not None and self.instance is not None:
-            from platform_core.workspace.recipe import announce_cancel
+        self._orders.put(None)
+        with self.calm:
+            self.stopping = True
+            if self.running is None:
+                # Nothing to cancel. Loading is broken off, waiting ends through the queue.
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+        assert self.instance is not None
+        from platform_core.workspace.recipe import announce_cancel
 
-            announce_cancel(self.instance, self.running)
+        announce_cancel(self.instance, self.running)
         os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -88,11 +109,9 @@ def main() -> NoReturn:
     channel = Channel()
     try:
         _follow(channel, options)
-    except KeyboardInterrupt:
-        pass
-    except BrokenPipeError:
-        # The coordinator is gone; the reader of the input ends us.
-        pass
+    except (KeyboardInterrupt, BrokenPipeError):
+        # Told to stop, or there is nobody left to tell.
+        channel.settle()
     # What the domain's code started and left behind goes with us.
     end_descendants(patience=1.0)
     sys.stderr.flush()
@@ -143,9 +162,16 @@ def _materialize(
     try:
         for number, tags in enumerate(slices, start=1):
             tags |= {PROCESS_TAG: signature(os.getpid()), INVOCATION_TAG: order.invocation}
-            run = PreparedRun(repository, origin, channel.instance, keys, tags)
+            with channel.calm:
+                if channel.stopping:
+                    raise KeyboardInterrupt
+                run = PreparedRun(repository, origin, channel.instance, keys, tags)
+                channel.running = run.run.run_id
             progress.expect(run.steps)
             _execute(channel, run, progress, last=number == len(slices))
+            channel.running = None
+            if channel.stopping:
+                raise KeyboardInterrupt
             if progress.failed():
                 break
     except KeyboardInterrupt:
@@ -160,7 +186,6 @@ def _materialize(
 def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool) -> None:
     import dagster as dg
 
-    channel.running = run.run.run_id
     try:
         for event in run.events():
             for moved in progress.take(event, last):
@@ -169,8 +194,6 @@ def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool)
                 progress.broke_off(event)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
-    finally:
-        channel.running = None
 
 
 def _slices(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
