@@ -13,7 +13,17 @@ from types import ModuleType
 from typing import Any, Final
 
 from platform_core.errors import Diagnostic, Place, did_you_mean, shown
-from platform_core.governance.policies import documentation, making, naming, ownership, privacy, promises
+from platform_core.governance.policies import (
+    documentation,
+    freshness,
+    graph,
+    making,
+    naming,
+    ownership,
+    privacy,
+    promises,
+    use,
+)
 from platform_core.governance.policy import Policy, Strictness
 
 BUILT_IN: Final[tuple[Policy, ...]] = (
@@ -40,6 +50,17 @@ BUILT_IN: Final[tuple[Policy, ...]] = (
     making.asset_owned,
     making.asset_described,
     making.location_named,
+    graph.dangling,
+    use.granted,
+    graph.duplicate_key,
+    graph.cycle,
+    use.partitions_map,
+    graph.unknown_column,
+    freshness.feasible,
+    use.deprecated,
+    use.orphaned,
+    graph.foreign_asset,
+    use.retired,
 )
 
 _CODE = re.compile(r"[A-Z]{1,12}[0-9]{3}")

@@ -6,11 +6,13 @@ Policies see nothing else, so a policy never imports Dagster or a domain's code.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.names import stem_of
 from platform_core.errors import Diagnostic, Place
 
 FORMAT = "platform-core/location/1"
@@ -64,6 +66,8 @@ class LocationFacts:
     faults: tuple[Diagnostic, ...] = ()
     place: Place | None = None
     """Where the location is defined: its entry in the workspace file or its package."""
+    loads: bool = True
+    """False where its code could not be loaded: then only its contracts are known."""
     format: str = FORMAT
 
     @cached_property
@@ -81,6 +85,21 @@ class Team:
     channels: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One product or asset reads another: as an input of its factory, by a foreign key of its contract,
+    or as a dependency of a plain asset."""
+
+    reader: str
+    domain: str
+    """The reader's domain."""
+    source: str
+    kind: Literal["input", "reference", "asset"]
+    place: Place | None
+    columns: tuple[str, ...] | None = None
+    partitions: Literal["same", "all", "last"] | None = None
 
 
 Topology = Literal["federated", "governed", "autonomous"]
@@ -141,3 +160,42 @@ class MeshFacts:
             for location in self.locations
             for factory in location.factories
         }
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """Every edge of the graph, by location and in the order in which things are defined."""
+        return tuple(read for location in self.locations for read in _reads(location))
+
+    @cached_property
+    def unread(self) -> frozenset[str]:
+        """Ids of products that have a contract, which could not be read."""
+        return frozenset(
+            f"{location.domain}/{stem}"
+            for location in self.locations
+            for fault in location.faults
+            if fault.place is not None and (stem := stem_of(fault.place.path.name))
+        )
+
+    @cached_property
+    def unloaded(self) -> frozenset[str]:
+        """Domains whose code could not be loaded: what they make beside products is not known."""
+        return frozenset(location.domain for location in self.locations if not location.loads)
+
+
+def _reads(location: LocationFacts) -> Iterator[Read]:
+    domain = location.domain
+    for factory in location.factories:
+        reader = f"{domain}/{factory.name}"
+        for wanted in factory.inputs:
+            yield Read(
+                reader, domain, wanted.product, "input", wanted.place, wanted.columns, wanted.partitions
+            )
+    for product in location.products:
+        for rule in product.rules:
+            if rule.reference is not None and rule.reference.product != product.id:
+                target = rule.reference
+                yield Read(product.id, domain, target.product, "reference", rule.place, target.columns)
+    for asset in location.assets:
+        if asset.materializable and asset.product is None:
+            for key in asset.deps:
+                yield Read(asset.key, domain, key, "asset", asset.place or location.place)

@@ -1,0 +1,111 @@
+"""Promises that can be kept: no product fresher than what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from platform_core.contracts.ticks import Schedule
+from platform_core.contracts.units import spoken
+from platform_core.governance.facts import MeshFacts
+from platform_core.governance.freshness import Breach, Freshness
+from platform_core.governance.policy import Violation, policy
+
+
+@policy(
+    "G307",
+    title="A product promises no fresher data than its upstreams deliver",
+    scope="mesh",
+    rationale="""A promise that depends on somebody's luck is none. Of every product with a service level it
+is computed how old its data is at worst, along every path of inputs, if everybody upstream keeps what the
+contract promises and no more, and if the product itself takes no time:
+- A deadline promises, at each tick of its schedule, data of at most its `value` ago. From a tick on it
+  delivers what its own upstreams owed at that tick; a product without inputs is of the tick itself.
+- A maximum age promises, at any moment, data of at most its `value` ago. When it is refreshed nobody says,
+  so maximum ages add up along a path.
+- A product without a promise delivers what its upstreams do.
+Spans are measured on the clock of the deadline's own zone, over one year, clock changes included. A broken
+promise is reported where it is made; what is built on it is judged as if it were kept. Foreign keys
+check data, they do not carry it: they do not count.""",
+    fix="Promise less, or agree on an earlier promise with the owner of what is read.",
+    failing="# hr/store_staffing is due at 15 5 * * * in America/Chicago, which is 06:15 in New York\n"
+    "slaProperties:  # of sales/store_performance, which reads it\n"
+    '  - {property: latency, value: 6, unit: h, scheduler: cron, schedule: "0 6 * * *",\n'
+    "     customProperties: [{property: timezone, value: America/New_York, vendor: platform-core}]}",
+    passing="slaProperties:\n"
+    '  - {property: latency, value: 6, unit: h, scheduler: cron, schedule: "15 7 * * *",\n'
+    "     customProperties: [{property: timezone, value: America/New_York, vendor: platform-core}]}",
+)
+def feasible(mesh: MeshFacts) -> Iterator[Violation]:
+    upstreams: dict[str, list[str]] = {product: [] for product in mesh.products}
+    for read in mesh.reads:
+        if read.kind == "input" and read.reader in upstreams and read.source in upstreams:
+            upstreams[read.reader].append(read.source)
+    freshness = Freshness(mesh.products, {name: tuple(found) for name, found in upstreams.items()})
+    for breach in freshness.breaches():
+        product = mesh.products[breach.product]
+        promise = product.deadline or product.maximum_age
+        if promise is not None:
+            message, expected, fix = _words(mesh, freshness, breach)
+            yield Violation(message, promise.place, product.id, expected, fix)
+
+
+def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, str, str]:
+    promised, age = spoken(timedelta(minutes=breach.promised)), _span(breach.age)
+    path = " -> ".join(_step(mesh, freshness, breach, *step) for step in breach.path)
+    schedule, upstream = freshness.schedule(breach.product), freshness.schedule(breach.upstream)
+    owner = f"with the owner of {breach.upstream}"
+    if schedule is None or breach.tick is None:
+        message = f"{breach.product} promises data at most {promised} old, and reads what may be {age} old"
+        expected = f"{path}: {_span(breach.age - breach.promised)} too old"
+        return message, expected, f"Promise at least {age}, or agree on fresher data {owner}."
+    moment = schedule.clock(breach.tick)
+    of = schedule.clock(_of(schedule, breach))
+    sums = f"at {moment:%a %H:%M} the newest data owed is of {of:%a %H:%M}: {age} old, {promised} promised"
+    after = upstream.next(breach.tick) if upstream is not None else None
+    # Where the wait for the next refresh is shorter than the time since the last, the deadline is early.
+    if after is not None and after - breach.tick < breach.age:
+        early = _span(after - breach.tick)
+        later = schedule.clock(after)
+        message = f"{breach.product} is due {early} before {breach.upstream}, which it reads"
+        fix = f"Move the deadline to {later:%H:%M} {schedule.timezone} or later, or agree on an earlier one "
+        return message, f"{path}: {early} too early\n{sums}", f"{fix}{owner}."
+    message = (
+        f"{breach.product} promises data at most {promised} old, and that of {breach.path[0][0]} is {age} old"
+    )
+    late = _span(breach.age - breach.promised)
+    fix = f"Promise a maximum age of at least {_span(freshness.worst(breach.upstream))} (latency without "
+    return message, f"{path}: {late} too old\n{sums}", f"{fix}schedule), or agree on fresher data {owner}."
+
+
+def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick: int | None) -> str:
+    product, schedule = mesh.products[name], freshness.schedule(name)
+    if schedule is None:
+        age = product.maximum_age
+        return f"{name} at most {spoken(age.fail_after)} old" if age else f"{name}, which promises nothing"
+    if tick is None:
+        return f'{name} by "{schedule.cron}" {schedule.timezone}'
+    reader = freshness.schedule(breach.product)
+    daily = schedule.cron.split()[2:] == ["*", "*", "*"]
+    text = f"{name} by {schedule.clock(tick):{'%H:%M' if daily else '%a %H:%M'}} {schedule.timezone}"
+    if reader is not None and reader.local(tick) != schedule.local(tick):
+        text += f" (= {reader.clock(tick):%H:%M} {reader.timezone})"
+    return text
+
+
+def _of(schedule: Schedule, breach: Breach) -> int:
+    """The moment that the data of a breached deadline is of."""
+    assert breach.tick is not None
+    wanted = schedule.local(breach.tick) - breach.age
+    guess = breach.tick - breach.age
+    return guess + wanted - schedule.local(guess)
+
+
+def _span(minutes: int) -> str:
+    """Minutes as people say them: ``1 day 30 minutes``."""
+    parts = []
+    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
+        count, minutes = divmod(minutes, size)
+        if count:
+            parts.append(f"{count} {word}{'s' if count != 1 else ''}")
+    return " ".join(parts) or "no time"

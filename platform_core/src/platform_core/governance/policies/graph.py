@@ -1,0 +1,174 @@
+"""What only the whole graph shows: keys, references and cycles over all locations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+
+from platform_core.errors import Place, did_you_mean, listed
+from platform_core.governance.cycles import shortest_cycles
+from platform_core.governance.facts import MeshFacts, Read
+from platform_core.governance.policy import Violation, policy
+
+_MOST_GUESSED = 2000
+"""Past this many names a guess takes longer than a person would."""
+
+
+@policy(
+    "G301",
+    title="What is read exists",
+    scope="mesh",
+    rationale="Dagster takes a dependency on a key that no location defines for an asset of somebody else, "
+    "and waits for it for ever. A foreign key to a product that is not there is never checked.",
+    fix="Correct the name, or write the product.",
+    failing='@data_product(inputs={"lines": "sales/transaction"})  # no such product',
+    passing='@data_product(inputs={"lines": "sales/transactions"})',
+)
+def dangling(mesh: MeshFacts) -> Iterator[Violation]:
+    made = _made(mesh)
+    outside = {
+        (location.domain, asset.key)
+        for location in mesh.locations
+        for asset in location.assets
+        if not asset.materializable
+    }
+    domains = {location.domain for location in mesh.locations}
+    for read in mesh.reads:
+        source, domain = read.source, read.source.partition("/")[0]
+        if source in mesh.products or source in mesh.unread or source in made:
+            continue
+        # An asset may be outside of the mesh, where no domain of that name is in it.
+        if read.kind == "asset" and domain not in domains and (read.domain, source) in outside:
+            continue
+        if domain in mesh.unloaded:
+            continue
+        what = "has a foreign key to" if read.kind == "reference" else "reads"
+        known = [name for name in mesh.products if name.startswith(f"{domain}/")] or list(mesh.products)
+        guess = did_you_mean(source, known[:_MOST_GUESSED])
+        expected = f"one of {listed(known)}"
+        yield Violation(
+            f"{read.reader} {what} {source}, which nobody defines", read.place, read.reader, expected, guess
+        )
+
+
+@policy(
+    "G303",
+    title="A key is made in one location",
+    scope="mesh",
+    rationale="Two locations that materialize one key overwrite each other's table; Dagster shows one of "
+    "them, and which one depends on the order of loading.",
+    fix="Rename one of the two, or remove it.",
+    failing='# in the package hr\n@dg.asset(key=["sales", "stores"], ...)',
+    passing='# in the package hr\n@dg.asset(key=["hr", "stores"], ...)',
+)
+def duplicate_key(mesh: MeshFacts) -> Iterator[Violation]:
+    makers: dict[str, list[tuple[str, Place | None]]] = defaultdict(list)
+    for location in mesh.locations:
+        own = {asset.key: asset.place or location.place for asset in location.assets if asset.materializable}
+        own |= {f"{location.domain}/{factory.name}": factory.place for factory in location.factories}
+        for key, place in own.items():
+            makers[key].append((location.name, place))
+    for key, found in makers.items():
+        domain = key.partition("/")[0]
+        # The location named like the key's domain is in its right, the others are not.
+        found.sort(key=lambda maker: maker[0] != domain)
+        for name, place in found[1:]:
+            message = f"{key} is made in two locations, {found[0][0]} and {name}"
+            expected = f"one; the other is at {found[0][1]}"
+            yield Violation(message, place, key, expected)
+
+
+@policy(
+    "G304",
+    title="Nothing reads itself, through whichever location",
+    scope="mesh",
+    rationale="Within a location Dagster refuses a cycle; through two of them it does not see it, and what "
+    "is refreshed when its upstream is refreshed then never stops. Foreign keys count: their target must be "
+    "there before what refers to it.",
+    fix="Take one of these reads out, or split a product in two.",
+    failing='# sales\n@data_product(inputs={"staff": "hr/store_staffing"})\n'
+    "def stores(staff: Table) -> str: ...\n"
+    '# hr\n@data_product(inputs={"stores": "sales/stores"})\ndef store_staffing(stores: Table) -> str: ...',
+    passing='# hr\n@data_product(inputs={"stores": "sales/stores"})\n'
+    "def store_staffing(stores: Table) -> str: ...",
+)
+def cycle(mesh: MeshFacts) -> Iterator[Violation]:
+    edges: dict[str, dict[str, Read]] = defaultdict(dict)
+    for read in mesh.reads:
+        edges[read.reader].setdefault(read.source, read)
+    for names in shortest_cycles({name: list(found) for name, found in edges.items()}):
+        ring = [*names, names[0]]
+        message = f"{names[0]} reads itself: {' -> '.join(ring)}"
+        steps = [edges[reader][source] for reader, source in pairwise(ring)]
+        lines = [
+            f"{step.reader} reads {step.source}" + (f" at {step.place}" if step.place else "")
+            for step in steps
+        ]
+        expected = "no way back from a product to itself; here\n" + "\n".join(lines[:12])
+        yield Violation(message, steps[0].place, names[0], expected)
+
+
+@policy(
+    "G306",
+    title="Columns that are read are in the contract",
+    scope="mesh",
+    rationale="The contract is all that a consumer may count on. A column that it does not have breaks the "
+    "consumer's next run, or worse, is there today by accident.",
+    fix="Read a column of the contract, or ask the owner to promise this one.",
+    failing='Input("sales/stores", columns=("store_id", "manager"))  # the contract has no manager',
+    passing='Input("sales/stores", columns=("store_id", "trading_pattern"))',
+)
+def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
+    for read in mesh.reads:
+        product = mesh.products.get(read.source)
+        if product is None or not read.columns:
+            continue
+        known = _columns(tuple(column.name for column in product.columns))
+        for name in read.columns:
+            if name.lower() not in known:
+                names = [column.name for column in product.columns]
+                message = f'{read.reader} reads the column "{name}", which {product.id} does not promise'
+                guess = did_you_mean(name, names)
+                yield Violation(message, read.place, read.reader, f"one of {listed(names)}", guess)
+
+
+@policy(
+    "G310",
+    title="Domains read each other's data products and nothing else",
+    scope="mesh",
+    rationale="An asset that is no product has no contract: no promise, no grant, and a domain that may "
+    "change or drop it any day without asking. What others need is made a product.",
+    fix="Read a product of that domain, or ask its owner to make this one.",
+    failing='@dg.asset(deps=[["sales", "raw_lines"]])  # a plain asset of sales, read in hr',
+    passing='@data_product(inputs={"lines": "sales/transactions"})',
+)
+def foreign_asset(mesh: MeshFacts) -> Iterator[Violation]:
+    made = _made(mesh)
+    for read in mesh.reads:
+        if read.source in mesh.products or read.source in mesh.unread:
+            continue
+        owners = made.get(read.source)
+        if owners and read.domain not in owners:
+            message = (
+                f"{read.reader} reads {read.source}, an asset of {listed(sorted(owners))} that is no product"
+            )
+            yield Violation(message, read.place, read.reader, "a data product, with a contract and a grant")
+
+
+def _made(mesh: MeshFacts) -> dict[str, set[str]]:
+    """Keys that are made in the mesh, with the domains that make them."""
+    made: dict[str, set[str]] = defaultdict(set)
+    for location in mesh.locations:
+        for asset in location.assets:
+            if asset.materializable:
+                made[asset.key].add(location.domain)
+        for factory in location.factories:
+            made[f"{location.domain}/{factory.name}"].add(location.domain)
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _columns(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
