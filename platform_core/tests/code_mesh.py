@@ -9,9 +9,11 @@ from textwrap import dedent
 
 import dagster as dg
 
-from platform_core import domain_definitions
+from platform_core.errors import DefinitionError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
+from platform_core.products.definitions import assemble
+from platform_core.products.domain import read_domain
 
 CONTRACT = """\
 apiVersion: v3.2.0
@@ -75,7 +77,12 @@ class CodeMesh:
             del sys.modules[name]
         sys.path.insert(0, str(self.root / "domains" / domain / "src"))
         try:
-            return domain_definitions(domain)
+            # Without governance: its policies ask for more than these tests are about.
+            found = read_domain(domain)
+            definitions, faults = assemble(found)
+            if found.faults or faults:
+                raise DefinitionError(*found.faults, *faults)
+            return definitions
         finally:
             sys.path.pop(0)
 

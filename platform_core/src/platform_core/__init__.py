@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.errors import Diagnostic, PlatformError
-    from platform_core.products.declare import Input, data_product
     from platform_core.governance.location import domain_definitions
+    from platform_core.products.declare import Input, data_product
     from platform_core.products.plain import checks, owners, sla
     from platform_core.products.resource import LakeResource
     from platform_core.products.source import Source

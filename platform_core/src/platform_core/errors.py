@@ -3,6 +3,7 @@
 PlatformError                 a fault that somebody can mend; carries diagnostics
 ├── ContractError             a contract that is missing, malformed or says something impossible
 ├── DefinitionError           a product, its factory and its references do not fit together
+├── GovernanceError           a domain that breaks policies, so that its location does not load
 ├── SourceError               a source file that is missing or unreadable
 ├── LakeError                 the lake cannot be read or written
 │   └── LakeLocked            another live process is writing to it
@@ -52,7 +53,7 @@ class Diagnostic:
     """One fault: a stable code, what is wrong, where, what was expected and what to write.
 
     ``code`` is a letter for the family and three digits: ``C`` contract, ``D`` definition,
-    ``S`` source, ``L`` lake, ``Q`` quality, ``A`` access, ``U`` usage, ``R`` run.
+    ``G`` governance, ``S`` source, ``L`` lake, ``Q`` quality, ``A`` access, ``U`` usage, ``R`` run.
     """
 
     code: str
@@ -102,6 +103,10 @@ class ContractError(PlatformError):
 
 
 class DefinitionError(PlatformError):
+    pass
+
+
+class GovernanceError(PlatformError):
     pass
 
 

@@ -20,6 +20,14 @@ WITHOUT_PARENTHESES: Final = frozenset(
 DEFAULT_SCHEMAS: Final = frozenset({"", "main", "temp", "memory"})
 
 
+class UnknownColumn(DefinitionError):
+    """D020; ``column`` is the name that no table has."""
+
+    def __init__(self, column: str, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic)
+        self.column = column
+
+
 class Names:
     """The names of one SQL text. ``used`` collects the columns of each known table that it reads."""
 
@@ -79,7 +87,8 @@ class Names:
         known = list(dict.fromkeys(column for relation in relations for column in relation.names if column))
         line = line_of(self._sql, node)
         labels = [relation.label for relation in relations]
-        raise DefinitionError(
+        raise UnknownColumn(
+            name.rpartition(".")[2],
             Diagnostic(
                 "D020",
                 f'the SQL reads "{name}"'
@@ -88,7 +97,7 @@ class Names:
                 self._place,
                 expected=f"one of {listed(known)}" if known else None,
                 fix=did_you_mean(name.rpartition(".")[2], known) or "name a column that the input has",
-            )
+            ),
         )
 
     def use(self, table: str, column: str) -> None:

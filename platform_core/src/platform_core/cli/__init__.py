@@ -22,6 +22,8 @@ INTERRUPTED: Final = 130
 
 VERBS: Final = {
     "check": "check one product's contract and factory",
+    "validate": "hold the whole workspace against all policies",
+    "explain": "explain a diagnostic's code",
     "products": "list the data products of the mesh",
     "show": "show one product: contract, owner, columns, versions",
     "query": "query granted products by their names, read-only",

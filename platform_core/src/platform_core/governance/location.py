@@ -1,22 +1,100 @@
-"""A governed code location: a domain's definitions, or what keeps them from being loaded."""
+"""A code location out of a domain, governed: it loads only as long as its domain keeps the policies."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date
+from typing import Final
+
 import dagster as dg
 
-from platform_core.errors import DefinitionError
+from platform_core.errors import Diagnostic, GovernanceError
+from platform_core.governance.assets import asset_facts
+from platform_core.governance.catalogue import load
+from platform_core.governance.collect import collect
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.federation import read_federation
+from platform_core.governance.judge import judge
 from platform_core.products.definitions import assemble
-from platform_core.products.domain import read_domain
+from platform_core.products.domain import Domain, read_domain
+
+OF_THE_FEDERATION: Final = frozenset({"G401", "G402", "G403", "G404", "G406"})
+"""Faults of waivers and of the federation's files: `mesh validate` fails on them, but no domain can
+mend them alone, so they take no location down."""
+
+CODE_SERVER: Final = "dagster.code_server"
+
+_log = logging.getLogger("dagster.mesh")
+_witnesses: ContextVar[list[LocationFacts] | None] = ContextVar("witnesses", default=None)
 
 
 def domain_definitions(domain: str) -> dg.Definitions:
-    """The definitions of a domain's code location; ``domain`` is the name of its package.
+    """The definitions of a domain's code location.
+
+    ``domain`` is the name of its package. Every function marked ``@data_product`` in it, and every
+    dbt model in ``dbt_projects/<domain>`` with a contract of its name, becomes an asset derived
+    from its contract. Plain Dagster assets and checks of the package are taken along as they are.
 
     Raises:
-        DefinitionError: with every fault of its contracts, functions, models and references.
+        GovernanceError: with the faults of its contracts and functions, and every policy of product
+            or location scope that is broken and not waived. Warnings are logged.
     """
-    found = read_domain(domain)
-    definitions, faults = assemble(found)
-    if found.faults or faults:
-        raise DefinitionError(*found.faults, *faults)
+    definitions, errors = governed(read_domain(domain))
+    if errors:
+        logging.getLogger(CODE_SERVER).addFilter(_without_traceback)
+        # Raised here, and not where they are found: every frame in between would be shown too.
+        raise GovernanceError(*errors) from None
     return definitions
+
+
+def governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
+    """The definitions of a domain that was read, and what keeps them from being loaded."""
+    definitions, faults = assemble(domain)
+    witnesses = _witnesses.get()
+    if witnesses is not None:
+        witnesses.append(collect(domain, faults=faults, sql=True))
+        return definitions, ()
+    facts = collect(domain, asset_facts(definitions.assets or ()))
+    mesh = MeshFacts((facts,), read_federation(domain.root), complete=False)
+    judgement = judge(mesh, load(domain.root, [domain.name]), date.today())
+    # Without the other locations, what assembling finds is not said by any policy.
+    found = tuple(dict.fromkeys((*faults, *judgement.diagnostics)))
+    errors = tuple(d for d in found if d.severity == "error" and d.code not in OF_THE_FEDERATION)
+    if found and not errors:
+        codes = ", ".join(sorted({d.code for d in found}))
+        _log.warning(f"{domain.name}: {len(found)} governance warnings ({codes}); `mesh validate` shows them")
+    return definitions, errors
+
+
+@contextmanager
+def witnessing() -> Iterator[list[LocationFacts]]:
+    """Within it ``domain_definitions`` refuses nothing and leaves its facts in the list."""
+    found: list[LocationFacts] = []
+    token = _witnesses.set(found)
+    try:
+        yield found
+    finally:
+        _witnesses.reset(token)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """The code server logs a failed load with its traceback, and Dagster then shows the failure itself:
+    said once, and without the frames between."""
+    error = record.exc_info[1] if record.exc_info else None
+    while error is not None:
+        if isinstance(error, GovernanceError):
+            record.msg, record.args, record.exc_info = (
+                "The location breaks policies: %s",
+                (_codes(error),),
+                None,
+            )
+            return True
+        error = error.__cause__ or error.__context__
+    return True
+
+
+def _codes(error: GovernanceError) -> str:
+    return ", ".join(sorted({d.code for d in error.diagnostics}))

@@ -65,6 +65,10 @@ class DbtProject:
     def place(self, unique_id: str) -> Place:
         return Place(self.folder / self.manifest["nodes"][unique_id]["original_file_path"])
 
+    def files(self) -> dict[str, Path]:
+        """The files of the models by their names."""
+        return {name: self.place(unique_id).path for name, unique_id in self.models().items()}
+
     def inputs(self, unique_id: str, products: frozenset[str]) -> tuple[str, ...]:
         """The products that a model reads, through other models too, sorted.
 

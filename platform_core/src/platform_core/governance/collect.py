@@ -1,0 +1,136 @@
+"""The facts of a code location, gathered in its own interpreter.
+
+Nothing is raised for what a contract, a function or a model lacks: that is for the policies to judge.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import ContractError, DefinitionError, Diagnostic, Place
+from platform_core.governance import columns
+from platform_core.governance.dbt_model import DbtModel
+from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
+from platform_core.products.dbt_project import DbtProject
+from platform_core.products.declare import ProductFunction
+from platform_core.products.domain import Domain
+
+SAID_BY_POLICIES: Final = frozenset({"D001", "D012"})
+"""Faults of assembling that policies of the whole mesh say better: G301, G306."""
+
+DECORATOR_LINES: Final = 60
+"""How far above its ``def`` a decorator is looked for."""
+
+
+def collect(
+    domain: Domain,
+    assets: Iterable[AssetFacts] = (),
+    faults: Iterable[Diagnostic] = (),
+    *,
+    location: str | None = None,
+    sql: bool = False,
+) -> LocationFacts:
+    """The facts of a domain that was read, with the assets that were built of it.
+
+    ``faults`` are those of building it. With ``sql``, the columns that a function's or a model's SQL
+    uses and yields are found out; functions are called for that, with inputs that hold nothing.
+    """
+    found: list[Diagnostic] = [*domain.faults]
+    # A broken contract of another domain is told where that domain is looked at.
+    found += (f for f in faults if f.code not in SAID_BY_POLICIES and not f.code.startswith("C"))
+    factories: list[FactoryFacts] = []
+    for function in domain.functions.values():
+        factory, unknown = _function(domain, function, sql)
+        factories.append(factory)
+        found += unknown
+    for name, project in domain.models.items():
+        factory, unknown = _model(domain, project, name, sql)
+        factories.append(factory)
+        found += unknown
+    return LocationFacts(
+        name=location or domain.name,
+        domain=domain.name,
+        products=tuple(domain.products.values()),
+        factories=tuple(factories),
+        assets=tuple(assets),
+        faults=tuple(dict.fromkeys(found)),
+        place=Place(domain.package / "__init__.py"),
+    )
+
+
+def contracts_read(facts: LocationFacts) -> Iterator[str]:
+    """The ids of the products of other domains whose contracts these facts depend on."""
+    ids = {read.product for factory in facts.factories for read in factory.inputs}
+    ids |= {name for product in facts.products for name in product.referenced}
+    yield from sorted(name for name in ids if not name.startswith(f"{facts.domain}/"))
+
+
+def _function(
+    domain: Domain, function: ProductFunction, sql: bool
+) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
+    contracts = _contracts(domain, {name: read.product for name, read in function.products.items()})
+    known = columns.Columns()
+    if sql and len(contracts) == len(function.products):
+        known = columns.of_function(function, contracts, domain.name)
+    inputs = tuple(
+        InputFacts(
+            name=name,
+            product=read.product,
+            columns=read.columns if read.columns is not None else known.used.get(name),
+            place=_place_of_input(function, read.product),
+            partitions=read.partitions,
+        )
+        for name, read in function.products.items()
+    )
+    facts = FactoryFacts(function.name, "function", function.place, inputs, known.produced)
+    return facts, known.faults
+
+
+def _model(
+    domain: Domain, project: DbtProject, name: str, sql: bool
+) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
+    files = project.files()
+    place = Place(files[name])
+    model = DbtModel(name, files)
+    places: dict[str, Place] = {}
+    for product, where in model.sources():
+        places.setdefault(product, where)
+    known = columns.Columns()
+    contracts = _contracts(domain, {product: product for product in places})
+    if sql and len(contracts) == len(places):
+        by_name = {product.replace("/", "."): contract for product, contract in contracts.items()}
+        known = columns.of_model(model.sql(), by_name, place)
+    inputs = tuple(
+        InputFacts(product, product, known.used.get(product.replace("/", ".")), where)
+        for product, where in places.items()
+    )
+    return FactoryFacts(name, "dbt", place, inputs, known.produced), known.faults
+
+
+def _contracts(domain: Domain, wanted: Mapping[str, str]) -> dict[str, DataProduct]:
+    """The contracts that there are and that can be read."""
+    found = {}
+    for name, product in wanted.items():
+        try:
+            found[name] = domain.registry.get(product)
+        except (ContractError, DefinitionError):
+            # Told where the product itself is looked at, or as a dangling reference.
+            continue
+    return found
+
+
+def _place_of_input(function: ProductFunction, product: str) -> Place:
+    """Where the decorator names the product; the function where it does not spell it out."""
+    path = function.place.path
+    lines = linecache.getlines(str(path))
+    for number in range(function.place.line - 1, max(0, function.place.line - DECORATOR_LINES), -1):
+        text = lines[number - 1] if number <= len(lines) else ""
+        for quote in "\"'":
+            if (start := text.find(f"{quote}{product}{quote}")) >= 0:
+                return Place(path, number, start + 1, len(product) + 2)
+        if text.startswith("@data_product"):
+            break
+    return function.place

@@ -1,0 +1,282 @@
+"""Facts of a location as a plain JSON document and back; ``docs/validate.md`` describes the format.
+
+The converters are made once from the type hints of the dataclasses. What has its default value is left
+out. A place is ``[line, column, length]`` in the file of the product that it belongs to, with the
+file as a fourth member elsewhere; files are relative to the root of the mesh where they lie in it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import Place
+from platform_core.governance.facts import FORMAT, LocationFacts
+
+
+@dataclass(eq=False)
+class _Files:
+    """Paths as the document names them. ``own`` is the file of the product at hand."""
+
+    root: Path
+    own: Path | None = None
+    _known: dict[str, Path] = field(default_factory=dict)
+
+    def name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def path(self, name: str) -> Path:
+        path = self._known.get(name)
+        if path is None:
+            path = self._known[name] = self.root / name
+        return path
+
+
+Convert = Callable[[Any, _Files], Any]
+
+
+class UnreadableFacts(ValueError):
+    """A document that is none of this format."""
+
+
+def to_document(facts: LocationFacts, root: Path) -> dict[str, Any]:
+    """The facts as what ``json.dumps`` takes. The format's name comes first, whatever its default."""
+    document: dict[str, Any] = {"format": facts.format}
+    document.update(_writer(LocationFacts)(facts, _Files(root)))
+    return document
+
+
+def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
+    """The facts of a document.
+
+    Raises:
+        UnreadableFacts: it is of another format.
+    """
+    if document.get("format") != FORMAT:
+        raise UnreadableFacts(f"the format is {document.get('format')!r}, not {FORMAT!r}")
+    try:
+        facts: LocationFacts = _reader(LocationFacts)(document, _Files(root))
+    except (TypeError, KeyError, AttributeError, IndexError) as error:
+        raise UnreadableFacts(str(error)) from error
+    return facts
+
+
+class Places(dict[str, Place]):
+    """Where a contract says a thing. Hundreds a product, of which a policy asks for a few: each is
+    made when it is asked for."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__()
+        self._text: str | None = text
+        self._path = path
+
+    def __missing__(self, pointer: str) -> Place:
+        if self._text is None:
+            raise KeyError(pointer)
+        return self._all()[pointer]
+
+    def get(self, pointer: str, default: Any = None) -> Any:
+        return super().get(pointer, default) if self._text is None else self._all().get(pointer, default)
+
+    def __contains__(self, pointer: object) -> bool:
+        return dict.__contains__(self._all(), pointer)
+
+    def __iter__(self) -> Iterator[str]:
+        return dict.__iter__(self._all())
+
+    def __len__(self) -> int:
+        return dict.__len__(self._all())
+
+    def keys(self) -> Any:
+        return dict.keys(self._all())
+
+    def values(self) -> Any:
+        return dict.values(self._all())
+
+    def items(self) -> Any:
+        return dict.items(self._all())
+
+    def _all(self) -> Places:
+        text, self._text = self._text, None
+        for line in text.split("\n") if text else ():
+            position, _, pointer = line.partition(" ")
+            number, column, length = position.split(":")
+            self[pointer] = Place(self._path, int(number), int(column), int(length))
+        return self
+
+
+def _write_places(places: Mapping[str, Place], files: _Files) -> str:
+    return "\n".join(
+        f"{place.line}:{place.column}:{place.length} {pointer}"
+        for pointer, place in places.items()
+        if "\n" not in pointer and place.path == files.own
+    )
+
+
+def _write_place(place: Place, files: _Files) -> list[Any]:
+    written = [place.line, place.column, place.length]
+    return written if place.path == files.own else [*written, files.name(place.path)]
+
+
+def _read_place(written: list[Any], files: _Files) -> Place:
+    if len(written) == 3:
+        if files.own is None:
+            raise UnreadableFacts("a place names no file")
+        return Place(files.own, *written)
+    line, column, length, name = written
+    return Place(files.path(name), line, column, length)
+
+
+def _write_scalar(value: Any, files: _Files) -> Any:
+    if isinstance(value, datetime):
+        return {"timestamp": value.isoformat()}
+    return {"date": value.isoformat()} if isinstance(value, date) else value
+
+
+def _read_scalar(value: Any, files: _Files) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, text),) = value.items()
+    return datetime.fromisoformat(text) if kind == "timestamp" else date.fromisoformat(text)
+
+
+@cache
+def _writer(kind: type[Any]) -> Convert:
+    steps = [
+        (each.name, _default(each), _converter(hint, write=True))
+        for each, hint in _fields(kind)
+        if each.compare
+    ]
+    hidden = [(each.name, _converter(hint, write=True)) for each, hint in _fields(kind) if not each.compare]
+
+    def write(value: Any, files: _Files) -> dict[str, Any]:
+        if kind is DataProduct:
+            files.own = value.path
+        written = {}
+        for name, default, convert in steps:
+            member = getattr(value, name)
+            if default is MISSING or member != default:
+                written[name] = member if convert is None else convert(member, files)
+        for name, convert in hidden:
+            if member := getattr(value, name):
+                written[name] = member if convert is None else convert(member, files)
+        if kind is DataProduct:
+            files.own = None
+        return written
+
+    return write
+
+
+@cache
+def _reader(kind: type[Any]) -> Convert:
+    converters = {each.name: _converter(hint, write=False) for each, hint in _fields(kind)}
+    plain = {name for name, convert in converters.items() if convert is None}
+
+    def read(written: dict[str, Any], files: _Files) -> Any:
+        return kind(
+            **{
+                name: member if name in plain else converters[name](member, files)  # type: ignore[misc]
+                for name, member in written.items()
+            }
+        )
+
+    if kind is not DataProduct:
+        return read
+
+    def read_product(written: dict[str, Any], files: _Files) -> DataProduct:
+        files.own = files.path(written["path"])
+        product: DataProduct = read(written, files)
+        files.own = None
+        return product
+
+    return read_product
+
+
+def _fields(kind: type[Any]) -> list[tuple[Field[Any], Any]]:
+    hints = get_type_hints(kind)
+    return [(each, hints[each.name]) for each in fields(kind)]
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default_factory() if each.default_factory is not MISSING else each.default
+
+
+def _converter(hint: Any, *, write: bool) -> Convert | None:
+    """How a value of a type is written or read; None where it is the same in JSON."""
+    if hint is Place:
+        return _write_place if write else _read_place
+    if hint is Path:
+        return _write_path if write else _read_path
+    if hint is timedelta:
+        return _write_duration if write else _read_duration
+    if hint in (date, datetime):
+        return _write_moment if write else (_read_moment if hint is datetime else _read_day)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _writer(hint) if write else _reader(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        kinds = [kind for kind in arguments if kind is not types.NoneType]
+        inner = _converter(kinds[0], write=write) if len(kinds) == 1 else _scalar(kinds, write)
+        return _unless_none(inner) if inner is not None and types.NoneType in arguments else inner
+    if origin is tuple:
+        return _each(_converter(arguments[0], write=write), list if write else tuple)
+    if origin is dict and arguments == (str, Place):
+        return _write_places if write else _read_places
+    if origin is Literal or hint in (str, int, float, bool):
+        return None
+    raise TypeError(f"{hint!r} has no form in JSON")
+
+
+def _scalar(kinds: list[Any], write: bool) -> Convert | None:
+    if not {date, datetime} & set(kinds):
+        return None
+    return _write_scalar if write else _read_scalar
+
+
+def _unless_none(convert: Convert) -> Convert:
+    return lambda value, files: None if value is None else convert(value, files)
+
+
+def _each(convert: Convert | None, made: type[list[Any]] | type[tuple[Any, ...]]) -> Convert:
+    if convert is None:
+        return lambda values, files: made(values)
+    return lambda values, files: made([convert(value, files) for value in values])
+
+
+def _write_path(path: Path, files: _Files) -> str:
+    return files.name(path)
+
+
+def _read_path(name: str, files: _Files) -> Path:
+    return files.path(name)
+
+
+def _write_duration(value: timedelta, files: _Files) -> float:
+    return value.total_seconds()
+
+
+def _read_duration(seconds: float, files: _Files) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+def _write_moment(value: date | datetime, files: _Files) -> str:
+    return value.isoformat()
+
+
+def _read_moment(text: str, files: _Files) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _read_day(text: str, files: _Files) -> date:
+    return date.fromisoformat(text)
+
+
+def _read_places(text: str, files: _Files) -> Places:
+    assert files.own is not None
+    return Places(text, files.own)

@@ -1,0 +1,99 @@
+"""One location's side of an introspection, in the location's own interpreter.
+
+``python -m platform_core.workspace.introspect --location NAME --module MODULE ...`` loads the location
+as its code server does, and writes one JSON object to what was standard output: ``facts``, and
+``watch``, the folders and files that these facts depend on, unless it does not load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import platform_core
+from platform_core.contracts.registry import Registry
+from platform_core.errors import Diagnostic
+from platform_core.governance.collect import contracts_read
+from platform_core.governance.facts import LocationFacts
+from platform_core.workspace.watch import Watch
+
+
+def main() -> NoReturn:
+    arguments = argparse.ArgumentParser()
+    for name in ("location", "module", "root"):
+        arguments.add_argument(f"--{name}", required=True)
+    arguments.add_argument("--attribute")
+    arguments.add_argument("--directory")
+    options = arguments.parse_args()
+    # Whatever the domain's code prints goes to standard error, with what it starts.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    answer.write(json.dumps(_look(options), separators=(",", ":")))
+    answer.flush()
+    sys.stderr.flush()
+    # Not through the interpreter's shutdown: threads that the domain's code left behind hang there.
+    os._exit(0)
+
+
+def _look(options: argparse.Namespace) -> dict[str, Any]:
+    from platform_core.governance.assets import asset_facts
+    from platform_core.governance.location import witnessing
+    from platform_core.governance.serialize import to_document
+    from platform_core.workspace.explained import diagnose
+    from platform_core.workspace.recipe import load_repository
+
+    root = Path(options.root)
+    try:
+        with witnessing() as witnesses:
+            repository = load_repository(options.module, options.attribute, options.directory)
+        assets = asset_facts(repository.asset_graph.assets_defs)
+    except BaseException as error:  # noqa: BLE001 - code fails in every way, sys.exit included; it is told
+        faults = diagnose(error, f"code location {options.location} does not load", "G491")
+        return {"facts": to_document(unloadable(options.location, root, faults), root)}
+    found = witnesses[0] if witnesses else _without_products(options.location, root)
+    facts = replace(found, name=options.location, assets=assets)
+    return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
+
+
+def unloadable(location: str, root: Path, faults: Sequence[Diagnostic]) -> LocationFacts:
+    """What is known of a location that does not load: its contracts, so that those who read its products
+    are not blamed for it."""
+    products, broken = Registry.open(root).scan(location)
+    return LocationFacts(location, location, products, faults=(*faults, *broken), loads=False)
+
+
+def _without_products(location: str, root: Path) -> LocationFacts:
+    """A location that is made without ``domain_definitions``."""
+    products, broken = Registry.open(root).scan(location)
+    return LocationFacts(location, location, products, faults=broken)
+
+
+def _watch(facts: LocationFacts, root: Path) -> Watch:
+    """Everything that the facts depend on, as far as it can change without the interpreter changing."""
+    registry = Registry.open(root)
+    project = root / "domains" / facts.domain
+    trees = {Path(platform_core.__file__).parent, registry.path(f"{facts.domain}/x").parent}
+    trees.add(root / "dbt_projects" / facts.domain)
+    if facts.place is not None:
+        trees.add(facts.place.path.parent)
+    files = {project / "pyproject.toml", project / "requirements.lock", Path(sys.prefix) / "pyvenv.cfg"}
+    files |= {registry.path(name) for name in contracts_read(facts)}
+    # A folder counts by its time: what is installed or removed changes it.
+    files.add(Path(sysconfig.get_path("purelib")))
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_relative_to(root) and not Path(file).is_relative_to(sys.prefix):
+            files.add(Path(file))
+    inside = {file for file in files if any(file.is_relative_to(tree) for tree in trees)}
+    return Watch(tuple(sorted(map(str, trees))), tuple(sorted(map(str, files - inside))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The facts of every location: from the cache where nothing changed, else from the location itself.
+
+Imports neither Dagster nor a domain's code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from platform_core.errors import Diagnostic, Place, UsageError, shown
+from platform_core.governance.facts import FORMAT, LocationFacts
+from platform_core.governance.serialize import UnreadableFacts, from_document
+from platform_core.workspace.home import Home
+from platform_core.workspace.locations import WORKSPACE, Location
+from platform_core.workspace.processes import kill_group
+from platform_core.workspace.watch import Observer, Watch
+
+TIMEOUT: Final = "MESH_INTROSPECT_TIMEOUT"
+DEFAULT_TIMEOUT: Final = 60.0
+LAST_LINES: Final = 5
+
+
+def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
+    """The facts of the locations, in their order; of one that does not load, why (G491).
+
+    At least two are looked at together. Each has ``MESH_INTROSPECT_TIMEOUT`` seconds (60).
+
+    Raises:
+        UsageError: U050 where that is no number of seconds.
+    """
+    return _Introspection(root, Home.of(root), _timeout()).all(locations)
+
+
+def _timeout() -> float:
+    said = os.environ.get(TIMEOUT, "")
+    try:
+        seconds = float(said) if said else DEFAULT_TIMEOUT
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < threading.TIMEOUT_MAX:
+        raise UsageError(
+            Diagnostic("U050", f"{TIMEOUT} is {said}", expected="seconds, such as 60", fix="Correct it.")
+        )
+    return seconds
+
+
+@dataclass(eq=False)
+class _Introspection:
+    root: Path
+    home: Home
+    timeout: float
+    observer: Observer = field(default_factory=Observer)
+    _running: set[int] = field(default_factory=set)
+
+    def all(self, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
+        kept = {location.name: self._cached(location) for location in locations}
+        found = {name: facts for name, facts in kept.items() if facts is not None}
+        missing = [location for location in locations if location.name not in found]
+        if missing:
+            with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+                try:
+                    for location, facts in zip(missing, pool.map(self._look, missing), strict=True):
+                        found[location.name] = facts
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for group in list(self._running):
+                        kill_group(group)
+                    raise
+        return tuple(found[location.name] for location in locations)
+
+    def _cached(self, location: Location) -> LocationFacts | None:
+        try:
+            kept = json.loads(self._file(location).read_bytes())
+            watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
+            if kept["key"] == self._key(location) and self.observer.unchanged(watch, kept["entries"]):
+                return self._placed(from_document(kept["facts"], self.root), location)
+        except (OSError, ValueError, KeyError, TypeError):
+            # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.
+            return None
+        return None
+
+    def _look(self, location: Location) -> LocationFacts:
+        began = time.time_ns()
+        answer = self._ask(location)
+        if isinstance(answer, Diagnostic):
+            return self._unknown(location, answer)
+        try:
+            facts = self._placed(from_document(answer["facts"], self.root), location)
+        except (UnreadableFacts, KeyError, TypeError) as error:
+            return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
+        if facts.loads:
+            self._keep(location, answer, began)
+        return facts
+
+    def _ask(self, location: Location) -> Any:
+        """The JSON that the location's own process writes, or why there is none."""
+        command = [str(location.python), "-m", "platform_core.workspace.introspect"]
+        command += ["--location", location.name, "--module", location.module, "--root", str(self.root)]
+        if location.attribute is not None:
+            command += ["--attribute", location.attribute]
+        if location.working_directory is not None:
+            command += ["--directory", str(location.working_directory)]
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=self.root,
+                    env=self.home.environment(self.root),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                reason = f"its interpreter does not start: {error.strerror}: {shown(location.python)}"
+                return self._fault(location, reason, "`make setup` makes the environment of every location")
+            self._running.add(process.pid)
+            try:
+                output, _ = process.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired:
+                return self._fault(
+                    location,
+                    f"it did not load within {self.timeout:g} seconds",
+                    f"see what its modules do while they are imported, or allow more: {TIMEOUT}=300",
+                )
+            finally:
+                # What the location started and left behind ends with it.
+                kill_group(process.pid)
+                process.wait()
+                self._running.discard(process.pid)
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
+        try:
+            return json.loads(output)
+        except ValueError:
+            return self._fault(location, _end(process.returncode, said))
+
+    def _unknown(self, location: Location, fault: Diagnostic) -> LocationFacts:
+        from platform_core.workspace.introspect import unloadable
+
+        return self._placed(unloadable(location.name, self.root, [fault]), location)
+
+    def _placed(self, facts: LocationFacts, location: Location) -> LocationFacts:
+        return replace(facts, name=location.name, place=place_of(self.root, location))
+
+    def _fault(self, location: Location, reason: str, fix: str | None = None) -> Diagnostic:
+        return Diagnostic(
+            "G491",
+            f"code location {location.name} could not be introspected: {reason}",
+            place_of(self.root, location),
+            expected="a location that loads in its own interpreter",
+            fix=fix or f"{shown(location.python)} -c 'import {location.module}'",
+        )
+
+    def _file(self, location: Location) -> Path:
+        return self.home.path / "introspection" / f"{location.name}.json"
+
+    def _key(self, location: Location) -> list[str]:
+        """What the facts depend on beside files."""
+        contracts = os.environ.get("MESH_CONTRACTS", "")
+        return [FORMAT, str(self.root), repr(location), contracts, os.environ.get("PYTHONPATH", "")]
+
+    def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
+        watch = Watch(tuple(answer["watch"]["trees"]), tuple(answer["watch"]["files"]))
+        entries = Observer().record(watch, began)
+        if entries is None:
+            return
+        kept = {
+            "key": self._key(location),
+            "watch": answer["watch"],
+            "entries": entries,
+            "facts": answer["facts"],
+        }
+        file = self._file(location)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # Renamed into place, so that another `mesh validate` never reads half a file.
+            half = file.with_name(f"{file.name}.{os.getpid()}")
+            half.write_text(json.dumps(kept, separators=(",", ":")), encoding="utf-8")
+            half.replace(file)
+        except OSError:
+            # A folder that cannot be written costs time at the next call, and nothing else.
+            return
+
+
+def place_of(root: Path, location: Location) -> Place:
+    """Where the workspace file names the location."""
+    path = root / WORKSPACE
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        key, colon, value = text.partition("location_name:")
+        if colon and value.strip().strip("\"'}, ").split(",")[0].strip("\"' ") == location.name:
+            start = text.find(location.name, len(key)) + 1
+            return Place(path, number, max(1, start), len(location.name))
+    return Place(path)
+
+
+def _end(code: int, said: list[str]) -> str:
+    last = "\n".join(said)
+    if code < 0:
+        how = f"its process was killed by {signal.Signals(-code).name}"
+    else:
+        how = f"its process ended with exit code {code}" if code else "its process answered with no JSON"
+    return f"{how}: {last}" if last else how

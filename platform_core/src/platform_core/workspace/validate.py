@@ -1,0 +1,169 @@
+"""The whole workspace held against all policies, from the facts of its locations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from platform_core.errors import Diagnostic, PlatformError, UsageError, did_you_mean, listed
+from platform_core.governance.catalogue import Catalogue, load
+from platform_core.governance.facts import LocationFacts, MeshFacts, Waiver
+from platform_core.governance.federation import read_federation
+from platform_core.governance.judge import Judgement, judge
+from platform_core.workspace.introspection import introspect
+from platform_core.workspace.locations import read_locations
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A mesh with everything that is known of it, and how it stands with its policies."""
+
+    mesh: MeshFacts
+    catalogue: Catalogue
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `mesh validate` says. ``unloaded`` are the locations that could not be looked at, or the
+    workspace file where not even they are known."""
+
+    root: Path
+    diagnostics: tuple[Diagnostic, ...]
+    waived: tuple[tuple[Diagnostic, Waiver], ...] = ()
+    locations: tuple[str, ...] = ()
+    products: int = 0
+    unloaded: tuple[str, ...] = ()
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue(()))
+
+    @property
+    def errors(self) -> int:
+        return sum(d.severity == "error" for d in self.diagnostics)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.diagnostics) - self.errors
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean (warnings are allowed), 1 violations, 2 something could not be looked at."""
+        return 2 if self.unloaded else int(self.errors > 0)
+
+
+def examine(root: Path, today: date | None = None) -> Examination:
+    """Judge the mesh at ``root`` as it is now.
+
+    Raises:
+        DefinitionError: D070 where the workspace file is broken.
+    """
+    locations = introspect(root, read_locations(root))
+    mesh = MeshFacts(locations, read_federation(root))
+    catalogue = load(root, [location.domain for location in locations])
+    return Examination(mesh, catalogue, judge(mesh, catalogue, today or date.today()))
+
+
+def validate(
+    root: Path,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    locations: Sequence[str] = (),
+    today: date | None = None,
+) -> Report:
+    """Judge the mesh and keep what was asked for.
+
+    ``select`` and ``ignore`` are codes or beginnings of codes (``G1``); ``locations`` names those that
+    are reported on, for which the others have to be looked at all the same.
+
+    Raises:
+        UsageError: U051 for a code, U052 for a location that there is not.
+    """
+    try:
+        known = [location.name for location in read_locations(root)]
+        _require_known(locations, known)
+        found = examine(root, today)
+    except UsageError:
+        raise
+    except PlatformError as error:
+        return Report(root, error.diagnostics, unloaded=("workspace.yaml",))
+    for code in (*select, *ignore):
+        _require_code(code, found)
+    asked = [location for location in found.mesh.locations if not locations or location.name in locations]
+    about = _About(root, asked, found.mesh) if locations else None
+
+    def wanted(diagnostic: Diagnostic) -> bool:
+        code = diagnostic.code
+        if about is not None and not about(diagnostic):
+            return False
+        selected = not select or code.startswith(tuple(select))
+        return selected and not (ignore and code.startswith(tuple(ignore)))
+
+    return Report(
+        root=root,
+        diagnostics=tuple(d for d in found.judgement.diagnostics if wanted(d)),
+        waived=tuple((d, waiver) for d, waiver in found.judgement.waived if wanted(d)),
+        locations=tuple(location.name for location in asked),
+        products=sum(len(location.products) for location in asked),
+        unloaded=tuple(location.name for location in asked if not location.loads),
+        catalogue=found.catalogue,
+    )
+
+
+class _About:
+    """Whether a diagnostic is about some locations: by the file that it points into."""
+
+    def __init__(self, root: Path, locations: Iterable[LocationFacts], mesh: MeshFacts) -> None:
+        locations = tuple(locations)
+        domains = {location.domain for location in locations}
+        self._folders = [
+            root / part / domain for part in ("domains", "dbt_projects") for domain in sorted(domains)
+        ]
+        self._files = {product.path for location in locations for product in location.products}
+        for location in locations:
+            self._files |= {factory.place.path for factory in location.factories}
+            self._files |= {asset.place.path for asset in location.assets if asset.place is not None}
+        self._places = {location.place for location in locations}
+        self._places |= {
+            waiver.place for waiver in mesh.federation.waivers if waiver.product.partition("/")[0] in domains
+        }
+
+    def __call__(self, diagnostic: Diagnostic) -> bool:
+        place = diagnostic.place
+        if place is None or place in self._places or place.path in self._files:
+            return True
+        return any(place.path.is_relative_to(folder) for folder in self._folders)
+
+
+def _require_known(wanted: Sequence[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise UsageError(
+                Diagnostic(
+                    "U052",
+                    f'no code location is named "{name}"',
+                    expected=f"one of {listed(known)}",
+                    fix=did_you_mean(name, known),
+                )
+            )
+
+
+OTHER_FAMILIES = "CDSLQAUR"
+
+
+def _require_code(code: str, found: Examination) -> None:
+    """A code of a policy, of a diagnostic at hand, or of a family; or the beginning of one."""
+    known = {policy.code for policy in found.catalogue.policies}
+    known |= {diagnostic.code for diagnostic in found.judgement.diagnostics}
+    known |= {f"G{number}" for number in (401, 402, 403, 404, 405, 406, 490, 491)}
+    other = code[:1] in OTHER_FAMILIES and (not code[1:] or code[1:].isdigit()) and len(code) <= 4
+    if not code or not (other or any(each.startswith(code) for each in known)):
+        raise UsageError(
+            Diagnostic(
+                "U051",
+                f'no policy has the code "{code}"',
+                expected="a code such as G101, or the beginning of one",
+                fix=did_you_mean(code.upper(), sorted(known)) or "`mesh explain` lists them",
+            )
+        )

@@ -1,0 +1,105 @@
+"""Whether files are still what they were: by time and size, and by content where these differ."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+SKIPPED: Final = frozenset({"__pycache__", "target", "logs", "dbt_packages", "node_modules"})
+CLOCK_STEP: Final = 20_000_000
+"""Nanoseconds: a file's times are taken from a clock that moves in steps."""
+
+Entry = list[int | str]
+"""Modification time, change time and size; then a digest of the content. Empty: there is no such file."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Folders with all files in them, and single files (which need not exist)."""
+
+    trees: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Observer:
+    """Looks at files, each once: locations share most of them."""
+
+    _trees: dict[str, list[str]] = field(default_factory=dict)
+    _stats: dict[str, list[int]] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    def record(self, watch: Watch, began: int) -> dict[str, Entry] | None:
+        """What the files are now; None where one changed since ``began`` (nanoseconds since the epoch)."""
+        entries: dict[str, Entry] = {}
+        for name in self._names(watch):
+            stat = self._stat(name)
+            if stat and max(stat[0], stat[1]) > began - CLOCK_STEP:
+                return None
+            entries[name] = [*stat, self._digest(name)] if stat else []
+        return entries
+
+    def unchanged(self, watch: Watch, entries: dict[str, Entry]) -> bool:
+        """Whether the same files are there with the same content."""
+        names = self._names(watch)
+        return set(names) == entries.keys() and all(self._same(name, entries[name]) for name in names)
+
+    def _same(self, name: str, entry: Entry) -> bool:
+        stat = self._stat(name)
+        if not stat or not entry:
+            return not stat and not entry
+        return stat == entry[:3] or (stat[2] == entry[2] and self._digest(name) == entry[3])
+
+    def _names(self, watch: Watch) -> list[str]:
+        names = list(watch.files)
+        for tree in watch.trees:
+            if tree not in self._trees:
+                self._trees[tree] = sorted(_walk(tree, set()))
+            names += self._trees[tree]
+        return names
+
+    def _stat(self, name: str) -> list[int]:
+        if name not in self._stats:
+            try:
+                stat = os.stat(name)  # noqa: PTH116 - half the time of Path's, for hundreds of files
+            except OSError:
+                self._stats[name] = []
+            else:
+                self._stats[name] = [stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size]
+        return self._stats[name]
+
+    def _digest(self, name: str) -> str:
+        if name not in self._digests:
+            path = Path(name)
+            # What is in a folder counts, not what these files are: their own times say that.
+            names = sorted(each.name for each in path.iterdir()) if path.is_dir() else None
+            content = path.read_bytes() if names is None else "\n".join(names).encode()
+            self._digests[name] = hashlib.blake2b(content, digest_size=16).hexdigest()
+        return self._digests[name]
+
+
+def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """The files of a tree. A folder that links lead back to is entered once."""
+    try:
+        stat = os.stat(folder)  # noqa: PTH116
+        found = list(os.scandir(folder))
+    except OSError:
+        return
+    if (stat.st_dev, stat.st_ino) in seen:
+        return
+    seen.add((stat.st_dev, stat.st_ino))
+    for entry in found:
+        if entry.name.startswith(".") or entry.name in SKIPPED or entry.name.endswith(".pyc"):
+            continue
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            is_folder = False
+        if is_folder:
+            yield from _walk(entry.path, seen)
+        else:
+            yield entry.path
