@@ -7,6 +7,7 @@ import selectors
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -146,6 +147,9 @@ class MeshRun:
                 case Unloadable(error=error):
                     self._break(seat, error)
                 case Moved():
+                    if self._closing and message.state == "failed":
+                        # Whatever an interrupted product says of it, it did not fail by itself.
+                        message = replace(message, state="canceled", error=None)
                     self._plan.move(message)
                     self._tell(message)
                 case Ended():

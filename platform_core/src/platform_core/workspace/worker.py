@@ -16,6 +16,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from platform_core.workspace.progress import Progress
     from platform_core.workspace.recipe import PreparedRun
 
+INSIST_SECONDS: Final = 2.5
 STOP_SECONDS: Final = 8.0
 """How long an interrupted run may take to roll back before its whole process group is killed."""
 
@@ -85,15 +87,14 @@ class Channel:
         self._orders.put(None)
         with self.calm:
             self.stopping = True
-            if self.running is None:
-                # Nothing to cancel. Loading is broken off, waiting ends through the queue.
-                os.kill(os.getpid(), signal.SIGINT)
-                return
-        assert self.instance is not None
-        from platform_core.workspace.recipe import announce_cancel
+        if self.running is not None and self.instance is not None:
+            from platform_core.workspace.recipe import announce_cancel
 
-        announce_cancel(self.instance, self.running)
-        os.kill(os.getpid(), signal.SIGINT)
+            announce_cancel(self.instance, self.running)
+        while True:
+            # More than once: an interrupt that meets a destructor or a callback is swallowed there.
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(INSIST_SECONDS)
 
 
 def main() -> NoReturn:
@@ -111,6 +112,7 @@ def main() -> NoReturn:
         _follow(channel, options)
     except (KeyboardInterrupt, BrokenPipeError):
         # Told to stop, or there is nobody left to tell.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         channel.settle()
     # What the domain's code started and left behind goes with us.
     end_descendants(patience=1.0)
