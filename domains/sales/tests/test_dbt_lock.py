@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from platform_core.errors import LakeLocked
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock

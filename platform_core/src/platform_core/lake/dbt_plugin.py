@@ -17,7 +17,6 @@ from platform_core.lake.connect import configure
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 
-
 # Never closed: the lock ends with the process. dbt may open a second connection meanwhile.
 _until_exit = ExitStack()
 _held: set[str] = set()

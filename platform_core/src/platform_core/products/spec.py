@@ -98,9 +98,10 @@ def tags(product: DataProduct) -> dict[str, str]:
 def partitions_definition(partitions: Partitions | None) -> dg.TimeWindowPartitionsDefinition | None:
     if partitions is None:
         return None
-    return GRIDS[partitions.every](
+    grid: dg.TimeWindowPartitionsDefinition = GRIDS[partitions.every](
         start_date=partitions.start, end_date=partitions.end, timezone=partitions.timezone
     )
+    return grid
 
 
 def partition_mapping(
