@@ -196,7 +196,7 @@ class DataProduct:
     remarks: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     """What a guest contract (one without our conventions) says that the platform does not act on."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``<domain>/<product>``, which is also the asset key."""
         return f"{self.domain}/{self.name}"

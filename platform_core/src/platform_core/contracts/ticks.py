@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from platform_core.contracts.units import cron_days, cron_times
 
 FIRST_DAY = date(2015, 1, 1)
-LAST_DAY = date(2026, 12, 31)
-"""Ticks are known between these days, wide enough for a schedule of 29 February around 2024."""
+LAST_DAY = date(2032, 12, 31)
+"""Ticks are known between these days, wide enough around 2024 for a schedule of 29 February."""
 DAY = 24 * 60
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -25,8 +25,8 @@ class Schedule:
         self.times = cron_times(cron)
         self._zone = ZoneInfo(timezone)
         self._ticks: dict[int, tuple[int, ...]] = {}
-        self._last: dict[int, int | None] = {}
-        self._next: dict[int, int | None] = {}
+        self._last: dict[int, int] = {}
+        self._next: dict[int, int] = {}
         self._local: dict[int, int] = {}
 
     @cached_property
@@ -34,17 +34,19 @@ class Schedule:
         """Ordinals of the days on which it ticks."""
         return _days(" ".join(self.cron.split()[2:]))
 
-    def last(self, moment: int) -> int | None:
-        """The tick at or before a moment."""
-        if moment not in self._last:
-            self._last[moment] = self._find_last(moment)
-        return self._last[moment]
+    def last(self, moment: int) -> int:
+        """The tick at or before a moment. Raises LookupError outside of the days that are known."""
+        found = self._last.get(moment)
+        if found is None:
+            found = self._last[moment] = self._find_last(moment)
+        return found
 
-    def next(self, moment: int) -> int | None:
-        """The first tick after a moment."""
-        if moment not in self._next:
-            self._next[moment] = self._find_next(moment)
-        return self._next[moment]
+    def next(self, moment: int) -> int:
+        """The first tick after a moment. Raises LookupError outside of the days that are known."""
+        found = self._next.get(moment)
+        if found is None:
+            found = self._next[moment] = self._find_next(moment)
+        return found
 
     def ticks(self, day: int) -> tuple[int, ...]:
         """The moments of the ticks of one of its days, in order.
@@ -85,21 +87,21 @@ class Schedule:
                 moments |= {first, second} if hourly else {second}
         return tuple(sorted(moments))
 
-    def _find_last(self, moment: int) -> int | None:
+    def _find_last(self, moment: int) -> int:
         day = self.local(moment) // DAY + _EPOCH
         for index in range(bisect_right(self.days, day) - 1, -1, -1):
             ticks = self.ticks(self.days[index])
             if ticks and ticks[0] <= moment:
                 return ticks[bisect_right(ticks, moment) - 1]
-        return None
+        raise LookupError(f"no tick of {self.cron} before {self.clock(moment)} is known")
 
-    def _find_next(self, moment: int) -> int | None:
+    def _find_next(self, moment: int) -> int:
         day = self.local(moment) // DAY + _EPOCH
         for index in range(bisect_left(self.days, day), len(self.days)):
             ticks = self.ticks(self.days[index])
             if ticks and ticks[-1] > moment:
                 return ticks[bisect_right(ticks, moment)]
-        return None
+        raise LookupError(f"no tick of {self.cron} after {self.clock(moment)} is known")
 
 
 @lru_cache(maxsize=256)

@@ -34,6 +34,9 @@ FEW_TICKS = 60
 """A schedule with no more ticks in the year is compared at all of them; a denser one in the days of a
 week, on those around each change of clocks, and there at most twice an hour."""
 
+NO_CLOCK_CHANGE = 180
+"""No change of clocks makes a span longer or shorter by as many minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -58,13 +61,17 @@ class Freshness:
     def __init__(self, products: Mapping[str, DataProduct], upstreams: Mapping[str, tuple[str, ...]]) -> None:
         self._products = products
         self._upstreams = upstreams
-        self._schedules: dict[tuple[str, str], Schedule] = {}
-        self._probes: dict[tuple[str, str], tuple[int, ...]] = {}
-        self._days = _sample_days({p.deadline.timezone for p in products.values() if p.deadline})
+        schedules: dict[tuple[str, str], Schedule] = {}
+        self._schedules: dict[str, Schedule] = {}
+        for name, product in products.items():
+            if product.deadline is not None:
+                key = (product.deadline.schedule, product.deadline.timezone)
+                self._schedules[name] = schedules.get(key) or schedules.setdefault(key, Schedule(*key))
+        days = _sample_days({zone for _, zone in schedules})
+        self._probes = {key: tuple(_probes(schedule, days)) for key, schedule in schedules.items()}
         self._of: dict[str, dict[int, int]] = {}
         """By product with a deadline or without a promise: of which moment its data is at a tick."""
         self._worst: dict[str, int] = {}
-        """By product: the greatest age in minutes that its readers ever meet."""
 
     def breaches(self) -> Iterator[Breach]:
         order = _sources_first(self._upstreams)
@@ -72,42 +79,44 @@ class Freshness:
         for product in order:
             promise = self._products[product]
             if promise.deadline is not None:
-                breach = self._deadline(product, needed[product])
+                breach = self._deadline(product, sorted(needed[product]))
             elif promise.maximum_age is not None:
                 breach = self._maximum_age(product)
             else:
+                moments = sorted(needed[product])
+                delivered = [self._delivered(upstream, moments) for upstream in self._upstreams[product]]
+                self._of[product] = dict(zip(moments, map(min, moments, *delivered), strict=True))
                 breach = None
-                for moment in needed[product]:
-                    self._delivered(product)[moment] = min(self._ages(product, moment), default=moment)
-                ages = (self._worst[upstream] for upstream in self._upstreams[product])
-                self._worst[product] = max(ages, default=0)
             if breach is not None:
                 yield breach
 
     def schedule(self, product: str) -> Schedule | None:
-        deadline = self._products[product].deadline
-        if deadline is None:
-            return None
-        key = (deadline.schedule, deadline.timezone)
-        if key not in self._schedules:
-            self._schedules[key] = Schedule(*key)
-        return self._schedules[key]
+        return self._schedules.get(product)
 
     def worst(self, product: str) -> int:
         """The greatest age, in minutes, of a product's data that its readers ever meet."""
+        if product not in self._worst:
+            self._worst[product] = max(self._spans(product), default=0)
         return self._worst[product]
+
+    def _spans(self, product: str) -> Iterator[int]:
+        schedule = self._schedules.get(product)
+        if schedule is None:
+            yield from (self.worst(upstream) for upstream in self._upstreams[product])
+            return
+        for tick in self._probes[schedule.cron, schedule.timezone]:
+            yield schedule.local(schedule.next(tick)) - schedule.local(self._of[product][tick])
 
     def _needed(self, order: list[str]) -> dict[str, set[int]]:
         """At which of its ticks (any moment, without a promise) a product's data is asked for."""
         asked: dict[str, set[int]] = defaultdict(set)
         needed: dict[str, set[int]] = {}
         for product in reversed(order):
-            promise = self._products[product]
-            schedule = self.schedule(product)
+            schedule = self._schedules.get(product)
             if schedule is not None:
-                ticks = {tick for moment in asked[product] if (tick := schedule.last(moment)) is not None}
-                needed[product] = ticks.union(self._probes_of(schedule))
-            elif promise.maximum_age is not None:
+                needed[product] = set(self._probes[schedule.cron, schedule.timezone])
+                needed[product].update(map(schedule.last, asked[product]))
+            elif self._products[product].maximum_age is not None:
                 needed[product] = set()
             else:
                 needed[product] = asked[product]
@@ -115,39 +124,33 @@ class Freshness:
                 asked[upstream] |= needed[product]
         return needed
 
-    def _deadline(self, product: str, ticks: set[int]) -> Breach | None:
-        deadline, schedule = self._products[product].deadline, self.schedule(product)
+    def _deadline(self, product: str, ticks: list[int]) -> Breach | None:
+        deadline, schedule = self._products[product].deadline, self._schedules[product]
         assert deadline is not None
-        assert schedule is not None
         promised = int(deadline.lower_bound.total_seconds() // 60)
-        probes = self._probes_of(schedule)
-        delivered = self._delivered(product)
+        upstreams = self._upstreams[product]
+        delivered = [self._delivered(upstream, ticks) for upstream in upstreams]
+        oldest = list(map(min, ticks, *delivered)) if delivered else ticks
+        self._of[product] = {tick: max(of, tick - promised) for tick, of in zip(ticks, oldest, strict=True)}
         worst, found = 0, None
-        for tick in sorted(ticks):
-            of, upstream = tick, None
-            for other in self._upstreams[product]:
-                if (moment := self._at(other, tick)) < of:
-                    of, upstream = moment, other
+        for index, (tick, of) in enumerate(zip(ticks, oldest, strict=True)):
+            if of >= tick - promised + NO_CLOCK_CHANGE:
+                continue
             age = schedule.local(tick) - schedule.local(of)
-            if upstream is not None and age - promised > worst:
+            if age - promised > worst:
                 worst = age - promised
+                moments = {upstream: each[index] for upstream, each in zip(upstreams, delivered, strict=True)}
+                upstream = min(moments, key=moments.__getitem__)
                 path = (*self._path(upstream, tick), (product, tick))
                 found = Breach(product, upstream, tick, age, promised, path)
-            delivered[tick] = max(of, tick - promised)
-        spans = (
-            schedule.local(after) - schedule.local(delivered[tick])
-            for tick in probes
-            if (after := schedule.next(tick)) is not None
-        )
-        self._worst[product] = max(spans, default=0)
         return found
 
     def _maximum_age(self, product: str) -> Breach | None:
         age = self._products[product].maximum_age
         assert age is not None
         promised = int(age.fail_after.total_seconds() // 60)
-        upstream = max(self._upstreams[product], key=self._worst.__getitem__, default=None)
-        worst = self._worst[upstream] if upstream is not None else 0
+        upstream = max(self._upstreams[product], key=self.worst, default=None)
+        worst = self.worst(upstream) if upstream is not None else 0
         self._worst[product] = promised + min(worst, promised)
         if upstream is None or worst <= promised:
             return None
@@ -155,29 +158,24 @@ class Freshness:
             product, upstream, None, worst, promised, (*self._path(upstream, None), (product, None))
         )
 
-    def _delivered(self, product: str) -> dict[int, int]:
-        return self._of.setdefault(product, {})
-
-    def _ages(self, product: str, moment: int) -> Iterator[int]:
-        return (self._at(upstream, moment) for upstream in self._upstreams[product])
-
-    def _at(self, product: str, moment: int) -> int:
-        """Of which moment the data of a product is that its readers find at a moment, at worst."""
-        promise = self._products[product]
-        if promise.deadline is not None:
-            schedule = self.schedule(product)
-            tick = schedule.last(moment) if schedule is not None else None
-            return self._of[product][tick] if tick is not None else moment
-        if promise.maximum_age is not None:
-            return moment - self._worst[product]
-        return self._of[product][moment]
+    def _delivered(self, product: str, moments: list[int]) -> list[int]:
+        """Of which moments the data of a product is that its readers find at some, at worst."""
+        schedule = self._schedules.get(product)
+        if schedule is not None:
+            of = self._of[product]
+            return [of[schedule.last(moment)] for moment in moments]
+        if self._products[product].maximum_age is not None:
+            worst = self._worst[product]
+            return [moment - worst for moment in moments]
+        of = self._of[product]
+        return [of[moment] for moment in moments]
 
     def _path(self, product: str, moment: int | None) -> tuple[tuple[str, int | None], ...]:
         """From the product that decides how old the data is, to this one."""
         steps: list[tuple[str, int | None]] = []
         current: str | None = product
         while current is not None:
-            schedule = self.schedule(current)
+            schedule = self._schedules.get(current)
             if schedule is not None and moment is not None:
                 moment = schedule.last(moment)
             elif self._products[current].maximum_age is not None:
@@ -187,21 +185,15 @@ class Freshness:
         return tuple(reversed(steps))
 
     def _older(self, product: str, moment: int | None) -> str | None:
+        """The upstream that makes a product's data as old as it is; None where it does so itself."""
         upstreams = self._upstreams[product]
-        if not upstreams:
-            return None
-        if moment is None and self._products[product].deadline is not None:
+        if not upstreams or (moment is None and product in self._schedules):
             return None
         if moment is None:
-            return max(upstreams, key=self._worst.__getitem__)
-        oldest = min(upstreams, key=lambda upstream: self._at(upstream, moment))
-        return oldest if self._at(oldest, moment) < moment else None
-
-    def _probes_of(self, schedule: Schedule) -> tuple[int, ...]:
-        key = (schedule.cron, schedule.timezone)
-        if key not in self._probes:
-            self._probes[key] = tuple(_probes(schedule, self._days))
-        return self._probes[key]
+            return max(upstreams, key=self.worst)
+        moments = {upstream: self._delivered(upstream, [moment])[0] for upstream in upstreams}
+        oldest = min(moments, key=moments.__getitem__)
+        return oldest if moments[oldest] < moment else None
 
 
 def _sources_first(upstreams: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Literal
 
 from platform_core.errors import Diagnostic
 from platform_core.governance.catalogue import Catalogue, broken, place_of
-from platform_core.governance.facts import LocationFacts, MeshFacts, Waiver
+from platform_core.governance.facts import MeshFacts, Waiver
 from platform_core.governance.policy import Policy, Strictness, Violation
 from platform_core.governance.waiving import Waiving
 
@@ -58,11 +58,11 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
         if policy.scope == "mesh" and not mesh.complete:
             continue
         states.update(((subject, policy.code), "pass") for subject in _subjects(policy, mesh))
-        for domain, outcome in _ask(policy, mesh):
+        for name, outcome in _ask(policy, mesh):
             if isinstance(outcome, Diagnostic):
                 found.append(outcome)
                 continue
-            subject = outcome.product or domain or MESH
+            subject = outcome.product or name or MESH
             strictness = _strictness(policy, catalogue, mesh, subject.partition("/")[0], today)
             diagnostic = policy.diagnostic(outcome, strictness)
             waiver = waiving.waiver(policy.code, subject)
@@ -107,33 +107,32 @@ def _subjects(policy: Policy, mesh: MeshFacts) -> Iterator[str]:
 
 def _ask(policy: Policy, mesh: MeshFacts) -> Iterator[tuple[str | None, Violation | Diagnostic]]:
     """Each violation with the location that it was found in; a diagnostic where the policy raises."""
+    check = policy.check
+    for name, facts in _facts(policy, mesh):
+        try:
+            for violation in check(*facts):
+                if not isinstance(violation, Violation):
+                    raise TypeError(f"it yields {type(violation).__name__}, not Violation")
+                yield name, violation
+        except Exception as error:  # noqa: BLE001 - a policy is code of others: what it raises is told
+            place = place_of(policy)
+            path = place.path if place is not None else Path(policy.code)
+            yield name, broken(f"the policy {policy.code} raises", error, path)
+
+
+def _facts(policy: Policy, mesh: MeshFacts) -> Iterator[tuple[str | None, tuple[object, ...]]]:
+    """What a policy is asked about, by its scope."""
     if policy.scope == "mesh":
-        yield from _guarded(policy, None, (mesh,))
+        yield None, (mesh,)
         return
     for location in mesh.locations:
         if policy.domain not in (None, location.domain):
             continue
         if policy.scope == "location":
-            yield from _guarded(policy, location, (location, mesh))
+            yield location.name, (location, mesh)
         else:
             for product in location.products:
-                yield from _guarded(policy, location, (product, location, mesh))
-
-
-def _guarded(
-    policy: Policy, location: LocationFacts | None, facts: Iterable[object]
-) -> Iterator[tuple[str | None, Violation | Diagnostic]]:
-    name = location.name if location is not None else None
-    try:
-        for violation in policy.check(*facts):
-            if not isinstance(violation, Violation):
-                raise TypeError(f"it yields {type(violation).__name__}, not Violation")
-            yield name, violation
-    except Exception as error:  # noqa: BLE001 - a policy is code of others; what it raises is a diagnostic
-        place = place_of(policy)
-        path = place.path if place is not None else Path(policy.code)
-        diagnostic = broken(f"the policy {policy.code} raises", error, path)
-        yield name, diagnostic
+                yield location.name, (product, location, mesh)
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:

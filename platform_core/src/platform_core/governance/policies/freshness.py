@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from platform_core.contracts.ticks import Schedule
 from platform_core.contracts.units import spoken
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.freshness import Breach, Freshness
 from platform_core.governance.policy import Violation, policy
+
+_IN_ONE_LINE: Final = 4
 
 
 @policy(
@@ -52,7 +55,8 @@ def feasible(mesh: MeshFacts) -> Iterator[Violation]:
 
 def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, str, str]:
     promised, age = spoken(timedelta(minutes=breach.promised)), _span(breach.age)
-    path = " -> ".join(_step(mesh, freshness, breach, *step) for step in breach.path)
+    steps = [_step(mesh, freshness, breach, *step) for step in breach.path]
+    path = (" -> " if len(steps) <= _IN_ONE_LINE else "\n-> ").join(steps)
     schedule, upstream = freshness.schedule(breach.product), freshness.schedule(breach.upstream)
     owner = f"with the owner of {breach.upstream}"
     if schedule is None or breach.tick is None:
@@ -62,9 +66,8 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     moment = schedule.clock(breach.tick)
     of = schedule.clock(_of(schedule, breach))
     sums = f"at {moment:%a %H:%M} the newest data owed is of {of:%a %H:%M}: {age} old, {promised} promised"
-    after = upstream.next(breach.tick) if upstream is not None else None
-    # Where the wait for the next refresh is shorter than the time since the last, the deadline is early.
-    if after is not None and after - breach.tick < breach.age:
+    after = _due_soon(upstream, breach)
+    if after is not None:
         early = _span(after - breach.tick)
         later = schedule.clock(after)
         message = f"{breach.product} is due {early} before {breach.upstream}, which it reads"
@@ -76,6 +79,15 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     late = _span(breach.age - breach.promised)
     fix = f"Promise a maximum age of at least {_span(freshness.worst(breach.upstream))} (latency without "
     return message, f"{path}: {late} too old\n{sums}", f"{fix}schedule), or agree on fresher data {owner}."
+
+
+def _due_soon(upstream: Schedule | None, breach: Breach) -> int | None:
+    """The next refresh of the upstream, where the deadline is rather early than its data old: the last
+    one is too long ago, and longer ago than the next is away."""
+    if upstream is None or breach.tick is None:
+        return None
+    since, after = breach.tick - upstream.last(breach.tick), upstream.next(breach.tick)
+    return after if since > breach.promised and after - breach.tick < since else None
 
 
 def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick: int | None) -> str:
