@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect

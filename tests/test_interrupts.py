@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import dagster as dg
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 from mesh_command import Mesh, finished, until
 from mesh_records import runs_of

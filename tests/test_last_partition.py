@@ -22,19 +22,30 @@ kind: DataContract
 id: finance/latest_month
 version: 1.0.0
 status: active
-description: {purpose: Sales of the last month.}
+description: {purpose: Sales of the last month., usage: Add up the weeks., limitations: Of the panel alone.}
 team: {name: sales-analytics}
+slaProperties:
+  - {property: latency, value: 1, unit: d}
+  - {property: retention, value: 1, unit: y}
 schema:
   - name: latest_month
+    dataGranularityDescription: One row per week.
     properties:
-      - {name: sales_value, logicalType: number, description: US dollars.}
+      - {name: week, logicalType: integer, primaryKey: true, classification: internal, description: Week.}
+      - name: sales_value
+        logicalType: number
+        required: true
+        classification: internal
+        description: US dollars.
+    quality:
+      - {metric: rowCount, mustBeGreaterThan: 0}
 """
 CODE = """
 from platform_core import Input, Table, data_product
 
 @data_product(inputs={"lines": Input("sales/transactions", partitions="last")})
 def latest_month(lines: Table) -> str:
-    return f"SELECT sum(sales_value) AS sales_value FROM {lines}"
+    return f"SELECT week, sum(sales_value) AS sales_value FROM {lines} GROUP BY week"
 """
 
 
@@ -48,6 +59,11 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteWorkspaceA
     copy.write(
         "domains/finance/src/finance/definitions.py",
         'from platform_core import domain_definitions\n\ndefs = domain_definitions("finance")\n',
+    )
+    copy.edit(
+        "domains/sales/contracts/transactions.odcs.yaml",
+        "- {role: domain:marketing, access: read}",
+        "- {role: domain:marketing, access: read}\n  - {role: domain:finance, access: read}",
     )
     add_location(copy, "finance", environment="marketing")
     workspace = copy.root / "workspace.yaml"
@@ -63,7 +79,10 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteWorkspaceA
             dg.DagsterInstance.local_temp(str(copy.root)) as instance,
             WorkspaceProcessContext(instance, WorkspaceFileTarget([os.fspath(workspace)])) as context,
         ):
-            yield context.create_request_context().asset_graph
+            request = context.create_request_context()
+            faults = [entry.load_error for entry in request.get_code_location_entries().values()]
+            assert faults == [None, None]
+            yield request.asset_graph
 
 
 def test_both_locations_are_in_the_graph(graph: RemoteWorkspaceAssetGraph) -> None:
