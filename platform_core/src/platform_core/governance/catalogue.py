@@ -24,6 +24,7 @@ from platform_core.governance.policies import (
     promises,
     use,
 )
+from platform_core.governance.policies.engine import ENGINE
 from platform_core.governance.policy import Policy, Strictness
 
 BUILT_IN: Final[tuple[Policy, ...]] = (
@@ -77,7 +78,8 @@ class Catalogue:
     faults: tuple[Diagnostic, ...] = ()
 
     def get(self, code: str) -> Policy | None:
-        return next((policy for policy in self.policies if policy.code == code), None)
+        """The policy of a code, those of governance itself (``ENGINE``) included."""
+        return next((policy for policy in (*self.policies, *ENGINE) if policy.code == code), None)
 
 
 def load(root: Path, domains: Iterable[str]) -> Catalogue:
@@ -90,6 +92,8 @@ def load(root: Path, domains: Iterable[str]) -> Catalogue:
     """
     loading = _Loading({policy.code: policy for policy in BUILT_IN})
     folder = root / "governance" / "policies"
+    if folder.is_symlink() and not folder.is_dir():
+        loading.faults.append(Diagnostic("G490", f"{shown(folder)} leads nowhere", Place(folder)))
     for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
         loading.module(path, None)
     for domain in sorted(set(domains)):
@@ -108,10 +112,8 @@ def place_of(policy: Policy) -> Place | None:
 
 def broken(message: str, error: BaseException, path: Path) -> Diagnostic:
     """G490: a policy's module or function raised; the place is its own line, not the library's."""
-    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
-    for frame in traceback.extract_tb(error.__traceback__):
-        if line is None or frame.filename == str(path):
-            line = frame.lineno if frame.filename == str(path) else line
+    inside = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else next(reversed(inside), None)
     text = " ".join(str(error).split()) or "no message"
     return Diagnostic(
         "G490",
@@ -140,16 +142,15 @@ class _Loading:
 
     def _add(self, policy: Policy, path: Path, domain: str | None) -> None:
         place = place_of(policy) or Place(path)
+        taken = self.policies.get(policy.code) or next((p for p in ENGINE if p.code == policy.code), None)
         if not _CODE.fullmatch(policy.code) or (policy.code[:-3] in _FAMILIES):
-            self._fault(
-                "G490",
-                f'"{policy.code}" cannot be the code of a policy of {domain or "the federation"}',
-                place,
-                "capital letters and three digits that are not the library's: F101, HR101",
-            )
-        elif policy.code in self.policies:
-            other = place_of(self.policies[policy.code])
-            self._fault("G490", f"two policies have the code {policy.code}", place, f"one; see also {other}")
+            whose = domain or "the federation"
+            message = f'"{policy.code}" cannot be the code of a policy of {whose}'
+            expected = "capital letters and three digits that are not the library's: F101, HR101"
+            self._fault("G490", message, place, expected)
+        elif taken is not None:
+            expected = f"a code of its own; the other is at {place_of(taken)}"
+            self._fault("G490", f"two policies have the code {policy.code}", place, expected)
         elif domain is not None and policy.scope == "mesh":
             self._fault(
                 "G490",

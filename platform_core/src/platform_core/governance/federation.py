@@ -28,6 +28,9 @@ def read_federation(root: Path) -> Federation:
     A file that is missing says nothing: no teams, a federated topology, no waivers.
     """
     folder = root / "governance"
+    if folder.is_symlink() and not folder.is_dir():
+        lost = Diagnostic("G406", f"{shown(folder)} leads nowhere", Place(folder), "a folder")
+        return Federation(faults=(lost,), readable=False)
     teams, mesh, waivers = (_open(folder / f"{name}.yaml") for name in ("teams", "mesh", "waivers"))
     topology = mesh.text(("topology",)) or "federated"
     if topology not in TOPOLOGIES:

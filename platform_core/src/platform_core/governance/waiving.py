@@ -34,12 +34,12 @@ class Waiving:
         """One diagnostic for each waiver that is none: unknown (G404), expired (G401), unauthorized
         (G403), or unused (G402) after every policy was asked."""
         known = _subjects(self._mesh)
+        policies = {policy.code: policy for policy in self._catalogue.policies}
         for waiver in self._waivers:
-            policy = self._catalogue.get(waiver.code)
+            policy = policies.get(waiver.code)
             missing = unauthorized(self._mesh, waiver)
             if policy is None:
-                codes = [policy.code for policy in self._catalogue.policies]
-                guess = did_you_mean(waiver.code, codes, 0.7)
+                guess = did_you_mean(waiver.code, policies, 0.7)
                 yield _fault("G404", waiver, f'no policy has the code "{waiver.code}"', guess)
             elif known is not None and waiver.product not in known:
                 guess = did_you_mean(waiver.product, known)
