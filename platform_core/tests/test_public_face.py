@@ -11,6 +11,7 @@ FACE = [
     "Input",
     "LakeResource",
     "PlatformError",
+    "Result",
     "Source",
     "Table",
     "checks",

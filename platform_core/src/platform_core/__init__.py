@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from platform_core.products.declare import Input, data_product
     from platform_core.products.plain import checks, owners, sla
     from platform_core.products.resource import LakeResource
+    from platform_core.products.result import Result
     from platform_core.products.source import Source
     from platform_core.products.table import Table
 
@@ -25,6 +26,7 @@ __all__ = [
     "Input",
     "LakeResource",
     "PlatformError",
+    "Result",
     "Source",
     "Table",
     "checks",
@@ -40,6 +42,7 @@ _HOMES = {
     "Input": "products.declare",
     "LakeResource": "products.resource",
     "PlatformError": "errors",
+    "Result": "products.result",
     "Source": "products.source",
     "Table": "products.table",
     "checks": "products.plain",

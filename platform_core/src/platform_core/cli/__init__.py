@@ -24,6 +24,7 @@ VERBS: Final = {
     "check": "check one product's contract and factory",
     "validate": "hold the whole workspace against all policies",
     "explain": "explain a diagnostic's code",
+    "scorecard": "how every product stands with the policies",
     "products": "list the data products of the mesh",
     "show": "show one product: contract, owner, columns, versions",
     "query": "query granted products by their names, read-only",

@@ -134,7 +134,7 @@ def _empty_result(
 
     from platform_core.lake.sql import quoted
     from platform_core.products.evaluate import duckdb_type
-    from platform_core.products.result import as_query, sql_fault
+    from platform_core.products.result import as_query, sql_fault, with_metadata
     from platform_core.products.table import Table, show
 
     arguments: dict[str, Table | Path] = {}
@@ -157,7 +157,7 @@ def _empty_result(
             else source.locate()
         )
     try:
-        result = function(**arguments)
+        result, _ = with_metadata(function(**arguments))
     except PlatformError:
         raise
     except Exception as error:

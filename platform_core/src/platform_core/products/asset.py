@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -27,7 +28,7 @@ from platform_core.products.bind import (
 from platform_core.products.declare import ProductFunction
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
-from platform_core.products.result import as_query
+from platform_core.products.result import as_query, with_metadata
 from platform_core.products.spec import asset_key, check_specs, partition_mapping, product_spec
 from platform_core.products.table import Table
 from platform_core.quality.gate import ContractBroken, gate
@@ -53,6 +54,8 @@ class Publishing:
     part: Part | None
     stamp: Stamp
     audit: Callable[[str], Outcomes]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What the function itself says of its result."""
 
     @property
     def window(self) -> Window | None:
@@ -74,7 +77,8 @@ def function_asset(
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         arguments = bind(run.connection, product, function, inputs, run.window)
-        result = function(**arguments)
+        result, said = with_metadata(function(**arguments))
+        run.metadata.update(said)
         if isinstance(result, str):
             shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
             used = columns_used(result, shown, place=function.place)
@@ -149,21 +153,20 @@ def product_asset(
                 require_published(connection, reads, product.id)
                 part = _part(context, product)
                 window = part.window if part else None
-                publication = publish(
-                    Publishing(
-                        product,
+                publishing = Publishing(
+                    product,
+                    connection,
+                    part,
+                    Stamp(run_id=context.run.run_id, asset=product.id),
+                    gate(
                         connection,
-                        part,
-                        Stamp(run_id=context.run.run_id, asset=product.id),
-                        gate(
-                            connection,
-                            product,
-                            window=window,
-                            resolve=partial(published_table, connection, referenced),
-                        ),
-                    )
+                        product,
+                        window=window,
+                        resolve=partial(published_table, connection, referenced),
+                    ),
                 )
-                metadata = publication_metadata(
+                publication = publish(publishing)
+                metadata = publishing.metadata | publication_metadata(
                     connection, product, publication, window, time.monotonic() - started
                 )
         except ContractBroken as refused:

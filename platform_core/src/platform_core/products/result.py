@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -12,12 +14,30 @@ from platform_core.errors import DefinitionError, Diagnostic, Place
 RESULT = "__result"
 
 
+@dataclass(frozen=True)
+class Result:
+    """What a function may return instead of its rows alone: with metadata for the materialization.
+
+    Numbers become plots over the materializations in Dagster's UI. The platform's own names
+    (``mesh/...``, ``dagster/...``) are not overwritten.
+    """
+
+    value: Any
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_metadata(result: Any) -> tuple[Any, Mapping[str, Any]]:
+    """What a function returned, and the metadata that it returned beside it."""
+    return (result.value, result.metadata) if isinstance(result, Result) else (result, {})
+
+
 def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, place: Place | None) -> str:
     """A query over ``connection`` that yields what the function returned.
 
     Raises:
         DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query.
     """
+    result, _ = with_metadata(result)
     if isinstance(result, str):
         return _one_query(connection, result, product, place)
     if isinstance(result, duckdb.DuckDBPyRelation):

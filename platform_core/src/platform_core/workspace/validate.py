@@ -91,7 +91,7 @@ def validate(
     for code in (*select, *ignore):
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
-    about = _About(root, asked, found.mesh) if locations else None
+    about = About(root, asked, found.mesh) if locations else None
 
     def wanted(diagnostic: Diagnostic) -> bool:
         code = diagnostic.code
@@ -111,7 +111,7 @@ def validate(
     )
 
 
-class _About:
+class About:
     """Whether a diagnostic is about some locations: by the file that it points into."""
 
     def __init__(self, root: Path, locations: Iterable[LocationFacts], mesh: MeshFacts) -> None:

@@ -1,0 +1,3 @@
+"""Every policy of the mesh is a test of this domain too."""
+
+pytest_plugins = ["platform_core.conformance"]

@@ -1,0 +1,131 @@
+"""A domain's conformance to the policies, as tests of its own suite.
+
+In ``domains/<domain>/tests/conftest.py``::
+
+    pytest_plugins = ["platform_core.conformance"]
+
+adds one test per policy for that domain, and one for what is wrong beside the policies. They run in
+the domain's own environment and need no other: of the other domains only the contracts are read, so
+that what crosses them (cycles, say) is for ``mesh validate`` to find.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_core.errors import Diagnostic, render
+
+if TYPE_CHECKING:
+    from platform_core.governance.catalogue import Catalogue
+    from platform_core.governance.facts import LocationFacts
+
+BESIDE_POLICIES = "soundness"
+
+
+class NotConforming(Exception):
+    """A policy that the domain breaks; its text is the diagnostics."""
+
+
+class GovernanceWarning(UserWarning):
+    """A policy that the domain breaks, which is no error (yet)."""
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The policies stand where they are switched on, in the domain's ``conftest.py``."""
+    if file_path.name != "conftest.py" or "platform_core.conformance" not in file_path.read_text("utf-8"):
+        return None
+    return Conformance.from_parent(parent, path=file_path)
+
+
+class Conformance(pytest.File):
+    """All policies for the domain whose tests these are."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        catalogue, _ = self.judged
+        for policy in catalogue.policies:
+            if policy.domain in (None, self.domain):
+                yield Conforms.from_parent(self, name=policy.code)
+        yield Conforms.from_parent(self, name=BESIDE_POLICIES)
+
+    @cached_property
+    def domain(self) -> str:
+        from platform_core.contracts.registry import mesh_root
+
+        return self.path.absolute().relative_to(mesh_root(self.path.parent) / "domains").parts[0]
+
+    @cached_property
+    def judged(self) -> tuple[Catalogue, tuple[Diagnostic, ...]]:
+        """The policies, and what they and the facts themselves say about the domain."""
+        from platform_core.contracts.registry import mesh_root
+        from platform_core.governance.catalogue import load
+        from platform_core.governance.facts import MeshFacts
+        from platform_core.governance.federation import read_federation
+        from platform_core.governance.judge import judge
+        from platform_core.workspace.validate import About
+
+        root = mesh_root(self.path.parent)
+        own = _own(self.domain)
+        mesh = MeshFacts((own, *_others(self.domain, root)), read_federation(root))
+        catalogue = load(root, [location.domain for location in mesh.locations])
+        about = About(root, [own], mesh)
+        diagnostics = judge(mesh, catalogue, date.today()).diagnostics
+        return catalogue, tuple(d for d in diagnostics if about(d))
+
+
+class Conforms(pytest.Item):
+    """One policy, or what is wrong beside the policies."""
+
+    parent: Conformance
+
+    def runtest(self) -> None:
+        catalogue, diagnostics = self.parent.judged
+        if self.name == BESIDE_POLICIES:
+            found = [d for d in diagnostics if catalogue.get(d.code) is None]
+        else:
+            found = [d for d in diagnostics if d.code == self.name]
+        errors = [d for d in found if d.severity == "error"]
+        for diagnostic in found:
+            if diagnostic.severity != "error":
+                warnings.warn(f"{diagnostic.code}: {diagnostic.message}", GovernanceWarning, stacklevel=1)
+        if errors:
+            raise NotConforming(render(errors))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
+        if isinstance(excinfo.value, NotConforming):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        catalogue, _ = self.parent.judged
+        policy = catalogue.get(self.name)
+        words = policy.title if policy is not None else "contracts, functions and waivers are sound"
+        return self.path, 0, f"{self.name}: {words}"
+
+
+def _own(domain: str) -> LocationFacts:
+    from platform_core.governance.assets import asset_facts
+    from platform_core.governance.collect import collect
+    from platform_core.products.definitions import assemble
+    from platform_core.products.domain import read_domain
+
+    found = read_domain(domain)
+    definitions, faults = assemble(found)
+    return collect(found, asset_facts(definitions.assets or ()), faults, sql=True)
+
+
+def _others(domain: str, root: Path) -> Iterator[LocationFacts]:
+    from platform_core.contracts.registry import Registry
+    from platform_core.workspace.introspect import unloadable
+
+    for other in Registry.open(root).domains():
+        if other != domain:
+            # Their faults are theirs; that their code was not looked at holds back what depends on it.
+            yield replace(unloadable(other, root, ()), faults=())
