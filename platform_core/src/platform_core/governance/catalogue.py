@@ -183,7 +183,10 @@ class _Loading:
     def _fault(
         self, code: str, message: str, place: Place, expected: str | None, fix: str | None = None
     ) -> None:
-        self.faults.append(Diagnostic(code, message, place, expected, fix))
+        default = (
+            "Mend the policy." if code == "G490" else "Remove the entry: a waiver is how to except a product."
+        )
+        self.faults.append(Diagnostic(code, message, place, expected, fix or default))
 
 
 def _import(path: Path, domain: str | None) -> ModuleType:

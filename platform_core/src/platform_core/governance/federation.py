@@ -17,6 +17,7 @@ _TEAM = ("name", "description", "domain", "email", "channels", "members")
 _CHANNEL = ("channel", "tool", "url", "description")
 _MEMBER = ("role", "name", "email")
 _MESH = ("topology", "central_team", "email_domains", "representatives")
+_SHOWN = "docs/governance.md shows the file."
 _WAIVER = ("code", "product", "reason", "approvers", "expires")
 
 Where = tuple[str | int, ...]
@@ -116,7 +117,7 @@ class _File:
     def fault(self, message: str, where: Where, expected: str, near: Any = ()) -> None:
         said = self.at(where)
         guess = did_you_mean(said, near) if isinstance(said, str) and near else None
-        self.faults.append(Diagnostic("G406", message, self.place(where), expected, guess))
+        self.faults.append(Diagnostic("G406", message, self.place(where), expected, guess or _SHOWN))
 
     def at(self, where: Where) -> Any:
         return self.document.at(*where) if self.document is not None else None
@@ -136,7 +137,13 @@ class _File:
                 message = f'{self.path.name} knows no "{key}"' + (" here" if where else "")
                 place = self.key_place((*where, key))
                 self.faults.append(
-                    Diagnostic("G406", message, place, f"one of {listed(keys)}", did_you_mean(key, keys))
+                    Diagnostic(
+                        "G406",
+                        message,
+                        place,
+                        f"one of {listed(keys)}",
+                        did_you_mean(key, keys) or f"Remove {key}.",
+                    )
                 )
 
     def mapping(self, where: Where) -> dict[str, Any]:
@@ -174,7 +181,9 @@ class _File:
 
     def _type(self, where: Where, expected: str) -> None:
         name = next((part for part in reversed(where) if isinstance(part, str)), self.path.name)
-        fault = Diagnostic("G406", f'"{name}" holds something else', self.place(where), expected)
+        fault = Diagnostic(
+            "G406", f'"{name}" holds something else', self.place(where), expected, f"Write {expected}."
+        )
         if fault not in self.faults:
             self.faults.append(fault)
 
@@ -207,5 +216,5 @@ def _as_governance(path: Path, fault: Diagnostic) -> Diagnostic:
         f"{message}: {reason}" if reason else message,
         fault.place or Place(path),
         expected="a file as docs/governance.md shows it",
-        fix=fix,
+        fix=fix or _SHOWN,
     )

@@ -15,6 +15,11 @@ def owner_place(product: DataProduct) -> Place:
     return product.places.get("/team/name") or product.places.get("/team") or product.place
 
 
+def _host(owner: str) -> str | None:
+    """The domain of an e-mail address; None for a team."""
+    return owner.rpartition("@")[2].lower() if "@" in owner else None
+
+
 @policy(
     "G101",
     title="A product has an owner",
@@ -45,8 +50,7 @@ def owner_known(product: DataProduct, location: LocationFacts, mesh: MeshFacts) 
     if not owner or owner in federation.teams or not federation.readable:
         return
     if "@" in owner:
-        host = owner.rpartition("@")[2].lower()
-        if host in federation.email_domains:
+        if _host(owner) in federation.email_domains:
             return
         message = f"{owner}, who owns {product.id}, has no address of the federation"
         expected = f"an address in {listed(federation.email_domains) or 'no domain: none is allowed'}"
@@ -74,7 +78,8 @@ def owner_accountable(product: DataProduct, location: LocationFacts, mesh: MeshF
     if team is not None and not team.email and not team.channels:
         message = f'the team "{owner}", which owns {product.id}, has neither address nor channel'
         yield Violation(message, team.place, product.id, "email: ... or channels: [...]")
-    if team is None and "@" in owner and federation.readable:
+    # An address outside of the federation is another violation, whoever is behind it.
+    if team is None and _host(owner) in federation.email_domains and federation.readable:
         teams = [t.slug for t in federation.teams.values() if owner == t.email or owner in t.members]
         if len(teams) != 1:
             where = f"in the teams {listed(teams)}" if teams else "in no team"

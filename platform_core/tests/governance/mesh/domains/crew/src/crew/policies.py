@@ -1,0 +1,25 @@
+"""Where the crew is stricter than the federation."""
+
+from collections.abc import Iterator
+
+from platform_core.contracts.model import DataProduct
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.policy import Violation, policy
+
+STRICTER = {"G308": "error"}
+
+
+@policy(
+    "CREW101",
+    title="Versions are kept for a month at most",
+    scope="product",
+    severity="warn",
+    rationale="Works council agreement.",
+    fix="Lower the retention.",
+    failing="- {property: retention, value: 1, unit: y}",
+    passing="- {property: retention, value: 30, unit: d}",
+)
+def short(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    if product.retention is not None and product.retention.days > 30:
+        place = product.places["/slaProperties"]
+        yield Violation(f"{product.id} is kept for {product.retention.days} days", place, product.id)

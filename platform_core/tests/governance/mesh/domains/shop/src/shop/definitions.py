@@ -1,0 +1,3 @@
+from platform_core import domain_definitions
+
+defs = domain_definitions("shop")

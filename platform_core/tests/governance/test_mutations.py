@@ -1,0 +1,69 @@
+"""Every policy is broken by its mutations, at the right place, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from governance.mutating import TODAY, VALID, Mutation, catalogue_of, judged, line_of, look, valid_copy
+from governance.mutations import MUTATIONS
+
+from platform_core.governance.catalogue import BUILT_IN, ENGINE, load
+from platform_core.governance.facts import MeshFacts
+from platform_core.governance.judge import judge
+from platform_core.governance.serialize import from_document, to_document
+
+# Only a location of its own shows that one cannot be looked at: tests/workspace.
+ELSEWHERE = {"G491"}
+
+
+def test_the_valid_mesh_is_silent(tmp_path: Path) -> None:
+    judgement = judged(valid_copy(tmp_path))
+    assert [d.render() for d in judgement.diagnostics] == []
+    assert set(judgement.states.values()) == {"pass", "waived"}
+    assert [(d.code, waiver.product) for d, waiver in judgement.waived] == [("G108", "shop/visits")]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_a_mutation_breaks_its_policy_and_no_other(mutation: Mutation, tmp_path: Path) -> None:
+    root = valid_copy(tmp_path, *mutation.edits)
+    mesh = look(root)
+    catalogue = catalogue_of(root, mesh)
+    judgement = judge(mesh, catalogue, mutation.today)
+    assert {d.code for d in judgement.diagnostics} == {mutation.code}, [
+        d.render() for d in judgement.diagnostics
+    ]
+    places = {(d.place.path, d.place.line) for d in judgement.diagnostics if d.place}
+    assert places == {(root / mutation.file, line_of(root, mutation.file, mutation.line))}
+    assert all(d.fix for d in judgement.diagnostics)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS[::4], ids=str)
+def test_facts_say_the_same_after_json(mutation: Mutation, tmp_path: Path) -> None:
+    root = valid_copy(tmp_path, *mutation.edits)
+    mesh = look(root)
+    catalogue = catalogue_of(root, mesh)
+    documents = [json.dumps(to_document(location, root)) for location in mesh.locations]
+    again = MeshFacts(
+        tuple(from_document(json.loads(document), root) for document in documents), mesh.federation
+    )
+    assert judge(again, catalogue, TODAY) == judge(mesh, catalogue, TODAY)
+
+
+def test_every_policy_has_a_mutation() -> None:
+    policies = (*load(VALID, ["shop", "crew"]).policies, *ENGINE)
+    without = {p.code for p in policies} - {m.code for m in MUTATIONS} - ELSEWHERE
+    assert not without, f"write a mutation in mutations.py for {sorted(without)}"
+
+
+@pytest.mark.parametrize("policy", [*BUILT_IN, *ENGINE], ids=lambda policy: policy.code)
+def test_every_policy_is_explained(policy: object) -> None:
+    for words in ("title", "rationale", "fix", "failing", "passing"):
+        assert getattr(policy, words).strip(), f"{policy} has no {words}"
+    assert policy.failing != policy.passing  # type: ignore[attr-defined]
+
+
+def test_codes_are_told_once() -> None:
+    codes = [policy.code for policy in (*BUILT_IN, *ENGINE)]
+    assert len(codes) == len(set(codes))
