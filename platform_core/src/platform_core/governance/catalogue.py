@@ -142,7 +142,7 @@ class _Loading:
 
     def _add(self, policy: Policy, path: Path, domain: str | None) -> None:
         place = place_of(policy) or Place(path)
-        taken = self.policies.get(policy.code) or next((p for p in ENGINE if p.code == policy.code), None)
+        taken = self.policies.get(policy.code)
         if not _CODE.fullmatch(policy.code) or (policy.code[:-3] in _FAMILIES):
             whose = domain or "the federation"
             message = f'"{policy.code}" cannot be the code of a policy of {whose}'
@@ -206,7 +206,8 @@ def _import(path: Path, domain: str | None) -> ModuleType:
 
 def _policies(module: ModuleType) -> Iterator[Policy]:
     """The policies that a module defines, not those that it imports."""
-    for value in vars(module).values():
+    # A policy with two names is one policy.
+    for value in {id(value): value for value in vars(module).values()}.values():
         if isinstance(value, Policy) and value.check.__module__ == module.__name__:
             yield value
 

@@ -85,7 +85,8 @@ class Freshness:
             else:
                 moments = sorted(needed[product])
                 delivered = [self._delivered(upstream, moments) for upstream in self._upstreams[product]]
-                self._of[product] = dict(zip(moments, map(min, moments, *delivered), strict=True))
+                oldest = map(min, moments, *delivered) if delivered else moments
+                self._of[product] = dict(zip(moments, oldest, strict=True))
                 breach = None
             if breach is not None:
                 yield breach

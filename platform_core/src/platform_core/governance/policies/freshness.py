@@ -19,15 +19,17 @@ _IN_ONE_LINE: Final = 4
     "G307",
     title="A product promises no fresher data than its upstreams deliver",
     scope="mesh",
-    rationale="A promise that depends on luck is none. Of every product it is computed how old its data is at "
-    "worst, along every path of inputs, if everybody upstream keeps what the contract promises and no more, "
-    "and the product itself takes no time. A deadline promises, at each tick of its schedule, data of at most "
-    "its `value` ago; from a tick on it delivers what its own upstreams owed at that tick (a product without "
-    "inputs is of the tick itself). A maximum age promises, at any moment, data of at most its `value` ago; "
-    "when it is refreshed nobody says, so maximum ages add up along a path. A product without a promise "
-    "delivers what its upstreams do. Spans are measured on the clock of the deadline's own zone, over one "
-    "year, clock changes included. A broken promise is told where it is made; what is built on it is judged "
-    "as if it were kept. Foreign keys check data and do not carry it: they do not count.",
+    rationale="A promise that depends on luck is none. Of every product it is computed how old its data "
+    "is at worst, along every path of inputs, if everybody upstream keeps what the contract "
+    "promises and no more, and the product itself takes no time. A deadline promises, at each "
+    "tick of its schedule, data of at most its `value` ago; from a tick on it delivers what its "
+    "own upstreams owed at that tick (a product without inputs is of the tick itself). A "
+    "maximum age promises, at any moment, data of at most its `value` ago; when it is refreshed "
+    "nobody says, so maximum ages add up along a path. A product without a promise delivers "
+    "what its upstreams do. Spans are measured on the clock of the deadline's own zone, over "
+    "one year, clock changes included. A broken promise is told where it is made; what is built "
+    "on it is judged as if it were kept. Foreign keys check data and do not carry it: they do "
+    "not count.",
     fix="Promise less, or agree on an earlier promise with the owner of what is read.",
     failing="# hr/store_staffing is due at 15 5 * * * in America/Chicago, which is 06:15 in New York\n"
     "slaProperties:  # of sales/store_performance, which reads it\n"

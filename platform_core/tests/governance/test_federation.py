@@ -1,0 +1,116 @@
+"""The files of the federation, well and badly written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from governance.mutating import VALID
+
+from platform_core.governance.federation import read_federation
+
+
+def _with(tmp_path: Path, **files: str) -> Path:
+    (tmp_path / "governance").mkdir()
+    for name, text in files.items():
+        (tmp_path / "governance" / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+def test_what_the_files_say() -> None:
+    federation = read_federation(VALID)
+    assert not federation.faults
+    assert federation.topology == "federated"
+    assert federation.representatives["shop"] == ("shop-owner@example.com",)
+    team = federation.teams["shop-team"]
+    assert (team.domain, team.email, team.channels) == ("shop", "shop@example.com", ("#shop",))
+    (waiver,) = federation.waivers
+    assert (waiver.code, waiver.expires, waiver.place.line) == ("G108", "2030-06-30", 2)
+
+
+def test_missing_and_empty_files_say_nothing(tmp_path: Path) -> None:
+    assert not read_federation(tmp_path).faults
+    federation = read_federation(_with(tmp_path, teams="", waivers="# none\n", mesh="\n"))
+    assert not federation.faults
+    assert federation.readable
+    assert federation.topology == "federated"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line", "words"),
+    [
+        ("mesh", "topology: federated\n  central: x", 2, "not YAML"),
+        ("mesh", "- topology", 1, "mapping"),
+        ("mesh", "topology: 5", 1, "topology"),
+        ("mesh", "topology: federal", 1, "federal"),
+        ("mesh", "topology: governed", 1, "central team"),
+        ("mesh", "a: 1\nmesh: 2", 1, '"a"'),
+        ("mesh", "email_domains: example.com", 1, "email_domains"),
+        ("mesh", "representatives: {shop: a@b.c}", 1, "shop"),
+        ("mesh", "topology: federated\ntopology: governed", 2, "twice"),
+        ("mesh", "central_team: nobody", 1, "nobody"),
+        ("teams", "teams: [a]", 1, "teams"),
+        ("teams", "teams:\n  a: {emial: a@b.c}", 2, "emial"),
+        ("teams", "teams:\n  a: {channels: [{chanel: x}]}", 2, "chanel"),
+        ("teams", "teams:\n  a: {members: {email: x}}", 2, "members"),
+        ("waivers", "waivers:\n  - code: G108", 2, "without"),
+        ("waivers", "waivers:\n  - G108", 2, "waivers"),
+        ("waivers", "waivers: {code: G108}", 1, "waivers"),
+        (
+            "waivers",
+            "waivers:\n  - {code: [1], product: a/b, reason: c, approvers: [d], expires: 2030-01-01}",
+            2,
+            "code",
+        ),
+        (
+            "waivers",
+            "waivers:\n  - {code: G1, product: a/b, reason: c, approvers: d, expires: 2030-01-01}",
+            2,
+            "approvers",
+        ),
+        (
+            "waivers",
+            "waivers:\n  - {code: G1, product: a/b, reason: c, approvers: [d], expires: 31.12.2030}",
+            2,
+            "31.12.2030",
+        ),
+    ],
+)
+def test_bad_input_is_told_with_its_place(
+    tmp_path: Path, file: str, text: str, line: int, words: str
+) -> None:
+    federation = read_federation(_with(tmp_path, **{file: text}))
+    assert {fault.code for fault in federation.faults} == {"G406"}
+    fault = federation.faults[0]
+    assert fault.place is not None
+    assert (fault.place.path.name, fault.place.line) == (f"{file}.yaml", line)
+    assert words in fault.message
+    assert "contract" not in fault.render()
+    assert fault.fix
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    root = _with(tmp_path)
+    (root / "governance" / "teams.yaml").symlink_to("mesh.yaml")
+    (root / "governance" / "mesh.yaml").symlink_to("teams.yaml")
+    (root / "governance" / "waivers.yaml").write_bytes(b"waivers: \xff")
+    federation = read_federation(root)
+    assert {fault.code for fault in federation.faults} == {"G406"}
+    assert {fault.place.path.name for fault in federation.faults if fault.place} == {
+        "teams.yaml",
+        "mesh.yaml",
+        "waivers.yaml",
+    }
+    assert not federation.readable
+
+
+def test_a_folder_that_leads_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "governance").symlink_to("governance")
+    federation = read_federation(tmp_path)
+    assert [fault.code for fault in federation.faults] == ["G406"]
+    assert not federation.readable
+
+
+def test_what_cannot_be_read_is_not_taken_for_unsaid(tmp_path: Path) -> None:
+    federation = read_federation(_with(tmp_path, teams="teams: {a: {}}", mesh="topology: ["))
+    assert not federation.readable
