@@ -1,16 +1,27 @@
-"""``python -m benchmarks [--rounds N] [publication | concurrency | whole_mesh | commands ...]``."""
+"""``python -m benchmarks [--rounds N] [commands | validation | definitions | ...]``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import commands, concurrency, publication, whole_mesh
+from benchmarks import (
+    commands,
+    concurrency,
+    definitions,
+    mesh_stage,
+    publication,
+    validation,
+    whole_mesh,
+)
 from benchmarks.measure import BenchmarkFailed
 from benchmarks.report import text, write
 
 BENCHMARKS = {
     "commands": commands.measure,
+    "validation": validation.measure,
+    "definitions": definitions.measure,
+    "mesh_stage": mesh_stage.measure,
     "publication": publication.measure,
     "concurrency": concurrency.measure,
     "whole_mesh": whole_mesh.measure,
