@@ -1,0 +1,23 @@
+"""What hr asks of itself beyond the federation."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from hr.policies import short_retention
+from platform_core.contracts import load_contract
+from platform_core.governance.facts import Federation, LocationFacts, MeshFacts
+
+CONTRACTS = Path(__file__).parents[1] / "contracts"
+
+
+def test_personnel_data_is_kept_for_a_month() -> None:
+    employees = load_contract(CONTRACTS / "employees.odcs.yaml", "hr")
+    location = LocationFacts("hr", "hr", (employees,))
+    mesh = MeshFacts((location,), Federation())
+    assert not list(short_retention.check(employees, location, mesh))
+    longer = replace(employees, retention=timedelta(days=31))
+    (violation,) = short_retention.check(longer, location, mesh)
+    assert violation.product == "hr/employees"
+    anonymous = replace(longer, columns=())
+    assert not list(short_retention.check(anonymous, location, mesh))

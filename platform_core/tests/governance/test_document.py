@@ -1,0 +1,44 @@
+"""docs/governance.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from governance.mutating import Edit, judged, valid_copy
+from governance.mutations import OWNER, STORES, WAIVERS
+
+from platform_core.governance.catalogue import BUILT_IN, ENGINE, load
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "governance.md").read_text()
+
+
+def test_all_codes_are_listed_as_they_are() -> None:
+    severities = {"error": "error", "warn": "warning"}
+    expected = [f"| {p.code} | {p.scope} | {severities[p.severity]} | {p.title} |" for p in BUILT_IN]
+    expected += [f"| {p.code} | {p.scope} | error | {p.title} |" for p in ENGINE]
+    listed = [line for line in DOCUMENT.splitlines() if re.match(r"\| G\d{3} \|", line)]
+    assert listed == expected
+
+
+@pytest.mark.parametrize("topology", ["federated", "governed", "autonomous"])
+def test_a_topology_changes_what_is_shown(topology: str, tmp_path: Path) -> None:
+    edits = [Edit(STORES, OWNER + "\n", ""), Edit(WAIVERS, ", crew-owner@example.com", "")]
+    if topology != "federated":
+        edits.append(Edit("governance/mesh.yaml", "topology: federated", f"topology: {topology}"))
+    judgement = judged(valid_copy(tmp_path, *edits))
+    shown = re.search(rf"[Uu]nder `topology: {topology}`[^`]*?```text\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert shown is not None
+    said = [f"{d.severity}[{d.code}]: {d.message}" for d in judgement.diagnostics]
+    assert shown[1].splitlines() == said
+
+
+def test_the_policy_shown_works(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    reporting = Edit(STORES, "status: active", "status: active\ntags: [reporting]")
+    root = valid_copy(tmp_path, Edit("governance/policies/reports.py", None, code), reporting)
+    assert load(root, []).get("F102") is not None
+    assert [d.code for d in judged(root).diagnostics] == ["F102"]
+    Edit(STORES, "  purpose: About stores.", "  purpose: About stores.\n  limitations: Few.").apply(root)
+    assert not judged(root).diagnostics
