@@ -82,7 +82,7 @@ def plain() -> Callable[[], object]:
         deps = [read.product.split("/") for read in function.products.values()]
         spec = product_spec(product, [], [("python", function.place)], "python")
         checks = [(c.name, c.description, c.blocking, dict(c.metadata or {})) for c in check_specs(product)]
-        columns = [(c.name, c.logical_type, c.description) for c in product.columns]
+        columns = [(c.name, c.logical_type or "string", c.description) for c in product.columns]
         places = [(str(place.path), place.line) for place in (product.place, function.place)]
         literals.append((asset_key(product.id).path, deps, spec, checks, columns, places))
 

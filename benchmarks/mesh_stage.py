@@ -6,11 +6,13 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 from benchmarks.generated import product, write_domain, write_federation
-from benchmarks.measure import environ, fresh_home, module, run
+from benchmarks.measure import Measured, environ, fresh_home, module, run
 from benchmarks.report import Aim, Section, peak, timed
 
 PRODUCTS = 100
@@ -36,11 +38,17 @@ def measure(rounds: int) -> Section:
         aims=[
             Aim("10,000 products", timed(large), at_most=5, unit=" s"),
             Aim("10,000 products", peak(large) / 1000, at_most=1, unit=" GB"),
-            Aim("10 times the products / time", timed(large) / timed(small), at_most=11),
+            # By the processor's time: a second's tenth of the small one is lost in what else is running.
+            Aim("10 times the products / processor time", _used(large) / _used(small), at_most=11),
         ],
-        columns=("products", "seconds", "peak MB"),
-        rows=[(size * PRODUCTS, timed(each), peak(each)) for size, each in runs.items()],
+        columns=("products", "seconds", "processor, s", "peak MB"),
+        rows=[(size * PRODUCTS, timed(each), _used(each), peak(each)) for size, each in runs.items()],
     )
+
+
+def _used(runs: Sequence[Measured]) -> float:
+    """Processor seconds of the stage alone."""
+    return float(median(run.said["processor"] for run in runs))
 
 
 def write(folder: Path, size: int) -> None:
@@ -79,7 +87,7 @@ def judge_all(folder: Path) -> dict[str, float]:
     from platform_core.governance.serialize import from_document
 
     gc.disable()
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     files = sorted(folder.glob("domain*.json"))
     locations = tuple(from_document(json.loads(file.read_bytes()), folder) for file in files)
     read = time.perf_counter()
@@ -88,7 +96,12 @@ def judge_all(folder: Path) -> dict[str, float]:
     ended = time.perf_counter()
     if found.errors:
         raise SystemExit("\n\n".join(error.render() for error in found.errors[:5]))
-    return {"seconds": ended - began, "reading": read - began, "judging": ended - read}
+    return {
+        "seconds": ended - began,
+        "reading": read - began,
+        "judging": ended - read,
+        "processor": time.process_time() - used,
+    }
 
 
 if __name__ == "__main__":

@@ -71,6 +71,10 @@ class LocationFacts:
     format: str = FORMAT
 
     @cached_property
+    def product_ids(self) -> tuple[str, ...]:
+        return tuple(product.id for product in self.products)
+
+    @cached_property
     def factory(self) -> dict[str, FactoryFacts]:
         return {factory.name: factory for factory in self.factories}
 

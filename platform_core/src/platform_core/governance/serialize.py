@@ -104,18 +104,19 @@ class Places(dict[str, Place]):
 
     def _all(self) -> Places:
         text, self._text = self._text, None
-        for line in text.split("\n") if text else ():
-            position, _, pointer = line.partition(" ")
+        for entry in text.split("|") if text else ():
+            position, _, pointer = entry.partition(" ")
             number, column, length = position.split(":")
-            self[pointer] = Place(self._path, int(number), int(column), int(length))
+            self[pointer.replace("~2", "|")] = Place(self._path, int(number), int(column), int(length))
         return self
 
 
 def _write_places(places: Mapping[str, Place], files: _Files) -> str:
-    return "\n".join(
-        f"{place.line}:{place.column}:{place.length} {pointer}"
+    # One text, without a letter that JSON escapes: ten times as fast to read as an object.
+    return "|".join(
+        f"{place.line}:{place.column}:{place.length} {pointer.replace('|', '~2')}"
         for pointer, place in places.items()
-        if "\n" not in pointer and place.path == files.own
+        if place.path == files.own
     )
 
 
@@ -175,16 +176,28 @@ def _writer(kind: type[Any]) -> Convert:
 
 @cache
 def _reader(kind: type[Any]) -> Convert:
-    converters = {each.name: _converter(hint, write=False) for each, hint in _fields(kind)}
-    plain = {name for name, convert in converters.items() if convert is None}
+    """Reads an object of a dataclass. Members are set by their descriptors: the constructor of a frozen
+    class takes four times as long, and a large mesh has half a million objects."""
+    plain, converted = [], []
+    for each, hint in _fields(kind):
+        convert = _converter(hint, write=False)
+        if convert is None:
+            plain.append((each.name, _setter(kind, each.name), _default(each)))
+        else:
+            converted.append((each.name, _setter(kind, each.name), _default(each), convert))
+    make = object.__new__
+    required = frozenset(each.name for each, _ in _fields(kind) if _default(each) is MISSING)
 
     def read(written: dict[str, Any], files: _Files) -> Any:
-        return kind(
-            **{
-                name: member if name in plain else converters[name](member, files)  # type: ignore[misc]
-                for name, member in written.items()
-            }
-        )
+        made, get = make(kind), written.get
+        if not required <= written.keys():
+            raise UnreadableFacts(f"a {kind.__name__} lacks {', '.join(sorted(required - written.keys()))}")
+        for name, put, default in plain:
+            put(made, get(name, default))
+        for name, put, default, convert in converted:
+            member = get(name, MISSING)
+            put(made, default if member is MISSING else convert(member, files))
+        return made
 
     if kind is not DataProduct:
         return read
@@ -196,6 +209,17 @@ def _reader(kind: type[Any]) -> Convert:
         return product
 
     return read_product
+
+
+def _setter(kind: type[Any], name: str) -> Callable[[Any, Any], None]:
+    slot = kind.__dict__.get(name)
+    if isinstance(slot, types.MemberDescriptorType):
+        return slot.__set__
+
+    def put(made: Any, value: Any) -> None:
+        made.__dict__[name] = value
+
+    return put
 
 
 def _fields(kind: type[Any]) -> list[tuple[Field[Any], Any]]:
