@@ -72,6 +72,7 @@ class Freshness:
         self._of: dict[str, dict[int, int]] = {}
         """By product with a deadline or without a promise: of which moment its data is at a tick."""
         self._worst: dict[str, int] = {}
+        self._worst_tick: dict[str, int] = {}
 
     def breaches(self) -> Iterator[Breach]:
         order = _sources_first(self._upstreams)
@@ -97,16 +98,17 @@ class Freshness:
     def worst(self, product: str) -> int:
         """The greatest age, in minutes, of a product's data that its readers ever meet."""
         if product not in self._worst:
-            self._worst[product] = max(self._spans(product), default=0)
+            self._worst[product], self._worst_tick[product] = max(self._spans(product), default=(0, 0))
         return self._worst[product]
 
-    def _spans(self, product: str) -> Iterator[int]:
+    def _spans(self, product: str) -> Iterator[tuple[int, int]]:
+        """How old the data gets before each refresh, and the tick since which it is there."""
         schedule = self._schedules.get(product)
         if schedule is None:
-            yield from (self.worst(upstream) for upstream in self._upstreams[product])
+            yield from ((self.worst(upstream), 0) for upstream in self._upstreams[product])
             return
         for tick in self._probes[schedule.cron, schedule.timezone]:
-            yield schedule.local(schedule.next(tick)) - schedule.local(self._of[product][tick])
+            yield schedule.local(schedule.next(tick)) - schedule.local(self._of[product][tick]), tick
 
     def _needed(self, order: list[str]) -> dict[str, set[int]]:
         """At which of its ticks (any moment, without a promise) a product's data is asked for."""
@@ -177,8 +179,8 @@ class Freshness:
         current: str | None = product
         while current is not None:
             schedule = self._schedules.get(current)
-            if schedule is not None and moment is not None:
-                moment = schedule.last(moment)
+            if schedule is not None:
+                moment = schedule.last(moment) if moment is not None else self._worst_tick[current]
             elif self._products[current].maximum_age is not None:
                 moment = None
             steps.append((current, moment if schedule is not None else None))
@@ -188,7 +190,7 @@ class Freshness:
     def _older(self, product: str, moment: int | None) -> str | None:
         """The upstream that makes a product's data as old as it is; None where it does so itself."""
         upstreams = self._upstreams[product]
-        if not upstreams or (moment is None and product in self._schedules):
+        if not upstreams:
             return None
         if moment is None:
             return max(upstreams, key=self.worst)

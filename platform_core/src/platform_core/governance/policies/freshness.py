@@ -62,11 +62,15 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     if schedule is None or breach.tick is None:
         message = f"{breach.product} promises data at most {promised} old, and reads what may be {age} old"
         expected = f"{path}: {_span(breach.age - breach.promised)} too old"
+        if upstream is not None:
+            expected += (
+                f"\njust before a refresh the data of {breach.upstream} is {age} old, {promised} promised"
+            )
         return message, expected, f"Promise at least {age}, or agree on fresher data {owner}."
     moment = schedule.clock(breach.tick)
     of = schedule.clock(_of(schedule, breach))
     sums = f"at {moment:%a %H:%M} the newest data owed is of {of:%a %H:%M}: {age} old, {promised} promised"
-    after = _due_soon(upstream, breach)
+    after = _due_soon(schedule, upstream, breach)
     if after is not None:
         early = _span(after - breach.tick)
         later = schedule.clock(after)
@@ -81,13 +85,14 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     return message, f"{path}: {late} too old\n{sums}", f"{fix}schedule), or agree on fresher data {owner}."
 
 
-def _due_soon(upstream: Schedule | None, breach: Breach) -> int | None:
-    """The next refresh of the upstream, where the deadline is rather early than its data old: the last
-    one is too long ago, and longer ago than the next is away."""
+def _due_soon(schedule: Schedule, upstream: Schedule | None, breach: Breach) -> int | None:
+    """The upstream's next tick, where the deadline is rather early than the data old: the last tick is
+    too long ago, the next is nearer, and to wait for it would help at every deadline."""
     if upstream is None or breach.tick is None:
         return None
-    since, after = breach.tick - upstream.last(breach.tick), upstream.next(breach.tick)
-    return after if since > breach.promised and after - breach.tick < since else None
+    before, after = upstream.last(breach.tick), upstream.next(breach.tick)
+    since, as_often = breach.tick - before, after - before <= schedule.next(breach.tick) - breach.tick + 60
+    return after if as_often and since > breach.promised and after - breach.tick < since else None
 
 
 def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick: int | None) -> str:
