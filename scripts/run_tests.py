@@ -1,8 +1,10 @@
 """Run every test suite of the mesh, each in the environment it belongs to.
 
-The library's in the root environment, each domain's in that domain's own, then `tests/`, which crosses
-domains. A failing suite does not keep the next from running. Ends with pytest's own closing line of each
-suite; the exit code is 1 when any of them failed. Extra options for pytest: PYTEST_ADDOPTS.
+The library's in the root environment, each domain's in that domain's own, and beside them `tests/`, which
+crosses domains: it waits for processes as much as it computes, and two cores take half the time. What a
+suite prints comes when it is done. A failing suite does not keep the next from running. Ends with pytest's
+own closing line of each suite; the exit code is 1 when any of them failed. Extra options for pytest:
+PYTEST_ADDOPTS.
 """
 
 from __future__ import annotations
@@ -10,8 +12,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,49 +41,83 @@ class Result:
     closing: str
 
 
-def suites() -> list[Suite]:
-    """The library, the domains in alphabetical order, and what crosses them."""
+def lanes() -> list[list[Suite]]:
+    """What runs one after the other: what crosses the domains; and the library, then each domain."""
     tools = ROOT / ".venv/bin/python"
     domains = sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml"))
     return [
-        Suite("platform_core", ROOT / "platform_core", tools),
-        *(Suite(f"domains/{folder.name}", folder, folder / ".venv/bin/python") for folder in domains),
-        Suite("tests", ROOT, tools),
+        [Suite("tests", ROOT, tools)],
+        [
+            Suite("platform_core", ROOT / "platform_core", tools),
+            *(Suite(f"domains/{folder.name}", folder, folder / ".venv/bin/python") for folder in domains),
+        ],
     ]
 
 
-def run(suite: Suite) -> Result:
-    """Run one suite, passing on what it prints as it comes."""
-    print(f"\n── {suite.name} ".ljust(80, "─"), flush=True)
-    environ = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
-    environ["COLUMNS"] = str(shutil.get_terminal_size((110, 24)).columns)
-    color = "yes" if sys.stdout.isatty() else "no"
-    # The folder that holds the suite's settings: pytest then reads no conftest.py from above it.
-    command = [str(suite.python), "-m", "pytest", f"--color={color}", "--rootdir=."]
-    process = subprocess.Popen(
-        command, cwd=suite.folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    end = b""
-    try:
-        while chunk := os.read(process.stdout.fileno(), 65536):
-            sys.stdout.buffer.write(chunk)
+class Runner:
+    """Runs suites as child processes, and stops them all at once."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._printing = threading.Lock()
+
+    def lane(self, suites: list[Suite]) -> list[Result]:
+        return [self.run(suite) for suite in suites if not self._stopped]
+
+    def run(self, suite: Suite) -> Result:
+        environ = {
+            name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}
+        }
+        environ["COLUMNS"] = str(shutil.get_terminal_size((110, 24)).columns)
+        color = "yes" if sys.stdout.isatty() else "no"
+        # The folder that holds the suite's settings: pytest then reads no conftest.py from above it.
+        command = [str(suite.python), "-m", "pytest", f"--color={color}", "--rootdir=."]
+        with self._lock:
+            process = subprocess.Popen(
+                command,
+                cwd=suite.folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                # A terminal's Ctrl-C reaches us alone; `stop` passes it on once.
+                start_new_session=True,
+            )
+            self._running.add(process)
+        started = time.monotonic()
+        output = process.communicate()[0]
+        with self._lock:
+            self._running.remove(process)
+        with self._printing:
+            print(f"\n── {suite.name}, {time.monotonic() - started:.0f} s ".ljust(80, "─"), flush=True)
+            sys.stdout.buffer.write(output)
             sys.stdout.buffer.flush()
-            end = (end + chunk)[-4096:]
-    finally:
-        process.wait()
-    lines = [line for line in ESCAPES.sub("", end.decode(errors="replace")).splitlines() if line.strip(" =")]
-    closing = lines[-1].strip(" =") if lines else "printed nothing"
-    return Result(suite, passed=process.returncode == 0, closing=closing)
+        text = ESCAPES.sub("", output.decode(errors="replace"))
+        lines = [line for line in text.splitlines() if line.strip(" =")]
+        closing = lines[-1].strip(" =") if lines else "printed nothing"
+        return Result(suite, passed=process.returncode == 0, closing=closing)
+
+    def stop(self) -> None:
+        """Interrupt what runs, as Ctrl-C would: pytest then ends what its tests started."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.send_signal(signal.SIGINT)
 
 
 def main() -> int:
     """Run all suites; returns the exit code."""
-    try:
-        results = [run(suite) for suite in suites()]
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
+    runner = Runner()
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        running = [threads.submit(runner.lane, suites) for suites in lanes()]
+        try:
+            results = [result for lane in running for result in lane.result()]
+        except KeyboardInterrupt:
+            runner.stop()
+            print("\nInterrupted.", file=sys.stderr)
+            return 130
     print("\n── all suites ".ljust(80, "─"))
     width = max(len(result.suite.name) for result in results)
     for result in results:
