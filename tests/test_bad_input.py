@@ -142,4 +142,5 @@ def test_a_missing_contract_is_told_to_whoever_needs_it(mesh: Mesh, tmp_path: Pa
         'error[D001]: there is no data product "hr/store_staffing"'
         in products["sales/store_performance"]["error"]
     )
-    assert 'error[D014]: the product "store_staffing" has no contract' in products["hr/employees"]["error"]
+    assert 'the product "store_staffing" of hr has no contract' in products["hr/employees"]["error"]
+    assert "staffing.py:" in products["hr/employees"]["error"]

@@ -57,7 +57,8 @@ def test_ctrl_c_while_a_product_is_written(mesh: Mesh, product: str, lake: str, 
     assert answer.out == ""
     assert mesh.published() == before
     with mesh.instance() as instance:
-        assert runs_of(instance, product)[0].status in ENDED
+        # Canceling is all that it says where a busy machine had to kill it: see the next run below.
+        assert runs_of(instance, product)[0].status in {*ENDED, dg.DagsterRunStatus.CANCELING}
 
 
 def test_a_killed_coordinator_leaves_nothing_behind(mesh: Mesh) -> None:
@@ -73,12 +74,15 @@ def test_a_killed_coordinator_leaves_nothing_behind(mesh: Mesh) -> None:
 
 
 def test_the_next_run_works_and_closes_what_was_left_open(mesh: Mesh) -> None:
-    answer = mesh.run("marketing/promotions", "sales/store_performance")
+    answer = mesh.run("marketing/campaigns", "sales/store_performance")
 
     assert answer.code == 0, answer.out
     with mesh.instance() as instance:
-        unfinished = [run for run in instance.get_runs() if not run.is_finished]
-    assert unfinished == []
+        published = {version.run_id for versions in mesh.versions().values() for version in versions}
+        broken_off = [run for run in runs_of(instance, "marketing/promotions") if run.run_id not in published]
+        assert len(broken_off) >= 2
+        assert {run.status for run in broken_off} <= ENDED
+        assert all(run.is_finished for run in instance.get_runs())
 
 
 def test_ctrl_c_while_the_locations_load(mesh: Mesh) -> None:
