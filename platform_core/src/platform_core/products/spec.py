@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
+from functools import cache
 
 import dagster as dg
 
@@ -168,7 +169,8 @@ def code_references(places: Iterable[tuple[str, Place]]) -> dg.CodeReferencesMet
 
 def check_specs(product: DataProduct) -> list[dg.AssetCheckSpec]:
     """One asset check per rule. A failed error-level check holds back what is downstream."""
-    return [check_spec(rule, asset_key(product.id)) for rule in product.rules]
+    key = asset_key(product.id)
+    return [check_spec(rule, key) for rule in product.rules]
 
 
 def check_spec(rule: Rule, key: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -181,6 +183,7 @@ def check_spec(rule: Rule, key: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
+@cache
 def _tag(text: str) -> str:
     """A word as a Dagster tag: at most 63 of ``A-Za-z0-9_.-``."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:63]
