@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test check bench lock clean
+.PHONY: help setup demo materialize test check validate bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,7 +26,7 @@ materialize: setup ## materialize every data product
 test: setup ## run the tests of the library, of each domain in its own environment, and across them
 	@$(BIN)/python scripts/run_tests.py
 
-check: setup ## lint, types, the layers of the tree, and the definitions of all code locations
+check: setup ## lint, types, the layers of the tree, then validate
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --cache-dir .mypy_cache/tools platform_core/src scripts benchmarks
@@ -36,7 +36,11 @@ check: setup ## lint, types, the layers of the tree, and the definitions of all 
 	  echo "$$@"; "$$@" || exit 1; \
 	done
 	PYTHONPATH=$(subst $(eval) ,:,$(DOMAINS:%=domains/%/src)) $(BIN)/lint-imports
+	@$(MAKE) --no-print-directory validate
+
+validate: setup ## the definitions of all code locations, and the policies over the whole workspace
 	$(BIN)/dagster definitions validate -w workspace.yaml
+	$(BIN)/mesh validate
 
 bench: setup ## measure publication, concurrency and running the mesh, side by side (some minutes)
 	$(environments) benchmarks

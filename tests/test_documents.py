@@ -67,7 +67,7 @@ def test_a_target_of_the_documents_exists(mesh: Mesh, command: str) -> None:
 def test_materialize_says_what_it_made(mesh: Mesh) -> None:
     done = shell(mesh, "make materialize")
     assert done.returncode == 0, done.stderr
-    assert "11 made" in done.stdout + done.stderr
+    assert "12 made" in done.stdout + done.stderr
 
 
 def test_the_contract_of_the_readme_is_a_part_of_the_real_one() -> None:

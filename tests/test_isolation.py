@@ -83,6 +83,7 @@ def test_only_hr_attaches_its_restricted_lake(notes: dict[str, dict[str, Any]]) 
 
     assert lakes == {
         "central_data_platform/data_product_catalog": {"central_data_platform"},
+        "central_data_platform/governance_scorecard": {"central_data_platform"},
         "hr/employees": {"hr_restricted"},
         "hr/store_staffing": {"hr", "hr_restricted", "sales"},
         "marketing/household_segments": {"marketing", "sales"},
@@ -130,6 +131,7 @@ def test_a_syntax_error_in_hr_leaves_the_others_materializing(run_without_hr: An
     assert run_without_hr.code == 1
     assert run_without_hr.statuses() == {
         "central_data_platform/data_product_catalog": "ok",
+        "central_data_platform/governance_scorecard": "ok",
         "hr/employees": "failed",
         "hr/store_staffing": "failed",
         "marketing/campaigns": "ok",

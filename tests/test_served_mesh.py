@@ -136,7 +136,7 @@ def test_the_ui_shows_four_loaded_locations(page: Page) -> None:
 
 def test_the_ui_draws_lineage_across_domains(page: Page) -> None:
     page.goto("/asset-groups")
-    expect(page.get_by_text("Materialize all (11)")).to_be_visible()
+    expect(page.get_by_text("Materialize all (12)")).to_be_visible()
     page.keyboard.press("Alt+e")  # opens all groups
 
     for product in ("household_segments", "store_staffing", "store_performance", "promotions", "stores"):
