@@ -39,6 +39,8 @@ class Place:
     def source_line(self) -> str | None:
         """The line shown under a diagnostic; None where the file cannot be read as text."""
         try:
+            if not self.path.is_file():  # a pipe or a device would never end
+                return None
             with self.path.open(encoding="utf-8", errors="replace") as file:
                 for number, text in enumerate(file, start=1):
                     if number == self.line:

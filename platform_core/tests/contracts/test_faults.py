@@ -196,6 +196,7 @@ def test_what_is_no_readable_file(tmp_path: Path) -> None:
         with pytest.raises(ContractError) as caught:
             load_contract(path)
         assert [fault.code for fault in caught.value.diagnostics] == ["C001"], path
+        assert "C001" in str(caught.value)  # shown without waiting for a line of a pipe
 
 
 def test_scalars_are_those_of_yaml_1_2(write: Callable[..., Path]) -> None:
