@@ -138,6 +138,18 @@ def test_a_broken_catalog(location: LakeLocation, product: DataProduct, content:
     assert location.catalog("sales").read_bytes() == content
 
 
+def test_too_little_memory_is_no_damage(
+    location: LakeLocation, product: DataProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads "damaged" throws a good lake away."""
+    published(location, product)
+    monkeypatch.setenv("MESH_MEMORY_LIMIT", "1KB")
+    with pytest.raises(LakeError) as error, connect(location, read=["sales"]):
+        pass
+    assert codes(error) == ["L011"]
+    assert "MESH_MEMORY_LIMIT" in str(error.value)
+
+
 def test_a_lake_that_does_not_exist_is_not_read(location: LakeLocation) -> None:
     with connect(location, write=["sales"], read=["hr"]) as con:
         assert connect_module.attached(con) == {"sales"}

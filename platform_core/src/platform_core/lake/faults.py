@@ -5,6 +5,7 @@ L002 not writable                   L007 rows outside of the partition that is w
 L003 no room                        L008 partition column that cannot be used
 L004 catalog unreadable             L009 any other fault of the engine
 L005 extension missing              L010 the product's query fails
+L011 more memory needed than MESH_MEMORY_LIMIT allows
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
     """The fault of disk or catalog behind an error; None where the error is about the query itself."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(text):
+        # Before all others: it comes in the words of whatever it broke off, "failed to probe" too.
+        return LakeError(
+            Diagnostic(
+                "L011",
+                f'too little memory for the lake "{lake}": {sentence(error)}',
+                expected="memory for one product at a time, by default 40% of the machine's",
+                fix="set MESH_MEMORY_LIMIT higher, such as MESH_MEMORY_LIMIT=4GB; nothing was published",
+            )
+        )
     folder = shown(location.folder(lake))
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _NO_ROOM.search(text):
         return LakeError(

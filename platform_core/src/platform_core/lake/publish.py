@@ -178,7 +178,7 @@ def _query_faults(
     except duckdb.Error as error:
         fault = environment_fault(error, location, product.lake)
         # A file of the product's own sources may be missing or unreadable as well as the lake's.
-        if fault and (fault.diagnostics[0].code == "L003" or str(location.root) in str(error)):
+        if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
             raise fault from error
         raise DefinitionError(
             Diagnostic(
