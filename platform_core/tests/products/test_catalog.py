@@ -198,3 +198,16 @@ def test_arguments_and_inputs_have_to_agree(
     mesh.code("shop", f"{decorator}\ndef sales({arguments}) -> str:\n    return 'SELECT 1'\n")
     with pytest.raises(DefinitionError, match=words):
         mesh.definitions("shop")
+
+
+def test_contracts_may_lie_in_a_registry_elsewhere(
+    mesh: CodeMesh, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = mesh.contract("shop/sales", SALES)
+    registry = tmp_path_factory.mktemp("registry")
+    (registry / "shop").mkdir()
+    contract.rename(registry / "shop" / contract.name)
+    monkeypatch.setenv("MESH_CONTRACTS", str(registry))
+    monkeypatch.delenv("MESH_ROOT")
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
+    assert spec(mesh.definitions("shop"), "shop/sales").owners == ["team:shop-team"]

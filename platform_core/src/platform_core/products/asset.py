@@ -131,7 +131,6 @@ def product_asset(
     product is made. What its foreign keys point to is read too, by the audit.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
-    root = mesh_root(product.path.parent)
     edges = {dep.asset_key: dep for dep in deps}
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name)))
@@ -147,7 +146,7 @@ def product_asset(
         started = time.monotonic()
         try:
             for read in (*reads, *referenced.values()):
-                require_grant(read, f"domain:{product.domain}", root)
+                require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
             attach = lakes_read([*reads, *referenced.values()], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
                 require_published(connection, reads, product.id)
