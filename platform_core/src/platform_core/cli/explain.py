@@ -21,17 +21,6 @@ FAMILIES: Final = {
     "S": "Sources: a source file is missing or cannot be read.",
     "U": "Usage: a command was called with words that it does not know.",
 }
-ENGINE: Final = {
-    "G401": "A waiver expired. The policy holds again; whoever still needs the exception agrees on it anew.",
-    "G402": "A waiver waives nothing: the policy is kept. Left there, it would hide the next violation.",
-    "G403": "A waiver lacks the consent that the topology of governance/mesh.yaml asks for.",
-    "G404": "A waiver names a policy or a product that there is not.",
-    "G405": "A domain's policies.py makes a policy of the federation laxer. A domain may only be stricter.",
-    "G406": "A file in the folder governance cannot be read or holds what it should not.",
-    "G490": "A policy cannot be loaded, or raised while it looked. What it was to find is not known.",
-    "G491": "A code location could not be introspected: its interpreter is missing, or its code fails, hangs "
-    "or exits while it is loaded. The other locations are checked all the same.",
-}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,21 +29,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.errors import Diagnostic, UsageError, did_you_mean
+    from platform_core.governance.catalogue import ENGINE
 
     catalogue = _catalogue()
     if options.code is None:
-        print("\n".join(f"{each.code:<6} {each.title}" for each in catalogue.policies))
+        print("\n".join(f"{each.code:<6} {each.title}" for each in (*catalogue.policies, *ENGINE)))
         return 0
     code = options.code.upper()
     policy = catalogue.get(code)
     if policy is not None:
         print(_explained(policy))
-    elif code in ENGINE:
-        print(f"{code}\n\n{_wrapped(ENGINE[code])}")
     elif len(code) == 4 and code[1:].isdigit() and code[0] in FAMILIES:
         print(f"{code}\n\n{_wrapped(FAMILIES[code[0]])}")
     else:
-        known = [*(each.code for each in catalogue.policies), *ENGINE]
+        known = [each.code for each in (*catalogue.policies, *ENGINE)]
         raise UsageError(
             Diagnostic(
                 "U051",

@@ -6,14 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from platform_core.errors import Diagnostic, PlatformError, UsageError, did_you_mean, listed
-from platform_core.governance.catalogue import Catalogue, load
+from platform_core.governance.catalogue import ENGINE, Catalogue, load
 from platform_core.governance.facts import LocationFacts, MeshFacts, Waiver
 from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import Judgement, judge
 from platform_core.workspace.introspection import introspect
 from platform_core.workspace.locations import read_locations
+
+OTHER_FAMILIES: Final = "CDSLQAUR"
+"""First letters of the codes that are no policies' (``errors.Diagnostic``)."""
 
 
 @dataclass(frozen=True)
@@ -149,14 +153,10 @@ def _require_known(wanted: Sequence[str], known: Sequence[str]) -> None:
             )
 
 
-OTHER_FAMILIES = "CDSLQAUR"
-
-
 def _require_code(code: str, found: Examination) -> None:
     """A code of a policy, of a diagnostic at hand, or of a family; or the beginning of one."""
-    known = {policy.code for policy in found.catalogue.policies}
+    known = {policy.code for policy in (*found.catalogue.policies, *ENGINE)}
     known |= {diagnostic.code for diagnostic in found.judgement.diagnostics}
-    known |= {f"G{number}" for number in (401, 402, 403, 404, 405, 406, 490, 491)}
     other = code[:1] in OTHER_FAMILIES and (not code[1:] or code[1:].isdigit()) and len(code) <= 4
     if not code or not (other or any(each.startswith(code) for each in known)):
         raise UsageError(
