@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from platform_core.contracts.windows import Window
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.windows import Window
 from platform_core.lake.publish import Publication
 from platform_core.lake.sql import quoted, table_of
 from platform_core.products.description import preview_cell
