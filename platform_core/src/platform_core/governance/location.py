@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
@@ -64,8 +64,9 @@ def governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     found = tuple(dict.fromkeys((*faults, *judgement.diagnostics)))
     errors = tuple(d for d in found if d.severity == "error" and d.code not in OF_THE_FEDERATION)
     if found and not errors:
-        codes = ", ".join(sorted({d.code for d in found}))
-        _log.warning(f"{domain.name}: {len(found)} governance warnings ({codes}); `mesh validate` shows them")
+        warnings, them = ("warnings", "them") if len(found) > 1 else ("warning", "it")
+        said = f"{domain.name}: {len(found)} governance {warnings} ({_codes(found)})"
+        _log.warning(f"{said}; `mesh validate` shows {them}")
     return definitions, errors
 
 
@@ -88,7 +89,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
         if isinstance(error, GovernanceError):
             record.msg, record.args, record.exc_info = (
                 "The location breaks policies: %s",
-                (_codes(error),),
+                (_codes(error.diagnostics),),
                 None,
             )
             return True
@@ -96,5 +97,5 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def _codes(error: GovernanceError) -> str:
-    return ", ".join(sorted({d.code for d in error.diagnostics}))
+def _codes(diagnostics: Iterable[Diagnostic]) -> str:
+    return ", ".join(sorted({d.code for d in diagnostics}))
