@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.errors import Diagnostic, UsageError, did_you_mean
-    from platform_core.governance.catalogue import ENGINE
+    from platform_core.governance.policies.engine import ENGINE
 
     catalogue = _catalogue()
     if options.code is None:

@@ -6,7 +6,7 @@ Nothing here needs Dagster.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -83,9 +83,23 @@ def product_functions(modules: Iterable[ModuleType]) -> tuple[dict[str, ProductF
 def _submodules(package: ModuleType) -> list[ModuleType]:
     """Every module of the package but ``definitions``, which is what asks, and its policies, which
     governance loads by itself."""
-    apart = {f"{package.__name__}.definitions", f"{package.__name__}.policies"}
-    names = [info.name for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    return [import_module(name) for name in names if name not in apart]
+    apart = frozenset({f"{package.__name__}.definitions", f"{package.__name__}.policies"})
+    return list(_modules_in(package, apart, {Path(folder).resolve() for folder in package.__path__}))
+
+
+def _modules_in(package: ModuleType, apart: frozenset[str], seen: set[Path]) -> Iterator[ModuleType]:
+    """``pkgutil.walk_packages`` would follow a link that leads back, until the path is too long."""
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if info.name in apart:
+            continue
+        module = import_module(info.name)
+        folders = {Path(folder).resolve() for folder in module.__path__} if info.ispkg else set()
+        if folders & seen:
+            continue
+        yield module
+        if info.ispkg:
+            seen |= folders
+            yield from _modules_in(module, apart, seen)
 
 
 def _dbt_products(

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, PlatformError, UsageError, did_you_mean, listed
-from platform_core.governance.catalogue import ENGINE, Catalogue, load
+from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import LocationFacts, MeshFacts, Waiver
 from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import Judgement, judge
+from platform_core.governance.policies.engine import ENGINE
 from platform_core.workspace.introspection import introspect
 from platform_core.workspace.locations import read_locations
 
