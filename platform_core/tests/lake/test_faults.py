@@ -138,6 +138,16 @@ def test_a_broken_catalog(location: LakeLocation, product: DataProduct, content:
     assert location.catalog("sales").read_bytes() == content
 
 
+def test_a_lake_that_was_moved(location: LakeLocation, product: DataProduct) -> None:
+    published(location, product)
+    moved = LakeLocation(location.root.with_name("moved"))
+    location.root.rename(moved.root)
+    assert read_back(moved) == 5
+    published(moved, product)
+    assert read_back(moved) == 5
+    assert not location.root.exists()
+
+
 def test_too_little_memory_is_no_damage(
     location: LakeLocation, product: DataProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,9 +50,14 @@ def lake_url(location: LakeLocation, lake: str, *, catalog: Path | None = None) 
 
 
 def lake_options(location: LakeLocation, lake: str) -> dict[str, str | int]:
-    """The options of the ATTACH: a reader must not be refused while a writer commits."""
+    """The options of the ATTACH: a reader must not be refused while a writer commits.
+
+    The catalog keeps the path under which it was made; its files are relative to it. A folder that was
+    moved, copied or reached through a link since then has the data where the catalog is now.
+    """
     return {
         "DATA_PATH": f"{location.data(lake)}/",
+        "OVERRIDE_DATA_PATH": 1,
         "META_JOURNAL_MODE": "WAL",
         "META_BUSY_TIMEOUT": 30000,
     }
