@@ -109,6 +109,8 @@ class Runner:
 
 def main() -> int:
     """Run all suites; returns the exit code."""
+    # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every test of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = Runner()
     with ThreadPoolExecutor(max_workers=2) as threads:
         running = [threads.submit(runner.lane, suites) for suites in lanes()]
