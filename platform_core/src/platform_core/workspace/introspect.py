@@ -14,8 +14,9 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import platform_core
 from platform_core.contracts.registry import Registry
@@ -23,6 +24,9 @@ from platform_core.errors import Diagnostic
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
 from platform_core.workspace.watch import Watch
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def main() -> NoReturn:
@@ -47,12 +51,11 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
     from platform_core.governance.location import witnessing
     from platform_core.governance.serialize import to_document
     from platform_core.workspace.explained import diagnose
-    from platform_core.workspace.recipe import load_repository
 
     root = Path(options.root)
     try:
         with witnessing() as witnesses:
-            repository = load_repository(options.module, options.attribute, options.directory)
+            repository = _repository(options.module, options.attribute, options.directory)
         assets = asset_facts(repository.asset_graph.assets_defs)
     except BaseException as error:  # noqa: BLE001 - code fails in every way, sys.exit included; it is told
         faults = diagnose(error, f"code location {options.location} does not load", "G491")
@@ -60,6 +63,31 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
     found = witnesses[0] if witnesses else _without_products(options.location, root)
     facts = replace(found, name=options.location, assets=assets)
     return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
+
+
+def _repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:
+    """The repository of a location's module, found as Dagster finds it.
+
+    Dagster's own loader imports its storages and their migrations on the way, which takes as long as
+    all the rest: it is asked only where a module holds something else than definitions.
+    """
+    import dagster as dg
+    from dagster.components.definitions import LazyDefinitions
+
+    # An empty first entry of the path is the working directory, as for Dagster's code servers.
+    sys.path.insert(0, directory or "")
+    loaded = import_module(module)
+    found = [getattr(loaded, attribute)] if attribute is not None else list(vars(loaded).values())
+    for kind in (LazyDefinitions, dg.Definitions, dg.RepositoryDefinition):
+        fitting = [value for value in found if isinstance(value, kind)]
+        if len(fitting) == 1:
+            made = fitting[0]() if isinstance(fitting[0], LazyDefinitions) else fitting[0]
+            return made.get_repository_def() if isinstance(made, dg.Definitions) else made
+        if fitting:
+            break
+    from platform_core.workspace.recipe import load_repository
+
+    return load_repository(module, attribute, directory)
 
 
 def unloadable(location: str, root: Path, faults: Sequence[Diagnostic]) -> LocationFacts:
