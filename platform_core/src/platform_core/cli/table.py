@@ -27,5 +27,12 @@ def print_table(
             overflow="ellipsis",
         )
     for row in rows:
-        table.add_row(*(Text(cell.replace("\n", " ")) for cell in row))
+        table.add_row(*(Text(_shown(cell)) for cell in row))
     console.print(table)
+
+
+def _shown(cell: str) -> str:
+    """A value on one line, without characters that would command the terminal."""
+    return "".join(
+        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in cell
+    )

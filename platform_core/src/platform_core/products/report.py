@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -21,7 +22,9 @@ PREVIEW_ROWS = 5
 
 
 def check_results(product: DataProduct, outcomes: Outcomes) -> list[dg.AssetCheckResult]:
-    return [check_result(asset_key(product.id), outcome) for outcome in outcomes]
+    # Everybody sees check results; of a restricted product they tell counts and no keys.
+    told = [replace(outcome, sample=()) for outcome in outcomes] if product.restricted else outcomes
+    return [check_result(asset_key(product.id), outcome) for outcome in told]
 
 
 def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult:
@@ -74,7 +77,8 @@ def publication_metadata(
 
 def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> list[dict[str, Any]]:
     columns = [column.name for column in product.columns if column.shown_in_samples]
-    if not columns:
+    # Everybody sees the catalog; rows of a restricted product never leave its domain.
+    if product.restricted or not columns:
         return []
     wanted = ", ".join(quoted(column) for column in columns)
     rows = connection.execute(f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}").fetchall()

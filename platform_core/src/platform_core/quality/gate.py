@@ -61,7 +61,8 @@ def diagnostic(product: DataProduct, outcome: CheckOutcome) -> Diagnostic:
     """A failed check for a person: which rule of the contract, what was found, where."""
     rule = outcome.rule
     words = f"{product.id} breaks its contract, check {rule.name}: {outcome.message}"
-    if outcome.sample:
+    # Everybody reads a run's messages; keys of a restricted product stay in its domain.
+    if outcome.sample and not product.restricted:
         rows = (", ".join(f"{name}={value}" for name, value in row.items()) for row in outcome.sample[:3])
         words += f" (such as {'; '.join(rows)})"
     return Diagnostic(

@@ -144,7 +144,7 @@ class MeshRun:
                     if seat.assets is None:
                         seat.assets = assets
                         self._loaded(seat)
-                case Unloadable(error=error):
+                case Unloadable(error=error) if not self._closing:
                     self._break(seat, error)
                 case Moved():
                     if self._closing and message.state == "failed":
