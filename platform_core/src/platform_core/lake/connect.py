@@ -94,6 +94,8 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
     for extension in _EXTENSIONS:
         con.execute(f"LOAD {literal(str(extension_path(extension)))}")
     con.execute("SET TimeZone = 'UTC'")
+    # It would be drawn on standard output, into whatever a command prints there.
+    con.execute("SET enable_progress_bar = false")
     _limit_memory(con)
     con.execute(f"SET temp_directory = {literal(str(_temporary(location)))}")
 
