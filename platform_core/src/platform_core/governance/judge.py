@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,7 @@ class Judgement:
 
     diagnostics: tuple[Diagnostic, ...]
     waived: tuple[tuple[Diagnostic, Waiver], ...] = ()
-    states: dict[tuple[str, str], State] = field(default_factory=dict)
+    states: Mapping[tuple[str, str], State] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -49,15 +50,13 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
     A mesh that is not ``complete`` is a single location: policies over the mesh are left out, and so
     are waivers that are not its own. Nothing is raised: a policy that raises is a diagnostic (G490).
     """
-    states: dict[tuple[str, str], State] = {}
+    broken_by: dict[tuple[str, str], State] = {}
     found: list[Diagnostic] = [*mesh.federation.faults, *catalogue.faults]
     for location in mesh.locations:
         found.extend(location.faults)
     waived: list[tuple[Diagnostic, Waiver]] = []
     waiving = Waiving(mesh, catalogue, today)
     policies = [policy for policy in catalogue.policies if policy.scope != "mesh" or mesh.complete]
-    for policy in policies:
-        states.update(((subject, policy.code), "pass") for subject in _subjects(policy, mesh))
     for policy, name, outcome in _ask_all(policies, mesh):
         if isinstance(outcome, Diagnostic):
             found.append(outcome)
@@ -72,13 +71,42 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
             found.append(diagnostic)
         state: State = "waived" if waiver else ("fail" if strictness == "error" else "warn")
         key = (subject, policy.code)
-        states[key] = max(states.get(key, "pass"), state, key=_RANK.__getitem__)
+        broken_by[key] = max(broken_by.get(key, "pass"), state, key=_RANK.__getitem__)
     found.extend(waiving.faults())
     return Judgement(
         tuple(sorted(dict.fromkeys(found), key=_order)),
         tuple(sorted(waived, key=lambda pair: _order(pair[0]))),
-        states,
+        _States(policies, mesh, broken_by),
     )
+
+
+class _States(Mapping[tuple[str, str], State]):
+    """Every subject with every policy that looked at it: hundreds of thousands in a large mesh, made only
+    where somebody asks for them. Most are ``pass``."""
+
+    def __init__(
+        self, policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], State]
+    ) -> None:
+        self._policies = tuple(policies)
+        self._mesh = mesh
+        self._broken_by = broken_by
+
+    @cached_property
+    def _all(self) -> dict[tuple[str, str], State]:
+        states: dict[tuple[str, str], State] = {}
+        for policy in self._policies:
+            states.update(((subject, policy.code), "pass") for subject in _subjects(policy, self._mesh))
+        states.update(self._broken_by)
+        return states
+
+    def __getitem__(self, key: tuple[str, str]) -> State:
+        return self._all[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
 
 
 def _strictness(

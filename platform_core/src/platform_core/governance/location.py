@@ -12,6 +12,7 @@ from typing import Final
 
 import dagster as dg
 
+from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, GovernanceError
 from platform_core.governance.assets import asset_facts
 from platform_core.governance.catalogue import load
@@ -43,7 +44,7 @@ def domain_definitions(domain: str) -> dg.Definitions:
         GovernanceError: with the faults of its contracts and functions, and every policy of product
             or location scope that is broken and not waived. Warnings are logged.
     """
-    definitions, errors = governed(read_domain(domain))
+    definitions, errors = governed(domain)
     if errors:
         logging.getLogger(CODE_SERVER).addFilter(_without_traceback)
         # Raised here, and not where they are found: every frame in between would be shown too.
@@ -51,10 +52,11 @@ def domain_definitions(domain: str) -> dg.Definitions:
     return definitions
 
 
-def governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
-    """The definitions of a domain that was read, and what keeps them from being loaded."""
+def governed(domain: str, registry: Registry | None = None) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
+    """The definitions of a domain, and what keeps them from being loaded; ``registry`` may hold
+    contracts that were read before."""
     with _no_collection():
-        return _governed(domain)
+        return _governed(read_domain(domain, registry))
 
 
 def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
