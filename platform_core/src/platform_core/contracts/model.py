@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from platform_core.errors import Diagnostic, Place, Severity
 
@@ -26,6 +26,8 @@ RuleKind = Literal[
     "sql",
 ]
 Grid = Literal["hour", "day", "week", "month"]
+Kind = Literal["table", "file", "model", "stream"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,8 @@ class DataProduct:
     usage: str = ""
     limitations: str = ""
     tags: tuple[str, ...] = ()
-    physical_type: str = "table"
+    kind: Kind = "table"
+    """What readers get beside the table that every product is (ODCS ``physicalType``)."""
     support: tuple[Support, ...] = ()
     grants: tuple[Grant, ...] = ()
     deadline: Deadline | None = None

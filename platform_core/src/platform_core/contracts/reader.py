@@ -11,6 +11,7 @@ from platform_core.contracts.columns import read_columns
 from platform_core.contracts.document import Document, parse
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.grid import read_partitions
+from platform_core.contracts.kinds import read_kind
 from platform_core.contracts.model import Column, DataProduct, Grant, Support
 from platform_core.contracts.properties import Level, check_properties, text_property
 from platform_core.contracts.rules import read_rules
@@ -62,7 +63,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         usage=(contract.description and contract.description.usage) or "",
         limitations=(contract.description and contract.description.limitations) or "",
         tags=_tags(contract, table),
-        physical_type=(table and table.physicalType) or "table",
+        kind=read_kind(document, table, index, faults),
         support=tuple(Support(item.channel or "", item.url, item.tool) for item in contract.support or []),
         grants=_grants(document, contract, faults),
         deadline=sla.deadline,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 
 import dagster as dg
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, Kind
+from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError
 from platform_core.products.asset import function_asset
 from platform_core.products.dbt_asset import dbt_asset
@@ -16,6 +17,15 @@ from platform_core.products.domain import Domain
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
 from platform_core.products.spec import asset_key, external_spec
+
+Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
+FACTORIES: Mapping[Kind, Factory] = {
+    "table": function_asset,
+    "file": function_asset,
+    "model": function_asset,
+    "stream": function_asset,
+}
+"""What makes an asset of a function, by the kind that the contract says."""
 
 
 def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
@@ -32,7 +42,7 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     for name, product in domain.products.items():
         try:
             if name in domain.functions:
-                made.append(function_asset(product, domain.functions[name], domain.registry))
+                made.append(FACTORIES[product.kind](product, domain.functions[name], domain.registry))
             elif name in domain.models:
                 made.append(dbt_asset(product, domain.models[name], domain.registry, names))
         except PlatformError as error:

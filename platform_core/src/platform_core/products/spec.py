@@ -54,7 +54,7 @@ def product_spec(
         group_name=product.domain,
         owners=owners(product),
         tags=tags(product),
-        kinds={"duckdb", _tag(product.physical_type), kind},
+        kinds={"duckdb", product.kind, kind},
         partitions_def=partitions_definition(product.partitions),
         freshness_policy=freshness_policy(product),
         automation_condition=AUTOMATION,
