@@ -1,7 +1,7 @@
 """A product's asset: one op that writes, audits and publishes, and the checks that it reports."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,11 +21,14 @@ from platform_core.products.bind import (
     bind,
     lakes_read,
     narrow,
+    pinned,
     published_table,
+    readings,
     require_published,
     resolve_inputs,
 )
 from platform_core.products.declare import ProductFunction
+from platform_core.products.inputs import Reading, inputs_metadata, versions_read, whole
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
@@ -54,8 +57,12 @@ class Publishing:
     part: Part | None
     stamp: Stamp
     audit: Callable[[str], Outcomes]
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The version of each input to read, by product id."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """What the function itself says of its result."""
+    readings: list[Reading] = field(default_factory=list)
+    """What was read of the inputs; left empty, all columns of all of them."""
 
     @property
     def window(self) -> Window | None:
@@ -76,13 +83,15 @@ def function_asset(
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        arguments = bind(run.connection, product, function, inputs, run.window)
+        bound = pinned(inputs, run.versions)
+        arguments = bind(run.connection, product, function, bound, run.window)
         result, said = with_metadata(function(**arguments))
         run.metadata.update(said)
         if isinstance(result, str):
             shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
             used = columns_used(result, shown, place=function.place)
-            narrow(run.connection, product, inputs, used, run.window)
+            bound = narrow(run.connection, product, bound, used, run.window)
+        run.readings.extend(readings(product, bound, run.window))
         return publish_table(
             run.connection,
             LakeLocation.current(),
@@ -163,10 +172,19 @@ def product_asset(
                         window=window,
                         resolve=partial(published_table, connection, referenced),
                     ),
+                    versions=versions_read(connection, reads),
                 )
                 publication = publish(publishing)
-                metadata = publishing.metadata | publication_metadata(
-                    connection, product, publication, window, time.monotonic() - started
+                metadata = (
+                    publishing.metadata
+                    | publication_metadata(
+                        connection, product, publication, window, time.monotonic() - started
+                    )
+                    | inputs_metadata(
+                        connection,
+                        publishing.readings or whole(reads, publishing.versions),
+                        versions_read(connection, referenced.values()),
+                    )
                 )
         except ContractBroken as refused:
             yield from check_results(product, refused.outcomes)

@@ -20,9 +20,11 @@ from platform_core.errors import (
     listed,
 )
 from platform_core.lake.publish import describe
+from platform_core.lake.reading import at_version
 from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.window import window_predicate
 from platform_core.products.declare import Input, ProductFunction, partitions_read
+from platform_core.products.inputs import Reading
 from platform_core.products.source import Source
 from platform_core.products.table import Table, show
 
@@ -33,6 +35,8 @@ class BoundInput:
 
     declared: Input
     product: DataProduct
+    version: int | None = None
+    """The version to read; None for whatever is published."""
 
 
 def look_up(registry: Registry, product_id: str, place: Place) -> DataProduct:
@@ -111,6 +115,22 @@ def published_table(
     return table_of(product) if is_published(connection, product) else None
 
 
+def pinned(inputs: Mapping[str, BoundInput], versions: Mapping[str, int]) -> dict[str, BoundInput]:
+    """The inputs at the versions that one run reads, whatever is published while it runs."""
+    return {name: replace(bound, version=versions.get(bound.product.id)) for name, bound in inputs.items()}
+
+
+def readings(
+    consumer: DataProduct, inputs: Mapping[str, BoundInput], window: Window | None
+) -> tuple[Reading, ...]:
+    """What a run reads of its pinned inputs: for ``mesh/inputs``."""
+    return tuple(
+        Reading(bound.product, bound.version, bound.declared.columns, _window(consumer, bound, window))
+        for bound in inputs.values()
+        if bound.version is not None
+    )
+
+
 def bind(
     connection: duckdb.DuckDBPyConnection,
     consumer: DataProduct,
@@ -140,14 +160,17 @@ def narrow(
     inputs: Mapping[str, BoundInput],
     used: Mapping[str, tuple[str, ...]],
     window: Window | None,
-) -> None:
-    """Show the inputs of a query again, with no other columns than those that it uses."""
+) -> dict[str, BoundInput]:
+    """Show the inputs of a query again, with no other columns than those that it uses; these inputs."""
+    narrowed = dict(inputs)
     for name, bound in inputs.items():
         if bound.declared.columns is None:
             # A query that only counts rows needs a column to count them by.
             columns = used[name] or (bound.product.columns[0].name,)
             only = replace(bound, declared=replace(bound.declared, columns=columns))
             show(connection, name, _query(connection, consumer, only, window), source=bound.product.id)
+            narrowed[name] = only
+    return narrowed
 
 
 def _bind_source(
@@ -176,17 +199,26 @@ def _query(
     """The columns that the consumer declared, of the partitions that it reads."""
     producer = bound.product
     columns = ", ".join(map(quoted, bound.declared.columns)) if bound.declared.columns else "*"
-    query = f"SELECT {columns} FROM {table_of(producer)}"
-    if producer.partitions is None:
-        return query
-    match partitions_read(consumer, bound.declared, producer):
-        case "last":
-            read: Window | None = windows(producer.partitions)[-1]
-        case "same":
-            read = window
-        case _:
-            read = None
+    relation = table_of(producer)
+    if bound.version is not None:
+        relation = at_version(relation, bound.version)
+    query = f"SELECT {columns} FROM {relation}"
+    read = _window(consumer, bound, window)
     if read is None:
         return query
-    types = describe(connection, f"FROM {table_of(producer)}")
+    types = describe(connection, f"FROM {relation}")
     return f"{query} WHERE {window_predicate(producer, types, read)}"
+
+
+def _window(consumer: DataProduct, bound: BoundInput, window: Window | None) -> Window | None:
+    """The part of an input that one run reads; None for all of it."""
+    producer = bound.product
+    if producer.partitions is None:
+        return None
+    match partitions_read(consumer, bound.declared, producer):
+        case "last":
+            return windows(producer.partitions)[-1]
+        case "same":
+            return window
+        case _:
+            return None

@@ -1,0 +1,66 @@
+"""Which versions a run reads, pinned while it runs and told with what it publishes.
+
+A consumer reads each input at the version that was published when its run began. So what it records
+is what it read, also where a producer publishes meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.windows import Window
+from platform_core.lake.reading import bytes_of_columns, published_version
+
+INPUTS = "mesh/inputs"
+"""Metadata of a materialization: the version read of each input, by product id."""
+REFERENCES = "mesh/references"
+"""The same of the products that foreign keys point to, which the audit reads."""
+BYTES_READ = "mesh/bytes_read"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One input as a run reads it; ``columns`` None for all, ``window`` None for the whole table."""
+
+    product: DataProduct
+    version: int
+    columns: tuple[str, ...] | None = None
+    window: Window | None = None
+
+
+def versions_read(connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct]) -> dict[str, int]:
+    """The version of each product that a reader finds now, by id; without those never published."""
+    found = {product.id: published_version(connection, product) for product in products}
+    return {name: version for name, version in sorted(found.items()) if version is not None}
+
+
+def whole(products: Iterable[DataProduct], versions: Mapping[str, int]) -> list[Reading]:
+    """All columns and partitions of each product, of which nobody knows what is read."""
+    return [Reading(p, versions[p.id]) for p in products if p.id in versions]
+
+
+def inputs_metadata(
+    connection: duckdb.DuckDBPyConnection,
+    readings: Iterable[Reading],
+    references: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """``mesh/inputs`` and ``mesh/bytes_read`` of a run that read these inputs.
+
+    The bytes are those of the columns shown to the product's function, of the files that hold the
+    partitions it read, once each; what the audit reads to check foreign keys is not among them.
+    """
+    readings = list(readings)
+    read = sum(bytes_of_columns(connection, r.product, r.version, r.columns, r.window) for r in readings)
+    metadata: dict[str, Any] = {
+        INPUTS: dg.MetadataValue.json({r.product.id: r.version for r in readings}),
+        BYTES_READ: read,
+    }
+    if references:
+        metadata[REFERENCES] = dg.MetadataValue.json(dict(references))
+    return metadata
