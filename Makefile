@@ -49,7 +49,8 @@ bench: setup ## measure publication, concurrency and running the mesh, side by s
 # Versions stay as they are locked unless they must change; UPGRADE=1 takes the newest. A universal lock
 # serves every platform and Python from 3.11 on.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-  --no-annotate --no-strip-extras --no-emit-package platform-core --system-certs $(if $(UPGRADE),--upgrade)
+  --no-annotate --no-strip-extras --no-emit-package platform-core --no-build-isolation-package platform-core \
+  --system-certs $(if $(UPGRADE),--upgrade)
 
 lock: ## write all locks anew from the pyproject files (UPGRADE=1: newest versions)
 	$(environments) .

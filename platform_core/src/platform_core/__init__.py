@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.2.0"
+
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.errors import Diagnostic, PlatformError

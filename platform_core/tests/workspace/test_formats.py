@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from platform_core import __version__
 from platform_core.errors import Diagnostic, Place
 from platform_core.governance.catalogue import BUILT_IN, Catalogue
 from platform_core.governance.facts import Waiver
@@ -76,6 +77,7 @@ def test_json_has_places_relative_to_the_root(report: Report) -> None:
         "products": 3,
         "locations": ["hr", "sales"],
         "unloaded": ["hr"],
+        "platform_core": {"mesh": __version__, "locations": {}},
     }
     first, _, last = document["diagnostics"]
     assert first["place"] == {"path": "con tract,1.odcs.yaml", "line": 2, "column": 9, "length": 10}

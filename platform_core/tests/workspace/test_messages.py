@@ -21,6 +21,7 @@ from platform_core.workspace.messages import (
         Order(3, ("a/x", "a/y"), ("2017-01-01",), 0, "run"),
         Order(4, ("a/x",), None, 1, "run"),
         Loaded((Asset("a/x", ("b/y",), ("1", "2"), "grid", 1, ("a/x", "a/z")), Asset("a/z"))),
+        Loaded((), "0.3.1"),
         Unloadable("two\nlines"),
         Moved("a/x", "ok", rows=1, seconds=0.5, passed=2, failed=1),
         Ended(3),
@@ -38,3 +39,17 @@ def test_a_message_arrives_as_it_was_sent_and_is_one_line(message: Message) -> N
 def test_anything_else_is_no_message(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a message|Expecting"):
         decode(line)
+
+
+def test_a_neighbouring_version_says_more_or_less() -> None:
+    """0.1 sent every member, and nothing of its version; a later one may send what is not known here."""
+    first = b'{"is":"Loaded","assets":[{"key":"a/x","upstream":[],"partitions":null}]}'
+    assert decode(first) == Loaded((Asset("a/x"),))
+    later = b'{"is":"Loaded","assets":[{"key":"a/x","cost":1}],"platform_core":"0.9","mood":"good"}'
+    assert decode(later) == Loaded((Asset("a/x"),), "0.9")
+    assert b"error" not in encode(Moved("a/x", "ok")), "what is as usual stays unsaid"
+
+
+def test_of_another_protocol_only_its_number_is_read() -> None:
+    loaded = decode(b'{"is":"Loaded","protocol":2,"assets":{"new":"form"},"platform_core":"2.0.0"}')
+    assert loaded == Loaded((), "2.0.0", 2)

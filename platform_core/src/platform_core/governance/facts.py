@@ -68,6 +68,10 @@ class LocationFacts:
     """Where the location is defined: its entry in the workspace file or its package."""
     loads: bool = True
     """False where its code could not be loaded: then only its contracts are known."""
+    platform_core: str = ""
+    """The version of the library that the location runs on; none where it wrote no document itself."""
+    elsewhere: tuple[DataProduct, ...] = ()
+    """Products that it reads and that only the registry knows: they are made in another repository."""
     format: str = FORMAT
 
     @cached_property
@@ -149,10 +153,14 @@ class MeshFacts:
 
     @cached_property
     def products(self) -> dict[str, DataProduct]:
-        """Every product by id; the first where two locations have one."""
+        """Every product by id; the first where two locations have one. Those of other repositories that
+        are read here are among them."""
         found: dict[str, DataProduct] = {}
         for location in self.locations:
             for product in location.products:
+                found.setdefault(product.id, product)
+        for location in self.locations:
+            for product in location.elsewhere:
                 found.setdefault(product.id, product)
         return found
 

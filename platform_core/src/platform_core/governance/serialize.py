@@ -45,6 +45,15 @@ class UnreadableFacts(ValueError):
     """A document that is none of this format."""
 
 
+class OtherVersion(UnreadableFacts):
+    """A document of this kind whose format has another major version, written by ``platform_core``."""
+
+    def __init__(self, format: str, platform_core: str) -> None:
+        super().__init__(f"the format is {format!r}, not {FORMAT!r}")
+        self.format = format
+        self.platform_core = platform_core
+
+
 def to_document(facts: LocationFacts, root: Path) -> dict[str, Any]:
     """The facts as what ``json.dumps`` takes. The format's name comes first, whatever its default."""
     document: dict[str, Any] = {"format": facts.format}
@@ -56,9 +65,14 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
     """The facts of a document.
 
     Raises:
-        UnreadableFacts: it is of another format.
+        UnreadableFacts: it is of another format; OtherVersion where that is one of ours.
     """
-    if document.get("format") != FORMAT:
+    said = str(document.get("format"))
+    # Within a major version members are only added: each has a default, and a reader passes over those
+    # that it does not know.
+    if said != FORMAT and not said.startswith(f"{FORMAT}."):
+        if said.startswith(FORMAT.rpartition("/")[0] + "/"):
+            raise OtherVersion(said, str(document.get("platform_core") or ""))
         raise UnreadableFacts(f"the format is {document.get('format')!r}, not {FORMAT!r}")
     try:
         facts: LocationFacts = _reader(LocationFacts)(document, _Files(root))

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import dagster as dg
 
+from platform_core import __version__
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError
@@ -61,6 +62,8 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
             )
         ],
         resources={"lake": LakeResource()},
+        # What the UI shows of the code location.
+        metadata={"platform_core": __version__},
     )
     return definitions, tuple(dict.fromkeys([*faults, *unread]))
 

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from platform_core import __version__
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
 from platform_core.lake.publish import Publication
@@ -67,6 +68,7 @@ def publication_metadata(
         "mesh/seconds": round(seconds, 3),
         "mesh/checks_passed": sum(o.passed for o in publication.audited),
         "mesh/checks_failed": sum(not o.passed for o in publication.audited),
+        "mesh/platform_core": __version__,
     }
     if window is not None:
         metadata["mesh/partition"] = window.key

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from platform_core import __version__
 from platform_core.errors import Diagnostic, Place, render
 from platform_core.governance.facts import Waiver
 from platform_core.workspace.validate import Report
@@ -34,6 +34,9 @@ def summary(report: Report) -> str:
         counts.append(f"{len(report.waived)} waived")
     line = f"{', '.join(counts)}; {_count(report.products, 'product')} in "
     line += _count(len(report.locations), "location")
+    if set(report.versions.values()) - {__version__}:
+        runs = [f"{version} in {name}" for name, version in report.versions.items()]
+        line += f"; platform_core {__version__} here, {', '.join(runs)}"
     return f"{line}; not loaded: {', '.join(report.unloaded)}" if report.unloaded else line
 
 
@@ -48,6 +51,7 @@ def as_json(report: Report) -> str:
             "products": report.products,
             "locations": list(report.locations),
             "unloaded": list(report.unloaded),
+            "platform_core": {"mesh": __version__, "locations": dict(report.versions)},
         },
         "diagnostics": [_plain(diagnostic, report.root) for diagnostic in report.diagnostics],
         "waived": [
@@ -69,7 +73,7 @@ def sarif(report: Report) -> str:
         "tool": {
             "driver": {
                 "name": "mesh validate",
-                "semanticVersion": version("platform-core"),
+                "semanticVersion": __version__,
                 "rules": [_rule(code, report) for code in codes],
             }
         },

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import platform_core
+from platform_core import __version__
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic
 from platform_core.governance.collect import contracts_read
@@ -59,9 +60,10 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         assets = asset_facts(repository.asset_graph.assets_defs)
     except BaseException as error:  # noqa: BLE001 - code fails in every way, sys.exit included; it is told
         faults = diagnose(error, f"code location {options.location} does not load", "G491")
-        return {"facts": to_document(unloadable(options.location, root, faults), root)}
+        lost = replace(unloadable(options.location, root, faults), platform_core=__version__)
+        return {"facts": to_document(lost, root)}
     found = witnesses[0] if witnesses else _without_products(options.location, root)
-    facts = replace(found, name=options.location, assets=assets)
+    facts = replace(found, name=options.location, assets=assets, platform_core=__version__)
     return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
 
 

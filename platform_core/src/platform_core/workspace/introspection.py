@@ -20,10 +20,11 @@ from typing import Any, Final
 
 from platform_core.errors import Diagnostic, Place, UsageError, shown
 from platform_core.governance.facts import FORMAT, LocationFacts
-from platform_core.governance.serialize import UnreadableFacts, from_document
+from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
 from platform_core.workspace.home import Home
 from platform_core.workspace.locations import WORKSPACE, Location
 from platform_core.workspace.processes import kill_group
+from platform_core.workspace.skew import other_document
 from platform_core.workspace.watch import Observer, Watch
 
 TIMEOUT: Final = "MESH_INTROSPECT_TIMEOUT"
@@ -97,6 +98,8 @@ class _Introspection:
             return self._unknown(location, answer)
         try:
             facts = self._placed(from_document(answer["facts"], self.root), location)
+        except OtherVersion as error:
+            return self._unknown(location, other_document(location, error, place_of(self.root, location)))
         except (UnreadableFacts, KeyError, TypeError) as error:
             return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
         if facts.loads:

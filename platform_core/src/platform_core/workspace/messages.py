@@ -3,14 +3,21 @@
 To the worker: ``Order``, and the end of its input, which means "stop now". From the worker:
 ``Loaded`` or ``Unloadable`` once, then per order ``Moved`` for every asset whose state changed,
 and ``Ended``.
+
+A location may run on another version of platform_core than the command: members that have their usual
+value are left out, and members that a reader does not know are passed over. What both sides have to
+agree on is ``PROTOCOL``; only the form of ``Loaded``'s ``protocol`` stays for ever.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Final, Literal
+
+PROTOCOL: Final = 1
+"""Raised when a message changes so that the other side would misunderstand it."""
 
 State = Literal["running", "ok", "failed", "skipped", "canceled"]
 
@@ -46,6 +53,9 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Loaded:
     assets: tuple[Asset, ...]
+    platform_core: str = ""
+    """The version that the location runs on; 0.1 did not say it."""
+    protocol: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,9 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
 
 def encode(message: Message) -> bytes:
     """One line, ending with its newline."""
-    document = {"is": type(message).__name__, **asdict(message)}
+    usual = {field.name: field.default for field in fields(message)}
+    members = {name: value for name, value in asdict(message).items() if value != usual[name]}
+    document = {"is": type(message).__name__, **members}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
@@ -91,13 +103,24 @@ def decode(line: bytes) -> Message:
     """
     document = json.loads(line)
     kind = _KINDS.get(document.pop("is", "")) if isinstance(document, dict) else None
-    if kind is None or not set(document) <= {field.name for field in fields(kind)}:
-        raise ValueError(f"not a message: {line[:200]!r}")
-    if kind is Loaded:
-        return Loaded(tuple(Asset(**_tuples(asset)) for asset in document["assets"]))
-    message: Message = kind(**_tuples(document))
+    if kind is Loaded and document.get("protocol", 1) != PROTOCOL:
+        # Nothing else of it can be counted on.
+        return Loaded((), str(document.get("platform_core", "")), document["protocol"])
+    if kind is Loaded and isinstance(document.get("assets"), list):
+        document["assets"] = [_made(Asset, asset, line) for asset in document["assets"]]
+    message: Message = _made(kind, document, line)
     return message
 
 
-def _tuples(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+def _made(kind: type[Any] | None, document: Mapping[str, Any], line: bytes) -> Any:
+    """An object of a dataclass out of those members that it knows."""
+    known = {field.name: field.default is MISSING for field in fields(kind)} if kind is not None else {}
+    if kind is None or any(required and name not in document for name, required in known.items()):
+        raise ValueError(f"not a message: {line[:200]!r}")
+    return kind(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in document.items()
+            if name in known
+        }
+    )

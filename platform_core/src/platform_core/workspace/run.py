@@ -17,11 +17,12 @@ from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
 from platform_core.workspace.locations import Location
-from platform_core.workspace.messages import Ended, Loaded, Moved, Order, State, Unloadable
+from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.result import MeshResult, Observer, ProductResult
 from platform_core.workspace.seat import Seat
 from platform_core.workspace.selection import Selection
+from platform_core.workspace.skew import unintelligible
 
 PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
@@ -139,6 +140,9 @@ class MeshRun:
             self._gone(seat, selector)
         for message in messages or ():
             match message:
+                case Loaded(protocol=protocol) if protocol != PROTOCOL:
+                    self._break(seat, unintelligible(seat.location, message).render())
+                    seat.child.stop()
                 case Loaded(assets=assets):
                     seat.phase = "idle"
                     if seat.assets is None:

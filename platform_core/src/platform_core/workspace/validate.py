@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -42,6 +42,8 @@ class Report:
     products: int = 0
     unloaded: tuple[str, ...] = ()
     catalogue: Catalogue = field(default_factory=lambda: Catalogue(()))
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """By location: the version of platform_core that it runs on."""
 
     @property
     def errors(self) -> int:
@@ -113,6 +115,7 @@ def validate(
         products=sum(len(location.products) for location in asked),
         unloaded=tuple(location.name for location in asked if not location.loads),
         catalogue=found.catalogue,
+        versions={location.name: location.platform_core for location in asked if location.platform_core},
     )
 
 

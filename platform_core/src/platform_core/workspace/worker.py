@@ -21,8 +21,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
+from platform_core import __version__
 from platform_core.errors import Diagnostic
-from platform_core.workspace.messages import Ended, Loaded, Message, Order, Unloadable, decode, encode
+from platform_core.workspace.messages import (
+    PROTOCOL,
+    Ended,
+    Loaded,
+    Message,
+    Order,
+    Unloadable,
+    decode,
+    encode,
+)
 from platform_core.workspace.processes import end_descendants, kill_group, signature
 
 if TYPE_CHECKING:
@@ -139,7 +149,7 @@ def _follow(channel: Channel, options: argparse.Namespace) -> None:
         channel.tell(Unloadable(explain_exception(error, doing, "R001")))
         return
     channel.instance = instance
-    channel.tell(Loaded(assets))
+    channel.tell(Loaded(assets, __version__, PROTOCOL))
     while True:
         order = channel.next()
         _materialize(channel, repository, origin, order)
