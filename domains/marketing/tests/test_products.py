@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from marketing.products import campaigns, promotions
+from marketing.products import campaign_targets, campaigns, coupons, promotions
 from platform_core.testing import evaluate
 
 
@@ -76,3 +76,17 @@ def test_a_campaign_of_an_unknown_type_is_refused() -> None:
         targets=[{"campaign_id": 1, "household_id": 5}],
     )
     assert result.failed == ["accepted_values__campaign_type"]
+
+
+def test_a_household_receives_a_campaign_once() -> None:
+    pair = {"campaign_id": 1, "household_id": 5}
+    assert evaluate(campaign_targets, raw=[pair, pair | {"household_id": 6}]).failed == []
+    assert evaluate(campaign_targets, raw=[pair, pair]).failed == ["unique__campaign_id__household_id"]
+
+
+def test_a_coupon_that_the_source_repeats_is_there_once() -> None:
+    coupon = {"campaign_id": 26, "coupon_upc": 10000085207, "product_id": 9676830}
+    elsewhere = coupon | {"campaign_id": 8}
+    result = evaluate(coupons, raw=[coupon, coupon, elsewhere])
+    assert result.failed == []
+    assert sorted(row["campaign_id"] for row in result.rows) == [8, 26]

@@ -1,6 +1,6 @@
-"""Products of the marketing calendar: placements of the week and coupon campaigns."""
+"""Products of the marketing calendar: placements of the week, coupon campaigns, and what belongs to them."""
 
-from marketing.sources import CAMPAIGN_DESCRIPTIONS, CAMPAIGN_TARGETS, PROMOTIONS
+from marketing.sources import CAMPAIGN_DESCRIPTIONS, CAMPAIGN_TARGETS, COUPONS, PROMOTIONS
 from platform_core import Table, data_product
 
 
@@ -21,3 +21,14 @@ def campaigns(descriptions: Table, targets: Table) -> str:
         FROM {descriptions} LEFT JOIN {targets} USING (campaign_id)
         GROUP BY ALL
     """
+
+
+@data_product(inputs={"raw": CAMPAIGN_TARGETS})
+def campaign_targets(raw: Table) -> str:
+    return f"SELECT campaign_id, household_id FROM {raw}"
+
+
+@data_product(inputs={"raw": COUPONS})
+def coupons(raw: Table) -> str:
+    # The file repeats 4,872 rows to the last column: a coupon takes off a product or does not, never twice.
+    return f"SELECT DISTINCT campaign_id, coupon_upc, product_id FROM {raw}"

