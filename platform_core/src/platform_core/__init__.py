@@ -13,7 +13,7 @@ __version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
-    from platform_core.errors import Diagnostic, PlatformError
+    from platform_core.errors import Deprecation, Diagnostic, PlatformError
     from platform_core.governance.location import domain_definitions
     from platform_core.products.declare import Input, data_product
     from platform_core.products.plain import checks, owners, sla
@@ -54,8 +54,13 @@ _HOMES = {
     "sla": "products.plain",
 }
 
+_DEPRECATED: dict[str, Deprecation] = {}
+"""Names of the face that are on their way out; ``docs/platform.md`` says how long that takes."""
+
 
 def __getattr__(name: str) -> Any:
+    if name in _DEPRECATED:
+        _DEPRECATED[name].warn()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -15,6 +15,7 @@ PlatformError                 a fault that somebody can mend; carries diagnostic
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -138,6 +139,31 @@ class UsageError(PlatformError):
 
 class RunError(PlatformError):
     pass
+
+
+class PlatformDeprecation(DeprecationWarning):
+    """Something of the public face that will be removed; its text is its diagnostic's (U085)."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(f"{diagnostic.message}; {diagnostic.fix}")
+        self.diagnostic = diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecation:
+    """An announcement: ``what`` works until ``removed``, at least two minor versions after ``since``."""
+
+    what: str
+    since: str
+    removed: str
+    instead: str
+    """What to write, as it would be written."""
+
+    def warn(self, stacklevel: int = 1) -> None:
+        """Tell the code that called the function which calls this; ``stacklevel`` counts from there."""
+        message = f"{self.what} is deprecated since platform_core {self.since} and gone in {self.removed}"
+        diagnostic = Diagnostic("U085", message, fix=f"Write {self.instead}", severity="warning")
+        warnings.warn(PlatformDeprecation(diagnostic), stacklevel=stacklevel + 2)
 
 
 def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:

@@ -12,16 +12,18 @@ import json
 import os
 import sys
 import sysconfig
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import platform_core
 from platform_core import __version__
 from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic
+from platform_core.errors import Diagnostic, Place, PlatformDeprecation
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
 from platform_core.workspace.watch import Watch
@@ -55,7 +57,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
     root = Path(options.root)
     try:
-        with witnessing() as witnesses:
+        with witnessing() as witnesses, announced() as deprecations:
             repository = _repository(options.module, options.attribute, options.directory)
         assets = asset_facts(repository.asset_graph.assets_defs)
     except BaseException as error:  # noqa: BLE001 - code fails in every way, sys.exit included; it is told
@@ -63,8 +65,35 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         lost = replace(unloadable(options.location, root, faults), platform_core=__version__)
         return {"facts": to_document(lost, root)}
     found = witnesses[0] if witnesses else _without_products(options.location, root)
-    facts = replace(found, name=options.location, assets=assets, platform_core=__version__)
+    faults = (*found.faults, *dict.fromkeys(deprecations))
+    facts = replace(found, name=options.location, assets=assets, faults=faults, platform_core=__version__)
     return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
+
+
+@contextmanager
+def announced() -> Iterator[list[Diagnostic]]:
+    """Within it, what the location uses of platform_core that is deprecated is put into the list. Python
+    shows such warnings to nobody by default; `mesh validate` shows these."""
+    found: list[Diagnostic] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PlatformDeprecation)
+        show = warnings.showwarning
+
+        def keep(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if isinstance(message, PlatformDeprecation):
+                found.append(replace(message.diagnostic, place=Place(Path(filename), lineno)))
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = keep
+        yield found
 
 
 def _repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:
