@@ -146,7 +146,7 @@ def product_asset(
 
     @dg.multi_asset(
         name=f"{product.domain}__{product.name}",
-        specs=[product_spec(product, edges.values(), [(kind, place)], kind)],
+        specs=[product_spec(product, edges.values(), [(kind, place)], kind, follows=bool(reads))],
         check_specs=check_specs(product),
         # One run may cover a range of partitions: one transaction, one version.
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,

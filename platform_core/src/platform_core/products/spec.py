@@ -9,10 +9,11 @@ from functools import cache
 
 import dagster as dg
 
-from platform_core.contracts.model import Column, DataProduct, MaximumAge, Partitions, Rule
+from platform_core.contracts.model import Column, DataProduct, Partitions, Rule
 from platform_core.errors import Place
 from platform_core.products.declare import Input, partitions_read
 from platform_core.products.description import describe, rule_in_words
+from platform_core.products.service_levels import automation, freshness_policy
 
 # Code references are beta in the Dagster that platform_core is pinned to; its users cannot act on that.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"platform_core\.")
@@ -31,12 +32,6 @@ GRIDS = {
 PRODUCT = "mesh/product"
 """Metadata key that marks a data product; its value is the product's id."""
 
-# An update upstream refreshes the product, in whichever location it was, unless an error-level
-# check of an input fails: then the product keeps its last good version.
-AUTOMATION = (
-    dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
-).with_label("upstream updated and its checks passed")
-
 
 def asset_key(product_id: str) -> dg.AssetKey:
     """``sales/transactions`` as an asset key of two parts."""
@@ -44,9 +39,15 @@ def asset_key(product_id: str) -> dg.AssetKey:
 
 
 def product_spec(
-    product: DataProduct, deps: Iterable[dg.AssetDep], places: Iterable[tuple[str, Place]], kind: str
+    product: DataProduct,
+    deps: Iterable[dg.AssetDep],
+    places: Iterable[tuple[str, Place]],
+    kind: str,
+    *,
+    follows: bool = True,
 ) -> dg.AssetSpec:
-    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made."""
+    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made,
+    ``follows`` whether it reads other products."""
     return dg.AssetSpec(
         key=asset_key(product.id),
         deps=deps,
@@ -57,7 +58,7 @@ def product_spec(
         kinds={"duckdb", product.kind, kind},
         partitions_def=partitions_definition(product.partitions),
         freshness_policy=freshness_policy(product),
-        automation_condition=AUTOMATION,
+        automation_condition=automation(product, follows=follows),
         metadata={
             PRODUCT: product.id,
             "mesh/contract_version": product.version,
@@ -118,22 +119,6 @@ def partition_mapping(
             return dg.AllPartitionMapping()
         case _:
             return dg.TimeWindowPartitionMapping()
-
-
-def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
-    if product.deadline is not None:
-        return dg.FreshnessPolicy.cron(
-            deadline_cron=product.deadline.schedule,
-            lower_bound_delta=product.deadline.lower_bound,
-            timezone=product.deadline.timezone,
-        )
-    if product.maximum_age is not None:
-        return _time_window(product.maximum_age)
-    return None
-
-
-def _time_window(age: MaximumAge) -> dg.FreshnessPolicy:
-    return dg.FreshnessPolicy.time_window(fail_window=age.fail_after, warn_window=age.warn_after)
 
 
 def table_schema(product: DataProduct) -> dg.TableSchema:

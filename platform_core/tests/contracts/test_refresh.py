@@ -1,0 +1,57 @@
+"""When a product with a deadline is made by itself: inside the deadline's window, whatever the schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from platform_core.contracts.model import Deadline
+from platform_core.contracts.refresh import opening, refresh, refresh_lead
+from platform_core.contracts.ticks import Schedule
+from platform_core.errors import Place
+
+ZONE = "America/New_York"
+
+
+def deadline(schedule: str, minutes: int) -> Deadline:
+    return Deadline(schedule, timedelta(minutes=minutes), ZONE, Place(Path("c.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "minutes", "lines"),
+    [
+        ("0 6 * * *", 240, ("0 4 * * *",)),
+        ("30 6 * * 1", 16 * 60, ("30 22 * * 0",)),
+        ("15 5,17 * * 1-5", 12 * 60, ("15 23 * * 0,1,2,3,4", "15 11 * * 1-5")),
+        ("*/5 * * * *", 4, ("3,8,13,18,23,28,33,38,43,48,53,58 * * * *",)),
+        # Cron cannot name the last evening of a month: midnight it is, or the deadline itself.
+        ("0 5 1 * *", 24 * 60, ("0 0 1 * *",)),
+        ("0 0 1 * *", 60, ("0 0 1 * *",)),
+    ],
+)
+def test_what_reads_sources_alone_is_made_in_the_middle_of_the_window(
+    schedule: str, minutes: int, lines: tuple[str, ...]
+) -> None:
+    assert refresh(deadline(schedule, minutes), follows=False) == lines
+
+
+def test_what_follows_others_waits_for_them_until_the_last_quarter() -> None:
+    assert refresh(deadline("0 6 * * *", 240), follows=True) == ("0 5 * * *",)
+    assert opening(deadline("0 6 * * *", 240)) == ("0 2 * * *",)
+    assert refresh_lead(deadline("0 6 * * *", 240), follows=True) == 60
+    assert refresh_lead(deadline("0 5 1 * *", 24 * 60), follows=False) == 300
+
+
+@pytest.mark.parametrize("schedule", ["0 6 * * *", "30 6 * * 1", "0 3 * * 0", "15 5,17 * * 1-5"])
+def test_each_refresh_of_a_year_lies_in_a_window(schedule: str) -> None:
+    """Also when the clocks change, for a window of four hours: the change is one of them."""
+    promised = deadline(schedule, 240)
+    due = Schedule(schedule, ZONE)
+    for line in refresh(promised, follows=False):
+        ticking = Schedule(line, ZONE)
+        moment = ticking.next(28_401_120)  # 2024-01-01
+        for _ in range(300):
+            assert 0 <= due.next(moment - 1) - moment <= 240
+            moment = ticking.next(moment)

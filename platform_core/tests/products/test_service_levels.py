@@ -1,0 +1,127 @@
+"""A promise of freshness keeps itself: what is due is made in its window, and not without reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from code_mesh import DAYS, SALES, CodeMesh
+
+KEY = dg.AssetKey(["shop", "sales"])
+GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
+# The contract's deadline is six o'clock in Berlin, and its window the two hours before.
+MIDNIGHT = datetime(2026, 1, 9, 23, tzinfo=UTC)
+
+
+@pytest.fixture
+def shop(mesh: CodeMesh) -> CodeMesh:
+    mesh.contract("shop/sales", SALES)
+    mesh.code("shop", f"@data_product\ndef sales():\n    return {GOOD!r}\n")
+    return mesh
+
+
+class Clock:
+    """Looks at the conditions as a server would, at times of the night."""
+
+    def __init__(self, mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+        self.definitions = mesh.definitions("shop")
+        self.instance = instance
+        self.cursor = None
+
+    def requested(self, hour: float) -> set[dg.AssetKey]:
+        result = dg.evaluate_automation_conditions(
+            self.definitions,
+            self.instance,
+            cursor=self.cursor,
+            evaluation_time=MIDNIGHT + timedelta(hours=hour),
+        )
+        self.cursor = result.cursor
+        return {key for key in [KEY] if result.get_num_requested(key)}
+
+
+def test_a_product_of_sources_is_made_in_its_window_once(
+    shop: CodeMesh, instance: dg.DagsterInstance
+) -> None:
+    assert shop.run("shop", "shop/sales", instance).success
+    clock = Clock(shop, instance)
+    asked = {hour: clock.requested(hour) for hour in (0, 3.9, 4.9, 5.1, 5.2, 6.1, 7)}
+    assert [hour for hour, keys in asked.items() if keys] == [5.1]
+
+
+def test_what_was_made_in_the_window_is_not_made_again(shop: CodeMesh, instance: dg.DagsterInstance) -> None:
+    assert shop.run("shop", "shop/sales", instance).success
+    clock = Clock(shop, instance)
+    for hour in (0, 4.1):
+        assert clock.requested(hour) == set()
+    assert shop.run("shop", "shop/sales", instance).success
+    for hour in (4.2, 5.1, 6.1):
+        assert clock.requested(hour) == set()
+
+
+def test_a_server_that_starts_after_the_tick_starts_nothing(
+    shop: CodeMesh, instance: dg.DagsterInstance
+) -> None:
+    assert shop.run("shop", "shop/sales", instance).success
+    clock = Clock(shop, instance)
+    assert [clock.requested(hour) for hour in (5.5, 5.6, 7)] == [set()] * 3
+
+
+def test_of_a_grid_only_the_last_partition_is_refreshed(shop: CodeMesh, instance: dg.DagsterInstance) -> None:
+    shop.contract("shop/sales", DAYS)
+    shop.code(
+        "shop",
+        """
+        @data_product
+        def sales():
+            return "SELECT TIMESTAMPTZ '2024-03-30 12:00' AS sold, 1 AS amount"
+        """,
+    )
+    clock = Clock(shop, instance)
+    clock.requested(4.9)
+    result = dg.evaluate_automation_conditions(
+        clock.definitions, instance, cursor=clock.cursor, evaluation_time=MIDNIGHT + timedelta(hours=5.1)
+    )
+    assert result.get_requested_partitions(KEY) == {"2024-04-01"}
+
+
+AGE = """\
+slaProperties:
+  - {property: latency, value: 4, unit: h}
+"""
+
+
+def test_a_maximum_age_without_a_warning_warns_where_its_refresh_is(shop: CodeMesh) -> None:
+    contract = shop.contract("shop/sales", SALES)
+    before, rest = contract.read_text().split("slaProperties:")
+    contract.write_text(before + AGE + "schema:" + rest.split("schema:", 1)[1])
+    spec = shop.definitions("shop").resolve_asset_graph().get(KEY)
+    policy = spec.freshness_policy
+    assert isinstance(policy, dg.FreshnessPolicy)
+    assert policy.fail_window.to_timedelta() == timedelta(hours=4)  # type: ignore[attr-defined]
+    assert policy.warn_window.to_timedelta() == timedelta(hours=3)  # type: ignore[attr-defined]
+    assert "about to be too old" in str(spec.automation_condition)
+
+
+@pytest.mark.parametrize("state", ["WARN", "FAIL"])
+def test_what_ages_is_made_again_once_for_each_state(
+    shop: CodeMesh, instance: dg.DagsterInstance, state: str
+) -> None:
+    from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+
+    contract = shop.contract("shop/sales", SALES)
+    before, rest = contract.read_text().split("slaProperties:")
+    contract.write_text(before + AGE + "schema:" + rest.split("schema:", 1)[1])
+    assert shop.run("shop", "shop/sales", instance).success
+    clock = Clock(shop, instance)
+    assert clock.requested(0) == set()
+    instance._report_runless_asset_event(
+        FreshnessStateChange(
+            key=KEY,
+            previous_state=FreshnessState.PASS,
+            new_state=FreshnessState[state],
+            state_change_timestamp=MIDNIGHT.timestamp(),
+        )
+    )
+    assert clock.requested(1) == {KEY}
+    assert clock.requested(2) == set()
