@@ -1,7 +1,8 @@
-"""Making environments: reuse, repair, and a failure that says what pip said."""
+"""Making environments: reuse, repair, what uv shares, and a failure that says what pip said."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +23,18 @@ LOCKS = sorted(
 )
 
 
+@pytest.fixture(scope="module")
+def pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has pip and nothing else."""
+    folder = tmp_path_factory.mktemp("installer") / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder / "bin/python"
+
+
 @pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program, at work on an empty checkout."""
+def setup(tmp_path: Path, pip: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program, at work on an empty checkout where only the installer exists, without uv."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("make_environments", ROOT / "scripts/make_environments.py")
     assert spec is not None
     assert spec.loader is not None
@@ -32,6 +43,11 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "make_environments", module)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
+    installer = module.Environment(tmp_path / ".mesh/installer", ())
+    installer.folder.mkdir(parents=True)
+    installer.lock.touch()
+    (installer.folder / ".venv").symlink_to(pip.parent.parent)
+    installer.write_stamp(installer.wanted())
     (tmp_path / "platform_core").mkdir()
     return module
 
@@ -52,6 +68,113 @@ def folder(tmp_path: Path) -> Callable[[str, str], Path]:
 
 def bare(setup: ModuleType, path: Path) -> object:
     return setup.Environment(folder=path, sources=())
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A lock of one package that pip is configured to find in a folder, and nowhere else."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    name = wheels / "tiny-1-py3-none-any.whl"
+    with zipfile.ZipFile(name, "w") as file:
+        file.writestr("tiny.py", "SIZE = 1\n")
+        file.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n")
+        file.writestr(
+            "tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr("tiny-1.dist-info/RECORD", "tiny.py,,\n")
+    for setting in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(setting)
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[global]\nno-index = true\n[install]\nfind-links = {wheels}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return f"tiny==1 --hash=sha256:{hashlib.sha256(name.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def uv(tmp_path: Path, setup: ModuleType, pip: Path) -> Path:
+    """The path of the installer's uv, which is the one of the tools."""
+    folder = tmp_path / ".mesh/installer/.venv"
+    folder.unlink()
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").symlink_to(pip)
+    (folder / "pyvenv.cfg").write_text((pip.parent.parent / "pyvenv.cfg").read_text())
+    (folder / "lib").symlink_to(pip.parent.parent / "lib")
+    (folder / "bin/uv").symlink_to(Path(sys.executable).with_name("uv"))
+    installer = setup.Environment(tmp_path / ".mesh/installer", ())
+    installer.write_stamp(installer.wanted())
+    return folder / "bin/uv"
+
+
+def test_environments_share_the_files_of_a_package_and_what_they_were_compiled_to(setup, folder, wheel, uv):
+    one, other = (bare(setup, folder(name, wheel)) for name in ("one", "other"))
+    setup.make_all([one, other])
+
+    assert (one.packages / "tiny-1.dist-info/INSTALLER").read_text() == "uv"
+    for file in ("tiny.py", f"__pycache__/tiny.{sys.implementation.cache_tag}.pyc"):
+        assert (one.packages / file).samefile(other.packages / file)
+    for each in (one, other):
+        said = subprocess.run(
+            [each.python, "-v", "-c", "import tiny; print(tiny.__file__)"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert said.stdout.strip() == str(each.packages / "tiny.py")
+        assert "code object from" in said.stderr.partition("tiny")[2]
+        assert "wrote" not in said.stderr.partition("tiny")[2]
+
+
+def test_pip_does_what_uv_does_not_manage(setup, folder, wheel, uv, capsys):
+    uv.unlink()
+    uv.write_text("#!/bin/sh\necho error: no such machine >&2\nexit 2\n")
+    uv.chmod(0o755)
+    made = bare(setup, folder("one", wheel))
+    setup.make_all([made])
+
+    assert (made.packages / "tiny-1.dist-info/INSTALLER").read_text().strip() == "pip"
+    assert "made, by pip alone since uv failed: error: no such machine" in capsys.readouterr().out
+
+
+def test_a_package_that_is_not_what_the_lock_names_is_refused(setup, folder, wheel, uv):
+    made = bare(setup, folder("one", wheel[:-2] + ("0" if wheel[-2] != "0" else "1") + "\n"))
+    with pytest.raises(setup.SetupError, match="DO NOT MATCH THE HASHES"):
+        setup.make_all([made])
+    assert not (made.packages / "tiny.py").exists()
+    assert made.found() == {}
+
+
+def test_uv_is_told_what_pip_is_configured_for(setup, pip, tmp_path):
+    installer = sys.modules[setup.Installer.__module__]
+    settings = tmp_path / "pip.conf"
+    settings.write_text("""
+[global]
+index-url = https://mirror.example/simple
+timeout = 7
+[install]
+timeout = 8
+trusted-host = one.example two.example
+[freeze]
+timeout = 9
+""")
+    environ = {"PIP_CONFIG_FILE": str(settings), "PIP_FIND_LINKS": "/one /other", "PIP_CERT": "/ca.pem"}
+    found = installer.uv_environ(installer.pip_settings(pip, environ))
+
+    assert found["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert found["UV_HTTP_TIMEOUT"] == "8"
+    assert found["UV_INSECURE_HOST"] == "one.example two.example"
+    assert found["UV_FIND_LINKS"] == "/one,/other"
+    assert found["SSL_CERT_FILE"] == "/ca.pem"
+    assert "UV_INDEX" not in found
+
+
+def test_the_installer_has_the_uv_of_the_tools(setup):
+    entry = setup.locked("uv", ROOT / "requirements.lock")
+    assert entry.count("==") == 1
+    assert entry.startswith("uv==")
+    assert entry in (ROOT / "requirements.lock").read_text()
+    assert setup.locked("u", ROOT / "requirements.lock") == ""
 
 
 def test_environment_is_reused_until_its_lock_changes(setup, folder, capsys):
@@ -112,7 +235,8 @@ def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
     """In a checkout of its own, while the environment is being made."""
     (tmp_path / "scripts").mkdir()
     program = tmp_path / "scripts/make_environments.py"
-    program.write_text((ROOT / "scripts/make_environments.py").read_text())
+    for name in ("make_environments.py", "installer.py"):
+        (tmp_path / "scripts" / name).write_text((ROOT / "scripts" / name).read_text())
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "platform_core").mkdir()
     (tmp_path / "platform_core/pyproject.toml").write_text("")
@@ -125,7 +249,7 @@ def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
         start_new_session=True,
     )
     deadline = time.monotonic() + 20
-    while not (tmp_path / ".venv").exists() and time.monotonic() < deadline:
+    while not (tmp_path / ".mesh/installer/.venv").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     if how == signal.SIGINT:
         os.killpg(process.pid, how)  # as a terminal does
@@ -134,7 +258,7 @@ def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert errors.strip() == "Interrupted; run `make setup` again to go on."
-    assert not (tmp_path / ".venv/made-from.json").exists()
+    assert not list(tmp_path.rglob("made-from.json"))
 
 
 def test_python_that_is_too_old_is_told_in_one_line(tmp_path):

@@ -1,0 +1,164 @@
+"""Put the packages that a lock names into an environment: by uv, or by pip where uv cannot.
+
+pip comes with Python and serves to install uv, with hashes, as the tools' lock names it. uv then unpacks each
+package once into its cache and links the files into every environment that has it: a tenth of pip's time, and
+one copy on the disk. What pip is configured for holds for uv too. Whatever uv does not manage (an index that
+wants what only pip knows, a machine that uv is not built for) pip does, and what pip says is shown.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import cache_from_source
+from pathlib import Path
+
+# pip's settings by the variables that tell uv the same, and what stands between several values there.
+SETTINGS = {
+    "index-url": ("UV_DEFAULT_INDEX", None),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", None),
+    "client-cert": ("SSL_CLIENT_CERT", None),
+    "proxy": ("ALL_PROXY", None),
+    "timeout": ("UV_HTTP_TIMEOUT", None),
+}
+# The later, the stronger, as for pip.
+SECTIONS = ("global", "install", ":env:")
+# A package's own tests are never imported, and are a third of what there is to compile. Files that are not
+# for this Python do not compile; pip passes over them too.
+COMPILE = """
+import compileall, re, sys
+compileall.compile_dir(sys.argv[1], quiet=2, workers=0, maxlevels=50, rx=re.compile("/tests/"))
+"""
+
+Run = Callable[..., None]
+"""Runs a command to its end: what it is in words, its words, and then `advice` and `environ`."""
+
+
+def locked(package: str, lock: Path) -> str:
+    """The entry of one package in a lock, with its hashes; empty where there is none."""
+    text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    found = re.search(rf"^{re.escape(package)}==.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
+
+
+def pip_settings(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """What pip is configured for, by the names of its long options."""
+    listed = subprocess.run(
+        [python, "-m", "pip", "config", "list"], env=environ, capture_output=True, text=True, check=False
+    )
+    found = {}
+    for line in listed.stdout.splitlines():
+        setting, _, value = line.partition("=")
+        section, _, name = setting.rpartition(".")
+        if section in SECTIONS:
+            found[SECTIONS.index(section), name] = str(ast.literal_eval(value))
+    return {name: value for (_, name), value in sorted(found.items())}
+
+
+def uv_environ(settings: Mapping[str, str]) -> dict[str, str]:
+    """The same for uv, as environment variables."""
+    found = {
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_LINK_MODE": "hardlink",
+        # As pip does it. The hashes decide what is right, wherever it comes from.
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+    for name, (variable, between) in SETTINGS.items():
+        if value := settings.get(name):
+            found[variable] = value if between is None else between.join(value.split())
+    return found
+
+
+class Installer:
+    """What installs packages into environments, all from one Python.
+
+    Arguments:
+        python: of the environment that has pip, and uv if the tools' lock names it.
+        run: runs a command; raises when it fails.
+        failure: what `run` raises then.
+        environ: of every command.
+    """
+
+    def __init__(self, python: Path, run: Run, failure: type[Exception], environ: Mapping[str, str]) -> None:
+        self._python = python
+        self._run = run
+        self._failure = failure
+        self._settings = pip_settings(python, environ)
+        # Who configures uv itself knows better.
+        self._environ = {**uv_environ(self._settings), **environ}
+        uv = python.with_name("uv")
+        self._uv = uv if uv.exists() else None
+
+    def install_locked(self, target: Path, lock: Path, advice: str) -> str:
+        """Install exactly what a lock names, hashes checked; returns how, in words for a person.
+
+        Raises:
+            the failure of `run`: pip could not do it either; with the advice.
+        """
+        how = ""
+        if self._uv is not None:
+            words = [*self._uv_install(target), "--system-certs", "--require-hashes", "-r", lock]
+            if self._settings.get("no-index", "0").lower() in {"1", "true", "yes", "on"}:
+                words.append("--no-index")
+            try:
+                self._run("uv pip install", *words, environ=self._environ)
+                return how
+            except self._failure as failure:
+                # What is really wrong pip tells, in the words that people know; or nothing is.
+                reasons = str(failure).splitlines()
+                how = f", by pip alone since uv failed: {reasons[-1].strip()}"
+        self._run("pip install", *self._pip_install(target), "--require-hashes", "-r", lock, advice=advice)
+        return how
+
+    def install_sources(self, target: Path, sources: Iterable[Path]) -> None:
+        """Install packages of ours in editable mode, without any index."""
+        install = self._pip_install(target)
+        if self._uv is not None:
+            install = [*self._uv_install(target), "--reinstall"]
+        what = [word for source in sources for word in ("-e", source)]
+        offline = ["--no-index", "--no-deps", "--no-build-isolation"]
+        self._run("installing our packages", *install, *offline, *what, environ=self._environ)
+
+    def _uv_install(self, target: Path) -> list[str | Path]:
+        return [self._uv or "uv", "pip", "install", "--quiet", "--python", target]
+
+    def _pip_install(self, target: Path) -> list[str | Path]:
+        quiet = ("--quiet", "--no-compile", "--progress-bar=off")
+        return [self._python, "-m", "pip", "--python", target, "install", *quiet]
+
+
+def share_bytecode(packages: Path, others: Iterable[Path]) -> None:
+    """Link what is compiled in other environments of the same Python, for the files that they share.
+
+    Python takes compiled code for that of a source with the size and the time that it names. One file
+    in two folders has both in common.
+    """
+    wanted = {
+        (found.st_dev, found.st_ino): source
+        for source in _sources(packages)
+        if (found := source.stat()).st_nlink > 1 and not _compiled(source).exists()
+    }
+    for folder in others:
+        for source in _sources(folder) if wanted else ():
+            found = source.stat()
+            same = wanted.get((found.st_dev, found.st_ino))
+            if same is not None and _compiled(source).exists():
+                _compiled(same).parent.mkdir(exist_ok=True)
+                _compiled(same).hardlink_to(_compiled(source))
+                del wanted[found.st_dev, found.st_ino]
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for path, _, names in os.walk(folder):
+        yield from (Path(path, name) for name in names if name.endswith(".py"))
+
+
+def _compiled(source: Path) -> Path:
+    return Path(cache_from_source(source))
