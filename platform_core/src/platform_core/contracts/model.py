@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from platform_core.errors import Diagnostic, Place, Severity
 
 Scalar = str | int | float | bool | date | datetime
-Scope = Literal["product", "partition"]
+Scope = Literal["product", "partition", "batch"]
 RuleKind = Literal[
     "schema",
     "not_null",
@@ -24,10 +24,22 @@ RuleKind = Literal[
     "reference",
     "recency",
     "sql",
+    "file",
+    "baseline",
+    "group_size",
+    "no_raw_values",
+    "no_raw_values_before",
 ]
 Grid = Literal["hour", "day", "week", "month"]
 Kind = Literal["table", "file", "model", "stream"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BESIDE_THE_TABLE: frozenset[RuleKind] = frozenset(
+    {"file", "baseline", "no_raw_values", "no_raw_values_before"}
+)
+"""Rules about a product's files (what a file or model product keeps beside its table, what a masked twin
+is stored in); who writes them asks them."""
+MaskMethod = Literal["hash", "generalize", "redact", "drop"]
+DateUnit = Literal["month", "quarter", "year"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,44 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """What a masked twin has of a column instead of its values.
+
+    ``key`` is the name of a hash's key. Values are generalized by one of: ``width`` or ``edges`` of
+    bands of numbers, the ``unit`` that dates are cut to, the ``prefix`` of texts in letters, or
+    ``groups``, pairs of a text and its group, with ``other`` for every other text.
+    """
+
+    method: MaskMethod
+    place: Place
+    key: str | None = None
+    width: int | float | None = None
+    edges: tuple[int | float, ...] = ()
+    unit: DateUnit | None = None
+    prefix: int | None = None
+    groups: tuple[tuple[str, str], ...] = ()
+    other: str = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Rows are left out whose values of ``columns`` less than ``minimum`` rows share."""
+
+    minimum: int
+    columns: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """The masked twin that a contract asks for: its name, and which of its rows are left out."""
+
+    name: str
+    place: Place
+    suppression: Suppression | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of the product's table (ODCS schema property)."""
 
@@ -103,6 +153,8 @@ class Column:
     """Position in the primary key, from 1."""
     classification: str | None = None
     tags: tuple[str, ...] = ()
+    mask: Mask | None = None
+    """What the masked twin has of the column; of a twin's own column, what was done to it."""
 
     @property
     def personal(self) -> bool:
@@ -150,6 +202,32 @@ class Partitions:
 
 
 @dataclass(frozen=True, slots=True)
+class Feature:
+    """A column that a model is trained on; ``type`` in DuckDB's words, in capitals."""
+
+    name: str
+    type: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes, what it foretells, and the metric by which it must beat its baseline.
+
+    The metric on the holdout is better by at least ``margin``, by anything at all where that is 0.
+    ``trusted`` are types that the artifact may hold beside those that skops trusts by itself.
+    """
+
+    target: str
+    metric: str
+    features: tuple[Feature, ...]
+    place: Place
+    margin: float = 0.0
+    better: Literal["higher", "lower"] = "higher"
+    trusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Support:
     channel: str
     url: str | None = None
@@ -187,13 +265,22 @@ class DataProduct:
     tags: tuple[str, ...] = ()
     kind: Kind = "table"
     """What readers get beside the table that every product is (ODCS ``physicalType``)."""
+    file: str | None = None
+    """The stable name of the file that is kept beside the table (ODCS ``physicalName``)."""
+    signature: Signature | None = None
+    """What a model promises beside its scores."""
     support: tuple[Support, ...] = ()
     grants: tuple[Grant, ...] = ()
     deadline: Deadline | None = None
     maximum_age: MaximumAge | None = None
     retention: timedelta | None = None
     partitions: Partitions | None = None
-    masked_as: str | None = None
+    event_time: str | None = None
+    """The column of a stream that says when a row happened."""
+    masking: Masking | None = None
+    """The masked twin that is made of it."""
+    twin_of: str | None = None
+    """Of a masked twin, which has no contract of its own: the id of the product that it is made of."""
     places: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where the contract says a thing, by JSON pointer (``/team/name``); for policies."""
     remarks: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)

@@ -138,7 +138,9 @@ def _table(document: Document, name: str, names: list[str], strict: bool, faults
                 fix=f"Write name: {name}.",
             )
     physical = document.at("schema", index, "physicalName")
-    if strict and physical is not None and physical != names[index]:
+    # The physical name of a file or a model is that of its file.
+    filed = document.at("schema", index, "physicalType") in ("file", "model")
+    if strict and physical is not None and physical != names[index] and not filed:
         faults.error(
             "C020",
             f'physicalName is "{physical}", but the table is named "{name}" like the product',

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from platform_core.contracts import names, standard
 from platform_core.contracts.columns import read_columns
+from platform_core.contracts.decisions import undecided
 from platform_core.contracts.document import Document, parse
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.grid import read_partitions
-from platform_core.contracts.kinds import read_kind
-from platform_core.contracts.model import Column, DataProduct, Grant, Support
-from platform_core.contracts.properties import Level, check_properties, text_property
+from platform_core.contracts.kinds import file_rule, read_file_name, read_kind
+from platform_core.contracts.masks import read_masking
+from platform_core.contracts.model import DataProduct, Grant, Support
+from platform_core.contracts.properties import Level, check_properties
 from platform_core.contracts.rules import read_rules
+from platform_core.contracts.signature import baseline_rule, read_signature
 from platform_core.contracts.sla import read_sla
+from platform_core.contracts.stream import by_batch, read_event_time
 from platform_core.errors import ContractError, Diagnostic, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ def load_contract(path: Path, domain: str | None = None) -> DataProduct:
     Raises ContractError with every fault of the file.
     """
     document = parse(path)
-    faults = standard.validate(document)
+    faults = (*undecided(document), *standard.validate(document))
     if faults:
         raise ContractError(*faults)
     return read(document, domain)
@@ -48,7 +52,11 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
     columns = read_columns(document, table, index, faults)
     partitions = read_partitions(document, table, index, columns, faults)
     sla = read_sla(document, contract, identity, columns, partitions is not None, faults)
-    rules = read_rules(document, table, identity, columns, partitions is not None, sla.recency, faults)
+    kind = read_kind(document, table, index, faults)
+    file = read_file_name(document, kind, identity.name, index, faults)
+    signature = read_signature(document, kind, index, faults)
+    derived = (*sla.recency, *file_rule(document, kind, file, index), *baseline_rule(signature))
+    rules = read_rules(document, table, identity, columns, partitions is not None, derived, faults)
     product = DataProduct(
         domain=identity.domain,
         name=identity.name,
@@ -57,20 +65,23 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         version=contract.version or "",
         status=contract.status or "active",
         columns=columns,
-        rules=rules,
+        rules=by_batch(kind, rules, faults),
         owner=_owner(contract),
         purpose=(contract.description and contract.description.purpose) or _description(table),
         usage=(contract.description and contract.description.usage) or "",
         limitations=(contract.description and contract.description.limitations) or "",
         tags=_tags(contract, table),
-        kind=read_kind(document, table, index, faults),
+        kind=kind,
+        file=file,
+        signature=signature,
         support=tuple(Support(item.channel or "", item.url, item.tool) for item in contract.support or []),
         grants=_grants(document, contract, faults),
         deadline=sla.deadline,
         maximum_age=sla.maximum_age,
         retention=sla.retention,
         partitions=partitions,
-        masked_as=_masked_as(document, index, identity, columns, faults),
+        event_time=read_event_time(document, index, kind, columns, partitions, faults),
+        masking=read_masking(document, index, identity, columns, faults),
         places=document.places(),
         remarks=tuple(faults.remarks),
     )
@@ -154,33 +165,15 @@ def _grants(document: Document, contract: OpenDataContractStandard, faults: Faul
         if kind == "domain" and colon:
             if not who.isidentifier():
                 faults.error("C080", f'"{name}" names no domain', place, "domain:<name>, domain:hr")
-            if role.access != "read":
+            if role.access not in ("read", "masked"):
                 faults.error(
                     "C080",
                     f"the grant to {name} does not say what it grants"
                     if role.access is None
                     else f'"{role.access}" cannot be granted',
                     document.place("roles", index, "access"),
-                    expected="access: read",
+                    expected="access: read, or access: masked for the masked twin",
                     fix="Write access: read. Only the own domain writes.",
                 )
         grants.append(Grant(name, role.access or "", place))
     return tuple(grants)
-
-
-def _masked_as(
-    document: Document,
-    index: int | None,
-    identity: names.Identity,
-    columns: tuple[Column, ...],
-    faults: Faults,
-) -> str | None:
-    if index is None:
-        return None
-    masked = text_property(document, ("schema", index), "maskedAs", faults)
-    if masked is None:
-        return None
-    value, place = masked
-    if value in {identity.name, f"{identity.domain}/{identity.name}"}:
-        faults.error("C031", "a product cannot be its own masked twin", place, "the name of another product")
-    return value.removeprefix(f"{identity.domain}/")

@@ -23,15 +23,16 @@ def read_rules(
     identity: Identity,
     columns: tuple[Column, ...],
     partitioned: bool,
-    recency: tuple[Rule, ...],
+    derived: tuple[Rule, ...],
     faults: Faults,
 ) -> tuple[Rule, ...]:
-    """``schema`` first, then what the table and its columns demand.
+    """``schema`` first, then what the table and its columns demand, then what follows from the rest
+    of the contract (``derived``).
 
     A single-column key that is also ``unique: true`` is one rule; any other name twice is C054.
     """
     rules: dict[str, Rule] = {}
-    for rule in _all(document, table, identity, columns, partitioned, recency, faults):
+    for rule in _all(document, table, identity, columns, partitioned, derived, faults):
         other = rules.setdefault(rule.name, rule)
         if other is rule or _same(other, rule):
             continue
@@ -61,7 +62,7 @@ def _all(
     identity: Identity,
     columns: tuple[Column, ...],
     partitioned: bool,
-    recency: tuple[Rule, ...],
+    derived: tuple[Rule, ...],
     faults: Faults,
 ) -> Iterator[Rule]:
     where: tuple[str | int, ...] = ("schema", identity.schema_index or 0)
@@ -96,4 +97,4 @@ def _all(
             rule = reference_rule(document, relationship, at, column, columns, identity, partitioned, faults)
             if rule is not None:
                 yield rule
-    yield from recency
+    yield from derived

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import duckdb
@@ -31,6 +31,8 @@ class Stamp:
     run_id: str
     asset: str
     author: str = "dagster"
+    facts: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What else the snapshot is to remember; the audit may add to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def publish_table(
     replace: bool = False,
     stamp: Stamp,
     audit: Callable[[str], T],
+    committed: Callable[[int], None] | None = None,
     on_wait: Callable[[Holder | None], None] | None = None,
 ) -> Publication[T]:
     """Publishes the rows of a query as the product's table.
@@ -62,18 +65,19 @@ def publish_table(
     Without a window the table is replaced. With one only its rows are, unless ``replace`` says that
     the window is the whole grid; every row must lie in the window. ``audit`` gets the relation to
     look at while nobody else can see it, and refuses the version by raising: that, any other
-    exception and Ctrl-C leave the published version and the lock as they were before.
+    exception and Ctrl-C leave the published version and the lock as they were before. ``committed``
+    is called with the version once it is published, before the lock is given back.
 
     Raises what ``audit`` raises; LakeLocked; DefinitionError L006 (columns differ, all partitions
     have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails); LakeError.
     """
     started = time.monotonic()
     relation = table_of(product)
-    with _transaction(con, location, product, stamp, on_wait):
-        with _query_faults(con, location, product):
+    with transaction(con, location, product, stamp, on_wait, committed):
+        with query_faults(con, location, product):
             new = describe(con, select)
         inside = window_predicate(product, new, window) if window else None
-        kind = _kind(con, product)
+        kind = relation_kind(con, product)
         if kind == "VIEW":
             con.execute(f"DROP VIEW {relation}")
         if kind == "BASE TABLE" and inside and not replace:
@@ -82,15 +86,15 @@ def publish_table(
             write = f"INSERT INTO {relation} BY NAME {select}"
         else:
             write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
-        with _query_faults(con, location, product):
-            written = _number(con, write)
+        with query_faults(con, location, product):
+            written = number(con, write)
         if window and inside:
             _all_inside(con, product, window, inside, written)
-        rows = _number(con, f"SELECT count(*) FROM {relation}")
+        rows = number(con, f"SELECT count(*) FROM {relation}")
         audited = audit(relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
-        _sign(con, product, stamp, {"kind": "table", **facts})
-    version = _number(con, f"FROM {quoted(product.lake)}.last_committed_snapshot()")
+        sign(con, product, stamp, {"kind": "table", **facts})
+    version = number(con, f"FROM {quoted(product.lake)}.last_committed_snapshot()")
     size = bytes_of(con, product.lake, "products", product.name, version) or 0
     return Publication(version, rows, written, size, time.monotonic() - started, audited)
 
@@ -103,6 +107,7 @@ def publish_view(
     *,
     stamp: Stamp,
     audit: Callable[[str], T],
+    committed: Callable[[int], None] | None = None,
     on_wait: Callable[[Holder | None], None] | None = None,
 ) -> Publication[T]:
     """Publishes the table ``staging.<staged>``, by default of the product's name, as it now stands.
@@ -113,22 +118,22 @@ def publish_view(
     started = time.monotonic()
     name = staged or product.name
     lake = quoted(product.lake)
-    with _transaction(con, location, product, stamp, on_wait):
-        pinned = _number(con, f"SELECT max(snapshot_id) FROM {lake}.snapshots()")
+    with transaction(con, location, product, stamp, on_wait, committed):
+        pinned = number(con, f"SELECT max(snapshot_id) FROM {lake}.snapshots()")
         behind = f'"staging".{quoted(name)} AT (VERSION => {pinned})'
         relation = f"(FROM {lake}.{behind})"
-        with _query_faults(con, location, product):
+        with query_faults(con, location, product):
             columns = describe(con, f"FROM {lake}.{behind}")
-        rows = _number(con, f"SELECT count(*) FROM {relation}")
+        rows = number(con, f"SELECT count(*) FROM {relation}")
         audited = audit(relation)
-        if _kind(con, product) == "BASE TABLE":
+        if relation_kind(con, product) == "BASE TABLE":
             con.execute(f"DROP TABLE {table_of(product)}")
         # Without the lake's name, so that the view also works under another alias.
         select = f"SELECT {', '.join(map(quoted, columns))} FROM {behind}"
         con.execute(f"CREATE OR REPLACE VIEW {table_of(product)} AS {select}")
-        _sign(con, product, stamp, {"kind": "view", "rows": rows, "rows_written": rows, "pinned": pinned,
+        sign(con, product, stamp, {"kind": "view", "rows": rows, "rows_written": rows, "pinned": pinned,
                                     "staged": name})  # fmt: skip
-    version = _number(con, f"FROM {lake}.last_committed_snapshot()")
+    version = number(con, f"FROM {lake}.last_committed_snapshot()")
     size = bytes_of(con, product.lake, "staging", name, pinned) or 0
     return Publication(version, rows, rows, size, time.monotonic() - started, audited)
 
@@ -139,12 +144,13 @@ def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
 
 
 @contextmanager
-def _transaction(
+def transaction(
     con: duckdb.DuckDBPyConnection,
     location: LakeLocation,
     product: DataProduct,
     stamp: Stamp,
     on_wait: Callable[[Holder | None], None] | None,
+    committed: Callable[[int], None] | None = None,
 ) -> Iterator[None]:
     """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens."""
     who = f"{stamp.asset}, run {stamp.run_id}"
@@ -153,6 +159,8 @@ def _transaction(
             con.execute("BEGIN TRANSACTION")
             yield
             con.execute("COMMIT")
+            if committed is not None:
+                committed(number(con, f"FROM {quoted(product.lake)}.last_committed_snapshot()"))
         except BaseException as error:
             _roll_back(con)
             if isinstance(error, duckdb.Error | OSError):
@@ -170,7 +178,7 @@ def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def _query_faults(
+def query_faults(
     con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct
 ) -> Iterator[None]:
     try:
@@ -190,15 +198,15 @@ def _query_faults(
         ) from error
 
 
-def _sign(con: duckdb.DuckDBPyConnection, product: DataProduct, stamp: Stamp, facts: dict[str, Any]) -> None:
-    extra = json.dumps({"asset": stamp.asset, "run_id": stamp.run_id, **facts})
+def sign(con: duckdb.DuckDBPyConnection, product: DataProduct, stamp: Stamp, facts: dict[str, Any]) -> None:
+    extra = json.dumps({**stamp.facts, "asset": stamp.asset, "run_id": stamp.run_id, **facts})
     con.execute(
         f"CALL {quoted(product.lake)}.set_commit_message({literal(stamp.author)}, "
         f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(extra)})"
     )
 
 
-def _kind(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
+def relation_kind(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
     row = con.execute(
         "SELECT table_type FROM information_schema.tables"
         " WHERE table_catalog = ? AND table_schema = 'products' AND table_name = ?",
@@ -228,7 +236,7 @@ def _all_inside(
     con: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, inside: str, written: int
 ) -> None:
     relation = table_of(product)
-    kept = _number(con, f"SELECT count(*) FROM {relation} WHERE {inside}")
+    kept = number(con, f"SELECT count(*) FROM {relation} WHERE {inside}")
     if kept == written:
         return
     assert product.partitions is not None  # a window without partitions was refused before
@@ -244,7 +252,7 @@ def _all_inside(
     )
 
 
-def _number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
     row = con.execute(statement).fetchone()
     if row is None:
         raise LakeError(Diagnostic("L009", f"the engine gave no answer to: {statement[:200]}"))

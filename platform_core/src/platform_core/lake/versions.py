@@ -14,6 +14,15 @@ from platform_core.lake.sql import literal, quoted
 
 
 @dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the lake remembers of the file that a version keeps beside its table."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One published version of a product. ``bytes`` is None where its files are no longer kept."""
 
@@ -24,6 +33,7 @@ class Version:
     rows_written: int
     partition: str | None
     bytes: int | None
+    file: FileFacts | None = None
 
 
 def latest(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
@@ -76,4 +86,5 @@ def _version(
         rows_written=facts["rows_written"],
         partition=facts.get("partition"),
         bytes=size,
+        file=FileFacts(**facts["file"]) if facts.get("file") else None,
     )

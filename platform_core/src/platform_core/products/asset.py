@@ -17,6 +17,7 @@ from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Place, PlatformError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, Stamp, publish_table
+from platform_core.products.beside import Beside
 from platform_core.products.bind import (
     bind,
     lakes_read,
@@ -73,9 +74,13 @@ Publish = Callable[[Publishing], Publication[Outcomes]]
 
 
 def function_asset(
-    product: DataProduct, function: ProductFunction, registry: Registry
+    product: DataProduct,
+    function: ProductFunction,
+    registry: Registry,
+    *,
+    beside: Callable[[Publishing, Place], Beside] = Beside,
 ) -> dg.AssetsDefinition:
-    """The asset of a product that a Python function makes.
+    """The asset of a product that a Python function makes; ``beside`` keeps more than its table.
 
     Raises:
         DefinitionError: where an input does not exist.
@@ -83,10 +88,19 @@ def function_asset(
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
+        kept = beside(run, function.place)
+        try:
+            return publish_with(run, kept)
+        except BaseException:
+            kept.discard()
+            raise
+
+    def publish_with(run: Publishing, kept: Beside) -> Publication[Outcomes]:
         bound = pinned(inputs, run.versions)
         arguments = bind(run.connection, product, function, bound, run.window)
         result, said = with_metadata(function(**arguments))
         run.metadata.update(said)
+        result = kept.rows(result)
         if isinstance(result, str):
             shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
             used = columns_used(result, shown, place=function.place)
@@ -100,7 +114,8 @@ def function_asset(
             window=run.window,
             replace=run.part is None or run.part.whole,
             stamp=run.stamp,
-            audit=run.audit,
+            audit=kept.audit,
+            committed=kept.committed,
         )
 
     deps = [

@@ -15,6 +15,9 @@ from platform_core.products.asset import function_asset
 from platform_core.products.dbt_asset import dbt_asset
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
+from platform_core.products.file_asset import file_asset
+from platform_core.products.masked_asset import masked_asset
+from platform_core.products.model_asset import model_asset
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
 from platform_core.products.spec import asset_key, external_spec
@@ -22,8 +25,8 @@ from platform_core.products.spec import asset_key, external_spec
 Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
 FACTORIES: Mapping[Kind, Factory] = {
     "table": function_asset,
-    "file": function_asset,
-    "model": function_asset,
+    "file": file_asset,
+    "model": model_asset,
     "stream": function_asset,
 }
 """What makes an asset of a function, by the kind that the contract says."""
@@ -42,7 +45,9 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     names = frozenset(domain.products)
     for name, product in domain.products.items():
         try:
-            if name in domain.functions:
+            if product.twin_of is not None:
+                made.append(masked_asset(product, domain.registry))
+            elif name in domain.functions:
                 made.append(FACTORIES[product.kind](product, domain.functions[name], domain.registry))
             elif name in domain.models:
                 made.append(dbt_asset(product, domain.models[name], domain.registry, names))

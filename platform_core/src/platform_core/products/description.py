@@ -75,6 +75,14 @@ def rule_in_words(rule: Rule) -> str:
             return f"Every {columns} exists in {target.product if target else '?'}."
         case "recency":
             return f"The latest {columns} is at most {in_words(rule.maximum_age)} old."
+        case "file":
+            return "What is kept in the file is what was published."
+        case "baseline":
+            return f"The metric exceeds the baseline's by {bounds_in_words(rule.limits)}."
+        case "group_size":
+            return f"The rows that share their {columns} are {bounds_in_words(rule.limits)}."
+        case "no_raw_values" | "no_raw_values_before":
+            return f"No raw value of {columns} is in the files."
         case "sql":
             return f"The query's result is {bounds_in_words(rule.limits)}."
 

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.products.model import Model
 
 RESULT = "__result"
 
@@ -38,13 +39,15 @@ def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, p
         DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query.
     """
     result, _ = with_metadata(result)
+    if isinstance(result, Model):
+        result = result.scores
     if isinstance(result, str):
         return _one_query(connection, result, product, place)
     if isinstance(result, duckdb.DuckDBPyRelation):
         # A view keeps the relation lazy: what it reads is read once, by the write itself.
         result.create_view(RESULT, replace=True)
         return f'SELECT * FROM "{RESULT}"'
-    table = _as_arrow_or_pandas(result)
+    table = as_table(result)
     if table is None:
         raise DefinitionError(
             Diagnostic(
@@ -90,8 +93,8 @@ def sql_fault(product: str, place: Place | None, error: Exception) -> Definition
     )
 
 
-def _as_arrow_or_pandas(result: Any) -> Any | None:
-    """The table to register; None for anything that is no table.
+def as_table(result: Any) -> Any | None:
+    """An Arrow or pandas table for DuckDB to read; None for anything that is no table.
 
     Modules are looked up, not imported: a result of theirs means that they are loaded.
     """

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 
-from platform_core.contracts.model import Bounds, DataProduct, Rule, Scope
+from platform_core.contracts.model import BESIDE_THE_TABLE, Bounds, DataProduct, Rule, Scope
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
 from platform_core.lake.faults import discreet, sentence
@@ -24,7 +24,7 @@ from platform_core.quality.questions import Answer, Asked
 from platform_core.quality.samples import sample_columns, sample_rows
 
 # The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
-_ORDER = ("schema", "row_count", "unique", "recency", "reference", "sql")
+_ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference", "sql")
 
 
 def audit(
@@ -36,7 +36,7 @@ def audit(
     resolve: Callable[[str], str | None],
     now: datetime | None = None,
 ) -> tuple[CheckOutcome, ...]:
-    """Asks every rule of the contract, in the contract's order; a rule that cannot be asked fails.
+    """Asks every rule about the table, in the contract's order; a rule that cannot be asked fails.
 
     ``relation`` is SQL that may stand after FROM. ``window`` is the partition at hand: rules of scope
     partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a
@@ -45,6 +45,7 @@ def audit(
 
     Only faults of the engine itself raise (duckdb.Error); data never does.
     """
+    rules = [rule for rule in product.rules if rule.kind not in BESIDE_THE_TABLE]
     columns = describe(con, f"FROM {relation}")
     moment = now or datetime.now(UTC)
     asked = Asked(
@@ -53,19 +54,19 @@ def audit(
         columns=columns,
         resolve=resolve,
         until=min(window.end, moment) if window else moment,
-        scopes={"product": relation, "partition": relation},
+        scopes={"product": relation, "partition": relation, "batch": relation},
     )
     try:
         inside = window_predicate(product, columns, window) if window else None
     except DefinitionError as error:
         reason = error.diagnostics[0].message
-        return tuple(_refused(rule, reason) for rule in product.rules)
+        return tuple(_refused(rule, reason) for rule in rules)
     if inside:
         asked.scopes["partition"] = f"(FROM {relation} WHERE {inside})"
     found: dict[str, CheckOutcome] = {}
-    for scope in ("product", "partition"):
-        found |= _scan(asked, scope, [rule for rule in product.rules if rule.scope == scope])
-    rest = [rule for rule in product.rules if rule.name not in found]
+    for scope in get_args(Scope):
+        found |= _scan(asked, scope, [rule for rule in rules if rule.scope == scope])
+    rest = [rule for rule in rules if rule.name not in found]
     broken: str | None = None
     for rule in sorted(rest, key=lambda rule: (_ORDER.index(rule.kind), rule.severity != "error")):
         if broken:
@@ -74,7 +75,7 @@ def audit(
         outcome, aborted = _ask(asked, rule)
         found[rule.name] = outcome
         broken = rule.name if aborted else None
-    return tuple(found[rule.name] for rule in product.rules)
+    return tuple(found[rule.name] for rule in rules)
 
 
 @dataclass(frozen=True, slots=True)

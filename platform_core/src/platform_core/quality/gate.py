@@ -25,6 +25,11 @@ CODES: dict[RuleKind, str] = {
     "reference": "Q009",
     "recency": "Q010",
     "sql": "Q011",
+    "file": "Q030",
+    "baseline": "Q031",
+    "no_raw_values": "Q020",
+    "no_raw_values_before": "Q021",
+    "group_size": "Q022",
 }
 """The code of a failed check, by the kind of its rule. Q012: a check below error broke the transaction."""
 

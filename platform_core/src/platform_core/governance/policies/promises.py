@@ -18,7 +18,7 @@ _SEMVER = re.compile(
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_PART}(?:\.{_PART})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
 # What follows from the columns' own `required` and `unique` is the schema, said as rules.
-_OF_THE_SCHEMA = frozenset({"schema", "not_null", "unique"})
+_OF_THE_SCHEMA = frozenset({"schema", "not_null", "unique", "file"})
 
 
 @policy(

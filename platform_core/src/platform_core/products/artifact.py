@@ -1,0 +1,194 @@
+"""A model as a file: written by skops, never by pickle, the same bytes for the same model."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from platform_core.access.grants import require_grant
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.errors import DefinitionError, Diagnostic, LakeError, Place, listed
+from platform_core.lake.connect import connect
+from platform_core.lake.kept import Shelf
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import Version, history
+
+LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "platform-core")
+"""Whose versions the card of a model tells."""
+_SCHEMA = "schema.json"
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published model as a reader has it.
+
+    ``card`` is what is kept beside it: signature, metrics and baseline on the holdout, the versions
+    of the inputs that it was trained on, seed, and the versions of the libraries.
+    """
+
+    estimator: Any
+    card: Mapping[str, Any]
+    path: Path
+    sha256: str
+
+
+def dump(estimator: Any, product: DataProduct, place: Place) -> bytes:
+    """The artifact of a fitted estimator.
+
+    Raises:
+        DefinitionError: D044 without skops, D045 for types that the contract does not trust, D046
+            for an object that skops cannot write.
+    """
+    skops = _skops(product, place)
+    try:
+        content = canonical(skops.dumps(estimator))
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
+        raise DefinitionError(
+            Diagnostic(
+                "D046",
+                f"the model of {product.id} cannot be written: {type(error).__name__}: {error}",
+                place,
+                expected="an estimator of which skops knows every part, such as scikit-learn's own",
+                fix="leave out what is no part of the model: functions, open files, connections",
+            )
+        ) from error
+    _require_trusted(skops, content, product, place)
+    return content
+
+
+def load(content: bytes, product: DataProduct, place: Place) -> Any:
+    """The estimator of an artifact. Raises DefinitionError D044 and D045 as ``dump`` does."""
+    skops = _skops(product, place)
+    _require_trusted(skops, content, product, place)
+    return skops.loads(content, trusted=list(product.signature.trusted if product.signature else ()))
+
+
+def canonical(content: bytes) -> bytes:
+    """A skops archive without what differs from process to process: times, and addresses in memory.
+
+    skops numbers objects by their address and names their files after it; here they are numbered in
+    the order in which they occur.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if name != _SCHEMA}
+        schema = json.loads(archive.read(_SCHEMA))
+    numbers: dict[int, int] = {}
+    names: dict[str, str] = {}
+
+    def renumbered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: numbers.setdefault(member, len(numbers) + 1)
+                if key == "__id__" and isinstance(member, int)
+                else renumbered(member)
+                for key, member in value.items()
+            }
+        if isinstance(value, list):
+            return [renumbered(member) for member in value]
+        if isinstance(value, str) and value in files:
+            return names.setdefault(value, f"{len(names) + 1}{Path(value).suffix}")
+        return value
+
+    schema = renumbered(schema)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, renamed in names.items():
+            archive.writestr(zipfile.ZipInfo(renamed, _LONG_AGO), files[name])
+        archive.writestr(zipfile.ZipInfo(_SCHEMA, _LONG_AGO), json.dumps(schema, indent=1))
+    return buffer.getvalue()
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what made a model; those that are not installed are left out."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
+    """See ``Model.load``."""
+    root = mesh_root()
+    product = Registry.open(root).get(product_id)
+    if product.signature is None:
+        raise DefinitionError(
+            Diagnostic(
+                "D047",
+                f"{product.id} is a {product.kind}, no model",
+                product.place,
+                expected="a product with physicalType: model",
+                fix=f'read its rows: mesh query "FROM {product.domain}.{product.name}"',
+            )
+        )
+    require_grant(product, reader, root)
+    location = LakeLocation.current(root)
+    with connect(location, read=[product.lake]) as connection:
+        versions = history(connection, product, limit=1 if wanted is None else None)
+    shelf = Shelf(location, product)
+    found = _chosen(product, versions, wanted)
+    content = shelf.content(found)
+    return Artifact(
+        estimator=load(content, product, product.place),
+        card=json.loads(shelf.card(found.version).read_text(encoding="utf-8")),
+        path=shelf.path(found.version),
+        sha256=found.file.sha256 if found.file else "",
+    )
+
+
+def _chosen(product: DataProduct, versions: tuple[Version, ...], wanted: int | None) -> Version:
+    for each in versions:
+        if wanted is None or each.version == wanted:
+            return each
+    known = listed([str(each.version) for each in versions])
+    raise LakeError(
+        Diagnostic(
+            "L034",
+            f"{product.id} has no version {wanted}" if known else f"{product.id} was never published",
+            product.place,
+            expected=f"one of the versions {known}" if known else "a published model",
+            fix="name one of these versions" if known else f"mesh run {product.id}",
+        )
+    )
+
+
+def _require_trusted(skops: ModuleType, content: bytes, product: DataProduct, place: Place) -> None:
+    trusted = product.signature.trusted if product.signature else ()
+    unknown = [kind for kind in skops.get_untrusted_types(data=content) if kind not in trusted]
+    if unknown:
+        raise DefinitionError(
+            Diagnostic(
+                "D045",
+                f"the model of {product.id} holds types that nobody has vouched for: {listed(unknown)}",
+                place,
+                expected="types that skops trusts by itself, or that the contract names",
+                fix=f"look at them; then add to the property model:\ntrusted: [{', '.join(unknown)}]",
+            )
+        )
+
+
+def _skops(product: DataProduct, place: Place) -> ModuleType:
+    try:
+        return importlib.import_module("skops.io")
+    except ImportError as error:
+        raise DefinitionError(
+            Diagnostic(
+                "D044",
+                f"the model of {product.id} is kept by skops, which is not installed here",
+                place,
+                expected="the libraries of the domain that trains it: skops and scikit-learn",
+                fix="add skops and scikit-learn to the domain's pyproject.toml, then: make lock setup",
+            )
+        ) from error

@@ -1,0 +1,46 @@
+"""What a run keeps beside the table that it publishes: nothing, unless the product is a file or a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.products.model import Model
+from platform_core.products.report import Outcomes
+
+if TYPE_CHECKING:
+    from platform_core.products.asset import Publishing
+
+
+class Beside:
+    """One run of a product that is a table and nothing else."""
+
+    def __init__(self, run: Publishing, place: Place) -> None:
+        self.run = run
+        self.place = place
+        """Where the product is made, for messages."""
+
+    def rows(self, result: Any) -> Any:
+        """The rows of what the function returned. Raises DefinitionError D040."""
+        if isinstance(result, Model):
+            raise DefinitionError(
+                Diagnostic(
+                    "D040",
+                    f"the function of {self.run.product.id} returned a Model, "
+                    f"but its contract describes a {self.run.product.kind}",
+                    self.place,
+                    expected="rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
+                    fix="write physicalType: model in the contract, or return the scores alone",
+                )
+            )
+        return result
+
+    def audit(self, relation: str) -> Outcomes:
+        """Judge the uncommitted version and make ready what is kept beside it; refuses by raising."""
+        return self.run.audit(relation)
+
+    def committed(self, version: int) -> None:
+        """Called once the version is published, under the lake's lock."""
+
+    def discard(self) -> None:
+        """Called when the run fails: nothing of an unpublished version stays."""

@@ -1,0 +1,298 @@
+"""A model product: a table of scores, and the model that gave them, kept with each version."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct, Rule, Signature
+from platform_core.contracts.registry import Registry
+from platform_core.errors import DefinitionError, Diagnostic, Place, listed, shown
+from platform_core.lake.kept import Keeping, Shelf
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import describe
+from platform_core.products import artifact
+from platform_core.products.asset import function_asset
+from platform_core.products.beside import Beside
+from platform_core.products.declare import ProductFunction
+from platform_core.products.file_asset import file_check, file_metadata
+from platform_core.products.model import Model
+from platform_core.products.report import Outcomes
+from platform_core.products.result import as_table
+from platform_core.quality.gate import ContractBroken
+from platform_core.quality.outcome import CheckOutcome
+
+if TYPE_CHECKING:
+    from platform_core.products.asset import Publishing
+
+_FEATURES = "__features"
+
+
+def model_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
+    """The asset of a model product that a Python function trains. Raises as ``function_asset`` does."""
+    return function_asset(product, function, registry, beside=Training)
+
+
+class Training(Beside):
+    """One run of a model product: the artifact is written from the audited version before its COMMIT."""
+
+    def __init__(self, run: Publishing, place: Place) -> None:
+        super().__init__(run, place)
+        self.keeping = Keeping(run.connection, Shelf(LakeLocation.current(), run.product))
+        self.signature = signature_of(run.product)
+        self.model: Model | None = None
+        self.trained_rows = 0
+
+    def rows(self, result: Any) -> Any:
+        """The scores of a model that keeps its contract's signature. Raises DefinitionError."""
+        product = self.run.product
+        self.model = model = require_model(result, product, self.place)
+        types, self.trained_rows = features_of(self.run.connection, model, product, self.place)
+        faults = [*signature_faults(self.signature, types, product, self.place)]
+        faults += _estimator_faults(model, tuple(types), product, self.place)
+        faults += _metric_faults(self.signature, model, product, self.place)
+        if faults:
+            raise DefinitionError(*faults)
+        self.run.metadata.update(model.metadata)
+        return model.scores
+
+    def audit(self, relation: str) -> Outcomes:
+        model, product = self.model, self.run.product
+        assert model is not None  # rows come before their audit
+        outcomes = (*self.run.audit(relation), against_baseline(product, self.signature, model))
+        if outcomes[-1].blocking:
+            raise ContractBroken(product, outcomes)
+        started = time.monotonic()
+        content = artifact.dump(model.estimator, product, self.place)
+        again = artifact.dump(artifact.load(content, product, self.place), product, self.place)
+        outcome = CheckOutcome(
+            file_check(product),
+            passed=again == content,
+            violations=None,
+            rows=self.trained_rows,
+            seconds=time.monotonic() - started,
+            message="" if again == content else "the model that is read back is another one",
+        )
+        if outcome.blocking:
+            raise ContractBroken(product, (*outcomes, outcome))
+        with self.keeping.draft() as path:
+            path.write_bytes(content)
+            kept = self.keeping.keep(path, self.card(model), self.run.stamp)
+        self.run.metadata.update(file_metadata(kept))
+        self.run.metadata.update(metrics_metadata(model))
+        self.run.metadata["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
+        return (*outcomes, outcome)
+
+    def card(self, model: Model) -> dict[str, Any]:
+        """What is to be known of the model without loading it."""
+        signature = self.signature
+        kind = type(model.estimator)
+        return {
+            "contract_version": self.run.product.version,
+            "estimator": f"{kind.__module__}.{kind.__qualname__}",
+            "target": signature.target,
+            "features": [{"name": feature.name, "type": feature.type} for feature in signature.features],
+            "metric": signature.metric,
+            "metrics": {name: float(value) for name, value in model.metrics.items()},
+            "baseline": {name: float(value) for name, value in model.baseline.items()},
+            "inputs": dict(self.run.versions),
+            "rows": self.trained_rows,
+            "seed": model.seed,
+            "libraries": artifact.libraries(),
+        }
+
+    def committed(self, version: int) -> None:
+        self.keeping.committed(version)
+
+    def discard(self) -> None:
+        self.keeping.discard()
+
+
+def signature_of(product: DataProduct) -> Signature:
+    """What the contract of a model promises; the reader of contracts lets none without it pass."""
+    if product.signature is None:
+        raise ValueError(f"{product.id} is no model")
+    return product.signature
+
+
+def require_model(result: Any, product: DataProduct, place: Place) -> Model:
+    """What the function of a model product returned. Raises DefinitionError D040."""
+    if isinstance(result, Model):
+        return result
+    raise DefinitionError(
+        Diagnostic(
+            "D040",
+            f"the function of {product.id} returned {type(result).__name__}, "
+            "but its contract describes a model",
+            place,
+            expected="platform_core.Model: the fitted estimator, its scores, and how good it is",
+            fix="return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)",
+        )
+    )
+
+
+def features_of(
+    connection: duckdb.DuckDBPyConnection, model: Model, product: DataProduct, place: Place
+) -> tuple[dict[str, str], int]:
+    """Names and DuckDB types of the features, and the number of rows that the model was trained on."""
+    frame = model.trained_on
+    if not isinstance(frame, duckdb.DuckDBPyRelation):
+        table = as_table(frame)
+        if table is None:
+            raise DefinitionError(
+                Diagnostic(
+                    "D042",
+                    f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
+                    place,
+                    expected="the data frame of features that the estimator was fitted on",
+                    fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
+                )
+            )
+        connection.register(_FEATURES, table)
+        frame = connection.sql(f'FROM "{_FEATURES}"')
+    try:
+        frame.create_view(_FEATURES + "_view", replace=True)
+        types = describe(connection, f'FROM "{_FEATURES}_view"')
+        row = connection.execute(f'SELECT count(*) FROM "{_FEATURES}_view"').fetchone()
+    finally:
+        connection.execute(f'DROP VIEW IF EXISTS "{_FEATURES}_view"')
+    return types, int(row[0]) if row else 0
+
+
+def signature_faults(
+    signature: Signature, types: Mapping[str, str], product: DataProduct, place: Place
+) -> Iterator[Diagnostic]:
+    """D041 for each feature that is not as the contract promises."""
+    promised = {feature.name: feature for feature in signature.features}
+    for name, feature in promised.items():
+        wanted = _type(feature.type)
+        if name not in types:
+            yield Diagnostic(
+                "D041",
+                f'the model of {product.id} was trained without the feature "{name}" ({wanted})',
+                feature.place,
+                expected=f"the contract's features: {listed(list(promised))}",
+                fix=f"train on it in {shown(place.path)}:{place.line}, or take it out of the contract",
+            )
+        elif types[name] != wanted:
+            yield Diagnostic(
+                "D041",
+                f'the feature "{name}" of {product.id} changed its type: the contract says {wanted}, '
+                f"the model was trained on {types[name]}",
+                feature.place,
+                expected=f"{name} as {wanted}, which every reader of the model prepares",
+                fix=f"cast it in {shown(place.path)}:{place.line}; "
+                f"or promise {types[name]} in a new major version of the contract",
+            )
+    for name in types:
+        if name not in promised:
+            yield Diagnostic(
+                "D041",
+                f'the model of {product.id} was trained on "{name}" ({types[name]}), '
+                "which its contract does not name",
+                signature.place,
+                expected=f"the contract's features: {listed(list(promised))}",
+                fix=f"leave it out in {shown(place.path)}:{place.line}, or add {{name: {name}, "
+                f"type: {types[name]}}} to features",
+            )
+
+
+def against_baseline(product: DataProduct, signature: Signature, model: Model) -> CheckOutcome:
+    """The check ``beats_baseline``: by how much the model is better than what it has to beat."""
+    ours, theirs = float(model.metrics[signature.metric]), float(model.baseline[signature.metric])
+    better = ours - theirs if signature.better == "higher" else theirs - ours
+    passed = better >= signature.margin if signature.margin else better > 0
+    asked = f"at least {signature.margin:g}" if signature.margin else "more than 0"
+    rule: Rule = next(rule for rule in product.rules if rule.kind == "baseline")
+    return CheckOutcome(
+        rule,
+        passed=passed,
+        violations=None,
+        rows=0,
+        seconds=0.0,
+        observed=round(better, 6),
+        message=""
+        if passed
+        else f"on the holdout, {signature.metric} is {ours:.4f} and the baseline's {theirs:.4f}: "
+        f"better by {better:.4f} where {asked} was asked",
+    )
+
+
+def metrics_metadata(model: Model) -> dict[str, float | int]:
+    """Metrics as numbers of the materialization, of which Dagster draws plots."""
+    shown_as = {"metric": model.metrics, "baseline": model.baseline}
+    plots = {
+        f"mesh/{kind}/{name}": float(value)
+        for kind, values in shown_as.items()
+        for name, value in values.items()
+    }
+    return {**plots, "mesh/seed": model.seed}
+
+
+def _estimator_faults(
+    model: Model, names: tuple[str, ...], product: DataProduct, place: Place
+) -> Iterator[Diagnostic]:
+    """D042 where the estimator itself knows of other features than those it is said to be trained on."""
+    seen = getattr(model.estimator, "feature_names_in_", None)
+    count = getattr(model.estimator, "n_features_in_", None)
+    if seen is not None and tuple(map(str, seen)) != names:
+        yield Diagnostic(
+            "D042",
+            f"the estimator of {product.id} was fitted on other features than trained_on has: "
+            f"{listed([str(name) for name in seen])}",
+            place,
+            expected=f"{listed(list(names))}, in this order",
+            fix="pass the very data frame that fit was called with as trained_on",
+        )
+    elif seen is None and count != len(names):
+        yield Diagnostic(
+            "D042",
+            f"the estimator of {product.id} "
+            + (f"was fitted on {count} features" if count is not None else "is not fitted"),
+            place,
+            expected=f"fitted on the {len(names)} features of trained_on: {listed(list(names))}",
+            fix="fit it on trained_on before it is returned",
+        )
+
+
+def _metric_faults(
+    signature: Signature, model: Model, product: DataProduct, place: Place
+) -> Iterator[Diagnostic]:
+    """D043 where the metric that decides is not there, or is no number."""
+    for what, values in (("metrics", model.metrics), ("baseline", model.baseline)):
+        if signature.metric not in values:
+            yield Diagnostic(
+                "D043",
+                f'the {what} of {product.id} lack "{signature.metric}", by which its contract judges it',
+                place,
+                expected=f"{signature.metric} among metrics and baseline, both measured on the holdout",
+                fix=f'add it: {what}={{"{signature.metric}": ...}}',
+            )
+        for name, value in values.items():
+            if not _finite(value):
+                yield Diagnostic(
+                    "D043",
+                    f'"{name}" among the {what} of {product.id} is {value!r}',
+                    place,
+                    expected="finite numbers",
+                )
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False
+
+
+def _type(written: str) -> str:
+    try:
+        return str(duckdb.type(written))
+    except duckdb.Error:
+        return written

@@ -1,0 +1,270 @@
+"""File products: an extract of each version, under one stable name that always leads to the published one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from code_mesh import CodeMesh
+
+from platform_core.errors import ContractError, LakeError
+from platform_core.lake.connect import connect
+from platform_core.lake.kept import Keeping, Shelf
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import history
+
+KEY = dg.AssetKey(["shop", "extract"])
+MINIMUM = "logicalTypeOptions: {minimum: 0}"
+TABLE = """\
+    physicalName: {file}
+    physicalType: file
+    properties:
+      - {{name: id, logicalType: integer, primaryKey: true, classification: {classification}}}
+      - {{name: words, logicalType: string}}
+      - {{name: price, physicalType: "DECIMAL(10,2)", logicalType: number, {minimum}}}
+      - {{name: day, logicalType: date}}
+      - {{name: moment, logicalType: timestamp}}
+"""
+AWKWARD = """
+    SELECT * FROM (VALUES
+        (2, '', 1.50::DECIMAL(10, 2), DATE '2024-02-29', TIMESTAMP '2024-02-29 12:00:00.123456'),
+        (1, NULL, NULL, NULL, NULL),
+        (3, E'a "b", c\\nd', 0.10, DATE '0001-01-01', TIMESTAMP '2024-01-01'),
+        (4, 'NULL', 100000.00, DATE '2024-01-01', TIMESTAMP '2024-01-01')
+    ) AS t(id, words, price, day, moment)
+"""
+CSV = (
+    "id,words,price,day,moment\n"
+    "1,,,,\n"
+    '2,"",1.50,2024-02-29,2024-02-29 12:00:00.123456\n'
+    '3,"a ""b"", c\nd",0.10,0001-01-01,2024-01-01 00:00:00\n'
+    "4,NULL,100000.00,2024-01-01,2024-01-01 00:00:00\n"
+)
+
+
+def returning(
+    mesh: CodeMesh, select: str = AWKWARD, file: str = "extract.csv", classification: str = "internal"
+) -> None:
+    mesh.contract("shop/extract", TABLE.format(file=file, classification=classification, minimum=MINIMUM))
+    mesh.code("shop", f'@data_product\ndef extract():\n    return r"""{select}"""\n')
+
+
+def folder(lake: str = "shop") -> Path:
+    return LakeLocation.current().folder(lake) / "files" / "extract"
+
+
+def names(path: Path) -> list[str]:
+    return sorted(str(each.relative_to(path)) for each in path.rglob("*") if each.is_file())
+
+
+def said(result: dg.ExecuteInProcessResult) -> str:
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data
+    assert data.user_failure_data is not None, data.error
+    return str(data.user_failure_data.description)
+
+
+def test_a_csv_holds_the_version_and_the_catalog_tells_where(
+    mesh: CodeMesh, instance: dg.DagsterInstance
+) -> None:
+    returning(mesh)
+    assert mesh.run("shop", "shop/extract", instance).success
+    stable = folder() / "extract.csv"
+    assert stable.read_text() == CSV
+    event = instance.get_latest_materialization_event(KEY)
+    assert event is not None
+    assert event.asset_materialization is not None
+    metadata = event.asset_materialization.metadata
+    assert metadata["mesh/file"].value == str(stable)
+    assert metadata["mesh/file_format"].value == "csv"
+    assert metadata["mesh/file_bytes"].value == len(CSV.encode())
+    assert metadata["mesh/file_sha256"].value == hashlib.sha256(CSV.encode()).hexdigest()
+    version = metadata["mesh/version"].value
+    assert names(folder()) == [f"{version}/card.json", f"{version}/extract.csv", "extract.csv"]
+    card = json.loads((folder() / str(version) / "card.json").read_text())
+    assert (card["version"], card["rows"], card["sha256"]) == (version, 4, metadata["mesh/file_sha256"].value)
+    assert {"name": "price", "type": "DECIMAL(10,2)"} in card["columns"]
+    check = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [dg.AssetCheckKey(KEY, "file_equals_version")]
+    )
+    assert [record.status.value for record in check.values()] == ["SUCCEEDED"]
+    # And it is a table as any other product.
+    assert mesh.read("SELECT count(*) FROM shop.products.extract") == [(4,)]
+
+
+def test_parquet_is_the_same_bytes_for_the_same_rows(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    returning(mesh, file="rows.parquet")
+    assert mesh.run("shop", "shop/extract", instance).success
+    first = (folder() / "rows.parquet").read_bytes()
+    returning(mesh, f"SELECT * FROM ({AWKWARD}) ORDER BY id DESC", file="rows.parquet")
+    assert mesh.run("shop", "shop/extract", instance).success
+    assert (folder() / "rows.parquet").read_bytes() == first
+    assert duckdb.sql(f"SELECT count(*) FROM '{folder() / 'rows.parquet'}'").fetchall() == [(4,)]
+    assert len(names(folder())) == 5, "both versions are kept"
+
+
+def test_a_refused_version_leaves_the_old_file(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    returning(mesh)
+    assert mesh.run("shop", "shop/extract", instance).success
+    before = names(folder())
+    returning(mesh, AWKWARD.replace("1.50", "-1.50"))
+    assert "Q005" in said(mesh.run("shop", "shop/extract", instance))
+    assert names(folder()) == before
+    assert (folder() / "extract.csv").read_text() == CSV
+
+
+def test_a_file_that_differs_is_refused(
+    mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returning(mesh)
+    assert mesh.run("shop", "shop/extract", instance).success
+    before = names(folder())
+    from platform_core.products import file_asset
+
+    def short(con: duckdb.DuckDBPyConnection, product: object, relation: str, path: Path) -> None:
+        path.write_text("id,words,price,day,moment\n1,,,,\n2,x,1.50,2024-02-29,2024-02-29 12:00:00\n")
+
+    monkeypatch.setattr(file_asset, "write_extract", short)
+    words = said(mesh.run("shop", "shop/extract", instance))
+    assert "Q030" in words
+    assert "it has 2 rows instead of 4" in words
+    assert names(folder()) == before
+
+
+def test_a_crash_after_the_commit_is_healed_by_the_next_run(
+    mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returning(mesh)
+    assert mesh.run("shop", "shop/extract", instance).success
+    returning(mesh, AWKWARD.replace("100000", "200000"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shelf, "point", lambda self, version: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert not mesh.run("shop", "shop/extract", instance).success
+    assert mesh.read("SELECT max(price) FROM shop.products.extract")[0][0] == 200000, "it was committed"
+    assert (folder() / "extract.csv").read_text() == CSV, "and the stable name still leads to the old one"
+    (folder() / ".draft-of-the-dead").mkdir()
+    (folder() / "999").mkdir()
+    (folder() / "999" / "extract.csv").write_text("half")
+    returning(mesh, AWKWARD.replace("1.50", "-1.50"))
+    assert "Q005" in said(mesh.run("shop", "shop/extract", instance)), "healed even by a refused run"
+    assert "200000" in (folder() / "extract.csv").read_text()
+    assert not (folder() / "999").exists()
+    assert not (folder() / ".draft-of-the-dead").exists()
+
+
+def test_a_failed_commit_leaves_nothing(
+    mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returning(mesh)
+    from platform_core.lake import publish
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish, "sign", full)
+    assert "L003" in said(mesh.run("shop", "shop/extract", instance))
+    assert names(folder()) == []
+
+
+def test_a_folder_that_is_gone(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    """Reading says so in one diagnostic; publishing makes it anew."""
+    returning(mesh)
+    assert mesh.run("shop", "shop/extract", instance).success
+    shutil.rmtree(folder())
+    from platform_core.contracts.registry import Registry
+
+    product = Registry.open(mesh.root).get("shop/extract")
+    shelf = Shelf(LakeLocation.current(), product)
+    with connect(LakeLocation.current(), read=["shop"]) as con:
+        (version,) = history(con, product)
+        with pytest.raises(LakeError) as caught:
+            shelf.read(version)
+    (fault,) = caught.value.diagnostics
+    assert fault.code == "L030"
+    assert "mesh run shop/extract" in (fault.fix or "")
+    assert mesh.run("shop", "shop/extract", instance).success
+    assert (folder() / "extract.csv").read_text() == CSV
+    with connect(LakeLocation.current(), read=["shop"]) as con:
+        newest = history(con, product)[0]
+        assert shelf.content(newest).decode() == CSV
+        shelf.path(newest.version).chmod(0o644)
+        shelf.path(newest.version).write_text(CSV.replace("1.50", "9.50"))
+        with pytest.raises(LakeError, match="L031"):
+            shelf.content(newest)
+        with pytest.raises(LakeError, match="L030"):
+            shelf.read(version)
+
+
+def test_a_folder_that_cannot_be_written(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    returning(mesh)
+    folder().parent.mkdir(parents=True)
+    folder().parent.joinpath("extract").write_text("a file where the folder should be")
+    words = said(mesh.run("shop", "shop/extract", instance))
+    assert "L002" in words
+    assert words.count("error[") == 1
+    assert mesh.read("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'products'") == [(0,)]
+
+
+def test_files_of_a_restricted_product_are_in_its_lake(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    returning(mesh, classification="restricted")
+    assert mesh.run("shop", "shop/extract", instance).success
+    assert (folder("shop_restricted") / "extract.csv").is_file()
+    assert not folder("shop").exists()
+
+
+def test_a_version_of_another_number_than_expected_is_found(
+    mesh: CodeMesh, instance: dg.DagsterInstance
+) -> None:
+    """A catalog of another kind may count differently; the folder follows the committed version."""
+    returning(mesh)
+    assert mesh.run("shop", "shop/extract", instance).success
+    from platform_core.contracts.registry import Registry
+    from platform_core.lake.publish import Stamp
+
+    shelf = Shelf(LakeLocation.current(), Registry.open(mesh.root).get("shop/extract"))
+    with connect(LakeLocation.current(), write=["shop"]) as con:
+        keeping = Keeping(con, shelf)
+        with keeping.draft() as path:
+            path.write_text("new")
+            keeping.keep(path, {}, Stamp(run_id="r", asset="shop/extract"))
+        keeping.committed(77)
+    assert shelf.path(77).read_text() == shelf.stable.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "words"),
+    [
+        ("physicalType: fiel", "C100", 'did you mean "file"?'),
+        ("physicalType: view", "C100", "Remove physicalType"),
+        ("physicalType: file", "C101", "physicalName: extract.csv"),
+        ("{physicalType: file, physicalName: ../x.csv}", "C102", "physicalName: extract.csv"),
+        ("{physicalType: file, physicalName: extract.xlsx}", "C103", "physicalName: extract.csv"),
+        ("{physicalType: file, physicalName: extract.CSV}", "C103", 'did you mean ".csv"?'),
+        ("{physicalType: model, physicalName: model.pickle}", "C103", "physicalName: extract.skops"),
+        ("physicalType: model", "C104", "property: model"),
+        ("physicalName: extract.csv", "C020", "Remove physicalName"),
+    ],
+)
+def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, words: str) -> None:
+    lines = [line.strip(" {}") for line in table.split(",")]
+    text = "".join(f"    {line}\n" for line in lines)
+    signature = "{target: t, metric: m, features: [{name: a, type: b}]}"
+    model = f"    customProperties: [{{property: model, value: {signature}}}]\n"
+    if "pickle" in table:
+        text += model
+    path = mesh.contract("shop/extract", text + "    properties: [{name: id, logicalType: integer}]\n")
+    from platform_core.contracts.reader import load_contract
+
+    with pytest.raises(ContractError) as caught:
+        load_contract(path, "shop")
+    (fault,) = caught.value.diagnostics
+    assert fault.code == code
+    assert words in (fault.fix or "")
+    assert fault.place is not None
+    assert fault.place.line > 14
