@@ -10,6 +10,7 @@ FACE = [
     "Diagnostic",
     "Input",
     "LakeResource",
+    "Model",
     "PlatformError",
     "Result",
     "Source",

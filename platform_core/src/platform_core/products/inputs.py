@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import dagster as dg
 import duckdb
 
 from platform_core.contracts.model import DataProduct
@@ -55,6 +54,9 @@ def inputs_metadata(
     The bytes are those of the columns shown to the product's function, of the files that hold the
     partitions it read, once each; what the audit reads to check foreign keys is not among them.
     """
+    # Here, since a function on made-up inputs binds them too, which takes no Dagster.
+    import dagster as dg
+
     readings = list(readings)
     read = sum(bytes_of_columns(connection, r.product, r.version, r.columns, r.window) for r in readings)
     metadata: dict[str, Any] = {
