@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
+from platform_core.contracts.masks import read_mask
 from platform_core.contracts.model import Column
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.errors import did_you_mean
@@ -63,15 +65,18 @@ def read_columns(
                 tags=_tags(document, where, item, faults),
             )
         )
-    return _with_key(document, table, index or 0, columns, faults)
+    here = ("schema", index or 0, "properties")
+    keyed = _with_key(document, table, index or 0, columns, faults)
+    return tuple(
+        replace(column, mask=read_mask(document, (*here, number), column, faults))
+        for number, column in enumerate(keyed)
+    )
 
 
 def _with_key(
     document: Document, table: SchemaObject, index: int, columns: list[Column], faults: Faults
 ) -> tuple[Column, ...]:
     """Key positions from 1 without gaps; a key of one column needs none."""
-    from dataclasses import replace
-
     items = table.properties or []
     keyed = [number for number, item in enumerate(items) if item.primaryKey]
     positions: dict[int, int] = {}

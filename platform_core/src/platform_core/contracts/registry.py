@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.document import parse
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES, claimed, stem_of
+from platform_core.contracts.properties import find_property
 from platform_core.contracts.reader import load_contract
+from platform_core.contracts.twin import masked_twin
 from platform_core.errors import (
     ContractError,
     DefinitionError,
@@ -67,6 +70,7 @@ class Registry:
     """Where in a domain's folder its contracts are: ``contracts``, or nothing."""
     _products: dict[str, DataProduct] = field(default_factory=dict, repr=False)
     _files: dict[str, dict[str, tuple[Path, ...]]] | None = field(default=None, repr=False)
+    _masked: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, root: Path | None = None) -> Registry:
@@ -89,13 +93,19 @@ class Registry:
         return tuple(self._index())
 
     def names(self) -> tuple[str, ...]:
-        """The ids of all products, sorted; no contract is read."""
-        return tuple(f"{domain}/{name}" for domain, files in self._index().items() for name in files)
+        """The ids of all products, sorted; of contracts only those are read that name a masked twin."""
+        return tuple(
+            f"{domain}/{name}"
+            for domain, files in self._index().items()
+            for name in sorted({*files, *self._twins(domain)})
+        )
 
     def path(self, product_id: str) -> Path:
-        """Where the contract of a product is, or would be."""
+        """Where the contract of a product is, or would be; of a masked twin, that of its parent."""
         domain, _, name = product_id.partition("/")
         files = self._index().get(domain, {}).get(name)
+        if not files and (parents := self._twins(domain).get(name)):
+            return self.path(f"{domain}/{parents[0]}")
         return files[0] if files else self._folder(domain) / f"{name}{SUFFIXES[0]}"
 
     def get(self, product_id: str) -> DataProduct:
@@ -108,13 +118,16 @@ class Registry:
         domain, _, name = product_id.partition("/")
         files = self._index().get(domain, {}).get(name)
         if not files:
-            raise DefinitionError(self._unknown(product_id))
+            product = self._twin(product_id)
+            self._products[product_id] = product
+            return product
         if len(files) > 1:
             raise ContractError(_rivals(product_id, files))
         try:
             product = load_contract(files[0], domain)
         except ContractError as error:
             raise ContractError(*self._with_rival(product_id, files[0], error)) from None
+        self._require_own_twin(product)
         self._products[product_id] = product
         return product
 
@@ -166,9 +179,13 @@ class Registry:
         for domain in domains:
             for name in self._index().get(domain, {}):
                 try:
-                    products.append(self.get(f"{domain}/{name}"))
+                    product = self.get(f"{domain}/{name}")
                 except ContractError as error:
                     faults.extend(error.diagnostics)
+                    continue
+                products.append(product)
+                if product.masking is not None:
+                    products.append(self.get(f"{domain}/{product.masking.name}"))
         return tuple(products), tuple(faults)
 
     def _with_rival(self, product_id: str, path: Path, error: ContractError) -> tuple[Diagnostic, ...]:
@@ -190,6 +207,47 @@ class Registry:
         )
         rest = [fault for fault in error.diagnostics if fault.code != "C020" or fault.place != place]
         return (rival, *rest)
+
+    def _twin(self, product_id: str) -> DataProduct:
+        """A masked twin out of its parent's contract, whose faults are also the twin's."""
+        domain, _, name = product_id.partition("/")
+        for parent in self._twins(domain).get(name, ()):
+            found = self.get(f"{domain}/{parent}")
+            if found.masking is not None and found.masking.name == name:
+                return masked_twin(found)
+        raise DefinitionError(self._unknown(product_id))
+
+    def _twins(self, domain: str) -> dict[str, tuple[str, ...]]:
+        """The names of a domain's masked twins, with the products that name them."""
+        if domain not in self._masked:
+            found: dict[str, tuple[str, ...]] = {}
+            for name, files in self._index().get(domain, {}).items():
+                if (twin := _twin_named_in(files[0], domain)) is not None:
+                    found[twin] = (*found.get(twin, ()), name)
+            self._masked[domain] = found
+        return self._masked[domain]
+
+    def _require_own_twin(self, product: DataProduct) -> None:
+        """C092 where the name of a masked twin is that of another product, or of another's twin."""
+        if product.masking is None:
+            return
+        name, domain = product.masking.name, product.domain
+        first = self._twins(domain).get(name, (product.name,))[0]
+        if name in self._index().get(domain, {}):
+            taken = f"{domain}/{name} has a contract of its own"
+        elif first != product.name:
+            taken = f"{domain}/{first} has a masked twin of that name"
+        else:
+            return
+        raise ContractError(
+            Diagnostic(
+                "C092",
+                f'"{name}" cannot be the masked twin of {product.id}: {taken}',
+                product.masking.place,
+                expected=f"a name that no other product of {domain} has",
+                fix=f"Write maskedAs: {product.name}_masked.",
+            )
+        )
 
     def _folder(self, domain: str) -> Path:
         return self.base / domain / self.inner if self.inner else self.base / domain
@@ -232,6 +290,28 @@ def _entries(folder: Path) -> list[str]:
         return [entry.name for entry in folder.iterdir()]
     except OSError:
         return []
+
+
+def _twin_named_in(path: Path, domain: str) -> str | None:
+    """The masked twin that a contract names. Only a file that holds the word is parsed; where it cannot
+    be, the word beside it counts, so that whoever reads the twin is told of the file's faults."""
+    try:
+        text = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return None
+    if b"maskedAs" not in text:
+        return None
+    try:
+        document = parse(path)
+    except ContractError:
+        match = re.search(rb"maskedAs[\"']?\s*[,\n]\s*value:\s*[\"']?([a-z0-9_/]+)", text)
+        named: object = match[1].decode() if match else None
+    else:
+        objects = document.data.get("schema")
+        tables = range(len(objects)) if isinstance(objects, list) else ()
+        found = (find_property(document, ("schema", index), "maskedAs") for index in tables)
+        named = next((value for value, _ in filter(None, found)), None)
+    return named.removeprefix(f"{domain}/") if isinstance(named, str) else None
 
 
 def _rivals(product_id: str, files: tuple[Path, ...]) -> Diagnostic:

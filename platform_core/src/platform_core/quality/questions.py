@@ -65,6 +65,8 @@ def ask(asked: Asked, rule: Rule) -> Answer:
             return _reference(asked, rule)
         case "recency":
             return _recency(asked, rule)
+        case "group_size":
+            return _group_size(asked, rule)
         case "sql":
             return _sql(asked, rule)
         case _:
@@ -189,6 +191,19 @@ def _recency(asked: Asked, rule: Rule) -> Answer:
         f'the newest "{name}" is {age} old at {asked.until.isoformat()}, at most {rule.maximum_age} allowed'
     )
     return Answer(observed=seen, passed=age <= rule.maximum_age, message=words)
+
+
+def _group_size(asked: Asked, rule: Rule) -> Answer:
+    """The rows of the smallest group; no sample, which would show the very ones that are to be hidden."""
+    require(rule, asked.columns)
+    groups = ", ".join(map(quoted, rule.columns))
+    counted = f"SELECT count(*) AS n FROM {asked.scopes[rule.scope]} GROUP BY {groups}"
+    least = rule.limits.minimum if rule.limits else None
+    smallest, small = _one(asked, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
+    if smallest is None:
+        return Answer(passed=True)
+    words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
+    return Answer(observed=smallest, passed=not small, message=words)
 
 
 def _utc(value: object) -> datetime | None:

@@ -1,0 +1,135 @@
+"""The keys of hashes: one file each, for this user alone, made when a hash first needs it.
+
+``MESH_KEYS`` names their folder, else they are in ``keys`` in the mesh's state. Whoever has a key can try
+out values until a hash fits, so neither a key nor anything it could be guessed from leaves its file: what
+is shown and recorded is its fingerprint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from platform_core.errors import Diagnostic, LakeError, Place, shown
+
+KEYS: Final = "MESH_KEYS"
+ROTATE: Final = "mesh keys rotate"
+_BYTES: Final = 32
+_FORM: Final = re.compile(r"[0-9a-f]{64}\n?")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    name: str
+    secret: bytes = field(repr=False)
+    made_at: datetime
+
+    @property
+    def fingerprint(self) -> str:
+        """Which key it is, without telling the key."""
+        return hashlib.sha256(b"mesh key fingerprint" + self.secret).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The folder of the key files."""
+
+    folder: Path
+
+    @classmethod
+    def current(cls, start: Path | None = None) -> KeyRing:
+        """The folder by ``MESH_KEYS``, else ``keys`` in the state of the mesh that ``start`` is in."""
+        if named := os.environ.get(KEYS):
+            return cls(Path(named).expanduser().absolute())
+        from platform_core.contracts.registry import mesh_home
+
+        return cls(mesh_home(start) / "keys")
+
+    def names(self) -> tuple[str, ...]:
+        """The keys that there are, sorted."""
+        if not self.folder.is_dir():
+            return ()
+        return tuple(sorted(path.stem for path in self.folder.glob("*.key") if not path.name.startswith(".")))
+
+    def get(self, name: str) -> Key:
+        """A key, made where there is none yet. Whoever else makes it at the same time has the same one.
+
+        Raises LakeError: L020 where the file cannot be read or written, is no key, or can be read by
+        others.
+        """
+        path = self._path(name)
+        if not path.exists():
+            self._write(name, replace=False)
+        return self._read(name)
+
+    def find(self, name: str) -> Key | None:
+        """A key; None where there is none yet. Raises as ``get`` does."""
+        return self._read(name) if self._path(name).exists() else None
+
+    def rotate(self, name: str) -> Key:
+        """Another key under the same name; the old one is gone, so that nothing can be hashed by it again."""
+        self._write(name, replace=True)
+        return self._read(name)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.key"
+
+    def _write(self, name: str, *, replace: bool) -> None:
+        path = self._path(name)
+        draft = self.folder / f".{name}.{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(f"{secrets.token_hex(_BYTES)}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                if replace:
+                    draft.replace(path)
+                else:
+                    with contextlib.suppress(FileExistsError):
+                        # Unlike a rename, a link never replaces the key of a process that was faster.
+                        os.link(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unusable(name, path, f"cannot be written: {error.strerror}") from None
+
+    def _read(self, name: str) -> Key:
+        path = self._path(name)
+        try:
+            with path.open(encoding="ascii") as file:
+                status = os.fstat(file.fileno())
+                text = file.read(100)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise _unusable(name, path, f"cannot be read: {reason}") from None
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise _unusable(
+                name, path, "can be read by other users", f"chmod 600 {shown(path)}; then rotate the key"
+            )
+        if not _FORM.fullmatch(text):
+            raise _unusable(
+                name, path, "holds no key", f"restore it, or make another: mesh keys rotate {name}"
+            )
+        return Key(name, bytes.fromhex(text.strip()), datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:
+    return LakeError(
+        Diagnostic(
+            "L020",
+            f'the key "{name}" {why}',
+            Place(path) if path.is_dir() else None,
+            expected=f"64 hexadecimal digits in {shown(path)}, of mode 600",
+            fix=fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS}",
+        )
+    )

@@ -1,0 +1,135 @@
+"""Masks as SQL: the rows of a masked twin out of its parent's table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import duckdb
+
+from platform_core.contracts.masks import bands
+from platform_core.contracts.model import Column, DataProduct, Mask, Suppression
+from platform_core.lake.keys import Key
+from platform_core.lake.sql import literal, quoted
+
+REDACTED: Final = "[redacted]"
+"""What a redacted text says; a redacted value of another type is NULL."""
+HASH: Final = "^[0-9a-f]{64}$"
+
+_INNER, _OUTER = bytes([0x36]), bytes([0x5C])
+_BLOCK: Final = 64
+
+
+def set_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
+    """Gives a connection the keys of its hashes, as variables: no key is ever in the text of a query,
+    which plans, logs and messages repeat."""
+    for key in keys:
+        block = key.secret.ljust(_BLOCK, b"\0")
+        for half, pad in (("inner", _INNER), ("outer", _OUTER)):
+            value = bytes(byte ^ pad[0] for byte in block)
+            con.execute(f"SET VARIABLE {_variable(key.name, half)} = ?", [value])
+
+
+def forget_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
+    for key in keys:
+        for half in ("inner", "outer"):
+            con.execute(f"RESET VARIABLE {_variable(key.name, half)}")
+
+
+def masked_query(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:
+    """The twin's rows, out of the relation of its parent's rows.
+
+    The values of a column without a key of its own repeat: each distinct one is hashed once, and its
+    rows find it by a join.
+    """
+    made: list[str] = []
+    shown: list[str] = []
+    joins: list[str] = []
+    for number, column in enumerate(twin.columns):
+        name, mask = quoted(column.name), column.mask
+        if mask is None:
+            shown.append(f"source.{name}")
+        elif mask.method == "hash" and not (column.unique or twin.key == (column.name,)):
+            tokens = f"__tokens_{number}"
+            distinct = f"SELECT DISTINCT {name} AS raw FROM source"
+            hashes = f"SELECT raw, {hashed('raw', mask)} AS token FROM ({distinct})"
+            made.append(f"{tokens} AS MATERIALIZED ({hashes})")
+            joins.append(f"LEFT JOIN {tokens} ON source.{name} = {tokens}.raw")
+            shown.append(f"{tokens}.token AS {name}")
+        else:
+            shown.append(f"{masked(f'source.{name}', column)} AS {name}")
+    parts = [f"source AS (SELECT * FROM {relation})", *made]
+    query = f"WITH {', '.join(parts)} SELECT {', '.join(shown)} FROM source {' '.join(joins)}"
+    if suppression is None:
+        return query
+    groups = ", ".join(map(quoted, suppression.columns))
+    return f"SELECT * FROM ({query}) QUALIFY count(*) OVER (PARTITION BY {groups}) >= {suppression.minimum:d}"
+
+
+def masked(value: str, column: Column) -> str:
+    """What a twin's column has instead of a value of its parent's; the value itself without a mask.
+
+    NULL stays NULL, but where it is redacted: there everything looks alike.
+    """
+    mask = column.mask
+    if mask is None:
+        return value
+    if mask.method == "hash":
+        return hashed(value, mask)
+    if mask.method == "redact":
+        kind = column.physical_type or _TYPES.get(column.logical_type or "", "VARCHAR")
+        return literal(REDACTED) if column.logical_type == "string" else f"NULL::{kind}"
+    return _generalized(value, mask)
+
+
+_TYPES: Final[Mapping[str, str]] = {
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "time": "TIME",
+}
+
+
+def hashed(value: str, mask: Mask) -> str:
+    """HMAC-SHA256 of the value's text, in hexadecimal; equal values are equal whatever their type."""
+    inner, outer = (f"getvariable({literal(_variable(mask.key or '', half))})" for half in ("inner", "outer"))
+    return f"sha256({outer} || unhex(sha256({inner} || encode(CAST({value} AS VARCHAR)))))"
+
+
+def _variable(key: str, half: str) -> str:
+    return f"mesh_mask_{key}_{half}"
+
+
+def _generalized(value: str, mask: Mask) -> str:
+    if mask.unit is not None:
+        return f"CAST(date_trunc({literal(mask.unit)}, {value}) AS DATE)"
+    if mask.prefix is not None:
+        return f"left({value}, {mask.prefix:d})"
+    if mask.groups:
+        cases = " ".join(f"WHEN {literal(text)} THEN {literal(group)}" for text, group in mask.groups)
+        return f"CASE WHEN {value} IS NOT NULL THEN CASE {value} {cases} ELSE {literal(mask.other)} END END"
+    if mask.edges:
+        return _in_bands(value, mask)
+    return _in_width(value, mask.width or 1)
+
+
+def _in_width(value: str, width: int | float) -> str:
+    """``30 to 39`` for whole numbers of a whole width, ``2.5 to under 5`` for all others."""
+    if isinstance(width, int):
+        # Huge, since the band at the end of the type's range goes beyond it.
+        huge = f"({value})::HUGEINT"
+        low = f"({huge} - (({huge} % {width:d}) + {width:d}) % {width:d})"
+        return f"{low}::VARCHAR || ' to ' || ({low} + {width - 1:d})::VARCHAR"
+    low = f"floor({value} / {width!r})"
+    words = [f"printf('%.12g', ({low} + {step}) * {width!r})" for step in (0, 1)]
+    return f"{words[0]} || ' to under ' || {words[1]}"
+
+
+def _in_bands(value: str, mask: Mask) -> str:
+    labels = [literal(label) for label in bands(mask)]
+    cases = [
+        f"WHEN {value} < {literal(e)} THEN {label}" for e, label in zip(mask.edges, labels, strict=False)
+    ]
+    return f"CASE {' '.join(cases)} WHEN {value} IS NOT NULL THEN {labels[-1]} END"

@@ -1,0 +1,99 @@
+"""The Parquet files of a masked twin: those that its publication is about to add, and earlier ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct, Mask
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.sql import literal, quoted
+
+MASKS: Final = "masks"
+"""What a snapshot remembers of the masks under which it was made."""
+KEYS: Final = "keys"
+"""The fingerprints of the keys that it was hashed under, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwinFiles:
+    """``new`` are written and not committed; ``earlier`` were committed under other masks than now."""
+
+    new: tuple[Path, ...]
+    earlier: tuple[Path, ...]
+
+
+def masks_of(twin: DataProduct, hidden: tuple[str, ...]) -> str:
+    """A digest of what is masked how: where it is the same, a file that was proven once stays so."""
+    said = [(column.name, _said(column.mask)) for column in twin.columns]
+    return hashlib.sha256(json.dumps([said, sorted(hidden)], default=str).encode()).hexdigest()[:16]
+
+
+def written_files(location: LakeLocation, twin: DataProduct) -> frozenset[Path]:
+    """All Parquet files in the twin's folder, whichever version they belong to."""
+    folder = location.data(twin.lake) / "products" / twin.name
+    return frozenset(folder.rglob("*.parquet"))
+
+
+def twin_files(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    twin: DataProduct,
+    masks: str,
+    before: frozenset[Path],
+) -> TwinFiles:
+    """The files to prove, from inside of the twin's publication; ``before`` are those of before it.
+
+    What a killed run left behind, which no version knows, is removed: nobody audited it.
+    """
+    catalog = quoted(f"__ducklake_metadata_{twin.lake}")
+    rows = con.execute(
+        "SELECT parse_filename(f.path), c.commit_extra_info"
+        f" FROM {catalog}.ducklake_data_file f LEFT JOIN {catalog}.ducklake_snapshot_changes c"
+        " ON c.snapshot_id = f.begin_snapshot"
+    ).fetchall()
+    made_under = {name: json.loads(extra) if extra else {} for name, extra in rows}
+    new, earlier = [], []
+    for path in sorted(written_files(location, twin)):
+        if path.name in made_under:
+            facts = made_under[path.name]
+            if facts.get("asset") != twin.id or facts.get(MASKS) != masks:
+                earlier.append(path)
+        elif path in before:
+            path.unlink(missing_ok=True)
+        else:
+            new.append(path)
+    return TwinFiles(tuple(new), tuple(earlier))
+
+
+def columns_of(con: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> dict[str, list[Path]]:
+    """The files that have a column, by its name in small letters."""
+    if not files:
+        return {}
+    rows = con.execute(
+        f"SELECT DISTINCT name, file_name FROM parquet_schema({_list(files)}) WHERE num_children IS NULL"
+    ).fetchall()
+    found: dict[str, list[Path]] = {}
+    for name, file in rows:
+        found.setdefault(name.lower(), []).append(Path(file))
+    return found
+
+
+def parquet(files: list[Path] | tuple[Path, ...]) -> str:
+    """A relation of the rows of some files, read past the lake."""
+    return f"read_parquet({_list(files)}, union_by_name => true)"
+
+
+def _list(files: list[Path] | tuple[Path, ...]) -> str:
+    return f"[{', '.join(literal(str(file)) for file in files)}]"
+
+
+def _said(mask: Mask | None) -> list[object] | None:
+    if mask is None:
+        return None
+    return [getattr(mask, each.name) for each in fields(mask) if each.name != "place"]

@@ -1,0 +1,58 @@
+"""A masked twin as an asset: made by the platform out of its parent, for those who may not read that."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import Publication
+from platform_core.lake.reading import at_version
+from platform_core.lake.sql import table_of
+from platform_core.lake.twin_files import KEYS
+from platform_core.products.asset import Publishing, product_asset
+from platform_core.products.declare import Input
+from platform_core.products.masking import hashing, parent_of, publish_masked
+from platform_core.products.report import Outcomes
+from platform_core.products.spec import asset_key, partition_mapping
+
+FINGERPRINTS = "mesh/keys"
+"""Metadata of a twin's materialization: the fingerprints of the keys of its hashes, by their names."""
+
+
+def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
+    """The asset of a masked twin, which reads the published version of its parent.
+
+    Raises:
+        ContractError: the parent's contract is broken.
+    """
+    parent = parent_of(twin, registry)
+
+    def publish(run: Publishing) -> Publication[Outcomes]:
+        with hashing(run.connection, twin) as fingerprints:
+            run.stamp.facts[KEYS] = fingerprints
+            if fingerprints:
+                run.metadata[FINGERPRINTS] = dg.MetadataValue.json(fingerprints)
+            return publish_masked(
+                run.connection,
+                LakeLocation.current(),
+                twin,
+                parent,
+                at_version(table_of(parent), run.versions[parent.id]),
+                stamp=run.stamp,
+                audit=run.audit,
+                window=run.window,
+                replace=run.part is None or run.part.whole,
+            )
+
+    mapping = partition_mapping(twin, Input(parent.id), parent)
+    return product_asset(
+        twin,
+        registry,
+        reads=[parent],
+        deps=[dg.AssetDep(asset_key(parent.id), partition_mapping=mapping)],
+        place=twin.place,
+        kind="masked",
+        publish=publish,
+    )
