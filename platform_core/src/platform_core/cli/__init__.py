@@ -27,6 +27,7 @@ VERBS: Final = {
     "explain": "explain a diagnostic's code",
     "scorecard": "how every product stands with the policies",
     "products": "list the data products of the mesh",
+    "status": "which products are overdue, failing or stale, and whom that affects",
     "show": "show one product: contract, owner, columns, versions",
     "query": "query granted products by their names, read-only",
     "run": "materialize products across all code locations",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,56 @@ def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> i
 def at_version(relation: str, version: int) -> str:
     """A relation as it was published at a version, whatever is published meanwhile."""
     return f"{relation} AT (VERSION => {version:d})"
+
+
+def insertions(product: DataProduct, since: int, version: int) -> str:
+    """The rows of a stream that were inserted after one version and up to another, as a relation."""
+    lake, name = literal(product.lake), literal(product.name)
+    return f"ducklake_table_insertions({lake}, 'products', {name}, {since + 1:d}, {version:d})"
+
+
+def table_identity(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
+    """What stays the same until a table is made anew; None for a view, or where there is no table."""
+    row = con.execute(
+        f"SELECT t.table_uuid::VARCHAR FROM {_table(product)} AND t.end_snapshot IS NULL"
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def has_version(con: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
+    """Whether a product's lake still keeps a version, whoever made it."""
+    found = con.execute(
+        f"SELECT count(*) FROM {_catalog(product)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def changes_between(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, first: int, last: int
+) -> frozenset[str]:
+    """What was done to a product's rows in some versions: DuckLake's words, ``inserted_into_table``."""
+    rows = con.execute(
+        f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)} AND t.end_snapshot IS NULL,"
+        f" {_catalog(product)}.ducklake_snapshot_changes c"
+        f" WHERE c.snapshot_id BETWEEN {first:d} AND {last:d}"
+    ).fetchall()
+    done = set()
+    for changes, table in rows:
+        for change in changes.split(","):
+            what, _, which = change.partition(":")
+            # Merged files hold the same rows, and a new column changes none of them.
+            if which == str(table) and what not in ("merge_adjacent", "altered_table"):
+                done.add(what)
+    return frozenset(done)
+
+
+def _table(product: DataProduct) -> str:
+    catalog = _catalog(product)
+    return (
+        f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
+        f" AND s.schema_name = 'products' AND s.end_snapshot IS NULL"
+        f" AND t.table_name = {literal(product.name)}"
+    )
 
 
 def bytes_of_columns(
@@ -78,6 +130,48 @@ def bytes_of_columns(
             f" AND {_overlaps(product.partitions, window)})"
         )
     row = con.execute(f"SELECT coalesce(sum(st.column_size_bytes), 0) {chunks}{only}").fetchone()
+    return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """When a version of a product was published."""
+
+    version: int
+    at: datetime
+
+
+def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
+    """The versions that a lake keeps of each of its products, by id, the newest first."""
+    catalog = quoted(f"__ducklake_metadata_{lake}")
+    rows = con.execute(
+        "SELECT json_extract_string(commit_extra_info, '$.asset'), snapshot_id,"
+        f" CAST(snapshot_time AS TIMESTAMPTZ) FROM {catalog}.ducklake_snapshot_changes"
+        f" JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
+        " WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC"
+    ).fetchall()
+    found: dict[str, list[Published]] = {}
+    for product, version, at in rows:
+        found.setdefault(product, []).append(Published(int(version), at))
+    return {product: tuple(versions) for product, versions in found.items()}
+
+
+def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
+    """The bytes of all files that a lake keeps for a product's table: of each version, and deletions.
+
+    A version shares its files with those before and after it as far as they are alike.
+    """
+    catalog = _catalog(product)
+    files = " UNION ALL ".join(
+        f"SELECT table_id, file_size_bytes FROM {catalog}.{kind}"
+        for kind in ("ducklake_data_file", "ducklake_delete_file")
+    )
+    row = con.execute(
+        f"SELECT coalesce(sum(file_size_bytes), 0) FROM ({files}) WHERE table_id IN ("
+        f"SELECT t.table_id FROM {catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s"
+        f" ON s.schema_id = t.schema_id WHERE s.schema_name IN ('products', 'staging')"
+        f" AND t.table_name = {literal(product.name)})"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache, reduce
 from operator import or_
+from typing import Any
 
 import dagster as dg
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.refresh import opening, refresh
 
-Condition = dg.AutomationCondition[dg.AssetKey]
+# Dagster types conditions by what they can look at; all of ours look at assets.
+Condition = dg.AutomationCondition[Any]
 When = dg.AutomationCondition
 
 UNNAMED_WARNING = 0.75
@@ -22,15 +24,14 @@ READY = (
 ).with_label("nothing in progress, and the checks of what it reads passed")
 # An update upstream refreshes the product, in whichever location it was, unless an error-level
 # check of an input fails: then the product keeps its last good version.
-FOLLOWS = (When.eager() & When.all_deps_blocking_checks_passed()).with_label(
+FOLLOWS: Condition = (When.eager() & When.all_deps_blocking_checks_passed()).with_label(
     "upstream updated and its checks passed"
 )
-AGEING = (
-    When.in_latest_time_window()
-    # Dagster's freshness daemon judges; each state is one attempt, so that what fails is not tried for ever.
-    & (When.freshness_warned().newly_true() | When.freshness_failed().newly_true()).since_last_handled()
-    & READY
-).with_label("about to be too old")
+# Dagster's freshness daemon judges; each state is one attempt, so that what fails is not tried for ever.
+_WORSE: Condition = When.freshness_warned().newly_true() | When.freshness_failed().newly_true()
+AGEING: Condition = (When.in_latest_time_window() & _WORSE.since_last_handled() & READY).with_label(
+    "about to be too old"
+)
 
 
 def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
@@ -64,7 +65,7 @@ def automation(product: DataProduct, *, follows: bool) -> Condition:
 
 @cache
 def _by_deadline(ticks: tuple[str, ...], opens: tuple[str, ...], timezone: str) -> Condition:
-    due = (
+    due: Condition = (
         When.in_latest_time_window()
         & _ticked(ticks, timezone).since_last_handled()
         & ~When.newly_updated().since(_ticked(opens, timezone))

@@ -43,6 +43,12 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
     return _Introspection(root, Home.of(root), _timeout()).all(locations)
 
 
+def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
+    """What is kept of the locations that have not changed since they were looked at; looks at none."""
+    looking = _Introspection(root, Home.of(root), DEFAULT_TIMEOUT)
+    return tuple(facts for location in locations if (facts := looking._cached(location)) is not None)
+
+
 def _timeout() -> float:
     said = os.environ.get(TIMEOUT, "")
     try:

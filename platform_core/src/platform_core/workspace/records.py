@@ -1,0 +1,175 @@
+"""What the instance and the lakes remember of products: read without loading any location."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from platform_core.contracts.model import DataProduct
+from platform_core.lake.connect import connect
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.reading import Published, bytes_kept, published
+from platform_core.workspace.home import Home
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One materialization of a product, as its run recorded it; None where it recorded nothing."""
+
+    product: str
+    at: datetime
+    run_id: str
+    version: int | None = None
+    rows_written: int | None = None
+    seconds: float | None = None
+    bytes_read: int | None = None
+    inputs: Mapping[str, int] | None = None
+    """The version read of each input. None before platform_core recorded it."""
+    references: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a product's newest state is not well: runs that failed since it was made, or its checks."""
+
+    product: str
+    since: datetime
+    run_id: str
+    checks: tuple[str, ...] = ()
+
+
+@contextmanager
+def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
+    """The instance of a mesh, to be read; None where nothing was ever run. Makes none."""
+    folder = Home.of(root).dagster
+    if not (folder / "dagster.yaml").exists() or not (folder / "history").exists():
+        yield None
+        return
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, Made]:
+    """The last materialization of each product that has one."""
+    found = {}
+    for record in instance.get_asset_records([_key(product) for product in products]):
+        entry = record.asset_entry.last_materialization
+        if entry is not None:
+            made = _made(entry)
+            found[made.product] = made
+    return found
+
+
+def every(instance: dg.DagsterInstance, product: str) -> Iterator[Made]:
+    """All materializations of a product that the instance keeps, the newest first."""
+    cursor: str | None = None
+    while True:
+        page = instance.fetch_materializations(_key(product), limit=PAGE, cursor=cursor)
+        for record in page.records:
+            yield _made(record.event_log_entry)
+        cursor = page.cursor
+        if not page.has_more:
+            return
+
+
+def failures(
+    instance: dg.DagsterInstance, products: Sequence[DataProduct], made: Mapping[str, Made]
+) -> dict[str, Failure]:
+    """What failed since each product was last made: its runs, and error-level checks of its data."""
+    import dagster as dg
+
+    checks = _failed_checks(instance, products)
+    found = dict(checks)
+    ids = {product.id for product in products}
+    failed = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    # The oldest last: what counts is since when a product fails.
+    for record in failed:
+        for key in record.dagster_run.asset_selection or ():
+            product = "/".join(key.path)
+            if product in ids and (product not in made or record.create_timestamp > made[product].at):
+                ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None
+                broken = checks[product].checks if product in checks else ()
+                run = record.dagster_run.run_id
+                found[product] = Failure(product, ended or record.create_timestamp, run, broken)
+    return found
+
+
+def _failed_checks(instance: dg.DagsterInstance, products: Sequence[DataProduct]) -> dict[str, Failure]:
+    import dagster as dg
+
+    keys = [dg.AssetCheckKey(_key(p.id), rule.name) for p in products for rule in p.rules]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    found: dict[str, Failure] = {}
+    for key in sorted(records, key=str):
+        evaluation = records[key].evaluation
+        if evaluation is None or evaluation.passed or evaluation.severity != dg.AssetCheckSeverity.ERROR:
+            continue
+        product = "/".join(key.asset_key.path)
+        at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
+        others = found[product].checks if product in found else ()
+        found[product] = Failure(product, at, records[key].run_id, (*others, key.name))
+    return found
+
+
+def _key(product: str) -> dg.AssetKey:
+    import dagster as dg
+
+    return dg.AssetKey(product.split("/"))
+
+
+def _made(entry: dg.EventLogEntry) -> Made:
+    said = entry.asset_materialization
+    assert said is not None  # a materialization's record has one
+    metadata: dict[str, Any] = {name: value.value for name, value in said.metadata.items()}
+    return Made(
+        product="/".join(said.asset_key.path),
+        at=datetime.fromtimestamp(entry.timestamp, UTC),
+        run_id=entry.run_id,
+        version=metadata.get("mesh/version"),
+        rows_written=metadata.get("mesh/rows_written"),
+        seconds=metadata.get("mesh/seconds"),
+        bytes_read=metadata.get("mesh/bytes_read"),
+        inputs=metadata.get("mesh/inputs"),
+        references=metadata.get("mesh/references") or {},
+    )
+
+
+def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
+    """The versions that the lakes keep of each product, the newest first."""
+    lakes = {product.lake for product in products if location.exists(product.lake)}
+    if not lakes:
+        return {}
+    with connect(location, read=lakes) as connection:
+        return {
+            product: versions
+            for lake in sorted(lakes)
+            for product, versions in published(connection, lake).items()
+        }
+
+
+def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, int]:
+    """The bytes that are kept for each product, of old versions too: its table's files, and the files
+    that a file or model product keeps beside it."""
+    wanted = [product for product in products if location.exists(product.lake)]
+    if not wanted:
+        return {}
+    with connect(location, read={product.lake for product in wanted}) as connection:
+        return {p.id: bytes_kept(connection, p) + _beside(location, p) for p in wanted}
+
+
+def _beside(location: LakeLocation, product: DataProduct) -> int:
+    folder = location.folder(product.lake) / "files" / product.name
+    kept = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    # The stable name may be a link to a version; it is counted once.
+    return sum({path.stat().st_ino: path.stat().st_size for path in kept}.values())

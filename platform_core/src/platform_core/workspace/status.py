@@ -1,0 +1,170 @@
+"""Which products are not as they promise, since when, and whom that affects.
+
+From contracts, the instance and the lakes alone: no location is loaded. What reads what comes from what
+the last materializations say they read, and where one says nothing, from what is kept of introspection.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.contracts.ticks import Schedule
+from platform_core.contracts.units import spoken
+from platform_core.errors import Diagnostic, PlatformError, listed
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.reading import Published
+from platform_core.workspace.introspection import kept_facts
+from platform_core.workspace.locations import read_locations
+from platform_core.workspace.records import Failure, Made, failures, newest, publications, recorded
+
+State = Literal["failing", "overdue", "stale"]
+STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")
+"""The worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One way in which a product is not well. ``since`` is None where it never was."""
+
+    product: str
+    state: State
+    since: datetime | None
+    why: str
+    owner: str | None
+    affects: tuple[str, ...]
+    """Products that read it, directly or through others."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Other domains than its own among those that it affects."""
+        others = {product.partition("/")[0] for product in self.affects}
+        return tuple(sorted(others - {self.product.partition("/")[0]}))
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """Versions of a product that its lake keeps for longer than the contract says."""
+
+    product: str
+    versions: int
+    oldest: datetime
+    retention: timedelta
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole mesh. ``begun`` is False where nothing was ever run."""
+
+    begun: bool
+    products: tuple[DataProduct, ...]
+    troubles: tuple[Trouble, ...]
+    retained: tuple[Retained, ...]
+    faults: tuple[Diagnostic, ...]
+
+
+def mesh_status(root: Path, now: datetime | None = None) -> Status:
+    """How every product stands now, the worst first."""
+    now = now or datetime.now(UTC)
+    products, faults = Registry.open(root).scan()
+    versions = publications(LakeLocation.current(root), products)
+    with recorded(root) as instance:
+        begun = instance is not None
+        made = newest(instance, [p.id for p in products]) if instance else {}
+        failed = failures(instance, products, made) if instance else {}
+    readers = _readers(root, made)
+    troubles = [
+        Trouble(p.id, state, since, why, p.owner, _downstream(readers, p.id))
+        for p in products
+        for state, since, why in _troubles(p, made, failed, versions, now)
+    ]
+    troubles.sort(key=lambda t: (STATES.index(t.state), t.since or now, t.product))
+    retained = [r for p in products if (r := _retained(p, versions.get(p.id, ()), now)) is not None]
+    return Status(begun, products, tuple(troubles), tuple(retained), faults)
+
+
+def _troubles(
+    product: DataProduct,
+    made: Mapping[str, Made],
+    failed: Mapping[str, Failure],
+    versions: Mapping[str, tuple[Published, ...]],
+    now: datetime,
+) -> Iterable[tuple[State, datetime | None, str]]:
+    own = made.get(product.id)
+    if (failure := failed.get(product.id)) is not None:
+        checks = f"failed: {listed(list(failure.checks))}" if failure.checks else "the last run failed"
+        yield "failing", failure.since, checks
+    if own is None:
+        if product.id not in versions:
+            yield "stale", None, "never made"
+        return
+    if (late := _overdue(product, own.at, now)) is not None:
+        yield "overdue", *late
+    newer = {
+        name: [v.at for v in versions.get(name, ()) if v.version > read]
+        for name, read in (own.inputs or {}).items()
+    }
+    behind = {name: min(found) for name, found in newer.items() if found}
+    if behind:
+        yield "stale", min(behind.values()), f"older than {listed(sorted(behind))}"
+
+
+def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datetime, str] | None:
+    """Since when a product is overdue, and what it missed: as Dagster judges freshness."""
+    if (deadline := product.deadline) is not None:
+        kept_until = made + deadline.lower_bound
+        schedule = Schedule(deadline.schedule, deadline.timezone)
+        # The first deadline in whose window it was not made.
+        missed = schedule.clock(schedule.next(int(kept_until.timestamp() // 60)))
+        if missed <= now:
+            return missed.astimezone(UTC), f"was due {missed:%a %H:%M} {deadline.timezone}"
+    elif (age := product.maximum_age) is not None and now - made >= age.fail_after:
+        return made + age.fail_after, f"older than {spoken(age.fail_after)}"
+    return None
+
+
+def _readers(root: Path, made: Mapping[str, Made]) -> dict[str, set[str]]:
+    readers: dict[str, set[str]] = {}
+    for product, own in made.items():
+        for source in own.inputs or ():
+            readers.setdefault(source, set()).add(product)
+    try:
+        locations = read_locations(root)
+    except PlatformError:
+        return readers  # what the instance says is still true; `mesh validate` tells of the workspace
+    for facts in kept_facts(root, locations):
+        for factory in facts.factories:
+            for wanted in factory.inputs:
+                readers.setdefault(wanted.product, set()).add(f"{facts.domain}/{factory.name}")
+    return readers
+
+
+def _downstream(readers: Mapping[str, set[str]], product: str) -> tuple[str, ...]:
+    found: set[str] = set()
+    waiting = deque([product])
+    while waiting:
+        for reader in readers.get(waiting.popleft(), ()):
+            if reader not in found and reader != product:
+                found.add(reader)
+                waiting.append(reader)
+    return tuple(sorted(found))
+
+
+def _retained(product: DataProduct, versions: tuple[Published, ...], now: datetime) -> Retained | None:
+    if product.retention is None:
+        return None
+    # A version is of use until the next one replaces it: its time runs from then, the newest's never.
+    old = [
+        version
+        for version, following in zip(versions[1:], versions, strict=False)
+        if now - following.at > product.retention
+    ]
+    if not old:
+        return None
+    return Retained(product.id, len(old), old[-1].at, product.retention)

@@ -1,0 +1,166 @@
+"""`mesh status`: what is overdue, failing or stale, since when, and whom it affects."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from code_mesh import SALES, CodeMesh
+
+from platform_core.cli import main
+from platform_core.contracts.registry import Registry
+from platform_core.workspace.home import Home
+from platform_core.workspace.status import Status, Trouble, mesh_status
+
+GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
+BAD = GOOD.replace("2.5", "-2.5")
+READS = """
+@data_product(inputs={{"sales": "{source}"}})
+def {name}(sales: Table):
+    return f"FROM {{sales}}"
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeMesh]:
+    """shop/sales is read by other/copy, and that by other/again."""
+    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
+    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
+    sys.path_importer_cache.clear()
+    mesh = CodeMesh(tmp_path)
+    for product in ("shop/sales", "other/copy", "other/again"):
+        mesh.contract(product, SALES)
+    returning(mesh, GOOD)
+    reads = [READS.format(source=source, name=name) for source, name in COPIES]
+    mesh.code("other", "".join(reads))
+    yield mesh
+    for name in [name for name in sys.modules if name.split(".")[0] in ("shop", "other")]:
+        del sys.modules[name]
+
+
+COPIES = (("shop/sales", "copy"), ("other/copy", "again"))
+
+
+@pytest.fixture
+def instance(shop: CodeMesh) -> Iterator[dg.DagsterInstance]:
+    home = Home.of(shop.root)
+    home.prepare(shop.root)
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        yield instance
+
+
+def returning(mesh: CodeMesh, query: str) -> None:
+    mesh.code("shop", f"@data_product\ndef sales():\n    return {query!r}\n")
+
+
+def make(mesh: CodeMesh, instance: dg.DagsterInstance, *products: str) -> list[bool]:
+    return [mesh.run(product.partition("/")[0], product, instance).success for product in products]
+
+
+def troubles(status: Status) -> dict[tuple[str, str], Trouble]:
+    return {(trouble.product, trouble.state): trouble for trouble in status.troubles}
+
+
+def test_before_anything_was_run_it_says_what_to_do(
+    shop: CodeMesh, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status"]) == 1
+    assert "nothing was run in this mesh yet; `mesh run`" in capsys.readouterr().out
+    assert not Home.of(shop.root).path.exists()
+
+
+def test_a_mesh_that_is_well_and_one_that_waits_for_its_input(
+    shop: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(shop, instance, "shop/sales", "other/copy", "other/again")
+    assert main(["status"]) == 0
+    assert "3 of 3 products as promised" in capsys.readouterr().out
+
+    make(shop, instance, "shop/sales")
+    found = troubles(mesh_status(shop.root))
+
+    assert list(found) == [("other/copy", "stale")]
+    stale = found["other/copy", "stale"]
+    assert stale.why == "older than shop/sales"
+    assert stale.affects == ("other/again",)
+    assert stale.since is not None
+    assert datetime.now(UTC) - stale.since < timedelta(minutes=5)
+    assert main(["status", "--domain", "shop"]) == 0
+
+
+def test_what_fails_says_since_when_which_check_and_whom_it_affects(
+    shop: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(shop, instance, "shop/sales", "other/copy")
+    returning(shop, BAD)
+    assert make(shop, instance, "shop/sales", "shop/sales") == [False, False]
+    failed = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+
+    # The domain that it affects is told too.
+    assert main(["status", "--format", "json", "--domain", "other"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    trouble = document["troubles"][0]
+
+    assert (trouble["product"], trouble["state"], trouble["owner"]) == ("shop/sales", "failing", "shop-team")
+    assert trouble["why"] == "failed: range__amount"
+    # Since it first failed, not since it was last tried.
+    assert failed[-1].end_time is not None
+    assert datetime.fromisoformat(trouble["since"]).timestamp() == failed[-1].end_time
+    assert trouble["affects"] == ["other/copy"]
+    assert trouble["domains"] == ["other"]
+
+    returning(shop, GOOD)
+    make(shop, instance, "shop/sales")
+    assert ("shop/sales", "failing") not in troubles(mesh_status(shop.root))
+
+
+def test_a_deadline_is_missed_from_its_tick_on_and_not_before(
+    shop: CodeMesh, instance: dg.DagsterInstance
+) -> None:
+    """Due at six in Berlin, made at most two hours before."""
+    make(shop, instance, "shop/sales")
+    record = instance.get_latest_materialization_event(dg.AssetKey(["shop", "sales"]))
+    assert record is not None
+    made = datetime.fromtimestamp(record.timestamp, UTC)
+    kept_until = made + timedelta(hours=2)
+    berlin = Registry.open(shop.root).get("shop/sales").deadline
+    assert berlin is not None
+
+    due = next_six_in_berlin(kept_until)
+    before = troubles(mesh_status(shop.root, due - timedelta(minutes=1)))
+    after = troubles(mesh_status(shop.root, due + timedelta(minutes=1)))
+
+    assert ("shop/sales", "overdue") not in before
+    assert after["shop/sales", "overdue"].since == due
+    assert after["shop/sales", "overdue"].why.endswith("06:00 Europe/Berlin")
+
+
+def next_six_in_berlin(moment: datetime) -> datetime:
+    from zoneinfo import ZoneInfo
+
+    local = moment.astimezone(ZoneInfo("Europe/Berlin"))
+    six = local.replace(hour=6, minute=0, second=0, microsecond=0)
+    return (six if six > local else six + timedelta(days=1)).astimezone(UTC)
+
+
+def test_versions_past_their_retention_are_told_and_the_newest_never_is(
+    shop: CodeMesh, instance: dg.DagsterInstance
+) -> None:
+    path = shop.root / "domains" / "shop" / "contracts" / "sales.odcs.yaml"
+    retention = "slaProperties:\n  - {property: retention, value: 30, unit: d}\n"
+    path.write_text(path.read_text().replace("slaProperties:\n", retention))
+    make(shop, instance, "shop/sales", "shop/sales")
+
+    now = mesh_status(shop.root)
+    later = mesh_status(shop.root, datetime.now(UTC) + timedelta(days=31))
+
+    assert now.retained == ()
+    [kept] = later.retained
+    assert (kept.product, kept.versions, kept.retention) == ("shop/sales", 1, timedelta(days=30))
