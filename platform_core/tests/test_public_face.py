@@ -6,6 +6,7 @@ import sys
 import platform_core
 
 FACE = [
+    "Batch",
     "DataProduct",
     "Diagnostic",
     "Input",

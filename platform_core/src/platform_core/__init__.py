@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.errors import Deprecation, Diagnostic, PlatformError
     from platform_core.governance.location import domain_definitions
+    from platform_core.products.batch import Batch
     from platform_core.products.declare import Input, data_product
+    from platform_core.products.model import Model
     from platform_core.products.plain import checks, owners, sla
     from platform_core.products.resource import LakeResource
     from platform_core.products.result import Result
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
     from platform_core.products.table import Table
 
 __all__ = [
+    "Batch",
     "DataProduct",
     "Diagnostic",
     "Input",
     "LakeResource",
+    "Model",
     "PlatformError",
     "Result",
     "Source",
@@ -39,10 +43,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Batch": "products.batch",
     "DataProduct": "contracts.model",
     "Diagnostic": "errors",
     "Input": "products.declare",
     "LakeResource": "products.resource",
+    "Model": "products.model",
     "PlatformError": "errors",
     "Result": "products.result",
     "Source": "products.source",

@@ -14,11 +14,12 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.contracts.windows import Window, spanning, windows
-from platform_core.errors import Place, PlatformError
+from platform_core.errors import Diagnostic, Place, PlatformError, render
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, Stamp, publish_table
 from platform_core.products.beside import Beside
 from platform_core.products.bind import (
+    BoundInput,
     bind,
     lakes_read,
     narrow,
@@ -28,6 +29,7 @@ from platform_core.products.bind import (
     require_published,
     resolve_inputs,
 )
+from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs import Reading, inputs_metadata, versions_read, whole
 from platform_core.products.report import Outcomes, check_results, publication_metadata
@@ -64,6 +66,8 @@ class Publishing:
     """What the function itself says of its result."""
     readings: list[Reading] = field(default_factory=list)
     """What was read of the inputs; left empty, all columns of all of them."""
+    faults: list[Diagnostic] = field(default_factory=list)
+    """What kept a part of it from being published: the run fails after what was published is told."""
 
     @property
     def window(self) -> Window | None:
@@ -118,7 +122,27 @@ def function_asset(
             committed=kept.committed,
         )
 
-    deps = [
+    return product_asset(
+        product,
+        registry,
+        reads=[bound.product for bound in inputs.values()],
+        deps=dependencies(product, function, inputs),
+        place=function.place,
+        kind="python",
+        publish=publish,
+    )
+
+
+def dependencies(
+    product: DataProduct, function: ProductFunction, inputs: Mapping[str, BoundInput]
+) -> list[dg.AssetDep]:
+    """What a function reads, as Dagster draws it: products and source files.
+
+    Raises:
+        DefinitionError: D050, D051 where changes are read that cannot be told.
+    """
+    require_streams(product, inputs, function.place)
+    return [
         *(
             dg.AssetDep(
                 asset_key(bound.product.id),
@@ -128,15 +152,6 @@ def function_asset(
         ),
         *(dg.AssetDep(asset_key(source.name)) for source in function.sources.values()),
     ]
-    return product_asset(
-        product,
-        registry,
-        reads=[bound.product for bound in inputs.values()],
-        deps=deps,
-        place=function.place,
-        kind="python",
-        publish=publish,
-    )
 
 
 def product_asset(
@@ -211,6 +226,8 @@ def product_asset(
             metadata=metadata,
             check_results=check_results(product, publication.audited),
         )
+        if publishing.faults:
+            raise dg.Failure(description=render(publishing.faults), allow_retries=False)
 
     return materialize
 

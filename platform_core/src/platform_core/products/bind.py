@@ -20,13 +20,18 @@ from platform_core.errors import (
     listed,
 )
 from platform_core.lake.publish import describe
-from platform_core.lake.reading import at_version
+from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.window import window_predicate
+from platform_core.products.batch import Batch
 from platform_core.products.declare import Input, ProductFunction, partitions_read
+from platform_core.products.inbox import deliveries
 from platform_core.products.inputs import Reading
 from platform_core.products.source import Source
 from platform_core.products.table import Table, show
+
+Argument = Table | Path | list[Batch]
+"""What a function gets for an input: a file that is no table is a path, an inbox its batches."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class BoundInput:
     product: DataProduct
     version: int | None = None
     """The version to read; None for whatever is published."""
+    since: int | None = None
+    """Read only what was inserted after this version."""
 
 
 def look_up(registry: Registry, product_id: str, place: Place) -> DataProduct:
@@ -137,9 +144,9 @@ def bind(
     function: ProductFunction,
     inputs: Mapping[str, BoundInput],
     window: Window | None,
-) -> dict[str, Table | Path]:
+) -> dict[str, Argument]:
     """The arguments to call the function with, over an open connection."""
-    arguments: dict[str, Table | Path] = {}
+    arguments: dict[str, Argument] = {}
     for name, bound in inputs.items():
         arguments[name] = show(
             connection,
@@ -179,7 +186,9 @@ def _bind_source(
     name: str,
     source: Source,
     window: Window | None,
-) -> Table | Path:
+) -> Argument:
+    if source.inbox:
+        return [delivery.batch() for delivery in deliveries(source).values()]
     if not source.tabular:
         return source.locate()
     query = source.query()
@@ -200,7 +209,9 @@ def _query(
     producer = bound.product
     columns = ", ".join(map(quoted, bound.declared.columns)) if bound.declared.columns else "*"
     relation = table_of(producer)
-    if bound.version is not None:
+    if bound.version is not None and bound.since is not None:
+        relation = insertions(producer, bound.since, bound.version)
+    elif bound.version is not None:
         relation = at_version(relation, bound.version)
     query = f"SELECT {columns} FROM {relation}"
     read = _window(consumer, bound, window)

@@ -27,11 +27,13 @@ class Input:
     ``partitions`` says which partitions of a partitioned product it reads: those of its own run
     (``same``), ``all``, or only the ``last``. Without it: ``same`` where both products have
     the same grid, else ``all``.
+    ``changes`` reads of another stream only the rows that were published since the last run.
     """
 
     product: str
     columns: tuple[str, ...] | None = None
     partitions: PartitionsRead | None = None
+    changes: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from platform_core.products.model_asset import model_asset
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
 from platform_core.products.spec import asset_key, external_spec
+from platform_core.products.stream_asset import stream_asset
 
 Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
 FACTORIES: Mapping[Kind, Factory] = {
     "table": function_asset,
     "file": file_asset,
     "model": model_asset,
-    "stream": function_asset,
+    "stream": stream_asset,
 }
 """What makes an asset of a function, by the kind that the contract says."""
 

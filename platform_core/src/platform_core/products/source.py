@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,9 @@ class Source:
     ``path`` is relative to the folder of the installed Python package ``package``, or to the
     working directory where no package is named. A partitioned product that is made from it sees
     only the rows whose ``time_column`` lies in the partitions of its run.
+
+    A pattern as path, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as batches,
+    each under the name of its file, in the order of these names.
     """
 
     name: str
@@ -28,14 +32,19 @@ class Source:
     time_column: str | None = None
 
     @property
-    def tabular(self) -> bool:
-        return Path(self.path).suffix in READERS
+    def inbox(self) -> bool:
+        """Whether it is a folder of batches: its path is a pattern, ``inbox/*.parquet``."""
+        return glob.has_magic(self.path)
 
-    def locate(self) -> Path:
-        """The file.
+    @property
+    def tabular(self) -> bool:
+        return not self.inbox and Path(self.path).suffix in READERS
+
+    def folder(self) -> Path:
+        """What the path is relative to.
 
         Raises:
-            SourceError: S001 where the package is not installed, S002 where the file is missing.
+            SourceError: S001 where the package is not installed.
         """
         folder = Path.cwd()
         if self.package is not None:
@@ -51,7 +60,15 @@ class Source:
                     )
                 )
             folder = Path(spec.submodule_search_locations[0])
-        file = folder / self.path
+        return folder
+
+    def locate(self) -> Path:
+        """The file.
+
+        Raises:
+            SourceError: S001 where the package is not installed, S002 where the file is missing.
+        """
+        file = self.folder() / self.path
         if not file.is_file():
             raise SourceError(
                 Diagnostic(

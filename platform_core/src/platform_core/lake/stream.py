@@ -1,0 +1,294 @@
+"""Appending batches to a stream: each one is a transaction that holds its rows and its line in the ledger.
+
+A batch is in the table if and only if it is in the ledger, wherever a process was killed. So a batch that
+is delivered again is known, and is not appended twice.
+
+L040 a batch known under its id with other rows      L041 a batch with other columns than the stream
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import DefinitionError, Diagnostic, LakeError, listed
+from platform_core.lake.faults import lake_faults
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.lock import Holder, acquire, lake_lock, open_lock
+from platform_core.lake.publish import Stamp, describe, query_faults, relation_kind, sign, transaction
+from platform_core.lake.sql import literal, quoted, table_of
+
+T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BATCH: Final = "__batch"
+"""The temporary table that holds a batch until it is appended."""
+COMPACT_EVERY: Final = 100
+"""Batches after which their small files become one: readers open few files, and commits stay as fast."""
+
+Position = Mapping[str, Any]
+"""How far an input was read, by the input's product id: see products.changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the ledger: one published batch."""
+
+    batch: str
+    rows: int
+    digest: str
+    fingerprint: str | None
+    first_event: datetime | None
+    last_event: datetime | None
+    published_at: datetime
+    position: Position = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended(Generic[T]):
+    """What became of a batch. ``audited`` is what the audit returned, None where the batch was known."""
+
+    entry: Entry
+    state: Literal["published", "skipped"]
+    seconds: float
+    late: bool = False
+    """Whether its last event is older than one that was published before."""
+    audited: T | None = None
+
+
+@dataclass
+class Stream:
+    """A stream that is open for appending, by this process alone."""
+
+    con: duckdb.DuckDBPyConnection
+    location: LakeLocation
+    product: DataProduct
+    stamp: Stamp
+    entries: dict[str, Entry]
+    rows: int
+    compactions: int = 0
+
+    @property
+    def last_event(self) -> datetime | None:
+        return max((e.last_event for e in self.entries.values() if e.last_event), default=None)
+
+    @property
+    def position(self) -> Position:
+        """How far the inputs were read when the last batch was published."""
+        return next(reversed(self.entries.values())).position if self.entries else {}
+
+    def known(self, batch: str, fingerprint: str | None) -> bool:
+        """Whether a batch was published from the same source, so that its rows need not be looked at."""
+        entry = self.entries.get(batch)
+        return entry is not None and fingerprint is not None and entry.fingerprint == fingerprint
+
+    def append(
+        self,
+        batch: str,
+        select: str,
+        *,
+        audit: Callable[[str, str], T],
+        fingerprint: str | None = None,
+        position: Position | None = None,
+        on_wait: Callable[[Holder | None], None] | None = None,
+    ) -> Appended[T]:
+        """Publishes the rows of a query as a batch, or skips them where they were published before.
+
+        ``audit`` gets the relation of the batch and that of the stream without it, and refuses by raising;
+        then nothing of the batch is left.
+
+        Raises what ``audit`` raises; LakeError L040; DefinitionError L010, L041; LakeLocked; LakeError.
+        """
+        started = time.monotonic()
+        with query_faults(self.con, self.location, self.product):
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {select}")
+        entry = self._described(batch, fingerprint, position or {})
+        if (before := self.entries.get(batch)) is not None:
+            if before.digest != entry.digest:
+                raise _conflict(self.product, before, entry)
+            return Appended(before, "skipped", time.monotonic() - started)
+        latest = self.last_event
+        with transaction(self.con, self.location, self.product, self.stamp, on_wait):
+            self._shape()
+            audited = audit(BATCH, table_of(self.product))
+            self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
+            self._enter(entry)
+            facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
+            sign(self.con, self.product, self.stamp, {"kind": "stream", **facts})
+        self.entries[batch] = entry
+        self.rows += entry.rows
+        seconds = time.monotonic() - started
+        if len(self.entries) % COMPACT_EVERY == 0:
+            self.compact()
+        late = bool(latest and entry.last_event and entry.last_event < latest)
+        return Appended(entry, "published", seconds, late, audited)
+
+    def compact(self) -> None:
+        """Merges the files of small batches. Versions, and what was inserted with each, stay as they were."""
+        lake = literal(self.product.lake)
+        with (
+            lake_lock(self.location, self.product.lake, holder=f"{self.product.id}, merging files"),
+            lake_faults(self.location, self.product.lake),
+        ):
+            for schema, table in (("products", self.product.name), ("internal", ledger_name(self.product))):
+                which = f"{lake}, {literal(table)}, schema => {literal(schema)}"
+                self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
+        self.compactions += 1
+
+    def _described(self, batch: str, fingerprint: str | None, position: Position) -> Entry:
+        columns = describe(self.con, f"FROM {BATCH}")
+        names = ", ".join(f"{quoted(name)}::VARCHAR" for name in sorted(columns))
+        name = self.product.event_time
+        event = f"{quoted(name)}::TIMESTAMPTZ" if name in columns and name else "NULL::TIMESTAMPTZ"
+        # The same rows in another order are the same batch, so their hashes are sorted.
+        row = self.con.execute(
+            "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), "
+            "epoch_us(min(e)), epoch_us(max(e)) "
+            f"FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})"
+        ).fetchone()
+        assert row is not None  # an aggregate
+        first, last = (_moment(number) for number in row[2:])
+        return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
+
+    def _shape(self) -> None:
+        """Makes the stream's table, or gives it a new column; its other columns stay as they began."""
+        relation = table_of(self.product)
+        new = describe(self.con, f"FROM {BATCH}")
+        if not self.entries:
+            # Of a product that was no stream before, nothing stays: what is in no ledger is in no batch.
+            if relation_kind(self.con, self.product) == "VIEW":
+                self.con.execute(f"DROP VIEW {relation}")
+            self.con.execute(f"CREATE OR REPLACE TABLE {relation} AS FROM {BATCH} LIMIT 0")
+            return
+        old = describe(self.con, f"FROM {relation}")
+        changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
+        changes += [f'"{name}" is gone' for name in old if name not in new]
+        if changes:
+            raise DefinitionError(
+                Diagnostic(
+                    "L041",
+                    f"a batch of {self.product.id} has other columns than the stream: {listed(changes)}",
+                    place=self.product.place,
+                    expected="the columns that were published before, or these and new ones",
+                    fix="yield the old columns too; what becomes a different stream is a product of its own",
+                )
+            )
+        for name in new:
+            if name not in old:
+                self.con.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {new[name]}")
+
+    def _enter(self, entry: Entry) -> None:
+        values = (
+            len(self.entries),
+            entry.batch,
+            entry.rows,
+            entry.digest,
+            entry.fingerprint,
+            entry.first_event,
+            entry.last_event,
+            entry.published_at,
+            json.dumps(entry.position),
+        )
+        written = ", ".join("NULL" if value is None else literal(value) for value in values)
+        self.con.execute(f"INSERT INTO {_ledger(self.product)} VALUES ({written})")
+
+
+@contextmanager
+def open_stream(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    product: DataProduct,
+    *,
+    stamp: Stamp,
+    on_wait: Callable[[Holder | None], None] | None = None,
+) -> Iterator[Stream]:
+    """A stream to append to. Nobody else does meanwhile; other products of the lake may be written.
+
+    Raises LakeLocked (L001) where another process feeds it already; LakeError.
+    """
+    path = location.folder(product.lake) / f"{product.name}.stream.lock"
+    with lake_faults(location, product.lake):
+        descriptor = open_lock(path)
+    try:
+        acquire(descriptor, path, holder=f"{stamp.asset}, run {stamp.run_id}", on_wait=on_wait)
+        entries = _entries(con, location, product, stamp)
+        yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()))
+    finally:
+        os.close(descriptor)
+
+
+def ledger_name(product: DataProduct) -> str:
+    """The table of a stream's batches, in the schema ``internal`` of its lake."""
+    return f"{product.name}__batches"
+
+
+def ledger(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry, ...]:
+    """The published batches in the order of their publication; empty where there is no such stream."""
+    with_ledger = con.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'internal' "
+        f"AND database_name = {literal(product.lake)} AND table_name = {literal(ledger_name(product))}"
+    ).fetchone()
+    if not with_ledger or not with_ledger[0]:
+        return ()
+    rows = con.execute(
+        "SELECT batch, rows, digest, fingerprint, epoch_us(first_event), epoch_us(last_event), "
+        f"epoch_us(published_at), inputs FROM {_ledger(product)} ORDER BY number"
+    ).fetchall()
+    return tuple(
+        Entry(
+            batch=row[0],
+            rows=row[1],
+            digest=row[2],
+            fingerprint=row[3],
+            first_event=_moment(row[4]),
+            last_event=_moment(row[5]),
+            published_at=_moment(row[6]) or datetime.now(UTC),
+            position=json.loads(row[7]),
+        )
+        for row in rows
+    )
+
+
+def _entries(
+    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct, stamp: Stamp
+) -> dict[str, Entry]:
+    with lake_faults(location, product.lake):
+        found = ledger(con, product)
+        if not found:
+            with lake_lock(location, product.lake, holder=f"{stamp.asset}, run {stamp.run_id}"):
+                con.execute(
+                    f"CREATE TABLE IF NOT EXISTS {_ledger(product)} (number BIGINT, batch VARCHAR,"
+                    " rows BIGINT, digest VARCHAR, fingerprint VARCHAR, first_event TIMESTAMPTZ,"
+                    " last_event TIMESTAMPTZ, published_at TIMESTAMPTZ, inputs VARCHAR)"
+                )
+    return {entry.batch: entry for entry in found}
+
+
+def _ledger(product: DataProduct) -> str:
+    return f'{quoted(product.lake)}."internal".{quoted(ledger_name(product))}'
+
+
+def _conflict(product: DataProduct, before: Entry, now: Entry) -> LakeError:
+    first, second = (f"{entry.rows:,} rows (content {entry.digest[:12]})" for entry in (before, now))
+    return LakeError(
+        Diagnostic(
+            "L040",
+            f'the batch "{now.batch}" of {product.id} was published at {before.published_at:%Y-%m-%d %H:%M} '
+            f"with {first}, and is delivered again with {second}",
+            place=product.place,
+            expected="the same rows under the same id, however often they are delivered",
+            fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
+        )
+    )
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,285 @@
+"""A stream: batches are appended, one transaction each, and stay as they were published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from platform_core.access.columns import columns_used
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.errors import DefinitionError, Diagnostic, PlatformError
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import Publication
+from platform_core.lake.reading import published_version
+from platform_core.lake.sql import table_of
+from platform_core.lake.stream import Appended, Stream, open_stream
+from platform_core.lake.versions import bytes_of
+from platform_core.products.asset import Publishing, dependencies, product_asset
+from platform_core.products.batch import Batch
+from platform_core.products.bind import (
+    BoundInput,
+    bind,
+    is_published,
+    narrow,
+    pinned,
+    published_table,
+    readings,
+    resolve_inputs,
+)
+from platform_core.products.changes import position_now, since
+from platform_core.products.declare import ProductFunction
+from platform_core.products.inbox import Delivery, deliveries
+from platform_core.products.report import Outcomes
+from platform_core.products.result import as_query, with_metadata
+from platform_core.products.source import Source
+from platform_core.products.table import Table
+from platform_core.quality.batches import audit_whole, batch_gate, together
+from platform_core.quality.gate import ContractBroken
+
+
+def stream_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
+    """The asset of a stream. One run publishes every batch that is not published yet.
+
+    A batch that fails its contract, is half-written or contradicts what was published under its id keeps
+    no other batch back: the run goes on, and fails at its end with a diagnostic for each.
+
+    Raises:
+        DefinitionError: where an input does not exist, D050, D051.
+    """
+    inputs = resolve_inputs(function, registry)
+    referenced = {name: registry.get(name) for name in product.referenced}
+
+    def publish(run: Publishing) -> Publication[Outcomes]:
+        started = time.monotonic()
+        location = LakeLocation.current()
+        resolve = partial(published_table, run.connection, referenced)
+        with open_stream(run.connection, location, product, stamp=run.stamp) as stream:
+            feed = Feed(run, product, function, stream, inputs)
+            for batch in feed.batches():
+                feed.take(batch, resolve)
+            rules = [rule for rule in product.rules if rule.scope == "batch"]
+            outcomes = together(rules, [taken.audited or () for taken in feed.published] + feed.broken)
+            if run.faults and not feed.published:
+                raise _refused(product, run.faults, outcomes if feed.broken else ())
+            if not is_published(run.connection, product):
+                raise _empty(product)
+            outcomes += audit_whole(run.connection, product, table_of(product), resolve)
+            order = {rule.name: number for number, rule in enumerate(product.rules)}
+            run.metadata.update(feed.metadata())
+            version = published_version(run.connection, product) or 0
+            return Publication(
+                version,
+                stream.rows,
+                sum(taken.entry.rows for taken in feed.published),
+                bytes_of(run.connection, product.lake, "products", product.name, version) or 0,
+                time.monotonic() - started,
+                tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
+            )
+
+    return product_asset(
+        product,
+        registry,
+        reads=[bound.product for bound in inputs.values()],
+        deps=dependencies(product, function, inputs),
+        place=function.place,
+        kind="python",
+        publish=publish,
+    )
+
+
+@dataclass
+class Feed:
+    """The batches of one run on their way into the stream."""
+
+    run: Publishing
+    product: DataProduct
+    function: ProductFunction
+    stream: Stream
+    inputs: Mapping[str, BoundInput]
+    published: list[Appended[Outcomes]] = field(default_factory=list)
+    skipped: int = 0
+    broken: list[Outcomes] = field(default_factory=list)
+    refused: int = 0
+    position: Mapping[str, Any] = field(default_factory=dict)
+    """How far the inputs whose changes are read will be read."""
+    _files: dict[str, tuple[Source, Delivery]] = field(default_factory=dict)
+    _stamps: str | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        """What the function yields, as it yields it; nothing where there are no changes to read."""
+        bound = pinned(self.inputs, self.run.versions)
+        if any(read.declared.changes for read in bound.values()):
+            yield from self._changes(bound)
+            return
+        for source in self.function.sources.values():
+            if source.inbox:
+                self._files |= {name: (source, file) for name, file in deliveries(source).items()}
+        self._stamps = _stamps(self.function, self.run.versions)
+        self._bound = bound
+        self._arguments = bind(self.run.connection, self.product, self.function, bound, None)
+        result, said = with_metadata(self.function(**self._arguments))
+        self.run.metadata.update(said)
+        self.run.readings.extend(readings(self.product, bound, None))
+        yield from yielded(result, self.product.id, self.function)
+
+    def take(self, batch: Batch, resolve: Any) -> None:
+        """Publish a batch, unless it is known."""
+        source, file = self._files.get(batch.id, (None, None))
+        fingerprint = batch.fingerprint or (file.stamp if file else self._stamps)
+        try:
+            if self.stream.known(batch.id, fingerprint):
+                self.skipped += 1
+                return
+            if source is not None and file is not None:
+                file.require_whole(source)
+            taken = self.stream.append(
+                batch.id,
+                self._query(batch),
+                audit=batch_gate(self.run.connection, self.product, batch=batch.id, resolve=resolve),
+                fingerprint=fingerprint,
+                position=self.position,
+            )
+        except ContractBroken as refused:
+            self.broken.append(refused.outcomes)
+            self._refuse(refused)
+        except PlatformError as refused:
+            self._refuse(refused)
+        else:
+            if taken.state == "skipped":
+                self.skipped += 1
+            else:
+                self.published.append(taken)
+
+    def metadata(self) -> dict[str, Any]:
+        """Numbers for plots, and how recent the stream is by its own clock."""
+        found: dict[str, Any] = {
+            "mesh/batches": len(self.stream.entries),
+            "mesh/batches_published": len(self.published),
+            "mesh/batches_skipped": self.skipped,
+            "mesh/batches_refused": self.refused,
+            "mesh/batches_late": sum(taken.late for taken in self.published),
+        }
+        if self.published:
+            seconds = sorted(taken.seconds for taken in self.published)
+            found["mesh/batch_seconds"] = round(seconds[len(seconds) // 2], 4)
+            found["mesh/last_batch"] = self.published[-1].entry.batch
+        column = self.product.column(self.product.event_time or "")
+        latest = self.stream.last_event
+        if latest is not None and column is not None and column.shown_in_samples:
+            found["mesh/latest_event_time"] = dg.MetadataValue.timestamp(latest)
+            found["mesh/event_age_hours"] = round((datetime.now(UTC) - latest).total_seconds() / 3600, 3)
+        return found
+
+    def _changes(self, bound: Mapping[str, BoundInput]) -> Iterator[Batch]:
+        connection, place = self.run.connection, self.function.place
+        before = self.stream.position
+        parts, narrowed, new = [], dict(bound), False
+        for name, read in bound.items():
+            if not read.declared.changes or read.version is None:
+                continue
+            start = since(
+                connection, self.product, read.product, before.get(read.product.id), read.version, place
+            )
+            narrowed[name] = replace(read, since=start)
+            new = new or start != read.version
+            self.position = {
+                **self.position,
+                read.product.id: position_now(connection, read.product, read.version),
+            }
+            parts.append(f"{read.product.id} {start or 0} to {read.version}")
+        self.run.readings.extend(readings(self.product, narrowed, None))
+        if not new:
+            return
+        self._bound = narrowed
+        self._arguments = bind(connection, self.product, self.function, narrowed, None)
+        result, said = with_metadata(self.function(**self._arguments))
+        self.run.metadata.update(said)
+        if isinstance(result, Iterator | Batch):
+            raise DefinitionError(
+                Diagnostic(
+                    "D052",
+                    f"the function of {self.product.id} reads changes and yields batches",
+                    place,
+                    expected="the rows that it makes of the changes, which are one batch",
+                    fix="return the rows",
+                )
+            )
+        yield Batch(", ".join(parts), result)
+
+    def _query(self, batch: Batch) -> str:
+        rows = batch.rows() if callable(batch.rows) and not hasattr(batch.rows, "columns") else batch.rows
+        if isinstance(rows, str) and self.inputs:
+            shown = {n: table.columns for n, table in self._arguments.items() if isinstance(table, Table)}
+            used = columns_used(rows, shown, place=self.function.place)
+            narrow(self.run.connection, self.product, self._bound, used, None)
+        return as_query(self.run.connection, rows, self.product.id, self.function.place)
+
+    def _refuse(self, fault: PlatformError) -> None:
+        self.refused += 1
+        self.run.faults.extend(fault.diagnostics)
+
+
+def yielded(result: Any, product: str, function: ProductFunction) -> Iterator[Batch]:
+    """The batches that a stream's function returned, one after the other.
+
+    Raises:
+        DefinitionError: D053 for anything else, and for a batch without an id.
+    """
+    if isinstance(result, Batch):
+        result = [result]
+    iterable = isinstance(result, Iterable) and not isinstance(result, str) and not hasattr(result, "columns")
+    for batch in result if iterable else [result]:
+        if not isinstance(batch, Batch) or not str(batch.id).strip():
+            what = "a batch without an id" if isinstance(batch, Batch) else f"a {type(batch).__qualname__}"
+            raise DefinitionError(
+                Diagnostic(
+                    "D053",
+                    f"the function of the stream {product} gave {what}",
+                    function.place,
+                    expected="Batch(id, rows): the id is what tells a batch that is delivered twice",
+                    fix="yield a Batch for each piece of data that arrives at once, such as a day's",
+                )
+            )
+        yield batch
+
+
+def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:
+    """What all inputs were, in short; None where a function has none and makes rows of itself."""
+    stamps: dict[str, Any] = dict(versions)
+    for name, source in function.sources.items():
+        if source.inbox:
+            stamps[name] = [[file.id, file.stamp] for file in deliveries(source).values()]
+        else:
+            state = source.locate().stat()
+            stamps[name] = [state.st_size, state.st_mtime_ns]
+    return hashlib.sha256(json.dumps(stamps, sort_keys=True).encode()).hexdigest() if stamps else None
+
+
+def _refused(product: DataProduct, faults: list[Diagnostic], outcomes: Outcomes) -> PlatformError:
+    """A run of which nothing was published."""
+    if not outcomes:
+        return PlatformError(*faults)
+    refused = ContractBroken(product, outcomes)
+    refused.diagnostics = tuple(faults)
+    return refused
+
+
+def _empty(product: DataProduct) -> DefinitionError:
+    return DefinitionError(
+        Diagnostic(
+            "D055",
+            f"the stream {product.id} has no batch yet",
+            product.place,
+            expected="one batch at least, which gives the stream its columns",
+            fix="run it again when the first batch has arrived",
+        )
+    )

@@ -1,0 +1,130 @@
+"""A stream's rules: those that a batch keeps before it is published, and those about the whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct, Rule
+from platform_core.lake.publish import describe
+from platform_core.lake.sql import literal, quoted
+from platform_core.quality.audit import aborted, audit
+from platform_core.quality.gate import ContractBroken
+from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.samples import fetch, sample_columns
+
+Outcomes = tuple[CheckOutcome, ...]
+
+
+def batch_gate(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    *,
+    batch: str,
+    resolve: Callable[[str], str | None],
+) -> Callable[[str, str], Outcomes]:
+    """The ``audit`` of an append: returns the outcomes, raises ContractBroken for a failed error rule.
+
+    A value that has to be unique is looked for in the batch and in the stream. Only that part of the
+    stream is read whose values lie between the batch's smallest and greatest, so that the time it takes
+    depends on how the keys lie and not on how long the stream is.
+    """
+
+    def pass_or_refuse(relation: str, published: str) -> Outcomes:
+        rules = tuple(rule for rule in product.rules if rule.scope == "batch")
+        found = audit(con, replace(product, rules=rules), relation, resolve=resolve)
+        outcomes = tuple(_in_the_stream(con, product, o, relation, published) for o in found)
+        if any(outcome.blocking for outcome in outcomes) or aborted(con):
+            told = [
+                replace(o, message=f'batch "{batch}": {o.message}') if not o.passed else o for o in outcomes
+            ]
+            raise ContractBroken(product, tuple(told))
+        return outcomes
+
+    return pass_or_refuse
+
+
+def audit_whole(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, resolve: Callable[[str], str | None]
+) -> Outcomes:
+    """The rules about the stream as a whole: how recent it is, and what only warns."""
+    rules = tuple(rule for rule in product.rules if rule.scope != "batch")
+    return audit(con, replace(product, rules=rules), relation, resolve=resolve) if rules else ()
+
+
+def together(rules: Sequence[Rule], batches: Sequence[Outcomes]) -> Outcomes:
+    """One outcome for each rule out of those of many batches; passed where nothing was to be asked."""
+    found: dict[str, CheckOutcome] = {
+        rule.name: CheckOutcome(rule, passed=True, violations=0, rows=0, seconds=0.0) for rule in rules
+    }
+    for outcomes in batches:
+        for outcome in outcomes:
+            before = found.get(outcome.rule.name)
+            found[outcome.rule.name] = outcome if before is None else _both(before, outcome)
+    return tuple(found.values())
+
+
+def _both(first: CheckOutcome, second: CheckOutcome) -> CheckOutcome:
+    counted = second.violations is not None
+    return replace(
+        second,
+        passed=first.passed and second.passed,
+        violations=(first.violations or 0) + (second.violations or 0) if counted else None,
+        rows=first.rows + second.rows,
+        seconds=first.seconds + second.seconds,
+        sample=(first.sample + second.sample)[:10],
+        message=first.message or second.message,
+    )
+
+
+def _in_the_stream(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    outcome: CheckOutcome,
+    relation: str,
+    published: str,
+) -> CheckOutcome:
+    rule = outcome.rule
+    if rule.kind != "unique" or not outcome.passed:
+        return outcome
+    started = time.monotonic()
+    types = describe(con, f"FROM {published}")
+    if any(name not in types for name in rule.columns):
+        return outcome  # a column that the stream is just given
+    limits = _limits(con, relation, rule, types)
+    names = ", ".join(map(quoted, rule.columns))
+    repeated = f"FROM {relation} SEMI JOIN (SELECT {names} FROM {published} WHERE {limits}) USING ({names})"
+    row = con.execute(f"SELECT count(*) {repeated}").fetchone() if limits else (0,)
+    violations = (outcome.violations or 0) + (int(row[0]) if row else 0)
+    seconds = outcome.seconds + time.monotonic() - started
+    if not row or not row[0]:
+        return replace(outcome, seconds=seconds)
+    shown = sample_columns(product, rule, rule.columns)
+    wanted = ", ".join(quoted(name) for name in rule.columns if name in shown)
+    return replace(
+        outcome,
+        passed=False,
+        violations=violations,
+        seconds=seconds,
+        sample=fetch(con, f"SELECT {wanted} {repeated} LIMIT 10") if wanted else (),
+        message=f"{row[0]:,} of {outcome.rows:,} rows repeat a value of {names} that was published before",
+    )
+
+
+def _limits(con: duckdb.DuckDBPyConnection, relation: str, rule: Rule, types: dict[str, str]) -> str:
+    """SQL that is true for rows of the stream that may repeat one of the batch; empty where none can.
+
+    Constants, unlike a join, are compared with the statistics of files before these are opened.
+    """
+    ends = ", ".join(f"min({quoted(n)})::VARCHAR, max({quoted(n)})::VARCHAR" for n in rule.columns)
+    row = con.execute(f"SELECT {ends} FROM {relation}").fetchone() or ()
+    parts = []
+    for name, low, high in zip(rule.columns, row[::2], row[1::2], strict=True):
+        if low is None:
+            return ""
+        first, last = (f"CAST({literal(value)} AS {types[name]})" for value in (low, high))
+        parts.append(f"{quoted(name)} BETWEEN {first} AND {last}")
+    return " AND ".join(parts)

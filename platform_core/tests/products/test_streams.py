@@ -1,0 +1,261 @@
+"""Streams: batches published once each, whatever is delivered, and consumers that read what is new."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+from code_mesh import CodeMesh
+
+from platform_core.errors import ContractError, DefinitionError
+from platform_core.lake.connect import connect
+from platform_core.lake.location import LakeLocation
+
+CLICKS = """\
+    physicalType: stream
+    customProperties: [{property: eventTime, value: clicked, vendor: platform-core}]
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true, classification: internal, description: "No."}
+      - {name: clicked, logicalType: timestamp, required: true, description: "When."}
+      - {name: page, logicalType: string, enum: [{value: home}, {value: shop}]}
+"""
+INBOX = """
+@data_product(inputs={"inbox": Source("till/clicks", path=INBOX)})
+def clicks(inbox):
+    for batch in inbox:
+        yield Batch(batch.id, f"SELECT id, clicked::TIMESTAMP AS clicked, page FROM {batch}")
+"""
+VISITS = """
+@data_product(inputs={"clicks": Input("shop/clicks", changes=True)})
+def visits(clicks: Table) -> str:
+    return f"SELECT id, clicked, page FROM {clicks}"
+"""
+
+
+class Clicks:
+    """The stream ``shop/clicks`` of files, with a consumer ``other/visits`` of what is new in it."""
+
+    def __init__(self, mesh: CodeMesh, instance: dg.DagsterInstance, tmp_path: Path) -> None:
+        self.mesh, self.instance = mesh, instance
+        self.inbox = tmp_path / "inbox"
+        self.inbox.mkdir()
+        mesh.contract("shop/clicks", CLICKS)
+        mesh.contract("other/visits", CLICKS)
+        mesh.code("shop", INBOX.replace("INBOX", repr(str(self.inbox / "*.parquet"))))
+        mesh.code("other", VISITS)
+
+    def deliver(self, name: str, ids: range, day: int = 1, page: str = "home") -> Path:
+        path = self.inbox / f"{name}.parquet"
+        query = f"SELECT i AS id, TIMESTAMP '2024-05-{day:02} 10:00:00' AS clicked, '{page}' AS page"
+        duckdb.sql(f"COPY ({query} FROM range({ids.start}, {ids.stop}) t(i)) TO '{path}'")
+        return path
+
+    def run(self, product: str = "shop/clicks") -> dg.ExecuteInProcessResult:
+        return self.mesh.run(product.split("/")[0], product, self.instance)
+
+    def told(self, product: str = "shop/clicks") -> dict[str, Any]:
+        event = self.instance.get_latest_materialization_event(dg.AssetKey(product.split("/")))
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+    def ids(self, product: str = "shop/clicks") -> list[Any]:
+        lake = product.split("/")[0]
+        query = f"SELECT id FROM {product.replace('/', '.products.')} ORDER BY id"
+        return [row[0] for row in self.mesh.read(query, lake)]
+
+
+@pytest.fixture
+def clicks(mesh: CodeMesh, instance: dg.DagsterInstance, tmp_path: Path) -> Clicks:
+    return Clicks(mesh, instance, tmp_path)
+
+
+def reason(result: dg.ExecuteInProcessResult) -> str:
+    return next(
+        str(e.event_specific_data.user_failure_data.description) for e in result.get_step_failure_events()
+    )
+
+
+def test_every_batch_is_published_once(clicks: Clicks) -> None:
+    clicks.deliver("a", range(3), day=2)
+    clicks.deliver("b", range(3, 5), day=1)
+    assert clicks.run().success
+    assert clicks.ids() == [0, 1, 2, 3, 4]
+    told = clicks.told()
+    assert (told["mesh/batches_published"], told["mesh/batches_skipped"], told["mesh/batches_late"]) == (
+        2,
+        0,
+        1,
+    )
+    assert told["mesh/latest_event_time"] == 1714644000.0
+
+    again = clicks.deliver("a", range(3), day=2)
+    os.utime(again, (1, 1))
+    clicks.deliver("c", range(5, 6))
+    assert clicks.run().success
+    assert clicks.ids() == [0, 1, 2, 3, 4, 5]
+    told = clicks.told()
+    assert (told["mesh/batches_published"], told["mesh/batches_skipped"]) == (1, 2)
+    assert (told["dagster/row_count"], told["mesh/rows_written"], told["mesh/batches"]) == (6, 1, 3)
+
+
+def test_other_rows_under_a_known_id_are_refused_and_the_next_batch_is_not(clicks: Clicks) -> None:
+    clicks.deliver("a", range(3))
+    assert clicks.run().success
+    clicks.deliver("a", range(4))
+    clicks.deliver("b", range(7, 8))
+    result = clicks.run()
+    assert not result.success
+    assert reason(result).count("error[") == 1
+    assert "L040" in reason(result)
+    assert "3 rows" in reason(result)
+    assert "4 rows" in reason(result)
+    assert clicks.ids() == [0, 1, 2, 7]
+
+
+def test_a_half_written_batch_waits_until_it_is_whole(clicks: Clicks) -> None:
+    clicks.deliver("a", range(3))
+    whole = clicks.deliver("b", range(3, 900))
+    content = whole.read_bytes()
+    whole.write_bytes(content[: len(content) // 2])
+    result = clicks.run()
+    assert not result.success
+    assert reason(result).startswith("error[S010]: the batch b.parquet of till/clicks is half-written")
+    assert reason(result).count("error[") == 1
+    assert clicks.ids() == [0, 1, 2]
+
+    whole.write_bytes(content)
+    assert clicks.run().success
+    assert len(clicks.ids()) == 900
+
+
+@pytest.mark.parametrize(
+    ("rows", "page", "check"), [(range(2, 5), "home", "unique"), (range(5, 9), "cellar", "accepted")]
+)
+def test_no_reader_sees_a_batch_that_fails_its_contract(
+    clicks: Clicks, rows: range, page: str, check: str
+) -> None:
+    clicks.deliver("a", range(3))
+    assert clicks.run().success
+    clicks.deliver("b", rows, page=page)
+    clicks.deliver("c", range(20, 21))
+    result = clicks.run()
+    assert not result.success
+    assert reason(result).count("error[") == 1
+    assert 'batch "b.parquet"' in reason(result)
+    assert clicks.ids() == [0, 1, 2, 20]
+    failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    assert [check in evaluation.check_name for evaluation in failed] == [True]
+
+
+def test_a_consumer_in_another_domain_reads_only_what_is_new(clicks: Clicks) -> None:
+    clicks.deliver("a", range(3))
+    assert clicks.run().success
+    assert clicks.run("other/visits").success
+    assert clicks.told("other/visits")["mesh/rows_written"] == 3
+    clicks.deliver("b", range(3, 5))
+    clicks.deliver("c", range(5, 9))
+    assert clicks.run().success
+    assert clicks.run("other/visits").success
+    assert clicks.told("other/visits")["mesh/rows_written"] == 6
+    assert clicks.run("other/visits").success
+    assert clicks.told("other/visits")["mesh/batches_published"] == 0
+    assert clicks.ids("other/visits") == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("CREATE OR REPLACE TABLE shop.products.clicks AS FROM shop.products.clicks", "L043"),
+        ("DELETE FROM shop.products.clicks WHERE id = 1", "L043"),
+        ("CALL ducklake_expire_snapshots('shop', versions => [{next}])", "L042"),
+    ],
+)
+def test_a_consumer_is_told_where_it_cannot_tell_what_is_new(
+    clicks: Clicks, statement: str, code: str
+) -> None:
+    clicks.deliver("a", range(3))
+    assert clicks.run().success
+    assert clicks.run("other/visits").success
+    read = clicks.told()["mesh/version"]
+    clicks.deliver("b", range(3, 5))
+    assert clicks.run().success
+    clicks.deliver("c", range(5, 6))
+    with connect(LakeLocation.current(), write=["shop"]) as con:
+        con.execute("CREATE TABLE IF NOT EXISTS shop.internal.any AS SELECT 1 AS one")
+        con.execute(statement.format(next=read + 1))
+    clicks.run()
+    result = clicks.run("other/visits")
+    assert not result.success
+    assert reason(result).startswith(f"error[{code}]")
+    assert reason(result).count("error[") == 1
+    assert clicks.ids("other/visits") == [0, 1, 2]
+
+
+def test_files_of_many_batches_become_one_and_versions_stay(
+    clicks: Clicks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform_core.lake.stream.COMPACT_EVERY", 4)
+    clicks.deliver("0", range(1))
+    assert clicks.run().success
+    assert clicks.run("other/visits").success
+    for number in range(1, 6):
+        clicks.deliver(str(number), range(number, number + 1))
+    assert clicks.run().success
+    files = "SELECT count(*) FROM ducklake_list_files('shop', 'clicks', schema => 'products')"
+    assert clicks.mesh.read(files) == [(3,)]
+    assert clicks.run("other/visits").success
+    assert clicks.told("other/visits")["mesh/rows_written"] == 5
+    assert clicks.ids("other/visits") == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("customProperties: [{property: eventTime, value: clicked, vendor: platform-core}]", "", "C110"),
+        ("value: clicked,", "value: page,", "C110"),
+        ("clicked, logicalType: timestamp, required: true", "clicked, logicalType: timestamp", "C110"),
+        ("physicalType: stream", "physicalType: table", "C111"),
+        (
+            "    properties:\n",
+            "    quality: [{metric: rowCount, mustBeGreaterThan: 0}]\n    properties:\n",
+            "C113",
+        ),
+    ],
+)
+def test_what_a_stream_promises_is_checked(mesh: CodeMesh, old: str, new: str, code: str) -> None:
+    assert old in CLICKS
+    mesh.contract("shop/clicks", CLICKS.replace(old, new))
+    mesh.code("shop", "@data_product\ndef clicks():\n    yield Batch('a', 'SELECT 1')\n")
+    with pytest.raises((ContractError, DefinitionError)) as error:
+        mesh.definitions("shop")
+    assert [fault.code for fault in error.value.diagnostics] == [code]
+
+
+@pytest.mark.parametrize(
+    ("product", "kind", "code"),
+    [("shop/clicks", "table", "D050"), ("other/visits", "table", "D051")],
+)
+def test_changes_are_read_by_a_stream_of_a_stream(mesh: CodeMesh, product: str, kind: str, code: str) -> None:
+    tables = {"D050": ("shop/clicks", "other/visits")}.get(code, ("other/visits", "shop/clicks"))
+    stream, table = tables
+    plain = CLICKS.replace("physicalType: stream", f"physicalType: {kind}").replace(
+        "    customProperties: [{property: eventTime, value: clicked, vendor: platform-core}]\n", ""
+    )
+    mesh.contract(stream, CLICKS)
+    mesh.contract(table, plain)
+    mesh.code("other", VISITS)
+    with pytest.raises(DefinitionError) as error:
+        mesh.definitions("other")
+    assert [fault.code for fault in error.value.diagnostics] == [code]
+
+
+def test_what_is_no_batch_is_refused(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    mesh.contract("shop/clicks", CLICKS)
+    mesh.code("shop", "@data_product\ndef clicks() -> str:\n    return 'SELECT 1 AS id'\n")
+    result = mesh.run("shop", "shop/clicks", instance)
+    assert "D053" in reason(result)
