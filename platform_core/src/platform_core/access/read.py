@@ -41,7 +41,7 @@ class Answer:
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows; UsageError U040 where a value cannot be computed."""
-        with _faults(self._hidden):
+        with query_faults(self._hidden):
             return self._connection.fetchmany(count)
 
 
@@ -61,17 +61,12 @@ def granted_query(
         UsageError: U040 SQL that does not run, U041 an unknown reader.
         LakeError: a lake that cannot be read.
     """
-    require_principal(principal, registry.domains())
-    products: dict[str, DataProduct] = {}
-    for table in tables_of(sql):
-        product = registry.get(_product_id(table, registry))
-        require_grant(product, principal, root)
-        products[product.id] = product
+    products = granted_products(sql, principal, registry, root)
     with closing(duckdb.connect()) as connection:
         configure(connection, location)
-        hidden = _show(connection, location, products)
-        _lock(connection, location, products)
-        with _faults(hidden):
+        hidden = show_products(connection, location, products)
+        lock_down(connection, location, products)
+        with query_faults(hidden):
             connection.execute(sql)
             described = connection.description or ()
         yield Answer(
@@ -80,6 +75,17 @@ def granted_query(
             connection,
             hidden,
         )
+
+
+def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
+    """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
+    require_principal(principal, registry.domains())
+    products: dict[str, DataProduct] = {}
+    for table in tables_of(sql):
+        product = registry.get(_product_id(table, registry))
+        require_grant(product, principal, root)
+        products[product.id] = product
+    return products
 
 
 def _product_id(table: TableName, registry: Registry) -> str:
@@ -104,12 +110,18 @@ def _product_id(table: TableName, registry: Registry) -> str:
     )
 
 
-def _show(
-    connection: duckdb.DuckDBPyConnection, location: LakeLocation, products: Mapping[str, DataProduct]
+def show_products(
+    connection: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    products: Mapping[str, DataProduct],
+    aliases: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """Attach the lakes and make a view per product; returns what messages must not show of it."""
+    """Attach the lakes and make a view per product; returns what messages must not show of it.
+
+    ``aliases`` of the lakes that the connection has attached already; those attached here are added.
+    """
     hidden: dict[str, str] = {}
-    aliases: dict[str, str] = {}
+    aliases = {} if aliases is None else aliases
     for product in products.values():
         if not location.exists(product.lake):
             raise _never_published(product)
@@ -138,7 +150,7 @@ def _attach(location: LakeLocation, lake: str, alias: str) -> str:
     return f"ATTACH {literal(lake_url(location, lake))} AS {alias} ({', '.join(options)}, READ_ONLY)"
 
 
-def _lock(
+def lock_down(
     connection: duckdb.DuckDBPyConnection, location: LakeLocation, products: Mapping[str, DataProduct]
 ) -> None:
     """A second line of defence behind ``permitted``: no other file, no extension, no other setting."""
@@ -163,7 +175,7 @@ def _never_published(product: DataProduct) -> RunError:
 
 
 @contextmanager
-def _faults(hidden: Mapping[str, str]) -> Iterator[None]:
+def query_faults(hidden: Mapping[str, str]) -> Iterator[None]:
     """DuckDB's complaints about the query, with its caret and without the platform's own names."""
     try:
         yield

@@ -1,0 +1,92 @@
+"""``mesh infer``: a contract out of data; facts are filled in, decisions are asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from platform_core.cli import OK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from platform_core.contracts.registry import Registry
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "subject",
+        metavar="FILE|TABLE|SQL|MODEL",
+        help="a Parquet, CSV or JSON file; a product such as sales/stores; a query over granted products in "
+        "quotes; a dbt model such as sales/store_performance",
+    )
+    parser.add_argument(
+        "--as",
+        dest="product",
+        metavar="DOMAIN/PRODUCT",
+        help="the product that it is to be: its contract is written to its place, and what its domain was "
+        "granted can be read; without it the contract is printed",
+    )
+    parser.add_argument(
+        "--columns", metavar="A,B,...", help="names of the columns, for a CSV file that does not name them"
+    )
+    parser.add_argument("--replace", action="store_true", help="write over a contract that is there")
+
+
+def run(options: argparse.Namespace) -> int:
+    from platform_core.contracts.decisions import undecided
+    from platform_core.contracts.document import parse
+    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.replacing import write_files
+    from platform_core.errors import shown
+    from platform_core.inference.infer import infer
+
+    root = mesh_root()
+    registry = Registry.open(root)
+    path = place_of(options.product, registry, root, replace=options.replace) if options.product else None
+    columns = options.columns.split(",") if options.columns else None
+    inferred = infer(options.subject, registry, root, product=options.product, columns=columns)
+    for warning in inferred.warnings:
+        print(warning.render(), file=sys.stderr)
+    if path is None:
+        print(inferred.text, end="")
+        return OK
+    write_files({path: inferred.text})
+    print(f"wrote {shown(path)}: {inferred.facts.rows:,} rows, {len(inferred.facts.columns)} columns")
+    for diagnostic in undecided(parse(path)):
+        print(f"\nNext, decide (`mesh check {options.product}` says what is left):\n\n{diagnostic.expected}")
+    return OK
+
+
+def place_of(product: str, registry: Registry, root: Path, *, replace: bool = False) -> Path:
+    """Where the contract of a new product goes.
+
+    Raises UsageError: U067 for a name that no product can have, U066 where there is a contract already.
+    """
+    import re
+
+    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed, shown
+
+    domain, slash, name = product.partition("/")
+    known = registry.domains()
+    if not slash or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or domain not in known:
+        raise UsageError(
+            Diagnostic(
+                "U067",
+                f'"{product}" cannot be a product',
+                expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
+                fix=did_you_mean(domain, known) if domain not in known else None,
+            )
+        )
+    path = registry.path(product)
+    if path.exists() and not replace:
+        raise UsageError(
+            Diagnostic(
+                "U066",
+                f"{product} has a contract already: {shown(path)}",
+                expected="a product without one, or --replace",
+                fix="without --as the contract is printed, to compare; --replace loses the one that is there",
+            )
+        )
+    return path

@@ -1,0 +1,219 @@
+"""Files as tables: Parquet, CSV and JSON, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from platform_core.errors import Diagnostic, UsageError, shown
+from platform_core.lake.sql import literal, quoted
+
+_READERS: Final = {
+    ".parquet": "read_parquet",
+    ".csv": "read_csv",
+    ".tsv": "read_csv",
+    ".json": "read_json",
+    ".jsonl": "read_json",
+    ".ndjson": "read_json",
+}
+_COMPRESSED: Final = (".gz", ".zst")
+_LINE: Final = re.compile(r"Line:?\s*(\d+)")
+
+
+def is_file_name(words: str) -> bool:
+    """Whether a word can only be a file's name, there or not."""
+    return _suffix(Path(words)) in _READERS
+
+
+def columnar(path: Path) -> bool:
+    """Whether a scan may be repeated at little cost."""
+    return _suffix(path) == ".parquet"
+
+
+def stem(path: Path) -> str:
+    """A product's name out of a file's: ``Sales Returns 2017.csv.gz`` becomes ``sales_returns_2017``."""
+    return snake(path.name.partition(".")[0]) or "table"
+
+
+def described(path: Path) -> str:
+    """A file for the head of a contract: within a package, without where that is installed."""
+    package = packaged(path)
+    return f"{package[1]} of the package {package[0]}" if package else shown(path.absolute())
+
+
+def packaged(path: Path) -> tuple[str, str] | None:
+    """The installed Python package that a file is in, and its path there."""
+    parts = path.absolute().parts
+    if "site-packages" not in parts:
+        return None
+    at = len(parts) - 1 - parts[::-1].index("site-packages")
+    return (parts[at + 1], "/".join(parts[at + 2 :])) if len(parts) > at + 2 else None
+
+
+def snake(words: str) -> str:
+    """A name as SQL and Python take it without quotes: ``Unit Price`` becomes ``unit_price``."""
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words.strip())
+    text = re.sub(r"\W+", "_", text.casefold()).strip("_")
+    return f"_{text}" if text[:1].isdigit() else text
+
+
+def query(
+    connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None = None
+) -> tuple[str, dict[str, str]]:
+    """SQL that reads a file, with names that SQL takes, and what columns of other names are called in it.
+
+    Raises UsageError: U060 missing, U061 empty, U062 no such file as its name says, U063 without names of
+    columns, U066 no table.
+    """
+    _present(path)
+    suffix = _suffix(path)
+    options = ""
+    if suffix in (".csv", ".tsv"):
+        options = _csv_options(connection, path, columns)
+    source = f"{_READERS[suffix]}({literal(str(path))}{options})"
+    try:
+        names = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from None
+    if suffix in (".json", ".jsonl", ".ndjson") and names == ["json"]:
+        raise UsageError(
+            Diagnostic(
+                "U066",
+                f"{shown(path)} is no table",
+                expected="a list of objects, or one object per line",
+                fix="Write one object per row.",
+            )
+        )
+    renamed: dict[str, str] = {}
+    for position, name in enumerate(names, start=1):
+        plain = snake(name) or f"column_{position}"
+        while plain in renamed:
+            plain += "_"
+        renamed[plain] = name
+    selected = ", ".join(f"{quoted(own)} AS {quoted(plain)}" for plain, own in renamed.items())
+    return f"SELECT {selected} FROM {source}", {k: v for k, v in renamed.items() if k != v}
+
+
+def load(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: str) -> None:
+    """Read a text file once into a table. Where rows do not fit the types of the first, all tell them."""
+    try:
+        connection.execute(f"CREATE TEMP TABLE {relation} AS {sql}")
+        return
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        whole = sql.replace(f"{literal(str(path))}", f"{literal(str(path))}, sample_size = -1", 1)
+        if "sample_size" in sql or whole == sql:
+            raise _unreadable(path, error) from None
+    try:
+        connection.execute(f"CREATE TEMP TABLE {relation} AS {whole}")
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from None
+
+
+def _suffix(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _present(path: Path) -> None:
+    if not path.exists():
+        near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        same = [name for name in near if name.lower() == path.name.lower()]
+        raise UsageError(
+            Diagnostic(
+                "U060",
+                f"there is no file {shown(path)}",
+                expected="a Parquet, CSV or JSON file",
+                fix=f'did you mean "{same[0]}"?' if same else None,
+            )
+        )
+    if not path.is_file() or _suffix(path) not in _READERS:
+        what = "a folder" if path.is_dir() else f"no {', '.join(_READERS)} file"
+        raise UsageError(
+            Diagnostic(
+                "U066",
+                f"{shown(path)} is {what}",
+                expected="one table: a Parquet, CSV or JSON file",
+                fix="Name a file in it." if path.is_dir() else "Save the table as one of these.",
+            )
+        )
+    try:
+        empty = path.stat().st_size == 0
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise UsageError(
+            Diagnostic("U062", f"{shown(path)} cannot be read: {error.strerror}", fix="Let it be read.")
+        ) from None
+    if empty:
+        raise no_rows(shown(path))
+
+
+def no_rows(what: str) -> UsageError:
+    """Data without rows: nothing is known of them."""
+    return UsageError(
+        Diagnostic(
+            "U061",
+            f"{what} has no rows, so nothing can be inferred from it",
+            expected="at least one row; more rows tell more",
+            fix="Infer from data as it will be.",
+        )
+    )
+
+
+def _csv_options(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
+    """How the file is written, where DuckDB alone would not tell."""
+    if columns:
+        return f", header = false, names = [{', '.join(map(literal, columns))}]"
+    try:
+        row = connection.execute(f"SELECT HasHeader, Columns FROM sniff_csv({literal(str(path))})").fetchone()
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from None
+    header, found = row if row else (True, [])
+    if not header:
+        names = ",".join(f"name{number}" for number in range(1, len(found) + 1))
+        raise UsageError(
+            Diagnostic(
+                "U063",
+                f"{shown(path)} does not name its {len(found)} column{'s' * (len(found) > 1)}",
+                expected="a first line with the names of the columns",
+                fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
+            )
+        )
+    return ""
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> UsageError:
+    """Why a file cannot be read; DuckDB's own words quote what is in the file, so they are not repeated."""
+    words = str(error)
+    line = _LINE.search(words)
+    where = f" in line {line[1]}" if line else ""
+    reasons = (
+        ("Expected Number of Columns", "its lines have different numbers of values"),
+        ("unterminated", "a quotation mark is never closed"),
+        ("Unterminated", "a quotation mark is never closed"),
+        ("unicode", "it is not text in UTF-8"),
+        ("utf-8", "it is not text in UTF-8"),
+        ("Maximum line size", "a line is too long to be one row"),
+        ("magic bytes", "it is no Parquet file"),
+        ("too small to be a Parquet", "it is no Parquet file"),
+        ("Malformed JSON", "it is no JSON"),
+        ("onvert", "values do not have the type of those before"),
+    )
+    reason = next((told for said, told in reasons if said.lower() in words.lower()), None)
+    kind = _suffix(path).removeprefix(".").upper()
+    return UsageError(
+        Diagnostic(
+            "U062",
+            f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else ""),
+            expected="a table: in every row the same columns",
+            fix=f"Mend line {line[1]} of the file." if line else "Save the file anew.",
+        )
+    )

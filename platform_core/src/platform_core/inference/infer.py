@@ -1,0 +1,98 @@
+"""From a word on the command line to a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from platform_core.contracts.registry import Registry
+from platform_core.errors import Diagnostic
+from platform_core.inference import files
+from platform_core.inference.draft import draft
+from platform_core.inference.facts import TableFacts
+from platform_core.inference.keys import CANDIDATES
+from platform_core.inference.profile import profile
+from platform_core.inference.references import with_references
+from platform_core.inference.subject import Subject, find, opened
+from platform_core.lake.location import LakeLocation
+
+WIDE = 500
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A contract's text, the facts that it states, and what is to be known beside."""
+
+    text: str
+    name: str
+    facts: TableFacts
+    subject: Subject
+    renamed: dict[str, str]
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def infer(
+    words: str,
+    registry: Registry,
+    root: Path,
+    *,
+    product: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Inferred:
+    """Infer a contract from a file, a product, a lake's table, a query or a dbt model.
+
+    ``product`` is what it is to be: it is read as that product's domain, else as analysts are (and a
+    product as its own domain). ``columns`` names those of a CSV file.
+
+    Raises:
+        UsageError: U060 to U069, U040.
+        PlatformError: what reading products raises, R020 for one that was never published among them.
+    """
+    location = LakeLocation.current(root)
+    subject = find(words, registry, location, root)
+    own = product or (subject.product.id if subject.product else None)
+    principal = f"domain:{own.partition('/')[0]}" if own else "analysts"
+    name = own.partition("/")[2] if own else subject.name
+    with opened(subject, principal, registry, location, root, own=own, columns=columns) as data:
+        facts = profile(data.connection, data.relation)
+        if facts.rows == 0:
+            raise files.no_rows(subject.words)
+        facts = replace(
+            facts,
+            columns=with_references(data.connection, data.relation, facts.columns, data.pairs, data.targets),
+        )
+        text = draft(facts, own, name, subject.words, data.columns)
+    return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)))
+
+
+def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:
+    found = []
+    mixed = [column for column in facts.columns if any(r.startswith("mixed") for r in column.remarks)]
+    if mixed:
+        lines = [
+            f"{column.name}: {remark.removeprefix('mixed: ')}"
+            for column in mixed
+            for remark in column.remarks
+        ]
+        found.append(
+            Diagnostic(
+                "U064",
+                f"{subject.words} mixes types in {len(mixed)} column{'s' * (len(mixed) > 1)}, taken as text",
+                expected="\n".join(lines),
+                fix="Mend the values, or let the product's function cast or leave them out.",
+                severity="warning",
+            )
+        )
+    if len(facts.columns) > WIDE:
+        found.append(
+            Diagnostic(
+                "U065",
+                f"{subject.words} has {len(facts.columns):,} columns; keys of several columns were sought "
+                f"among {CANDIDATES} of them",
+                expected=f"a table of at most {WIDE} columns, that people can read",
+                fix="Turn columns into rows (UNPIVOT), or leave out what nobody reads.",
+                severity="warning",
+            )
+        )
+    return found

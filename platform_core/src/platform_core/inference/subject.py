@@ -1,0 +1,313 @@
+"""What a contract is inferred from, as one relation: a file, a product, a lake's table, SQL, a dbt model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import duckdb
+
+from platform_core.access.grants import require_grant
+from platform_core.access.read import granted_products, lock_down, query_faults, show_products
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.errors import (
+    DefinitionError,
+    Diagnostic,
+    PlatformError,
+    UsageError,
+    did_you_mean,
+    listed,
+    shown,
+)
+from platform_core.inference import files
+from platform_core.inference.references import candidates
+from platform_core.lake.connect import configure
+from platform_core.lake.faults import lake_faults
+from platform_core.lake.location import LakeLocation, attach_statement
+from platform_core.lake.sql import quoted
+
+Kind = Literal["file", "product", "table", "sql", "model"]
+
+MEMORY: Final = 1_000_000_000
+"""What the engine may hold: beside it stand the process itself and what a scan reads ahead."""
+RELATION: Final = '"__subject"'
+
+_SQL: Final = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*\(*\s*(?:select|from|with|values)\b", re.I | re.S
+)
+_TABLE: Final = re.compile(r"(\w+)\.(products|staging|internal)\.(\w+)")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was named, before it is read."""
+
+    kind: Kind
+    words: str
+    """How it is called in the contract's head: a path, a name."""
+    name: str
+    """What a product made of it could be called."""
+    file: Path | None = None
+    product: DataProduct | None = None
+    sql: str | None = None
+    table: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A subject that can be read: ``relation`` on ``connection``."""
+
+    connection: duckdb.DuckDBPyConnection
+    relation: str
+    names: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """What the columns are called in the source, where they are called otherwise here."""
+    targets: Mapping[str, str] = field(default_factory=dict)
+    """Relations of the products that columns may refer to."""
+    pairs: Sequence[tuple[str, DataProduct]] = ()
+
+
+def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> Subject:
+    """What a person means by a word: a query, a file, a product, a lake's table or a dbt model.
+
+    Raises UsageError U060 where it is none of them.
+    """
+    if _SQL.match(words):
+        return Subject("sql", "a query", "query", sql=words.strip().rstrip(";"))
+    path = Path(words).expanduser()
+    if path.suffix == ".sql" and path.is_file():
+        return _model_or_query(path, registry, location, root)
+    if files.is_file_name(words) or path.exists():
+        return Subject("file", files.described(path), files.stem(path), file=path)
+    written = words.replace(".", "/", 1) if "/" not in words else words
+    if written in registry.names():
+        return Subject("product", written, written.partition("/")[2], product=registry.get(written))
+    if match := _TABLE.fullmatch(words):
+        lake, schema, name = match.groups()
+        return Subject("table", words, name, table=(lake, schema, name))
+    models = _models(root)
+    if written in models:
+        return _model(written, models[written], registry, location, root)
+    alone = [name for name in (*registry.names(), *models) if name.partition("/")[2] == words]
+    if len(set(alone)) == 1:
+        return find(alone[0], registry, location, root)
+    known = [*registry.names(), *models]
+    raise UsageError(
+        Diagnostic(
+            "U060",
+            f'"{words}" is no file, product, table, query or dbt model',
+            expected="a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
+            "SQL in quotes, or the name of a dbt model",
+            fix=f"did you mean {listed(sorted(set(alone)))}?"
+            if alone
+            else did_you_mean(written, known) or "`mesh products` lists the products",
+        )
+    )
+
+
+def _models(root: Path) -> dict[str, Path]:
+    """Every dbt model by domain and name."""
+    return {
+        f"{file.relative_to(root / 'dbt_projects').parts[0]}/{file.stem}": file
+        for file in sorted((root / "dbt_projects").glob("*/models/**/*.sql"))
+    }
+
+
+def _model_or_query(path: Path, registry: Registry, location: LakeLocation, root: Path) -> Subject:
+    for name, file in _models(root).items():
+        if file.resolve() == path.resolve():
+            return _model(name, file, registry, location, root)
+    sql = path.read_text(encoding="utf-8", errors="replace").strip().rstrip(";")
+    return Subject("sql", f"the query in {shown(path)}", path.stem, sql=sql)
+
+
+def _model(name: str, file: Path, registry: Registry, location: LakeLocation, root: Path) -> Subject:
+    """A model's staged table where dbt has built it, else its SQL, as far as that can be told without dbt."""
+    from platform_core.governance.dbt_model import DbtModel
+
+    domain, _, model = name.partition("/")
+    words = f"the dbt model {name}"
+    for lake in (domain, f"{domain}_restricted"):
+        if location.exists(lake) and _has_table(location, lake, "staging", model):
+            return Subject("model", words, model, table=(lake, "staging", model))
+    models = {file.stem: file for file in sorted((root / "dbt_projects" / domain).glob("models/**/*.sql"))}
+    sql = DbtModel(model, models).sql()
+    if sql is None:
+        raise UsageError(
+            Diagnostic(
+                "U069",
+                f"the dbt model {name} was never built, and its SQL takes dbt to write it out",
+                expected="a staged table, or SQL with source() and ref() alone",
+                fix=f"Build it once: dbt build -s {model}",
+            )
+        )
+    return Subject("model", words, model, sql=sql)
+
+
+def _has_table(location: LakeLocation, lake: str, schema: str, name: str) -> bool:
+    with closing(duckdb.connect()) as connection:
+        configure(connection, location, read=[lake])
+        row = connection.execute(
+            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = '{lake}'"
+            " AND schema_name = $1 AND table_name = $2",
+            [schema, name],
+        ).fetchone()
+    return row is not None and row[0] > 0
+
+
+@contextmanager
+def opened(
+    subject: Subject,
+    principal: str,
+    registry: Registry,
+    location: LakeLocation,
+    root: Path,
+    *,
+    own: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[Opened]:
+    """Read a subject as ``principal``: other domains' products and restricted ones only as far as granted.
+
+    ``own`` is the product that is to be made of it, to which no column refers. ``columns`` names those of
+    a file that does not.
+
+    Raises:
+        UsageError: U060 to U065 what is wrong with a file, U040 SQL that does not run.
+        PlatformError: whatever ``granted_query`` raises about products.
+    """
+    with closing(duckdb.connect()) as connection:
+        configure(connection, location)
+        _limit(connection)
+        aliases: dict[str, str] = {}
+        products, source, renamed = _source(subject, connection, principal, registry, root, columns)
+        hidden = show_products(connection, location, products, aliases)
+        if subject.table is not None:
+            source = _attached(connection, location, subject.table, principal, aliases)
+        with query_faults(hidden):
+            names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
+        pairs, targets = _targets(
+            connection, names, principal, registry, location, root, own or subject.name, aliases
+        )
+        if subject.file is None:
+            lakes = {**products, **{product.id: product for _, product in pairs}}
+            lock_down(connection, location, lakes)
+        if subject.sql is not None:
+            with query_faults(hidden):
+                connection.execute(f"CREATE TEMP TABLE {RELATION} AS {source}")
+        elif subject.file is None or files.columnar(subject.file):
+            connection.execute(f"CREATE TEMP VIEW {RELATION} AS {source}")
+        else:
+            files.load(connection, subject.file, RELATION, source)
+        yield Opened(connection, RELATION, names, renamed, targets, pairs)
+
+
+def _limit(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET preserve_insertion_order = false")
+    row = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0]).split() if row else ("0", "GiB")
+    factor = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}.get(unit, 2**30)
+    if float(amount) * factor > MEMORY:
+        connection.execute(f"SET memory_limit = '{MEMORY // 10**6}MB'")
+
+
+def _source(
+    subject: Subject,
+    connection: duckdb.DuckDBPyConnection,
+    principal: str,
+    registry: Registry,
+    root: Path,
+    columns: Sequence[str] | None,
+) -> tuple[dict[str, DataProduct], str, dict[str, str]]:
+    """The products that are read, the query, and the source's own names of its columns."""
+    if subject.file is not None:
+        query, renamed = files.query(connection, subject.file, columns)
+        return {}, query, renamed
+    if subject.product is not None:
+        require_grant(subject.product, principal, root)
+        view = f"{quoted(subject.product.domain)}.{quoted(subject.product.name)}"
+        return {subject.product.id: subject.product}, f"SELECT * FROM {view}", {}
+    if subject.sql is not None:
+        return granted_products(subject.sql, principal, registry, root), subject.sql, {}
+    return {}, "", {}
+
+
+def _attached(
+    connection: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    table: tuple[str, str, str],
+    principal: str,
+    aliases: dict[str, str],
+) -> str:
+    lake, schema, name = table
+    domain = lake.removesuffix("_restricted")
+    if principal not in (f"domain:{domain}", f"domain:{lake}"):
+        raise UsageError(
+            Diagnostic(
+                "U067",
+                f"{'.'.join(table)} is no product: only its own domain reads it",
+                expected=f"a product of {domain}, or a contract for {domain}",
+                fix=f"mesh infer {'.'.join(table)} --as {domain}/{name}",
+            )
+        )
+    if not location.exists(lake):
+        raise _no_table(table)
+    aliases[lake] = f"lake_of_{lake}"
+    with lake_faults(location, lake):
+        statement = attach_statement(location, lake, read_only=True)
+        connection.execute(statement.replace(f" AS {quoted(lake)} ", f" AS {quoted(aliases[lake])} ", 1))
+    source = f"SELECT * FROM {quoted(aliases[lake])}.{quoted(schema)}.{quoted(name)}"
+    try:
+        connection.execute(f"DESCRIBE {source}")
+    except duckdb.CatalogException:
+        raise _no_table(table) from None
+    return source
+
+
+def _no_table(table: tuple[str, str, str]) -> UsageError:
+    return UsageError(
+        Diagnostic(
+            "U060",
+            f"there is no table {'.'.join(table)}",
+            expected="a table that was written: <lake>.<schema>.<table>",
+            fix="`mesh products` lists what was published",
+        )
+    )
+
+
+def _targets(
+    connection: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    principal: str,
+    registry: Registry,
+    location: LakeLocation,
+    root: Path,
+    own: str,
+    aliases: dict[str, str],
+) -> tuple[list[tuple[str, DataProduct]], dict[str, str]]:
+    """The products that columns may refer to, as far as they are granted and published."""
+    products, _ = registry.scan()
+    readable = []
+    for product in products:
+        try:
+            require_grant(product, principal, root)
+        except PlatformError:
+            continue
+        readable.append(product)
+    pairs, targets = [], dict[str, str]()
+    for name, product in candidates(names, readable, own):
+        if product.id not in targets:
+            try:
+                show_products(connection, location, {product.id: product}, aliases)
+            except (DefinitionError, PlatformError):
+                # Never published, or a lake that cannot be read: nothing to compare with.
+                continue
+            except duckdb.CatalogException:
+                pass  # The subject's query reads it too.
+            targets[product.id] = f"{quoted(product.domain)}.{quoted(product.name)}"
+        pairs.append((name, product))
+    return pairs, targets
