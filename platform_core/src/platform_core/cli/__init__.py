@@ -22,6 +22,8 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 VERBS: Final = {
+    "infer": "infer a contract from a file, a product, SQL or a dbt model",
+    "format": "write contracts in the one form",
     "check": "check one product's contract and factory",
     "validate": "hold the whole workspace against all policies",
     "explain": "explain a diagnostic's code",
