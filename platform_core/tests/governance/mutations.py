@@ -25,6 +25,8 @@ WORKSPACE = "workspace.yaml"
 BOTH = ("shop-owner@example.com", "crew-owner@example.com")
 OWNER = "team: {name: shop-team}"
 STORE_ID = "{name: store_id, logicalType: integer, primaryKey: true, classification: public, "
+TWIN = "      - {property: maskedAs, value: profiles, vendor: platform-core}\n"
+HASHED = "customProperties: [{property: mask, value: {method: hash, key: crew}, vendor: platform-core}], "
 LATENCY = """\
   - property: latency
     value: 6
@@ -129,6 +131,24 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one("G112", "public", SALES, "classification: confidential", "classification: public", "customer_id"),
     _one("G112", "everybody", SALES, "role: analysts", "role: everyone", "everyone"),
+    Mutation(
+        "G121",
+        "granted-to-nobody",
+        (
+            Edit(PEOPLE, "  - name: people\n", f"  - name: people\n    customProperties:\n{TWIN}"),
+            Edit(PEOPLE, "{name: employee_id, ", "{name: employee_id, " + HASHED),
+        ),
+        PEOPLE,
+        "maskedAs",
+    ),
+    _one(
+        "G122",
+        "no-twin",
+        PEOPLE,
+        "slaProperties:",
+        "roles:\n  - {role: analysts, access: masked}\nslaProperties:",
+        "role: analysts",
+    ),
     _one("G113", "two-numbers", STORES, "version: 1.0.0", 'version: "1.0"', 'version: "1.0"'),
     _one("G114", "live", STORES, "status: active", "status: live", "status: live"),
     _one("G115", "capitals", PERFORMANCE, "staff_count", "StaffCount", "StaffCount"),
@@ -241,6 +261,26 @@ MUTATIONS: tuple[Mutation, ...] = (
         'Input("crew/roster", columns=("employee_id", "store_id"))',
         'Input("crew/people", columns=("employee_id",))',
         '"crew/people"',
+    ),
+    Mutation(
+        "G302",
+        "masked-twin",
+        (
+            Edit(
+                PEOPLE,
+                "schema:\n  - name: people\n",
+                "roles:\n  - {role: analysts, access: masked}\n"
+                f"schema:\n  - name: people\n    customProperties:\n{TWIN}",
+            ),
+            Edit(PEOPLE, "{name: employee_id, ", "{name: employee_id, " + HASHED),
+            Edit(
+                SHOP,
+                'Input("crew/roster", columns=("employee_id", "store_id"))',
+                'Input("crew/profiles", columns=("employee_id",))',
+            ),
+        ),
+        SHOP,
+        '"crew/profiles"',
     ),
     _one(
         "G302",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.twin import MASKED
 from platform_core.errors import AccessDenied, Diagnostic, UsageError, did_you_mean, listed, shown
 
 ANALYSTS: Final = "analysts"
@@ -44,18 +45,21 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
                 f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it",
                 product.place,
                 expected=f"a product of {product.domain} without restricted columns",
-                fix=f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
+                fix=f"read its masked twin, {product.domain}/{product.masking.name}"
+                if product.masking is not None
+                else f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
             )
         )
     if not product.granted_to(principal):
+        access = MASKED if product.twin_of else "read"
         raise AccessDenied(
             Diagnostic(
                 "A001",
                 f"{principal} was not granted {product.id}",
                 product.places.get("/roles", product.place),
-                expected=f"a role {principal} with read access in its contract",
+                expected=f"a role {principal} with {access} access in its contract",
                 fix=f"ask {owner} to add to {shown(product.path)}:\n"
-                f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: read}}",
+                f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: {access}}}",
             )
         )
 

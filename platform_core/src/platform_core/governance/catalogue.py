@@ -40,6 +40,8 @@ BUILT_IN: Final[tuple[Policy, ...]] = (
     privacy.personal_tagged,
     privacy.personal_restricted,
     privacy.pseudonymous_granted,
+    privacy.twin_granted,
+    privacy.masked_has_twin,
     promises.version,
     promises.status,
     naming.naming,

@@ -50,6 +50,7 @@ def collect(
         factory, unknown = _model(domain, project, name, sql)
         factories.append(factory)
         found += unknown
+    factories += (_twin(product) for product in domain.products.values() if product.twin_of is not None)
     return LocationFacts(
         name=location or domain.name,
         domain=domain.name,
@@ -87,6 +88,14 @@ def _function(
     )
     facts = FactoryFacts(function.name, "function", function.place, inputs, known.produced)
     return facts, known.faults
+
+
+def _twin(product: DataProduct) -> FactoryFacts:
+    """The platform itself makes a masked twin, out of its parent."""
+    parent = product.twin_of or ""
+    shown = tuple(column.name for column in product.columns)
+    reads = InputFacts(parent.rpartition("/")[2], parent, shown, product.place)
+    return FactoryFacts(product.name, "masked", product.place, (reads,), shown)
 
 
 def _model(

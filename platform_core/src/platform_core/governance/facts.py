@@ -35,7 +35,7 @@ class FactoryFacts:
     """What makes a product. ``produces`` are the names of the columns it yields, None where unknown."""
 
     name: str
-    kind: Literal["function", "dbt"]
+    kind: Literal["function", "dbt", "masked"]
     place: Place
     inputs: tuple[InputFacts, ...] = ()
     produces: tuple[str, ...] | None = None

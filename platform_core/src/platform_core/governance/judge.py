@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from platform_core.errors import Diagnostic
+from platform_core.errors import Diagnostic, Place
 from platform_core.governance.catalogue import Catalogue, broken, place_of
 from platform_core.governance.facts import MeshFacts, Waiver
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
@@ -141,19 +141,37 @@ def _ask_all(policies: Iterable[Policy], mesh: MeshFacts) -> Iterator[tuple[Poli
     for policy in policies:
         by_scope[policy.scope].append(policy)
     for policy in by_scope["mesh"]:
-        for outcome in _ask(policy, (mesh,)):
-            yield policy, None, outcome
+        outcomes = list(_ask(policy, (mesh,)))
+        said = {(o.product, o.place) for o in outcomes if isinstance(o, Violation)}
+        for outcome in outcomes:
+            if not (isinstance(outcome, Violation) and _said_of_parent(outcome, said, mesh)):
+                yield policy, None, outcome
     for location in mesh.locations:
         for policy in by_scope["location"]:
             if policy.domain in (None, location.domain):
                 for outcome in _ask(policy, (location, mesh)):
                     yield policy, location.name, outcome
         of_product = [policy for policy in by_scope["product"] if policy.domain in (None, location.domain)]
+        broken_by_parent: dict[str, set[str]] = {}
         for product in location.products:
             facts = (product, location, mesh)
+            codes = broken_by_parent.setdefault(product.id, set()) if product.masking else None
+            # What a masked twin has of its parent is mended there, so it is said there.
+            inherited = broken_by_parent.get(product.twin_of, ()) if product.twin_of else ()
             for policy in of_product:
                 for outcome in _ask(policy, facts):
-                    yield policy, location.name, outcome
+                    if codes is not None:
+                        codes.add(policy.code)
+                    if policy.code not in inherited or isinstance(outcome, Diagnostic):
+                        yield policy, location.name, outcome
+
+
+def _said_of_parent(
+    violation: Violation, said: set[tuple[str | None, Place | None]], mesh: MeshFacts
+) -> bool:
+    """Whether a masked twin only breaks a policy by what it has of its parent, of which it is said."""
+    product = mesh.products.get(violation.product or "")
+    return product is not None and product.twin_of is not None and (product.twin_of, violation.place) in said
 
 
 def _ask(policy: Policy, facts: tuple[object, ...]) -> Iterator[Outcome]:

@@ -16,7 +16,7 @@ from platform_core.products.dbt_asset import dbt_asset
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
 from platform_core.products.file_asset import file_asset
-from platform_core.products.masked_asset import masked_asset
+from platform_core.products.masked_asset import masked_asset, require_no_maker
 from platform_core.products.model_asset import model_asset
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
@@ -47,6 +47,7 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     for name, product in domain.products.items():
         try:
             if product.twin_of is not None:
+                require_no_maker(product, domain.functions, domain.models)
                 made.append(masked_asset(product, domain.registry))
             elif name in domain.functions:
                 made.append(FACTORIES[product.kind](product, domain.functions[name], domain.registry))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
+from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication
 from platform_core.lake.reading import at_version
 from platform_core.lake.sql import table_of
 from platform_core.lake.twin_files import KEYS
 from platform_core.products.asset import Publishing, product_asset
-from platform_core.products.declare import Input
+from platform_core.products.dbt_project import DbtProject
+from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.masking import hashing, parent_of, publish_masked
 from platform_core.products.report import Outcomes
 from platform_core.products.spec import asset_key, partition_mapping
@@ -55,4 +59,27 @@ def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
         place=twin.place,
         kind="masked",
         publish=publish,
+    )
+
+
+def require_no_maker(
+    twin: DataProduct, functions: Mapping[str, ProductFunction], models: Mapping[str, DbtProject]
+) -> None:
+    """Refuse a function or a dbt model that would make a masked twin, which the platform makes.
+
+    Raises:
+        DefinitionError: D031.
+    """
+    function, project = functions.get(twin.name), models.get(twin.name)
+    if function is None and project is None:
+        return
+    what = "a function" if function is not None else "a dbt model"
+    raise DefinitionError(
+        Diagnostic(
+            "D031",
+            f"{what} makes {twin.id}, which is the masked twin of {twin.twin_of}",
+            function.place if function is not None else twin.place,
+            expected="no function and no model: the platform makes a masked twin",
+            fix="rename it, or the twin",
+        )
     )

@@ -8,6 +8,7 @@ from typing import Final
 from platform_core.contracts.columns import CLASSIFICATIONS
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.personal import looks_personal
+from platform_core.contracts.twin import MASKED
 from platform_core.errors import listed
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
@@ -45,7 +46,8 @@ def classification(product: DataProduct, location: LocationFacts, mesh: MeshFact
 )
 def personal_tagged(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
     for column in product.columns:
-        kind = looks_personal(column.name)
+        # What a mask made of a column of a masked twin is the person's no more.
+        kind = looks_personal(column.name) if product.twin_of is None or column.mask is None else None
         if kind is not None and "personal" not in column.tags and "pseudonymous" not in column.tags:
             message = f'the column "{column.name}" of {product.id} looks like {kind} of a person'
             yield Violation(message, column.place, product.id, "tags: [personal]")
@@ -72,7 +74,7 @@ def personal_restricted(
         message = f'the personal column "{personal[0].name}" of {product.id} is in the lake that others read'
         yield Violation(message, personal[0].place, product.id, "classification: restricted")
     for grant in product.grants:
-        if grant.role != f"domain:{product.domain}":
+        if grant.role != f"domain:{product.domain}" and grant.access != MASKED:
             message = (
                 f'{product.id} holds personal data ("{personal[0].name}") and is granted to {grant.role}'
             )
@@ -101,3 +103,40 @@ def pseudonymous_granted(
         if grant.role.lower() in _EVERYBODY:
             message = f'{product.id} holds pseudonyms ("{columns[0].name}") and is granted to {grant.role}'
             yield Violation(message, grant.place, product.id, "domain:<name>, or the name of a group")
+
+
+@policy(
+    "G121",
+    title="A masked twin is granted to somebody",
+    scope="product",
+    rationale="A masked twin is made, stored and kept for readers outside of its domain. One that nobody may "
+    "read is a second copy of what people told, without a reader it was made for.",
+    fix="Grant it by a role with access: masked, or remove maskedAs and the masks.",
+    failing="roles: []\nschema:\n  - name: people\n    customProperties:\n"
+    "      - {property: maskedAs, value: profiles, vendor: platform-core}",
+    passing='roles: [{role: "domain:sales", access: masked}]',
+)
+def twin_granted(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    if product.twin_of is not None and not any(
+        grant.role != f"domain:{product.domain}" for grant in product.grants
+    ):
+        message = f"nobody may read {product.id}, the masked twin of {product.twin_of}"
+        yield Violation(message, product.place, product.id, "a role with access: masked")
+
+
+@policy(
+    "G122",
+    title="What is granted masked has a masked twin",
+    scope="product",
+    rationale="A role with `access: masked` grants the masked twin and not the product. Without a twin it "
+    "grants nothing, and whoever asked for access waits for a table that is never made.",
+    fix="Name the twin by maskedAs and mask its columns, or remove the role.",
+    failing='roles: [{role: "domain:sales", access: masked}]  # and no maskedAs',
+    passing="customProperties:\n  - {property: maskedAs, value: profiles, vendor: platform-core}",
+)
+def masked_has_twin(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+    if product.masking is None and product.twin_of is None:
+        for grant in product.grants:
+            if grant.access == MASKED:
+                message = f"{grant.role} is granted the masked twin of {product.id}, which has none"
+                yield Violation(message, grant.place, product.id, "maskedAs on the schema object")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from platform_core.contracts.model import DataProduct, Partitions
+from platform_core.contracts.twin import MASKED
 from platform_core.errors import Place
 from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policies.ownership import owner_place
@@ -40,12 +41,15 @@ def granted(mesh: MeshFacts) -> Iterator[Violation]:
         if product.restricted:
             message = f"{read.reader} {what} {product.id}, which is restricted to {product.domain}"
             fix = f"Ask {product.owned_by or product.domain} for a product without the restricted columns."
+            if product.masking is not None:
+                fix = f"Read its masked twin, {product.domain}/{product.masking.name}."
             yield Violation(message, read.place, read.reader, "a product that is not restricted", fix)
         elif not product.granted_to(f"domain:{read.domain}"):
             message = f"{read.reader} {what} {product.id}, which does not grant it to {read.domain}"
             expected = f"a grant in {product.path.name}"
             fix = f"Ask {product.owned_by or product.domain} to add to {product.path.name}:\n"
-            fix += f'roles:\n  - {{role: "domain:{read.domain}", access: read}}'
+            access = MASKED if product.twin_of else "read"
+            fix += f'roles:\n  - {{role: "domain:{read.domain}", access: {access}}}'
             yield Violation(message, read.place, read.reader, expected, fix)
 
 
