@@ -33,6 +33,7 @@ VERBS: Final = {
     "show": "show one product: contract, owner, columns, versions",
     "query": "query granted products by their names, read-only",
     "run": "materialize products across all code locations",
+    "register": "publish a domain's contracts to the registry of other repositories",
     "serve": "serve the Dagster UI and daemon for the whole workspace",
 }
 

@@ -37,7 +37,10 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     require_root(root)
     locations = read_locations(root)
-    selection = parse_selection(options.selection, Registry.open(root).names())
+    registry = Registry.open(root)
+    names = registry.names()
+    here = [name for name in names if registry.is_own(name.partition("/")[0])]
+    selection = parse_selection(options.selection, here, elsewhere=set(names) - set(here))
     if not selection.named():
         print("no data product has a contract yet", file=sys.stderr)
         return FAILED

@@ -12,6 +12,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES, claimed, stem_of
 from platform_core.contracts.properties import find_property
 from platform_core.contracts.reader import load_contract
+from platform_core.contracts.shared import require_not_behind, shared_folder
 from platform_core.contracts.twin import masked_twin
 from platform_core.errors import (
     ContractError,
@@ -68,6 +69,10 @@ class Registry:
     """Folder of the domains' folders."""
     inner: str = ""
     """Where in a domain's folder its contracts are: ``contracts``, or nothing."""
+    shared: Path | None = None
+    """Folder of the registry that has the contracts of domains in other repositories."""
+    only: frozenset[str] | None = None
+    """The domains of this tree that count; None: all."""
     _products: dict[str, DataProduct] = field(default_factory=dict, repr=False)
     _files: dict[str, dict[str, tuple[Path, ...]]] | None = field(default=None, repr=False)
     _masked: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
@@ -75,10 +80,12 @@ class Registry:
     @classmethod
     def open(cls, root: Path | None = None) -> Registry:
         """The registry of a mesh: the folder named by MESH_CONTRACTS with ``<domain>/<product>.odcs.yaml``,
-        else ``<root>/domains/<domain>/contracts/<product>.odcs.yaml``."""
+        else ``<root>/domains/<domain>/contracts/<product>.odcs.yaml``. The folder named by MESH_REGISTRY
+        has those of the domains that this tree has no contracts of."""
+        shared = shared_folder()
         named = os.environ.get("MESH_CONTRACTS")
         if not named:
-            return cls((root or mesh_root()) / "domains", "contracts")
+            return cls((root or mesh_root()) / "domains", "contracts", shared)
         folder = Path(named).expanduser().absolute()
         if not folder.is_dir():
             raise UsageError(
@@ -86,7 +93,13 @@ class Registry:
                     "U003", f"MESH_CONTRACTS is {named}, which is no folder", fix="Correct MESH_CONTRACTS."
                 )
             )
-        return cls(folder)
+        return cls(folder, shared=shared)
+
+    def is_own(self, domain: str) -> bool:
+        """Whether a domain's contracts are in this tree, so that what the registry has are copies."""
+        return self._folder(domain) in {
+            path.parent for files in self._index().get(domain, {}).values() for path in files
+        }
 
     def domains(self) -> tuple[str, ...]:
         """All domains that have a folder for contracts, sorted."""
@@ -128,6 +141,8 @@ class Registry:
         except ContractError as error:
             raise ContractError(*self._with_rival(product_id, files[0], error)) from None
         self._require_own_twin(product)
+        for registered in self._copies(domain, name) if self.is_own(domain) else ():
+            require_not_behind(product, registered)
         self._products[product_id] = product
         return product
 
@@ -252,20 +267,28 @@ class Registry:
     def _folder(self, domain: str) -> Path:
         return self.base / domain / self.inner if self.inner else self.base / domain
 
+    def _copies(self, domain: str, name: str) -> tuple[Path, ...]:
+        """What the shared registry has of a product of this tree."""
+        folder = self.shared / domain if self.shared is not None else None
+        files = _contracts_in(folder).get(name, ()) if folder is not None and folder.is_dir() else ()
+        if len(files) > 1:
+            raise ContractError(_rivals(f"{domain}/{name}", files))
+        return files
+
     def _index(self) -> dict[str, dict[str, tuple[Path, ...]]]:
         """Contract files by domain and product; more than one file where both endings are there."""
         if self._files is None:
-            self._files = {}
-            for domain in sorted(_entries(self.base)):
+            found: dict[str, dict[str, tuple[Path, ...]]] = {}
+            for domain in _entries(self.base):
                 folder = self._folder(domain)
-                if domain.startswith(".") or not folder.is_dir():
-                    continue
-                found: dict[str, tuple[Path, ...]] = {}
-                for entry in sorted(_entries(folder)):
-                    name = stem_of(entry)
-                    if name is not None and not name.startswith("."):
-                        found[name] = (*found.get(name, ()), folder / entry)
-                self._files[domain] = found
+                counts = self.only is None or domain in self.only
+                if counts and not domain.startswith(".") and folder.is_dir():
+                    found[domain] = _contracts_in(folder)
+            if self.shared is not None:
+                for domain in _entries(self.shared):
+                    if not domain.startswith(".") and not found.get(domain):
+                        found[domain] = _contracts_in(self.shared / domain)
+            self._files = dict(sorted(found.items()))
         return self._files
 
     def _unknown(self, product_id: str) -> Diagnostic:
@@ -277,6 +300,10 @@ class Registry:
             fix = f'did you mean "{same[0]}"?'
         if fix is None and slash:
             fix = f"Write its contract: {shown(self.path(product_id))}"
+            domain = product_id.partition("/")[0]
+            if self.shared is not None and not self.is_own(domain):
+                verb = f"mesh register {domain} --to {shown(self.shared)}"
+                fix = f"Register it, in the repository of {domain}: {verb}"
         return Diagnostic(
             "D001",
             f'there is no data product "{product_id}"',
@@ -290,6 +317,15 @@ def _entries(folder: Path) -> list[str]:
         return [entry.name for entry in folder.iterdir()]
     except OSError:
         return []
+
+
+def _contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for entry in sorted(_entries(folder)):
+        name = stem_of(entry)
+        if name is not None and not name.startswith("."):
+            found[name] = (*found.get(name, ()), folder / entry)
+    return found
 
 
 def _twin_named_in(path: Path, domain: str) -> str | None:

@@ -51,6 +51,8 @@ def collect(
         factories.append(factory)
         found += unknown
     factories += (_twin(product) for product in domain.products.values() if product.twin_of is not None)
+    elsewhere, unread = _elsewhere(domain, factories)
+    found += unread
     return LocationFacts(
         name=location or domain.name,
         domain=domain.name,
@@ -59,14 +61,37 @@ def collect(
         assets=tuple(assets),
         faults=tuple(dict.fromkeys(found)),
         place=Place(domain.package / "__init__.py"),
+        elsewhere=elsewhere,
     )
 
 
 def contracts_read(facts: LocationFacts) -> Iterator[str]:
     """The ids of the products of other domains whose contracts these facts depend on."""
-    ids = {read.product for factory in facts.factories for read in factory.inputs}
-    ids |= {name for product in facts.products for name in product.referenced}
-    yield from sorted(name for name in ids if not name.startswith(f"{facts.domain}/"))
+    return _read(facts.domain, facts.factories, facts.products)
+
+
+def _read(domain: str, factories: Iterable[FactoryFacts], products: Iterable[DataProduct]) -> Iterator[str]:
+    ids = {read.product for factory in factories for read in factory.inputs}
+    ids |= {name for product in products for name in product.referenced}
+    yield from sorted(name for name in ids if not name.startswith(f"{domain}/"))
+
+
+def _elsewhere(
+    domain: Domain, factories: Iterable[FactoryFacts]
+) -> tuple[tuple[DataProduct, ...], list[Diagnostic]]:
+    """What is read of domains whose contracts only the registry has, and the faults of those contracts."""
+    found: list[DataProduct] = []
+    faults: list[Diagnostic] = []
+    for name in _read(domain.name, factories, domain.products.values()):
+        if domain.registry.is_own(name.partition("/")[0]):
+            continue
+        try:
+            found.append(domain.registry.get(name))
+        except DefinitionError:
+            continue  # nobody registered it: a dangling reference, which a policy tells
+        except ContractError as error:
+            faults += error.diagnostics
+    return tuple(found), faults
 
 
 def _function(

@@ -181,12 +181,14 @@ class MeshFacts:
     @cached_property
     def unread(self) -> frozenset[str]:
         """Ids of products that have a contract, which could not be read."""
-        return frozenset(
-            f"{location.domain}/{stem}"
-            for location in self.locations
-            for fault in location.faults
-            if fault.place is not None and (stem := stem_of(fault.place.path.name))
-        )
+        found = set()
+        for location in self.locations:
+            for fault in location.faults:
+                if fault.place is not None and (stem := stem_of(fault.place.path.name)):
+                    # A registry has the contracts of a domain in a folder of its name.
+                    folder = fault.place.path.parent.name
+                    found.add(f"{location.domain if folder == 'contracts' else folder}/{stem}")
+        return frozenset(found)
 
     @cached_property
     def unloaded(self) -> frozenset[str]:

@@ -139,6 +139,8 @@ def _watch(facts: LocationFacts, root: Path) -> Watch:
     registry = Registry.open(root)
     project = root / "domains" / facts.domain
     trees = {Path(platform_core.__file__).parent, registry.path(f"{facts.domain}/x").parent}
+    if registry.shared is not None:
+        trees.add(registry.shared / facts.domain)
     trees.add(root / "dbt_projects" / facts.domain)
     if facts.place is not None:
         trees.add(facts.place.path.parent)

@@ -177,8 +177,8 @@ class _Introspection:
 
     def _key(self, location: Location) -> list[str]:
         """What the facts depend on beside files."""
-        contracts = os.environ.get("MESH_CONTRACTS", "")
-        return [FORMAT, str(self.root), repr(location), contracts, os.environ.get("PYTHONPATH", "")]
+        settings = [os.environ.get(name, "") for name in ("MESH_CONTRACTS", "MESH_REGISTRY", "PYTHONPATH")]
+        return [FORMAT, str(self.root), repr(location), *settings]
 
     def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
         watch = Watch(tuple(answer["watch"]["trees"]), tuple(answer["watch"]["files"]))

@@ -51,11 +51,15 @@ class Selection:
         return frozenset(chosen & set(self.products))
 
 
-def parse_selection(words: Sequence[str], products: Collection[str]) -> Selection:
-    """A selection from the words of a command line; commas separate as spaces do.
+def parse_selection(
+    words: Sequence[str], products: Collection[str], elsewhere: Collection[str] = ()
+) -> Selection:
+    """A selection from the words of a command line; commas separate as spaces do. ``elsewhere`` are
+    products of other repositories, of which the contracts are known.
 
     Raises:
-        UsageError: U023 for each name that is neither a product nor a domain.
+        UsageError: U023 for each name that is neither a product nor a domain, U086 for one of another
+            repository's.
     """
     known = tuple(sorted(products))
     domains = sorted({name.partition("/")[0] for name in known})
@@ -67,6 +71,11 @@ def parse_selection(words: Sequence[str], products: Collection[str]) -> Selectio
             members: tuple[str, ...] = (name,)
         elif name in domains:
             members = tuple(product for product in known if product.startswith(f"{name}/"))
+        elif name in elsewhere or any(product.startswith(f"{name}/") for product in elsewhere):
+            message = f"{name} is made in another repository: here its contract is known, and no more"
+            owner = name.partition("/")[0]
+            faults.append(Diagnostic("U086", message, fix=f"Run it in the repository of {owner}."))
+            continue
         else:
             faults.append(_unknown(name or word, known, domains))
             continue

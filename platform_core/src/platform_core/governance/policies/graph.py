@@ -48,6 +48,8 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
         known = [name for name in mesh.products if name.startswith(f"{domain}/")] or list(mesh.products)
         guess = did_you_mean(source, known[:_MOST_GUESSED])
         expected = f"one of {listed(known)}"
+        if guess is None and domain not in domains:
+            guess = f"Correct the name, or register it in the repository of {domain}: mesh register {domain}"
         yield Violation(
             f"{read.reader} {what} {source}, which nobody defines", read.place, read.reader, expected, guess
         )

@@ -1,0 +1,77 @@
+"""The registry that domains in repositories of their own share: a folder of contracts named by MESH_REGISTRY,
+``<domain>/<product>.odcs.yaml``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from platform_core.contracts.compare import number
+from platform_core.contracts.document import parse
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.reader import load_contract
+from platform_core.errors import ContractError, Diagnostic, UsageError, shown
+
+SETTING: Final = "MESH_REGISTRY"
+
+
+def shared_folder() -> Path | None:
+    """The folder of the shared registry; None where there is none.
+
+    Raises:
+        UsageError: U082 where MESH_REGISTRY names no folder.
+    """
+    named = os.environ.get(SETTING)
+    if not named:
+        return None
+    folder = Path(named).expanduser().absolute()
+    if not folder.is_dir():
+        raise UsageError(
+            Diagnostic(
+                "U082",
+                f"{SETTING} is {named}, which is no folder",
+                expected="the folder with the contracts that other repositories registered",
+                fix=f"Correct {SETTING}, or make its first entry: mesh register DOMAIN --to {named}",
+            )
+        )
+    return folder
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two contracts say the same: comments and layout are no part of it."""
+    return one.read_bytes() == other.read_bytes() or parse(one).data == parse(other).data
+
+
+def require_not_behind(product: DataProduct, registered: Path) -> None:
+    """Hold the contract of this tree against the registered one, which may only be older, or say the same.
+
+    Raises:
+        ContractError: C140 where both have one version and say different things, C141 where this tree's
+            is the older; or the faults of the registered file.
+    """
+    if same_content(product.path, registered):
+        return
+    there = load_contract(registered, product.domain).version
+    ours, theirs = number(product.version), number(there)
+    place = product.places.get("/version") or product.place
+    if product.version == there:
+        raise ContractError(
+            Diagnostic(
+                "C140",
+                f"{product.id} {there} says one thing here and another in the registry",
+                place,
+                expected=f"what {shown(registered)} says, or another version",
+                fix="Raise the version and register it, or take the registered contract back.",
+            )
+        )
+    if ours is not None and theirs is not None and ours < theirs:
+        raise ContractError(
+            Diagnostic(
+                "C141",
+                f"{product.id} is {product.version} here, and {there} was registered",
+                place,
+                expected=f"{there} or newer, as in {shown(registered)}",
+                fix="Update this checkout: versions do not go back.",
+            )
+        )
