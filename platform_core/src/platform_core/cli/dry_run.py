@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from platform_core.contracts.registry import Registry
-    from platform_core.products.bind import BoundInput
+    from platform_core.products.bind import Argument, BoundInput
     from platform_core.products.declare import ProductFunction
 
 
@@ -41,8 +41,11 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(f"{len(product.referenced)} foreign key{'s' * (len(product.referenced) > 1)}")
-    maker = find_maker(product, root)
-    if maker is not None:
+    maker = None if product.twin_of else find_maker(product, root)
+    if product.twin_of is not None:
+        faults += _collect(lambda: _twin(product, registry))
+        done.append(f"the masked twin of {product.twin_of}")
+    elif maker is not None:
         faults += _collect(lambda: _function(product, maker, registry, root))
         done += _inputs_in_words(len(maker.products))
         done.append(f"function {maker.place}")
@@ -117,10 +120,36 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     inputs = resolve_inputs(function, registry)
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
+    if product.kind == "model":
+        return  # nothing can be learned from no rows
     with closing(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        relation, free = _empty_result(connection, product, function, inputs)
-        _compare(connection, product, function, relation, free)
+        found = _empty_result(connection, product, function, inputs)
+        if found is not None:
+            _compare(connection, product, function, *found)
+
+
+def _twin(product: DataProduct, registry: Registry) -> None:
+    """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
+    import duckdb
+
+    from platform_core.lake.masks import masked_query
+    from platform_core.lake.sql import quoted
+    from platform_core.products.evaluate import duckdb_type
+    from platform_core.products.masking import parent_of
+    from platform_core.products.result import sql_fault
+
+    parent = parent_of(product, registry)
+    values = ", ".join(f"NULL::{duckdb_type(c)} AS {quoted(c.name)}" for c in parent.columns)
+    suppression = parent.masking.suppression if parent.masking else None
+    with closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        query = masked_query(product, f"(SELECT {values} LIMIT 0)", suppression)
+        try:
+            connection.execute(f"CREATE TEMP TABLE __product AS {query}")
+        except duckdb.Error as error:
+            raise sql_fault(product.id, product.place, error) from None
+        _schema(connection, product, "__product", product.place)
 
 
 def _empty_result(
@@ -128,16 +157,21 @@ def _empty_result(
     product: DataProduct,
     function: ProductFunction,
     inputs: dict[str, BoundInput],
-) -> tuple[str, frozenset[str]]:
-    """What the function makes of empty inputs, as SQL, and its columns whose type nothing can tell."""
+) -> tuple[str, frozenset[str]] | None:
+    """What the function makes of empty inputs, as SQL, and its columns whose type nothing can tell.
+
+    Of a stream it is the first batch; None where there is no batch to look at.
+    """
     import duckdb
 
     from platform_core.lake.sql import quoted
+    from platform_core.products.batch import first_rows
     from platform_core.products.evaluate import duckdb_type
+    from platform_core.products.inbox import deliveries
     from platform_core.products.result import as_query, sql_fault, with_metadata
     from platform_core.products.table import Table, show
 
-    arguments: dict[str, Table | Path] = {}
+    arguments: dict[str, Argument] = {}
     for name, bound in inputs.items():
         wanted = bound.declared.columns
         columns = [c for c in bound.product.columns if wanted is None or c.name in wanted]
@@ -151,13 +185,18 @@ def _empty_result(
             place=function.place,
         )
     for name, source in function.sources.items():
-        arguments[name] = (
-            show(connection, name, f"{source.query()} LIMIT 0", source=source.name)
-            if source.tabular
-            else source.locate()
-        )
+        if source.inbox:
+            arguments[name] = [delivery.batch() for delivery in deliveries(source).values()]
+        elif source.tabular:
+            arguments[name] = show(connection, name, f"{source.query()} LIMIT 0", source=source.name)
+        else:
+            arguments[name] = source.locate()
     try:
         result, _ = with_metadata(function(**arguments))
+        if product.kind == "stream":
+            result = first_rows(result, product.id, function.place)
+            if result is None:
+                return None
     except PlatformError:
         raise
     except Exception as error:
@@ -198,19 +237,24 @@ def _compare(
 ) -> None:
     from platform_core.lake.sql import quoted
     from platform_core.products.evaluate import duckdb_type
-    from platform_core.quality.audit import audit
-    from platform_core.quality.gate import diagnostic
 
     for column in product.columns:
         if column.name in free:
             connection.execute(
                 f"ALTER TABLE {relation} ALTER {quoted(column.name)} TYPE {duckdb_type(column)}"
             )
+    _schema(connection, product, relation, function.place)
+
+
+def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, place: Place) -> None:
+    from platform_core.quality.audit import audit
+    from platform_core.quality.gate import diagnostic
+
     rules = tuple(rule for rule in product.rules if rule.kind == "schema")
     outcomes = audit(connection, replace(product, rules=rules), relation, resolve=lambda _: None)
     faults = [diagnostic(product, outcome) for outcome in outcomes if not outcome.passed]
     if faults:
-        raise DefinitionError(*(replace(fault, place=function.place) for fault in faults))
+        raise DefinitionError(*(replace(fault, place=place) for fault in faults))
 
 
 def _collect(check: Any) -> tuple[Diagnostic, ...]:

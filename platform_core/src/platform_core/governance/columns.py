@@ -13,6 +13,7 @@ from platform_core.access.names import UnknownColumn
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, Place, PlatformError, SourceError
 from platform_core.lake.sql import quoted
+from platform_core.products.batch import first_rows
 from platform_core.products.declare import ProductFunction
 from platform_core.products.evaluate import duckdb_type
 from platform_core.products.source import Source
@@ -48,11 +49,11 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     """What a function's SQL uses of its inputs, by calling it with tables that hold nothing.
 
     It is called only where it says that it returns SQL: by its annotation, or by reading an input
-    whose columns it does not declare.
+    whose columns it does not declare. Of a stream, the first batch stands for all.
     """
     declared = {name: read.columns for name, read in function.products.items()}
     returns = inspect.signature(function.function).return_annotation
-    sql_expected = returns in (str, "str") or None in declared.values()
+    sql_expected = returns in (str, "str") or "Batch" in str(returns) or None in declared.values()
     sources = function.sources
     if not sql_expected or not all(source.tabular for source in sources.values()):
         return Columns()
@@ -73,7 +74,7 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     }
     arguments |= {name: _Named(name, sources[name].name, columns) for name, columns in source_columns.items()}
     try:
-        sql = function(**arguments)
+        sql = first_rows(function(**arguments), f"{domain}/{function.name}", function.place)
     except _TakesData:
         return Columns()
     except PlatformError as error:

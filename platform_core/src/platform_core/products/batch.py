@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.errors import DefinitionError, Diagnostic, Place
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Batch:
     rows: Any = field(repr=False)
     fingerprint: str | None = None
 
+    def made(self) -> Any:
+        """The rows, made now where they are a function."""
+        return self.rows() if callable(self.rows) else self.rows
+
     def __str__(self) -> str:
         if not isinstance(self.rows, str):
             raise DefinitionError(
@@ -39,3 +44,39 @@ class Batch:
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
+
+
+def yielded(result: Any, product: str, place: Place) -> Iterator[Batch]:
+    """The batches that a stream's function returned, one after the other, as it makes them.
+
+    Raises:
+        DefinitionError: D053 for anything else, and for a batch without an id.
+    """
+    if isinstance(result, Batch):
+        result = [result]
+    # A data frame and a relation can be gone through too, column by column.
+    many = isinstance(result, Iterable) and not isinstance(result, str) and not hasattr(result, "columns")
+    for batch in result if many else [result]:
+        if not isinstance(batch, Batch) or not str(batch.id).strip():
+            what = "a batch without an id" if isinstance(batch, Batch) else f"a {type(batch).__qualname__}"
+            raise DefinitionError(
+                Diagnostic(
+                    "D053",
+                    f"the function of the stream {product} gave {what}",
+                    place,
+                    expected="Batch(id, rows): the id is what tells a batch that is delivered twice",
+                    fix="yield a Batch for each piece of data that arrives at once, such as a day's",
+                )
+            )
+        yield batch
+
+
+def first_rows(result: Any, product: str, place: Place) -> Any | None:
+    """The rows of the first batch, for a look at what they are; None where there is no batch.
+
+    What a function that reads changes returns is rows already.
+    """
+    if not isinstance(result, Iterator | Batch | list):
+        return result
+    first = next(yielded(result, product, place), None)
+    return None if first is None else first.made()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from platform_core.contracts.model import Column, DataProduct
 from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
 from platform_core.lake.sql import quoted
-from platform_core.products.bind import BoundInput, look_up, resolve_inputs
+from platform_core.products.batch import Batch, yielded
+from platform_core.products.bind import Argument, BoundInput, look_up, resolve_inputs
 from platform_core.products.declare import ProductFunction
 from platform_core.products.result import as_query
 from platform_core.products.source import Source
@@ -56,7 +57,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     """Call a product's function on made-up inputs and hold its result against its contract.
 
     Each input is a list of rows (dicts; columns left out are NULL), or an Arrow, Polars or pandas
-    table; a source file that is no table is a ``pathlib.Path``. Inputs that are left out are empty.
+    table; a source file that is no table is a ``pathlib.Path``; an inbox is a dict of these by batch id.
+    Inputs that are left out are empty. Of a stream, all batches are judged together.
     Columns have the types of the input's contract. Judged are the rules about columns, single rows
     and keys.
 
@@ -71,14 +73,19 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     _known("input", inputs, list(function.inputs), function)
     with closing(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        arguments: dict[str, Table | Path] = {}
+        arguments: dict[str, Argument] = {}
         for name, read in bound.items():
             _fill(connection, name, read.product, inputs.get(name, []), function)
             arguments[name] = _narrow(connection, name, read, function)
         for name, source in function.sources.items():
             arguments[name] = _source(connection, name, source, inputs.get(name))
-        query = as_query(connection, function(**arguments), product.id, function.place)
-        connection.execute(f"CREATE TEMP TABLE __product AS {query}")
+        result = function(**arguments)
+        if product.kind == "stream" and isinstance(result, Iterator | list | Batch):
+            result = [batch.made() for batch in yielded(result, product.id, function.place)]
+        for number, made in enumerate(result if isinstance(result, list) else [result]):
+            query = as_query(connection, made, product.id, function.place)
+            write = "INSERT INTO __product BY NAME" if number else "CREATE TEMP TABLE __product AS"
+            connection.execute(f"{write} {query}")
         judged = replace(product, rules=tuple(r for r in product.rules if r.kind in JUDGED))
         outcomes = audit(connection, judged, "__product", resolve=lambda _: None)
         cursor = connection.execute("SELECT * FROM __product")
@@ -130,7 +137,9 @@ def _narrow(
     )
 
 
-def _source(connection: duckdb.DuckDBPyConnection, name: str, source: Source, given: Any) -> Table | Path:
+def _source(connection: duckdb.DuckDBPyConnection, name: str, source: Source, given: Any) -> Argument:
+    if source.inbox:
+        return _batches(connection, name, given or {})
     if isinstance(given, Path) or not source.tabular:
         return given if isinstance(given, Path) else source.locate()
     if given is None:
@@ -146,6 +155,23 @@ def _source(connection: duckdb.DuckDBPyConnection, name: str, source: Source, gi
     else:
         connection.register(f"__{name}", given)
     return show(connection, name, f"SELECT * FROM {quoted(f'__{name}')}", source=source.name)
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, name: str, given: Mapping[str, Any]) -> list[Batch]:
+    """The batches of an inbox: rows by file name, with the types of the first row's values."""
+    batches = []
+    for number, (batch, rows) in enumerate(given.items()):
+        table = quoted(f"__{name}_{number}")
+        if isinstance(rows, Sequence):
+            first = ", ".join(f"? AS {quoted(column)}" for column in rows[0])
+            connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {first}", list(rows[0].values()))
+            for row in rows[1:]:
+                columns, marks = ", ".join(map(quoted, row)), ", ".join("?" for _ in row)
+                connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))
+        else:
+            connection.register(f"__{name}_{number}", rows)
+        batches.append(Batch(batch, f"SELECT * FROM {table}"))
+    return batches
 
 
 def _known(what: str, given: Mapping[str, Any], known: Sequence[str], function: ProductFunction) -> None:

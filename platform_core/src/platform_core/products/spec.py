@@ -31,6 +31,8 @@ GRIDS = {
 }
 PRODUCT = "mesh/product"
 """Metadata key that marks a data product; its value is the product's id."""
+FOREIGN_KEY = "mesh/foreign_key"
+"""Metadata key of a dependency that only foreign keys point to: it is checked against, not read."""
 
 
 def asset_key(product_id: str) -> dg.AssetKey:
@@ -155,15 +157,17 @@ def code_references(places: Iterable[tuple[str, Place]]) -> dg.CodeReferencesMet
 def check_specs(product: DataProduct) -> list[dg.AssetCheckSpec]:
     """One asset check per rule. A failed error-level check holds back what is downstream."""
     key = asset_key(product.id)
-    return [check_spec(rule, key) for rule in product.rules]
+    # Old rows of a stream are true all the same: that it is overdue is told, and its readers go on.
+    never = {rule.name for rule in product.rules if product.kind == "stream" and rule.kind == "recency"}
+    return [check_spec(rule, key, blocking=rule.name not in never) for rule in product.rules]
 
 
-def check_spec(rule: Rule, key: dg.AssetKey) -> dg.AssetCheckSpec:
+def check_spec(rule: Rule, key: dg.AssetKey, *, blocking: bool = True) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=rule.name,
         asset=key,
         description=rule_in_words(rule),
-        blocking=rule.severity == "error",
+        blocking=blocking and rule.severity == "error",
         metadata={"mesh/severity": rule.severity, "mesh/scope": rule.scope},
     )
 

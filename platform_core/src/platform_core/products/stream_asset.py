@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,7 @@ from platform_core.lake.sql import table_of
 from platform_core.lake.stream import Appended, Stream, open_stream
 from platform_core.lake.versions import bytes_of
 from platform_core.products.asset import Publishing, dependencies, product_asset
-from platform_core.products.batch import Batch
+from platform_core.products.batch import Batch, yielded
 from platform_core.products.bind import (
     BoundInput,
     bind,
@@ -129,7 +129,7 @@ class Feed:
         result, said = with_metadata(self.function(**self._arguments))
         self.run.metadata.update(said)
         self.run.readings.extend(readings(self.product, bound, None))
-        yield from yielded(result, self.product.id, self.function)
+        yield from yielded(result, self.product.id, self.function.place)
 
     def take(self, batch: Batch, resolve: Any) -> None:
         """Publish a batch, unless it is known."""
@@ -216,7 +216,7 @@ class Feed:
         yield Batch(", ".join(parts), result)
 
     def _query(self, batch: Batch) -> str:
-        rows = batch.rows() if callable(batch.rows) and not hasattr(batch.rows, "columns") else batch.rows
+        rows = batch.made()
         if isinstance(rows, str) and self.inputs:
             shown = {n: table.columns for n, table in self._arguments.items() if isinstance(table, Table)}
             used = columns_used(rows, shown, place=self.function.place)
@@ -226,30 +226,6 @@ class Feed:
     def _refuse(self, fault: PlatformError) -> None:
         self.refused += 1
         self.run.faults.extend(fault.diagnostics)
-
-
-def yielded(result: Any, product: str, function: ProductFunction) -> Iterator[Batch]:
-    """The batches that a stream's function returned, one after the other.
-
-    Raises:
-        DefinitionError: D053 for anything else, and for a batch without an id.
-    """
-    if isinstance(result, Batch):
-        result = [result]
-    iterable = isinstance(result, Iterable) and not isinstance(result, str) and not hasattr(result, "columns")
-    for batch in result if iterable else [result]:
-        if not isinstance(batch, Batch) or not str(batch.id).strip():
-            what = "a batch without an id" if isinstance(batch, Batch) else f"a {type(batch).__qualname__}"
-            raise DefinitionError(
-                Diagnostic(
-                    "D053",
-                    f"the function of the stream {product} gave {what}",
-                    function.place,
-                    expected="Batch(id, rows): the id is what tells a batch that is delivered twice",
-                    fix="yield a Batch for each piece of data that arrives at once, such as a day's",
-                )
-            )
-        yield batch
 
 
 def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:
