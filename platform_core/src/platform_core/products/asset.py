@@ -35,7 +35,7 @@ from platform_core.products.inputs import Reading, inputs_metadata, versions_rea
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
-from platform_core.products.spec import asset_key, check_specs, partition_mapping, product_spec
+from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.products.table import Table
 from platform_core.quality.gate import ContractBroken, gate
 
@@ -172,7 +172,7 @@ def product_asset(
     referenced = {name: registry.get(name) for name in product.referenced}
     edges = {dep.asset_key: dep for dep in deps}
     for name in referenced:
-        edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name)))
+        edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
 
     @dg.multi_asset(
         name=f"{product.domain}__{product.name}",

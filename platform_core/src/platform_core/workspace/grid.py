@@ -31,11 +31,13 @@ def chosen_keys(asked: str, grid: Sequence[str], asset: str) -> tuple[str, ...]:
 
 
 def chosen_partitions(
-    asked: str | None, grids: Mapping[str, Sequence[str] | None]
+    asked: str | None,
+    grids: Mapping[str, Sequence[str] | None],
+    settled: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, tuple[str, ...] | None]:
     """Per asset the keys to materialize, None for one without partitions.
 
-    ``asked`` None means all keys of every grid.
+    ``asked`` None means all keys of every grid; the keys of ``settled`` assets are known already.
 
     Raises:
         UsageError: U024 as above; U025 where keys were asked for and no asset has partitions.
@@ -48,8 +50,11 @@ def chosen_partitions(
                 fix="leave --partitions out, or select a partitioned product",
             )
         )
+    known = settled or {}
     return {
-        asset: None if grid is None else chosen_keys(ALL if asked is None else asked, grid, asset)
+        asset: known.get(asset)
+        if grid is None or asset in known
+        else chosen_keys(ALL if asked is None else asked, grid, asset)
         for asset, grid in grids.items()
     }
 

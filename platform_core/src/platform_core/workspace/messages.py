@@ -37,6 +37,17 @@ class Asset:
     """How many partitions one run may cover; 0 for any number."""
     together: tuple[str, ...] = ()
     """Keys of all assets that one step always makes with it, itself included."""
+    checked_against: tuple[str, ...] = ()
+    """Keys of its upstream that only its foreign keys point to: no data of them flows into it."""
+    all_of: tuple[str, ...] = ()
+    """Keys of its partitioned upstream of which each of its partitions reads all partitions."""
+    last_of: tuple[str, ...] = ()
+    """Keys of its partitioned upstream of which it reads only the last partition."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Keys of the upstream of which data flows into it."""
+        return tuple(key for key in self.upstream if key not in self.checked_against)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from platform_core.workspace.interrupts import Interrupts
 from platform_core.workspace.locations import Location
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
+from platform_core.workspace.reach import resolve
 from platform_core.workspace.result import MeshResult, Observer, ProductResult
 from platform_core.workspace.seat import Seat
 from platform_core.workspace.selection import Selection
@@ -55,6 +56,7 @@ class MeshRun:
         # anything runs. Only in these two cases must all locations be loaded before the first starts.
         self._gate = selection.follows_graph or partitions is not None
         self._plan = Plan(named)
+        self._settled: Mapping[str, tuple[str, ...]] = {}
         self._results: dict[str, ProductResult] = {}
         self._faults: dict[str, None] = {}
         self._closing = False
@@ -171,8 +173,8 @@ class MeshRun:
             return
         self._gate = False
         loaded = [seat for seat in self._seats.values() if seat.assets is not None]
-        upstream = {asset.key: asset.upstream for seat in loaded for asset in seat.assets or ()}
-        self._plan.wanted = self._selection.resolve(upstream)
+        assets = [asset for seat in loaded for asset in seat.assets or ()]
+        self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
         for name in sorted(self._plan.wanted - set(self._results)):
             self._note(ProductResult(name, name.partition("/")[0]))
         self._admit(loaded)
@@ -189,7 +191,7 @@ class MeshRun:
             for seat in seats
         }
         grids = {asset.key: asset.partitions for assets in chosen.values() for asset in assets}
-        partitions = chosen_partitions(self._asked, grids)
+        partitions = chosen_partitions(self._asked, grids, self._settled)
         for name, assets in chosen.items():
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}

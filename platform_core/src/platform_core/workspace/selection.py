@@ -36,11 +36,22 @@ class Selection:
             return frozenset(self.products)
         return frozenset(name for term in self.terms for name in term.products)
 
-    def resolve(self, upstream: Mapping[str, Collection[str]]) -> frozenset[str]:
-        """The selected products, given the keys that each asset reads (products or not)."""
+    @property
+    def downstream_of(self) -> frozenset[str]:
+        """The products of which all that depends on them is selected too."""
+        return frozenset(name for term in self.terms if term.downstream for name in term.products)
+
+    def resolve(
+        self, upstream: Mapping[str, Collection[str]], read: Mapping[str, Collection[str]] | None = None
+    ) -> frozenset[str]:
+        """The selected products, given the keys that each asset needs (products or not).
+
+        ``read`` are those of which data flows into it, which is what downstream follows; without
+        it, all.
+        """
         chosen = set(self.named())
         downstream: dict[str, set[str]] = {}
-        for key, sources in upstream.items():
+        for key, sources in (upstream if read is None else read).items():
             for source in sources:
                 downstream.setdefault(source, set()).add(key)
         for term in self.terms:
