@@ -224,7 +224,7 @@ def treatment(mask: Mask) -> str:
         return f"cut to the {mask.unit}"
     if mask.prefix is not None:
         return f"the first {mask.prefix} letters" if mask.prefix > 1 else "the first letter"
-    return "in groups: " + ", ".join(dict.fromkeys([*(name for _, name in mask.groups), mask.other]))
+    return "in groups: " + ", ".join(dict.fromkeys(name for _, name in mask.groups))
 
 
 def _usage(parent: DataProduct, columns: tuple[Column, ...]) -> str:
@@ -248,7 +248,7 @@ def _limitations(parent: DataProduct, masking: Masking, names: frozenset[str]) -
     said = []
     gone = [column.name for column in parent.columns if column.name not in names]
     if gone:
-        said.append(f"- Left out, as personal or restricted: {', '.join(f'`{name}`' for name in gone)}.")
+        said.append(f"- Left out: {', '.join(f'`{name}`' for name in gone)}.")
     if parent.key and not all(name in names for name in parent.key):
         said.append("- It has no key: that of its parent is left out.")
     if (suppression := masking.suppression) is not None:
