@@ -38,6 +38,8 @@ class Answer:
     types: tuple[str, ...]
     _connection: duckdb.DuckDBPyConnection
     _hidden: Mapping[str, str]
+    products: tuple[str, ...] = ()
+    """Ids of the products that were read."""
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows; UsageError U040 where a value cannot be computed."""
@@ -74,6 +76,7 @@ def granted_query(
             tuple(str(kind) for _, kind, *_ in described),
             connection,
             hidden,
+            tuple(sorted(products)),
         )
 
 

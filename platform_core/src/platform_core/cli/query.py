@@ -30,7 +30,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.read import granted_query
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.access.reads import record_query
+    from platform_core.contracts.registry import Registry, mesh_home, mesh_root
     from platform_core.lake.location import LakeLocation
 
     root = mesh_root()
@@ -38,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     with granted_query(
         sql, options.principal, Registry.open(root), LakeLocation.current(root), root
     ) as answer:
+        if not record_query(mesh_home(root), options.principal, answer.products):
+            print("this query could not be recorded; data_product_usage will not know of it", file=sys.stderr)
         rows = _Rows(answer, options.limit)
         match options.format:
             case "csv":

@@ -29,6 +29,8 @@ class Made:
     at: datetime
     run_id: str
     version: int | None = None
+    rows: int | None = None
+    """Those of the whole table, when it was made."""
     rows_written: int | None = None
     seconds: float | None = None
     bytes_read: int | None = None
@@ -72,12 +74,19 @@ def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, M
 
 
 def every(instance: dg.DagsterInstance, product: str) -> Iterator[Made]:
-    """All materializations of a product that the instance keeps, the newest first."""
+    """All materializations of a product that the instance keeps, the newest first.
+
+    A run over many partitions is one: Dagster keeps an event for each, all of the same version.
+    """
     cursor: str | None = None
+    told: set[tuple[str, int | None]] = set()
     while True:
         page = instance.fetch_materializations(_key(product), limit=PAGE, cursor=cursor)
         for record in page.records:
-            yield _made(record.event_log_entry)
+            made = _made(record.event_log_entry)
+            if (made.run_id, made.version) not in told:
+                told.add((made.run_id, made.version))
+                yield made
         cursor = page.cursor
         if not page.has_more:
             return
@@ -137,6 +146,7 @@ def _made(entry: dg.EventLogEntry) -> Made:
         at=datetime.fromtimestamp(entry.timestamp, UTC),
         run_id=entry.run_id,
         version=metadata.get("mesh/version"),
+        rows=metadata.get("dagster/row_count"),
         rows_written=metadata.get("mesh/rows_written"),
         seconds=metadata.get("mesh/seconds"),
         bytes_read=metadata.get("mesh/bytes_read"),

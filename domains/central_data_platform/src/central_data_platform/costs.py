@@ -1,0 +1,85 @@
+"""What each product costs: the time to make it, and the bytes that it keeps and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from platform_core import Result, data_product
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.lake.location import LakeLocation
+from platform_core.workspace.records import Made, every, recorded, stored
+
+COSTS = pa.schema(
+    {
+        "product_id": pa.string(),
+        "domain": pa.string(),
+        "product": pa.string(),
+        "owner": pa.string(),
+        "materializations": pa.int64(),
+        "run_seconds": pa.float64(),
+        "rows_kept": pa.int64(),
+        "rows_written": pa.int64(),
+        "bytes_stored": pa.int64(),
+        "bytes_read": pa.int64(),
+        "unmeasured": pa.int64(),
+        "first_made_at": pa.timestamp("us", tz="UTC"),
+        "last_made_at": pa.timestamp("us", tz="UTC"),
+    }
+)
+PLOTTED = ("run_seconds", "bytes_stored", "bytes_read")
+
+
+@data_product
+def mesh_costs() -> Result:
+    root = mesh_root()
+    products, _ = Registry.open(root).scan()
+    kept = stored(LakeLocation.current(root), products)
+    with recorded(root) as instance:
+        rows = [
+            cost(product, list(every(instance, product.id)) if instance else [], kept.get(product.id, 0))
+            for product in products
+        ]
+    return Result(pa.Table.from_pylist(rows, schema=COSTS), plotted(rows))
+
+
+def cost(product: DataProduct, made: Sequence[Made], bytes_stored: int) -> dict[str, Any]:
+    """One product, over all materializations that the instance remembers, the newest first."""
+    return {
+        "product_id": product.id,
+        "domain": product.domain,
+        "product": product.name,
+        "owner": product.owner,
+        "materializations": len(made),
+        "run_seconds": round(sum(each.seconds or 0.0 for each in made), 3),
+        "rows_kept": made[0].rows if made else None,
+        "rows_written": sum(each.rows_written or 0 for each in made),
+        "bytes_stored": bytes_stored,
+        "bytes_read": sum(each.bytes_read or 0 for each in made),
+        # Made before the platform recorded what is read.
+        "unmeasured": sum(each.bytes_read is None for each in made),
+        "first_made_at": made[-1].at if made else None,
+        "last_made_at": made[0].at if made else None,
+    }
+
+
+def plotted(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers that Dagster plots over the materializations, and the domains beside each other."""
+    numbers: dict[str, Any] = {}
+    lines = ["| domain | run seconds | bytes stored | bytes read |", "|---|---:|---:|---:|"]
+    ordered = sorted(rows, key=lambda row: row["domain"])
+    for name in PLOTTED:
+        numbers[f"costs/{name}"] = sum(row[name] for row in ordered)
+    for domain, own in groupby(ordered, key=lambda row: row["domain"]):
+        sums = dict.fromkeys(PLOTTED, 0)
+        for row in own:
+            sums = {name: sums[name] + row[name] for name in PLOTTED}
+        numbers |= {f"costs/{name}_{domain}": amount for name, amount in sums.items()}
+        seconds, stored_bytes, read_bytes = sums.values()
+        lines.append(f"| {domain} | {seconds:,.1f} | {stored_bytes:,} | {read_bytes:,} |")
+    return numbers | {"costs/domains": dg.MetadataValue.md("\n".join(lines))}
