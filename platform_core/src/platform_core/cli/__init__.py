@@ -23,6 +23,7 @@ INTERRUPTED: Final = 130
 
 VERBS: Final = {
     "infer": "infer a contract from a file, a product, SQL or a dbt model",
+    "new": "add a product to a domain: contract, function and test",
     "format": "write contracts in the one form",
     "check": "check one product's contract and factory",
     "validate": "hold the whole workspace against all policies",
@@ -31,6 +32,7 @@ VERBS: Final = {
     "products": "list the data products of the mesh",
     "status": "which products are overdue, failing or stale, and whom that affects",
     "show": "show one product: contract, owner, columns, versions",
+    "keys": "list the keys of masked products, or rotate one",
     "query": "query granted products by their names, read-only",
     "run": "materialize products across all code locations",
     "register": "publish a domain's contracts to the registry of other repositories",

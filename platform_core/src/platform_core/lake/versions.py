@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
@@ -34,6 +34,8 @@ class Version:
     partition: str | None
     bytes: int | None
     file: FileFacts | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    """Of a masked twin: the fingerprints of the keys it was hashed under, by their names."""
 
 
 def latest(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
@@ -87,4 +89,5 @@ def _version(
         partition=facts.get("partition"),
         bytes=size,
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
+        keys=facts.get("keys") or {},
     )
