@@ -26,7 +26,7 @@ materialize: setup ## materialize every data product
 test: setup ## run the tests of the library, of each domain in its own environment, and across them
 	@$(BIN)/python scripts/run_tests.py
 
-check: setup ## lint, types, the layers of the tree, then validate
+check: setup ## lint, types, the layers of the tree, the public face, then validate
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --cache-dir .mypy_cache/tools platform_core/src scripts benchmarks
@@ -36,6 +36,7 @@ check: setup ## lint, types, the layers of the tree, then validate
 	  echo "$$@"; "$$@" || exit 1; \
 	done
 	PYTHONPATH=$(subst $(eval) ,:,$(DOMAINS:%=domains/%/src)) $(BIN)/lint-imports
+	$(BIN)/python scripts/public_face.py
 	@$(MAKE) --no-print-directory validate
 
 validate: setup ## the definitions of all code locations, and the policies over the whole workspace
