@@ -80,8 +80,7 @@ def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
     said["classification"] = "restricted" if column.personal else MARK
     if column.personal or column.pseudonymous:
         said["tags"] = ["personal" if column.personal else "pseudonymous"]
-    alone = column.unique or (keyed and len(facts.key) == 1)
-    if options := _options(column, alone or column.reference is not None or named_like_key(column)):
+    if options := _options(column, identifies(column, facts)):
         said["logicalTypeOptions"] = options
     if column.values is not None:
         said["enum"] = [{"value": value} for value in column.values]
@@ -93,18 +92,24 @@ def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
     return said
 
 
-def _options(column: ColumnFacts, identifies: bool) -> dict[str, Any]:
+def identifies(column: ColumnFacts, facts: TableFacts) -> bool:
+    """Whether a column's values are names of something, so that new ones lie beyond those that there were."""
+    alone = column.unique or facts.key == (column.name,)
+    return alone or column.reference is not None or named_like_key(column)
+
+
+def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
     """Ranges, lengths and forms, but none of a column that looks personal."""
     if column.personal or column.filled == 0:
         return {}
     low, high = column.minimum, column.maximum
     if low is not None and high is not None and column.kind in ("integer", "number"):
         bounds = {"minimum": rounded(low, up=False), "maximum": rounded(high, up=True)}
-        if identifies:  # New ones are beyond those that there were.
+        if identified:
             least = min(low, 1) if isinstance(low, int) and low >= 0 else None
             bounds = {"minimum": least, "maximum": None}
         return {key: value for key, value in bounds.items() if value is not None}
-    if column.kind in ("date", "timestamp") and isinstance(low, date) and not identifies:
+    if column.kind in ("date", "timestamp") and isinstance(low, date) and not identified:
         return {"minimum": _moment(low, column.kind)} if _moment(low, column.kind) else {}
     if column.pattern is not None:
         return {"pattern": column.pattern}
@@ -140,6 +145,9 @@ def _head(facts: TableFacts, source: str) -> list[str]:
         f"Facts are filled in; {MARK} stands where people decide. What was observed becomes a promise if it",
         "stays: ranges (rounded outwards), lengths, patterns, accepted values, required and unique columns.",
     ]
+    key = facts.column(facts.key[0]) if len(facts.key) == 1 else None
+    if key is not None and (key.pseudonymous or key.personal):
+        lines.append(f"One row per {key.name}: any of the columns may be about a person.")
     if facts.doubled:
         lines.append("Some rows are there twice, so nothing can be a key: keep each once, or say why not.")
     elif not facts.key:
@@ -163,7 +171,9 @@ def _remarks(column: ColumnFacts, called: str | None) -> list[str]:
         said.append(f"Personal: {column.personal}. Without values, ranges and lengths.")
     if column.pseudonymous:
         said.append("Stands for somebody, by its name: confidential at least.")
-    said += [f"{remark[0].upper()}{remark[1:]}." for remark in column.remarks]
+    said += [
+        f"{remark[0].upper()}{remark[1:]}{'' if remark[-1] == '?' else '.'}" for remark in column.remarks
+    ]
     return said
 
 

@@ -71,10 +71,9 @@ def query(
     """
     _present(path)
     suffix = _suffix(path)
-    options = ""
     if suffix in (".csv", ".tsv"):
-        options = _csv_options(connection, path, columns)
-    source = f"{_READERS[suffix]}({literal(str(path))}{options})"
+        _require_names(connection, path, columns)
+    source = f"{_READERS[suffix]}({literal(str(path))})"
     try:
         names = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
     except duckdb.Error as error:
@@ -90,7 +89,7 @@ def query(
         )
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
-        plain = snake(name) or f"column_{position}"
+        plain = (columns[position - 1] if columns else snake(name)) or f"column_{position}"
         while plain in renamed:
             plain += "_"
         renamed[plain] = name
@@ -168,16 +167,25 @@ def no_rows(what: str) -> UsageError:
     )
 
 
-def _csv_options(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
-    """How the file is written, where DuckDB alone would not tell."""
-    if columns:
-        return f", header = false, names = [{', '.join(map(literal, columns))}]"
+def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> None:
+    """A CSV file names its columns, or somebody else does (U063)."""
     try:
         row = connection.execute(f"SELECT HasHeader, Columns FROM sniff_csv({literal(str(path))})").fetchone()
     except duckdb.Error as error:
         raise _unreadable(path, error) from None
     header, found = row if row else (True, [])
-    if not header:
+    if columns and (header or len(columns) != len(found)):
+        raise UsageError(
+            Diagnostic(
+                "U063",
+                f"{shown(path)} names its columns itself"
+                if header
+                else f"{shown(path)} has {len(found)} columns, and {len(columns)} names were given",
+                expected="--columns for a file that does not name them, as many as it has",
+                fix="Leave --columns out." if header else None,
+            )
+        )
+    if not header and not columns:
         names = ",".join(f"name{number}" for number in range(1, len(found) + 1))
         raise UsageError(
             Diagnostic(
@@ -187,7 +195,6 @@ def _csv_options(connection: duckdb.DuckDBPyConnection, path: Path, columns: Seq
                 fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
             )
         )
-    return ""
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> UsageError:

@@ -14,7 +14,7 @@ from platform_core.inference.facts import TableFacts
 from platform_core.inference.keys import CANDIDATES
 from platform_core.inference.profile import profile
 from platform_core.inference.references import with_references
-from platform_core.inference.subject import Subject, find, opened
+from platform_core.inference.subject import Reader, Subject, find, opened
 from platform_core.lake.location import LakeLocation
 
 WIDE = 500
@@ -54,7 +54,8 @@ def infer(
     own = product or (subject.product.id if subject.product else None)
     principal = f"domain:{own.partition('/')[0]}" if own else "analysts"
     name = own.partition("/")[2] if own else subject.name
-    with opened(subject, principal, registry, location, root, own=own, columns=columns) as data:
+    reader = Reader(principal, registry, location, root)
+    with opened(subject, reader, own=own, columns=columns) as data:
         facts = profile(data.connection, data.relation)
         if facts.rows == 0:
             raise files.no_rows(subject.words)

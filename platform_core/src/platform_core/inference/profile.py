@@ -10,7 +10,7 @@ import duckdb
 
 from platform_core.contracts.personal import looks_personal
 from platform_core.inference.facts import ColumnFacts, TableFacts
-from platform_core.inference.keys import SAMPLE, find_key
+from platform_core.inference.keys import SAMPLE, find_key, named_like_key
 from platform_core.inference.people import (
     looks_like_names,
     named_after_people,
@@ -20,6 +20,8 @@ from platform_core.inference.people import (
 from platform_core.lake.sql import literal, quoted
 
 COLUMNS_AT_ONCE: Final = 100
+MANY: Final = 1000
+"""From so many rows on, a column besides the key is called unique whatever its name."""
 SAMPLE_VALUES: Final = 2_000_000
 """How many values the sample has, over all columns."""
 SAMPLE_ROWS: Final = 100_000
@@ -57,7 +59,10 @@ def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
     columns = tuple(_look(connection, relation, rows, column) for column in columns)
     columns = _with_patterns(connection, relation, rows, columns)
     key, unique, doubled = find_key(connection, relation, rows, columns)
-    marked = tuple(replace(c, unique=c.name in unique) for c in columns)
+    # Among few rows, differing is chance.
+    marked = tuple(
+        replace(c, unique=c.name in unique and (rows >= MANY or named_like_key(c))) for c in columns
+    )
     connection.execute(f"DROP TABLE {SAMPLE}")
     return TableFacts(rows, marked, key, doubled)
 

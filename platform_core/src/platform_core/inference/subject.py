@@ -16,7 +16,6 @@ from platform_core.access.read import granted_products, lock_down, query_faults,
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import (
-    DefinitionError,
     Diagnostic,
     PlatformError,
     UsageError,
@@ -59,12 +58,21 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Who reads what: a domain, or a group such as analysts, in a mesh."""
+
+    principal: str
+    registry: Registry
+    location: LakeLocation
+    root: Path
+
+
+@dataclass(frozen=True)
 class Opened:
     """A subject that can be read: ``relation`` on ``connection``."""
 
     connection: duckdb.DuckDBPyConnection
     relation: str
-    names: tuple[str, ...]
     columns: Mapping[str, str] = field(default_factory=dict)
     """What the columns are called in the source, where they are called otherwise here."""
     targets: Mapping[str, str] = field(default_factory=dict)
@@ -162,40 +170,32 @@ def _has_table(location: LakeLocation, lake: str, schema: str, name: str) -> boo
 
 @contextmanager
 def opened(
-    subject: Subject,
-    principal: str,
-    registry: Registry,
-    location: LakeLocation,
-    root: Path,
-    *,
-    own: str | None = None,
-    columns: Sequence[str] | None = None,
+    subject: Subject, reader: Reader, *, own: str | None = None, columns: Sequence[str] | None = None
 ) -> Iterator[Opened]:
-    """Read a subject as ``principal``: other domains' products and restricted ones only as far as granted.
+    """Read a subject: other domains' products and restricted ones only as far as the reader was granted.
 
     ``own`` is the product that is to be made of it, to which no column refers. ``columns`` names those of
     a file that does not.
 
     Raises:
-        UsageError: U060 to U065 what is wrong with a file, U040 SQL that does not run.
+        UsageError: U060 to U066 what is wrong with a file, U040 SQL that does not run.
         PlatformError: whatever ``granted_query`` raises about products.
     """
     with closing(duckdb.connect()) as connection:
-        configure(connection, location)
+        configure(connection, reader.location)
         _limit(connection)
         aliases: dict[str, str] = {}
-        products, source, renamed = _source(subject, connection, principal, registry, root, columns)
-        hidden = show_products(connection, location, products, aliases)
+        products, source, renamed = _source(subject, connection, reader, columns)
+        hidden = show_products(connection, reader.location, products, aliases)
         if subject.table is not None:
-            source = _attached(connection, location, subject.table, principal, aliases)
+            source = _attached(connection, reader, subject.table, aliases)
         with query_faults(hidden):
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
-        pairs, targets = _targets(
-            connection, names, principal, registry, location, root, own or subject.name, aliases
-        )
+        pairs = _pairs(names, reader, own or subject.name)
+        targets = _targets(connection, [product for _, product in pairs], reader, aliases, products)
         if subject.file is None:
             lakes = {**products, **{product.id: product for _, product in pairs}}
-            lock_down(connection, location, lakes)
+            lock_down(connection, reader.location, lakes)
         if subject.sql is not None:
             with query_faults(hidden):
                 connection.execute(f"CREATE TEMP TABLE {RELATION} AS {source}")
@@ -203,7 +203,7 @@ def opened(
             connection.execute(f"CREATE TEMP VIEW {RELATION} AS {source}")
         else:
             files.load(connection, subject.file, RELATION, source)
-        yield Opened(connection, RELATION, names, renamed, targets, pairs)
+        yield Opened(connection, RELATION, renamed, targets, pairs)
 
 
 def _limit(connection: duckdb.DuckDBPyConnection) -> None:
@@ -218,9 +218,7 @@ def _limit(connection: duckdb.DuckDBPyConnection) -> None:
 def _source(
     subject: Subject,
     connection: duckdb.DuckDBPyConnection,
-    principal: str,
-    registry: Registry,
-    root: Path,
+    reader: Reader,
     columns: Sequence[str] | None,
 ) -> tuple[dict[str, DataProduct], str, dict[str, str]]:
     """The products that are read, the query, and the source's own names of its columns."""
@@ -228,24 +226,23 @@ def _source(
         query, renamed = files.query(connection, subject.file, columns)
         return {}, query, renamed
     if subject.product is not None:
-        require_grant(subject.product, principal, root)
+        require_grant(subject.product, reader.principal, reader.root)
         view = f"{quoted(subject.product.domain)}.{quoted(subject.product.name)}"
         return {subject.product.id: subject.product}, f"SELECT * FROM {view}", {}
     if subject.sql is not None:
-        return granted_products(subject.sql, principal, registry, root), subject.sql, {}
+        return granted_products(subject.sql, reader.principal, reader.registry, reader.root), subject.sql, {}
     return {}, "", {}
 
 
 def _attached(
     connection: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
+    reader: Reader,
     table: tuple[str, str, str],
-    principal: str,
     aliases: dict[str, str],
 ) -> str:
     lake, schema, name = table
-    domain = lake.removesuffix("_restricted")
-    if principal not in (f"domain:{domain}", f"domain:{lake}"):
+    domain, location = lake.removesuffix("_restricted"), reader.location
+    if reader.principal not in (f"domain:{domain}", f"domain:{lake}"):
         raise UsageError(
             Diagnostic(
                 "U067",
@@ -279,35 +276,35 @@ def _no_table(table: tuple[str, str, str]) -> UsageError:
     )
 
 
-def _targets(
-    connection: duckdb.DuckDBPyConnection,
-    names: Sequence[str],
-    principal: str,
-    registry: Registry,
-    location: LakeLocation,
-    root: Path,
-    own: str,
-    aliases: dict[str, str],
-) -> tuple[list[tuple[str, DataProduct]], dict[str, str]]:
-    """The products that columns may refer to, as far as they are granted and published."""
-    products, _ = registry.scan()
+def _pairs(names: Sequence[str], reader: Reader, own: str) -> list[tuple[str, DataProduct]]:
+    """Columns and the products that they may refer to, as far as the reader was granted those."""
     readable = []
-    for product in products:
+    for product in reader.registry.scan()[0]:
         try:
-            require_grant(product, principal, root)
+            require_grant(product, reader.principal, reader.root)
         except PlatformError:
             continue
         readable.append(product)
-    pairs, targets = [], dict[str, str]()
-    for name, product in candidates(names, readable, own):
-        if product.id not in targets:
-            try:
-                show_products(connection, location, {product.id: product}, aliases)
-            except (DefinitionError, PlatformError):
-                # Never published, or a lake that cannot be read: nothing to compare with.
-                continue
-            except duckdb.CatalogException:
-                pass  # The subject's query reads it too.
-            targets[product.id] = f"{quoted(product.domain)}.{quoted(product.name)}"
-        pairs.append((name, product))
-    return pairs, targets
+    return candidates(names, readable, own)
+
+
+def _targets(
+    connection: duckdb.DuckDBPyConnection,
+    products: Sequence[DataProduct],
+    reader: Reader,
+    aliases: dict[str, str],
+    known: Mapping[str, DataProduct],
+) -> dict[str, str]:
+    """The relations of products by their ids; those in ``known`` are shown on the connection already."""
+    targets: dict[str, str] = {}
+    for product in products:
+        if product.id in targets:
+            continue
+        try:
+            if product.id not in known:
+                show_products(connection, reader.location, {product.id: product}, aliases)
+        except PlatformError:
+            # Never published, or a lake that cannot be read: nothing to compare with.
+            continue
+        targets[product.id] = f"{quoted(product.domain)}.{quoted(product.name)}"
+    return targets

@@ -16,9 +16,9 @@ READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
 class Source:
     """A file outside the mesh, shown in the lineage as an external asset with the key ``name``.
 
-    ``path`` is relative to the folder of the installed Python package ``package``, or to the
-    working directory where no package is named. A partitioned product that is made from it sees
-    only the rows whose ``time_column`` lies in the partitions of its run.
+    ``path`` is relative to the folder of the installed Python package ``package``, or where no package is
+    named to the working directory, else to a folder above it up to the mesh's. A partitioned product
+    that is made from it sees only the rows whose ``time_column`` lies in the partitions of its run.
 
     A pattern as path, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as batches,
     each under the name of its file, in the order of these names.
@@ -68,7 +68,14 @@ class Source:
         Raises:
             SourceError: S001 where the package is not installed, S002 where the file is missing.
         """
-        file = self.folder() / self.path
+        folder = self.folder()
+        file = folder / self.path
+        if self.package is None and not file.is_file():
+            # A test's working directory is its domain's folder, a run's is the mesh's.
+            for above in folder.parents:
+                if (above / self.path).is_file() or (above / "workspace.yaml").is_file():
+                    file = above / self.path
+                    break
         if not file.is_file():
             raise SourceError(
                 Diagnostic(
@@ -85,4 +92,6 @@ class Source:
     def query(self) -> str:
         """SQL that reads the whole file; for tabular sources."""
         file = self.locate()
-        return f"SELECT * FROM {READERS[file.suffix]}('{str(file).replace(chr(39), chr(39) * 2)}')"
+        # Types that hold for all rows of a CSV file, not only for its first 20,480.
+        options = ", sample_size = -1" if file.suffix == ".csv" else ""
+        return f"SELECT * FROM {READERS[file.suffix]}('{str(file).replace(chr(39), chr(39) * 2)}'{options})"
