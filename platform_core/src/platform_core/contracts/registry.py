@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.document import parse
+from platform_core.contracts.files import contracts_in, entries, rivals, twin_named_in
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.names import SUFFIXES, claimed, stem_of
-from platform_core.contracts.properties import find_property
+from platform_core.contracts.names import SUFFIXES, claimed
 from platform_core.contracts.reader import load_contract
 from platform_core.contracts.shared import require_not_behind, shared_folder
 from platform_core.contracts.twin import masked_twin
@@ -18,7 +17,6 @@ from platform_core.errors import (
     ContractError,
     DefinitionError,
     Diagnostic,
-    Place,
     UsageError,
     did_you_mean,
     listed,
@@ -135,14 +133,14 @@ class Registry:
             self._products[product_id] = product
             return product
         if len(files) > 1:
-            raise ContractError(_rivals(product_id, files))
+            raise ContractError(rivals(product_id, files))
         try:
             product = load_contract(files[0], domain)
         except ContractError as error:
             raise ContractError(*self._with_rival(product_id, files[0], error)) from None
         self._require_own_twin(product)
-        for registered in self._copies(domain, name) if self.is_own(domain) else ():
-            require_not_behind(product, registered)
+        if self.shared is not None and self.is_own(domain):
+            require_not_behind(product, self.shared)
         self._products[product_id] = product
         return product
 
@@ -237,7 +235,7 @@ class Registry:
         if domain not in self._masked:
             found: dict[str, tuple[str, ...]] = {}
             for name, files in self._index().get(domain, {}).items():
-                if (twin := _twin_named_in(files[0], domain)) is not None:
+                if (twin := twin_named_in(files[0], domain)) is not None:
                     found[twin] = (*found.get(twin, ()), name)
             self._masked[domain] = found
         return self._masked[domain]
@@ -267,27 +265,19 @@ class Registry:
     def _folder(self, domain: str) -> Path:
         return self.base / domain / self.inner if self.inner else self.base / domain
 
-    def _copies(self, domain: str, name: str) -> tuple[Path, ...]:
-        """What the shared registry has of a product of this tree."""
-        folder = self.shared / domain if self.shared is not None else None
-        files = _contracts_in(folder).get(name, ()) if folder is not None and folder.is_dir() else ()
-        if len(files) > 1:
-            raise ContractError(_rivals(f"{domain}/{name}", files))
-        return files
-
     def _index(self) -> dict[str, dict[str, tuple[Path, ...]]]:
         """Contract files by domain and product; more than one file where both endings are there."""
         if self._files is None:
             found: dict[str, dict[str, tuple[Path, ...]]] = {}
-            for domain in _entries(self.base):
+            for domain in entries(self.base):
                 folder = self._folder(domain)
                 counts = self.only is None or domain in self.only
                 if counts and not domain.startswith(".") and folder.is_dir():
-                    found[domain] = _contracts_in(folder)
+                    found[domain] = contracts_in(folder)
             if self.shared is not None:
-                for domain in _entries(self.shared):
+                for domain in entries(self.shared):
                     if not domain.startswith(".") and not found.get(domain):
-                        found[domain] = _contracts_in(self.shared / domain)
+                        found[domain] = contracts_in(self.shared / domain)
             self._files = dict(sorted(found.items()))
         return self._files
 
@@ -310,51 +300,3 @@ class Registry:
             expected=f"one of {listed(known, 20)}" if known else "a product with a contract",
             fix=fix,
         )
-
-
-def _entries(folder: Path) -> list[str]:
-    try:
-        return [entry.name for entry in folder.iterdir()]
-    except OSError:
-        return []
-
-
-def _contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
-    found: dict[str, tuple[Path, ...]] = {}
-    for entry in sorted(_entries(folder)):
-        name = stem_of(entry)
-        if name is not None and not name.startswith("."):
-            found[name] = (*found.get(name, ()), folder / entry)
-    return found
-
-
-def _twin_named_in(path: Path, domain: str) -> str | None:
-    """The masked twin that a contract names. Only a file that holds the word is parsed; where it cannot
-    be, the word beside it counts, so that whoever reads the twin is told of the file's faults."""
-    try:
-        text = path.read_bytes() if path.is_file() else b""
-    except OSError:
-        return None
-    if b"maskedAs" not in text:
-        return None
-    try:
-        document = parse(path)
-    except ContractError:
-        match = re.search(rb"maskedAs[\"']?\s*[,\n]\s*value:\s*[\"']?([a-z0-9_/]+)", text)
-        named: object = match[1].decode() if match else None
-    else:
-        objects = document.data.get("schema")
-        tables = range(len(objects)) if isinstance(objects, list) else ()
-        found = (find_property(document, ("schema", index), "maskedAs") for index in tables)
-        named = next((value for value, _ in filter(None, found)), None)
-    return named.removeprefix(f"{domain}/") if isinstance(named, str) else None
-
-
-def _rivals(product_id: str, files: tuple[Path, ...]) -> Diagnostic:
-    return Diagnostic(
-        "C022",
-        f"{product_id} has two contracts: {files[0].name} and {files[1].name}",
-        Place(files[1]),
-        expected="one file for a product",
-        fix=f"Keep one of them, as {files[0].name}.",
-    )

@@ -9,6 +9,7 @@ from typing import Final
 
 from platform_core.contracts.compare import number
 from platform_core.contracts.document import parse
+from platform_core.contracts.files import contracts_in, rivals
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.reader import load_contract
 from platform_core.errors import ContractError, Diagnostic, UsageError, shown
@@ -43,15 +44,19 @@ def same_content(one: Path, other: Path) -> bool:
     return one.read_bytes() == other.read_bytes() or parse(one).data == parse(other).data
 
 
-def require_not_behind(product: DataProduct, registered: Path) -> None:
+def require_not_behind(product: DataProduct, shared: Path) -> None:
     """Hold the contract of this tree against the registered one, which may only be older, or say the same.
 
     Raises:
         ContractError: C140 where both have one version and say different things, C141 where this tree's
-            is the older; or the faults of the registered file.
+            is the older; C022 where two are registered; or the faults of the registered file.
     """
-    if same_content(product.path, registered):
+    files = contracts_in(shared / product.domain).get(product.name, ())
+    if len(files) > 1:
+        raise ContractError(rivals(product.id, files))
+    if not files or same_content(product.path, files[0]):
         return
+    registered = files[0]
     there = load_contract(registered, product.domain).version
     ours, theirs = number(product.version), number(there)
     place = product.places.get("/version") or product.place

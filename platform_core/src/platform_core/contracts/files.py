@@ -1,0 +1,59 @@
+"""The files of a folder of contracts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from platform_core.contracts.document import parse
+from platform_core.contracts.names import stem_of
+from platform_core.contracts.properties import find_property
+from platform_core.errors import ContractError, Diagnostic, Place
+
+
+def entries(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for entry in sorted(entries(folder)):
+        name = stem_of(entry)
+        if name is not None and not name.startswith("."):
+            found[name] = (*found.get(name, ()), folder / entry)
+    return found
+
+
+def twin_named_in(path: Path, domain: str) -> str | None:
+    """The masked twin that a contract names. Only a file that holds the word is parsed; where it cannot
+    be, the word beside it counts, so that whoever reads the twin is told of the file's faults."""
+    try:
+        text = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return None
+    if b"maskedAs" not in text:
+        return None
+    try:
+        document = parse(path)
+    except ContractError:
+        match = re.search(rb"maskedAs[\"']?\s*[,\n]\s*value:\s*[\"']?([a-z0-9_/]+)", text)
+        named: object = match[1].decode() if match else None
+    else:
+        objects = document.data.get("schema")
+        tables = range(len(objects)) if isinstance(objects, list) else ()
+        found = (find_property(document, ("schema", index), "maskedAs") for index in tables)
+        named = next((value for value, _ in filter(None, found)), None)
+    return named.removeprefix(f"{domain}/") if isinstance(named, str) else None
+
+
+def rivals(product_id: str, files: tuple[Path, ...]) -> Diagnostic:
+    return Diagnostic(
+        "C022",
+        f"{product_id} has two contracts: {files[0].name} and {files[1].name}",
+        Place(files[1]),
+        expected="one file for a product",
+        fix=f"Keep one of them, as {files[0].name}.",
+    )
