@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import dagster as dg
+import pytest
 
 from platform_core.errors import DefinitionError
 from platform_core.lake.connect import connect
@@ -51,6 +52,21 @@ DAYS = """\
       - {name: sold, logicalType: timestamp, partitioned: true, required: true}
       - {name: amount, logicalType: integer, logicalTypeOptions: {maximum: 100}}
 """
+
+
+def code_mesh(root: Path, patch: pytest.MonkeyPatch) -> CodeMesh:
+    """An empty mesh in a folder, which is the one that everything in this process means."""
+    (root / "workspace.yaml").write_text("load_from: []\n")
+    (root / "governance").mkdir()
+    (root / "governance" / "teams.yaml").write_text(
+        "teams:\n  shop-team: {name: Shop, email: shop@example.com}\n"
+    )
+    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
+        patch.delenv(name, raising=False)
+    patch.setenv("MESH_ROOT", str(root))
+    # Modules of a package are looked up per test; a cached finder would see the last test's folder.
+    sys.path_importer_cache.clear()
+    return CodeMesh(root)
 
 
 @dataclass(frozen=True)

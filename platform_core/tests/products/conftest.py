@@ -8,22 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from code_mesh import CodeMesh
+from code_mesh import CodeMesh, code_mesh
 
 
 @pytest.fixture
 def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeMesh]:
-    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
-    (tmp_path / "governance").mkdir()
-    (tmp_path / "governance" / "teams.yaml").write_text(
-        "teams:\n  shop-team: {name: Shop, email: shop@example.com}\n"
-    )
-    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
-    # Modules of a package are looked up per test; a cached finder would see the last test's folder.
-    sys.path_importer_cache.clear()
-    yield CodeMesh(tmp_path)
+    yield code_mesh(tmp_path, monkeypatch)
     for name in [name for name in sys.modules if name.split(".")[0] in ("shop", "other")]:
         del sys.modules[name]
 

@@ -31,10 +31,12 @@ from platform_core.products.bind import (
 )
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
+from platform_core.products.discretion import is_discreet, untold
 from platform_core.products.inputs import Reading, inputs_metadata, versions_read, whole
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
+from platform_core.products.service_levels import Upstream
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.products.table import Table
 from platform_core.quality.gate import ContractBroken, gate
@@ -173,10 +175,11 @@ def product_asset(
     edges = {dep.asset_key: dep for dep in deps}
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
+    upstream = _upstream(product, reads, edges.values())
 
     @dg.multi_asset(
         name=f"{product.domain}__{product.name}",
-        specs=[product_spec(product, edges.values(), [(kind, place)], kind, follows=bool(reads))],
+        specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream)],
         check_specs=check_specs(product),
         # One run may cover a range of partitions: one transaction, one version.
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
@@ -221,6 +224,12 @@ def product_asset(
             raise dg.Failure(description=str(refused), allow_retries=False) from None
         except PlatformError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
+        except Exception as error:
+            if not is_discreet(product) or isinstance(error, dg.RetryRequested):
+                raise
+            raise dg.Failure(
+                description=untold(product, error, place).render(), allow_retries=False
+            ) from None
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
             metadata=metadata,
@@ -230,6 +239,22 @@ def product_asset(
             raise dg.Failure(description=render(publishing.faults), allow_retries=False)
 
     return materialize
+
+
+def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:
+    """What the automation asks of a product's dependencies."""
+    grids = {asset_key(read.id) for read in reads if read.partitions}
+    return Upstream(
+        read=bool(reads),
+        checked_against=tuple(edge.asset_key for edge in edges if FOREIGN_KEY in (edge.metadata or {})),
+        by_partition=tuple(
+            edge.asset_key
+            for edge in edges
+            if product.partitions
+            and edge.asset_key in grids
+            and not isinstance(edge.partition_mapping, dg.LastPartitionMapping)
+        ),
+    )
 
 
 def _part(context: dg.AssetExecutionContext, product: DataProduct) -> Part | None:

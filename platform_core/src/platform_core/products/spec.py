@@ -13,7 +13,7 @@ from platform_core.contracts.model import Column, DataProduct, Partitions, Rule
 from platform_core.errors import Place
 from platform_core.products.declare import Input, partitions_read
 from platform_core.products.description import describe, rule_in_words
-from platform_core.products.service_levels import automation, freshness_policy
+from platform_core.products.service_levels import Upstream, automation, freshness_policy
 
 # Code references are beta in the Dagster that platform_core is pinned to; its users cannot act on that.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"platform_core\.")
@@ -46,10 +46,9 @@ def product_spec(
     places: Iterable[tuple[str, Place]],
     kind: str,
     *,
-    follows: bool = True,
+    upstream: Upstream,
 ) -> dg.AssetSpec:
-    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made,
-    ``follows`` whether it reads other products."""
+    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made."""
     return dg.AssetSpec(
         key=asset_key(product.id),
         deps=deps,
@@ -60,7 +59,7 @@ def product_spec(
         kinds={"duckdb", product.kind, kind},
         partitions_def=partitions_definition(product.partitions),
         freshness_policy=freshness_policy(product),
-        automation_condition=automation(product, follows=follows),
+        automation_condition=automation(product, upstream),
         metadata={
             PRODUCT: product.id,
             "mesh/contract_version": product.version,
