@@ -17,6 +17,7 @@ import duckdb
 from platform_core.errors import Diagnostic, LakeError, UsageError
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
+from platform_core.lake.private import close_folder, written_privately
 from platform_core.lake.sql import literal, quoted
 
 SCHEMAS = ("products", "staging", "internal")
@@ -48,11 +49,15 @@ def configure(
     out where it does not exist yet. Raises LakeError: L002 unwritable, L003 full, L004 damaged,
     L005 extension missing.
     """
-    _settle(con, location)
+    _settle(con, location, next((lake for lake in (*write, *read) if location.is_private(lake)), None))
     for lake in dict.fromkeys((*write, *read)):
         writing = lake in write
         if writing and not location.exists(lake):
-            _create(location, lake)
+            with written_privately(location, lake):
+                _create(location, lake)
+        if writing:
+            with lake_faults(location, lake):
+                close_folder(location, lake)
         if writing or location.exists(lake):
             with lake_faults(location, lake):
                 # SQLite takes an empty file for a new database, which a reader may not even begin.
@@ -88,7 +93,8 @@ def extension_path(extension: str) -> Path:
     )
 
 
-def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
+def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str | None = None) -> None:
+    """``private`` is a restricted lake, in whose closed folder all is spilled."""
     # Nothing is ever downloaded: what is not installed is said by L005.
     con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     for extension in _EXTENSIONS:
@@ -97,7 +103,8 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
     _limit_memory(con)
-    con.execute(f"SET temp_directory = {literal(str(_temporary(location)))}")
+    folder = location.folder(private) if private is not None else location.root
+    con.execute(f"SET temp_directory = {literal(str(_temporary(folder / '.spill')))}")
 
 
 def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
@@ -115,9 +122,8 @@ def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
         ) from error
 
 
-def _temporary(location: LakeLocation) -> Path:
+def _temporary(folder: Path) -> Path:
     """Where this connection spills to, made by DuckDB when it does; what killed processes left goes."""
-    folder = location.root / ".spill"
     if folder.is_dir():
         for left in folder.iterdir():
             with contextlib.suppress(OSError):

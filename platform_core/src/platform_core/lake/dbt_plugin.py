@@ -6,6 +6,7 @@ process that started it would be free again when that one dies, while dbt writes
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from platform_core.lake.connect import configure
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
+from platform_core.lake.private import OTHERS
 
 # Never closed: the lock ends with the process. dbt may open a second connection meanwhile.
 _until_exit = ExitStack()
@@ -34,4 +36,6 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         if self._write not in _held:
             _until_exit.enter_context(lake_lock(self._location, self._write, holder="dbt"))
             _held.add(self._write)
+            if self._location.is_private(self._write):
+                os.umask(OTHERS)  # dbt writes here, and nowhere else
         configure(conn, self._location, write=[self._write], read=self._read)

@@ -35,6 +35,11 @@ _UNREADABLE = re.compile(
     re.I,
 )
 
+_OF_THE_QUERY = re.compile(r"(Binder|Catalog|Parser|Syntax) Error")
+_QUOTES = "'\""
+_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|[+-]?\d[\d.,:eE+-]*")
+"""What may be a value in a message about rows: quoted text, numbers, dates."""
+
 
 def sentence(error: BaseException, limit: int = 300) -> str:
     """The engine's message on one line: without the echo of the SQL, and cut."""
@@ -44,10 +49,15 @@ def sentence(error: BaseException, limit: int = 300) -> str:
 
 
 def discreet(product: DataProduct, words: str) -> str:
-    """An engine's message; without the values it quotes where the product has columns to hide."""
-    if all(column.shown_in_samples for column in product.columns):
+    """An engine's message; without the values it quotes where the product has columns to hide, or is
+    made of one that has. What is said of the query itself, before it runs, holds no values."""
+    if product.twin_of is None and all(column.shown_in_samples for column in product.columns):
         return words
-    return re.sub(r"'[^']*'", "'...'", words)
+    if _OF_THE_QUERY.match(words):
+        return re.sub(r"'[^']*'", "'...'", words)
+    return _VALUES.sub(
+        lambda found: f"{found[0][0]}...{found[0][-1]}" if found[0][0] in _QUOTES else "...", words
+    )
 
 
 def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from platform_core.lake.sql import literal, quoted
+
+RESTRICTED: Final = "_restricted"
+"""What the name of a domain's restricted lake ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class LakeLocation:
 
     def lock(self, lake: str) -> Path:
         return self.root / lake / "lake.lock"
+
+    def is_private(self, lake: str) -> bool:
+        """Whether a lake is a domain's restricted one, for its own user alone."""
+        return lake.endswith(RESTRICTED)
 
     def exists(self, lake: str) -> bool:
         return self.catalog(lake).exists()

@@ -17,6 +17,7 @@ from platform_core.errors import DefinitionError, Diagnostic, LakeError, listed
 from platform_core.lake.faults import discreet, environment_fault, other_fault, sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import Holder, lake_lock
+from platform_core.lake.private import written_privately
 from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.versions import bytes_of
 from platform_core.lake.window import window_predicate
@@ -154,7 +155,10 @@ def transaction(
 ) -> Iterator[None]:
     """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens."""
     who = f"{stamp.asset}, run {stamp.run_id}"
-    with lake_lock(location, product.lake, holder=who, on_wait=on_wait):
+    with (
+        written_privately(location, product.lake),
+        lake_lock(location, product.lake, holder=who, on_wait=on_wait),
+    ):
         try:
             con.execute("BEGIN TRANSACTION")
             yield

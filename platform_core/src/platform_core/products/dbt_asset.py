@@ -5,42 +5,65 @@ dbt's own events are never passed on. They speak of a version that nobody audite
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic, RunError
+from platform_core.errors import DefinitionError, Diagnostic, RunError
+from platform_core.lake.faults import discreet
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_view
 from platform_core.products.asset import Publishing, product_asset
+from platform_core.products.beside import Beside
 from platform_core.products.bind import lakes_read, look_up
 from platform_core.products.dbt_project import DbtProject, dbt_messages
+from platform_core.products.file_asset import Extract
 from platform_core.products.report import Outcomes
 from platform_core.products.spec import asset_key
+
+BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
 
 
 def dbt_asset(
     product: DataProduct, project: DbtProject, registry: Registry, products: frozenset[str]
 ) -> dg.AssetsDefinition:
-    """The asset of a product that a dbt model of its name makes.
+    """The asset of a product that a dbt model of its name makes: a table, or a file with its extract.
 
     ``products`` are the names of all products of the domain.
 
     Raises:
         DefinitionError: D010 where the model reads another product by ref, D001 where a source
-            is no product.
+            is no product, D048 where the product is of a kind that SQL does not make.
     """
     model = project.models()[product.name]
     place = project.place(model)
+    if product.kind not in BESIDE:
+        raise DefinitionError(
+            Diagnostic(
+                "D048",
+                f"{product.id} is a {product.kind}, which no dbt model can make",
+                place,
+                expected="a contract of a table or a file",
+                fix=f"make it by a function: @data_product def {product.name}(...)",
+            )
+        )
     reads = [look_up(registry, name, place) for name in project.inputs(model, products)]
 
     def publish(run: Publishing) -> Publication[Outcomes]:
+        kept = BESIDE[product.kind](run, place)
         location = LakeLocation.current()
         profile = project.write_profile(location, product.lake, lakes_read(reads, but=product.lake))
-        _build(project, product, profile, run)
-        return publish_view(run.connection, location, product, stamp=run.stamp, audit=run.audit)
+        try:
+            _build(project, product, profile, run)
+            return publish_view(
+                run.connection, location, product, stamp=run.stamp, audit=kept.audit, committed=kept.committed
+            )
+        except BaseException:
+            kept.discard()
+            raise
 
     return product_asset(
         product,
@@ -73,6 +96,6 @@ def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publis
                 f"dbt could not build {product.id}",
                 project.place(project.models()[product.name]),
                 expected="a model that dbt builds, and dbt tests that pass",
-                fix=dbt_messages(str(error)),
+                fix=discreet(product, dbt_messages(str(error))),
             )
         )
