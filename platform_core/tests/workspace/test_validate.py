@@ -159,6 +159,7 @@ def test_explain(call: Call) -> None:
     assert "Keeps it:" in said
     assert call("explain", "G491")[0] == 0
     assert "Contracts:" in call("explain", "C012")[1]
+    assert "two minor versions" in call("explain", "u085")[1]
     assert "G101 " in call("explain")[1]
     code, said, errors = call("explain", "G1O1")
     assert (code, said) == (2, "")

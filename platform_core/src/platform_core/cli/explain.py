@@ -28,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from platform_core.cli.codes import EXPLAINED
     from platform_core.errors import Diagnostic, UsageError, did_you_mean
     from platform_core.governance.policies.engine import ENGINE
 
@@ -39,6 +40,9 @@ def run(options: argparse.Namespace) -> int:
     policy = catalogue.get(code)
     if policy is not None:
         print(_explained(policy))
+    elif code in EXPLAINED:
+        said = EXPLAINED[code]
+        print(f"{code}: {said.title}\n\n{_wrapped(said.why)}\n\nFix: {said.fix}")
     elif len(code) == 4 and code[1:].isdigit() and code[0] in FAMILIES:
         print(f"{code}\n\n{_wrapped(FAMILIES[code[0]])}")
     else:

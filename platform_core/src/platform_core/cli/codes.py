@@ -1,0 +1,100 @@
+"""What `mesh explain` says of codes that are no policies', beyond their family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    title: str
+    why: str
+    fix: str
+
+
+EXPLAINED: Final[dict[str, Explained]] = {
+    "C140": Explained(
+        "One version of a contract says two things",
+        "Other repositories resolve a product from the registry. Where this tree and the registry have the "
+        "same version with different content, its readers and its makers hold it to different promises.",
+        "Raise the version and register it (`mesh register`), or take the registered contract back.",
+    ),
+    "C141": Explained(
+        "A newer version of the contract was registered than is here",
+        "Somebody registered from a newer checkout: what this one publishes would break its readers.",
+        "Update the checkout. Versions do not go back.",
+    ),
+    "C142": Explained(
+        "A contract breaks its readers and does not say so",
+        "A column, key, type, grant or grid that readers of the registered version count on is gone. A new "
+        "major version says so (before 1.0 a minor one); columns and grants that are added need none.",
+        "Raise the version as the message says, after a time in which the old product was deprecated; or "
+        "take the change back.",
+    ),
+    "C143": Explained(
+        "A registered foreign key would point to nothing",
+        "A contract of another domain refers to a column that this change takes away. Its check could not be "
+        "run any more, whatever the version says.",
+        "Agree with the owner of that contract first: it is named with the place of the reference.",
+    ),
+    "C144": Explained(
+        "A registered contract is gone here, and was not retired",
+        "Its readers would find out by a run that fails. A product goes step by step: deprecated, retired, "
+        "removed.",
+        "Bring the contract back with status: retired and register that; the next registration removes it.",
+    ),
+    "U080": Explained(
+        "A location describes itself in a format of another major version",
+        "Locations may run on another version of platform_core than the mesh's own environment. Within a "
+        "major version of the document's format what is unknown is passed over; another cannot be read.",
+        "Upgrade the mesh's own environment first, then the locations, one minor version at a time.",
+    ),
+    "U081": Explained(
+        "The worker of a location speaks another protocol",
+        "As U080, for `mesh run`: the messages between the command and the location's worker.",
+        "Upgrade the mesh's own environment first, then the locations, one minor version at a time.",
+    ),
+    "U082": Explained(
+        "MESH_REGISTRY names no folder",
+        "The contracts of domains in other repositories are resolved from it.",
+        "Correct it, or make the registry's first entry: mesh register DOMAIN --to FOLDER.",
+    ),
+    "U083": Explained(
+        "There is nothing to register here",
+        "A domain's contracts are registered from the repository that it lives in.",
+        "Change to that repository.",
+    ),
+    "U084": Explained(
+        "The registry cannot be written",
+        "Nothing was registered.",
+        "Name a folder that this user may write, by --to or MESH_REGISTRY.",
+    ),
+    "U085": Explained(
+        "Something of platform_core is deprecated",
+        "It works until the version that the message names, at least two minor versions after it was "
+        "announced.",
+        "Write what the message says. `docs/platform.md` has the policy.",
+    ),
+    "U086": Explained(
+        "A product of another repository cannot be run here",
+        "Of a product that only the registry has, this repository knows the contract and reads the lake.",
+        "Run it in its own repository.",
+    ),
+    "U087": Explained(
+        "No registry is named",
+        "`mesh register` publishes contracts to a folder.",
+        "mesh register --to FOLDER, or set MESH_REGISTRY.",
+    ),
+    "U088": Explained(
+        "The public face of platform_core breaks",
+        "The face is held against platform_core/public_face.json, the one that was released last: a name, "
+        "parameter or attribute that domains may use is gone or is another.",
+        "Raise the version and say in the changelog what to write instead; or keep it and announce its end.",
+    ),
+    "U089": Explained(
+        "The changelog says nothing of the version",
+        "A version of platform_core has a section in its changelog, where those who upgrade look first.",
+        "Write the section.",
+    ),
+}
