@@ -118,6 +118,8 @@ def read_masking(
             expected=f"a name of the domain {identity.domain}: lower-case letters, digits and _",
         )
         return None
+    if any(fault.code in ("C090", "C093") for fault in faults.errors):
+        return None  # which columns the twin has is not known
     if columns and not any(in_twin(column) for column in columns):
         faults.error(
             "C092",
