@@ -122,7 +122,10 @@ def _failed_checks(instance: dg.DagsterInstance, products: Sequence[DataProduct]
     found: dict[str, Failure] = {}
     for key in sorted(records, key=str):
         evaluation = records[key].evaluation
-        if evaluation is None or evaluation.passed or evaluation.severity != dg.AssetCheckSeverity.ERROR:
+        # A run that failed before its checks leaves them planned, with another kind of event.
+        if not isinstance(evaluation, dg.AssetCheckEvaluation) or evaluation.passed:
+            continue
+        if evaluation.severity != dg.AssetCheckSeverity.ERROR:
             continue
         product = "/".join(key.asset_key.path)
         at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
