@@ -11,6 +11,7 @@ from benchmarks import (
     definitions,
     mesh_stage,
     publication,
+    stream,
     validation,
     whole_mesh,
 )
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "mesh_stage": mesh_stage.measure,
     "publication": publication.measure,
     "concurrency": concurrency.measure,
+    "stream": stream.measure,
     "whole_mesh": whole_mesh.measure,
 }
 

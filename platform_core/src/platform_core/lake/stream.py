@@ -34,6 +34,9 @@ BATCH: Final = "__batch"
 COMPACT_EVERY: Final = 100
 """Batches after which their small files become one: readers open few files, and commits stay as fast."""
 
+SMALL_FILE: Final = 8_000_000
+"""Bytes from which on a file is not merged again, so that merging costs the same however long a stream is."""
+
 Position = Mapping[str, Any]
 """How far an input was read, by the input's product id: see products.changes."""
 
@@ -139,7 +142,9 @@ class Stream:
             lake_faults(self.location, self.product.lake),
         ):
             for schema, table in (("products", self.product.name), ("internal", ledger_name(self.product))):
-                which = f"{lake}, {literal(table)}, schema => {literal(schema)}"
+                which = (
+                    f"{lake}, {literal(table)}, schema => {literal(schema)}, max_file_size => {SMALL_FILE}"
+                )
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
         self.compactions += 1
 
