@@ -14,7 +14,8 @@ import pytest
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import LakeError, UsageError
 from platform_core.lake import connect as connect_module
-from platform_core.lake.connect import connect, extension_path
+from platform_core.lake.connect import connect
+from platform_core.lake.extensions import extension_path
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.publish import Stamp, publish_table

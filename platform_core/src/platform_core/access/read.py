@@ -25,6 +25,7 @@ from platform_core.errors import (
     listed,
 )
 from platform_core.lake.connect import configure
+from platform_core.lake.extensions import opened
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, lake_options, lake_url
 from platform_core.lake.sql import literal, quoted
@@ -64,7 +65,7 @@ def granted_query(
         LakeError: a lake that cannot be read.
     """
     products = granted_products(sql, principal, registry, root)
-    with closing(duckdb.connect()) as connection:
+    with closing(opened()) as connection:
         configure(connection, location)
         hidden = show_products(connection, location, products)
         lock_down(connection, location, products)

@@ -25,6 +25,7 @@ from platform_core.errors import (
 )
 from platform_core.inference import files
 from platform_core.inference.references import candidates
+from platform_core.lake import extensions
 from platform_core.lake.connect import configure
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
@@ -158,7 +159,7 @@ def _model(name: str, file: Path, registry: Registry, location: LakeLocation, ro
 
 
 def _has_table(location: LakeLocation, lake: str, schema: str, name: str) -> bool:
-    with closing(duckdb.connect()) as connection:
+    with closing(extensions.opened()) as connection:
         configure(connection, location, read=[lake])
         row = connection.execute(
             f"SELECT count(*) FROM duckdb_tables() WHERE database_name = '{lake}'"
@@ -181,7 +182,7 @@ def opened(
         UsageError: U060 to U066 what is wrong with a file, U040 SQL that does not run.
         PlatformError: whatever ``granted_query`` raises about products.
     """
-    with closing(duckdb.connect()) as connection:
+    with closing(extensions.opened()) as connection:
         configure(connection, reader.location)
         _limit(connection)
         aliases: dict[str, str] = {}

@@ -9,19 +9,18 @@ import time
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 
-from platform_core.errors import Diagnostic, LakeError, UsageError
+from platform_core.errors import Diagnostic, UsageError
+from platform_core.lake.extensions import load, opened
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
 from platform_core.lake.private import close_folder, written_privately
 from platform_core.lake.sql import literal, quoted
 
 SCHEMAS = ("products", "staging", "internal")
-_EXTENSIONS = ("sqlite_scanner", "ducklake")
 MEMORY = "MESH_MEMORY_LIMIT"
 _DAY = 86_400.0
 
@@ -31,7 +30,7 @@ def connect(
     location: LakeLocation, *, write: Collection[str] = (), read: Collection[str] = ()
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the lakes attached under their own names; see ``configure``."""
-    with contextlib.closing(duckdb.connect()) as con:
+    with contextlib.closing(opened()) as con:
         configure(con, location, write=write, read=read)
         yield con
 
@@ -73,32 +72,9 @@ def attached(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return frozenset(name for (name,) in rows)
 
 
-def extension_path(extension: str) -> Path:
-    """The file of a DuckDB extension installed as a wheel; LakeError L005 where it is missing."""
-    package = f"duckdb_extension_{extension}"
-    spec = find_spec(package)
-    if spec is not None and spec.origin is not None:
-        folder = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}"
-        path = folder / f"{extension}.duckdb_extension"
-        if path.exists():
-            return path
-    distribution = package.replace("_", "-")
-    raise LakeError(
-        Diagnostic(
-            "L005",
-            f"DuckDB's extension {extension} for version {duckdb.__version__} is not installed",
-            expected=f"{distribution} of exactly DuckDB's own version",
-            fix=f"pip install {distribution}=={duckdb.__version__}",
-        )
-    )
-
-
 def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str | None = None) -> None:
     """``private`` is a restricted lake, in whose closed folder all is spilled."""
-    # Nothing is ever downloaded: what is not installed is said by L005.
-    con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-    for extension in _EXTENSIONS:
-        con.execute(f"LOAD {literal(str(extension_path(extension)))}")
+    load(con)
     con.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
@@ -139,7 +115,7 @@ def _create(location: LakeLocation, lake: str) -> None:
     with lake_faults(location, lake):
         location.data(lake).mkdir(parents=True, exist_ok=True)
         try:
-            with contextlib.closing(duckdb.connect()) as con:
+            with contextlib.closing(opened()) as con:
                 _settle(con, location)
                 con.execute(attach_statement(location, lake, read_only=False, catalog=draft))
                 # Rows kept inside the catalog would make sizes untrue and the catalog grow.

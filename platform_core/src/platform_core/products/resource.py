@@ -9,6 +9,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from platform_core.lake.connect import configure
+from platform_core.lake.extensions import opened
 from platform_core.lake.location import LakeLocation
 
 
@@ -26,6 +27,6 @@ class LakeResource(DuckDBResource):
         self, *, write: Collection[str] = (), read: Collection[str] = ()
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the lakes ``write`` attached read-write and ``read`` READ_ONLY."""
-        with closing(duckdb.connect(self.database)) as connection:
+        with closing(opened(self.database)) as connection:
             configure(connection, LakeLocation.current(), write=write, read=read)
             yield connection

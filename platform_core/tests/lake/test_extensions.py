@@ -1,0 +1,63 @@
+"""What DuckDB may load: our extensions, checked once per process, and nothing that nobody signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from platform_core.lake import extensions
+from platform_core.lake.extensions import extension_path, load, opened
+
+ALLOWED = "SELECT current_setting('allow_unsigned_extensions')"
+
+
+@pytest.fixture
+def unsigned(tmp_path: Path) -> Path:
+    """An extension of ours whose signature is lost."""
+    content = extension_path("sqlite_scanner").read_bytes()
+    path = tmp_path / "unsigned.duckdb_extension"
+    path.write_bytes(content[:-256] + bytes(256))
+    return path
+
+
+@pytest.fixture(params=["the first", "a later"])
+def con(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of a process, ready for lakes."""
+    monkeypatch.setattr(extensions, "_checked", set())
+    if request.param == "a later":
+        with opened() as first:
+            load(first)
+    with opened() as connection:
+        assert connection.execute(ALLOWED).fetchone() == (request.param == "a later",)
+        load(connection)
+        yield connection
+
+
+def test_nothing_unsigned_is_loaded_whether_the_check_was_spared_or_not(
+    con: duckdb.DuckDBPyConnection, unsigned: Path
+) -> None:
+    assert con.execute(ALLOWED).fetchone() == (False,)
+    with pytest.raises(duckdb.InvalidInputException, match="Cannot change allow_unsigned_extensions"):
+        con.execute("SET allow_unsigned_extensions = true")
+    with pytest.raises(duckdb.IOException, match="signature is either missing or invalid"):
+        con.execute(f"LOAD '{unsigned}'")
+
+
+def test_a_file_that_changed_is_checked_again(unsigned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened() as first:
+        load(first)
+    ours = extension_path
+    monkeypatch.setattr(
+        extensions, "extension_path", lambda name: unsigned if "sqlite" in name else ours(name)
+    )
+    with opened() as connection, pytest.raises(duckdb.IOException, match="signature"):
+        load(connection)
+    # Not even where the connection allowed it, since somebody changed the file in between.
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    with connection, pytest.raises(duckdb.IOException, match="signature"):
+        load(connection)
