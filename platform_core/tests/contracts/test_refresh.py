@@ -22,26 +22,28 @@ def deadline(schedule: str, minutes: int) -> Deadline:
 @pytest.mark.parametrize(
     ("schedule", "minutes", "lines"),
     [
-        ("0 6 * * *", 240, ("0 4 * * *",)),
-        ("30 6 * * 1", 16 * 60, ("30 22 * * 0",)),
-        ("15 5,17 * * 1-5", 12 * 60, ("15 23 * * 0,1,2,3,4", "15 11 * * 1-5")),
+        ("0 6 * * *", 240, ("0 5 * * *",)),
+        ("0 6 * * *", 90, ("15 5 * * *",)),
+        ("30 0 * * 1", 120, ("30 23 * * 0",)),
+        ("15 0,17 * * 1-5", 12 * 60, ("15 23 * * 0,1,2,3,4", "15 16 * * 1-5")),
         ("*/5 * * * *", 4, ("3,8,13,18,23,28,33,38,43,48,53,58 * * * *",)),
         # Cron cannot name the last evening of a month: midnight it is, or the deadline itself.
-        ("0 5 1 * *", 24 * 60, ("0 0 1 * *",)),
+        ("30 0 1 * *", 24 * 60, ("0 0 1 * *",)),
         ("0 0 1 * *", 60, ("0 0 1 * *",)),
     ],
 )
-def test_what_reads_sources_alone_is_made_in_the_middle_of_the_window(
+def test_what_reads_sources_alone_is_made_an_hour_before_or_in_the_middle_of_the_window(
     schedule: str, minutes: int, lines: tuple[str, ...]
 ) -> None:
     assert refresh(deadline(schedule, minutes), follows=False) == lines
 
 
-def test_what_follows_others_waits_for_them_until_the_last_quarter() -> None:
-    assert refresh(deadline("0 6 * * *", 240), follows=True) == ("0 5 * * *",)
+def test_what_follows_others_waits_for_them_until_half_an_hour_before() -> None:
+    assert refresh(deadline("0 6 * * *", 240), follows=True) == ("30 5 * * *",)
+    assert refresh(deadline("0 6 * * *", 60), follows=True) == ("45 5 * * *",)
     assert opening(deadline("0 6 * * *", 240)) == ("0 2 * * *",)
-    assert refresh_lead(deadline("0 6 * * *", 240), follows=True) == 60
-    assert refresh_lead(deadline("0 5 1 * *", 24 * 60), follows=False) == 300
+    assert refresh_lead(deadline("0 6 * * *", 240), follows=True) == 30
+    assert refresh_lead(deadline("30 0 1 * *", 24 * 60), follows=False) == 30
 
 
 @pytest.mark.parametrize("schedule", ["0 6 * * *", "30 6 * * 1", "0 3 * * 0", "15 5,17 * * 1-5"])

@@ -73,20 +73,23 @@ def _mesh(graph: Graph) -> MeshFacts:
     ("upstream", "product", "kept"),
     [
         (by("0 5 * * *"), by("0 5 * * *"), True),
-        (by("0 5 * * *"), by("0 11 * * *"), True),
-        (by("0 5 * * *"), by("1 11 * * *"), False),  # of 05:00, which is more than six hours ago
+        # What reads sources alone is refreshed an hour before its deadline, or in the middle of its window.
+        (by("0 5 * * *"), by("0 10 * * *"), True),
+        (by("0 5 * * *"), by("1 10 * * *"), False),  # of 04:00, which is more than six hours ago
+        (by("0 5 * * *", hours=1), by("30 10 * * *"), True),
+        (by("0 5 * * *", hours=1), by("31 10 * * *"), False),
         (by("0 6 * * *"), by("45 5 * * *"), False),  # of the day before
-        (by("0 6 * * *"), by("45 5 * * *", hours=24), True),  # which a day allows
+        (by("0 6 * * *"), by("45 5 * * *", hours=25), True),  # which a day and an hour allow
         (by("0 6 * * 1"), by("0 7 * * *"), False),  # weekly, read daily
         (by("0 6 * * 1"), by("0 7 * * 1"), True),
         (by("0 6 1 * *"), by("0 7 * * 1", hours=100), False),  # monthly, read weekly
         (by("0 6 29 2 *"), by("0 7 29 2 *"), True),
-        (by("0 * * * *"), by("30 9 * * *", hours=1), True),
+        (by("0 * * * *", hours=1), by("30 9 * * *", hours=1), True),
         (by("0 9 * * *"), by("*/5 * * * *", hours=1 / 12), False),
-        (by("0 9 * * 1-5"), by("0 10 * * *", hours=24), False),  # not on Saturdays
-        (by("0 5 * * *"), within(days=1), True),
-        (by("0 5 * * *"), within(hours=23), False),
-        (by("0 5 * * 1"), within(days=7), True),
+        (by("0 9 * * 1-5"), by("0 10 * * *", hours=26), False),  # not on Saturdays
+        (by("0 5 * * *"), within(hours=25), True),
+        (by("0 5 * * *"), within(hours=24), False),
+        (by("0 5 * * 1"), within(days=7, hours=1), True),
         (by("0 5 * * 1-5"), within(days=1), False),  # over the weekend it is three days
         (within(days=1), within(days=1), True),
         (within(days=7), within(days=1), False),
@@ -102,7 +105,7 @@ def test_one_upstream(upstream: Promise, product: Promise, kept: bool) -> None:
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo"])
 def test_a_day_is_a_day_when_the_clocks_change(zone: str) -> None:
-    assert _broken({"d/up": (by("0 5 * * *", zone), ()), "d/it": (within(days=1), ("d/up",))}) == []
+    assert _broken({"d/up": (by("0 5 * * *", zone), ()), "d/it": (within(hours=25), ("d/up",))}) == []
     assert _broken({"d/up": (by("30 2 * * *", zone), ()), "d/it": (by("30 2 * * *", zone), ("d/up",))}) == []
 
 
@@ -122,8 +125,8 @@ def test_maximum_ages_add_up() -> None:
 
 def test_a_chain_of_deadlines_is_as_old_as_its_source() -> None:
     chain: Graph = {"d/a": (by("0 5 * * *"), ()), "d/b": (by("45 5 * * *"), ("d/a",))}
-    assert _broken(chain | {"d/c": (by("0 7 * * *", hours=2), ("d/b",))}) == []
-    assert _broken(chain | {"d/c": (by("0 7 * * *", hours=1.5), ("d/b",))}) == ["d/c"]
+    assert _broken(chain | {"d/c": (by("0 7 * * *", hours=3), ("d/b",))}) == []
+    assert _broken(chain | {"d/c": (by("0 7 * * *", hours=2.5), ("d/b",))}) == ["d/c"]
 
 
 def test_a_product_without_a_promise_hides_nothing() -> None:

@@ -1,9 +1,10 @@
 """When a product with a deadline is refreshed by itself: in time, and not so early that it is too old.
 
 A deadline's window is what lies between it and its ``lower_bound`` before. What only reads sources is
-made in the middle of the window, so that both a late source and a long run leave it on time. What reads
-other products follows them; only if nothing came since the window opened is it made in the window's last
-quarter, from what is there.
+made an hour before the deadline, in a window of less than two hours in its middle: late enough for
+sources that are late, early enough for a long run. What reads other products follows them; only if
+nothing came since the window opened is it made half an hour before the deadline (of less than two hours,
+in the last quarter) from what is there.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _minutes(deadline: Deadline) -> int:
 
 
 def _lead(deadline: Deadline, follows: bool) -> int:
-    return _minutes(deadline) // (4 if follows else 2)
+    return min(_minutes(deadline) // 4, 30) if follows else min(_minutes(deadline) // 2, 60)
 
 
 @lru_cache(maxsize=1024)

@@ -5,8 +5,9 @@ What is promised:
     a maximum age at any moment a reader finds data of at most that long ago.
 
 What an upstream delivers, at worst, if it keeps its promise and no more:
-    a deadline    from each tick on, what its own upstreams owed at that tick; a product without
-                  upstreams is of the tick itself. Between ticks nothing new is owed.
+    a deadline    from each tick on, what its own upstreams owed at that tick; what reads sources alone
+                  is of the moment at which it is refreshed by itself before the tick
+                  (``contracts.refresh``). Between ticks nothing new is owed.
     a maximum age nobody says when it is refreshed, so ages add up: its own and its upstreams' worst.
     no promise    what its upstreams deliver, at once.
 
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.refresh import refresh_lead
 from platform_core.contracts.ticks import Schedule, clock_changes
 
 YEAR = 2024
@@ -133,7 +135,11 @@ class Freshness:
         promised = int(deadline.lower_bound.total_seconds() // 60)
         upstreams = self._upstreams[product]
         delivered = [self._delivered(upstream, ticks) for upstream in upstreams]
-        oldest = list(map(min, ticks, *delivered)) if delivered else ticks
+        if delivered:
+            oldest = list(map(min, ticks, *delivered))
+        else:
+            lead = refresh_lead(deadline, follows=False)
+            oldest = [tick - lead for tick in ticks]
         self._of[product] = {tick: max(of, tick - promised) for tick, of in zip(ticks, oldest, strict=True)}
         worst, found = 0, None
         for index, (tick, of) in enumerate(zip(ticks, oldest, strict=True)):
