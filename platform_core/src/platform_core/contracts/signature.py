@@ -81,7 +81,7 @@ def _signature(document: Document, value: dict[str, Any], where: Where, faults: 
                 fix=did_you_mean(key, _KEYS),
             )
     missing = [key for key in ("target", "metric", "features") if not value.get(key)]
-    if missing:
+    if missing and value.keys() <= set(_KEYS):  # a slip in a key's name was told already
         faults.error(
             "C105",
             f"model does not say {' and '.join(missing)}",
