@@ -97,4 +97,57 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "A version of platform_core has a section in its changelog, where those who upgrade look first.",
         "Write the section.",
     ),
+    "C110": Explained(
+        "A stream does not say when its rows happened",
+        "Batches arrive late and out of order. How recent a stream is, and what belongs to a day, is told by "
+        "the rows' own time and not by the time of their arrival.",
+        "Name a required column of type date or timestamp: {property: eventTime, value: <column>}.",
+    ),
+    "C113": Explained(
+        "A rule about a whole stream is an error",
+        "What an error-level rule refuses is never read. Batches are published one by one, so each must "
+        "be refused by itself, and a rule about all rows cannot say which batch broke it.",
+        "Give the rule scope: batch, or let it warn.",
+    ),
+    "D050": Explained(
+        "Changes are read by what is no stream",
+        "Who reads only new rows has to keep what it made of the old ones. A table is made anew by each run, "
+        "and would hold what was made of the last rows only.",
+        "Make the reader a stream, or let it read the whole product.",
+    ),
+    "D051": Explained(
+        "Changes are read of what is no stream",
+        "Rows of a table, a file or a model are replaced by each run, so none of them is new or old.",
+        "Read the whole product, or ask its owner to make it a stream.",
+    ),
+    "D053": Explained(
+        "A stream's function gave something that is no batch",
+        "The id of a batch is what tells a delivery that is new from one that comes again.",
+        "Yield Batch(id, rows). The id names the delivery for good: a day, a file, an offset.",
+    ),
+    "L040": Explained(
+        "A batch came again with other rows",
+        "What was published under a batch's id was read by others and is not replaced. The same rows under "
+        "the same id are skipped, so a delivery may be repeated; other rows are either a mistake of the "
+        "sender, or the function that makes them has changed.",
+        "Deliver a correction as a batch with an id of its own.",
+    ),
+    "L042": Explained(
+        "What a reader of changes has not read yet was expired",
+        "Which rows are new follows from the versions that the lake keeps. One of them was expired before "
+        "this reader had read it.",
+        "Run readers of changes more often than versions are expired; then let this one read all again.",
+    ),
+    "L043": Explained(
+        "Rows that a reader of changes has read are no longer the same",
+        "The stream was made anew, or rows of it were changed or deleted by hand. What the reader made of "
+        "them cannot be put right row by row.",
+        "Restore the stream, or let the reader read all again.",
+    ),
+    "S010": Explained(
+        "A batch in an inbox is half-written",
+        "Its sender has not finished, or broke off. A part of it would be published under its id, and the "
+        "whole of it refused.",
+        "Write under another name and rename it into the inbox. The file is taken when it is whole.",
+    ),
 }
