@@ -94,3 +94,12 @@ def test_the_assets_that_a_selection_takes_in_a_location() -> None:
     ]
     chosen = selected_assets(assets, {"a/1"}, {"a/1", "a/2"})
     assert [asset.key for asset in chosen] == ["a/raw", "a/clean", "a/1"]
+
+
+def test_a_step_says_which_part_of_its_partitions_it_makes() -> None:
+    plan = Plan(frozenset(("a/one", "a/some", "a/all", "a/whole")))
+    month = {name: Asset(f"a/{name}", partitions=MONTHS) for name in ("one", "some", "all")}
+    keys = {"a/one": MONTHS[:1], "a/some": MONTHS[:2], "a/all": MONTHS, "a/whole": None}
+    plan.add("a", [*month.values(), Asset("a/whole")], keys)
+    parts = {key: step.part for key, step in plan.steps.items()}
+    assert parts == {"a/one": "2017-01-01", "a/some": "2017-01-01..2017-02-01", "a/all": "", "a/whole": ""}

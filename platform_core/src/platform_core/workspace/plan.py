@@ -26,6 +26,14 @@ class Step:
     state: State | None = None
     ordered: bool = False
 
+    @property
+    def part(self) -> str:
+        """Its partitions as a person asks for them; empty where it is made as a whole."""
+        keys = self.partitions
+        if not keys or keys == self.asset.partitions:
+            return ""
+        return keys[0] if len(keys) == 1 else f"{keys[0]}..{keys[-1]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

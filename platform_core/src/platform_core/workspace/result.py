@@ -20,6 +20,8 @@ class ProductResult:
     passed: int = 0
     failed: int = 0
     error: str | None = None
+    partitions: str = ""
+    """The partitions that the run makes of it, ``first..last``; empty where it makes the whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,9 @@ class MeshRun:
                 cause = self._plan.cause(moved.key)
                 error = f"not made, because {cause} {_became(self._plan.state(cause))}" if cause else None
             location = self._results[moved.key].location
-            self._note(ProductResult(moved.key, location, moved.state, *figures, error))
+            step = self._plan.steps.get(moved.key)
+            part = step.part if step is not None else ""
+            self._note(ProductResult(moved.key, location, moved.state, *figures, error, part))
 
     def _note(self, result: ProductResult) -> None:
         self._results[result.product] = result

@@ -32,18 +32,23 @@ def document(result: MeshResult) -> str:
 
 
 def table(products: Iterable[ProductResult]) -> Table:
-    """Product, location, status, rows, seconds, checks."""
+    """Product, location, partitions (where only some are made), status, rows, seconds, checks."""
+    listed = list(products)
+    parts = any(product.partitions for product in listed)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("product", no_wrap=True)
     shown.add_column("location", no_wrap=True)
+    if parts:
+        shown.add_column("partitions", no_wrap=True)
     shown.add_column("status", no_wrap=True)
     for name in ("rows", "seconds", "checks"):
         shown.add_column(name, justify="right", no_wrap=True)
-    for product in products:
+    for product in listed:
         status = product.status or "waiting"
         shown.add_row(
             product.product,
             product.location,
+            *([product.partitions] if parts else []),
             Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim")),
             *figures(product),
         )
