@@ -20,6 +20,8 @@ ELSEWHERE = {
     "make materialize",
     ".venv/bin/mesh run",
 }
+# Answers of the mesh as other tests have left it: 1 says that something is not as promised.
+TELLING = {".venv/bin/mesh status"}
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -58,7 +60,8 @@ def shell(mesh: Mesh, command: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_command_of_the_documents_works(mesh: Mesh, command: str) -> None:
     done = shell(mesh, command)
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.returncode in ((0, 1) if command in TELLING else (0,)), done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", sorted(ONLY_NAMED))
