@@ -13,6 +13,8 @@ from mesh_records import materializations
 from mesh_served import Served, serving
 from playwright.sync_api import Page, expect, sync_playwright
 
+from platform_core import __version__
+
 CHROMIUM = shutil.which("chromium")
 DOMAINS = ("central_data_platform", "hr", "marketing", "sales")
 QUIET = [
@@ -90,6 +92,21 @@ def test_every_location_runs_its_automation_sensor(served: Served) -> None:
 
         assert sensor["name"] == "automation"
         assert sensor["sensorState"]["status"] == "RUNNING"
+
+
+def test_every_location_says_which_version_of_the_library_it_runs_on(served: Served) -> None:
+    found = served.ask(
+        """{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
+            ... on RepositoryLocation { dagsterLibraryVersions { name version } } } } } } }"""
+    )["workspaceOrError"]["locationEntries"]
+    versions = {
+        entry["name"]: {
+            library["name"]: library["version"]
+            for library in entry["locationOrLoadError"]["dagsterLibraryVersions"]
+        }
+        for entry in found
+    }
+    assert {libraries["platform-core"] for libraries in versions.values()} == {__version__}
 
 
 def test_the_real_asset_wins_over_what_its_consumers_know_of_it(served: Served) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 
 import dagster as dg
+from dagster_shared.libraries import DagsterLibraryRegistry
 
 from platform_core import __version__
 from platform_core.contracts.model import DataProduct, Kind
@@ -22,6 +23,9 @@ from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
 from platform_core.products.spec import asset_key, external_spec
 from platform_core.products.stream_asset import stream_asset
+
+# What the UI says of the code location's libraries.
+DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package=False)
 
 Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
 FACTORIES: Mapping[Kind, Factory] = {
@@ -69,8 +73,6 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
             )
         ],
         resources={"lake": LakeResource()},
-        # What the UI shows of the code location.
-        metadata={"platform_core": __version__},
     )
     return definitions, tuple(dict.fromkeys([*faults, *unread]))
 
