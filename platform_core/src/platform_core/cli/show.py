@@ -104,13 +104,13 @@ def _sections(entry: Listed, team: dict[str, Any], root: Path) -> Iterator[tuple
     from platform_core.access.grants import asked
     from platform_core.cli.products import age_in_words
     from platform_core.errors import shown
-    from platform_core.products.description import sla_in_words
+    from platform_core.products.description import promises_in_words
 
     product, version = entry.product, entry.version
     yield "Owner", _owner(product, team)
     if support := [f"{s.channel} {s.url or ''}".strip() for s in product.support]:
         yield "Support", support
-    yield "Promise", [sla_in_words(product) or "no deadline and no maximum age"]
+    yield "Promise", promises_in_words(product) or ["no deadline and no maximum age"]
     if (p := product.partitions) is not None:
         end = f"to {p.end:%Y-%m-%d} (exclusive)" if p.end else "on"
         yield "Partitions", [f"one per {p.every} of {p.column}, from {p.start:%Y-%m-%d} {end}, {p.timezone}"]

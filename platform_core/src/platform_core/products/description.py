@@ -14,9 +14,8 @@ def describe(product: DataProduct) -> str:
     for title, text in (("Usage", product.usage), ("Limitations", product.limitations)):
         if text:
             parts.append(f"### {title}\n{text}")
-    promise = sla_in_words(product)
-    if promise:
-        parts.append(f"### Freshness\n{promise}")
+    if promises := promises_in_words(product):
+        parts.append(f"### Freshness\n{' '.join(promises)}")
     parts.append(f"### Read it\n{read_it(product)}")
     return "\n\n".join(part.strip() for part in parts if part.strip())
 
@@ -44,6 +43,15 @@ def sla_in_words(product: DataProduct) -> str:
         warning = f", with a warning from {in_words(age.warn_after)} on" if age.warn_after else ""
         return f"Never older than {in_words(age.fail_after)}{warning}."
     return ""
+
+
+def promises_in_words(product: DataProduct) -> list[str]:
+    """Each service level as a sentence: when it is made, how recent its data is, how long versions stay."""
+    said = [sla_in_words(product)]
+    said += [rule_in_words(rule) for rule in product.rules if rule.kind == "recency"]
+    if product.retention is not None:
+        said.append(f"A version is kept for {in_words(product.retention)} after it is replaced.")
+    return [sentence for sentence in said if sentence]
 
 
 def rule_in_words(rule: Rule) -> str:
