@@ -12,11 +12,16 @@ import duckdb
 import pytest
 from code_mesh import CodeMesh
 
+from platform_core.cli import main
+from platform_core.contracts.reader import load_contract
+from platform_core.contracts.registry import Registry
 from platform_core.errors import ContractError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import Stamp
 from platform_core.lake.versions import history
+from platform_core.products.description import describe
 
 KEY = dg.AssetKey(["shop", "extract"])
 MINIMUM = "logicalTypeOptions: {minimum: 0}"
@@ -177,7 +182,6 @@ def test_a_folder_that_is_gone(mesh: CodeMesh, instance: dg.DagsterInstance) -> 
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
     shutil.rmtree(folder())
-    from platform_core.contracts.registry import Registry
 
     product = Registry.open(mesh.root).get("shop/extract")
     shelf = Shelf(LakeLocation.current(), product)
@@ -224,8 +228,6 @@ def test_a_version_of_another_number_than_expected_is_found(
     """A catalog of another kind may count differently; the folder follows the committed version."""
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
-    from platform_core.contracts.registry import Registry
-    from platform_core.lake.publish import Stamp
 
     shelf = Shelf(LakeLocation.current(), Registry.open(mesh.root).get("shop/extract"))
     with connect(LakeLocation.current(), write=["shop"]) as con:
@@ -259,8 +261,6 @@ def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, wor
     if "pickle" in table:
         text += model
     path = mesh.contract("shop/extract", text + "    properties: [{name: id, logicalType: integer}]\n")
-    from platform_core.contracts.reader import load_contract
-
     with pytest.raises(ContractError) as caught:
         load_contract(path, "shop")
     (fault,) = caught.value.diagnostics
@@ -268,3 +268,45 @@ def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, wor
     assert words in (fault.fix or "")
     assert fault.place is not None
     assert fault.place.line > 14
+
+
+def test_show_says_where_the_file_is_and_goes_on_without_it(
+    mesh: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    returning(mesh)
+    assert main(["show", "shop/extract"]) == 0
+    assert mesh.run("shop", "shop/extract", instance).success
+    capsys.readouterr()
+    assert main(["show", "shop/extract", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["kind"] == "file"
+    assert shown["file"]["path"] == str(folder() / "extract.csv")
+    assert shown["file"]["sha256"] == hashlib.sha256(CSV.encode()).hexdigest()
+    assert "File: shop/files/extract/extract.csv" in shown["read"]
+    assert main(["show", "shop/extract"]) == 0
+    assert shown["file"]["sha256"] in capsys.readouterr().out
+    shutil.rmtree(folder())
+    assert main(["show", "shop/extract"]) == 1
+    told = capsys.readouterr()
+    assert "Columns" in told.out, "the table is there all the same"
+    assert told.err.count("error[L030]") == 1
+
+
+@pytest.mark.parametrize(("kind", "file"), [("table", ""), ("file", "extract.csv"), ("stream", "")])
+def test_the_catalog_says_how_to_read_every_kind(mesh: CodeMesh, kind: str, file: str) -> None:
+    table = TABLE.format(file=file or "extract", classification="internal", minimum=MINIMUM)
+    table = table.replace("physicalType: file", f"physicalType: {kind}")
+    if kind == "stream":
+        table = table.replace("logicalType: timestamp", "logicalType: timestamp, required: true")
+        table += "    customProperties: [{property: eventTime, value: moment, vendor: platform-core}]\n"
+    product = load_contract(mesh.contract("shop/extract", table), "shop")
+    words = describe(product)
+    for how in (
+        '- **SQL**: `mesh query "SELECT * FROM shop.extract LIMIT 10"`',
+        '- **Python**: `@data_product(inputs={"extract": "shop/extract"})`',
+        '- **dbt**: `{{ source("shop", "extract") }}`',
+        "ask its owner, `team:shop-team`,",
+    ):
+        assert how in words
+    assert ("- **File**" in words) == (kind == "file")
+    assert ("- **New rows**" in words) == (kind == "stream")

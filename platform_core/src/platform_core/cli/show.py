@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.access.grants import team_of
     from platform_core.cli.products import with_versions
     from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.errors import LakeError
     from platform_core.lake.location import LakeLocation
 
     root = mesh_root()
@@ -30,12 +31,20 @@ def run(options: argparse.Namespace) -> int:
     product = registry.get(product_id(options.product, registry))
     [entry] = with_versions([product], LakeLocation.current(root))
     team = team_of(product, root)
+    file, gone = None, None
+    try:
+        file = _file(entry, root)
+    except LakeError as error:
+        gone = error
     if options.json:
         import json
 
-        print(json.dumps(_facts(entry, team), indent=2, ensure_ascii=False))
-        return OK
-    _print(entry, team, root)
+        print(json.dumps(_facts(entry, team, file), indent=2, ensure_ascii=False))
+    else:
+        _print(entry, team, root, file)
+    if gone is not None:
+        # The product is shown all the same: its table can be read without the file beside it.
+        raise gone
     return OK
 
 
@@ -61,7 +70,7 @@ def product_id(written: str, registry: Any) -> str:
     )
 
 
-def _print(entry: Listed, team: dict[str, Any], root: Path) -> None:
+def _print(entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None) -> None:
     from platform_core.cli.table import print_table
 
     product = entry.product
@@ -74,7 +83,7 @@ def _print(entry: Listed, team: dict[str, Any], root: Path) -> None:
         if text:
             print("\n".join(["", *([title] if title else []), text.strip()]))
     print()
-    for label, lines in _sections(entry, team, root):
+    for label, lines in _sections(entry, team, root, file):
         for position, line in enumerate(lines):
             print(f"{label if position == 0 else '':<12}{line}")
     print("\nColumns")
@@ -92,15 +101,18 @@ def _print(entry: Listed, team: dict[str, Any], root: Path) -> None:
     print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
     print("\nChecks")
     from platform_core.products.description import rule_in_words
+    from platform_core.products.reading import ways
 
     checks = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
     print_table(("  name", "severity", "scope", "what"), checks)
     print("\nRead it")
-    for how in _reading(product):
-        print(f"  {how}")
+    for language, how in ways(product):
+        print(f"  {language + ':':<10}{how}")
 
 
-def _sections(entry: Listed, team: dict[str, Any], root: Path) -> Iterator[tuple[str, list[str]]]:
+def _sections(
+    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None
+) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
     from platform_core.cli.products import age_in_words
     from platform_core.errors import shown
@@ -131,6 +143,27 @@ def _sections(entry: Listed, team: dict[str, Any], root: Path) -> Iterator[tuple
                 f"{version.rows:,} rows{size}, by run {version.run_id}",
             ],
         )
+    if product.kind != "table":
+        yield "Kind", [product.kind]
+    if file is not None:
+        yield (
+            "File",
+            [
+                shown(Path(file["path"])),
+                f"{file['bytes']:,} bytes, sha256 {file['sha256']}",
+                f"kept as {shown(Path(file['version_path']))}",
+            ],
+        )
+    if signature := product.signature:
+        over = "above" if signature.better == "higher" else "below"
+        yield (
+            "Model",
+            [
+                f"foretells {signature.target}, judged by {signature.metric}: at least "
+                f"{signature.margin:g} {over} its baseline",
+                *(f"takes {feature.name} ({feature.type})" for feature in signature.features),
+            ],
+        )
     yield "Contract", [shown(product.path)]
 
 
@@ -154,21 +187,30 @@ def _constraints(product: DataProduct, name: str) -> list[str]:
     return [mark for mark, holds in marks.items() if holds]
 
 
-def _reading(product: DataProduct) -> list[str]:
-    # The domain itself may read what nobody else was granted.
-    reader = (
-        "" if product.granted_to("analysts") and not product.restricted else f" --as domain:{product.domain}"
-    )
-    return [
-        f'mesh query{reader} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"',
-        f'Python:  @data_product(inputs={{"{product.name}": "{product.id}"}})',
-        f'dbt:     {{{{ source("{product.domain}", "{product.name}") }}}}',
-    ]
+def _file(entry: Listed, root: Path) -> dict[str, Any] | None:
+    """The file that the published version keeps beside its table; None where it keeps none.
+
+    Raises LakeError (L030 to L032) where there should be one and is not.
+    """
+    from platform_core.lake.kept import Shelf
+    from platform_core.lake.location import LakeLocation
+
+    if entry.product.file is None or entry.version is None:
+        return None
+    kept = Shelf(LakeLocation.current(root), entry.product).read(entry.version)
+    return {
+        "path": str(kept.stable),
+        "version_path": str(kept.path),
+        "format": kept.path.suffix.removeprefix("."),
+        "bytes": kept.bytes,
+        "sha256": kept.sha256,
+    }
 
 
-def _facts(entry: Listed, team: dict[str, Any]) -> dict[str, Any]:
+def _facts(entry: Listed, team: dict[str, Any], file: dict[str, Any] | None) -> dict[str, Any]:
     from platform_core.cli.products import published
     from platform_core.products.description import rule_in_words, sla_in_words
+    from platform_core.products.reading import ways
 
     product = entry.product
     partitions = product.partitions
@@ -213,7 +255,9 @@ def _facts(entry: Listed, team: dict[str, Any]) -> dict[str, Any]:
             for rule in product.rules
         ],
         "grants": [{"role": grant.role, "access": grant.access} for grant in product.grants],
-        "read": _reading(product),
+        "read": [how if language == "SQL" else f"{language}: {how}" for language, how in ways(product)],
+        "kind": product.kind,
+        "file": file,
         "published": published(entry.version),
         "contract": str(product.path),
     }

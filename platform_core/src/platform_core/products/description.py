@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from platform_core.contracts.model import Bounds, DataProduct, Rule
+from platform_core.products.reading import ways
 
 
 def describe(product: DataProduct) -> str:
@@ -24,12 +25,20 @@ def read_it(product: DataProduct) -> str:
     """How a person reads the product, and whom to ask."""
     readers = [grant.role for grant in product.grants if grant.access == "read"]
     granted = ", ".join(f"`{role}`" for role in readers) if readers else "nobody beside its domain"
-    return (
-        f'`mesh query "SELECT * FROM {product.domain}.{product.name} LIMIT 10"`; '
-        f'in a product of your own: `inputs={{"{product.name}": "{product.id}"}}`.\n\n'
-        f"Granted to {granted}. To be granted access, ask its owner to add your role "
-        f"to the contract."
+    how = [f"- **{language}**: `{text}`" for language, text in ways(product)]
+    if product.file is not None:
+        how.append(f"\n`mesh show {product.id}` says where the file is and what its sha256 is.")
+    access = (
+        f"It is restricted: no other domain attaches its lake. Ask {_asked(product)} for what you need."
+        if product.restricted
+        else f"Granted to {granted}. To be granted access, ask {_asked(product)} to add your role "
+        "to the contract."
     )
+    return "\n".join([*how, "", access])
+
+
+def _asked(product: DataProduct) -> str:
+    return f"its owner, `{product.owned_by}`," if product.owned_by else "its domain"
 
 
 def sla_in_words(product: DataProduct) -> str:

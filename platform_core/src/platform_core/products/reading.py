@@ -1,0 +1,37 @@
+"""How a product is read, in every language that the mesh speaks: for the catalog and the terminal."""
+
+from __future__ import annotations
+
+from platform_core.contracts.model import DataProduct
+
+
+def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
+    """Pairs of a language and what to write in it. Every product is a table; some are more."""
+    found = [
+        ("SQL", f'mesh query{_hat(product)} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"'),
+        ("Python", f'@data_product(inputs={{"{product.name}": "{product.id}"}})'),
+        ("dbt", f'{{{{ source("{product.domain}", "{product.name}") }}}}'),
+    ]
+    if product.kind == "stream":
+        # Only rows that the reader has not seen yet.
+        found.append(("New rows", f'Input("{product.id}", changes=True)'))
+    if product.kind == "model":
+        reader = "" if _open(product) else f', reader="domain:{product.domain}"'
+        found.append(("Model", f'Model.load("{product.id}"{reader}).estimator'))
+    if product.file is not None:
+        found.append(("File", file_of(product)))
+    return tuple(found)
+
+
+def file_of(product: DataProduct) -> str:
+    """Where the stable name of a product's file is, within the folder of all lakes."""
+    return f"{product.lake}/files/{product.name}/{product.file}"
+
+
+def _hat(product: DataProduct) -> str:
+    # The domain itself may read what nobody else was granted.
+    return "" if _open(product) else f" --as domain:{product.domain}"
+
+
+def _open(product: DataProduct) -> bool:
+    return product.granted_to("analysts") and not product.restricted
