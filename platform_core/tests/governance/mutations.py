@@ -27,6 +27,8 @@ OWNER = "team: {name: shop-team}"
 STORE_ID = "{name: store_id, logicalType: integer, primaryKey: true, classification: public, "
 TWIN = "      - {property: maskedAs, value: profiles, vendor: platform-core}\n"
 HASHED = "customProperties: [{property: mask, value: {method: hash, key: crew}, vendor: platform-core}], "
+KEPT_A_MONTH = "  - {property: retention, value: 30, unit: d}\n"
+KEPT_A_YEAR = "  - {property: retention, value: 1, unit: y}\n"
 LATENCY = """\
   - property: latency
     value: 6
@@ -56,6 +58,10 @@ def _waiver(code: str, product: str, approvers: tuple[str, ...], expires: str = 
     """The list of waivers, with one more in front."""
     words = f"code: {code}, product: {product}, reason: Agreed, approvers: [{', '.join(approvers)}]"
     return f"waivers:\n  - {{{words}, expires: {expires}}}"
+
+
+def _recent(product: str, days: int) -> str:
+    return f"  - {{property: latency, element: {product}.sold_at, value: {days}, unit: d}}\n"
 
 
 def _read_by_an_asset(status: str) -> tuple[Edit, ...]:
@@ -353,6 +359,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         LATENCY,
         "  - {property: latency, value: 12, unit: h}\n",
         "value: 12",
+    ),
+    Mutation(
+        "G314",
+        "more-recent-than-its-input",
+        (
+            Edit(SALES, KEPT_A_YEAR, _recent("sales", 2) + KEPT_A_YEAR),
+            Edit(VISITS, KEPT_A_MONTH, _recent("visits", 1) + KEPT_A_MONTH),
+        ),
+        VISITS,
+        "visits.sold_at",
     ),
     Mutation("G308", "deprecated", _read_by_an_asset("deprecated"), TABLES, "@dg.asset"),
     Mutation(

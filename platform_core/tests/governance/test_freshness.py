@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts.model import DataProduct, Deadline, MaximumAge
+from platform_core.contracts.model import DataProduct, Deadline, MaximumAge, Rule
 from platform_core.errors import Place
 from platform_core.governance.facts import (
     FactoryFacts,
@@ -18,7 +18,7 @@ from platform_core.governance.facts import (
     MeshFacts,
 )
 from platform_core.governance.freshness import Freshness
-from platform_core.governance.policies.freshness import feasible
+from platform_core.governance.policies.freshness import feasible, recent_enough
 
 HERE = Place(Path("a.odcs.yaml"), 9, 3)
 Promise = Deadline | MaximumAge | None
@@ -195,3 +195,33 @@ def test_paths_do_not_multiply() -> None:
     started = time.monotonic()
     assert _broken(graph) == []
     assert time.monotonic() - started < 2
+
+
+def _recent(name: str, days: int | None, reads: tuple[str, ...] = ()) -> tuple[DataProduct, FactoryFacts]:
+    rule = Rule(
+        "recency__at", "recency", HERE, ("at",), maximum_age=None if days is None else timedelta(days=days)
+    )
+    inputs = tuple(InputFacts(f"i{n}", read, None, HERE) for n, read in enumerate(reads))
+    product = DataProduct("d", name, HERE.path, HERE, "1.0.0", "active", (), (rule,))
+    return product, FactoryFacts(name, "function", HERE, inputs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "days", "kept"),
+    [
+        ((2,), 2, True),
+        ((2,), 1, False),
+        ((5, 2), 2, True),  # the column may come from the more recent one
+        ((5, 2), 1, False),
+        ((2, None), 1, True),  # nobody promises how recent the other is
+        ((), 1, True),
+    ],
+)
+def test_data_is_no_more_recent_than_what_it_is_made_of(
+    inputs: tuple[int | None, ...], days: int, kept: bool
+) -> None:
+    sources = [_recent(f"s{n}", each) for n, each in enumerate(inputs)]
+    it = _recent("it", days, tuple(f"d/s{n}" for n in range(len(inputs))))
+    products, factories = zip(*sources, it, strict=True)
+    mesh = MeshFacts((LocationFacts("d", "d", products, factories),), Federation())
+    assert [violation.product for violation in recent_enough.check(mesh)] == ([] if kept else ["d/it"])

@@ -60,6 +60,7 @@ BUILT_IN: Final[tuple[Policy, ...]] = (
     use.partitions_map,
     graph.unknown_column,
     freshness.feasible,
+    freshness.recent_enough,
     use.deprecated,
     use.orphaned,
     graph.foreign_asset,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.ticks import Schedule
 from platform_core.contracts.units import spoken
 from platform_core.governance.facts import MeshFacts
@@ -52,6 +53,57 @@ def feasible(mesh: MeshFacts) -> Iterator[Violation]:
         if promise is not None:
             message, expected, fix = _words(mesh, freshness, breach)
             yield Violation(message, promise.place, product.id, expected, fix)
+
+
+@policy(
+    "G314",
+    title="No data is more recent than what it is made of",
+    scope="mesh",
+    rationale="Recency (latency with an element) is about the data itself: how old the newest value of a "
+    "column may be when a version is published, seen from the end of its partition or from now. A "
+    "product has no newer values than what it reads, so it cannot promise more recent ones than the "
+    "most recent of its inputs does; a stream and its consumer alike. Judged where every input "
+    "promises a recency and is seen from the same moment; how long a version waits for its reader is "
+    "what G307 counts.",
+    fix="Promise less, or agree on more recent data with the owner of what is read.",
+    failing="# sales/transactions promises 31 days of transactions.transaction_timestamp\n"
+    "slaProperties:  # of sales/household_baskets, which reads nothing else\n"
+    "  - {property: latency, element: household_baskets.bought_at, value: 1, unit: d}",
+    passing="slaProperties:\n"
+    "  - {property: latency, element: household_baskets.bought_at, value: 31, unit: d}",
+)
+def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
+    inputs: dict[str, set[str]] = {}
+    for read in mesh.reads:
+        if read.kind == "input":
+            inputs.setdefault(read.reader, set()).add(read.source)
+    for product in mesh.products.values():
+        sources = [mesh.products.get(name) for name in sorted(inputs.get(product.id, ()))]
+        promised = [
+            (_recency(source), source.id)
+            for source in sources
+            if source is not None and (source.partitions is None) == (product.partitions is None)
+        ]
+        known = [(age, name) for age, name in promised if age is not None]
+        if not known or len(known) != len(sources):
+            continue
+        least, name = min(known)
+        for rule in product.rules:
+            if rule.kind == "recency" and rule.maximum_age is not None and rule.maximum_age < least:
+                yield Violation(
+                    f"{product.id} promises {rule.columns[0]} at most {spoken(rule.maximum_age)} old, and "
+                    f"the most recent data that it reads, {name}, may be {spoken(least)} old",
+                    rule.place,
+                    product.id,
+                    f"at least {spoken(least)}",
+                    f"Promise {spoken(least)}, or agree on more recent data with the owner of {name}.",
+                )
+
+
+def _recency(product: DataProduct) -> timedelta | None:
+    """The least age that a product promises of any of its columns; None where it promises none."""
+    ages = [rule.maximum_age for rule in product.rules if rule.kind == "recency" and rule.maximum_age]
+    return min(ages, default=None)
 
 
 def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, str, str]:
