@@ -15,24 +15,45 @@ LINES_OF_MARCH = """
 
 
 @pytest.fixture(scope="module")
-def before(mesh: Mesh) -> Version:
-    return mesh.published()["sales/transactions"]
+def before(mesh: Mesh) -> dict[str, Version]:
+    return mesh.published()
 
 
 @pytest.fixture(scope="module")
-def answer(mesh: Mesh, before: Version) -> Answer:
-    return mesh.run("sales/transactions", "--partitions", MARCH)
+def answer(mesh: Mesh, before: dict[str, Version]) -> Answer:
+    return mesh.run("sales/transactions", "sales/net_sales_by_department+", "--partitions", MARCH)
 
 
-def test_it_writes_the_month_and_nothing_else(mesh: Mesh, answer: Answer, before: Version) -> None:
+def test_it_writes_the_month_and_nothing_else(mesh: Mesh, answer: Answer, before: dict[str, Version]) -> None:
     [march] = mesh.query(LINES_OF_MARCH)
     after = mesh.published()["sales/transactions"]
 
     assert answer.code == 0, answer.out
-    assert after.version > before.version
+    assert after.version > before["sales/transactions"].version
     assert after.partition == MARCH
     assert after.rows_written == march["lines"]
-    assert after.rows == before.rows == 1_469_307
+    assert after.rows == before["sales/transactions"].rows == 1_469_307
+
+
+def test_its_readers_are_made_for_the_month_also_in_another_domain_and_nobody_else_is(
+    mesh: Mesh, answer: Answer, before: dict[str, Version]
+) -> None:
+    after = mesh.published()
+    changed = {name: version for name, version in after.items() if version != before[name]}
+
+    # hr/headcount_extract reads the last month alone, which is not March.
+    assert (
+        set(changed)
+        == set(answer.products())
+        == {
+            "sales/transactions",
+            "sales/net_sales_by_department",
+            "hr/sales_commissions",
+        }
+    )
+    assert {version.partition for version in changed.values()} == {MARCH}
+    assert all(version.rows == before[name].rows for name, version in changed.items())
+    assert changed["hr/sales_commissions"].rows_written < 354
 
 
 def test_it_leaves_the_year_complete(mesh: Mesh, answer: Answer) -> None:
