@@ -84,9 +84,10 @@ def _age(since: datetime | None) -> str:
 def _readers(trouble: Trouble) -> str:
     if not trouble.affects:
         return "-"
-    others = len(trouble.affects) - SHOWN_READERS
-    words = ", ".join(trouble.affects[:SHOWN_READERS]) + (f" and {others} more" if others > 0 else "")
-    return f"{words} (also {', '.join(trouble.domains)})" if trouble.domains and others > 0 else words
+    if len(trouble.affects) <= SHOWN_READERS:
+        return ", ".join(trouble.affects)
+    domains = sorted({product.partition("/")[0] for product in trouble.affects})
+    return f"{len(trouble.affects)} products of {', '.join(domains)}"
 
 
 def _document(found: Status, troubles: list[Trouble], domain: str | None) -> dict[str, Any]:
