@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import dagster as dg
 import duckdb
@@ -15,12 +16,14 @@ from code_mesh import CodeMesh
 from platform_core.cli import main
 from platform_core.contracts.reader import load_contract
 from platform_core.contracts.registry import Registry
-from platform_core.errors import ContractError, LakeError
+from platform_core.errors import ContractError, DefinitionError, LakeError, Place
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Stamp
 from platform_core.lake.versions import history
+from platform_core.products.dbt_asset import dbt_asset
+from platform_core.products.dbt_project import DbtProject
 from platform_core.products.description import describe
 
 KEY = dg.AssetKey(["shop", "extract"])
@@ -142,7 +145,10 @@ def test_a_file_that_differs_is_refused(
 
 
 def test_a_crash_after_the_commit_is_healed_by_the_next_run(
-    mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    mesh: CodeMesh,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
@@ -153,6 +159,9 @@ def test_a_crash_after_the_commit_is_healed_by_the_next_run(
         assert not mesh.run("shop", "shop/extract", instance).success
     assert mesh.read("SELECT max(price) FROM shop.products.extract")[0][0] == 200000, "it was committed"
     assert (folder() / "extract.csv").read_text() == CSV, "and the stable name still leads to the old one"
+    capsys.readouterr()
+    assert main(["show", "shop/extract"]) == 0
+    assert "the stable name is put right by: mesh run shop/extract" in capsys.readouterr().out
     (folder() / ".draft-of-the-dead").mkdir()
     (folder() / "999").mkdir()
     (folder() / "999" / "extract.csv").write_text("half")
@@ -310,3 +319,21 @@ def test_the_catalog_says_how_to_read_every_kind(mesh: CodeMesh, kind: str, file
         assert how in words
     assert ("- **File**" in words) == (kind == "file")
     assert ("- **New rows**" in words) == (kind == "stream")
+
+
+def test_a_dbt_model_makes_no_model_and_no_stream(mesh: CodeMesh) -> None:
+    class Project:
+        def models(self) -> dict[str, object]:
+            return {"extract": {}}
+
+        def place(self, model: object) -> Place:
+            return Place(mesh.root / "extract.sql")
+
+    table = TABLE.format(file="extract", classification="internal", minimum=MINIMUM)
+    table = table.replace("physicalType: file", "physicalType: stream")
+    table = table.replace("logicalType: timestamp", "logicalType: timestamp, required: true")
+    table += "    customProperties: [{property: eventTime, value: moment, vendor: platform-core}]\n"
+    mesh.contract("shop/extract", table)
+    registry = Registry.open(mesh.root)
+    with pytest.raises(DefinitionError, match="D048"):
+        dbt_asset(registry.get("shop/extract"), cast("DbtProject", Project()), registry, frozenset())

@@ -152,6 +152,7 @@ def _sections(
                 shown(Path(file["path"])),
                 f"{file['bytes']:,} bytes, sha256 {file['sha256']}",
                 f"kept as {shown(Path(file['version_path']))}",
+                *([] if file["in_place"] else [f"the stable name is put right by: mesh run {product.id}"]),
             ],
         )
     if signature := product.signature:
@@ -200,6 +201,7 @@ def _file(entry: Listed, root: Path) -> dict[str, Any] | None:
     kept = Shelf(LakeLocation.current(root), entry.product).read(entry.version)
     return {
         "path": str(kept.stable),
+        "in_place": kept.in_place,
         "version_path": str(kept.path),
         "format": kept.path.suffix.removeprefix("."),
         "bytes": kept.bytes,

@@ -47,6 +47,11 @@ class KeptFile:
     bytes: int
     sha256: str
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the stable name leads to this version; not after a crash, until the next run."""
+        return self.stable.is_file() and self.stable.samefile(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
@@ -156,8 +161,8 @@ class Shelf:
         version = published_version(con, self.product)
         if version is None or not self.path(version).is_file():
             return None
-        there = self.stable.is_file() and self.stable.samefile(self.path(version))
-        return None if there else version
+        there = KeptFile(self.path(version), self.stable, 0, "")
+        return None if there.in_place else version
 
     def point(self, version: int) -> None:
         """Let the stable name lead to a version, for every reader at once. Raises LakeError L033."""
