@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 
 from benchmarks.measure import environ, fresh_home, module, run
-from benchmarks.report import Aim, Section
+from benchmarks.report import Aim, Figure, Section
 
 BATCHES, ROWS = 1_000, 1_000
 PACE = 0.2  # seconds from one batch to the next
@@ -18,29 +18,33 @@ def measure(rounds: int) -> Section:
     """One stream of all batches; ``rounds`` changes nothing, since the batches are what is repeated."""
     del rounds
     with fresh_home() as home:
-        fed = run(module("stream_feed", str(home), str(BATCHES), str(ROWS), str(PACE)), environ(home))
-    seconds, processor = fed.said["seconds"], fed.said["processor"]
-    merging = fed.said["merging"]
+        words = [str(home), str(BATCHES), str(ROWS), str(PACE), str(ENDS)]
+        fed = run(module("stream_feed", *words), environ(home))
+    seconds, processor, merging = (fed.said[name] for name in ("seconds", "processor", "merging"))
+    turn, turn_processor = fed.said["in_turn"], fed.said["in_turn_processor"]
     return Section(
         title=f"A stream of {BATCHES:,} batches of {ROWS:,} rows, one each {PACE} s",
         aims=[
-            Aim(f"processor time of a commit, last {ENDS} / first", _growth(processor), at_most=FLAT),
-            Aim(f"time of a commit, last {ENDS} / first", _growth(seconds), at_most=FLAT),
-            Aim("behind the pace at the end", max(fed.said["behind"][-ENDS:]), at_most=10 * PACE, unit=" s"),
+            Aim("commit, last 100 / first 100", _ratio(seconds[-ENDS:], seconds[:ENDS]), at_most=FLAT),
+            Aim("the same, processor", _ratio(processor[-ENDS:], processor[:ENDS]), at_most=FLAT),
+            Aim("commit, in turn with a new stream", _ratio(turn["long"], turn["new"]), at_most=FLAT),
+            Aim("behind the pace at the end", fed.said["behind"], at_most=10 * PACE, unit=" s"),
         ],
         columns=("commits", "median, ms", "p95, ms", "processor median, ms", "processor p95, ms"),
         rows=[
-            (f"first {ENDS}", *_figures(seconds[:ENDS]), *_figures(processor[:ENDS])),
-            (f"last {ENDS}", *_figures(seconds[-ENDS:]), *_figures(processor[-ENDS:])),
+            ("first 100", *_figures(seconds[:ENDS]), *_figures(processor[:ENDS])),
+            ("last 100", *_figures(seconds[-ENDS:]), *_figures(processor[-ENDS:])),
+            ("100 more", *_figures(turn["long"]), *_figures(turn_processor["long"])),
+            ("in turn, new stream", *_figures(turn["new"]), *_figures(turn_processor["new"])),
             (f"merging files, {len(merging)} times", *_figures(merging), "", ""),
-            (f"peak memory {fed.peak / 1e6:.0f} MB", "", "", "", ""),
+            ("peak memory, MB", round(fed.peak / 1e6), "", "", ""),
         ],
     )
 
 
-def _growth(took: Sequence[float]) -> float:
-    return round(median(took[-ENDS:]) / median(took[:ENDS]), 2)
+def _ratio(long: Sequence[float], short: Sequence[float]) -> float:
+    return round(median(long) / median(short), 2)
 
 
-def _figures(took: Sequence[float]) -> tuple[float, float]:
+def _figures(took: Sequence[float]) -> tuple[Figure, Figure]:
     return round(median(took) * 1e3, 1), round(quantiles(took, n=20)[-1] * 1e3, 1)

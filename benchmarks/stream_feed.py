@@ -1,17 +1,21 @@
-"""The process that feeds a stream: ``python -m benchmarks.stream_feed BATCHES ROWS PACE``; prints JSON."""
+"""The process that feeds a stream, for ``benchmarks.stream``; prints JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.reader import load_contract
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Stamp
-from platform_core.lake.stream import open_stream
+from platform_core.lake.stream import Stream, open_stream
 from platform_core.quality.batches import batch_gate
 
 CONTRACT = """\
@@ -33,6 +37,16 @@ schema:
 """
 
 
+@dataclass
+class Took:
+    """Seconds of each commit, by the clock and of the processor; of the merging of files between them."""
+
+    seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    merging: list[float] = field(default_factory=list)
+    behind: list[float] = field(default_factory=list)
+
+
 def query(batch: int, rows: int) -> str:
     """A batch's rows: a minute of readings, with keys that go on where the batch before ended."""
     return f"""
@@ -46,38 +60,64 @@ def query(batch: int, rows: int) -> str:
     """
 
 
-def feed(folder: Path, batches: int, rows: int, pace: float) -> dict[str, list[float]]:
-    """Append the batches, one each ``pace`` seconds; what each took by the clock and of the processor."""
-    contract = folder / "bench" / "contracts" / "readings.odcs.yaml"
-    contract.parent.mkdir(parents=True)
-    contract.write_text(CONTRACT)
-    product = load_contract(contract, "bench")
-    location = LakeLocation(folder / "lake")
+@contextmanager
+def opened(product: DataProduct, folder: Path) -> Iterator[Stream]:
+    location = LakeLocation(folder)
     stamp = Stamp(run_id="bench", asset=product.id)
-    took: dict[str, list[float]] = {"seconds": [], "processor": [], "merging": [], "behind": []}
     with (
         connect(location, write=[product.lake]) as con,
         open_stream(con, location, product, stamp=stamp) as stream,
     ):
+        yield stream
+
+
+def append(stream: Stream, rows: int, took: Took) -> None:
+    """The next batch, audited as every batch is."""
+    number = len(stream.entries)
+    name = f"{number:05}"
+    audit = batch_gate(stream.con, stream.product, batch=name, resolve=lambda _: None)
+    began, processor, merged = time.monotonic(), time.process_time(), stream.compactions
+    done = stream.append(name, query(number, rows), audit=audit)
+    took.seconds.append(done.seconds)
+    if stream.compactions > merged:
+        took.merging.append(time.monotonic() - began - done.seconds)
+    else:
+        took.processor.append(time.process_time() - processor)
+
+
+def feed(folder: Path, batches: int, rows: int, pace: float, turns: int) -> dict[str, object]:
+    """All batches, one each ``pace`` seconds; then ``turns`` more in turn with a new stream's first ones.
+
+    In turn, because nothing else tells a stream that gets slower from a machine that gets busier.
+    """
+    contract = folder / "bench" / "contracts" / "readings.odcs.yaml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text(CONTRACT)
+    product = load_contract(contract, "bench")
+    steady, long, new = Took(), Took(), Took()
+    with opened(product, folder / "long") as stream:
         began = time.monotonic()
         for number in range(batches):
             due = began + number * pace
             time.sleep(max(0.0, due - time.monotonic()))
-            took["behind"].append(time.monotonic() - due)
-            name = f"{number:05}"
-            started, processor, merged = time.monotonic(), time.process_time(), stream.compactions
-            audit = batch_gate(con, product, batch=name, resolve=lambda _: None)
-            done = stream.append(name, query(number, rows), audit=audit)
-            took["seconds"].append(done.seconds)
-            if stream.compactions > merged:
-                took["merging"].append(time.monotonic() - started - done.seconds)
-            else:
-                took["processor"].append(time.process_time() - processor)
-        found = con.execute("SELECT count(*) FROM bench.products.readings").fetchone()
-        assert found == (batches * rows,), found
-    return took
+            steady.behind.append(time.monotonic() - due)
+            append(stream, rows, steady)
+        with opened(product, folder / "new") as other:
+            for _ in range(turns):
+                append(stream, rows, long)
+                append(other, rows, new)
+        found = stream.con.execute("SELECT count(*) FROM bench.products.readings").fetchone()
+        assert found == ((batches + turns) * rows,), found
+    return {
+        "seconds": steady.seconds,
+        "processor": steady.processor,
+        "merging": steady.merging,
+        "behind": max(steady.behind[-100:]),
+        "in_turn": {"long": long.seconds, "new": new.seconds},
+        "in_turn_processor": {"long": long.processor, "new": new.processor},
+    }
 
 
 if __name__ == "__main__":
-    home, batches, rows, pace = sys.argv[1:]
-    print(json.dumps(feed(Path(home), int(batches), int(rows), float(pace))))
+    home, batches, rows, pace, turns = sys.argv[1:]
+    print(json.dumps(feed(Path(home), int(batches), int(rows), float(pace), int(turns))))

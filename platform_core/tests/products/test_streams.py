@@ -161,10 +161,26 @@ def test_a_consumer_in_another_domain_reads_only_what_is_new(clicks: Clicks) -> 
     clicks.deliver("c", range(5, 9))
     assert clicks.run().success
     assert clicks.run("other/visits").success
-    assert clicks.told("other/visits")["mesh/rows_written"] == 6
+    told = clicks.told("other/visits")
+    assert told["mesh/rows_written"] == 6
+    assert told["mesh/inputs"] == {"shop/clicks": clicks.told()["mesh/version"]}
+    assert 0 < told["mesh/bytes_read"] < clicks.told()["mesh/bytes"]
     assert clicks.run("other/visits").success
     assert clicks.told("other/visits")["mesh/batches_published"] == 0
     assert clicks.ids("other/visits") == list(range(9))
+
+
+def test_an_overdue_stream_is_told_and_stays(clicks: Clicks) -> None:
+    contract = clicks.mesh.contract("shop/clicks", CLICKS)
+    age = "  - {property: latency, value: 3, unit: d, element: clicks.clicked}\n"
+    contract.write_text(contract.read_text().replace("schema:\n", f"{age}schema:\n"))
+    clicks.deliver("a", range(3))
+    result = clicks.run()
+    assert result.success
+    (late,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert (late.check_name, late.severity) == ("recency__clicked", dg.AssetCheckSeverity.ERROR)
+    assert clicks.ids() == [0, 1, 2]
+    assert clicks.told()["mesh/event_age_hours"] > 24 * 365
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,13 @@ def readings(
 ) -> tuple[Reading, ...]:
     """What a run reads of its pinned inputs: for ``mesh/inputs``."""
     return tuple(
-        Reading(bound.product, bound.version, bound.declared.columns, _window(consumer, bound, window))
+        Reading(
+            bound.product,
+            bound.version,
+            bound.declared.columns,
+            _window(consumer, bound, window),
+            bound.since,
+        )
         for bound in inputs.values()
         if bound.version is not None
     )

@@ -31,6 +31,8 @@ class Reading:
     version: int
     columns: tuple[str, ...] | None = None
     window: Window | None = None
+    since: int | None = None
+    """Of a stream, only what was inserted after this version."""
 
 
 def versions_read(connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct]) -> dict[str, int]:
@@ -58,7 +60,7 @@ def inputs_metadata(
     import dagster as dg
 
     readings = list(readings)
-    read = sum(bytes_of_columns(connection, r.product, r.version, r.columns, r.window) for r in readings)
+    read = sum(_bytes(connection, reading) for reading in readings)
     metadata: dict[str, Any] = {
         INPUTS: dg.MetadataValue.json({r.product.id: r.version for r in readings}),
         BYTES_READ: read,
@@ -66,3 +68,11 @@ def inputs_metadata(
     if references:
         metadata[REFERENCES] = dg.MetadataValue.json(dict(references))
     return metadata
+
+
+def _bytes(connection: duckdb.DuckDBPyConnection, reading: Reading) -> int:
+    found = bytes_of_columns(connection, reading.product, reading.version, reading.columns, reading.window)
+    if reading.since is None:
+        return found
+    # A file that was merged since counts to the batches before: changes are then said to be less, never more.
+    return max(0, found - bytes_of_columns(connection, reading.product, reading.since, reading.columns))
