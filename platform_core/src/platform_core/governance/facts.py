@@ -153,16 +153,18 @@ class MeshFacts:
 
     @cached_property
     def products(self) -> dict[str, DataProduct]:
-        """Every product by id; the first where two locations have one. Those of other repositories that
-        are read here are among them."""
+        """Every product by id; the first where two locations have one."""
         found: dict[str, DataProduct] = {}
         for location in self.locations:
             for product in location.products:
                 found.setdefault(product.id, product)
-        for location in self.locations:
-            for product in location.elsewhere:
-                found.setdefault(product.id, product)
         return found
+
+    @cached_property
+    def known(self) -> dict[str, DataProduct]:
+        """``products``, and those of other repositories that they read."""
+        outside = {product.id: product for location in self.locations for product in location.elsewhere}
+        return outside | self.products if outside else self.products
 
     @cached_property
     def factories(self) -> dict[str, FactoryFacts]:

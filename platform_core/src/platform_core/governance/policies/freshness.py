@@ -42,13 +42,13 @@ _IN_ONE_LINE: Final = 4
     "     customProperties: [{property: timezone, value: America/New_York, vendor: platform-core}]}",
 )
 def feasible(mesh: MeshFacts) -> Iterator[Violation]:
-    upstreams: dict[str, list[str]] = {product: [] for product in mesh.products}
+    upstreams: dict[str, list[str]] = {product: [] for product in mesh.known}
     for read in mesh.reads:
         if read.kind == "input" and read.reader in upstreams and read.source in upstreams:
             upstreams[read.reader].append(read.source)
-    freshness = Freshness(mesh.products, {name: tuple(found) for name, found in upstreams.items()})
+    freshness = Freshness(mesh.known, {name: tuple(found) for name, found in upstreams.items()})
     for breach in freshness.breaches():
-        product = mesh.products[breach.product]
+        product = mesh.known[breach.product]
         promise = product.deadline or product.maximum_age
         if promise is not None:
             message, expected, fix = _words(mesh, freshness, breach)
@@ -78,7 +78,7 @@ def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
         if read.kind == "input":
             inputs.setdefault(read.reader, set()).add(read.source)
     for product in mesh.products.values():
-        sources = [mesh.products.get(name) for name in sorted(inputs.get(product.id, ()))]
+        sources = [mesh.known.get(name) for name in sorted(inputs.get(product.id, ()))]
         promised = [
             (_recency(source), source.id)
             for source in sources
@@ -149,7 +149,7 @@ def _due_soon(schedule: Schedule, upstream: Schedule | None, breach: Breach) -> 
 
 
 def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick: int | None) -> str:
-    product, schedule = mesh.products[name], freshness.schedule(name)
+    product, schedule = mesh.known[name], freshness.schedule(name)
     if schedule is None:
         age = product.maximum_age
         return f"{name} at most {spoken(age.fail_after)} old" if age else f"{name}, which promises nothing"

@@ -37,7 +37,7 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
     domains = {location.domain for location in mesh.locations}
     for read in mesh.reads:
         source, domain = read.source, read.source.partition("/")[0]
-        if source in mesh.products or source in mesh.unread or source in made:
+        if source in mesh.known or source in mesh.unread or source in made:
             continue
         # An asset may be outside of the mesh, where no domain of that name is in it.
         if read.kind == "asset" and domain not in domains and (read.domain, source) in outside:
@@ -45,7 +45,7 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
         if domain in mesh.unloaded:
             continue
         what = "has a foreign key to" if read.kind == "reference" else "reads"
-        known = [name for name in mesh.products if name.startswith(f"{domain}/")] or list(mesh.products)
+        known = [name for name in mesh.known if name.startswith(f"{domain}/")] or list(mesh.known)
         guess = did_you_mean(source, known[:_MOST_GUESSED])
         expected = f"one of {listed(known)}"
         if guess is None and domain not in domains:
@@ -124,7 +124,7 @@ def cycle(mesh: MeshFacts) -> Iterator[Violation]:
 )
 def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
     for read in mesh.reads:
-        product = mesh.products.get(read.source)
+        product = mesh.known.get(read.source)
         if product is None or not read.columns:
             continue
         known = _columns(tuple(column.name for column in product.columns))
@@ -149,7 +149,7 @@ def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
 def foreign_asset(mesh: MeshFacts) -> Iterator[Violation]:
     made = _made(mesh)
     for read in mesh.reads:
-        if read.source in mesh.products or read.source in mesh.unread:
+        if read.source in mesh.known or read.source in mesh.unread:
             continue
         owners = made.get(read.source)
         if owners and read.domain not in owners:

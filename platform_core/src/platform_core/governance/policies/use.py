@@ -34,7 +34,7 @@ _NESTS: Final = {
 )
 def granted(mesh: MeshFacts) -> Iterator[Violation]:
     for read in mesh.reads:
-        product = mesh.products.get(read.source)
+        product = mesh.known.get(read.source)
         if product is None or product.domain == read.domain:
             continue
         what = "has a foreign key to" if read.kind == "reference" else "reads"
@@ -67,7 +67,7 @@ def granted(mesh: MeshFacts) -> Iterator[Violation]:
 )
 def partitions_map(mesh: MeshFacts) -> Iterator[Violation]:
     for read in mesh.reads:
-        product, reader = mesh.products.get(read.source), mesh.products.get(read.reader)
+        product, reader = mesh.known.get(read.source), mesh.products.get(read.reader)
         if read.kind == "input" and product is not None and reader is not None:
             reason = _misfit(read, reader, product)
             if reason is not None:
@@ -106,7 +106,7 @@ def _grids(ours: Partitions, theirs: Partitions) -> str | None:
 
 def _using(mesh: MeshFacts, status: str) -> Iterator[tuple[Read, DataProduct, Place | None]]:
     for read in mesh.reads:
-        product, reader = mesh.products.get(read.source), mesh.products.get(read.reader)
+        product, reader = mesh.known.get(read.source), mesh.products.get(read.reader)
         # Who is on the way out as well need not move any more.
         if product is not None and product.status == status and (not reader or reader.status != status):
             yield read, product, read.place
