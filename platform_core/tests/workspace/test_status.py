@@ -151,7 +151,7 @@ def next_six_in_berlin(moment: datetime) -> datetime:
 
 
 def test_versions_past_their_retention_are_told_and_the_newest_never_is(
-    shop: CodeMesh, instance: dg.DagsterInstance
+    shop: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shop.root / "domains" / "shop" / "contracts" / "sales.odcs.yaml"
     retention = "slaProperties:\n  - {property: retention, value: 30, unit: d}\n"
@@ -164,3 +164,9 @@ def test_versions_past_their_retention_are_told_and_the_newest_never_is(
     assert now.retained == ()
     [kept] = later.retained
     assert (kept.product, kept.versions, kept.retention) == ("shop/sales", 1, timedelta(days=30))
+
+    # A lake that is closed to this user is not looked into, and hides nothing else.
+    monkeypatch.setattr("platform_core.workspace.records.os.access", lambda *_: False)
+    closed = mesh_status(shop.root, datetime.now(UTC) + timedelta(days=31))
+    assert closed.retained == ()
+    assert ("shop/sales", "overdue") in troubles(closed)

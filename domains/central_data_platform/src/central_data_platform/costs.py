@@ -42,13 +42,13 @@ def mesh_costs() -> Result:
     kept = stored(LakeLocation.current(root), products)
     with recorded(root) as instance:
         rows = [
-            cost(product, list(every(instance, product.id)) if instance else [], kept.get(product.id, 0))
+            cost(product, list(every(instance, product.id)) if instance else [], kept.get(product.id))
             for product in products
         ]
     return Result(pa.Table.from_pylist(rows, schema=COSTS), plotted(rows))
 
 
-def cost(product: DataProduct, made: Sequence[Made], bytes_stored: int) -> dict[str, Any]:
+def cost(product: DataProduct, made: Sequence[Made], bytes_stored: int | None) -> dict[str, Any]:
     """One product, over all materializations that the instance remembers, the newest first."""
     return {
         "product_id": product.id,
@@ -74,11 +74,11 @@ def plotted(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     lines = ["| domain | run seconds | bytes stored | bytes read |", "|---|---:|---:|---:|"]
     ordered = sorted(rows, key=lambda row: row["domain"])
     for name in PLOTTED:
-        numbers[f"costs/{name}"] = sum(row[name] for row in ordered)
+        numbers[f"costs/{name}"] = sum(row[name] or 0 for row in ordered)
     for domain, own in groupby(ordered, key=lambda row: row["domain"]):
         sums = dict.fromkeys(PLOTTED, 0)
         for row in own:
-            sums = {name: sums[name] + row[name] for name in PLOTTED}
+            sums = {name: sums[name] + (row[name] or 0) for name in PLOTTED}
         numbers |= {f"costs/{name}_{domain}": amount for name, amount in sums.items()}
         seconds, stored_bytes, read_bytes = sums.values()
         lines.append(f"| {domain} | {seconds:,.1f} | {stored_bytes:,} | {read_bytes:,} |")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 PAGE: Final = 500
+FAILED_RUNS: Final = 1000
+"""So many of the newest failed runs are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ def failures(
     checks = _failed_checks(instance, products)
     found = dict(checks)
     ids = {product.id for product in products}
-    failed = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    only = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])
+    failed = instance.get_run_records(only, limit=FAILED_RUNS)
     # The oldest last: what counts is since when a product fails.
     for record in failed:
         for key in record.dagster_run.asset_selection or ():
@@ -159,8 +163,8 @@ def _made(entry: dg.EventLogEntry) -> Made:
 
 
 def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
-    """The versions that the lakes keep of each product, the newest first."""
-    lakes = {product.lake for product in products if location.exists(product.lake)}
+    """The versions that the lakes keep of each product, the newest first; of lakes that may be read."""
+    lakes = {product.lake for product in products if _readable(location, product.lake)}
     if not lakes:
         return {}
     with connect(location, read=lakes) as connection:
@@ -173,12 +177,17 @@ def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dic
 
 def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, int]:
     """The bytes that are kept for each product, of old versions too: its table's files, and the files
-    that a file or model product keeps beside it."""
-    wanted = [product for product in products if location.exists(product.lake)]
+    that a file or model product keeps beside it. Without the products whose lake may not be read."""
+    wanted = [product for product in products if _readable(location, product.lake)]
     if not wanted:
         return {}
     with connect(location, read={product.lake for product in wanted}) as connection:
         return {p.id: bytes_kept(connection, p) + _beside(location, p) for p in wanted}
+
+
+def _readable(location: LakeLocation, lake: str) -> bool:
+    """Whether there is such a lake for this user; a restricted one is its domain's alone."""
+    return os.access(location.catalog(lake), os.R_OK | os.W_OK)
 
 
 def _beside(location: LakeLocation, product: DataProduct) -> int:
