@@ -12,11 +12,13 @@ from small_mesh import SmallMesh
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError
+from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Stamp
+from platform_core.lake.reading import at_version, insertions, published_version
 from platform_core.lake.stream import ledger, open_stream
+from platform_core.products.changes import position_now, since
 
 STREAM = """\
   - name: clicks
@@ -142,3 +144,65 @@ def test_a_stream_is_given_new_columns_and_keeps_the_old(tmp_path: Path) -> None
             assert [found.code for found in error.value.diagnostics] == ["L041"]
             assert fault in error.value.diagnostics[0].message
         assert "c" not in stream.entries
+
+
+def test_files_of_many_batches_become_one_and_what_is_new_stays_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform_core.lake.stream.COMPACT_EVERY", 4)
+    product = clicks(tmp_path)
+    location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
+    versions = []
+    with (
+        connect(location, write=["shop"]) as con,
+        open_stream(con, location, product, stamp=stamp) as stream,
+    ):
+        for number in range(6):
+            stream.append(str(number), rows(2 * number), audit=str.join)
+            versions.append(published_version(con, product) or 0)
+        files = "FROM ducklake_list_files('shop', 'clicks', schema => 'products')"
+        assert con.execute(f"SELECT count(*) {files}").fetchone() == (3,)
+        new = insertions(product, versions[1], versions[4])
+        assert con.execute(f"SELECT list(id ORDER BY id) FROM {new}").fetchone() == ([4, 5, 6, 7, 8, 9],)
+        old = at_version("shop.products.clicks", versions[1])
+        assert con.execute(f"SELECT max(id) FROM {old}").fetchone() == (3,)
+        # What has grown is left alone, or merging would take longer each time.
+        monkeypatch.setattr("platform_core.lake.stream.SMALL_FILE", 1)
+        stream.compact()
+        assert con.execute(f"SELECT count(*) {files}").fetchone() == (3,)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("SELECT 1", None),
+        ("CREATE OR REPLACE TABLE shop.products.clicks AS FROM shop.products.clicks", "L043"),
+        ("DELETE FROM shop.products.clicks WHERE id = 1", "L043"),
+        ("UPDATE shop.products.clicks SET id = 7 WHERE id = 1", "L043"),
+        ("CALL ducklake_expire_snapshots('shop', versions => [{next}])", "L042"),
+    ],
+)
+def test_a_reader_is_told_where_nobody_can_tell_what_is_new(
+    tmp_path: Path, statement: str, code: str | None
+) -> None:
+    product = clicks(tmp_path)
+    location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
+    with (
+        connect(location, write=["shop"]) as con,
+        open_stream(con, location, product, stamp=stamp) as stream,
+    ):
+        stream.append("a", rows(0), audit=str.join)
+        read = published_version(con, product) or 0
+        position = position_now(con, product, read)
+        for number, batch in enumerate("bc", start=1):  # the newest version cannot be expired
+            stream.append(batch, rows(2 * number), audit=str.join)
+        con.execute(statement.format(next=read + 1))
+        stream.append("d", rows(6), audit=str.join)
+        now = published_version(con, product) or 0
+        if code is None:
+            assert since(con, product, product, position, now, product.place) == read
+            assert since(con, product, product, None, now, product.place) is None
+            return
+        with pytest.raises(LakeError) as error:
+            since(con, product, product, position, now, product.place)
+    assert [fault.code for fault in error.value.diagnostics] == [code]

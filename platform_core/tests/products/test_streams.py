@@ -12,8 +12,6 @@ import pytest
 from code_mesh import CodeMesh
 
 from platform_core.errors import ContractError, DefinitionError
-from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
 
 CLICKS = """\
     physicalType: stream
@@ -181,52 +179,6 @@ def test_an_overdue_stream_is_told_and_stays(clicks: Clicks) -> None:
     assert (late.check_name, late.severity) == ("recency__clicked", dg.AssetCheckSeverity.ERROR)
     assert clicks.ids() == [0, 1, 2]
     assert clicks.told()["mesh/event_age_hours"] > 24 * 365
-
-
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("CREATE OR REPLACE TABLE shop.products.clicks AS FROM shop.products.clicks", "L043"),
-        ("DELETE FROM shop.products.clicks WHERE id = 1", "L043"),
-        ("CALL ducklake_expire_snapshots('shop', versions => [{next}])", "L042"),
-    ],
-)
-def test_a_consumer_is_told_where_it_cannot_tell_what_is_new(
-    clicks: Clicks, statement: str, code: str
-) -> None:
-    clicks.deliver("a", range(3))
-    assert clicks.run().success
-    assert clicks.run("other/visits").success
-    read = clicks.told()["mesh/version"]
-    clicks.deliver("b", range(3, 5))
-    assert clicks.run().success
-    clicks.deliver("c", range(5, 6))
-    with connect(LakeLocation.current(), write=["shop"]) as con:
-        con.execute("CREATE TABLE IF NOT EXISTS shop.internal.any AS SELECT 1 AS one")
-        con.execute(statement.format(next=read + 1))
-    clicks.run()
-    result = clicks.run("other/visits")
-    assert not result.success
-    assert reason(result).startswith(f"error[{code}]")
-    assert reason(result).count("error[") == 1
-    assert clicks.ids("other/visits") == [0, 1, 2]
-
-
-def test_files_of_many_batches_become_one_and_versions_stay(
-    clicks: Clicks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("platform_core.lake.stream.COMPACT_EVERY", 4)
-    clicks.deliver("0", range(1))
-    assert clicks.run().success
-    assert clicks.run("other/visits").success
-    for number in range(1, 6):
-        clicks.deliver(str(number), range(number, number + 1))
-    assert clicks.run().success
-    files = "SELECT count(*) FROM ducklake_list_files('shop', 'clicks', schema => 'products')"
-    assert clicks.mesh.read(files) == [(3,)]
-    assert clicks.run("other/visits").success
-    assert clicks.told("other/visits")["mesh/rows_written"] == 5
-    assert clicks.ids("other/visits") == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
