@@ -95,9 +95,8 @@ class Registry:
 
     def is_own(self, domain: str) -> bool:
         """Whether a domain's contracts are in this tree, so that what the registry has are copies."""
-        return self._folder(domain) in {
-            path.parent for files in self._index().get(domain, {}).values() for path in files
-        }
+        files = next(iter(self._index().get(domain, {}).values()), ())
+        return bool(files) and files[0].parent == self._folder(domain)
 
     def domains(self) -> tuple[str, ...]:
         """All domains that have a folder for contracts, sorted."""

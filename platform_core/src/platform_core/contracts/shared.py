@@ -9,8 +9,9 @@ from typing import Final
 
 from platform_core.contracts.compare import number
 from platform_core.contracts.document import parse
-from platform_core.contracts.files import contracts_in, rivals
+from platform_core.contracts.files import rivals
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.names import SUFFIXES
 from platform_core.contracts.reader import load_contract
 from platform_core.errors import ContractError, Diagnostic, UsageError, shown
 
@@ -51,7 +52,8 @@ def require_not_behind(product: DataProduct, shared: Path) -> None:
         ContractError: C140 where both have one version and say different things, C141 where this tree's
             is the older; C022 where two are registered; or the faults of the registered file.
     """
-    files = contracts_in(shared / product.domain).get(product.name, ())
+    named = (shared / product.domain / f"{product.name}{suffix}" for suffix in SUFFIXES)
+    files = tuple(file for file in named if file.is_file())
     if len(files) > 1:
         raise ContractError(rivals(product.id, files))
     if not files or same_content(product.path, files[0]):
