@@ -31,11 +31,13 @@ def comments(document: Document) -> dict[Pointer, list[str]]:
     text = read_text(document.path)
     lines = text.splitlines()
     root = yaml_core.compose(text, MAXIMUM_DEPTH)
-    inside, starts = set[int](), dict[int, Pointer]()
+    inside, starts, seen = set[int](), dict[int, Pointer](), set[Pointer]()
     quoted: dict[int, list[tuple[int, int]]] = {}
     for pointer, node, began in _nodes(root, ()):
-        if pointer:
+        if pointer and pointer not in seen:
+            # A value begins with its key, wherever that is.
             starts.setdefault(began, pointer)
+            seen.add(pointer)
         if isinstance(node, yaml.ScalarNode):
             first, last = node.start_mark, node.end_mark
             if node.style in _BLOCK:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -21,6 +21,8 @@ _BUCKETS: Final = 16
 _LONG: Final = 200
 
 SAMPLE: Final = "__sample"
+ALL_ROWS: Final = ""
+_AT_ONCE: Final = 100
 
 
 def find_key(
@@ -32,9 +34,10 @@ def find_key(
     then those further to the left.
     """
     usable = [column for column in columns if column.filled == rows and _may_identify(column)]
+    different = _different_in_sample(connection, [column.name for column in usable])
     singles = sorted(
-        (c for c in usable if _distinct_in_sample(connection, (c.name,))),
-        key=lambda c: not named_like_key(c),
+        (column for column in usable if different[column.name] == different[ALL_ROWS]),
+        key=lambda column: not named_like_key(column),
     )
     unique = [
         column.name
@@ -43,7 +46,7 @@ def find_key(
     ]
     if unique:
         return (unique[0],), frozenset(unique[1:]), False
-    names = _candidates(connection, usable)
+    names = _candidates(different, usable)
     if len(names) < 2:
         return (), frozenset(), False
     if len(names) == len(columns) and not _distinct_in_sample(connection, names):
@@ -95,19 +98,22 @@ def named_like_key(column: ColumnFacts) -> bool:
     return column.name.lower().endswith(("id", "key", "code", "number", "uuid", "upc", "sku", "_no", "_nr"))
 
 
-def _candidates(connection: duckdb.DuckDBPyConnection, usable: Sequence[ColumnFacts]) -> tuple[str, ...]:
+def _different_in_sample(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, int]:
+    """How many different values the columns have in the sample, and how many rows it has (``ALL_ROWS``)."""
+    found: dict[str, int] = {}
+    for first in range(0, max(1, len(names)), _AT_ONCE):
+        some = names[first : first + _AT_ONCE]
+        asked = ["count(*)", *(f"count(DISTINCT {quoted(name)})" for name in some)]
+        row = connection.execute(f"SELECT {', '.join(asked)} FROM {SAMPLE}").fetchone()
+        assert row is not None
+        found |= dict(zip((ALL_ROWS, *some), row, strict=True))
+    return found
+
+
+def _candidates(different: Mapping[str, int], usable: Sequence[ColumnFacts]) -> tuple[str, ...]:
     """The columns to combine, in their order: those that tell most rows apart."""
-    if not usable:
-        return ()
-    if len(usable) <= CANDIDATES:
-        return tuple(column.name for column in usable)
-    counts = connection.execute(
-        f"SELECT {', '.join(f'approx_count_distinct({quoted(c.name)})' for c in usable)} FROM {SAMPLE}"
-    ).fetchone()
-    assert counts is not None
-    pairs = list(zip(counts, usable, strict=True))
-    ranked = sorted(pairs, key=lambda pair: (-pair[0], not named_like_key(pair[1])))
-    best = {column.name for _, column in ranked[:CANDIDATES]}
+    ranked = sorted(usable, key=lambda column: (-different[column.name], not named_like_key(column)))
+    best = {column.name for column in ranked[:CANDIDATES]}
     return tuple(column.name for column in usable if column.name in best)
 
 

@@ -13,7 +13,7 @@ _WHOLE: Final[tuple[tuple[str, str], ...]] = (
     ("e-mail addresses", r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"),
     ("social security numbers", r"\d{3}-\d{2}-\d{4}"),
     ("IP addresses", r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)"),
-    ("IP addresses", r"(?=.*:.*:)[0-9A-Fa-f:]{4,39}(?:%\w+)?"),
+    ("IP addresses", r"(?=.*::|(?:[^:]*:){7})[0-9A-Fa-f:]{3,39}(?:%\w+)?"),
     ("MAC addresses", r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"),
     ("phone numbers", r"(?:\+|00)[1-9][\d\s()./-]{6,18}\d|\(?\d{3,5}\)?[\s./-]\d{3,4}[\s./-]?\d{3,6}"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import duckdb
@@ -32,8 +32,11 @@ REPEATED: Final = 5
 LONGEST_VALUE: Final = 60
 PATTERN_ROWS: Final = 5_000_000
 """Above, a pattern would cost more than it tells; the constant length alone is claimed."""
-LOOKED_AT: Final = 500
-"""How many different values of a column are looked at one by one."""
+LOOKED_AT: Final = "__looked_at"
+ALL_LOOKED_AT: Final = 200_000
+MOST_LOOKED_AT: Final = 5000
+LEAST_LOOKED_AT: Final = 100
+"""How many values are looked at one by one, of all columns and of each."""
 
 _ORDERED: Final = frozenset({"integer", "number", "date", "timestamp"})
 _CASTS: Final = (
@@ -56,14 +59,16 @@ def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
     if rows == 0:
         return TableFacts(0, columns)
     _take_sample(connection, relation, rows, len(columns))
-    columns = tuple(_look(connection, relation, rows, column) for column in columns)
+    sampled = _sampled(connection, relation, columns)
+    nothing = _Sampled()
+    columns = tuple(_look(connection, relation, c, sampled.get(c.name, nothing)) for c in columns)
     columns = _with_patterns(connection, relation, rows, columns)
     key, unique, doubled = find_key(connection, relation, rows, columns)
     # Among few rows, differing is chance.
     marked = tuple(
         replace(c, unique=c.name in unique and (rows >= MANY or named_like_key(c))) for c in columns
     )
-    connection.execute(f"DROP TABLE {SAMPLE}")
+    connection.execute(f"DROP TABLE {SAMPLE}; DROP TABLE IF EXISTS {LOOKED_AT}")
     return TableFacts(rows, marked, key, doubled)
 
 
@@ -118,30 +123,92 @@ def _take_sample(connection: duckdb.DuckDBPyConnection, relation: str, rows: int
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """What the sample says of a column: some different values as text, how many values there are in it,
+    and how many of those can be read as each of ``_CASTS``."""
+
+    values: Sequence[str] = ()
+    filled: int = 0
+    readable: Sequence[int] = ()
+
+
+def _sampled(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[ColumnFacts]
+) -> dict[str, _Sampled]:
+    """The texts of the sample, and its whole numbers that are as long as those of cards."""
+    asked = [column for column in columns if column.filled and (_is_text(column) or _may_be_cards(column))]
+    if not asked:
+        return {}
+    rows = max(LEAST_LOOKED_AT, min(MOST_LOOKED_AT, ALL_LOOKED_AT // len(asked)))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {LOOKED_AT} AS SELECT {', '.join(quoted(c.name) for c in asked)}"
+        f" FROM {SAMPLE} USING SAMPLE reservoir({rows} ROWS) REPEATABLE (1)"
+    )
+    found: dict[str, _Sampled] = {}
+    for first in range(0, len(asked), COLUMNS_AT_ONCE):
+        some = asked[first : first + COLUMNS_AT_ONCE]
+        texts = [f"{quoted(column.name)}::VARCHAR" for column in some]
+        values = connection.execute(f"SELECT {', '.join(texts)} FROM {LOOKED_AT}").fetchall()
+        questions = [f"count(*) FILTER ({_readable(kind, text)})" for text in texts for kind, _ in _CASTS]
+        readable = connection.execute(f"SELECT {', '.join(questions)} FROM {LOOKED_AT}").fetchone()
+        assert readable is not None
+        for position, column in enumerate(some):
+            filled = [row[position] for row in values if row[position] is not None]
+            # Nearly always missing: the sample may have hit none of those that are there.
+            different = list(
+                dict.fromkeys(filled if len(filled) >= 20 else _seldom(connection, relation, column))
+            )
+            start = position * len(_CASTS)
+            found[column.name] = _Sampled(different, len(filled), readable[start : start + len(_CASTS)])
+    return found
+
+
+def _seldom(connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts) -> list[str]:
+    name = quoted(column.name)
+    rows = connection.execute(
+        f"SELECT {name}::VARCHAR FROM {relation} WHERE {name} IS NOT NULL LIMIT {MOST_LOOKED_AT}"
+    ).fetchall()
+    return [value for (value,) in rows]
+
+
+def _is_text(column: ColumnFacts) -> bool:
+    return column.type == "VARCHAR"
+
+
+def _may_be_cards(column: ColumnFacts) -> bool:
+    """Card numbers are the only whole numbers that tell by themselves what they are."""
+    return column.kind == "integer" and len(str(column.maximum)) >= 13
+
+
+def _readable(kind: str, value: str) -> str:
+    """Whether a text is one of these; DuckDB would cast ``0.25`` to a whole number."""
+    if kind == "BIGINT":
+        return f"regexp_full_match({value}, '[-+]?[0-9]{{1,18}}')"
+    return f"TRY_CAST({value} AS {kind}) IS NOT NULL"
+
+
 def _look(
-    connection: duckdb.DuckDBPyConnection, relation: str, rows: int, column: ColumnFacts
+    connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts, sample: _Sampled
 ) -> ColumnFacts:
     """What a column looks like, and all values of a text that has few."""
     if column.filled == 0:
         return replace(column, remarks=("without a value in any row",))
     by_name = looks_personal(column.name)
-    text = column.type == "VARCHAR"
-    # Card numbers are the only whole numbers that tell by themselves what they are.
-    cards = column.kind == "integer" and len(str(column.maximum)) >= 13
-    values, different = _sampled(connection, relation, column) if text or cards else ([], 0)
-    content = personal_content(values)
+    content = personal_content(sample.values)
     if content is not None or by_name is not None:
         said = f"looks like {content}" if content else f"named like {by_name} of a person"
         return replace(column, personal=said)
     if stands_for_somebody(column.name):
         column = replace(column, pseudonymous=True)
-    if not text:
+    if not _is_text(column):
         return column
-    if named_after_people(column.name) and looks_like_names(values):
+    if named_after_people(column.name) and looks_like_names(sample.values):
         return replace(column, personal="looks like names of persons")
+    different = len(sample.values)
     few = different <= MOST_VALUES and (column.longest or 0) <= LONGEST_VALUE
     if few and column.filled >= REPEATED * different:
-        if looks_like_names(values):
+        if looks_like_names(sample.values):
             return replace(column, remarks=("could be names of persons, so no values are listed",))
         listed = connection.execute(
             f"SELECT DISTINCT {quoted(column.name)} AS value FROM {relation}"
@@ -149,39 +216,21 @@ def _look(
         ).fetchall()
         if len(listed) <= MOST_VALUES and column.filled >= REPEATED * len(listed):
             return replace(column, values=tuple(value for (value,) in listed))
-    return replace(column, remarks=_readable_as(connection, relation, column, values))
-
-
-def _sampled(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts
-) -> tuple[list[str], int]:
-    """Some different values of a column as text, and how many different ones the sample has."""
-    name = quoted(column.name)
-    question = f"SELECT DISTINCT {name}::VARCHAR FROM {{}} WHERE {name} IS NOT NULL LIMIT {LOOKED_AT}"
-    found = connection.execute(question.format(SAMPLE)).fetchall()
-    if len(found) < 20:
-        # Nearly always missing: the sample may have hit none of those that are there.
-        seldom = f"(SELECT {name} FROM {relation} WHERE {name} IS NOT NULL LIMIT 2000)"
-        found = connection.execute(question.format(seldom)).fetchall()
-    return [value for (value,) in found], len(found)
+    return replace(column, remarks=_readable_as(connection, relation, column, sample))
 
 
 def _readable_as(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts, values: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts, sample: _Sampled
 ) -> tuple[str, ...]:
-    """Numbers and times that are kept as text; mixed ones too."""
+    """Numbers and times that are kept as text; mixed ones too, counted over all rows."""
     name = quoted(column.name)
-    if any(value[:1] == "0" and value[1:].isdigit() for value in values):
+    if any(value[:1] == "0" and value[1:].isdigit() for value in sample.values):
         return ()  # Leading zeros: numbers of something, not quantities.
-    for kind, words in _CASTS:
-        row = connection.execute(
-            f"SELECT count({name}), count(TRY_CAST({name} AS {kind})) FROM {SAMPLE}"
-        ).fetchone()
-        assert row is not None
-        if not row[1] or row[1] < 0.9 * row[0]:
+    for (kind, words), readable in zip(_CASTS, sample.readable, strict=True):
+        if not readable or readable < 0.9 * sample.filled:
             continue
         wrong = connection.execute(
-            f"SELECT count(*) FROM {relation} WHERE {name} IS NOT NULL AND TRY_CAST({name} AS {kind}) IS NULL"
+            f"SELECT count(*) FROM {relation} WHERE {name} IS NOT NULL AND NOT ({_readable(kind, name)})"
         ).fetchone()
         assert wrong is not None
         if wrong[0] == 0:
