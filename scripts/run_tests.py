@@ -1,10 +1,10 @@
 """Run every test suite of the mesh, each in the environment it belongs to.
 
-The library's in the root environment, each domain's in that domain's own, and beside them `tests/`, which
-crosses domains: it waits for processes as much as it computes, and two cores take half the time. What a
-suite prints comes when it is done. A failing suite does not keep the next from running. Ends with pytest's
-own closing line of each suite; the exit code is 1 when any of them failed. Extra options for pytest:
-PYTEST_ADDOPTS.
+The library's in the root environment, each domain's in that domain's own, and `tests/`, which crosses
+domains: what looks at the real mesh apart from the rest. Two at a time, the longest first, so that both
+cores have work until the end. What a suite prints comes when it is done. A failing suite does not keep the
+next from running. Ends with pytest's own closing line of each suite; the exit code is 1 when any of them
+failed. Extra options for pytest: PYTEST_ADDOPTS.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+AT_ONCE = 2
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -32,6 +33,8 @@ class Suite:
     name: str
     folder: Path
     python: Path
+    only: str = ""
+    """An expression over markers; empty for all tests of the folder."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,15 @@ class Result:
     closing: str
 
 
-def lanes() -> list[list[Suite]]:
-    """What runs one after the other: what crosses the domains; and the library, then each domain."""
+def suites() -> list[Suite]:
+    """All of them, the longest first."""
     tools = ROOT / ".venv/bin/python"
     domains = sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml"))
     return [
-        [Suite("tests", ROOT, tools)],
-        [
-            Suite("platform_core", ROOT / "platform_core", tools),
-            *(Suite(f"domains/{folder.name}", folder, folder / ".venv/bin/python") for folder in domains),
-        ],
+        Suite("tests of the real mesh", ROOT, tools, "real_mesh"),
+        Suite("platform_core", ROOT / "platform_core", tools),
+        Suite("tests of small meshes", ROOT, tools, "not real_mesh"),
+        *(Suite(f"domains/{folder.name}", folder, folder / ".venv/bin/python") for folder in domains),
     ]
 
 
@@ -63,10 +65,8 @@ class Runner:
         self._lock = threading.Lock()
         self._printing = threading.Lock()
 
-    def lane(self, suites: list[Suite]) -> list[Result]:
-        return [self.run(suite) for suite in suites if not self._stopped]
-
-    def run(self, suite: Suite) -> Result:
+    def run(self, suite: Suite) -> Result | None:
+        """Run one suite to its end; None when there was no beginning."""
         environ = {
             name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}
         }
@@ -74,7 +74,11 @@ class Runner:
         color = "yes" if sys.stdout.isatty() else "no"
         # The folder that holds the suite's settings: pytest then reads no conftest.py from above it.
         command = [str(suite.python), "-m", "pytest", f"--color={color}", "--rootdir=."]
+        if suite.only:
+            command += ["-m", suite.only]
         with self._lock:
+            if self._stopped:
+                return None
             process = subprocess.Popen(
                 command,
                 cwd=suite.folder,
@@ -112,10 +116,10 @@ def main() -> int:
     # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every test of it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = Runner()
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        running = [threads.submit(runner.lane, suites) for suites in lanes()]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
+        running = [threads.submit(runner.run, suite) for suite in suites()]
         try:
-            results = [result for lane in running for result in lane.result()]
+            results = [result for each in running if (result := each.result()) is not None]
         except KeyboardInterrupt:
             runner.stop()
             print("\nInterrupted.", file=sys.stderr)
