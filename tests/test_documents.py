@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mesh_command import ROOT, Mesh
+from small_company import write_domain
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Run by `make test` itself, or too long for it: that they exist is all that is looked at here.
@@ -19,6 +20,8 @@ ELSEWHERE = {
     "cd domains/sales && .venv/bin/python -m pytest",
     "make materialize",
     ".venv/bin/mesh run",
+    # Twice at the same time, with more: test_concurrent_runs.
+    ".venv/bin/mesh run sales/stores+",
 }
 # Answers of the mesh as other tests have left it: 1 says that something is not as promised.
 TELLING = {".venv/bin/mesh status"}
@@ -69,10 +72,16 @@ def test_a_target_of_the_documents_exists(mesh: Mesh, command: str) -> None:
     assert shell(mesh, command.replace("make", "make -n")).returncode == 0
 
 
-def test_materialize_says_what_it_made(mesh: Mesh) -> None:
-    done = shell(mesh, "make materialize")
+def test_materialize_says_what_it_made(tmp_path: Path) -> None:
+    """In a mesh of three small products, whose environment is there already."""
+    for domain in ("crew", "shop"):
+        write_domain(tmp_path, domain)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    small = Mesh(tmp_path, tmp_path / "state")
+    done = shell(small, f"cd {tmp_path} && make --file {ROOT}/Makefile --assume-old setup materialize")
     assert done.returncode == 0, done.stderr
-    assert "12 made" in done.stdout + done.stderr
+    assert "3 made" in done.stdout + done.stderr
+    assert small.query("SELECT count(*) AS n FROM shop.performance", "domain:shop") == [{"n": 3}]
 
 
 def test_the_contract_of_the_readme_is_a_part_of_the_real_one() -> None:
