@@ -19,8 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--partitions",
         metavar="KEYS",
-        help="one key, first..last, or all (default) of the partitioned products; what a + adds after a name is "
-        "made for the same time",
+        help="one key, first..last, or all (default) of the partitioned products; what a + adds after "
+        "a name is made for the same time",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 
