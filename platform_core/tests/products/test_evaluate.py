@@ -58,3 +58,30 @@ def test_inputs_that_are_left_out_are_empty(copy: ProductFunction) -> None:
 def test_what_does_not_exist_is_named(copy: ProductFunction, inputs: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         evaluate(copy, **inputs)
+
+
+def test_a_stream_is_judged_over_all_its_batches(mesh: CodeMesh) -> None:
+    stream = """\
+    physicalType: stream
+    customProperties: [{property: eventTime, value: day, vendor: platform-core}]
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true}
+      - {name: day, logicalType: date, required: true}
+"""
+    mesh.contract("other/clicks", stream)
+    mesh.code(
+        "other",
+        """
+        @data_product(inputs={"inbox": Source("till/clicks", path="no/*.csv")})
+        def clicks(inbox):
+            for batch in inbox:
+                yield Batch(batch.id, f"SELECT id, DATE '2024-05-01' AS day FROM {batch}")
+        """,
+    )
+    mesh.definitions("other")
+    clicks = sys.modules["other.products"].clicks
+    result = evaluate(clicks, inbox={"a": [{"id": 1}, {"id": 2}], "b": [{"id": 3}]})
+    assert [row["id"] for row in result.rows] == [1, 2, 3]
+    assert result.failed == []
+    assert evaluate(clicks, inbox={"a": [{"id": 1}], "b": [{"id": 1}]}).failed == ["unique__id"]
+    assert evaluate(clicks).rows == []

@@ -116,8 +116,10 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     import duckdb
 
     from platform_core.products.bind import resolve_inputs
+    from platform_core.products.changes import require_streams
 
     inputs = resolve_inputs(function, registry)
+    require_streams(product, inputs, function.place)
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":

@@ -116,7 +116,7 @@ def _sections(
     from platform_core.access.grants import asked
     from platform_core.cli.products import age_in_words
     from platform_core.errors import shown
-    from platform_core.products.description import promises_in_words
+    from platform_core.products.description import promises_in_words, stream_in_words
 
     product, version = entry.product, entry.version
     yield "Owner", _owner(product, team)
@@ -145,6 +145,8 @@ def _sections(
         )
     if product.kind != "table":
         yield "Kind", [product.kind]
+    if product.event_time is not None:
+        yield "Stream", [stream_in_words(product)]
     if file is not None:
         yield (
             "File",
@@ -259,6 +261,7 @@ def _facts(entry: Listed, team: dict[str, Any], file: dict[str, Any] | None) -> 
         "grants": [{"role": grant.role, "access": grant.access} for grant in product.grants],
         "read": [how if language == "SQL" else f"{language}: {how}" for language, how in ways(product)],
         "kind": product.kind,
+        "event_time": product.event_time,
         "file": file,
         "published": published(entry.version),
         "contract": str(product.path),

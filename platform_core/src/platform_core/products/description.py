@@ -15,6 +15,8 @@ def describe(product: DataProduct) -> str:
     for title, text in (("Usage", product.usage), ("Limitations", product.limitations)):
         if text:
             parts.append(f"### {title}\n{text}")
+    if product.event_time is not None:
+        parts.append(f"### A stream\n{stream_in_words(product)}")
     if promises := promises_in_words(product):
         parts.append(f"### Freshness\n{' '.join(promises)}")
     parts.append(f"### Read it\n{read_it(product)}")
@@ -35,6 +37,14 @@ def read_it(product: DataProduct) -> str:
         "to the contract."
     )
     return "\n".join([*how, "", access])
+
+
+def stream_in_words(product: DataProduct) -> str:
+    """What a reader of a stream counts on."""
+    return (
+        "Rows are added in batches, each published at once, and never change. They may arrive late and out "
+        f"of order: `{product.event_time}` says when a row happened."
+    )
 
 
 def _asked(product: DataProduct) -> str:

@@ -82,6 +82,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
         result = function(**arguments)
         if product.kind == "stream" and isinstance(result, Iterator | list | Batch):
             result = [batch.made() for batch in yielded(result, product.id, function.place)]
+            if not result:
+                return Evaluation([], ())
         for number, made in enumerate(result if isinstance(result, list) else [result]):
             query = as_query(connection, made, product.id, function.place)
             write = "INSERT INTO __product BY NAME" if number else "CREATE TEMP TABLE __product AS"
