@@ -115,7 +115,8 @@ def validate(
         products=sum(len(location.products) for location in asked),
         unloaded=tuple(location.name for location in asked if not location.loads),
         catalogue=found.catalogue,
-        versions={location.name: location.platform_core for location in asked if location.platform_core},
+        # 0.1 did not say it, and neither does what could not be loaded at all.
+        versions={each.name: each.platform_core or "0.1" for each in asked if each.loads},
     )
 
 
