@@ -14,7 +14,9 @@ from platform_core.lake.sql import literal, quoted
 
 REDACTED: Final = "[redacted]"
 """What a redacted text says; a redacted value of another type is NULL."""
-HASH: Final = "^[0-9a-f]{64}$"
+HASH: Final = "^[0-9a-f]{32}$"
+"""The form of a hash: half of what HMAC-SHA256 yields, as RFC 2104 allows. 128 bits still keep apart more
+values than there are, and take half the room of 256."""
 
 _INNER, _OUTER = bytes([0x36]), bytes([0x5C])
 _BLOCK: Final = 64
@@ -39,8 +41,7 @@ def forget_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
 def masked_query(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:
     """The twin's rows, out of the relation of its parent's rows.
 
-    The values of a column without a key of its own repeat: each distinct one is hashed once, and its
-    rows find it by a join.
+    Values repeat: what takes longer than a join is made once of each distinct one, and its rows find it.
     """
     made: list[str] = []
     shown: list[str] = []
@@ -49,21 +50,28 @@ def masked_query(twin: DataProduct, relation: str, suppression: Suppression | No
         name, mask = quoted(column.name), column.mask
         if mask is None:
             shown.append(f"source.{name}")
-        elif mask.method == "hash" and not (column.unique or twin.key == (column.name,)):
-            tokens = f"__tokens_{number}"
-            distinct = f"SELECT DISTINCT {name} AS raw FROM source"
-            hashes = f"SELECT raw, {hashed('raw', mask)} AS token FROM ({distinct})"
-            made.append(f"{tokens} AS MATERIALIZED ({hashes})")
-            joins.append(f"LEFT JOIN {tokens} ON source.{name} = {tokens}.raw")
-            shown.append(f"{tokens}.token AS {name}")
+        elif _is_slow(mask) and not (column.unique or twin.key == (column.name,)):
+            words = f"__words_{number}"
+            distinct = f"SELECT DISTINCT {name} AS raw FROM {relation}"
+            made.append(
+                f"{words} AS MATERIALIZED (SELECT raw, {masked('raw', column)} AS word FROM ({distinct}))"
+            )
+            joins.append(f"LEFT JOIN {words} ON source.{name} = {words}.raw")
+            shown.append(f"{words}.word AS {name}")
         else:
             shown.append(f"{masked(f'source.{name}', column)} AS {name}")
-    parts = [f"source AS (SELECT * FROM {relation})", *made]
-    query = f"WITH {', '.join(parts)} SELECT {', '.join(shown)} FROM source {' '.join(joins)}"
+    # Not as a CTE of its own: read more than once, it would be kept in memory as a whole.
+    query = f"SELECT {', '.join(shown)} FROM (FROM {relation}) AS source {' '.join(joins)}"
+    if made:
+        query = f"WITH {', '.join(made)} {query}"
     if suppression is None:
         return query
     groups = ", ".join(map(quoted, suppression.columns))
     return f"SELECT * FROM ({query}) QUALIFY count(*) OVER (PARTITION BY {groups}) >= {suppression.minimum:d}"
+
+
+def _is_slow(mask: Mask) -> bool:
+    return mask.method == "hash" or mask.width is not None or bool(mask.groups)
 
 
 def masked(value: str, column: Column) -> str:
@@ -93,9 +101,10 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 def hashed(value: str, mask: Mask) -> str:
-    """HMAC-SHA256 of the value's text, in hexadecimal; equal values are equal whatever their type."""
+    """HMAC-SHA256 of the value's text, in 32 hexadecimal digits; equal values are equal whatever their
+    type."""
     inner, outer = (f"getvariable({literal(_variable(mask.key or '', half))})" for half in ("inner", "outer"))
-    return f"sha256({outer} || unhex(sha256({inner} || encode(CAST({value} AS VARCHAR)))))"
+    return f"left(sha256({outer} || unhex(sha256({inner} || encode(CAST({value} AS VARCHAR))))), 32)"
 
 
 def _variable(key: str, half: str) -> str:

@@ -1,0 +1,96 @@
+"""Publishing 20,940,529 promotions out of their published table: as they are, and masked.
+
+    python -m benchmarks.masked prepare | plain | fewer | masked
+
+``prepare`` comes first and publishes them. All ways then read that table and publish a product of the
+same columns: ``plain`` under the contract of the promotions, ``masked`` as a twin of which one column is
+hashed and one generalized, with the proof that no raw value is in the files. ``fewer`` is ``plain``
+without the uniqueness that does not hold of the twin, where weeks become equal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from benchmarks.promotions import PRODUCT, lakes, publish
+from platform_core.contracts.model import DataProduct, Mask, Masking, Rule
+from platform_core.contracts.registry import Registry
+from platform_core.contracts.twin import masked_twin
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.sql import table_of
+from platform_core.products.masking import hashing, publish_masked
+from platform_core.quality.gate import gate
+
+
+def prepare() -> float:
+    with lakes() as connection:
+        return publish(connection, connection)
+
+
+def plain() -> float:
+    """A copy, under all that the contract of the promotions asks."""
+    registry = Registry.open()
+    return _copy(registry, registry.get(PRODUCT).rules)
+
+
+def fewer() -> float:
+    """The same, asked only what also holds of the twin."""
+    registry = Registry.open()
+    promotions = registry.get(PRODUCT)
+    asked = {rule.name for rule in masked_twin(_masking(promotions)).rules}
+    return _copy(registry, tuple(rule for rule in promotions.rules if rule.name in asked))
+
+
+def _copy(registry: Registry, rules: tuple[Rule, ...]) -> float:
+    product = replace(registry.get(PRODUCT), name="promotions_copy", rules=rules)
+    with lakes() as connection:
+        began = time.monotonic()
+        publish_table(
+            connection,
+            LakeLocation.current(),
+            product,
+            f"SELECT * FROM {table_of(registry.get(PRODUCT))}",
+            stamp=Stamp(run_id="benchmark", asset=product.id),
+            audit=gate(connection, product, resolve=lambda name: table_of(registry.get(name))),
+        )
+        return time.monotonic() - began
+
+
+def masked() -> float:
+    """The twin: the product's number as a hash, the week in bands of four."""
+    registry = Registry.open()
+    parent = _masking(registry.get(PRODUCT))
+    twin = masked_twin(parent)
+    with lakes() as connection, hashing(connection, twin):
+        began = time.monotonic()
+        publish_masked(
+            connection,
+            LakeLocation.current(),
+            twin,
+            parent,
+            table_of(registry.get(PRODUCT)),
+            stamp=Stamp(run_id="benchmark", asset=twin.id),
+            audit=gate(connection, twin, resolve=lambda name: table_of(registry.get(name))),
+        )
+        return time.monotonic() - began
+
+
+def _masking(product: DataProduct) -> DataProduct:
+    masks = {
+        "product_id": Mask("hash", product.place, key="product"),
+        "week": Mask("generalize", product.place, width=4),
+    }
+    columns = tuple(replace(column, mask=masks.get(column.name)) for column in product.columns)
+    return replace(product, columns=columns, masking=Masking("promotions_masked", product.place))
+
+
+WAYS: Final[dict[str, Callable[[], float]]] = {way.__name__: way for way in (prepare, plain, fewer, masked)}
+
+if __name__ == "__main__":
+    print(json.dumps({"seconds": WAYS[sys.argv[1]]()}))
