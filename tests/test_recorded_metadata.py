@@ -8,6 +8,11 @@ import yaml
 from mesh_command import ROOT, Mesh
 from mesh_records import check_metadata, checks, columns, materializations, metadata
 
+READ = {
+    "sales/stores": {"sales/transactions"},
+    "sales/store_performance": {"hr/store_staffing", "sales/stores", "sales/transactions"},
+    "marketing/campaigns": set[str](),
+}
 MONTHS = [f"2017-{month:02}-01" for month in range(1, 13)]
 
 
@@ -22,6 +27,20 @@ def test_a_materialization_tells_rows_bytes_version_and_seconds(mesh: Mesh) -> N
             assert seen["mesh/seconds"] > 0
             # Nobody but its domain sees rows of a restricted product.
             assert len(seen.get("mesh/preview", [])) == (0 if product == "hr/employees" else 5)
+
+
+def test_a_materialization_tells_the_versions_of_what_it_read(mesh: Mesh) -> None:
+    versions = {
+        product: {version.version for version in published} for product, published in mesh.versions().items()
+    }
+    with mesh.instance() as instance:
+        # A function that returns SQL, a dbt model, and what reads nothing but a file.
+        for product, inputs in READ.items():
+            seen = metadata(instance, product)
+
+            assert set(seen["mesh/inputs"]) == inputs
+            assert all(version in versions[name] for name, version in seen["mesh/inputs"].items())
+            assert (seen["mesh/bytes_read"] > 0) is bool(inputs)
 
 
 def test_no_preview_and_no_sample_shows_a_personal_column(mesh: Mesh) -> None:
