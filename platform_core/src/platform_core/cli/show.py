@@ -131,6 +131,8 @@ def _sections(
     yield "Readers", [f"domain:{product.domain} (its own)", *readers, grant]
     if product.restricted:
         yield "Restricted", ["in a lake of its own, which no other domain attaches"]
+    if product.masking is not None:
+        yield "Masked twin", [f"{product.domain}/{product.masking.name}, for who may not read this"]
     if version is None:
         yield "Published", [f"never; mesh run {product.id}"]
     else:

@@ -31,7 +31,7 @@ def read_it(product: DataProduct) -> str:
     if product.file is not None:
         how.append(f"\n`mesh show {product.id}` says where the file is and what its sha256 is.")
     access = (
-        f"It is restricted: no other domain attaches its lake. Ask {_asked(product)} for what you need."
+        f"It is restricted: no other domain attaches its lake. {_instead(product)}"
         if product.restricted
         else f"Granted to {granted}. To be granted access, ask {_asked(product)} to add your role "
         "to the contract."
@@ -45,6 +45,13 @@ def stream_in_words(product: DataProduct) -> str:
         "Rows are added in batches, each published at once, and never change. They may arrive late and out "
         f"of order: `{product.event_time}` says when a row happened."
     )
+
+
+def _instead(product: DataProduct) -> str:
+    """What those can read who cannot read a restricted product."""
+    if product.masking is None:
+        return f"Ask {_asked(product)} for what you need."
+    return f"Others read its masked twin, `{product.domain}/{product.masking.name}`."
 
 
 def _asked(product: DataProduct) -> str:

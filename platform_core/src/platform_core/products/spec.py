@@ -64,13 +64,17 @@ def product_spec(
             PRODUCT: product.id,
             "mesh/contract_version": product.version,
             "mesh/contract": dg.MetadataValue.path(str(product.path)),
-            "mesh/granted_to": ", ".join(g.role for g in product.grants) or "its own domain only",
+            "mesh/granted_to": _readers(product),
             "dagster/table_name": f"{product.lake}.products.{product.name}",
             "dagster/column_schema": table_schema(product),
             "dagster/code_references": code_references([("contract", product.place), *places]),
         },
         code_version=product.version,
     )
+
+
+def _readers(product: DataProduct) -> str:
+    return ", ".join(g.role for g in product.grants if g.access == "read") or "its own domain only"
 
 
 def external_spec(product: DataProduct) -> dg.AssetSpec:
