@@ -158,6 +158,7 @@ def test_who_reads_the_twin_of_a_broken_contract_is_told_of_its_fault(write: Wri
         with pytest.raises(ContractError, match="C010"):
             registry.get(name)
     assert [fault.code for fault in registry.scan("shop")[1]] == ["C010"]
+    assert registry.twins("shop") == ("profiles",)
 
 
 def test_a_twin_has_columns_without_persons(twin: DataProduct) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from governance.mutating import TODAY, Edit, catalogue_of, judged, look, valid_copy
-from governance.mutations import OWNER, ROSTER, STORES, VISITS, WAIVERS
+from governance.mutations import HASHED, OWNER, PEOPLE, ROSTER, SHOP, STORES, TWIN, VISITS, WAIVERS
 
 from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import Federation, MeshFacts
@@ -181,3 +181,28 @@ def test_a_domain_does_not_judge_the_whole_mesh(tmp_path: Path) -> None:
     catalogue = load(tmp_path, ["shop"])
     assert [fault.code for fault in catalogue.faults] == ["G490"]
     assert catalogue.get("SHOP101") is None
+
+
+def test_who_reads_a_masked_twin_is_not_blamed_for_its_parent(tmp_path: Path) -> None:
+    reads = Edit(
+        SHOP,
+        'Input("crew/roster", columns=("employee_id", "store_id"))',
+        'Input("crew/profiles", columns=("employee_id",))',
+    )
+    named = Edit(PEOPLE, "  - name: people\n", f"  - name: people\n    customProperties:\n{TWIN}")
+    broken = Edit(PEOPLE, "status: active", "stauts: active")
+    judgement = judged(valid_copy(tmp_path, reads, named, broken))
+    assert {d.code for d in judgement.errors} == {"C010"}
+
+
+def test_what_a_masked_twin_has_of_its_parent_is_said_once(tmp_path: Path) -> None:
+    named = Edit(
+        PEOPLE,
+        "schema:\n  - name: people\n",
+        "roles:\n  - {role: analysts, access: masked}\n"
+        f"schema:\n  - name: people\n    customProperties:\n{TWIN}",
+    )
+    hashed = Edit(PEOPLE, "{name: employee_id, ", "{name: employee_id, " + HASHED)
+    unowned = Edit(PEOPLE, "team: {name: crew-team}\n", "")
+    judgement = judged(valid_copy(tmp_path, named, hashed, unowned))
+    assert [d.code for d in judgement.errors] == ["G101"]

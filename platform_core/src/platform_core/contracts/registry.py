@@ -110,6 +110,10 @@ class Registry:
             for name in sorted({*files, *self._twins(domain)})
         )
 
+    def twins(self, domain: str) -> tuple[str, ...]:
+        """The names of a domain's masked twins, also of those whose parent's contract is broken."""
+        return tuple(sorted(self._twins(domain)))
+
     def path(self, product_id: str) -> Path:
         """Where the contract of a product is, or would be; of a masked twin, that of its parent."""
         domain, _, name = product_id.partition("/")

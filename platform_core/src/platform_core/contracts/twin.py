@@ -59,6 +59,8 @@ def masked_twin(parent: DataProduct) -> DataProduct:
         partitions=partitions,
         masking=None,
         signature=None,
+        file=None,
+        event_time=None,
         twin_of=parent.id,
         remarks=(),
     )

@@ -61,6 +61,9 @@ def collect(
         assets=tuple(assets),
         faults=tuple(dict.fromkeys(found)),
         place=Place(domain.package / "__init__.py"),
+        unread_twins=tuple(
+            name for name in domain.registry.twins(domain.name) if name not in domain.products
+        ),
         elsewhere=elsewhere,
     )
 

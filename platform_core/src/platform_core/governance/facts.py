@@ -70,6 +70,8 @@ class LocationFacts:
     """False where its code could not be loaded: then only its contracts are known."""
     platform_core: str = ""
     """The version of the library that the location runs on; none where it wrote no document itself."""
+    unread_twins: tuple[str, ...] = ()
+    """Names of its masked twins whose parent's contract cannot be read."""
     elsewhere: tuple[DataProduct, ...] = ()
     """Products that it reads and that only the registry knows: they are made in another repository."""
     format: str = FORMAT
@@ -185,6 +187,7 @@ class MeshFacts:
         """Ids of products that have a contract, which could not be read."""
         found = set()
         for location in self.locations:
+            found.update(f"{location.domain}/{name}" for name in location.unread_twins)
             for fault in location.faults:
                 if fault.place is not None and (stem := stem_of(fault.place.path.name)):
                     # A registry has the contracts of a domain in a folder of its name.
