@@ -25,6 +25,7 @@ BENCHMARKS = {
     "definitions": definitions.measure,
     "mesh_stage": mesh_stage.measure,
     "publication": publication.measure,
+    "inference": inference.measure,
     "masking": masking.measure,
     "concurrency": concurrency.measure,
     "stream": stream.measure,

@@ -23,6 +23,8 @@ _LONG: Final = 200
 SAMPLE: Final = "__sample"
 ALL_ROWS: Final = ""
 _AT_ONCE: Final = 100
+_NAMES: Final = frozenset({"integer", "string"})
+"""What names a row by itself; that no two times are equal is chance."""
 
 
 def find_key(
@@ -36,7 +38,7 @@ def find_key(
     usable = [column for column in columns if column.filled == rows and _may_identify(column)]
     different = _different_in_sample(connection, [column.name for column in usable])
     singles = sorted(
-        (column for column in usable if different[column.name] == different[ALL_ROWS]),
+        (c for c in usable if c.kind in _NAMES and different[c.name] == different[ALL_ROWS]),
         key=lambda column: not named_like_key(column),
     )
     unique = [
@@ -53,7 +55,8 @@ def find_key(
         return (), frozenset(), True
     proofs = 0
     for some in _combinations(connection, names):
-        if not _unique_in_bucket(connection, relation, some):
+        # With all of the columns there is nothing further to try: the proof may come at once.
+        if some != names and not _unique_in_bucket(connection, relation, some):
             continue
         proofs += 1
         if is_unique(connection, relation, rows, some):

@@ -244,13 +244,13 @@ def _with_patterns(
 ) -> tuple[ColumnFacts, ...]:
     """The form of texts that all have the same, ``^[A-Z]{2}[0-9]{4}$``."""
     found: dict[str, str] = {}
-    for column in columns:
+    for column in columns if rows <= PATTERN_ROWS else ():
         plain = column.type == "VARCHAR" and not (column.personal or column.values or column.remarks)
         if plain and column.shortest == column.longest and 2 <= (column.longest or 0) <= 40:
             form = _form(connection, column)
             if form is not None:
                 found[column.name] = form
-    if not found or rows > PATTERN_ROWS:
+    if not found:
         return columns
     asked = [
         f"count(*) FILTER (NOT regexp_full_match({quoted(name)}, {literal(form)}))"
@@ -268,7 +268,7 @@ def _form(connection: duckdb.DuckDBPyConnection, column: ColumnFacts) -> str | N
     shape = f"regexp_replace({name}, '[0-9]', '9', 'g')"
     shape = f"regexp_replace(regexp_replace({shape}, '[A-Z]', 'A', 'g'), '[a-z]', 'a', 'g')"
     forms = connection.execute(
-        f"SELECT DISTINCT {shape} FROM {SAMPLE} WHERE {name} IS NOT NULL LIMIT 2"
+        f"SELECT DISTINCT {shape} FROM {LOOKED_AT} WHERE {name} IS NOT NULL LIMIT 2"
     ).fetchall()
     if len(forms) != 1 or not set(forms[0][0]) <= set("9Aa-_./: "):
         return None
