@@ -9,6 +9,7 @@ from benchmarks import (
     commands,
     concurrency,
     definitions,
+    inference,
     masking,
     mesh_stage,
     publication,
