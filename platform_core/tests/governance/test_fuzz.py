@@ -24,7 +24,7 @@ from platform_core.governance.judge import Judgement, judge
 SETTINGS = settings(
     derandomize=True,
     deadline=timedelta(seconds=5),
-    max_examples=500,
+    max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 CONTRACTS = {
