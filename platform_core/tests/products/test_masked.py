@@ -106,9 +106,7 @@ def test_a_twin_with_raw_values_is_refused(
     assert people.run("shop", "shop/people", instance).success
 
     def broken(twin: object, relation: str, suppression: object) -> str:
-        return (
-            f"SELECT md5(id::VARCHAR) AS id, nick, mail, '30 to 39' AS age, joined, team FROM {relation}"
-        )
+        return f"SELECT md5(id::VARCHAR) AS id, nick, mail, '30 to 39' AS age, joined, team FROM {relation}"
 
     monkeypatch.setattr("platform_core.products.masking.masked_query", broken)
     result = people.run("shop", "shop/profiles", instance)

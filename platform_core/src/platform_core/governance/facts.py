@@ -185,7 +185,7 @@ class MeshFacts:
     @cached_property
     def unread(self) -> frozenset[str]:
         """Ids of products that have a contract, which could not be read."""
-        found = set()
+        found: set[str] = set()
         for location in self.locations:
             found.update(f"{location.domain}/{name}" for name in location.unread_twins)
             for fault in location.faults:

@@ -54,7 +54,7 @@ def configure(
         if writing and not location.exists(lake):
             with written_privately(location, lake):
                 _create(location, lake)
-        if writing:
+        if location.exists(lake):
             with lake_faults(location, lake):
                 close_folder(location, lake)
         if writing or location.exists(lake):

@@ -28,6 +28,10 @@ def written_privately(location: LakeLocation, lake: str) -> Iterator[None]:
 
 def close_folder(location: LakeLocation, lake: str) -> None:
     """Take the folder of a restricted lake from all other users, also one that was made before."""
+    if not location.is_private(lake):
+        return
     folder = location.folder(lake)
-    if location.is_private(lake) and (mode := stat.S_IMODE(folder.stat().st_mode)) & OTHERS:
-        folder.chmod(mode & ~OTHERS)
+    status = folder.stat()
+    # Who reads it under another user has been let in on purpose, and cannot close it.
+    if status.st_mode & OTHERS and status.st_uid == os.getuid():
+        folder.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
