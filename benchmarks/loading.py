@@ -14,6 +14,7 @@ from platform_core.governance import location
 from platform_core.products.asset import Events
 from platform_core.products.domain import read_domain
 from platform_core.products.resource import LakeResource
+from platform_core.products.service_levels import Upstream
 from platform_core.products.spec import asset_key, check_specs, product_spec
 
 
@@ -39,7 +40,9 @@ def plain() -> Callable[[], object]:
     for name, product in domain.products.items():
         function = domain.functions[name]
         deps = [read.product.split("/") for read in function.products.values()]
-        spec = product_spec(product, [], [("python", function.place)], "python")
+        spec = product_spec(
+            product, [], [("python", function.place)], "python", upstream=Upstream(read=bool(deps))
+        )
         checks = [(c.name, c.description, c.blocking, dict(c.metadata or {})) for c in check_specs(product)]
         columns = [(c.name, c.logical_type or "string", c.description) for c in product.columns]
         places = [(str(place.path), place.line) for place in (product.place, function.place)]

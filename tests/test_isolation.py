@@ -49,8 +49,9 @@ def notes(mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dic
         definitions = copy.root / f"domains/{domain}/src/{domain}/definitions.py"
         definitions.write_text(WITNESS + definitions.read_text())
     answer = Mesh(copy.root, mesh.home).run(
-        "central_data_platform",
-        "hr",
+        "central_data_platform/data_product_catalog",
+        "hr/employees",
+        "hr/store_staffing",
         "marketing/household_segments",
         "sales/stores",
         "sales/store_performance",
@@ -83,7 +84,6 @@ def test_only_hr_attaches_its_restricted_lake(notes: dict[str, dict[str, Any]]) 
 
     assert lakes == {
         "central_data_platform/data_product_catalog": {"central_data_platform"},
-        "central_data_platform/governance_scorecard": {"central_data_platform"},
         "hr/employees": {"hr_restricted"},
         "hr/store_staffing": {"hr", "hr_restricted", "sales"},
         "marketing/household_segments": {"marketing", "sales"},
@@ -123,7 +123,12 @@ def broken_hr(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 @pytest.fixture(scope="module")
 def run_without_hr(mesh: Mesh, broken_hr: Copy) -> Answer:
     return Mesh(broken_hr.root, mesh.home).run(
-        "central_data_platform", "hr", "marketing/campaigns", "sales/products", "sales/store_performance"
+        "central_data_platform/data_product_catalog",
+        "hr/employees",
+        "hr/store_staffing",
+        "marketing/campaigns",
+        "sales/products",
+        "sales/store_performance",
     )
 
 
@@ -131,7 +136,6 @@ def test_a_syntax_error_in_hr_leaves_the_others_materializing(run_without_hr: An
     assert run_without_hr.code == 1
     assert run_without_hr.statuses() == {
         "central_data_platform/data_product_catalog": "ok",
-        "central_data_platform/governance_scorecard": "ok",
         "hr/employees": "failed",
         "hr/store_staffing": "failed",
         "marketing/campaigns": "ok",

@@ -92,7 +92,7 @@ def refused(mesh: Mesh, content: Content, tmp_path_factory: pytest.TempPathFacto
     copy.edit(
         "domains/central_data_platform/contracts/data_product_catalog.odcs.yaml",
         "mustBeGreaterThan: 0\n",
-        "mustBeGreaterThan: 12\n",
+        "mustBeGreaterThan: 28\n",
     )
     # An extra column, a missing column, a column of a wrong type.
     copy.edit(
@@ -158,7 +158,7 @@ def test_downstream_in_other_domains_is_told_why_it_was_skipped(refused: Refused
     ("product", "check", "code", "said"),
     [
         ("sales/stores", "range__household_count", "Q005", "1 of 457 rows"),
-        ("central_data_platform/data_product_catalog", "row_count", "Q008", "12"),
+        ("central_data_platform/data_product_catalog", "row_count", "Q008", "28"),
         ("sales/products", "schema", "Q001", "shelf"),
         ("marketing/campaigns", "schema", "Q001", "ends_on"),
         ("marketing/household_segments", "schema", "Q001", "recency_days"),
