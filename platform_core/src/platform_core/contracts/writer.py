@@ -64,7 +64,7 @@ _SENTENCES: Final = frozenset({"properties", "quality", "slaProperties"})
 """In the brackets of these a description is quoted: it stands out from the words around it."""
 _PLAIN: Final = re.compile(r"[\w$./^(<][^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff]*")
 _NOT_PLAIN: Final = re.compile(r": |:$| #|\s$")
-_NOT_IN_BRACKETS: Final = re.compile(r"[,\[\]{}\"']|:(?!\w)")
+_NOT_IN_BRACKETS: Final = re.compile(r"[?,\[\]{}\"']|:(?!\w)")
 _KEEPS: Final = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
 _WORDS_OF_1_1: Final = frozenset({"=", "<<"})
 
@@ -222,7 +222,8 @@ def _scalar(value: Any, *, brackets: bool, quoted: bool) -> str:
         case int():
             return str(value)
         case float():
-            return repr(value)
+            # 1e-05 is a number by YAML 1.2 alone.
+            return re.sub(r"^(-?[0-9]+)e", r"\1.0e", repr(value))
         case str() if not quoted and _plain(value, brackets):
             return value
         case _:
