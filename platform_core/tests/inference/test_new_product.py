@@ -1,0 +1,171 @@
+"""``mesh new product``: from a file to a published table, and what it refuses with nothing half-written."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from code_mesh import SALES, CodeMesh
+
+from platform_core.cli import main
+from platform_core.contracts import replacing
+from platform_core.errors import UsageError
+
+Capture = pytest.CaptureFixture[str]
+RETURNS = "Return No;Sale Id;Returned On;Amount;Reason;Contact\n" + "".join(
+    f"{n};{n % 9};2024-01-{n % 28 + 1:02};{n}.5;{'broken' if n % 2 else 'late'};p{n}@example.com\n"
+    for n in range(1, 80)
+)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeMesh]:
+    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
+    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    sys.path_importer_cache.clear()
+    mesh = CodeMesh(tmp_path)
+    mesh.contract("shop/sales", SALES)
+    mesh.code(
+        "shop", "@data_product\ndef sales() -> str:\n    return \"SELECT 1 AS id, 2.5 AS amount, 'x' AS who\""
+    )
+    (tmp_path / "returns.csv").write_text(RETURNS)
+    yield mesh
+    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+def new(*words: str) -> int:
+    return main(["new", "product", *words])
+
+
+def written(root: Path) -> dict[Path, str]:
+    return {path: path.read_text() for path in root.rglob("*") if path.suffix in (".py", ".yaml")}
+
+
+def decide(path: Path) -> None:
+    """What a person would write in place of each mark."""
+    text = path.read_text().replace("team: {name: DECIDE}", "team: {name: shop-team}")
+    text = text.replace("value: DECIDE", "value: 2").replace(
+        "classification: DECIDE", "classification: internal"
+    )
+    text = re.sub(r"roles:\n.*\n", "roles: []\n", text)
+    path.write_text(re.sub(r"(: |\")DECIDE", r"\1What it is.", text))
+
+
+def test_from_a_file_to_a_published_table(
+    mesh: CodeMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert new("shop/returns", "--from", "returns.csv") == 0
+    said = capsys.readouterr().out
+    steps = re.findall(r"^ +\d+\. (.*)$", said, re.MULTILINE)
+    assert "decide which team" in steps[0]
+    assert [step.split()[:3] for step in steps[-2:]] == [
+        ["mesh", "check", "shop/returns"],
+        ["mesh", "run", "shop/returns"],
+    ]
+    contract = mesh.root / "domains/shop/contracts/returns.odcs.yaml"
+    assert main(["check", "--inside", "shop/returns"]) == 1
+    assert capsys.readouterr().err.count("error[") == 1
+
+    decide(contract)
+    monkeypatch.syspath_prepend(mesh.root / "domains" / "shop" / "src")
+    assert main(["check", "--inside", "shop/returns"]) == 0, capsys.readouterr().err
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert mesh.run("shop", "shop/returns", instance).success
+    rows = mesh.read("SELECT count(*), sum(amount) FROM shop_restricted.products.returns", "shop_restricted")
+    assert rows == [(79, 3199.5)]
+    # The tests that were written are real: they pass, and with another contract they fail.
+    tests = runpy.run_path(str(mesh.root / "domains/shop/tests/test_returns.py"))
+    both = [tests["test_returns_keeps_its_contract"], tests["test_returns_refuses_a_row_that_is_there_twice"]]
+    for test in both:
+        test()
+    contract.write_text(contract.read_text().replace("{value: broken}", "{value: else}"))
+    for test in both:
+        with pytest.raises(AssertionError):
+            test()
+
+
+def test_a_query_becomes_a_function_of_its_products(mesh: CodeMesh, capsys: Capture) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert mesh.run("shop", "shop/sales", instance).success
+    sql = "SELECT s.id, '{shop.sales}' AS mark FROM shop_restricted s"
+    assert new("shop/marks", "--from", sql) == 1  # no product of that name
+    capsys.readouterr()
+    assert (
+        new(
+            "shop/marks",
+            "--from",
+            "SELECT s.id, '{shop.sales}' AS mark, 1 AS one FROM shop.sales s WHERE s.id > 0",
+        )
+        == 0
+    )
+    text = (mesh.root / "domains/shop/src/shop/marks.py").read_text()
+    assert "'{{shop.sales}}' AS mark" in text
+    assert "FROM {sales} s" in text
+    compile(text, "marks.py", "exec")
+
+
+def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: CodeMesh) -> None:
+    path = mesh.root / "domains/shop/src/shop/returns.py"
+    path.write_text('"""Returns by hand."""\n\nfrom platform_core import data_product\n\nRATE = 3\n')
+    assert new("shop/returns", "--from", "returns.csv") == 0
+    lines = path.read_text().splitlines()
+    assert lines[:5] == [
+        '"""Returns by hand."""',
+        "",
+        "from platform_core import Source, Table, data_product",
+        "",
+        "RATE = 3",
+    ]
+    assert "def returns(raw: Table) -> str:" in lines
+
+
+@pytest.mark.parametrize(
+    ("product", "subject", "code"),
+    [
+        ("shop/returns", "nothing.csv", "U060"),
+        ("shop/sales", "returns.csv", "U066"),
+        ("shop/tested", "returns.csv", "U066"),
+        ("shop/doubled", "returns.csv", "U066"),
+        ("shop/broken", "returns.csv", "U068"),
+        ("shops/returns", "returns.csv", "U067"),
+        ("shop/returns", "shop/sales", "R020"),
+        ("shop/returns", "returns.tsv", "U069"),
+    ],
+)
+def test_what_cannot_be_made_leaves_nothing_behind(
+    mesh: CodeMesh, capsys: Capture, product: str, subject: str, code: str
+) -> None:
+    (mesh.root / "returns.tsv").write_text(RETURNS.replace(";", "\t"))
+    source = mesh.root / "domains/shop/src/shop"
+    (source / "doubled.py").write_text("def doubled() -> str: ...\n")
+    (source / "broken.py").write_text("def broken(:\n")
+    tests = mesh.root / "domains/shop/tests"
+    tests.mkdir()
+    (tests / "test_tested.py").touch()
+    before = written(mesh.root)
+    assert new(product, "--from", subject) in (1, 2)
+    said = capsys.readouterr().err
+    assert said.count("error[") == 1
+    assert said.startswith(f"error[{code}]"), said
+    assert written(mesh.root) == before
+
+
+def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "b.txt").mkdir()  # in the place of a file
+    with pytest.raises(UsageError) as error:
+        replacing.write_files(
+            {tmp_path / "a.txt": "new", tmp_path / "c.txt": "new", tmp_path / "b.txt": "new"}
+        )
+    assert error.value.diagnostics[0].code == "U068"
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
