@@ -172,3 +172,33 @@ def test_a_function_cannot_make_a_twin(people: CodeMesh) -> None:
     people.code("shop", "@data_product\ndef profiles():\n    return 'SELECT 1'\n", "profiles")
     with pytest.raises(Exception, match="D031"):
         people.definitions("shop")
+
+
+DAYS = (
+    "    customProperties:\n"
+    "      - {property: maskedAs, value: masked_visits, vendor: platform-core}\n"
+    "      - property: partitions\n"
+    "        value: {every: day, start: 2024-03-30, end: 2024-04-02, timezone: UTC}\n"
+    "        vendor: platform-core\n"
+    "    properties:\n"
+    + column("seen_at", "timestamp", "partitioned: true, required: true, classification: internal")
+    + column("who", "string", PERSONAL, "{method: hash, key: person}")
+)
+
+
+def test_a_twin_has_the_partitions_of_its_parent(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    mesh.contract("shop/visits", DAYS)
+    days = ["2024-03-30", "2024-03-31", "2024-04-01"]
+    query = " UNION ALL ".join(
+        f"SELECT TIMESTAMP '{day} 10:00' AS seen_at, 'a{n}' AS who" for n, day in enumerate(days)
+    )
+    mesh.code("shop", f"@data_product\ndef visits():\n    return {query!r}\n")
+    whole = (days[0], days[-1])
+    assert mesh.run("shop", "shop/visits", instance, whole).success
+
+    assert mesh.run("shop", "shop/masked_visits", instance, days[1]).success
+    assert mesh.read("SELECT seen_at::DATE::VARCHAR FROM shop.products.masked_visits") == [(days[1],)]
+    assert mesh.run("shop", "shop/masked_visits", instance, days[2]).success
+    rows = mesh.read("SELECT seen_at::DATE::VARCHAR, who FROM shop.products.masked_visits ORDER BY seen_at")
+    assert [day for day, _ in rows] == days[1:]
+    assert len({who for _, who in rows}) == 2
