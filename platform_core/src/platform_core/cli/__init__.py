@@ -24,7 +24,6 @@ INTERRUPTED: Final = 130
 VERBS: Final = {
     "infer": "infer a contract from a file, a product, SQL or a dbt model",
     "new": "add a product to a domain: contract, function and test",
-    "new": "add a product to a domain: contract, function and test",
     "format": "write contracts in the one form",
     "check": "check one product's contract and factory",
     "validate": "hold the whole workspace against all policies",
