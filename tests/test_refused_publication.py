@@ -91,8 +91,8 @@ def refused(mesh: Mesh, content: Content, tmp_path_factory: pytest.TempPathFacto
     # A stricter contract.
     copy.edit(
         "domains/central_data_platform/contracts/data_product_catalog.odcs.yaml",
-        "mustBeGreaterThan: 0\n",
-        "mustBeGreaterThan: 28\n",
+        "{metric: rowCount, mustBeGreaterThan: 0}",
+        "{metric: rowCount, mustBeGreaterThan: 28}",
     )
     # An extra column, a missing column, a column of a wrong type.
     copy.edit(
