@@ -35,7 +35,7 @@ def all_assets() -> list[dg.AssetsDefinition]:
 def materialize(products: Sequence[str]) -> int:
     """Materialize the named products, or all of them; returns how many materializations there were."""
     assets = all_assets()
-    grids = [asset.partitions_def.get_partition_keys() for asset in assets if asset.partitions_def]
+    grids = {tuple(asset.partitions_def.get_partition_keys()) for asset in assets if asset.partitions_def}
     [grid] = grids  # more than one cannot go through a single run
     result = dg.materialize(
         assets,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 FAMILIES: Final = {
     "A": "Access: somebody reads what was not granted to them. Grants are `roles` in a product's contract.",
     "C": "Contracts: a file is no valid Open Data Contract Standard document, or says something that the "
-    "platform cannot keep. The message quotes the place; `mesh check <product>` checks a single one. C120 lists "
-    "what only people can tell of an inferred contract: it stands there as DECIDE until they did.",
+    "platform cannot keep. The message quotes the place; `mesh check <product>` checks a single one. C120 "
+    "lists what only people can tell of an inferred contract: it stands there as DECIDE until they did.",
     "D": "Definitions: functions, dbt models, contracts and references of a domain do not fit together.",
     "L": "Lakes: a lake cannot be read, written or locked.",
     "Q": "Quality: data does not keep its contract, so nothing was published.",
