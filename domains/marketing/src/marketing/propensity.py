@@ -1,10 +1,6 @@
 """Which households redeem a coupon of a campaign: a model of what was known when the campaign began."""
 
 import polars as pl
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PowerTransformer
 
 from platform_core import Input, Model, Table, data_product
 
@@ -42,6 +38,11 @@ FEATURES = (
     }
 )
 def redemption_propensity(targets: Table, campaigns: Table, redemptions: Table, lines: Table) -> Model:
+    # Here, since it takes a second, and every process that loads this domain would spend it.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PowerTransformer
+
     pairs = targets.relation().query("sent_to", known_at_start(targets, campaigns, redemptions, lines)).pl()
     began, ended = pl.col("starts_on"), pl.col("ends_on")
     cutoff, complete = (pl.lit(day).str.to_date() for day in (CUTOFF, COMPLETE))
@@ -83,6 +84,8 @@ def redemption_propensity(targets: Table, campaigns: Table, redemptions: Table, 
 
 def measured(rows: pl.DataFrame, score: pl.Series) -> dict[str, float]:
     """How well a score tells households that redeem from those that do not."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     redeemed, given = rows["redeemed"].to_numpy(), score.to_numpy()
     return {
         "roc_auc": float(roc_auc_score(redeemed, given)),
