@@ -79,6 +79,24 @@ def test_a_product_of_a_location_that_has_not_loaded_is_waited_for() -> None:
     assert plan.blocked() == ("a/1",)
 
 
+def test_what_stands_alone_comes_last() -> None:
+    plan = plan_of(a=[Asset("a/costs"), Asset("a/1")], b=[Asset("b/1", ("a/1",))])
+    assert taken(plan, "a") == ["a/1"]
+    plan.move(Moved("a/1", "ok"))
+    assert taken(plan, "b") == ["b/1"]
+    assert taken(plan, "a") == []
+    plan.move(Moved("b/1", "failed"))
+    assert taken(plan, "a") == ["a/costs"]
+
+
+def test_what_stands_alone_waits_for_locations_that_load() -> None:
+    plan = Plan(frozenset({"a/costs", "b/1"}))
+    plan.add("a", [Asset("a/costs")], {"a/costs": None})
+    assert taken(plan, "a") == []
+    plan.settle("b/1", "failed")
+    assert taken(plan, "a") == ["a/costs"]
+
+
 def test_a_circle_is_named_in_order() -> None:
     plan = plan_of(a=[Asset("a/0"), Asset("a/1", ("b/1",))], b=[Asset("b/1", ("a/1", "a/0"))])
     assert plan.cycle() == ("a/1", "b/1", "a/1")

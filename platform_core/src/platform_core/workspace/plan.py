@@ -1,6 +1,8 @@
 """What to materialize next, over all locations: a ready queue instead of waves.
 
 An asset may start as soon as everything it reads has been made, so nothing waits for a whole wave.
+What reads no other asset and is read by none comes last: nobody waits for it, and what a mesh tells
+of itself, its costs for one, is then told of this run too.
 The plan grows while locations load: one that is loaded starts working before the others are.
 """
 
@@ -140,11 +142,21 @@ class Plan:
         return ()
 
     def _waiting(self, location: str) -> list[Step]:
+        alone = self._alone()
+        if all(self.state(key) in FINAL for key in (self.steps.keys() | self.wanted) - alone):
+            alone = set()
         return [
             step
-            for step in self.steps.values()
-            if step.location == location and step.state is None and not step.ordered
+            for key, step in self.steps.items()
+            if step.location == location and step.state is None and not step.ordered and key not in alone
         ]
+
+    def _alone(self) -> set[str]:
+        """Keys that read nothing of the plan and that nothing of it reads."""
+        known = self.steps.keys() | self.wanted
+        edges = [(key, up) for key, step in self.steps.items() for up in step.asset.upstream if up in known]
+        groups = [step.asset.together for step in self.steps.values() if len(step.asset.together) > 1]
+        return self.steps.keys() - {key for keys in (*edges, *groups) for key in keys}
 
     def _ready(self, step: Step, along: Collection[str]) -> bool:
         together = step.asset.together

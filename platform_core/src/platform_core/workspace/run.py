@@ -94,7 +94,11 @@ class MeshRun:
         return MeshResult(products, tuple(self._faults), time.monotonic() - started, interrupted)
 
     def _busy(self) -> bool:
-        return any(seat.phase == "busy" for seat in self._seats.values())
+        """Whether a worker runs something, or comes after one that died in the middle of a run."""
+        return any(
+            seat.phase == "busy" or (seat.phase == "loading" and seat.assets is not None)
+            for seat in self._seats.values()
+        )
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
         for name in sorted(self._plan.wanted):
@@ -254,10 +258,9 @@ class MeshRun:
             text = child.obituary(f"while it made {', '.join(guilty)}").render()
             for key in guilty:
                 self._end(key, "failed", text)
-        # Whatever the dead worker had not come to gets a new one.
+        # A new one closes the run of the dead worker in Dagster's record, and makes what that had not come to.
         self._plan.reopen(key for key in left if key not in guilty)
-        if not self._plan.done(seat.location.name):
-            self._seat(seat, selector)
+        self._seat(seat, selector)
 
     def _break(self, seat: Seat, text: str) -> None:
         """A location is of no use in this run: its products failed."""
