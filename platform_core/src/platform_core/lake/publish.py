@@ -174,6 +174,8 @@ def transaction(
 
 
 def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    # A statement that Ctrl-C cut short may still be worked on by the engine's threads, which ROLLBACK awaits.
+    con.interrupt()
     try:
         con.execute("ROLLBACK")
     except duckdb.TransactionException:

@@ -258,7 +258,7 @@ class MeshRun:
             text = child.obituary(f"while it made {', '.join(guilty)}").render()
             for key in guilty:
                 self._end(key, "failed", text)
-        # A new one closes the run of the dead worker in Dagster's record, and makes what that had not come to.
+        # A new one closes the run of the dead worker in the record, and makes what that had not come to.
         self._plan.reopen(key for key in left if key not in guilty)
         self._seat(seat, selector)
 
