@@ -320,6 +320,13 @@ def test_a_query_that_does_not_run_shows_duckdb_s_words_and_no_internal_name(
         assert "^" in words
 
 
+@pytest.mark.parametrize("sql", ["SELECT error(secret) FROM ", "SELECT CAST(secret AS INT) FROM "])
+def test_what_does_not_run_quotes_no_value_of_the_data(mesh: SmallMesh, sql: str) -> None:
+    with pytest.raises(UsageError, match="U040") as raised:
+        read(mesh, f"{sql}(SELECT 'Wil' || 'ma' || id AS secret FROM sales.transactions)")
+    assert "Wilma" not in str(raised.value)
+
+
 def test_deep_nesting_is_refused_not_a_crash() -> None:
     with pytest.raises(PlatformError):
         tables_of("SELECT " + "(SELECT " * 900 + "1" + ")" * 900)

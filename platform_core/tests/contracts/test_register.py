@@ -110,6 +110,17 @@ def test_a_domain_of_another_repository_is_resolved_from_the_registry(settled: T
     assert crew.unresolved(crew.get("crew/roster")) == ()
 
 
+@pytest.mark.parametrize("edit", [("version: 1.2.0", "version: 2.0.0"), ("", "")])
+def test_two_files_of_the_registry_for_one_product_are_told_apart_by_nobody(
+    settled: Two, edit: tuple[str, str]
+) -> None:
+    registered = settled.registered("shop/stores")
+    registered.with_name("stores-2.odcs.yaml").write_text(registered.read_text().replace(*edit))
+    found = fault(lambda: settled.registry(settled.crew).get("shop/stores"))
+    assert found.code == "C022"
+    assert "stores.odcs.yaml and stores-2.odcs.yaml" in found.message
+
+
 def test_what_is_registered_and_that_twice_is_once(two: Two) -> None:
     two.write("shop/visits", STORES.replace("stores", "visits"))
     assert two.register("shop", write=False).added == ("stores", "visits")

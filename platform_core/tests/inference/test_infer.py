@@ -112,6 +112,7 @@ BAD = {
     "U061  ": ["SELECT 1 AS a LIMIT 0"],
     "U062": ["ragged.csv"],
     "U062 ": ["broken.parquet"],
+    "U062    ": ["short.csv"],
     "U062  ": ["broken.json"],
     "U062   ": ["binary.csv"],
     "U063": ["bare.csv"],
@@ -137,6 +138,7 @@ def test_a_bad_subject_is_one_diagnostic_and_nothing_is_written(
     (tmp_path / "headed.csv").write_text("a,b\n")
     (tmp_path / "bare.csv").write_text("1,2.5,2020-01-01\n2,3.5,2020-01-02\n3,4.5,2020-01-03\n")
     (tmp_path / "ragged.csv").write_text("a,b\n" + "1,2\n" * 30_000 + "1,2,3,4\n" + "1,2\n" * 9)
+    (tmp_path / "short.csv").write_text("id,name,x\n" + "1,a,2\n" * 500 + "501,a\n")
     (tmp_path / "broken.parquet").write_text("PAR1 or not")
     (tmp_path / "broken.json").write_text('{"a": 1}\n{"a": ')
     (tmp_path / "binary.csv").write_bytes(b"a,b\n" + b"\xff\xfe\x00,1\n" * 50)

@@ -137,6 +137,8 @@ def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: CodeMesh) -> 
         ("shop/doubled", "returns.csv", "U066"),
         ("shop/broken", "returns.csv", "U068"),
         ("shops/returns", "returns.csv", "U067"),
+        ("shop/class", "returns.csv", "U067"),
+        ("shop/definitions", "returns.csv", "U067"),
         ("shop/returns", "shop/sales", "R020"),
         ("shop/returns", "returns.tsv", "U069"),
     ],

@@ -185,6 +185,12 @@ def query_faults(hidden: Mapping[str, str]) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         words = str(error).strip()
+        # These quote the value that does not fit, which may be anybody's, into a terminal or a log.
+        if isinstance(error, duckdb.ConversionException):
+            first, line, rest = words.partition("\n")
+            words = re.sub(r"(['\"]).*\1", "'...'", first) + line + rest
+        elif isinstance(error, duckdb.InvalidInputException):
+            words = "Invalid Input Error: a function refuses a value of the data"
         for name, shown in hidden.items():
             words = re.sub(rf'"?{re.escape(name)}"?(\."?products"?)?', shown, words)
         raise UsageError(Diagnostic("U040", f"the query does not run: {words}")) from None

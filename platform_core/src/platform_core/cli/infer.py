@@ -64,19 +64,24 @@ def place_of(product: str, registry: Registry, root: Path, *, replace: bool = Fa
 
     Raises UsageError: U067 for a name that no product can have, U066 where there is a contract already.
     """
+    import keyword
     import re
 
     from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed, shown
 
     domain, slash, name = product.partition("/")
     known = registry.domains()
-    if not slash or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or domain not in known:
+    # Its function and its module have its name, and no package may be hidden by that.
+    taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
+    if not slash or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken or domain not in known:
         raise UsageError(
             Diagnostic(
                 "U067",
                 f'"{product}" cannot be a product',
                 expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
-                fix=did_you_mean(domain, known) if domain not in known else None,
+                fix=f'Take another name: "{name}" is a word of Python or a module of the domain.'
+                if taken
+                else (did_you_mean(domain, known) if domain not in known else None),
             )
         )
     path = registry.path(product)

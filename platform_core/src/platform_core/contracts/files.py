@@ -10,6 +10,8 @@ from platform_core.contracts.names import stem_of
 from platform_core.contracts.properties import find_property
 from platform_core.errors import ContractError, Diagnostic, Place
 
+_SAID = re.compile(rb"^id:[ ]*[\"']?([a-z0-9_]+/[a-z0-9_]+)[\"']?[ ]*(?:#.*)?\r?$", re.MULTILINE)
+
 
 def entries(folder: Path) -> list[str]:
     try:
@@ -24,6 +26,19 @@ def contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
         name = stem_of(entry)
         if name is not None and not name.startswith("."):
             found[name] = (*found.get(name, ()), folder / entry)
+    return found
+
+
+def ids_in(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of a folder by the id that each says in a line of its own; no contract is parsed."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in (path for files in contracts_in(folder).values() for path in files):
+        try:
+            said = _SAID.search(path.read_bytes()) if path.is_file() else None
+        except OSError:
+            continue
+        if said is not None:
+            found[said[1].decode()] = (*found.get(said[1].decode(), ()), path)
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.document import parse
-from platform_core.contracts.files import contracts_in, entries, rivals, twin_named_in
+from platform_core.contracts.files import contracts_in, entries, ids_in, rivals, twin_named_in
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES, claimed
 from platform_core.contracts.reader import load_contract
@@ -74,6 +74,7 @@ class Registry:
     _products: dict[str, DataProduct] = field(default_factory=dict, repr=False)
     _files: dict[str, dict[str, tuple[Path, ...]]] | None = field(default=None, repr=False)
     _masked: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
+    _said: dict[str, dict[str, tuple[Path, ...]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, root: Path | None = None) -> Registry:
@@ -135,6 +136,11 @@ class Registry:
             product = self._twin(product_id)
             self._products[product_id] = product
             return product
+        if self.shared is not None and files[0].parent.parent == self.shared:
+            files = (
+                *files,
+                *(path for path in self._registered(domain).get(product_id, ()) if path not in files),
+            )
         if len(files) > 1:
             raise ContractError(rivals(product_id, files))
         try:
@@ -203,6 +209,12 @@ class Registry:
                 if product.masking is not None:
                     products.append(self.get(f"{domain}/{product.masking.name}"))
         return tuple(products), tuple(faults)
+
+    def _registered(self, domain: str) -> dict[str, tuple[Path, ...]]:
+        """The registry's files of another repository's domain, by the product that each says it is."""
+        if domain not in self._said and self.shared is not None:
+            self._said[domain] = ids_in(self.shared / domain)
+        return self._said.get(domain, {})
 
     def _with_rival(self, product_id: str, path: Path, error: ContractError) -> tuple[Diagnostic, ...]:
         """A file with the id of another file's product is a duplicate (C022), not a slip (C020)."""

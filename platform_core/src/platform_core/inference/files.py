@@ -174,6 +174,15 @@ def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: S
     except duckdb.Error as error:
         raise _unreadable(path, error) from None
     header, found = row if row else (True, [])
+    if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
+        raise UsageError(
+            Diagnostic(
+                "U062",
+                f"{shown(path)} cannot be read as CSV: its lines have different numbers of values",
+                expected=f"as many values in each line as in the first: {found[0]['name']}",
+                fix="Mend the lines with more or fewer values, or quote values that hold the separator.",
+            )
+        )
     if columns and (header or len(columns) != len(found)):
         raise UsageError(
             Diagnostic(

@@ -120,7 +120,7 @@ class Stream:
             return Appended(before, "skipped", time.monotonic() - started)
         latest = self.last_event
         with transaction(self.con, self.location, self.product, self.stamp, on_wait):
-            self._shape()
+            self._shape(batch)
             audited = audit(BATCH, table_of(self.product))
             self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
             self._enter(entry)
@@ -163,7 +163,7 @@ class Stream:
         first, last = (_moment(number) for number in row[2:])
         return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
 
-    def _shape(self) -> None:
+    def _shape(self, batch: str) -> None:
         """Makes the stream's table, or gives it a new column; its other columns stay as they began."""
         relation = table_of(self.product)
         new = describe(self.con, f"FROM {BATCH}")
@@ -180,10 +180,12 @@ class Stream:
             raise DefinitionError(
                 Diagnostic(
                     "L041",
-                    f"a batch of {self.product.id} has other columns than the stream: {listed(changes)}",
+                    f'batch "{batch}" of {self.product.id} has other columns than the stream: '
+                    f"{listed(changes)}",
                     place=self.product.place,
                     expected="the columns that were published before, or these and new ones",
-                    fix="yield the old columns too; what becomes a different stream is a product of its own",
+                    fix="yield the old columns too, cast to their types; "
+                    "a different stream is a product of its own",
                 )
             )
         for name in new:
