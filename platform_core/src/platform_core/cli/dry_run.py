@@ -136,8 +136,7 @@ def _twin(product: DataProduct, registry: Registry) -> None:
     import duckdb
 
     from platform_core.lake.masks import masked_query
-    from platform_core.lake.sql import quoted
-    from platform_core.products.evaluate import duckdb_type
+    from platform_core.lake.sql import duckdb_type, quoted
     from platform_core.products.masking import parent_of
     from platform_core.products.result import sql_fault
 
@@ -166,9 +165,8 @@ def _empty_result(
     """
     import duckdb
 
-    from platform_core.lake.sql import quoted
+    from platform_core.lake.sql import duckdb_type, quoted
     from platform_core.products.batch import first_rows
-    from platform_core.products.evaluate import duckdb_type
     from platform_core.products.inbox import deliveries
     from platform_core.products.result import as_query, sql_fault, with_metadata
     from platform_core.products.table import Table, show
@@ -237,8 +235,7 @@ def _compare(
     relation: str,
     free: frozenset[str],
 ) -> None:
-    from platform_core.lake.sql import quoted
-    from platform_core.products.evaluate import duckdb_type
+    from platform_core.lake.sql import duckdb_type, quoted
 
     for column in product.columns:
         if column.name in free:

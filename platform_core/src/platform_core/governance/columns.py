@@ -12,10 +12,9 @@ from platform_core.access.columns import columns_used
 from platform_core.access.names import UnknownColumn
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, Place, PlatformError, SourceError
-from platform_core.lake.sql import quoted
+from platform_core.lake.sql import duckdb_type, quoted
 from platform_core.products.batch import first_rows
 from platform_core.products.declare import ProductFunction
-from platform_core.products.evaluate import duckdb_type
 from platform_core.products.source import Source
 from platform_core.products.table import Table
 

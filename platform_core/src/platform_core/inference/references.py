@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Final
 
 import duckdb
@@ -122,8 +123,8 @@ def grids(columns: Iterable[ColumnFacts]) -> Iterator[str]:
     """What is said of columns by which the table could be partitioned."""
     for column in columns:
         low, high = column.minimum, column.maximum
-        if column.kind not in ("date", "timestamp") or low is None or high is None or column.personal:
+        if column.personal or not isinstance(low, date) or not isinstance(high, date):
             continue
-        months = 12 * (high.year - low.year) + high.month - low.month + 1  # type: ignore[union-attr]
+        months = 12 * (high.year - low.year) + high.month - low.month + 1
         if 2 <= months <= 1200:
             yield f"{column.name} spans {months} months ({low:%Y-%m} to {high:%Y-%m})"

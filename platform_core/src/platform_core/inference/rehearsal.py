@@ -24,8 +24,8 @@ from platform_core.inference.draft import contract, identifies, rounded
 from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.infer import Inferred
 from platform_core.inference.scaffold import Maker
-from platform_core.lake.sql import quoted
-from platform_core.products.evaluate import JUDGED, duckdb_type
+from platform_core.lake.sql import duckdb_type, quoted
+from platform_core.products.evaluate import JUDGED
 from platform_core.quality.audit import audit
 
 Row = dict[str, Any]

@@ -244,8 +244,6 @@ _RESERVED: Final = frozenset(
         "when",
         "where",
         "window",
-    }
-    | {
         "with",
         "qualify",
         "pivot",
@@ -267,8 +265,13 @@ def _with_arguments(sql: str, inputs: Mapping[str, str]) -> str:
         domain, _, name = (re.escape(part) for part in product.partition("/"))
         written = rf'"?\b{domain}\b"?\s*\.\s*"?\b{name}\b"?|"{domain}/{name}"'
         pattern = re.compile(f"(?P<other>{_NOT_NAMES.pattern})|{written}", re.IGNORECASE | re.DOTALL)
-        escaped = pattern.sub(lambda m, a=argument: m["other"] or f"{{{a}}}", escaped)  # type: ignore[misc]
+        escaped = _put(pattern, f"{{{argument}}}", escaped)
     return escaped
+
+
+def _put(pattern: re.Pattern[str], argument: str, sql: str) -> str:
+    """The argument wherever the pattern matches; what it calls ``other`` stays."""
+    return pattern.sub(lambda match: match["other"] or argument, sql)
 
 
 def in_lines(sql: str) -> str:

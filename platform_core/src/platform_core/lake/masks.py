@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import duckdb
@@ -10,7 +10,7 @@ import duckdb
 from platform_core.contracts.masks import bands
 from platform_core.contracts.model import Column, DataProduct, Mask, Suppression
 from platform_core.lake.keys import Key
-from platform_core.lake.sql import literal, quoted
+from platform_core.lake.sql import duckdb_type, literal, quoted
 
 REDACTED: Final = "[redacted]"
 """What a redacted text says; a redacted value of another type is NULL."""
@@ -85,19 +85,8 @@ def masked(value: str, column: Column) -> str:
     if mask.method == "hash":
         return hashed(value, mask)
     if mask.method == "redact":
-        kind = column.physical_type or _TYPES.get(column.logical_type or "", "VARCHAR")
-        return literal(REDACTED) if column.logical_type == "string" else f"NULL::{kind}"
+        return literal(REDACTED) if column.logical_type == "string" else f"NULL::{duckdb_type(column)}"
     return _generalized(value, mask)
-
-
-_TYPES: Final[Mapping[str, str]] = {
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "time": "TIME",
-}
 
 
 def hashed(value: str, mask: Mask) -> str:

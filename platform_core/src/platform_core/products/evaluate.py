@@ -10,10 +10,10 @@ from typing import Any
 
 import duckdb
 
-from platform_core.contracts.model import Column, DataProduct
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry, mesh_root
 from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
-from platform_core.lake.sql import quoted
+from platform_core.lake.sql import duckdb_type, quoted
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.bind import Argument, BoundInput, look_up, resolve_inputs
 from platform_core.products.declare import ProductFunction
@@ -28,16 +28,6 @@ Rows = Sequence[Mapping[str, Any]]
 # Rules that made-up rows can keep or break. The number of rows, foreign keys, ages and custom
 # queries are about the real data as a whole.
 JUDGED = frozenset({"schema", "not_null", "unique", "accepted_values", "range", "length", "pattern"})
-
-TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "time": "TIME",
-}
 
 
 @dataclass(frozen=True)
@@ -94,11 +84,6 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
         names = [column[0] for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return Evaluation(rows, outcomes)
-
-
-def duckdb_type(column: Column) -> str:
-    """The DuckDB type of a column by its contract."""
-    return column.physical_type or TYPES.get(column.logical_type or "string", "VARCHAR")
 
 
 def _fill(
