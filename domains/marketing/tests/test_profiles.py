@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.contracts.registry import Registry
+from platform_core.settings import mesh_root
 
 
 @pytest.mark.parametrize("column", ["age", "income", "household_comp"])

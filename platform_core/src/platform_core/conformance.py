@@ -57,18 +57,18 @@ class Conformance(pytest.File):
 
     @cached_property
     def domain(self) -> str:
-        from platform_core.contracts.registry import mesh_root
+        from platform_core.settings import mesh_root
 
         return self.path.absolute().relative_to(mesh_root(self.path.parent) / "domains").parts[0]
 
     @cached_property
     def judged(self) -> tuple[Catalogue, tuple[Diagnostic, ...]]:
         """The policies, and what they and the facts themselves say about the domain."""
-        from platform_core.contracts.registry import mesh_root
         from platform_core.governance.catalogue import load
         from platform_core.governance.facts import MeshFacts
         from platform_core.governance.federation import read_federation
         from platform_core.governance.judge import judge
+        from platform_core.settings import mesh_root
         from platform_core.workspace.validate import About
 
         root = mesh_root(self.path.parent)

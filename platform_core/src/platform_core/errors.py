@@ -16,9 +16,8 @@ PlatformError                 a fault that somebody can mend; carries diagnostic
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -172,18 +171,6 @@ def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:
     more = len(blocks) - limit
     text = "\n\n".join(blocks[:limit])
     return f"{text}\n\n... and {more} more" if more > 0 else text
-
-
-def did_you_mean(word: str, known: Iterable[str], nearness: float = 0.6) -> str | None:
-    """``did you mean "x"?``, or None where nothing is close (``nearness`` from 0 to 1)."""
-    close = get_close_matches(word, list(known), n=1, cutoff=nearness)
-    return f'did you mean "{close[0]}"?' if close else None
-
-
-def listed(words: Sequence[str], limit: int = 12) -> str:
-    """Words for a message: comma-separated, cut where the list gets long."""
-    more = len(words) - limit
-    return ", ".join(words[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
 def shown(path: Path) -> str:

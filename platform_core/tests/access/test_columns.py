@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from platform_core.access.columns import columns_used
 from platform_core.errors import DefinitionError
+from platform_core.sql.columns import columns_used
 
 TABLES = {
     "t": ("a", "b", "c", "d", "l", "s", "Mixed Case"),

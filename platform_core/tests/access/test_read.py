@@ -10,12 +10,12 @@ import duckdb
 import pytest
 from small_mesh import SmallMesh
 
-from platform_core.access.permitted import REFUSED_FUNCTIONS, REFUSED_PREFIXES, tables_of
 from platform_core.access.read import granted_query
 from platform_core.contracts.registry import Registry
 from platform_core.errors import AccessDenied, DefinitionError, PlatformError, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.location import LakeLocation
+from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, tables_of
 
 
 @cache
@@ -242,7 +242,7 @@ def test_every_function_that_duckdb_has_is_known_to_be_harmless_or_refused(tmp_p
 def test_second_line_of_defence(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a query not judged at all, it still could not read other lakes' files or change settings."""
     from platform_core.access import read as module
-    from platform_core.access.permitted import TableName
+    from platform_core.sql.allowed import TableName
 
     monkeypatch.setattr(module, "tables_of", lambda _: (TableName("sales", "transactions"),))
     for sql in (

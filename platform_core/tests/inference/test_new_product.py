@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 from code_mesh import SALES, CodeMesh
 
+from platform_core import files
 from platform_core.cli import main
-from platform_core.contracts import replacing
 from platform_core.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
@@ -165,9 +165,7 @@ def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "a.txt").write_text("old")
     (tmp_path / "b.txt").mkdir()  # in the place of a file
     with pytest.raises(UsageError) as error:
-        replacing.write_files(
-            {tmp_path / "a.txt": "new", tmp_path / "c.txt": "new", tmp_path / "b.txt": "new"}
-        )
+        files.write_files({tmp_path / "a.txt": "new", tmp_path / "c.txt": "new", tmp_path / "b.txt": "new"})
     assert error.value.diagnostics[0].code == "U068"
     assert (tmp_path / "a.txt").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]

@@ -14,7 +14,8 @@ import pytest
 from platform_core.errors import LakeLocked, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.lock import Holder, lake_lock, lock_timeout
+from platform_core.lake.lock import Holder, lake_lock
+from platform_core.settings import LOCK_TIMEOUT
 
 COUNT = """
 import sys
@@ -157,7 +158,7 @@ def test_a_child_does_not_inherit_the_lock(location: LakeLocation) -> None:
 def test_a_timeout_that_is_no_number_of_seconds(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     monkeypatch.setenv("MESH_LOCK_TIMEOUT", words)
     with pytest.raises(UsageError, match="U030"):
-        lock_timeout()
+        LOCK_TIMEOUT.seconds(300)
 
 
 def test_the_timeout_comes_from_the_environment(

@@ -18,7 +18,7 @@ from platform_core.contracts.windows import Window
 from platform_core.errors import Place
 from platform_core.quality import questions
 from platform_core.quality.audit import audit
-from platform_core.quality.compile import NotApplicable, constant, family, within
+from platform_core.quality.compile import NotApplicable, constant, family
 from platform_core.quality.outcome import CheckOutcome
 
 Con = duckdb.DuckDBPyConnection
@@ -396,7 +396,7 @@ def test_a_window_on_a_table_without_its_column_fails_every_rule(
     ],
 )
 def test_bounds(bounds: Bounds, value: int | None, inside: bool) -> None:
-    assert within(bounds, value) is inside
+    assert bounds.passes(value) is inside
 
 
 @pytest.mark.parametrize(("value", "kind"), [("x", "INTEGER"), ("2017-13-01", "DATE"), ("x", "BOOLEAN")])

@@ -10,9 +10,8 @@ import pytest
 from platform_core.contracts.model import RuleKind
 from platform_core.errors import PublicationRefused
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Stamp, publish_table
-from platform_core.lake.sql import table_of
 from platform_core.quality.gate import CODES, ContractBroken, gate
 
 ROWS = """

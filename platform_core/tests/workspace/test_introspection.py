@@ -15,7 +15,8 @@ from governance.mutating import valid_copy
 
 from platform_core.errors import UsageError
 from platform_core.governance.facts import LocationFacts
-from platform_core.workspace.introspection import TIMEOUT, introspect
+from platform_core.settings import INTROSPECT_TIMEOUT
+from platform_core.workspace.introspection import introspect
 from platform_core.workspace.locations import Location
 
 BAD = {
@@ -46,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MESH_ROOT", "MESH_CONTRACTS", TIMEOUT):
+    for name in ("MESH_ROOT", "MESH_CONTRACTS", INTROSPECT_TIMEOUT.name):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MESH_HOME", str(home))
 
@@ -130,21 +131,21 @@ def test_a_location_that_hangs_is_given_up_and_its_children_with_it(
         f"pathlib.Path({str(root / 'child')!r}).write_text(str(child.pid))\n"
         "time.sleep(600)\n"
     )
-    monkeypatch.setenv(TIMEOUT, "8")
+    monkeypatch.setenv(INTROSPECT_TIMEOUT.name, "8")
     began = time.monotonic()
     (facts,) = introspect(root, [location(root, "hangs")])
     assert time.monotonic() - began < 60
     (fault,) = facts.faults
     assert fault.code == "G491"
     assert "within 8 seconds" in fault.message
-    assert TIMEOUT in (fault.fix or "")
+    assert INTROSPECT_TIMEOUT.name in (fault.fix or "")
     if (root / "child").exists():
         assert not _lives(int((root / "child").read_text()))
 
 
 @pytest.mark.parametrize("said", ["soon", "0", "-1", "nan", "inf"])
 def test_a_limit_that_is_none_is_a_wrong_call(root: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TIMEOUT, said)
+    monkeypatch.setenv(INTROSPECT_TIMEOUT.name, said)
     with pytest.raises(UsageError, match="U050"):
         introspect(root, [])
 

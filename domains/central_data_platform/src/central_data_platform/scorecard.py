@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 
 from platform_core import Result, data_product
-from platform_core.contracts.registry import mesh_root
+from platform_core.settings import mesh_root
 from platform_core.workspace.scorecard import Standing, coverage, score, standings
 from platform_core.workspace.validate import Examination, examine
 

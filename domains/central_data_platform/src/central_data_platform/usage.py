@@ -13,7 +13,8 @@ import pyarrow as pa
 from platform_core import Result, data_product
 from platform_core.access.reads import QueryRead, queries
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry, mesh_home, mesh_root
+from platform_core.contracts.registry import Registry
+from platform_core.settings import mesh_home, mesh_root
 from platform_core.workspace.records import Made, every, recorded
 
 USAGE = pa.schema(

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.twin import MASKED
-from platform_core.errors import AccessDenied, Diagnostic, UsageError, did_you_mean, listed, shown
+from platform_core.errors import AccessDenied, Diagnostic, UsageError, shown
+from platform_core.words import did_you_mean, listed
 
 ANALYSTS: Final = "analysts"
 

@@ -13,22 +13,17 @@ from typing import Any
 import duckdb
 
 from platform_core.access.grants import require_grant, require_principal
-from platform_core.access.permitted import TableName, tables_of
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import (
-    AccessDenied,
-    Diagnostic,
-    RunError,
-    UsageError,
-    did_you_mean,
-    listed,
-)
+from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.extensions import opened
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, lake_options, lake_url
-from platform_core.lake.sql import literal, quoted
+from platform_core.product_id import ProductId
+from platform_core.sql.allowed import TableName, tables_of
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import did_you_mean, listed
 
 
 @dataclass(frozen=True)
@@ -99,15 +94,15 @@ def _product_id(table: TableName, registry: Registry) -> str:
         return known
     domains = {name.lower(): name for name in registry.domains()}
     if table.schema.lower() in domains:
-        return f"{domains[table.schema.lower()]}/{table.name}"
-    same = [name for name in names.values() if name.rpartition("/")[2] == table.name.lower()]
+        return ProductId.of(domains[table.schema.lower()], table.name)
+    same = [name for name in names.values() if name.name == table.name.lower()]
     where = f" (line {table.line} of the query)" if table.line else ""
     raise AccessDenied(
         Diagnostic(
             "A011",
             f'"{table}" is not a data product{where}',
             expected=f"<domain>.<product>: {listed(sorted(names.values()))}",
-            fix=f"write {listed([name.replace('/', '.') for name in same])}"
+            fix=f"write {listed([name.in_sql for name in same])}"
             if same
             else did_you_mean(written, names.values()) or "`mesh products` lists the products",
         )

@@ -6,11 +6,12 @@ A line holds the time, the reader as it called itself and the products; never th
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from platform_core.files import append_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,8 @@ def record_query(home: Path, principal: str, products: Collection[str], at: date
     processes. A reader without the right to write there reads all the same.
     """
     moment = (at or datetime.now(UTC)).isoformat(timespec="milliseconds")
-    line = json.dumps({"time": moment, "principal": principal, "products": sorted(products)}) + "\n"
-    path = record_of(home)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            return os.write(file, line.encode()) == len(line.encode())
-        finally:
-            os.close(file)
-    except OSError:
-        return False
+    line = json.dumps({"time": moment, "principal": principal, "products": sorted(products)})
+    return append_line(record_of(home), line)
 
 
 def queries(home: Path) -> Iterator[QueryRead]:

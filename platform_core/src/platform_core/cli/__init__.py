@@ -89,7 +89,8 @@ def _call(words: list[str]) -> int:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean
+    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.words import did_you_mean
 
     parser = argparse.ArgumentParser(prog="mesh", description="Run, check and read a data mesh.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")

@@ -17,7 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
+    from platform_core.settings import mesh_root
 
     root = mesh_root()
     if options.inside:
@@ -30,13 +31,14 @@ def run(options: argparse.Namespace) -> int:
 
     name = product_id(options.product, Registry.open(root))
     # A process even where it is the same interpreter: what a product imports stays out of this one.
-    command = [str(interpreter(root, name.partition("/")[0])), "-m", "platform_core.cli", "check"]
+    command = [str(interpreter(root, name.domain)), "-m", "platform_core.cli", "check"]
     return subprocess.run([*command, INSIDE, name], check=False).returncode
 
 
 def interpreter(root: Path, domain: str) -> Path:
     """The interpreter of the domain's code location; this one where the workspace names none that exists."""
-    from platform_core.workspace.locations import WORKSPACE, read_locations
+    from platform_core.settings import WORKSPACE
+    from platform_core.workspace.locations import read_locations
 
     if (root / WORKSPACE).is_file():
         for location in read_locations(root):

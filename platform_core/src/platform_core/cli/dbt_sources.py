@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from platform_core.access.grants import require_grant
-from platform_core.errors import (
-    DefinitionError,
-    Diagnostic,
-    Place,
-    PlatformError,
-    did_you_mean,
-    listed,
-    shown,
-)
+from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, shown
+from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
@@ -83,7 +76,7 @@ def _sources(
 ) -> Iterator[tuple[str, Place]]:
     """The products that a model reads, through other models too, with where it says so."""
     waiting, seen = [product.name], {product.name}
-    own = {name.partition("/")[2] for name in registry.names() if name.startswith(f"{product.domain}/")}
+    own = {name.name for name in registry.names() if name.domain == product.domain}
     while waiting:
         file = models[waiting.pop()]
         text = file.read_text(encoding="utf-8", errors="replace")

@@ -12,10 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_core.access.columns import columns_used
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError
+from platform_core.sql.columns import columns_used
+from platform_core.words import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +41,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
     if product.referenced:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
-        done.append(f"{len(product.referenced)} foreign key{'s' * (len(product.referenced) > 1)}")
+        done.append(counted(len(product.referenced), "foreign key"))
     maker = None if product.twin_of else find_maker(product, root)
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))
@@ -136,9 +137,10 @@ def _twin(product: DataProduct, registry: Registry) -> None:
     import duckdb
 
     from platform_core.lake.masks import masked_query
-    from platform_core.lake.sql import duckdb_type, quoted
     from platform_core.products.masking import parent_of
     from platform_core.products.result import sql_fault
+    from platform_core.sql.quoting import quoted
+    from platform_core.sql.types import duckdb_type
 
     parent = parent_of(product, registry)
     values = ", ".join(f"NULL::{duckdb_type(c)} AS {quoted(c.name)}" for c in parent.columns)
@@ -165,11 +167,12 @@ def _empty_result(
     """
     import duckdb
 
-    from platform_core.lake.sql import duckdb_type, quoted
     from platform_core.products.batch import first_rows
     from platform_core.products.inbox import deliveries
     from platform_core.products.result import as_query, sql_fault, with_metadata
     from platform_core.products.table import Table, show
+    from platform_core.sql.quoting import quoted
+    from platform_core.sql.types import duckdb_type
 
     arguments: dict[str, Argument] = {}
     for name, bound in inputs.items():
@@ -235,7 +238,8 @@ def _compare(
     relation: str,
     free: frozenset[str],
 ) -> None:
-    from platform_core.lake.sql import duckdb_type, quoted
+    from platform_core.sql.quoting import quoted
+    from platform_core.sql.types import duckdb_type
 
     for column in product.columns:
         if column.name in free:
@@ -276,4 +280,4 @@ def _place_in(error: BaseException, package: str) -> Place | None:
 
 
 def _inputs_in_words(count: int) -> list[str]:
-    return [f"{count} granted input{'s' * (count > 1)}"] if count else []
+    return [counted(count, "granted input")] if count else []

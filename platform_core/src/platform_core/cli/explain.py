@@ -30,8 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.cli.codes import EXPLAINED
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean
+    from platform_core.errors import Diagnostic, UsageError
     from platform_core.governance.policies.engine import ENGINE
+    from platform_core.words import did_you_mean
 
     catalogue = _catalogue()
     if options.code is None:
@@ -61,9 +62,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _catalogue() -> Catalogue:
     """All policies of this mesh; outside of one, those built in."""
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import UsageError
     from platform_core.governance.catalogue import BUILT_IN, Catalogue, load
+    from platform_core.settings import mesh_root
 
     try:
         root = mesh_root()

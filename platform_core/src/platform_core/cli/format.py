@@ -19,9 +19,10 @@ def run(options: argparse.Namespace) -> int:
     """Format contracts, or say which are in another form. A contract that cannot be read stays as it is."""
     from platform_core.cli.show import product_id
     from platform_core.contracts.formatting import formatted
-    from platform_core.contracts.registry import Registry, mesh_root
-    from platform_core.contracts.replacing import write_files
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import ContractError, Diagnostic, shown
+    from platform_core.files import write_files
+    from platform_core.settings import mesh_root
 
     registry = Registry.open(mesh_root())
     names = [product_id(name, registry) for name in options.products] or list(registry.names())

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from platform_core.cli import OK
+from platform_core.product_id import ProductId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.decisions import undecided
     from platform_core.contracts.document import parse
-    from platform_core.contracts.registry import Registry, mesh_root
-    from platform_core.contracts.replacing import write_files
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import shown
+    from platform_core.files import write_files
     from platform_core.inference.infer import infer
+    from platform_core.settings import mesh_root
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -67,13 +69,14 @@ def place_of(product: str, registry: Registry, root: Path, *, replace: bool = Fa
     import keyword
     import re
 
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed, shown
+    from platform_core.errors import Diagnostic, UsageError, shown
+    from platform_core.words import did_you_mean, listed
 
-    domain, slash, name = product.partition("/")
+    domain, name = ProductId(product).domain, ProductId(product).name
     known = registry.domains()
     # Its function and its module have its name, and no package may be hidden by that.
     taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
-    if not slash or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken or domain not in known:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken or domain not in known:
         raise UsageError(
             Diagnostic(
                 "U067",

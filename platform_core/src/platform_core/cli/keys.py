@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from platform_core.contracts.registry import Registry
     from platform_core.lake.keys import Key, KeyRing
     from platform_core.lake.location import LakeLocation
+    from platform_core.lake.versions import Version
 
 STATES = {
     None: "never published",
@@ -38,10 +39,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import render
     from platform_core.lake.keys import KeyRing
     from platform_core.lake.location import LakeLocation
+    from platform_core.settings import mesh_root
 
     root = mesh_root()
     ring, location = KeyRing.current(root), LakeLocation.current(root)
@@ -78,7 +80,8 @@ def _named(registry: Registry) -> tuple[dict[str, list[str]], Sequence[Any]]:
 
 
 def _rotate(name: str | None, ring: KeyRing, named: Mapping[str, Sequence[str]]) -> None:
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
+    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.words import did_you_mean, listed
 
     known = sorted({*named, *ring.names()})
     if name not in known:
@@ -112,7 +115,9 @@ def _uses(
     from platform_core.cli.products import with_versions
 
     products = [registry.get(name) for name in sorted({twin for twins in named.values() for twin in twins})]
-    published = {entry.product.id: entry.version for entry in with_versions(products, location)}
+    published: dict[str, Version | None] = {
+        entry.product.id: entry.version for entry in with_versions(products, location)
+    }
     uses: dict[str, list[Use]] = {}
     for name, twins in named.items():
         key = keys[name]

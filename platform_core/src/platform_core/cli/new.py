@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from platform_core.cli import OK
+from platform_core.product_id import ProductId
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,17 +33,18 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.cli.infer import place_of
     from platform_core.contracts.decisions import undecided
     from platform_core.contracts.document import parse
-    from platform_core.contracts.registry import Registry, mesh_root
-    from platform_core.contracts.replacing import write_files
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import shown
+    from platform_core.files import write_files
     from platform_core.inference.infer import infer
     from platform_core.inference.rehearsal import test_module
     from platform_core.inference.scaffold import maker, module, refuse_taken
+    from platform_core.settings import mesh_root
 
     root = mesh_root()
     registry = Registry.open(root)
     product = options.product
-    domain, _, name = product.partition("/")
+    domain, name = ProductId(product).domain, ProductId(product).name
     contract = place_of(product, registry, root)
     code = root / "domains" / domain / "src" / domain / f"{name}.py"
     test = root / "domains" / domain / "tests" / f"test_{name}.py"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from platform_core.cli import FAILED, OK
+from platform_core.words import age_in_words
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
@@ -30,9 +30,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import render
     from platform_core.lake.location import LakeLocation
+    from platform_core.settings import mesh_root
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -60,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def require_domain(domain: str, known: tuple[str, ...]) -> None:
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
+    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.words import did_you_mean, listed
 
     if domain not in known:
         raise UsageError(
@@ -86,15 +88,6 @@ def with_versions(products: list[DataProduct], location: LakeLocation) -> list[L
             Listed(product, latest(connection, product) if product.lake in lakes else None)
             for product in products
         ]
-
-
-def age_in_words(moment: datetime) -> str:
-    """``5 minutes``, ``3 hours``, ``12 days``: how long ago, in one unit."""
-    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return f"{seconds // size} {name}{'' if seconds < 2 * size else 's'}"
-    return "moments"
 
 
 def _print(listed: list[Listed]) -> None:

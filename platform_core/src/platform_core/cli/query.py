@@ -31,8 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.read import granted_query
     from platform_core.access.reads import record_query
-    from platform_core.contracts.registry import Registry, mesh_home, mesh_root
+    from platform_core.contracts.registry import Registry
     from platform_core.lake.location import LakeLocation
+    from platform_core.settings import mesh_home, mesh_root
 
     root = mesh_root()
     sql = sys.stdin.read() if options.sql == "-" else options.sql

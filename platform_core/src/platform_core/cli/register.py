@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -23,16 +22,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Hold the domains against all policies, then register what they promise."""
     from platform_core.contracts.register import register
-    from platform_core.contracts.registry import Registry, mesh_root
-    from platform_core.contracts.shared import SETTING
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import render, shown
+    from platform_core.settings import REGISTRY, mesh_root
     from platform_core.workspace.validate import validate
 
     root = mesh_root()
     to = _folder(options.to)
     if to.is_dir():
         # What the domains read of others is in it, for the location that is loaded below too.
-        os.environ.setdefault(SETTING, str(to))
+        REGISTRY.default_to(to)
     registry = Registry.open(root)
     domains = options.domain or [domain for domain in registry.domains() if registry.is_own(domain)]
     # First what costs nothing: a location is loaded only for contracts that can be registered.
@@ -59,10 +58,10 @@ def _folder(named: Path | None) -> Path:
     Raises:
         UsageError: U087 where none is named.
     """
-    from platform_core.contracts.shared import shared_folder
     from platform_core.errors import Diagnostic, UsageError
+    from platform_core.settings import REGISTRY, whole
 
-    folder = named.expanduser().absolute() if named is not None else shared_folder()
+    folder = whole(named) if named is not None else REGISTRY.existing_folder()
     if folder is None:
         raise UsageError(
             Diagnostic(

@@ -27,7 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Materialize, show how it goes, and say at the end what failed and why."""
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
+    from platform_core.settings import mesh_root
     from platform_core.workspace.display import Lines, Screen, Silent
     from platform_core.workspace.home import Home
     from platform_core.workspace.locations import read_locations, require_root
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     locations = read_locations(root)
     registry = Registry.open(root)
     names = registry.names()
-    here = [name for name in names if registry.is_own(name.partition("/")[0])]
+    here = [name for name in names if registry.is_own(name.domain)]
     selection = parse_selection(options.selection, here, elsewhere=set(names) - set(here))
     if not selection.named():
         print("no data product has a contract yet", file=sys.stderr)

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from datetime import date
 
     from platform_core.cli.products import require_domain
-    from platform_core.contracts.registry import mesh_root
+    from platform_core.settings import mesh_root
     from platform_core.workspace.scorecard import standings
     from platform_core.workspace.validate import examine
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_core.cli import OK
+from platform_core.product_id import ProductId
 
 if TYPE_CHECKING:
     from platform_core.cli.products import Listed
     from platform_core.contracts.model import DataProduct
+    from platform_core.contracts.registry import Registry
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +24,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.grants import team_of
     from platform_core.cli.products import with_versions
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import LakeError
     from platform_core.lake.location import LakeLocation
+    from platform_core.settings import mesh_root
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -48,18 +51,19 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def product_id(written: str, registry: Any) -> str:
+def product_id(written: str, registry: Registry) -> ProductId:
     """The id of the product that a person means: ``sales.transactions`` is ``sales/transactions``.
 
     Raises UsageError U043, with the nearest name, for one that the mesh does not have.
     """
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
+    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.words import did_you_mean, listed
 
     names = registry.names()
-    wanted = written.replace(".", "/", 1) if "/" not in written else written
+    wanted = ProductId.written(written)
     if wanted in names:
         return wanted
-    same = [name for name in names if name.rpartition("/")[2] == wanted]
+    same = [name for name in names if name.name == wanted]
     raise UsageError(
         Diagnostic(
             "U043",
@@ -114,9 +118,9 @@ def _sections(
     entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None
 ) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
-    from platform_core.cli.products import age_in_words
     from platform_core.errors import shown
     from platform_core.products.description import promises_in_words, stream_in_words
+    from platform_core.words import age_in_words
 
     product, version = entry.product, entry.version
     yield "Owner", _owner(product, team)

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from platform_core.cli import FAILED, OK
+from platform_core.product_id import ProductId
+from platform_core.words import counted
 
 if TYPE_CHECKING:
     from platform_core.workspace.status import Status, Trouble
@@ -25,8 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.cli.products import require_domain
-    from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.contracts.registry import Registry
     from platform_core.errors import render
+    from platform_core.settings import mesh_root
     from platform_core.workspace.status import mesh_status
 
     root = mesh_root()
@@ -47,13 +50,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _about(trouble: Trouble, domain: str | None) -> bool:
-    return domain is None or domain in (trouble.product.partition("/")[0], *trouble.domains)
+    return domain is None or domain in (ProductId(trouble.product).domain, *trouble.domains)
 
 
 def _print(found: Status, troubles: list[Trouble], domain: str | None) -> None:
-    from platform_core.cli.products import age_in_words
     from platform_core.cli.table import print_table
-    from platform_core.contracts.units import spoken
+    from platform_core.words import age_in_words, duration_in_words
 
     if not found.begun:
         print("nothing was run in this mesh yet; `mesh run` makes every product")
@@ -69,14 +71,14 @@ def _print(found: Status, troubles: list[Trouble], domain: str | None) -> None:
     well = sum(product.id not in unwell for product in own)
     print(f"{well} of {len(own)} products as promised{f'; {counts}' if counts else ''}")
     for kept in found.retained:
-        if domain in (None, kept.product.partition("/")[0]):
-            versions = f"{kept.versions} version{'s' if kept.versions != 1 else ''}"
-            past = f"past the retention of {spoken(kept.retention)}"
+        if domain in (None, ProductId(kept.product).domain):
+            versions = counted(kept.versions, "version")
+            past = f"past the retention of {duration_in_words(kept.retention)}"
             print(f"{kept.product}: {versions} {past}, the oldest of {age_in_words(kept.oldest)} ago")
 
 
 def _age(since: datetime | None) -> str:
-    from platform_core.cli.products import age_in_words
+    from platform_core.words import age_in_words
 
     return age_in_words(since) if since else "ever"
 
@@ -86,7 +88,7 @@ def _readers(trouble: Trouble) -> str:
         return "-"
     if len(trouble.affects) <= SHOWN_READERS:
         return ", ".join(trouble.affects)
-    domains = sorted({product.partition("/")[0] for product in trouble.affects})
+    domains = sorted({ProductId(product).domain for product in trouble.affects})
     return f"{len(trouble.affects)} products of {', '.join(domains)}"
 
 
@@ -114,7 +116,7 @@ def _document(found: Status, troubles: list[Trouble], domain: str | None) -> dic
                 "retention_days": kept.retention.total_seconds() / 86400,
             }
             for kept in found.retained
-            if domain in (None, kept.product.partition("/")[0])
+            if domain in (None, ProductId(kept.product).domain)
         ],
         "faults": [{"code": d.code, "message": d.message, "place": str(d.place)} for d in found.faults],
     }

@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.contracts.registry import mesh_root
+    from platform_core.settings import mesh_root
 
     # Facts are read once and kept until the end: looking for garbage in them takes a third of the time.
     gc.disable()

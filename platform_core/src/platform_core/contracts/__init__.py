@@ -13,8 +13,9 @@ from platform_core.contracts.model import (
     Support,
 )
 from platform_core.contracts.reader import load_contract
-from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, window, windows
+from platform_core.settings import mesh_root
 
 __all__ = [
     "Bounds",

@@ -10,7 +10,7 @@ from platform_core.contracts.faults import Faults
 from platform_core.contracts.masks import read_mask
 from platform_core.contracts.model import Column
 from platform_core.contracts.properties import Level, check_properties
-from platform_core.errors import did_you_mean
+from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaObject, SchemaProperty

@@ -10,7 +10,7 @@ from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, Grid, Partitions
 from platform_core.contracts.properties import find_property
 from platform_core.contracts.units import time_zone, time_zones
-from platform_core.errors import did_you_mean, listed
+from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaObject

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import KINDS, Kind, Rule
-from platform_core.errors import did_you_mean, listed
+from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaObject

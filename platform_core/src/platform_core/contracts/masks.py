@@ -13,7 +13,7 @@ from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, DateUnit, Mask, Masking, MaskMethod, Suppression
 from platform_core.contracts.names import Identity
 from platform_core.contracts.properties import Where, find_property, text_property
-from platform_core.errors import did_you_mean, listed
+from platform_core.words import did_you_mean, listed
 
 METHODS: Final[tuple[MaskMethod, ...]] = get_args(MaskMethod)
 UNITS: Final[tuple[DateUnit, ...]] = get_args(DateUnit)

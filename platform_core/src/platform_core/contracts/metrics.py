@@ -13,7 +13,7 @@ from platform_core.contracts.model import Bounds, Column, Rule, Scalar
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.contracts.queries import query_rule
 from platform_core.contracts.terms import own_name, read_bounds, read_scope, severity_word
-from platform_core.errors import did_you_mean, listed
+from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import DataQuality

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from platform_core.errors import Diagnostic, Place, Severity
+from platform_core.product_id import ProductId
 
 Scalar = str | int | float | bool | date | datetime
 Scope = Literal["product", "partition", "batch"]
@@ -58,6 +59,37 @@ class Bounds:
     outside: bool = False
     """True for ``mustNotBeBetween``: the limits enclose what is refused."""
     unit: Literal["rows", "percent"] = "rows"
+
+    def passes(self, value: object) -> bool:
+        """Whether a number lies within the limits. NULL does not."""
+        if value is None:
+            return False
+        lower = self.minimum is None or _in_order(self.minimum, value, self.minimum_exclusive)
+        upper = self.maximum is None or _in_order(value, self.maximum, self.maximum_exclusive)
+        inside = (lower and upper) != self.outside
+        if self.equal is not None and value != self.equal:
+            return False
+        return inside and (self.not_equal is None or value != self.not_equal)
+
+    def describe(self) -> str:
+        """The limits for a person: ``at least 1 and at most 5``, ``exactly 0 percent``."""
+        words = []
+        if self.minimum is not None:
+            words.append(f"{'more than' if self.minimum_exclusive else 'at least'} {self.minimum}")
+        if self.maximum is not None:
+            words.append(f"{'less than' if self.maximum_exclusive else 'at most'} {self.maximum}")
+        if self.outside:
+            words = [f"not between {self.minimum} and {self.maximum}"]
+        if self.equal is not None:
+            words.append(f"exactly {self.equal}")
+        if self.not_equal is not None:
+            words.append(f"not {self.not_equal}")
+        unit = " percent" if self.unit == "percent" else ""
+        return " and ".join(words) + unit if words else "any number"
+
+
+def _in_order(low: object, high: object, strict: bool) -> bool:
+    return bool(low < high if strict else low <= high)  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +319,9 @@ class DataProduct:
     """What a guest contract (one without our conventions) says that the platform does not act on."""
 
     @cached_property
-    def id(self) -> str:
+    def id(self) -> ProductId:
         """``<domain>/<product>``, which is also the asset key."""
-        return f"{self.domain}/{self.name}"
+        return ProductId.of(self.domain, self.name)
 
     @property
     def owned_by(self) -> str | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
-from platform_core.errors import did_you_mean
+from platform_core.product_id import ProductId
+from platform_core.words import did_you_mean, slug
 
 SUFFIXES = (".odcs.yaml", ".odcs.yml")
 _ID = re.compile(r"([^/\s]+)/([^/\s]+)")
@@ -25,8 +26,8 @@ class Identity:
     """The name of that schema object."""
 
     @property
-    def id(self) -> str:
-        return f"{self.domain}/{self.name}"
+    def id(self) -> ProductId:
+        return ProductId.of(self.domain, self.name)
 
 
 def stem_of(file_name: str) -> str | None:
@@ -148,9 +149,3 @@ def _table(document: Document, name: str, names: list[str], strict: bool, faults
             fix="Remove physicalName.",
         )
     return index
-
-
-def slug(text: str, separator: str) -> str:
-    """Lower-case letters and digits, everything else one separator: ``Sales Analytics`` is
-    ``sales-analytics``."""
-    return re.sub(r"[^a-z0-9]+", separator, text.lower()).strip(separator) or "unnamed"

@@ -7,7 +7,8 @@ from typing import Any
 
 from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
-from platform_core.errors import Place, did_you_mean, listed
+from platform_core.errors import Place
+from platform_core.words import did_you_mean, listed
 
 VENDOR = "platform-core"
 

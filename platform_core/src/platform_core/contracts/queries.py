@@ -11,7 +11,7 @@ from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Rule
 from platform_core.contracts.terms import read_bounds
-from platform_core.errors import did_you_mean
+from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import DataQuality

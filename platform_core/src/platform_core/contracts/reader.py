@@ -20,7 +20,8 @@ from platform_core.contracts.rules import read_rules
 from platform_core.contracts.signature import baseline_rule, read_signature
 from platform_core.contracts.sla import read_sla
 from platform_core.contracts.stream import by_batch, read_event_time
-from platform_core.errors import ContractError, Diagnostic, did_you_mean
+from platform_core.errors import ContractError, Diagnostic
+from platform_core.words import did_you_mean, slug
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
@@ -142,7 +143,7 @@ def _owner(contract: OpenDataContractStandard) -> str | None:
     if team is None or isinstance(team, list) or not team.name:
         return None
     # An address is already the name of somebody; a team's name becomes its slug.
-    return team.name.strip().lower() if "@" in team.name else names.slug(team.name, "-")
+    return team.name.strip().lower() if "@" in team.name else slug(team.name, "-")
 
 
 def _description(table: SchemaObject | None) -> str:

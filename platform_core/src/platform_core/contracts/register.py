@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from platform_core.contracts.reader import load_contract
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.shared import same_content
 from platform_core.errors import ContractError, Diagnostic, Place, UsageError, shown
+from platform_core.files import file_lock, write_whole
 
 
 @dataclass(frozen=True)
@@ -165,9 +164,7 @@ def _write(done: Registered, sources: dict[str, Path]) -> None:
         done.folder.mkdir(parents=True, exist_ok=True)
         for name in (*done.added, *done.changed):
             target = done.folder / f"{name}.odcs.yaml"
-            half = target.with_name(f".{target.name}.{os.getpid()}")
-            half.write_bytes(sources[name].read_bytes())
-            half.replace(target)
+            write_whole(target, sources[name].read_bytes())
         for name in (*done.changed, *done.removed):
             for ending in (".odcs.yml", *((".odcs.yaml",) if name in done.removed else ())):
                 (done.folder / f"{name}{ending}").unlink(missing_ok=True)
@@ -181,13 +178,13 @@ def _alone(folder: Path, write: bool) -> Iterator[None]:
     if not write:
         yield
         return
+    lock = file_lock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock.acquire()
     except OSError as error:
         raise _unwritable(folder, error) from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

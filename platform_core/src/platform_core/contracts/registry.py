@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,52 +10,12 @@ from platform_core.contracts.files import contracts_in, entries, ids_in, rivals,
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES, claimed
 from platform_core.contracts.reader import load_contract
-from platform_core.contracts.shared import require_not_behind, shared_folder
+from platform_core.contracts.shared import require_not_behind
 from platform_core.contracts.twin import masked_twin
-from platform_core.errors import (
-    ContractError,
-    DefinitionError,
-    Diagnostic,
-    UsageError,
-    did_you_mean,
-    listed,
-    shown,
-)
-
-
-def mesh_root(start: Path | None = None) -> Path:
-    """The folder of the mesh, the one with ``workspace.yaml``.
-
-    MESH_ROOT, else the nearest folder above ``start`` (the working directory) that has one.
-    Raises UsageError U001 where there is none.
-    """
-    named = os.environ.get("MESH_ROOT")
-    if named:
-        root = Path(named).expanduser().absolute()
-        if (root / "workspace.yaml").is_file():
-            return root
-        raise UsageError(
-            Diagnostic(
-                "U001", f"MESH_ROOT is {named}, and there is no workspace.yaml", fix="Correct MESH_ROOT."
-            )
-        )
-    here = (start or Path.cwd()).absolute()
-    for folder in (here, *here.parents):
-        if (folder / "workspace.yaml").is_file():
-            return folder
-    raise UsageError(
-        Diagnostic(
-            "U001",
-            f"{shown(here)} is in no mesh: no folder above it has a workspace.yaml",
-            fix="Change to the mesh's folder, or name it by MESH_ROOT.",
-        )
-    )
-
-
-def mesh_home(start: Path | None = None) -> Path:
-    """Where the mesh keeps its state: MESH_HOME, else ``.mesh`` in the mesh's folder."""
-    named = os.environ.get("MESH_HOME")
-    return Path(named).expanduser().absolute() if named else mesh_root(start) / ".mesh"
+from platform_core.errors import ContractError, DefinitionError, Diagnostic, shown
+from platform_core.product_id import ProductId
+from platform_core.settings import CONTRACTS, REGISTRY, mesh_root
+from platform_core.words import did_you_mean, listed
 
 
 @dataclass(eq=False)
@@ -81,18 +40,10 @@ class Registry:
         """The registry of a mesh: the folder named by MESH_CONTRACTS with ``<domain>/<product>.odcs.yaml``,
         else ``<root>/domains/<domain>/contracts/<product>.odcs.yaml``. The folder named by MESH_REGISTRY
         has those of the domains that this tree has no contracts of."""
-        shared = shared_folder()
-        named = os.environ.get("MESH_CONTRACTS")
-        if not named:
-            return cls((root or mesh_root()) / "domains", "contracts", shared)
-        folder = Path(named).expanduser().absolute()
-        if not folder.is_dir():
-            raise UsageError(
-                Diagnostic(
-                    "U003", f"MESH_CONTRACTS is {named}, which is no folder", fix="Correct MESH_CONTRACTS."
-                )
-            )
-        return cls(folder, shared=shared)
+        shared = REGISTRY.existing_folder()
+        if (folder := CONTRACTS.existing_folder()) is not None:
+            return cls(folder, shared=shared)
+        return cls((root or mesh_root()) / "domains", "contracts", shared)
 
     def is_own(self, domain: str) -> bool:
         """Whether a domain's contracts are in this tree, so that what the registry has are copies."""
@@ -103,10 +54,10 @@ class Registry:
         """All domains that have a folder for contracts, sorted."""
         return tuple(self._index())
 
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[ProductId, ...]:
         """The ids of all products, sorted; of contracts only those are read that name a masked twin."""
         return tuple(
-            f"{domain}/{name}"
+            ProductId.of(domain, name)
             for domain, files in self._index().items()
             for name in sorted({*files, *self._twins(domain)})
         )
@@ -117,7 +68,7 @@ class Registry:
 
     def path(self, product_id: str) -> Path:
         """Where the contract of a product is, or would be; of a masked twin, that of its parent."""
-        domain, _, name = product_id.partition("/")
+        domain, name = (product := ProductId(product_id)).domain, product.name
         files = self._index().get(domain, {}).get(name)
         if not files and (parents := self._twins(domain).get(name)):
             return self.path(f"{domain}/{parents[0]}")
@@ -130,7 +81,7 @@ class Registry:
         """
         if product_id in self._products:
             return self._products[product_id]
-        domain, _, name = product_id.partition("/")
+        domain, name = (wanted := ProductId(product_id)).domain, wanted.name
         files = self._index().get(domain, {}).get(name)
         if not files:
             product = self._twin(product_id)
@@ -238,7 +189,7 @@ class Registry:
 
     def _twin(self, product_id: str) -> DataProduct:
         """A masked twin out of its parent's contract, whose faults are also the twin's."""
-        domain, _, name = product_id.partition("/")
+        domain, name = (wanted := ProductId(product_id)).domain, wanted.name
         for parent in self._twins(domain).get(name, ()):
             found = self.get(f"{domain}/{parent}")
             if found.masking is not None and found.masking.name == name:
@@ -298,14 +249,14 @@ class Registry:
 
     def _unknown(self, product_id: str) -> Diagnostic:
         known = self.names()
-        _, slash, name = product_id.partition("/")
+        wanted = ProductId(product_id)
         fix = did_you_mean(product_id, known)
-        same = [other for other in known if other.rpartition("/")[2] == (name if slash else product_id)]
+        same = [other for other in known if other.name == (wanted.name or product_id)]
         if same:
             fix = f'did you mean "{same[0]}"?'
-        if fix is None and slash:
+        if fix is None and wanted.name:
             fix = f"Write its contract: {shown(self.path(product_id))}"
-            domain = product_id.partition("/")[0]
+            domain = wanted.domain
             if self.shared is not None and not self.is_own(domain):
                 verb = f"mesh register {domain} --to {shown(self.shared)}"
                 fix = f"Register it, in the repository of {domain}: {verb}"

@@ -12,7 +12,8 @@ from platform_core.contracts.model import Column, Reference, Rule
 from platform_core.contracts.names import Identity, stem_of
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.contracts.terms import own_name, read_scope, read_severity
-from platform_core.errors import did_you_mean
+from platform_core.product_id import ProductId
+from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import Relationship
@@ -127,8 +128,8 @@ class _Target:
         if file is None:
             return self._inside(text, table, column, where)
         product = self._product(file)
-        if product is None or product.partition("/")[2] != table:
-            name = product.partition("/")[2] if product else "<product>"
+        if product is None or ProductId(product).name != table:
+            name = ProductId(product).name if product else "<product>"
             self.faults.error(
                 "C056",
                 f'"{file}" is no contract of a product' if product is None else f'"{table}" is not in {file}',

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Final
 
 from platform_core.contracts.compare import number
 from platform_core.contracts.document import parse
@@ -13,31 +11,7 @@ from platform_core.contracts.files import rivals
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES
 from platform_core.contracts.reader import load_contract
-from platform_core.errors import ContractError, Diagnostic, UsageError, shown
-
-SETTING: Final = "MESH_REGISTRY"
-
-
-def shared_folder() -> Path | None:
-    """The folder of the shared registry; None where there is none.
-
-    Raises:
-        UsageError: U082 where MESH_REGISTRY names no folder.
-    """
-    named = os.environ.get(SETTING)
-    if not named:
-        return None
-    folder = Path(named).expanduser().absolute()
-    if not folder.is_dir():
-        raise UsageError(
-            Diagnostic(
-                "U082",
-                f"{SETTING} is {named}, which is no folder",
-                expected="the folder with the contracts that other repositories registered",
-                fix=f"Correct {SETTING}, or make its first entry: mesh register DOMAIN --to {named}",
-            )
-        )
-    return folder
+from platform_core.errors import ContractError, Diagnostic, shown
 
 
 def same_content(one: Path, other: Path) -> bool:

@@ -8,7 +8,7 @@ from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Bounds, Feature, Kind, Rule, Signature
 from platform_core.contracts.properties import find_property
-from platform_core.errors import did_you_mean, listed
+from platform_core.words import did_you_mean, listed
 
 _KEYS = ("target", "features", "metric", "better", "margin", "trusted")
 _BETTER = ("higher", "lower")

@@ -15,8 +15,8 @@ from platform_core.contracts.model import Column, Deadline, MaximumAge, Rule
 from platform_core.contracts.names import Identity
 from platform_core.contracts.properties import Level, check_properties, find_property
 from platform_core.contracts.terms import read_scope, read_severity
-from platform_core.contracts.units import UNITS, BadCron, cron_interval, duration, spoken, time_zone
-from platform_core.errors import did_you_mean, listed
+from platform_core.contracts.units import UNITS, BadCron, cron_interval, duration, time_zone
+from platform_core.words import did_you_mean, duration_in_words, listed
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import OpenDataContractStandard, ServiceLevelAgreementProperty
@@ -160,9 +160,10 @@ def _deadline(
     if span > interval:
         faults.error(
             "C063",
-            f"each deadline looks back {spoken(span)}, past the one before it",
+            f"each deadline looks back {duration_in_words(span)}, past the one before it",
             document.place(*where, "value"),
-            expected=f"at most {spoken(interval)}, the shortest time between two ticks of {item.schedule}",
+            expected=f"at most {duration_in_words(interval)}, the shortest time between two ticks of "
+            f"{item.schedule}",
             fix="Lower value, or leave schedule out: then it is a maximum age.",
         )
         return None
@@ -216,9 +217,10 @@ def _maximum_age(
     if warn is not None and warn >= span:
         faults.error(
             "C063",
-            f"the warning after {spoken(warn)} comes no earlier than the failure after {spoken(span)}",
+            f"the warning after {duration_in_words(warn)} comes no earlier than the failure after "
+            f"{duration_in_words(span)}",
             document.place(*at),
-            expected=f"less than {spoken(span)}",
+            expected=f"less than {duration_in_words(span)}",
         )
         return age
     return replace(age, warn_after=warn)

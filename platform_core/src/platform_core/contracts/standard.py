@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from platform_core.contracts.document import Document
 from platform_core.contracts.editions import Edition, known_names, schema_of
-from platform_core.errors import Diagnostic, did_you_mean, listed
+from platform_core.errors import Diagnostic
+from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:
     import jsonschema_rs

@@ -9,7 +9,8 @@ from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Bounds, Scalar, Scope
 from platform_core.contracts.properties import text_property
-from platform_core.errors import Severity, did_you_mean
+from platform_core.errors import Severity
+from platform_core.words import did_you_mean
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 SCOPES: tuple[Scope, ...] = get_args(Scope)

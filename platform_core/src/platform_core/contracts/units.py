@@ -9,6 +9,8 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from platform_core.words import counted
+
 _SECONDS = {
     1: ("s", "sec", "second", "seconds"),
     60: ("min", "minute", "minutes"),
@@ -56,15 +58,6 @@ def duration(value: int | float, seconds: int) -> timedelta | None:
     except (OverflowError, ValueError):
         return None
     return span if span > timedelta(0) else None
-
-
-def spoken(span: timedelta) -> str:
-    """A span in its largest whole unit: ``26 hours``."""
-    total = int(span.total_seconds())
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if total and total % size == 0:
-            return f"{total // size} {word}{'s' if total != size else ''}"
-    return f"{span.total_seconds():g} seconds"
 
 
 class BadCron(ValueError):
@@ -115,9 +108,9 @@ def cron_days(schedule: str, first: date, last: date) -> Iterator[int]:
 def _cron(schedule: str) -> list[set[int]]:
     fields = schedule.split()
     if len(fields) != len(_FIELDS):
-        count = f"{len(fields)} field{'s' if len(fields) != 1 else ''}"
         raise BadCron(
-            f"it has {count} instead of five: minute, hour, day of the month, month, day of the week"
+            f"it has {counted(len(fields), 'field')} instead of five: minute, hour, day of the month, month, "
+            "day of the week"
         )
     return [_field(text, *spec) for text, spec in zip(fields, _FIELDS, strict=True)]
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from platform_core.contracts.model import Grid, Partitions
-from platform_core.errors import Diagnostic, UsageError, did_you_mean
+from platform_core.errors import Diagnostic, UsageError
+from platform_core.words import did_you_mean
 
 _KEY_FORM = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m-%d"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from platform_core.errors import Diagnostic, Place, did_you_mean, shown
+from platform_core.errors import Diagnostic, Place, shown
 from platform_core.governance.policies import (
     documentation,
     freshness,
@@ -26,6 +26,7 @@ from platform_core.governance.policies import (
 )
 from platform_core.governance.policies.engine import ENGINE
 from platform_core.governance.policy import Policy, Strictness
+from platform_core.words import did_you_mean
 
 BUILT_IN: Final[tuple[Policy, ...]] = (
     ownership.owner_present,

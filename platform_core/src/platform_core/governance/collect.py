@@ -14,6 +14,7 @@ from platform_core.errors import ContractError, DefinitionError, Diagnostic, Pla
 from platform_core.governance import columns
 from platform_core.governance.dbt_model import DbtModel
 from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
+from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
@@ -86,7 +87,7 @@ def _elsewhere(
     found: list[DataProduct] = []
     faults: list[Diagnostic] = []
     for name in _read(domain.name, factories, domain.products.values()):
-        if domain.registry.is_own(name.partition("/")[0]):
+        if domain.registry.is_own(ProductId(name).domain):
             continue
         try:
             found.append(domain.registry.get(name))
@@ -122,7 +123,7 @@ def _twin(product: DataProduct) -> FactoryFacts:
     """The platform itself makes a masked twin, out of its parent."""
     parent = product.twin_of or ""
     shown = tuple(column.name for column in product.columns)
-    reads = InputFacts(parent.rpartition("/")[2], parent, shown, product.place)
+    reads = InputFacts(ProductId(parent).name, parent, shown, product.place)
     return FactoryFacts(product.name, "masked", product.place, (reads,), shown)
 
 

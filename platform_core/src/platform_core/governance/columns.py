@@ -8,15 +8,17 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-from platform_core.access.columns import columns_used
-from platform_core.access.names import UnknownColumn
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, Place, PlatformError, SourceError
-from platform_core.lake.sql import duckdb_type, quoted
+from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
 from platform_core.products.declare import ProductFunction
 from platform_core.products.source import Source
 from platform_core.products.table import Table
+from platform_core.sql.columns import columns_used
+from platform_core.sql.names import UnknownColumn
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import duckdb_type
 
 MOST_COLUMNS: Final = 2000
 """Where the search for columns that no table has gives up."""
@@ -73,7 +75,7 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     }
     arguments |= {name: _Named(name, sources[name].name, columns) for name, columns in source_columns.items()}
     try:
-        sql = first_rows(function(**arguments), f"{domain}/{function.name}", function.place)
+        sql = first_rows(function(**arguments), ProductId.of(domain, function.name), function.place)
     except _TakesData:
         return Columns()
     except PlatformError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Place
-from platform_core.lake.sql import quoted
+from platform_core.sql.quoting import quoted
 
 _NAMED: Final = (
     r"""(?P<call>source|ref)\(\s*['"](?P<first>[^'"]+)['"](?:\s*,\s*['"](?P<second>[^'"]+)['"])?\s*\)"""

@@ -14,6 +14,7 @@ from typing import Literal
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import stem_of
 from platform_core.errors import Diagnostic, Place
+from platform_core.product_id import ProductId
 
 FORMAT = "platform-core/location/1"
 
@@ -172,7 +173,7 @@ class MeshFacts:
     def factories(self) -> dict[str, FactoryFacts]:
         """What makes a product, by the product's id."""
         return {
-            f"{location.domain}/{factory.name}": factory
+            ProductId.of(location.domain, factory.name): factory
             for location in self.locations
             for factory in location.factories
         }
@@ -204,7 +205,7 @@ class MeshFacts:
 def _reads(location: LocationFacts) -> Iterator[Read]:
     domain = location.domain
     for factory in location.factories:
-        reader = f"{domain}/{factory.name}"
+        reader = ProductId.of(domain, factory.name)
         for wanted in factory.inputs:
             yield Read(
                 reader, domain, wanted.product, "input", wanted.place, wanted.columns, wanted.partitions

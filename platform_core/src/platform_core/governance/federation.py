@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from platform_core.contracts.document import Document, parse
-from platform_core.errors import ContractError, Diagnostic, Place, did_you_mean, listed, shown
+from platform_core.errors import ContractError, Diagnostic, Place, shown
 from platform_core.governance.facts import Federation, Team, Topology, Waiver
+from platform_core.words import did_you_mean, listed
 
 TOPOLOGIES: Final[tuple[Topology, ...]] = get_args(Topology)
 _TEAM = ("name", "description", "domain", "email", "channels", "members")

@@ -20,7 +20,7 @@ has to be known at which ticks, readers first, a second what is delivered then, 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +28,7 @@ from datetime import date
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.refresh import refresh_lead
 from platform_core.contracts.ticks import Schedule, clock_changes
+from platform_core.graph import ordered
 
 YEAR = 2024
 """Ticks are compared over one year, always the same (it has a 29 February), so that a verdict does not
@@ -77,7 +78,7 @@ class Freshness:
         self._worst_tick: dict[str, int] = {}
 
     def breaches(self) -> Iterator[Breach]:
-        order = _sources_first(self._upstreams)
+        order = ordered(self._upstreams)
         needed = self._needed(order)
         for product in order:
             promise = self._products[product]
@@ -203,25 +204,6 @@ class Freshness:
         moments = {upstream: self._delivered(upstream, [moment])[0] for upstream in upstreams}
         oldest = min(moments, key=moments.__getitem__)
         return oldest if moments[oldest] < moment else None
-
-
-def _sources_first(upstreams: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Products after all that they read; those in a cycle, and what reads them, are left out."""
-    waiting = {product: len(set(others)) for product, others in upstreams.items()}
-    readers: dict[str, list[str]] = defaultdict(list)
-    for product, others in upstreams.items():
-        for other in set(others):
-            readers[other].append(product)
-    ready = deque(product for product, count in waiting.items() if count == 0)
-    order = []
-    while ready:
-        product = ready.popleft()
-        order.append(product)
-        for reader in readers[product]:
-            waiting[reader] -= 1
-            if waiting[reader] == 0:
-                ready.append(reader)
-    return order
 
 
 def _sample_days(timezones: set[str]) -> frozenset[int]:

@@ -14,6 +14,7 @@ from platform_core.governance.catalogue import Catalogue, broken, place_of
 from platform_core.governance.facts import MeshFacts, Waiver
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
 from platform_core.governance.waiving import Waiving
+from platform_core.product_id import ProductId
 
 State = Literal["pass", "warn", "fail", "waived"]
 _RANK: dict[State, int] = {"pass": 0, "waived": 1, "warn": 2, "fail": 3}
@@ -62,7 +63,7 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
             found.append(outcome)
             continue
         subject = outcome.product or name or MESH
-        strictness = _strictness(policy, catalogue, mesh, subject.partition("/")[0], today)
+        strictness = _strictness(policy, catalogue, mesh, ProductId(subject).domain, today)
         diagnostic = policy.diagnostic(outcome, strictness)
         waiver = waiving.waiver(policy.code, subject)
         if waiver is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import date
 
-from platform_core.errors import Diagnostic, did_you_mean, listed
+from platform_core.errors import Diagnostic
 from platform_core.governance.catalogue import Catalogue
 from platform_core.governance.facts import MeshFacts, Waiver
+from platform_core.product_id import ProductId
+from platform_core.words import did_you_mean, listed
 
 
 class Waiving:
@@ -67,7 +69,7 @@ def unauthorized(mesh: MeshFacts, waiver: Waiver) -> str | None:
         return None if approvers & people else f"the central team, {federation.central_team or 'unnamed'}"
     speakers = federation.representatives
     if federation.topology == "autonomous":
-        domains = [waiver.product.partition("/")[0]]
+        domains = [ProductId(waiver.product).domain]
     else:
         domains = sorted({*speakers, *(location.domain for location in mesh.locations)})
     without = [domain for domain in domains if not approvers & set(speakers.get(domain, ()))]
@@ -83,7 +85,7 @@ def _subjects(mesh: MeshFacts) -> Collection[str] | None:
 
 
 def _concerns(mesh: MeshFacts, waiver: Waiver) -> bool:
-    domain = waiver.product.partition("/")[0]
+    domain = ProductId(waiver.product).domain
     return any(domain in (location.domain, location.name) for location in mesh.locations)
 
 

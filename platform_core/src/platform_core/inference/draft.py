@@ -13,6 +13,8 @@ from platform_core.contracts.writer import Pointer, write
 from platform_core.inference.facts import ColumnFacts, TableFacts, Value
 from platform_core.inference.keys import named_like_key
 from platform_core.inference.references import grids
+from platform_core.product_id import ProductId
+from platform_core.words import counted
 
 DIGITS: Final = 2
 """To how many digits a range is rounded, outwards: a promise that the next row does not break."""
@@ -85,7 +87,7 @@ def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
     if column.values is not None:
         said["enum"] = [{"value": value} for value in column.values]
     if column.reference is not None:
-        domain, _, name = column.reference.product.partition("/")
+        domain, name = ProductId(column.reference.product).path
         target = f"{domain}/{name}.odcs.yaml#/schema/{name}/properties/{column.reference.column}"
         said["relationships"] = [{"to": target}]
     said["description"] = MARK
@@ -141,7 +143,7 @@ def _moment(value: date, kind: str) -> str | None:
 
 def _head(facts: TableFacts, source: str) -> list[str]:
     lines = [
-        f"Inferred from {source}: all of its {facts.rows:,} row{'s' * (facts.rows != 1)}.",
+        f"Inferred from {source}: all of its {counted(facts.rows, 'row')}.",
         f"Facts are filled in; {MARK} stands where people decide. What was observed becomes a promise if it",
         "stays: ranges (rounded outwards), lengths, patterns, accepted values, required and unique columns.",
     ]

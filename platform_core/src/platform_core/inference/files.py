@@ -10,7 +10,8 @@ from typing import Final
 import duckdb
 
 from platform_core.errors import Diagnostic, UsageError, shown
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import counted
 
 _READERS: Final = {
     ".parquet": "read_parquet",
@@ -199,7 +200,7 @@ def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: S
         raise UsageError(
             Diagnostic(
                 "U063",
-                f"{shown(path)} does not name its {len(found)} column{'s' * (len(found) > 1)}",
+                f"{shown(path)} does not name its {counted(len(found), 'column')}",
                 expected="a first line with the names of the columns",
                 fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
             )

@@ -16,6 +16,8 @@ from platform_core.inference.profile import profile
 from platform_core.inference.references import with_references
 from platform_core.inference.subject import Reader, Subject, find, opened
 from platform_core.lake.location import LakeLocation
+from platform_core.product_id import ProductId
+from platform_core.words import counted
 
 WIDE = 500
 
@@ -53,7 +55,7 @@ def infer(
     subject = find(words, registry, location, root)
     own = product or (subject.product.id if subject.product else None)
     principal = f"domain:{own.partition('/')[0]}" if own else "analysts"
-    name = own.partition("/")[2] if own else subject.name
+    name = ProductId(own).name if own else subject.name
     reader = Reader(principal, registry, location, root)
     with opened(subject, reader, own=own, columns=columns) as data:
         facts = profile(data.connection, data.relation)
@@ -79,7 +81,7 @@ def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:
         found.append(
             Diagnostic(
                 "U064",
-                f"{subject.words} mixes types in {len(mixed)} column{'s' * (len(mixed) > 1)}, taken as text",
+                f"{subject.words} mixes types in {counted(len(mixed), 'column')}, taken as text",
                 expected="\n".join(lines),
                 fix="Mend the values, or let the product's function cast or leave them out.",
                 severity="warning",

@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from platform_core.inference.facts import ColumnFacts
-from platform_core.lake.sql import quoted
+from platform_core.sql.quoting import quoted
 
 WIDEST: Final = 6
 """The most columns that a key is sought of."""

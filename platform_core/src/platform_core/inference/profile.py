@@ -17,7 +17,7 @@ from platform_core.inference.people import (
     personal_content,
     stands_for_somebody,
 )
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
 
 COLUMNS_AT_ONCE: Final = 100
 MANY: Final = 1000

@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.inference.facts import ColumnFacts, Reference
-from platform_core.lake.sql import quoted
+from platform_core.sql.quoting import quoted
 
 PER_COLUMN: Final = 3
 ALL: Final = 20

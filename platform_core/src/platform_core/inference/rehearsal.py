@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import duckdb
 
-from platform_core.access.columns import columns_used
 from platform_core.contracts.decisions import MARK, marked
 from platform_core.contracts.model import DataProduct, Rule
 from platform_core.contracts.reader import load_contract
@@ -24,9 +23,12 @@ from platform_core.inference.draft import contract, identifies, rounded
 from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.infer import Inferred
 from platform_core.inference.scaffold import Maker
-from platform_core.lake.sql import duckdb_type, quoted
+from platform_core.product_id import ProductId
 from platform_core.products.evaluate import JUDGED
 from platform_core.quality.audit import audit
+from platform_core.sql.columns import columns_used
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import duckdb_type
 
 Row = dict[str, Any]
 _FILLERS: Final = {"classification": "internal", "value": 1, "role": "analysts"}
@@ -37,7 +39,7 @@ def test_module(inferred: Inferred, made: Maker, product_id: str, registry: Regi
 
     Its rows are made up from types, ranges and accepted values; no value of a personal column is in it.
     """
-    domain, _, name = product_id.partition("/")
+    domain, name = ProductId(product_id).path
     rows = _rows(inferred, made, registry)
     once, twice = _tried(inferred, made, product_id, registry, rows)
     taken = ", ".join(f"{argument}=[{argument.upper()}]" for argument in rows)
@@ -152,7 +154,7 @@ def _tried(
     inferred: Inferred, made: Maker, product_id: str, registry: Registry, rows: Mapping[str, Row]
 ) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
     """The rules that break, and the rows that come out, with each row once and with each twice."""
-    name = product_id.partition("/")[2]
+    name = ProductId(product_id).name
     document = _decided(contract(inferred.facts, product_id, name))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.odcs.yaml"

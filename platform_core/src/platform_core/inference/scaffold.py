@@ -14,8 +14,9 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, Place, UsageError, shown
 from platform_core.inference import files
 from platform_core.inference.infer import Inferred
-from platform_core.lake.sql import quoted
+from platform_core.product_id import ProductId
 from platform_core.products.source import READERS
+from platform_core.sql.quoting import quoted
 
 _NOT_NAMES: Final = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WIDTH: Final = 100
@@ -42,7 +43,7 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
     Raises UsageError U069 for what no function can read: a table that is no product, a file that a
     source cannot be, a dbt model of another name.
     """
-    subject, domain, name = inferred.subject, *product_id.split("/")
+    subject, (domain, name) = inferred.subject, ProductId(product_id).path
     if subject.kind == "model":
         if subject.words == f"the dbt model {product_id}":
             return None
@@ -194,7 +195,7 @@ def _selected(columns: Mapping[str, str]) -> str:
 
 
 def _name(name: str) -> str:
-    from platform_core.contracts.names import slug
+    from platform_core.words import slug
 
     plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and slug(name, "_") == name and name not in _RESERVED
     return name if plain else quoted(name)
@@ -262,7 +263,7 @@ def _with_arguments(sql: str, inputs: Mapping[str, str]) -> str:
     """The query with its products as arguments in braces, other braces doubled."""
     escaped = sql.replace("{", "{{").replace("}", "}}")
     for argument, product in inputs.items():
-        domain, _, name = (re.escape(part) for part in product.partition("/"))
+        domain, name = (re.escape(part) for part in ProductId(product).path)
         written = rf'"?\b{domain}\b"?\s*\.\s*"?\b{name}\b"?|"{domain}/{name}"'
         pattern = re.compile(f"(?P<other>{_NOT_NAMES.pattern})|{written}", re.IGNORECASE | re.DOTALL)
         escaped = _put(pattern, f"{{{argument}}}", escaped)

@@ -15,21 +15,16 @@ from platform_core.access.grants import require_grant
 from platform_core.access.read import granted_products, lock_down, query_faults, show_products
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import (
-    Diagnostic,
-    PlatformError,
-    UsageError,
-    did_you_mean,
-    listed,
-    shown,
-)
+from platform_core.errors import Diagnostic, PlatformError, UsageError, shown
 from platform_core.inference import files
 from platform_core.inference.references import candidates
 from platform_core.lake import extensions
 from platform_core.lake.connect import configure
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
-from platform_core.lake.sql import quoted
+from platform_core.product_id import ProductId
+from platform_core.sql.quoting import quoted
+from platform_core.words import did_you_mean, listed
 
 Kind = Literal["file", "product", "table", "sql", "model"]
 
@@ -95,14 +90,14 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
         return Subject("file", files.described(path), files.stem(path), file=path)
     written = words.replace(".", "/", 1) if "/" not in words else words
     if written in registry.names():
-        return Subject("product", written, written.partition("/")[2], product=registry.get(written))
+        return Subject("product", written, ProductId(written).name, product=registry.get(written))
     if match := _TABLE.fullmatch(words):
         lake, schema, name = match.groups()
         return Subject("table", words, name, table=(lake, schema, name))
     models = _models(root)
     if written in models:
         return _model(written, models[written], registry, location, root)
-    alone = [name for name in (*registry.names(), *models) if name.partition("/")[2] == words]
+    alone = [name for name in (*registry.names(), *models) if ProductId(name).name == words]
     if len(set(alone)) == 1:
         return find(alone[0], registry, location, root)
     known = [*registry.names(), *models]
@@ -139,7 +134,7 @@ def _model(name: str, file: Path, registry: Registry, location: LakeLocation, ro
     """A model's staged table where dbt has built it, else its SQL, as far as that can be told without dbt."""
     from platform_core.governance.dbt_model import DbtModel
 
-    domain, _, model = name.partition("/")
+    domain, model = ProductId(name).path
     words = f"the dbt model {name}"
     for lake in (domain, f"{domain}_restricted"):
         if location.exists(lake) and _has_table(location, lake, "staging", model):
@@ -195,7 +190,8 @@ def opened(
         pairs = _pairs(names, reader, own or subject.name)
         targets = _targets(connection, [product for _, product in pairs], reader, aliases, products)
         if subject.file is None:
-            lakes = {**products, **{product.id: product for _, product in pairs}}
+            lakes = dict(products)
+            lakes.update((product.id, product) for _, product in pairs)
             lock_down(connection, reader.location, lakes)
         if subject.sql is not None:
             with query_faults(hidden):

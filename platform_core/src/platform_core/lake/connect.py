@@ -13,15 +13,15 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.errors import Diagnostic, UsageError
+from platform_core.files import link_new
 from platform_core.lake.extensions import load, opened
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach_statement
 from platform_core.lake.private import close_folder, written_privately
-from platform_core.lake.sql import literal, quoted
+from platform_core.settings import MEMORY
+from platform_core.sql.quoting import literal, quoted
 
 SCHEMAS = ("products", "staging", "internal")
-MEMORY = "MESH_MEMORY_LIMIT"
 _DAY = 86_400.0
 
 
@@ -85,17 +85,15 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str
 
 def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
     """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
-    words = os.environ.get(MEMORY)
-    if not words:
+    words = MEMORY.text()
+    if words is None:
         row = con.execute("SELECT current_setting('memory_limit')").fetchone()
         amount, unit = str(row[0]).split() if row else ("2", "GiB")
         words = f"{float(amount) / 2:.2f} {unit}"
     try:
         con.execute(f"SET memory_limit = {literal(words)}")
     except duckdb.ParserException as error:
-        raise UsageError(
-            Diagnostic("U034", f'{MEMORY} is "{words}"', expected="an amount of memory", fix=f"{MEMORY}=4GB")
-        ) from error
+        raise MEMORY.fault("an amount of memory", f"{MEMORY.name}=4GB") from error
 
 
 def _temporary(folder: Path) -> Path:
@@ -123,9 +121,8 @@ def _create(location: LakeLocation, lake: str) -> None:
                 for schema in SCHEMAS:
                     con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(lake)}.{quoted(schema)}")
                 con.execute(f"DETACH {quoted(lake)}")
-            with contextlib.suppress(FileExistsError):
-                # Unlike a rename, a link never replaces the lake of a process that was faster.
-                os.link(draft, catalog)
+            # The lake of a process that was faster stays.
+            link_new(draft, catalog)
         finally:
             for left in catalog.parent.glob(f"{draft.name}*"):
                 left.unlink(missing_ok=True)

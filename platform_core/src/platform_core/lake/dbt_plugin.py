@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from platform_core.files import OTHERS
 from platform_core.lake.connect import configure
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.private import OTHERS
 
 # Never closed: the lock ends with the process. dbt may open a second connection meanwhile.
 _until_exit = ExitStack()

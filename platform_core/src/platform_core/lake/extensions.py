@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from platform_core.errors import Diagnostic, LakeError
-from platform_core.lake.sql import literal
+from platform_core.sql.quoting import literal
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _checked: set[tuple[str, int, int]] = set()

@@ -12,10 +12,10 @@ from pathlib import Path
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import listed
 from platform_core.lake.faults import discreet, sentence
 from platform_core.lake.publish import describe
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import listed
 
 _CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -25,13 +24,14 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, LakeError, shown
+from platform_core.files import link_over, sync
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.publish import Stamp
 from platform_core.lake.reading import published_version
-from platform_core.lake.sql import quoted
 from platform_core.lake.versions import Version
+from platform_core.sql.quoting import quoted
 
 CARD = "card.json"
 _UNFINISHED = "."
@@ -166,13 +166,9 @@ class Shelf:
 
     def point(self, version: int) -> None:
         """Let the stable name lead to a version, for every reader at once. Raises LakeError L033."""
-        link = self.folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
         try:
             # A hard link: it is a file for every tool, and stays whole when the folder is copied.
-            os.link(self.path(version), link)
-            link.replace(self.stable)
-            link.unlink(missing_ok=True)  # where both were one file already, nothing was replaced
-            _sync(self.folder)
+            link_over(self.path(version), self.stable)
         except OSError as error:
             raise LakeError(
                 Diagnostic(
@@ -223,12 +219,12 @@ class Keeping:
         for path in (written, note):
             # The stable name is a link to it: who wrote through that would change the version.
             path.chmod(0o400 if self._shelf.product.restricted else 0o444)
-            _sync(path)
+            sync(path)
         target = self._shelf.folder / str(version)
         if target.exists():
             shutil.rmtree(target)  # of a run that died before its COMMIT
         written.parent.replace(target)
-        _sync(self._shelf.folder)
+        sync(self._shelf.folder)
         self._folder = target
         return KeptFile(target / written.name, self._shelf.stable, size, sha256)
 
@@ -252,11 +248,3 @@ class Keeping:
         lake = quoted(self._shelf.product.lake)
         row = self._con.execute(f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()").fetchone()
         return int(row[0]) if row else 1
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,20 +7,19 @@ is shown and recorded is its fingerprint.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import secrets
-import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, LakeError, Place, shown
+from platform_core.files import OTHERS, write_whole
+from platform_core.settings import KEYS, mesh_home
 
-KEYS: Final = "MESH_KEYS"
 ROTATE: Final = "mesh keys rotate"
 _BYTES: Final = 32
 _FORM: Final = re.compile(r"[0-9a-f]{64}\n?")
@@ -45,13 +44,9 @@ class KeyRing:
     folder: Path
 
     @classmethod
-    def current(cls, start: Path | None = None) -> KeyRing:
-        """The folder by ``MESH_KEYS``, else ``keys`` in the state of the mesh that ``start`` is in."""
-        if named := os.environ.get(KEYS):
-            return cls(Path(named).expanduser().absolute())
-        from platform_core.contracts.registry import mesh_home
-
-        return cls(mesh_home(start) / "keys")
+    def current(cls, root: Path | None = None) -> KeyRing:
+        """The folder by ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``."""
+        return cls(KEYS.folder() or mesh_home(root) / "keys")
 
     def names(self) -> tuple[str, ...]:
         """The keys that there are, sorted."""
@@ -84,22 +79,10 @@ class KeyRing:
 
     def _write(self, name: str, *, replace: bool) -> None:
         path = self._path(name)
-        draft = self.folder / f".{name}.{os.getpid()}-{secrets.token_hex(4)}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(f"{secrets.token_hex(_BYTES)}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                if replace:
-                    draft.replace(path)
-                else:
-                    with contextlib.suppress(FileExistsError):
-                        # Unlike a rename, a link never replaces the key of a process that was faster.
-                        os.link(draft, path)
-            finally:
-                draft.unlink(missing_ok=True)
+            # Where another process was faster, its key stays and is the one that both use.
+            write_whole(path, f"{secrets.token_hex(_BYTES)}\n", 0o600, replace=replace)
         except OSError as error:
             raise _unusable(name, path, f"cannot be written: {error.strerror}") from None
 
@@ -112,7 +95,7 @@ class KeyRing:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise _unusable(name, path, f"cannot be read: {reason}") from None
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if status.st_mode & OTHERS:
             raise _unusable(
                 name, path, "can be read by other users", f"chmod 600 {shown(path)}; then rotate the key"
             )
@@ -130,6 +113,6 @@ def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeEr
             f'the key "{name}" {why}',
             Place(path) if path.is_dir() else None,
             expected=f"64 hexadecimal digits in {shown(path)}, of mode 600",
-            fix=fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS}",
+            fix=fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS.name}",
         )
     )

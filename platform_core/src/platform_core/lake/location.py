@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platform_core.lake.sql import literal, quoted
+from platform_core.contracts.model import DataProduct
+from platform_core.settings import LAKE, mesh_home
+from platform_core.sql.quoting import literal, quoted
 
 RESTRICTED: Final = "_restricted"
 """What the name of a domain's restricted lake ends with."""
@@ -20,17 +21,10 @@ class LakeLocation:
     root: Path
 
     @classmethod
-    def current(cls, start: Path | None = None) -> LakeLocation:
-        """The location by ``MESH_LAKE``, else ``lake`` in the mesh's state (``MESH_HOME`` or ``.mesh``).
-
-        ``start`` is a folder of the mesh, by default the working directory.
-        """
-        if lake := os.environ.get("MESH_LAKE"):
-            return cls(Path(lake).expanduser().absolute())
-        # Here, because the registry brings the YAML reader along, which one who names a lake never needs.
-        from platform_core.contracts.registry import mesh_home
-
-        return cls(mesh_home(start) / "lake")
+    def current(cls, root: Path | None = None) -> LakeLocation:
+        """The location by ``MESH_LAKE``, else ``lake`` in the state of the mesh at ``root``, by default the
+        one that the working directory is in."""
+        return cls(LAKE.folder() or mesh_home(root) / "lake")
 
     def folder(self, lake: str) -> Path:
         return self.root / lake
@@ -86,3 +80,8 @@ def attach_statement(
         options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(lake_url(location, lake, catalog=catalog))
     return f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})"
+
+
+def table_of(product: DataProduct) -> str:
+    """The relation under which every reader finds a product: ``"<lake>"."products"."<name>"``."""
+    return f'{quoted(product.lake)}."products".{quoted(product.name)}'

@@ -10,7 +10,8 @@ import duckdb
 from platform_core.contracts.masks import bands
 from platform_core.contracts.model import Column, DataProduct, Mask, Suppression
 from platform_core.lake.keys import Key
-from platform_core.lake.sql import duckdb_type, literal, quoted
+from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import duckdb_type
 
 REDACTED: Final = "[redacted]"
 """What a redacted text says; a redacted value of another type is NULL."""

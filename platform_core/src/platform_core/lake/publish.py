@@ -13,14 +13,15 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError, Diagnostic, LakeError, listed
+from platform_core.errors import DefinitionError, Diagnostic, LakeError
 from platform_core.lake.faults import discreet, environment_fault, other_fault, sentence
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import Holder, lake_lock
 from platform_core.lake.private import written_privately
-from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.versions import bytes_of
 from platform_core.lake.window import window_predicate
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import listed
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.windows import Window
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
 
 
 def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:

@@ -9,7 +9,6 @@ L040 a batch known under its id with other rows      L041 a batch with other col
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +19,13 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, LakeError, listed
+from platform_core.errors import DefinitionError, Diagnostic, LakeError
 from platform_core.lake.faults import lake_faults
-from platform_core.lake.location import LakeLocation
-from platform_core.lake.lock import Holder, acquire, lake_lock, open_lock
+from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.lock import Holder, lake_lock, stream_lock
 from platform_core.lake.publish import Stamp, describe, query_faults, relation_kind, sign, transaction
-from platform_core.lake.sql import literal, quoted, table_of
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import listed
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -221,15 +221,10 @@ def open_stream(
 
     Raises LakeLocked (L001) where another process feeds it already; LakeError.
     """
-    path = location.folder(product.lake) / f"{product.name}.stream.lock"
-    with lake_faults(location, product.lake):
-        descriptor = open_lock(path)
-    try:
-        acquire(descriptor, path, holder=f"{stamp.asset}, run {stamp.run_id}", on_wait=on_wait)
+    holder = f"{stamp.asset}, run {stamp.run_id}"
+    with stream_lock(location, product.lake, product.name, holder=holder, on_wait=on_wait):
         entries = _entries(con, location, product, stamp)
         yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()))
-    finally:
-        os.close(descriptor)
 
 
 def ledger_name(product: DataProduct) -> str:

@@ -12,7 +12,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Mask
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
 
 MASKS: Final = "masks"
 """What a snapshot remembers of the masks under which it was made."""

@@ -10,7 +10,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import attached
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
 
 
 @dataclass(frozen=True, slots=True)

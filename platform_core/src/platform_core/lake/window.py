@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError, Diagnostic
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
 
 
 def window_predicate(product: DataProduct, columns: dict[str, str], window: Window) -> str:

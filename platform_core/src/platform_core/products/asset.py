@@ -9,10 +9,9 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from platform_core.access.columns import columns_used
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place, PlatformError, render
 from platform_core.lake.location import LakeLocation
@@ -40,6 +39,8 @@ from platform_core.products.service_levels import Upstream
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.products.table import Table
 from platform_core.quality.gate import ContractBroken, gate
+from platform_core.settings import mesh_root
+from platform_core.sql.columns import columns_used
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 

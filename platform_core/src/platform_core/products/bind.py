@@ -11,17 +11,10 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, windows
-from platform_core.errors import (
-    DefinitionError,
-    Diagnostic,
-    Place,
-    RunError,
-    did_you_mean,
-    listed,
-)
+from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
+from platform_core.lake.location import table_of
 from platform_core.lake.publish import describe
 from platform_core.lake.reading import at_version, insertions
-from platform_core.lake.sql import literal, quoted, table_of
 from platform_core.lake.window import window_predicate
 from platform_core.products.batch import Batch
 from platform_core.products.declare import Input, ProductFunction, partitions_read
@@ -29,6 +22,8 @@ from platform_core.products.inbox import deliveries
 from platform_core.products.inputs import Reading
 from platform_core.products.source import Source
 from platform_core.products.table import Table, show
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import did_you_mean, listed
 
 Argument = Table | Path | list[Batch]
 """What a function gets for an input: a file that is no table is a path, an inbox its batches."""

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import FileLock
 
-from platform_core.contracts.registry import mesh_home
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.lake.location import LakeLocation
+from platform_core.settings import mesh_home
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtCliResource

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, Place, did_you_mean, listed
+from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.products.source import Source
+from platform_core.words import did_you_mean, listed
 
 PartitionsRead = Literal["same", "all", "last"]
 

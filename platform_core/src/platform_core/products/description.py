@@ -7,6 +7,7 @@ from typing import Any
 
 from platform_core.contracts.model import Bounds, DataProduct, Rule
 from platform_core.products.reading import ways
+from platform_core.words import duration_in_words
 
 
 def describe(product: DataProduct) -> str:
@@ -63,11 +64,11 @@ def sla_in_words(product: DataProduct) -> str:
     if deadline := product.deadline:
         return (
             f"Refreshed by each `{deadline.schedule}` ({deadline.timezone}), "
-            f"at most {in_words(deadline.lower_bound)} before it."
+            f"at most {duration_in_words(deadline.lower_bound)} before it."
         )
     if age := product.maximum_age:
-        warning = f", with a warning from {in_words(age.warn_after)} on" if age.warn_after else ""
-        return f"Never older than {in_words(age.fail_after)}{warning}."
+        warning = f", with a warning from {duration_in_words(age.warn_after)} on" if age.warn_after else ""
+        return f"Never older than {duration_in_words(age.fail_after)}{warning}."
     return ""
 
 
@@ -76,7 +77,7 @@ def promises_in_words(product: DataProduct) -> list[str]:
     said = [sla_in_words(product)]
     said += [rule_in_words(rule) for rule in product.rules if rule.kind == "recency"]
     if product.retention is not None:
-        said.append(f"A version is kept for {in_words(product.retention)} after it is replaced.")
+        said.append(f"A version is kept for {duration_in_words(product.retention)} after it is replaced.")
     return [sentence for sentence in said if sentence]
 
 
@@ -97,57 +98,30 @@ def rule_in_words(rule: Rule) -> str:
             shown = ", ".join(values[:8]) + (f" and {len(values) - 8} more" if len(values) > 8 else "")
             return f"{columns} is one of: {shown}."
         case "range":
-            return f"{columns} is {bounds_in_words(rule.limits)}."
+            return f"{columns} is {(rule.limits or Bounds()).describe()}."
         case "length":
-            return f"The length of {columns} is {bounds_in_words(rule.limits)}."
+            return f"The length of {columns} is {(rule.limits or Bounds()).describe()}."
         case "pattern":
             return f"{columns} matches {rule.pattern}."
         case "row_count":
-            return f"The number of rows is {bounds_in_words(rule.limits)}."
+            return f"The number of rows is {(rule.limits or Bounds()).describe()}."
         case "reference":
             target = rule.reference
             return f"Every {columns} exists in {target.product if target else '?'}."
         case "recency":
-            return f"The latest {columns} is at most {in_words(rule.maximum_age)} old."
+            return (
+                f"The latest {columns} is at most {duration_in_words(rule.maximum_age or timedelta())} old."
+            )
         case "file":
             return "What is kept in the file is what was published."
         case "baseline":
-            return f"The metric exceeds the baseline's by {bounds_in_words(rule.limits)}."
+            return f"The metric exceeds the baseline's by {(rule.limits or Bounds()).describe()}."
         case "group_size":
-            return f"The rows that share their {columns} are {bounds_in_words(rule.limits)}."
+            return f"The rows that share their {columns} are {(rule.limits or Bounds()).describe()}."
         case "no_raw_values" | "no_raw_values_before":
             return f"No raw value of {columns} is in the files."
         case "sql":
-            return f"The query's result is {bounds_in_words(rule.limits)}."
-
-
-def bounds_in_words(bounds: Bounds | None) -> str:
-    if bounds is None:
-        return "anything"
-    unit = " percent" if bounds.unit == "percent" else ""
-    if bounds.equal is not None:
-        return f"{bounds.equal}{unit}"
-    if bounds.not_equal is not None:
-        return f"not {bounds.not_equal}{unit}"
-    if bounds.outside:
-        return f"not between {bounds.minimum} and {bounds.maximum}{unit}"
-    words = []
-    if bounds.minimum is not None:
-        words.append(f"{'more than' if bounds.minimum_exclusive else 'at least'} {bounds.minimum}")
-    if bounds.maximum is not None:
-        words.append(f"{'less than' if bounds.maximum_exclusive else 'at most'} {bounds.maximum}")
-    return " and ".join(words) + unit if words else "anything"
-
-
-def in_words(duration: timedelta | None) -> str:
-    """``26 hours``, ``7 days``, ``90 minutes``: the largest unit that divides it."""
-    if duration is None:
-        return "any time"
-    seconds = int(duration.total_seconds())
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds % size == 0 and seconds >= size:
-            return f"{seconds // size} {name}{'' if seconds == size else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+            return f"The query's result is {(rule.limits or Bounds()).describe()}."
 
 
 def preview_cell(value: Any, limit: int = 80) -> Any:

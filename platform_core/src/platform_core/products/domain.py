@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry, mesh_root
+from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.declare import ProductFunction
+from platform_core.settings import mesh_root
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry, mesh_root
-from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
-from platform_core.lake.sql import duckdb_type, quoted
+from platform_core.contracts.registry import Registry
+from platform_core.errors import Diagnostic, UsageError
+from platform_core.product_id import ProductId
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.bind import Argument, BoundInput, look_up, resolve_inputs
 from platform_core.products.declare import ProductFunction
@@ -22,6 +22,10 @@ from platform_core.products.source import Source
 from platform_core.products.table import Table, show
 from platform_core.quality.audit import audit
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.settings import mesh_root
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import duckdb_type
+from platform_core.words import did_you_mean, listed
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -58,7 +62,7 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     """
     domain = function.function.__module__.split(".")[0]
     registry = Registry.open(mesh_root(function.place.path.parent))
-    product = look_up(registry, f"{domain}/{function.name}", function.place)
+    product = look_up(registry, ProductId.of(domain, function.name), function.place)
     bound = resolve_inputs(function, registry)
     _known("input", inputs, list(function.inputs), function)
     with closing(duckdb.connect()) as connection:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, SourceError, shown
-from platform_core.lake.sql import literal
 from platform_core.products.batch import Batch
 from platform_core.products.source import READERS, Source
+from platform_core.sql.quoting import literal
 
 _PARQUET: Final = b"PAR1"
 

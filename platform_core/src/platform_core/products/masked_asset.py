@@ -9,10 +9,9 @@ import dagster as dg
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.reading import at_version
-from platform_core.lake.sql import table_of
 from platform_core.lake.twin_files import KEYS
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.dbt_project import DbtProject

@@ -13,7 +13,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Rule, Signature
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, listed, shown
+from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import describe
@@ -27,6 +27,7 @@ from platform_core.products.report import Outcomes
 from platform_core.products.result import as_table
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.words import listed
 
 if TYPE_CHECKING:
     from platform_core.products.asset import Publishing

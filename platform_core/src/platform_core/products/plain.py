@@ -1,7 +1,6 @@
 """Owners, SLA and standard checks for a plain ``@dg.asset``: one that is no data product."""
 
 import inspect
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +13,9 @@ from platform_core.products.report import check_result
 from platform_core.products.resource import LakeResource
 from platform_core.products.spec import check_spec
 from platform_core.quality.audit import audit
+from platform_core.words import slug
 
 Limits = tuple[Scalar | None, Scalar | None]
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def owners(*teams: str) -> list[str]:
@@ -27,8 +26,8 @@ def owners(*teams: str) -> list[str]:
     """
     found = []
     for team in teams:
-        slug = team.removeprefix("team:")
-        if not ("@" in team or _SLUG.fullmatch(slug)):
+        name = team.removeprefix("team:")
+        if not ("@" in team or slug(name, "-") == name):
             raise UsageError(
                 Diagnostic(
                     "U010",
@@ -38,7 +37,7 @@ def owners(*teams: str) -> list[str]:
                     fix="use a slug of governance/teams.yaml",
                 )
             )
-        found.append(team if "@" in team else f"team:{slug}")
+        found.append(team if "@" in team else f"team:{name}")
     return found
 
 

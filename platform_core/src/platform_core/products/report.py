@@ -12,11 +12,12 @@ import duckdb
 from platform_core import __version__
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
+from platform_core.lake.location import table_of
 from platform_core.lake.publish import Publication
-from platform_core.lake.sql import quoted, table_of
 from platform_core.products.description import preview_cell
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.sql.quoting import quoted
 
 Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5

@@ -11,6 +11,7 @@ import dagster as dg
 
 from platform_core.contracts.model import Column, DataProduct, Partitions, Rule
 from platform_core.errors import Place
+from platform_core.product_id import ProductId
 from platform_core.products.declare import Input, partitions_read
 from platform_core.products.description import describe, rule_in_words
 from platform_core.products.service_levels import Upstream, automation, freshness_policy
@@ -37,7 +38,7 @@ FOREIGN_KEY = "mesh/foreign_key"
 
 def asset_key(product_id: str) -> dg.AssetKey:
     """``sales/transactions`` as an asset key of two parts."""
-    return dg.AssetKey(product_id.split("/"))
+    return dg.AssetKey(ProductId(product_id).path)
 
 
 def product_spec(

@@ -13,14 +13,12 @@ from typing import Any
 
 import dagster as dg
 
-from platform_core.access.columns import columns_used
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, PlatformError
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.reading import published_version
-from platform_core.lake.sql import table_of
 from platform_core.lake.stream import Appended, Stream, open_stream
 from platform_core.lake.versions import bytes_of
 from platform_core.products.asset import Publishing, dependencies, product_asset
@@ -44,6 +42,7 @@ from platform_core.products.source import Source
 from platform_core.products.table import Table
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
+from platform_core.sql.columns import columns_used
 
 
 def stream_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:

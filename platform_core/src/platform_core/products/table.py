@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
-from platform_core.lake.sql import quoted
+from platform_core.sql.quoting import quoted
 
 if TYPE_CHECKING:
     import duckdb

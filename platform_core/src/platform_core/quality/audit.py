@@ -15,13 +15,13 @@ from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
 from platform_core.lake.faults import discreet, sentence
 from platform_core.lake.publish import describe
-from platform_core.lake.sql import quoted
 from platform_core.lake.window import window_predicate
 from platform_core.quality import questions
-from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation, within, words_of
+from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.questions import Answer, Asked
 from platform_core.quality.samples import sample_columns, sample_rows
+from platform_core.sql.quoting import quoted
 
 # The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
 _ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference", "sql")
@@ -142,11 +142,11 @@ def _judged(asked: Asked, rule: Rule, answer: Answer, seconds: float) -> CheckOu
         passed = (
             answer.passed
             if answer.passed is not None
-            else within(rule.limits or Bounds(maximum=0), answer.observed)
+            else (rule.limits or Bounds(maximum=0)).passes(answer.observed)
         )
     else:
         share = 100 * answer.violations / rows if rows else 0.0
-        passed = within(rule.allowed, share if rule.allowed.unit == "percent" else answer.violations)
+        passed = rule.allowed.passes(share if rule.allowed.unit == "percent" else answer.violations)
     sample = answer.sample
     if not passed and answer.condition and not sample:
         shown = sample_columns(asked.product, rule, asked.columns)
@@ -169,16 +169,15 @@ def _refused(rule: Rule, reason: str, seconds: float = 0.0) -> CheckOutcome:
 
 def _message(rule: Rule, answer: Answer, rows: int) -> str:
     if answer.violations is None:
-        return f"{answer.observed} where {words_of(rule.limits or Bounds(maximum=0))} was expected"
+        return f"{answer.observed} where {(rule.limits or Bounds(maximum=0)).describe()} was expected"
     names = ", ".join(map(quoted, rule.columns))
     broken: dict[str, Any] = {
         "not_null": f"without a value in {names}",
         "accepted_values": f"with a value of {names} that is not accepted",
-        "range": f"with {names} out of range, {words_of(rule.limits or Bounds())}",
-        "length": f"with {names} of a wrong length, {words_of(rule.limits or Bounds())}",
+        "range": f"with {names} out of range, {(rule.limits or Bounds()).describe()}",
+        "length": f"with {names} of a wrong length, {(rule.limits or Bounds()).describe()}",
         "pattern": f"with {names} unlike the pattern {rule.pattern}",
         "unique": f"that repeat a value of {names}",
     }
-    limit = f", {words_of(rule.allowed)} allowed" if rule.allowed != Bounds(maximum=0) else ""
-    percent = " percent" if limit and rule.allowed.unit == "percent" else ""
-    return f"{answer.violations:,} of {rows:,} rows {broken.get(rule.kind, 'break the rule')}{limit}{percent}"
+    limit = f", {rule.allowed.describe()} allowed" if rule.allowed != Bounds(maximum=0) else ""
+    return f"{answer.violations:,} of {rows:,} rows {broken.get(rule.kind, 'break the rule')}{limit}"

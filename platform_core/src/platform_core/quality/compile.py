@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import duckdb
 
 from platform_core.contracts.model import Bounds, Rule, Scalar
-from platform_core.errors import listed
 from platform_core.lake.faults import sentence
-from platform_core.lake.sql import literal, quoted
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import listed
 
 Columns = Mapping[str, str]
 """Names of a relation's columns and their DuckDB types."""
@@ -102,40 +102,6 @@ def constant(value: Scalar, kind: str) -> str:
 
 def constants(values: tuple[Scalar, ...], kind: str) -> str:
     return ", ".join(constant(value, kind) for value in values)
-
-
-def within(bounds: Bounds, value: object) -> bool:
-    """Whether a number lies within its bounds. NULL does not."""
-    if value is None:
-        return False
-    lower = bounds.minimum is None or _compare(bounds.minimum, value, bounds.minimum_exclusive)
-    upper = bounds.maximum is None or _compare(value, bounds.maximum, bounds.maximum_exclusive)
-    inside = lower and upper
-    if bounds.outside:
-        inside = not inside
-    if bounds.equal is not None and value != bounds.equal:
-        return False
-    return inside and (bounds.not_equal is None or value != bounds.not_equal)
-
-
-def words_of(bounds: Bounds) -> str:
-    """Bounds for a message: ``at least 1, at most 5``."""
-    parts = []
-    if bounds.minimum is not None:
-        parts.append(f"{'more than' if bounds.minimum_exclusive else 'at least'} {bounds.minimum}")
-    if bounds.maximum is not None:
-        parts.append(f"{'less than' if bounds.maximum_exclusive else 'at most'} {bounds.maximum}")
-    if bounds.outside and parts:
-        parts = [f"not ({' and '.join(parts)})"]
-    if bounds.equal is not None:
-        parts.append(f"exactly {bounds.equal}")
-    if bounds.not_equal is not None:
-        parts.append(f"not {bounds.not_equal}")
-    return ", ".join(parts) or "any number"
-
-
-def _compare(low: object, high: object, strict: bool) -> bool:
-    return bool(low < high if strict else low <= high)  # type: ignore[operator]
 
 
 def _beyond(measured: str, bounds: Bounds, write: Callable[[Scalar], str]) -> str:

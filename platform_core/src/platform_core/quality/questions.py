@@ -12,13 +12,13 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import Bounds, Column, DataProduct, Reference, Rule, Scope
-from platform_core.errors import listed
 from platform_core.lake.faults import sentence
 from platform_core.lake.publish import describe
-from platform_core.lake.sql import quoted
-from platform_core.quality.compile import NotApplicable, family, require, within, words_of
+from platform_core.quality.compile import NotApplicable, family, require
 from platform_core.quality.outcome import Sample
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
+from platform_core.sql.quoting import quoted
+from platform_core.words import listed
 
 # Rows whose hashes are sorted in one pass, in about 700 MB; past so many passes the engine spills instead.
 _PASS, _PASSES = 25_000_000, 16
@@ -223,8 +223,8 @@ def _sql(asked: Asked, rule: Rule) -> Answer:
     limits = rule.limits or Bounds(maximum=0)
     if isinstance(value, bool) or not _is_number(value):
         raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
-    words = f"the query returned {value}, expected {words_of(limits)}"
-    return Answer(observed=value, passed=within(limits, value), message=words)
+    words = f"the query returned {value}, expected {limits.describe()}"
+    return Answer(observed=value, passed=limits.passes(value), message=words)
 
 
 def _is_number(value: object) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Rule
-from platform_core.lake.sql import quoted
 from platform_core.quality.outcome import Sample
+from platform_core.sql.quoting import quoted
 
 LIMIT = 10
 

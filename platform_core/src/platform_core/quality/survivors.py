@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 
 from platform_core.contracts.model import Column, DataProduct, Rule
-from platform_core.errors import listed
 from platform_core.lake.masks import HASH, masked
-from platform_core.lake.sql import literal, quoted
 from platform_core.lake.twin_files import TwinFiles, columns_of, parquet
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.sql.quoting import literal, quoted
+from platform_core.words import counted, listed
 
 
 def survivors(
@@ -106,7 +106,7 @@ def _outcome(rule: Rule, found: dict[str, int], files: TwinFiles, seconds: float
         violations=sum(found.values()),
         rows=0,
         seconds=seconds,
-        observed=f"{len(looked)} file{'' if len(looked) == 1 else 's'}",
+        observed=counted(len(looked), "file"),
         message=message if found else "",
     )
 

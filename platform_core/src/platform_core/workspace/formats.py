@@ -11,6 +11,7 @@ from urllib.parse import quote
 from platform_core import __version__
 from platform_core.errors import Diagnostic, Place, render
 from platform_core.governance.facts import Waiver
+from platform_core.words import counted
 from platform_core.workspace.validate import Report
 
 FORMAT: Final = "platform-core/validation/1"
@@ -29,11 +30,11 @@ def text(report: Report) -> str:
 
 def summary(report: Report) -> str:
     """``2 errors, 1 warning, 3 waived; 11 products in 4 locations``, and what does not load."""
-    counts = [_count(report.errors, "error"), _count(report.warnings, "warning")]
+    counts = [counted(report.errors, "error"), counted(report.warnings, "warning")]
     if report.waived:
         counts.append(f"{len(report.waived)} waived")
-    line = f"{', '.join(counts)}; {_count(report.products, 'product')} in "
-    line += _count(len(report.locations), "location")
+    line = f"{', '.join(counts)}; {counted(report.products, 'product')} in "
+    line += counted(len(report.locations), "location")
     if set(report.versions.values()) - {__version__}:
         runs = [f"{version} in {name}" for name, version in report.versions.items()]
         line += f"; platform_core {__version__} here, {', '.join(runs)}"
@@ -192,7 +193,3 @@ def _property(words: str) -> str:
 
 def _relative(place: Place, root: Path) -> str:
     return place.path.relative_to(root).as_posix() if place.path.is_relative_to(root) else str(place.path)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from platform_core.errors import Diagnostic, UsageError, did_you_mean
+from platform_core.errors import Diagnostic, UsageError
+from platform_core.words import did_you_mean
 
 ALL = "all"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from platform_core.errors import Diagnostic, RunError
+from platform_core.files import write_whole
+from platform_core.settings import environment, mesh_home
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Home:
 
     @classmethod
     def of(cls, root: Path) -> Home:
-        return cls(Path(os.environ.get("MESH_HOME") or root / ".mesh").absolute())
+        return cls(mesh_home(root))
 
     @property
     def dagster(self) -> Path:
@@ -30,12 +31,12 @@ class Home:
     def environment(self, root: Path) -> dict[str, str]:
         """What every process that we start gets: this process's environment and the mesh's places."""
         return {
-            **os.environ,
+            **environment(),
             "MESH_ROOT": str(root),
             "MESH_HOME": str(self.path),
             "DAGSTER_HOME": str(self.dagster),
             # The superseded-notice of `dagster dev` and beta notices would bury what matters.
-            "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
+            "PYTHONWARNINGS": environment().get("PYTHONWARNINGS", "ignore"),
         }
 
     def prepare(self, root: Path) -> None:
@@ -47,7 +48,7 @@ class Home:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.dagster.mkdir(parents=True, exist_ok=True)
-            _copy(root / "dagster.yaml", self.dagster / "dagster.yaml")
+            _keep_equal(root / "dagster.yaml", self.dagster / "dagster.yaml")
         except OSError as error:
             raise RunError(
                 Diagnostic(
@@ -58,11 +59,7 @@ class Home:
             ) from None
 
 
-def _copy(source: Path, target: Path) -> None:
+def _keep_equal(source: Path, target: Path) -> None:
     wanted = source.read_bytes() if source.exists() else b""
-    if target.exists() and target.read_bytes() == wanted:
-        return
-    # Renamed into place, so that a server starting meanwhile never reads half a file.
-    half = target.with_name(f"{target.name}.{os.getpid()}")
-    half.write_bytes(wanted)
-    half.replace(target)
+    if not target.exists() or target.read_bytes() != wanted:
+        write_whole(target, wanted)

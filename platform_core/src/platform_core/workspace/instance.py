@@ -6,13 +6,13 @@ its database at the same time leave it unusable.
 
 from __future__ import annotations
 
-import fcntl
 import sys
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
+from platform_core.files import file_lock
 from platform_core.workspace.processes import is_alive
 from platform_core.workspace.recipe import close_abandoned, open_instance
 
@@ -23,8 +23,7 @@ PROCESS_TAG: Final = "mesh/worker"
 def shared_instance(home: Path) -> dg.DagsterInstance:
     """The instance of a home. One process at a time: the first makes its database, and each closes
     the runs whose process was killed before it could record their end."""
-    with (home / "instance.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(home / "instance.lock"):
         instance = open_instance(home)
         close_abandoned(instance, PROCESS_TAG, is_alive)
     return instance

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +17,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from platform_core.errors import Diagnostic, Place, UsageError, shown
+from platform_core.errors import Diagnostic, Place, shown
+from platform_core.files import write_whole
 from platform_core.governance.facts import FORMAT, LocationFacts
 from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
+from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE, environment
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import WORKSPACE, Location
+from platform_core.workspace.locations import Location
 from platform_core.workspace.processes import kill_group
 from platform_core.workspace.skew import other_document
 from platform_core.workspace.watch import Observer, Watch
 
-TIMEOUT: Final = "MESH_INTROSPECT_TIMEOUT"
 DEFAULT_TIMEOUT: Final = 60.0
 LAST_LINES: Final = 5
 
@@ -40,26 +40,15 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
     Raises:
         UsageError: U050 where that is no number of seconds.
     """
-    return _Introspection(root, Home.of(root), _timeout()).all(locations)
+    return _Introspection(root, Home.of(root), INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001)).all(
+        locations
+    )
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
     """What is kept of the locations that have not changed since they were looked at; looks at none."""
     looking = _Introspection(root, Home.of(root), DEFAULT_TIMEOUT)
     return tuple(facts for location in locations if (facts := looking._cached(location)) is not None)
-
-
-def _timeout() -> float:
-    said = os.environ.get(TIMEOUT, "")
-    try:
-        seconds = float(said) if said else DEFAULT_TIMEOUT
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < threading.TIMEOUT_MAX:
-        raise UsageError(
-            Diagnostic("U050", f"{TIMEOUT} is {said}", expected="seconds, such as 60", fix="Correct it.")
-        )
-    return seconds
 
 
 @dataclass(eq=False)
@@ -141,7 +130,8 @@ class _Introspection:
                 return self._fault(
                     location,
                     f"it did not load within {self.timeout:g} seconds",
-                    f"see what its modules do while they are imported, or allow more: {TIMEOUT}=300",
+                    "see what its modules do while they are imported, or allow more: "
+                    "MESH_INTROSPECT_TIMEOUT=300",
                 )
             finally:
                 # What the location started and left behind ends with it.
@@ -177,7 +167,7 @@ class _Introspection:
 
     def _key(self, location: Location) -> list[str]:
         """What the facts depend on beside files."""
-        settings = [os.environ.get(name, "") for name in ("MESH_CONTRACTS", "MESH_REGISTRY", "PYTHONPATH")]
+        settings = (environment().get(name, "") for name in (CONTRACTS.name, REGISTRY.name, "PYTHONPATH"))
         return [FORMAT, str(self.root), repr(location), *settings]
 
     def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
@@ -193,11 +183,7 @@ class _Introspection:
         }
         file = self._file(location)
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # Renamed into place, so that another `mesh validate` never reads half a file.
-            half = file.with_name(f"{file.name}.{os.getpid()}")
-            half.write_text(json.dumps(kept, separators=(",", ":")), encoding="utf-8")
-            half.replace(file)
+            write_whole(file, json.dumps(kept, separators=(",", ":")))
         except OSError:
             # A folder that cannot be written costs time at the next call, and nothing else.
             return

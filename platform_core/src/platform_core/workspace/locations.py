@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from platform_core.errors import DefinitionError, Diagnostic, Place, UsageError
-
-WORKSPACE: Final = "workspace.yaml"
+from platform_core.settings import WORKSPACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from platform_core.errors import Diagnostic
+from platform_core.graph import reached, shortest_cycles
 from platform_core.workspace.messages import Asset, Moved, State
 
 FINAL: Final[frozenset[State]] = frozenset({"ok", "failed", "skipped", "canceled"})
@@ -129,17 +130,10 @@ class Plan:
 
     def cycle(self) -> tuple[str, ...]:
         """Keys that wait for each other, along the cycle; empty where there is none."""
-        for start in self.steps:
-            path = [start]
-            while True:
-                upstream = self.steps[path[-1]].asset.upstream if path[-1] in self.steps else ()
-                waits = [up for up in upstream if up in self.steps and self.steps[up].state is None]
-                if not waits or self.steps[path[-1]].state is not None:
-                    break
-                if waits[0] in path:
-                    return (*path[path.index(waits[0]) :], waits[0])
-                path.append(waits[0])
-        return ()
+        waiting = {key: step.asset.upstream for key, step in self.steps.items() if step.state is None}
+        edges = {key: [up for up in upstream if up in waiting] for key, upstream in waiting.items()}
+        found = next(shortest_cycles(edges), None)
+        return (*found, found[0]) if found else ()
 
     def _waiting(self, location: str) -> list[Step]:
         alone = self._alone()
@@ -173,16 +167,12 @@ def selected_assets(
     """A location's part of a selection: its wanted products, what is made in one step with them, and
     the assets that are no products but feed them."""
     by_key = {asset.key: asset for asset in assets}
-    chosen: set[str] = set()
-    queue = [key for key in wanted if key in by_key]
-    while queue:
-        key = queue.pop()
-        if key in chosen:
-            continue
-        chosen.add(key)
-        asset = by_key[key]
-        queue.extend(asset.together)
-        queue.extend(up for up in asset.upstream if up in by_key and up not in products)
+    feeding = {
+        key: [up for up in asset.upstream if up in by_key and up not in products]
+        for key, asset in by_key.items()
+    }
+    along = {key: {*by_key[key].together, *feeding[key]} for key in by_key}
+    chosen = reached((key for key in wanted if key in by_key), along)
     return [asset for asset in assets if asset.key in chosen]
 
 

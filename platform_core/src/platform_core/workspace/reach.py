@@ -93,7 +93,7 @@ def reach(
 
 def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Window, ...]]:
     """The partitions of the products among assets, by their contracts."""
-    found = {}
+    found: dict[str, tuple[Window, ...]] = {}
     for name in set(registry.names()) & set(assets):
         try:
             product = registry.get(name)

@@ -14,6 +14,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import Published, bytes_kept, published
+from platform_core.product_id import ProductId
 from platform_core.workspace.home import Home
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _failed_checks(instance: dg.DagsterInstance, products: Sequence[DataProduct]
 def _key(product: str) -> dg.AssetKey:
     import dagster as dg
 
-    return dg.AssetKey(product.split("/"))
+    return dg.AssetKey(ProductId(product).path)
 
 
 def _made(entry: dg.EventLogEntry) -> Made:

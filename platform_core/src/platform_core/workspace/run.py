@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic
+from platform_core.product_id import ProductId
 from platform_core.workspace.child import READ, Child, unstartable
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
@@ -46,7 +47,7 @@ class MeshRun:
         self._root, self._home = root, home
         self._selection, self._asked, self._observer = selection, partitions, observer
         named = selection.named()
-        domains = {name.partition("/")[0] for name in named}
+        domains = {ProductId(name).domain for name in named}
         self._seats = {
             location.name: Seat(location)
             for location in locations
@@ -102,11 +103,11 @@ class MeshRun:
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
         for name in sorted(self._plan.wanted):
-            self._note(ProductResult(name, name.partition("/")[0]))
+            self._note(ProductResult(name, ProductId(name).domain))
         for seat in self._seats.values():
             self._seat(seat, selector)
         for name in self._plan.open():
-            domain = name.partition("/")[0]
+            domain = ProductId(name).domain
             if domain not in self._seats:
                 fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
                 self._end(name, "failed", fault.render())
@@ -180,7 +181,7 @@ class MeshRun:
         assets = [asset for seat in loaded for asset in seat.assets or ()]
         self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
         for name in sorted(self._plan.wanted - set(self._results)):
-            self._note(ProductResult(name, name.partition("/")[0]))
+            self._note(ProductResult(name, ProductId(name).domain))
         self._admit(loaded)
         for seat in self._seats.values():
             if seat.fault is not None:
@@ -279,7 +280,7 @@ class MeshRun:
                 self._end(key, "failed", text)
 
     def _of(self, location: str) -> set[str]:
-        return {key for key in self._plan.wanted if key.partition("/")[0] == location}
+        return {key for key in self._plan.wanted if ProductId(key).domain == location}
 
     def _end(self, key: str, state: State, error: str | None) -> None:
         if key in self._plan.steps:

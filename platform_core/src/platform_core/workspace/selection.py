@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
+from platform_core.errors import Diagnostic, UsageError
+from platform_core.graph import reached, reversed_edges
+from platform_core.product_id import ProductId
+from platform_core.words import did_you_mean, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,12 @@ class Selection:
         it, all.
         """
         chosen = set(self.named())
-        downstream: dict[str, set[str]] = {}
-        for key, sources in (upstream if read is None else read).items():
-            for source in sources:
-                downstream.setdefault(source, set()).add(key)
+        downstream = reversed_edges(upstream if read is None else read)
         for term in self.terms:
             if term.upstream:
-                chosen |= _reached(term.products, lambda key: upstream.get(key, ()))
+                chosen |= reached(term.products, upstream)
             if term.downstream:
-                chosen |= _reached(term.products, lambda key: downstream.get(key, ()))
+                chosen |= reached(term.products, downstream)
         return frozenset(chosen & set(self.products))
 
 
@@ -73,7 +73,7 @@ def parse_selection(
             repository's.
     """
     known = tuple(sorted(products))
-    domains = sorted({name.partition("/")[0] for name in known})
+    domains = sorted({ProductId(name).domain for name in known})
     terms: list[Term] = []
     faults: list[Diagnostic] = []
     for word in (part for text in words for part in text.replace(",", " ").split()):
@@ -81,10 +81,10 @@ def parse_selection(
         if name in known:
             members: tuple[str, ...] = (name,)
         elif name in domains:
-            members = tuple(product for product in known if product.startswith(f"{name}/"))
-        elif name in elsewhere or any(product.startswith(f"{name}/") for product in elsewhere):
+            members = tuple(product for product in known if ProductId(product).domain == name)
+        elif name in elsewhere or any(ProductId(product).domain == name for product in elsewhere):
             message = f"{name} is made in another repository: here its contract is known, and no more"
-            owner = name.partition("/")[0]
+            owner = ProductId(name).domain
             faults.append(Diagnostic("U086", message, fix=f"Run it in the repository of {owner}."))
             continue
         else:
@@ -98,7 +98,7 @@ def parse_selection(
 
 def _unknown(name: str, products: Sequence[str], domains: Sequence[str]) -> Diagnostic:
     # "transactions" is closer to "sales/transactions" than any measure of letters would find.
-    short = [product for product in products if product.partition("/")[2] == name]
+    short = [product for product in products if ProductId(product).name == name]
     guess = f'did you mean "{short[0]}"?' if short else did_you_mean(name, (*products, *domains))
     return Diagnostic(
         "U023",
@@ -106,14 +106,3 @@ def _unknown(name: str, products: Sequence[str], domains: Sequence[str]) -> Diag
         expected=listed((*domains, *products)) or "a product; no contract was found",
         fix=guess or "`mesh products` lists what there is",
     )
-
-
-def _reached(start: Iterable[str], step: Callable[[str], Iterable[str]]) -> set[str]:
-    found: set[str] = set()
-    queue = list(start)
-    while queue:
-        key = queue.pop()
-        if key not in found:
-            found.add(key)
-            queue.extend(step(key))
-    return found

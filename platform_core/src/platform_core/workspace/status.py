@@ -6,7 +6,6 @@ the last materializations say they read, and where one says nothing, from what i
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +15,12 @@ from typing import Final, Literal
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.ticks import Schedule
-from platform_core.contracts.units import spoken
-from platform_core.errors import Diagnostic, PlatformError, listed
+from platform_core.errors import Diagnostic, PlatformError
+from platform_core.graph import reached
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import Published
+from platform_core.product_id import ProductId
+from platform_core.words import duration_in_words, listed
 from platform_core.workspace.introspection import kept_facts
 from platform_core.workspace.locations import read_locations
 from platform_core.workspace.records import Failure, Made, failures, newest, publications, recorded
@@ -44,8 +45,8 @@ class Trouble:
     @property
     def domains(self) -> tuple[str, ...]:
         """Other domains than its own among those that it affects."""
-        others = {product.partition("/")[0] for product in self.affects}
-        return tuple(sorted(others - {self.product.partition("/")[0]}))
+        others = {ProductId(product).domain for product in self.affects}
+        return tuple(sorted(others - {ProductId(self.product).domain}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
         failed = failures(instance, products, made) if instance else {}
     readers = _readers(root, made)
     troubles = [
-        Trouble(p.id, state, since, why, p.owner, _downstream(readers, p.id))
+        Trouble(p.id, state, since, why, p.owner, tuple(sorted(reached([p.id], readers) - {p.id})))
         for p in products
         for state, since, why in _troubles(p, made, failed, versions, now)
     ]
@@ -125,7 +126,7 @@ def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datet
         if missed <= now:
             return missed.astimezone(UTC), f"was due {missed:%a %H:%M} {deadline.timezone}"
     elif (age := product.maximum_age) is not None and now - made >= age.fail_after:
-        return made + age.fail_after, f"older than {spoken(age.fail_after)}"
+        return made + age.fail_after, f"older than {duration_in_words(age.fail_after)}"
     return None
 
 
@@ -141,19 +142,8 @@ def _readers(root: Path, made: Mapping[str, Made]) -> dict[str, set[str]]:
     for facts in kept_facts(root, locations):
         for factory in facts.factories:
             for wanted in factory.inputs:
-                readers.setdefault(wanted.product, set()).add(f"{facts.domain}/{factory.name}")
+                readers.setdefault(wanted.product, set()).add(ProductId.of(facts.domain, factory.name))
     return readers
-
-
-def _downstream(readers: Mapping[str, set[str]], product: str) -> tuple[str, ...]:
-    found: set[str] = set()
-    waiting = deque([product])
-    while waiting:
-        for reader in readers.get(waiting.popleft(), ()):
-            if reader not in found and reader != product:
-                found.add(reader)
-                waiting.append(reader)
-    return tuple(sorted(found))
 
 
 def _retained(product: DataProduct, versions: tuple[Published, ...], now: datetime) -> Retained | None:

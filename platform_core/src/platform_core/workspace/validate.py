@@ -8,12 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic, PlatformError, UsageError, did_you_mean, listed
+from platform_core.errors import Diagnostic, PlatformError, UsageError
 from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import LocationFacts, MeshFacts, Waiver
 from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policies.engine import ENGINE
+from platform_core.product_id import ProductId
+from platform_core.words import did_you_mean, listed
 from platform_core.workspace.introspection import introspect
 from platform_core.workspace.locations import read_locations
 
@@ -135,7 +137,7 @@ class About:
             self._files |= {asset.place.path for asset in location.assets if asset.place is not None}
         self._places = {location.place for location in locations}
         self._places |= {
-            waiver.place for waiver in mesh.federation.waivers if waiver.product.partition("/")[0] in domains
+            waiver.place for waiver in mesh.federation.waivers if ProductId(waiver.product).domain in domains
         }
 
     def __call__(self, diagnostic: Diagnostic) -> bool:

@@ -8,10 +8,10 @@ from typing import Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.ticks import Schedule
-from platform_core.contracts.units import spoken
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.freshness import Breach, Freshness
 from platform_core.governance.policy import Violation, policy
+from platform_core.words import duration_in_words
 
 _IN_ONE_LINE: Final = 4
 
@@ -91,12 +91,14 @@ def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
         for rule in product.rules:
             if rule.kind == "recency" and rule.maximum_age is not None and rule.maximum_age < least:
                 yield Violation(
-                    f"{product.id} promises {rule.columns[0]} at most {spoken(rule.maximum_age)} old, and "
-                    f"the most recent data that it reads, {name}, may be {spoken(least)} old",
+                    f"{product.id} promises {rule.columns[0]} at most "
+                    f"{duration_in_words(rule.maximum_age)} old, and "
+                    f"the most recent data that it reads, {name}, may be {duration_in_words(least)} old",
                     rule.place,
                     product.id,
-                    f"at least {spoken(least)}",
-                    f"Promise {spoken(least)}, or agree on more recent data with the owner of {name}.",
+                    f"at least {duration_in_words(least)}",
+                    f"Promise {duration_in_words(least)}, or agree on more recent data with the owner of "
+                    f"{name}.",
                 )
 
 
@@ -107,14 +109,14 @@ def _recency(product: DataProduct) -> timedelta | None:
 
 
 def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, str, str]:
-    promised, age = spoken(timedelta(minutes=breach.promised)), _span(breach.age)
+    promised, age = _minutes(breach.promised), _minutes(breach.age)
     steps = [_step(mesh, freshness, breach, *step) for step in breach.path]
     path = (" -> " if len(steps) <= _IN_ONE_LINE else "\n-> ").join(steps)
     schedule, upstream = freshness.schedule(breach.product), freshness.schedule(breach.upstream)
     owner = f"with the owner of {breach.upstream}"
     if schedule is None or breach.tick is None:
         message = f"{breach.product} promises data at most {promised} old, and reads what may be {age} old"
-        expected = f"{path}: {_span(breach.age - breach.promised)} too old"
+        expected = f"{path}: {_minutes(breach.age - breach.promised)} too old"
         if upstream is not None:
             expected += (
                 f"\njust before a refresh the data of {breach.upstream} is {age} old, {promised} promised"
@@ -125,7 +127,7 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     sums = f"at {moment:%a %H:%M} the newest data owed is of {of:%a %H:%M}: {age} old, {promised} promised"
     after = _due_soon(schedule, upstream, breach)
     if after is not None:
-        early = _span(after - breach.tick)
+        early = _minutes(after - breach.tick)
         later = schedule.clock(after)
         message = f"{breach.product} is due {early} before {breach.upstream}, which it reads"
         fix = f"Move the deadline to {later:%H:%M} {schedule.timezone} or later, or agree on an earlier one "
@@ -133,8 +135,8 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     message = (
         f"{breach.product} promises data at most {promised} old, and that of {breach.path[0][0]} is {age} old"
     )
-    late = _span(breach.age - breach.promised)
-    fix = f"Promise a maximum age of at least {_span(freshness.worst(breach.upstream))} (latency without "
+    late = _minutes(breach.age - breach.promised)
+    fix = f"Promise a maximum age of at least {_minutes(freshness.worst(breach.upstream))} (latency without "
     return message, f"{path}: {late} too old\n{sums}", f"{fix}schedule), or agree on fresher data {owner}."
 
 
@@ -152,7 +154,11 @@ def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick
     product, schedule = mesh.known[name], freshness.schedule(name)
     if schedule is None:
         age = product.maximum_age
-        return f"{name} at most {spoken(age.fail_after)} old" if age else f"{name}, which promises nothing"
+        return (
+            f"{name} at most {duration_in_words(age.fail_after)} old"
+            if age
+            else f"{name}, which promises nothing"
+        )
     if tick is None:
         return f'{name} by "{schedule.cron}" {schedule.timezone}'
     reader = freshness.schedule(breach.product)
@@ -171,11 +177,5 @@ def _of(schedule: Schedule, breach: Breach) -> int:
     return guess + wanted - schedule.local(guess)
 
 
-def _span(minutes: int) -> str:
-    """Minutes as people say them: ``1 day 30 minutes``."""
-    parts = []
-    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
-        count, minutes = divmod(minutes, size)
-        if count:
-            parts.append(f"{count} {word}{'s' if count != 1 else ''}")
-    return " ".join(parts) or "no time"
+def _minutes(number: int) -> str:
+    return duration_in_words(timedelta(minutes=number))

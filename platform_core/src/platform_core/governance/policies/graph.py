@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from platform_core.errors import Place, did_you_mean, listed
-from platform_core.governance.cycles import shortest_cycles
+from platform_core.errors import Place
 from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policy import Violation, policy
+from platform_core.graph import shortest_cycles
+from platform_core.product_id import ProductId
+from platform_core.words import did_you_mean, listed
 
 _MOST_GUESSED = 2000
 """Past this many names a guess takes longer than a person would."""
@@ -36,7 +38,7 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
     }
     domains = {location.domain for location in mesh.locations}
     for read in mesh.reads:
-        source, domain = read.source, read.source.partition("/")[0]
+        source, domain = read.source, ProductId(read.source).domain
         if source in mesh.known or source in mesh.unread or source in made:
             continue
         # An asset may be outside of the mesh, where no domain of that name is in it.
@@ -69,11 +71,11 @@ def duplicate_key(mesh: MeshFacts) -> Iterator[Violation]:
     makers: dict[str, list[tuple[str, Place | None]]] = defaultdict(list)
     for location in mesh.locations:
         own = {asset.key: asset.place or location.place for asset in location.assets if asset.materializable}
-        own |= {f"{location.domain}/{factory.name}": factory.place for factory in location.factories}
+        own |= {ProductId.of(location.domain, factory.name): factory.place for factory in location.factories}
         for key, place in own.items():
             makers[key].append((location.name, place))
     for key, found in makers.items():
-        domain = key.partition("/")[0]
+        domain = ProductId(key).domain
         # The location named like the key's domain is in its right, the others are not.
         found.sort(key=lambda maker: maker[0] != domain)
         for name, place in found[1:]:
@@ -167,7 +169,7 @@ def _made(mesh: MeshFacts) -> dict[str, set[str]]:
             if asset.materializable:
                 made[asset.key].add(location.domain)
         for factory in location.factories:
-            made[f"{location.domain}/{factory.name}"].add(location.domain)
+            made[ProductId.of(location.domain, factory.name)].add(location.domain)
     return made
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import stem_of
-from platform_core.errors import did_you_mean, listed
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
+from platform_core.words import did_you_mean, listed
 
 
 def unread_contracts(location: LocationFacts) -> frozenset[str]:

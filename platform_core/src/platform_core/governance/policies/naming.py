@@ -9,6 +9,7 @@ from functools import lru_cache
 from platform_core.contracts.model import DataProduct
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
+from platform_core.words import slug
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 # What a version control system and the contract's version already know.
@@ -40,5 +41,4 @@ def naming(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> It
 
 @lru_cache(maxsize=256)
 def _snake(name: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "a_word"
+    return slug(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name), "_")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Place, did_you_mean, listed
+from platform_core.errors import Place
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
+from platform_core.words import did_you_mean, listed
 
 
 def owner_place(product: DataProduct) -> Place:

@@ -9,9 +9,9 @@ from platform_core.contracts.columns import CLASSIFICATIONS
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.personal import looks_personal
 from platform_core.contracts.twin import MASKED
-from platform_core.errors import listed
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
+from platform_core.words import listed
 
 _EVERYBODY: Final = frozenset({"*", "all", "any", "anyone", "everybody", "everyone", "public", "world"})
 

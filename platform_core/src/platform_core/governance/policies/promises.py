@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import did_you_mean, listed
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
+from platform_core.words import did_you_mean, listed
 
 STATUSES: Final = ("proposed", "draft", "active", "deprecated", "retired")
 _NUMBER = r"(?:0|[1-9][0-9]*)"

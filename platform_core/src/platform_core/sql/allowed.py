@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from platform_core.access.syntax import QUERY_NODES, Node, common_tables, line_of, parse
 from platform_core.errors import AccessDenied, Diagnostic, UsageError
+from platform_core.sql.parser import QUERY_NODES, Node, common_tables, line_of, parse
 
 TABLE_FUNCTIONS: Final = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
 """Table functions that compute from their arguments alone."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any, Final
 
-from platform_core.access.names import Names
-from platform_core.access.relation import Relation, Scope, Use, unused
-from platform_core.access.syntax import QUERY_NODES, Node, common_tables, nodes
+from platform_core.sql.names import Names
+from platform_core.sql.parser import QUERY_NODES, Node, common_tables, nodes
+from platform_core.sql.scope import Relation, Scope, Use, unused
 
 NAMES_TABLES_IN_STRINGS: Final = frozenset(
     {"query", "query_table", "histogram", "histogram_values", "json_execute_serialized_sql"}

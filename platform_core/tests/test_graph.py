@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from platform_core.governance.cycles import shortest_cycles
+from platform_core.graph import shortest_cycles
 
 
 def test_cycles_are_drawn_short() -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import Final
-
-from platform_core.contracts.model import Column, DataProduct
 
 Value = str | int | float | bool | Decimal | date | datetime
 
@@ -34,25 +31,3 @@ def literal(value: Value) -> str:
             return f"DATE '{value.isoformat()}'"
         case str():
             return "'" + value.replace("'", "''") + "'"
-
-
-def table_of(product: DataProduct) -> str:
-    """The relation under which every reader finds a product: ``"<lake>"."products"."<name>"``."""
-    return f'{quoted(product.lake)}."products".{quoted(product.name)}'
-
-
-TYPES: Final = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "time": "TIME",
-}
-"""What holds the standard's logical types where a contract names no physical one."""
-
-
-def duckdb_type(column: Column) -> str:
-    """The DuckDB type of a column by its contract."""
-    return column.physical_type or TYPES.get(column.logical_type or "string", "VARCHAR")

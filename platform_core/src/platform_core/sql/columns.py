@@ -28,9 +28,9 @@ def columns_used(
     """
     import duckdb
 
-    from platform_core.access.binder import Binder
-    from platform_core.access.names import Names
-    from platform_core.access.syntax import parse
+    from platform_core.sql.binder import Binder
+    from platform_core.sql.names import Names
+    from platform_core.sql.parser import parse
 
     try:
         queries = parse(sql)

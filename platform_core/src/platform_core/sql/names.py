@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NoReturn
 
-from platform_core.access.relation import Relation, Scope, Use
-from platform_core.access.syntax import Node, line_of
-from platform_core.errors import DefinitionError, Diagnostic, Place, did_you_mean, listed
+from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.sql.parser import Node, line_of
+from platform_core.sql.scope import Relation, Scope, Use
+from platform_core.words import did_you_mean, listed
 
 WITHOUT_PARENTHESES: Final = frozenset(
     {"current_catalog", "current_date", "current_role", "current_schema", "current_time"}

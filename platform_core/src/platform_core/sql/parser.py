@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_core.lake.sql import literal
+from platform_core.sql.quoting import literal
 
 if TYPE_CHECKING:
     import duckdb

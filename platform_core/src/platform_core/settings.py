@@ -1,0 +1,167 @@
+"""Every ``MESH_*`` variable of the environment: read here alone, typed, its paths made whole once.
+
+A path may begin with ``~`` and may be relative to the working directory; what is handed to another
+process is absolute. ``docs/settings.md`` is generated from ``SETTINGS``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from platform_core.errors import Diagnostic, UsageError, shown
+
+WORKSPACE: Final = "workspace.yaml"
+SECRETS: Final = "MESH_SECRET_"
+"""Variables that begin so hold secrets: only the domain that names one gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A variable. ``default`` and ``meaning`` are for the documentation; an empty value is no value."""
+
+    name: str
+    kind: Literal["folder", "seconds", "memory"]
+    default: str
+    meaning: str
+    code: str
+    """Of the diagnostic where it holds something else."""
+
+    def text(self) -> str | None:
+        return os.environ.get(self.name) or None
+
+    def folder(self) -> Path | None:
+        """The folder that it names, absolute; it may not exist yet."""
+        text = self.text()
+        return whole(Path(text)) if text is not None else None
+
+    def default_to(self, folder: Path) -> None:
+        """Name a folder for this process and those that it starts, where none is named."""
+        os.environ.setdefault(self.name, str(folder))
+
+    def existing_folder(self) -> Path | None:
+        """The folder that it names. Raises UsageError where there is none."""
+        folder = self.folder()
+        if folder is not None and not folder.is_dir():
+            raise self.fault("a folder that exists", f"Correct {self.name}.", "not a directory")
+        return folder
+
+    def seconds(self, default: float, *, least: float = 0.0) -> float:
+        """A number of seconds, ``least`` or more. Raises UsageError for anything else."""
+        text = self.text()
+        if text is None:
+            return default
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not least <= seconds < threading.TIMEOUT_MAX:
+            raise self.fault(f"seconds, {least:g} or more", f"{self.name}={default:g}")
+        return seconds
+
+    def fault(self, expected: str, fix: str, reason: str = "") -> UsageError:
+        said = f"{self.name}={self.text()}" + (f": {reason}" if reason else "")
+        return UsageError(Diagnostic(self.code, said, None, expected, fix))
+
+
+ROOT: Final = Setting(
+    "MESH_ROOT",
+    "folder",
+    "the nearest folder above that has a workspace.yaml",
+    "The folder of the mesh.",
+    "U001",
+)
+HOME: Final = Setting(
+    "MESH_HOME", "folder", "`.mesh` in the mesh's folder", "The state: lakes, keys, runs, logs.", "U002"
+)
+CONTRACTS: Final = Setting(
+    "MESH_CONTRACTS",
+    "folder",
+    "`domains/<domain>/contracts` of the mesh",
+    "A folder of contracts, `<domain>/<product>.odcs.yaml`, in place of the mesh's own.",
+    "U003",
+)
+REGISTRY: Final = Setting(
+    "MESH_REGISTRY",
+    "folder",
+    "none",
+    "The registry with the contracts of domains in other repositories.",
+    "U082",
+)
+LAKE: Final = Setting("MESH_LAKE", "folder", "`lake` in the state", "The folder of the lakes.", "U004")
+KEYS: Final = Setting(
+    "MESH_KEYS", "folder", "`keys` in the state", "The folder of the keys of hashes.", "U005"
+)
+MEMORY: Final = Setting(
+    "MESH_MEMORY_LIMIT",
+    "memory",
+    "40% of the machine's",
+    "How much memory one process of the engine may take, such as `4GB`.",
+    "U034",
+)
+LOCK_TIMEOUT: Final = Setting(
+    "MESH_LOCK_TIMEOUT", "seconds", "300", "How long a writer waits for the lock of a lake.", "U030"
+)
+INTROSPECT_TIMEOUT: Final = Setting(
+    "MESH_INTROSPECT_TIMEOUT", "seconds", "60", "How long a code location may take to load.", "U050"
+)
+SETTINGS: Final = (
+    ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, INTROSPECT_TIMEOUT
+)  # fmt: skip
+
+
+def whole(path: Path) -> Path:
+    """A path as a person writes it, absolute: ``~`` expanded, relative to the working directory."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        return path.absolute()  # the home of a user that does not exist: taken as it is written
+
+
+def mesh_root(start: Path | None = None) -> Path:
+    """The folder of the mesh, the one with ``workspace.yaml``.
+
+    MESH_ROOT, else the nearest folder above ``start`` (the working directory) that has one.
+    Raises UsageError U001 where there is none.
+    """
+    named = ROOT.folder()
+    if named is not None:
+        if (named / WORKSPACE).is_file():
+            return named
+        raise UsageError(
+            Diagnostic("U001", f"MESH_ROOT={named}: there is no {WORKSPACE}", fix="Correct MESH_ROOT.")
+        )
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / WORKSPACE).is_file():
+            return folder
+    raise UsageError(
+        Diagnostic(
+            "U001",
+            f"{shown(here)} is in no mesh: no folder above it has a {WORKSPACE}",
+            fix="Change to the mesh's folder, or name it by MESH_ROOT.",
+        )
+    )
+
+
+def mesh_home(root: Path | None = None) -> Path:
+    """Where the mesh at ``root`` keeps its state: MESH_HOME, else ``.mesh`` in its folder.
+
+    Raises UsageError U001 where no root is given and the working directory is in no mesh.
+    """
+    return HOME.folder() or (root or mesh_root()) / ".mesh"
+
+
+def environment() -> Mapping[str, str]:
+    """The variables of this process, for the one that starts others."""
+    return dict(os.environ)
+
+
+def table() -> str:
+    """All settings as a table in Markdown."""
+    rows = [f"| `{s.name}` | {s.kind} | {s.default} | {s.meaning} |" for s in SETTINGS]
+    return "\n".join(["| variable | kind | default | meaning |", "| --- | --- | --- | --- |", *rows])

@@ -1,0 +1,84 @@
+"""Every variable of the environment: typed, made whole once, and the same for whoever asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from platform_core.errors import UsageError
+from platform_core.lake.keys import KeyRing
+from platform_core.lake.location import LakeLocation
+from platform_core.settings import (
+    CONTRACTS,
+    HOME,
+    KEYS,
+    LAKE,
+    REGISTRY,
+    ROOT,
+    SETTINGS,
+    Setting,
+    mesh_home,
+    mesh_root,
+    table,
+)
+from platform_core.workspace.home import Home
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.name, raising=False)
+    root = tmp_path / "a mesh"
+    root.mkdir()
+    (root / "workspace.yaml").write_text("load_from: []\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("~/m", "m"), ("state", "a mesh/state"), ("~/with a space", "with a space"), ("../m", "a mesh/../m")],
+)
+def test_a_folder_is_the_same_for_whoever_asks(
+    written: str, meant: str, tmp_path: Path, mesh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME.name, written)
+    wanted = tmp_path / meant
+
+    assert mesh_home(mesh) == mesh_home() == Home.of(mesh).path == wanted
+    assert LakeLocation.current(mesh).root == LakeLocation.current().root == wanted / "lake"
+    assert KeyRing.current(mesh).folder == wanted / "keys"
+
+
+@pytest.mark.parametrize("setting", [HOME, LAKE, KEYS, CONTRACTS, REGISTRY, ROOT], ids=lambda s: s.name)
+def test_every_folder_is_made_whole(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert setting in SETTINGS
+    for written, meant in (("~/x", tmp_path / "x"), ("x", Path.cwd() / "x"), ("/x y", Path("/x y"))):
+        monkeypatch.setenv(setting.name, written)
+        assert setting.folder() == meant
+
+
+def test_an_empty_value_is_no_value(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting in SETTINGS:
+        monkeypatch.setenv(setting.name, "")
+    assert mesh_root() == mesh
+    assert mesh_home() == mesh / ".mesh"
+    assert LAKE.folder() is None
+
+
+@pytest.mark.parametrize("setting", [CONTRACTS, REGISTRY], ids=lambda s: s.name)
+def test_a_folder_that_must_exist(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(setting.name, "nowhere")
+    with pytest.raises(UsageError, match="nowhere: not a directory") as error:
+        setting.existing_folder()
+    assert error.value.diagnostics[0].code == setting.code
+
+
+def test_the_documentation_is_made_of_the_settings() -> None:
+    assert table() in DOCUMENT.read_text(encoding="utf-8")
