@@ -109,7 +109,7 @@ def file_lock(path: Path, timeout: float = -1.0) -> FileLock:
     ``with file_lock(path):`` waits up to ``timeout`` seconds, for ever by default, and raises
     filelock.Timeout. The file stays: unlinking it would let two in. Not reentrant.
     """
-    return FileLock(path, timeout=timeout, mode=0o664, is_singleton=False)
+    return FileLock(path, timeout=timeout)
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from platform_core.lake.extensions import opened
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, lake_options, lake_url
 from platform_core.product_id import ProductId
-from platform_core.sql.allowed import TableName, tables_of
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.allowed import NotAllowed, TableName, tables_read
+from platform_core.sql.quoting import fold, literal, quoted
 from platform_core.words import did_you_mean, listed
 
 
@@ -54,7 +54,9 @@ def granted_query(
 
     Raises:
         DefinitionError: D001 an unknown product.
-        AccessDenied: A001 not granted, A002 restricted, A010 to A013 what a query may not contain.
+        AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A011 a table that is
+            no product, A012 a function that reaches beyond the data, A013 a construct that is not known to
+            be harmless.
         RunError: R020 a product that was never published.
         UsageError: U040 SQL that does not run, U041 an unknown reader.
         LakeError: a lake that cannot be read.
@@ -80,22 +82,47 @@ def granted_products(sql: str, principal: str, registry: Registry, root: Path) -
     """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
     require_principal(principal, registry.domains())
     products: dict[str, DataProduct] = {}
-    for table in tables_of(sql):
+    for table in _tables(sql):
         product = registry.get(_product_id(table, registry))
         require_grant(product, principal, root)
         products[product.id] = product
     return products
 
 
+def _tables(sql: str) -> tuple[TableName, ...]:
+    try:
+        return tables_read(sql)
+    except NotAllowed as refused:
+        if refused.what == "syntax":
+            raise UsageError(Diagnostic("U040", f"the query does not run: {refused.reason}")) from None
+        raise AccessDenied(_refusal(refused)) from None
+
+
+def _refusal(refused: NotAllowed) -> Diagnostic:
+    if refused.what == "statement":
+        return Diagnostic(
+            "A010",
+            "only a single query is run here",
+            expected="one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products",
+            fix="Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...).",
+        )
+    return Diagnostic(
+        {"function": "A012", "construct": "A013"}[refused.what],
+        refused.reason,
+        expected="data products by name, as in FROM sales.transactions, and plain functions",
+        fix="`mesh products` lists the products that can be read",
+    )
+
+
 def _product_id(table: TableName, registry: Registry) -> str:
-    names = {name.lower(): name for name in registry.names()}
+    names = {fold(name): name for name in registry.names()}
     written = f"{table.schema}/{table.name}" if table.schema else table.name
-    if (known := names.get(written.lower())) is not None:
+    if not table.catalog and (known := names.get(fold(written))) is not None:
         return known
-    domains = {name.lower(): name for name in registry.domains()}
-    if table.schema.lower() in domains:
-        return ProductId.of(domains[table.schema.lower()], table.name)
-    same = [name for name in names.values() if name.name == table.name.lower()]
+    domains = {fold(name): name for name in registry.domains()}
+    if not table.catalog and fold(table.schema) in domains:
+        return ProductId.of(domains[fold(table.schema)], table.name)
+    same = [name for name in names.values() if name.name == fold(table.name)]
     where = f" (line {table.line} of the query)" if table.line else ""
     raise AccessDenied(
         Diagnostic(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from platform_core.contracts.columns import read_type
 from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Bounds, Feature, Kind, Rule, Signature
@@ -147,7 +148,9 @@ def _features(document: Document, value: Any, where: Where, faults: Faults) -> t
             faults.error("C106", f'the feature "{name}" is named twice', place, expected="every feature once")
         else:
             place = document.place(*where, number, "type")
-            found[name] = Feature(name, " ".join(kind.upper().split()), place)
+            found[name] = Feature(
+                name, read_type(document, (*where, number, "type"), kind, faults) or "VARCHAR", place
+            )
     if value and not isinstance(value, list):
         faults.error(
             "C106",

@@ -21,6 +21,7 @@ from platform_core.lake.private import written_privately
 from platform_core.lake.versions import bytes_of
 from platform_core.lake.window import window_predicate
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 from platform_core.words import listed
 
 T = TypeVar("T")
@@ -138,11 +139,6 @@ def publish_view(
     version = number(con, f"FROM {lake}.last_committed_snapshot()")
     size = bytes_of(con, product.lake, "staging", name, pinned) or 0
     return Publication(version, rows, rows, size, time.monotonic() - started, audited)
-
-
-def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
-    """Names of a query's columns and their DuckDB types, without running it."""
-    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {query}").fetchall()}
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from platform_core.errors import DefinitionError, Diagnostic, LakeError
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import Holder, lake_lock, stream_lock
-from platform_core.lake.publish import Stamp, describe, query_faults, relation_kind, sign, transaction
+from platform_core.lake.publish import Stamp, query_faults, relation_kind, sign, transaction
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 from platform_core.words import listed
 
 T = TypeVar("T")

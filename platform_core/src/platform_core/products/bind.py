@@ -13,7 +13,6 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, windows
 from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
 from platform_core.lake.location import table_of
-from platform_core.lake.publish import describe
 from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.window import window_predicate
 from platform_core.products.batch import Batch
@@ -23,6 +22,7 @@ from platform_core.products.inputs import Reading
 from platform_core.products.source import Source
 from platform_core.products.table import Table, show
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 from platform_core.words import did_you_mean, listed
 
 Argument = Table | Path | list[Batch]

@@ -11,6 +11,7 @@ import duckdb
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.products.model import Model
+from platform_core.sql.allowed import NotAllowed, require_one_select
 
 RESULT = "__result"
 
@@ -42,7 +43,7 @@ def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, p
     if isinstance(result, Model):
         result = result.scores
     if isinstance(result, str):
-        return _one_query(connection, result, product, place)
+        return _one_query(result, product, place)
     if isinstance(result, duckdb.DuckDBPyRelation):
         # A view keeps the relation lazy: what it reads is read once, by the write itself.
         result.create_view(RESULT, replace=True)
@@ -62,12 +63,12 @@ def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, p
     return f'SELECT * FROM "{RESULT}"'
 
 
-def _one_query(connection: duckdb.DuckDBPyConnection, text: str, product: str, place: Place | None) -> str:
+def _one_query(text: str, product: str, place: Place | None) -> str:
     try:
-        statements = connection.extract_statements(text)
-    except duckdb.Error as error:
-        raise sql_fault(product, place, error) from None
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        require_one_select(text)
+    except NotAllowed as refused:
+        if refused.what == "syntax":
+            raise sql_fault(product, place, refused) from None
         raise DefinitionError(
             Diagnostic(
                 "D005",
@@ -76,7 +77,7 @@ def _one_query(connection: duckdb.DuckDBPyConnection, text: str, product: str, p
                 expected="a single SELECT; the platform writes its result",
                 fix="return the SELECT alone",
             )
-        )
+        ) from None
     return text.strip().rstrip(";")
 
 

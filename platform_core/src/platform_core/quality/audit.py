@@ -14,7 +14,6 @@ from platform_core.contracts.model import BESIDE_THE_TABLE, Bounds, DataProduct,
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
 from platform_core.lake.faults import discreet, sentence
-from platform_core.lake.publish import describe
 from platform_core.lake.window import window_predicate
 from platform_core.quality import questions
 from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation
@@ -22,6 +21,7 @@ from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.questions import Answer, Asked
 from platform_core.quality.samples import sample_columns, sample_rows
 from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
 
 # The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
 _ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference", "sql")

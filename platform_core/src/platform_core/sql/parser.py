@@ -43,6 +43,11 @@ def parse(sql: str) -> tuple[Node, ...] | None:
     return tuple(statement["node"] for statement in answer["statements"])
 
 
+def kinds_of(sql: str) -> list[str]:
+    """The kind of each statement of a text, ``SELECT``, as DuckDB parses it. Raises duckdb.Error."""
+    return [statement.type.name for statement in _parser().cursor().extract_statements(sql)]
+
+
 def nodes(tree: Any) -> Iterator[Node]:
     """Every object of a tree; a loop, since a long chain of operators nests deeper than Python does."""
     left = [tree]
