@@ -178,6 +178,6 @@ def read_type(
             f'"{text}" is not a type: {error}',
             document.place(*where),
             expected="a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]",
-            fix=did_you_mean(text.strip().upper(), NAMES),
+            fix=did_you_mean(error.unknown, NAMES),
         )
     return None

@@ -58,7 +58,11 @@ _DEEPEST: Final = 20
 
 
 class BadType(ValueError):
-    """Why a text is no type, as a part of a sentence."""
+    """Why a text is no type, as a part of a sentence; ``unknown`` is the word that names none."""
+
+    def __init__(self, reason: str, unknown: str = "") -> None:
+        super().__init__(reason)
+        self.unknown = unknown
 
 
 class Typed(Protocol):
@@ -139,7 +143,7 @@ class _Parser:
         elif name == "ENUM":
             name = f"ENUM({', '.join(self._listed(self._word))})"
         elif name not in NAMES.values():
-            raise BadType(f'DuckDB has no type "{word}"')
+            raise BadType(f'DuckDB has no type "{word}"', word)
         elif name == "VARCHAR" and self._peek() == "(":
             self._listed(self._number)
         return name + self._lists()
