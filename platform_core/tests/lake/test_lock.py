@@ -24,7 +24,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.publish import publish_table
 
 place = Place(Path("x"))
 product = DataProduct("sales", "counter", Path("x"), place, "1", "active", (), ())

@@ -20,7 +20,8 @@ from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import Stamp, publish_table, publish_view
+from platform_core.lake.publish import publish_table, publish_view
+from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history, latest
 
 Con = duckdb.DuckDBPyConnection
@@ -68,7 +69,8 @@ def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) 
         from platform_core.errors import Place
         from platform_core.lake.connect import connect
         from platform_core.lake.location import LakeLocation
-        from platform_core.lake.publish import Stamp, publish_table
+        from platform_core.lake.transaction import Stamp
+        from platform_core.lake.publish import publish_table
         product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
         location = LakeLocation(Path({str(location.root)!r}))
         with connect(location, write=["sales"]) as con:

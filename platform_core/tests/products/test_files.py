@@ -20,7 +20,7 @@ from platform_core.errors import ContractError, DefinitionError, LakeError, Plac
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
+from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history
 from platform_core.products.dbt_asset import dbt_asset
 from platform_core.products.dbt_project import DbtProject
@@ -176,12 +176,12 @@ def test_a_failed_commit_leaves_nothing(
     mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returning(mesh)
-    from platform_core.lake import publish
+    from platform_core.lake.transaction import Transaction
 
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish, "sign", full)
+    monkeypatch.setattr(Transaction, "sign", full)
     assert "L003" in said(mesh.run("shop", "shop/extract", instance))
     assert names(folder()) == []
 

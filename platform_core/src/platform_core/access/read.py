@@ -19,10 +19,10 @@ from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.extensions import opened
 from platform_core.lake.faults import lake_faults
-from platform_core.lake.location import LakeLocation, lake_options, lake_url
+from platform_core.lake.location import LakeLocation, attach, seal
 from platform_core.product_id import ProductId
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
-from platform_core.sql.quoting import fold, literal, quoted
+from platform_core.sql.quoting import fold, quoted
 from platform_core.words import did_you_mean, listed
 
 
@@ -65,7 +65,7 @@ def granted_query(
     with closing(opened()) as connection:
         configure(connection, location)
         hidden = show_products(connection, location, products)
-        lock_down(connection, location, products)
+        seal(connection, location, (product.lake for product in products.values()))
         with query_faults(hidden):
             connection.execute(sql)
             described = connection.description or ()
@@ -156,7 +156,7 @@ def show_products(
             alias = aliases[product.lake] = f"lake_{secrets.token_hex(8)}"
             hidden[alias] = product.domain
             with lake_faults(location, product.lake):
-                connection.execute(_attach(location, product.lake, alias))
+                attach(connection, location, product.lake, read_only=True, alias=alias)
         table = f'{aliases[product.lake]}."products".{quoted(product.name)}'
         with lake_faults(location, product.lake):
             try:
@@ -167,26 +167,7 @@ def show_products(
                     )
             except duckdb.CatalogException:
                 raise _never_published(product) from None
-    hidden[str(location.root)] = "the lakes"
-    return hidden
-
-
-def _attach(location: LakeLocation, lake: str, alias: str) -> str:
-    options = [f"{name} {literal(value)}" for name, value in lake_options(location, lake).items()]
-    return f"ATTACH {literal(lake_url(location, lake))} AS {alias} ({', '.join(options)}, READ_ONLY)"
-
-
-def lock_down(
-    connection: duckdb.DuckDBPyConnection, location: LakeLocation, products: Mapping[str, DataProduct]
-) -> None:
-    """A second line of defence behind ``permitted``: no other file, no extension, no other setting."""
-    lakes = sorted({product.lake for product in products.values()})
-    folders = ", ".join(literal(f"{location.data(lake)}/") for lake in lakes)
-    connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET allow_community_extensions = false")
-    connection.execute(f"SET allowed_directories = [{folders}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    return hidden | location.hidden()
 
 
 def _never_published(product: DataProduct) -> RunError:

@@ -14,7 +14,8 @@ from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.lake.keys import KeyRing
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.masks import forget_keys, masked_query, set_keys
-from platform_core.lake.publish import Publication, Stamp, publish_table
+from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.lake.twin_files import MASKS, masks_of, twin_files, written_files
 from platform_core.lake.window import window_predicate
 from platform_core.quality.gate import ContractBroken
