@@ -10,15 +10,10 @@ import pytest
 
 from platform_core.contracts.model import DataProduct, Deadline, MaximumAge, Rule
 from platform_core.errors import Place
-from platform_core.governance.facts import (
-    FactoryFacts,
-    Federation,
-    InputFacts,
-    LocationFacts,
-    MeshFacts,
-)
+from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
 from platform_core.governance.freshness import Freshness
 from platform_core.governance.policies.freshness import feasible, recent_enough
+from platform_core.source.federation import Federation
 
 HERE = Place(Path("a.odcs.yaml"), 9, 3)
 Promise = Deadline | MaximumAge | None

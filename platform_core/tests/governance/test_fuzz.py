@@ -18,8 +18,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import ContractError, Diagnostic
 from platform_core.governance.catalogue import load
 from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
-from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import Judgement, judge
+from platform_core.source.federation import read_federation
 
 SETTINGS = settings(
     derandomize=True,

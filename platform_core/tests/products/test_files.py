@@ -265,7 +265,7 @@ def test_a_version_of_another_number_than_expected_is_found(
 def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, words: str) -> None:
     lines = [line.strip(" {}") for line in table.split(",")]
     text = "".join(f"    {line}\n" for line in lines)
-    signature = "{target: t, metric: m, features: [{name: a, type: b}]}"
+    signature = "{target: t, metric: m, features: [{name: a, type: BIGINT}]}"
     model = f"    customProperties: [{{property: model, value: {signature}}}]\n"
     if "pickle" in table:
         text += model

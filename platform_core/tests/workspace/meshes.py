@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.registry import Registry
+from platform_core.source.workspace import read_locations
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import read_locations
 from platform_core.workspace.result import MeshResult, ProductResult
 from platform_core.workspace.run import MeshRun
 from platform_core.workspace.selection import parse_selection

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 def interpreter(root: Path, domain: str) -> Path:
     """The interpreter of the domain's code location; this one where the workspace names none that exists."""
     from platform_core.settings import WORKSPACE
-    from platform_core.workspace.locations import read_locations
+    from platform_core.source.workspace import read_locations
 
     if (root / WORKSPACE).is_file():
         for location in read_locations(root):

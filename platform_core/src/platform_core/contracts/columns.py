@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.masks import read_mask
 from platform_core.contracts.model import Column
 from platform_core.contracts.properties import Level, check_properties
+from platform_core.source.document import Document
 from platform_core.sql.quoting import fold
 from platform_core.sql.types import NAMES, BadType, canonical_type
 from platform_core.words import did_you_mean

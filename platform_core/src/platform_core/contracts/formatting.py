@@ -8,10 +8,10 @@ from typing import Final
 
 import yaml
 
-from platform_core.contracts import yaml_core
-from platform_core.contracts.document import MAXIMUM_DEPTH, Document, parse
-from platform_core.contracts.text import read_text
 from platform_core.contracts.writer import Pointer, write
+from platform_core.source import yaml_core
+from platform_core.source.document import MAXIMUM_DEPTH, Document, parse
+from platform_core.source.text import read_text
 
 _BLOCK: Final = ("|", ">")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from platform_core.errors import Diagnostic, shown
+from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import Location
 from platform_core.workspace.messages import Message, decode, encode
 from platform_core.workspace.processes import kill_group
 

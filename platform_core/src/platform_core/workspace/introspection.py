@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from platform_core.errors import Diagnostic, Place, shown
+from platform_core.errors import Diagnostic, shown
 from platform_core.files import write_whole
 from platform_core.governance.facts import FORMAT, LocationFacts
 from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
-from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE, environment
+from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, environment
+from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import Location
 from platform_core.workspace.processes import kill_group
 from platform_core.workspace.skew import other_document
 from platform_core.workspace.watch import Observer, Watch
@@ -94,7 +94,7 @@ class _Introspection:
         try:
             facts = self._placed(from_document(answer["facts"], self.root), location)
         except OtherVersion as error:
-            return self._unknown(location, other_document(location, error, place_of(self.root, location)))
+            return self._unknown(location, other_document(location, error, location.place))
         except (UnreadableFacts, KeyError, TypeError) as error:
             return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
         if facts.loads:
@@ -151,13 +151,13 @@ class _Introspection:
         return self._placed(unloadable(location.name, self.root, [fault]), location)
 
     def _placed(self, facts: LocationFacts, location: Location) -> LocationFacts:
-        return replace(facts, name=location.name, place=place_of(self.root, location))
+        return replace(facts, name=location.name, place=location.place)
 
     def _fault(self, location: Location, reason: str, fix: str | None = None) -> Diagnostic:
         return Diagnostic(
             "G491",
             f"code location {location.name} could not be introspected: {reason}",
-            place_of(self.root, location),
+            location.place,
             expected="a location that loads in its own interpreter",
             fix=fix or f"{shown(location.python)} -c 'import {location.module}'",
         )
@@ -187,17 +187,6 @@ class _Introspection:
         except OSError:
             # A folder that cannot be written costs time at the next call, and nothing else.
             return
-
-
-def place_of(root: Path, location: Location) -> Place:
-    """Where the workspace file names the location."""
-    path = root / WORKSPACE
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        key, colon, value = text.partition("location_name:")
-        if colon and value.strip().strip("\"'}, ").split(",")[0].strip("\"' ") == location.name:
-            start = text.find(location.name, len(key)) + 1
-            return Place(path, number, max(1, start), len(location.name))
-    return Place(path)
 
 
 def _end(code: int, said: list[str]) -> str:

@@ -13,11 +13,11 @@ from typing import Final
 
 from platform_core.errors import Diagnostic
 from platform_core.product_id import ProductId
+from platform_core.source.workspace import Location
 from platform_core.workspace.child import READ, Child, unstartable
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.locations import Location
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve

@@ -19,10 +19,10 @@ from typing import Final
 import yaml
 
 from platform_core.errors import Diagnostic, RunError, UsageError, shown
+from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.guard import FIRMNESS, PATIENCE
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.locations import Location, read_locations
 from platform_core.workspace.processes import kill_group
 
 STARTING_SECONDS: Final = 180.0
