@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platform_core.errors import Diagnostic, RunError, UsageError
 from platform_core.files import write_whole
-from platform_core.settings import environment, mesh_home
+from platform_core.settings import mesh_home
 
 
 def require_root(root: Path) -> None:
@@ -42,17 +42,6 @@ class Home:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
-
-    def environment(self, root: Path) -> dict[str, str]:
-        """What every process that we start gets: this process's environment and the mesh's places."""
-        return {
-            **environment(),
-            "MESH_ROOT": str(root),
-            "MESH_HOME": str(self.path),
-            "DAGSTER_HOME": str(self.dagster),
-            # The superseded-notice of `dagster dev` and beta notices would bury what matters.
-            "PYTHONWARNINGS": environment().get("PYTHONWARNINGS", "ignore"),
-        }
 
     def prepare(self, root: Path) -> None:
         """Make the folders, and give the instance the mesh's ``dagster.yaml``.
