@@ -94,6 +94,12 @@ def link_over(file: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def move_folder(folder: Path, target: Path) -> None:
+    """Give a folder another name beside it, at once and for good."""
+    folder.replace(target)
+    sync(target.parent)
+
+
 def sync(path: Path) -> None:
     """Wait until the content of a file or folder is on its disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from platform_core.contracts.model import Bounds, Column, DataProduct, Reference, Rule, Scalar
+from platform_core.contracts.bounds import Bounds, Scalar
+from platform_core.contracts.model import Column, DataProduct, Reference, Rule
 from platform_core.contracts.windows import Window
 from platform_core.errors import Place
 from platform_core.quality import questions

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Column, Rule, Scalar
+from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.patterns import complaint
 from platform_core.contracts.terms import check_name, typed
 from platform_core.source.document import Document

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.constraints import column_value, join_name, usable
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Column, Rule, Scalar
+from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.contracts.queries import query_rule
 from platform_core.contracts.terms import own_name, read_bounds, read_scope, severity_word

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.columns import read_type
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Feature, Kind, Rule, Signature
+from platform_core.contracts.model import Feature, Kind, Rule, Signature
 from platform_core.contracts.properties import find_property
 from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed

@@ -24,7 +24,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, LakeError, shown
-from platform_core.files import link_over, sync
+from platform_core.files import link_over, move_folder, sync
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
@@ -234,8 +234,7 @@ class Keeping:
         target = self._shelf.folder / str(version)
         if target.exists():
             shutil.rmtree(target)  # of a run that died before its COMMIT
-        written.parent.replace(target)
-        sync(self._shelf.folder)
+        move_folder(written.parent, target)
         self._folder = target
         return KeptFile(target / written.name, self._shelf.stable, size, sha256)
 
@@ -246,7 +245,7 @@ class Keeping:
             return
         target = self._shelf.folder / str(version)
         if self._folder != target:
-            self._folder.replace(target)
+            move_folder(self._folder, target)
         self._shelf.point(version)
 
     def discard(self) -> None:

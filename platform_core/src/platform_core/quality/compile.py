@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 import duckdb
 
-from platform_core.contracts.model import Bounds, Rule, Scalar
+from platform_core.contracts.bounds import Bounds, Scalar
+from platform_core.contracts.model import Rule
 from platform_core.lake.faults import sentence
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import family

@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 
-from platform_core.contracts.model import Bounds, Column, DataProduct, Reference, Rule, Scope
+from platform_core.contracts.bounds import NONE_ALLOWED
+from platform_core.contracts.model import Column, DataProduct, Reference, Rule, Scope
 from platform_core.quality.compile import NotApplicable, require
 from platform_core.quality.outcome import Sample
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
@@ -216,7 +217,7 @@ def _sql(asked: Asked, rule: Rule) -> Answer:
     if len(rows) != 1 or len(rows[0]) != 1:
         raise NotApplicable("the query has to return one row of one column")
     value = rows[0][0]
-    limits = rule.limits or Bounds(maximum=0)
+    limits = rule.limits or NONE_ALLOWED
     if isinstance(value, bool) or not _is_number(value):
         raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
     words = f"the query returned {value}, expected {limits.describe()}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from platform_core.sql.parser import QUERY_NODES, Node, common_tables, kinds_of, line_of, parse
+from platform_core.sql.parser import QUERY_NODES, Node, common_tables, kinds_of, line_of, outermost, parse
 from platform_core.sql.quoting import fold
 
 TABLE_FUNCTIONS: Final = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
@@ -108,11 +108,8 @@ class _Tables:
 
     def visit(self, tree: object, common: frozenset[str]) -> None:
         """Judge a part of the tree; ``common`` are the CTEs in sight, in lower case."""
-        if isinstance(tree, list):
-            for item in tree:
-                self.visit(item, common)
-        elif isinstance(tree, dict):
-            self._node(tree, common)
+        for node in outermost(tree):
+            self._node(node, common)
 
     def _node(self, node: Node, common: frozenset[str]) -> None:
         kind = node.get("type")

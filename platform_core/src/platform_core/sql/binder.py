@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any, Final
 
 from platform_core.sql.names import Names
-from platform_core.sql.parser import QUERY_NODES, Node, common_tables, nodes
+from platform_core.sql.parser import QUERY_NODES, Node, common_tables, nodes, outermost
 from platform_core.sql.quoting import fold
 from platform_core.sql.scope import Relation, Scope, Use, unused
 
@@ -217,11 +217,8 @@ class Binder:
 
     def _walk(self, tree: Any, scope: Scope) -> None:
         """Mark every column that an expression names."""
-        if isinstance(tree, list):
-            for item in tree:
-                self._walk(item, scope)
-        elif isinstance(tree, dict):
-            self._expression(tree, scope)
+        for node in outermost(tree):
+            self._expression(node, scope)
 
     def _expression(self, node: Node, scope: Scope) -> None:
         kind = node.get("class")

@@ -60,6 +60,15 @@ def nodes(tree: Any) -> Iterator[Node]:
             left.extend(value)
 
 
+def outermost(tree: object) -> Iterator[Node]:
+    """The objects of a part of a tree that are in no other object: itself, or those in its lists."""
+    if isinstance(tree, dict):
+        yield tree
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from outermost(item)
+
+
 def common_tables(query: Node) -> list[tuple[str, Node]]:
     """The WITH clause of a query: name and definition (``query``, ``aliases``), in their order."""
     return [(entry["key"], entry["value"]) for entry in query["cte_map"]["map"]]
