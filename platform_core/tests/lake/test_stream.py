@@ -15,9 +15,10 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reading import at_version, insertions, published_version
+from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.stream import ledger, open_stream
 from platform_core.lake.transaction import Stamp
+from platform_core.lake.versions import published_version
 from platform_core.products.changes import position_now, since
 
 STREAM = """\

@@ -28,9 +28,8 @@ from platform_core.files import link_over, move_folder, sync
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.reading import published_version
 from platform_core.lake.transaction import Stamp
-from platform_core.lake.versions import Version
+from platform_core.lake.versions import Version, published_version
 from platform_core.sql.quoting import quoted
 
 CARD = "card.json"

@@ -14,7 +14,8 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
-from platform_core.lake.reading import bytes_of_columns, published_version
+from platform_core.lake.reading import bytes_of_columns
+from platform_core.lake.versions import published_version
 
 INPUTS = "mesh/inputs"
 """Metadata of a materialization: the version read of each input, by product id."""

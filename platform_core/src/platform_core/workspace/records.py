@@ -13,7 +13,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reading import Published, bytes_kept, published
+from platform_core.lake.reading import bytes_kept
+from platform_core.lake.versions import Published, published
 from platform_core.product_id import ProductId
 from platform_core.workspace.home import Home
 
