@@ -96,7 +96,7 @@ class Mesh:
 
     def versions(self) -> dict[str, tuple[Version, ...]]:
         """Every version that was published, the newest first, by product."""
-        products, faults = Registry(ROOT / "domains", "contracts").scan()
+        products, faults = Registry(self.root / "domains", "contracts").scan()
         assert not faults
         with connect(self.lakes, read={product.lake for product in products}) as connection:
             return {product.id: history(connection, product) for product in products}
