@@ -20,6 +20,8 @@ from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Stamp, publish_table
 
+pytestmark = pytest.mark.full
+
 
 @dataclass(frozen=True)
 class Company:
