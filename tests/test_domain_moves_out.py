@@ -21,6 +21,8 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import publish_table
 from platform_core.lake.transaction import Stamp
 
+pytestmark = pytest.mark.full
+
 
 @dataclass(frozen=True)
 class Company:

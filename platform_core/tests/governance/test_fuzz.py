@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from governance.mutating import TODAY, VALID
 from hypothesis import HealthCheck, given, settings
@@ -21,9 +21,11 @@ from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFac
 from platform_core.governance.judge import Judgement, judge
 from platform_core.source.federation import read_federation
 
+pytestmark = pytest.mark.full
+
 SETTINGS = settings(
     derandomize=True,
-    deadline=timedelta(seconds=5),
+    deadline=None,
     max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -113,7 +113,7 @@ def test_a_full_disk_leaves_the_published_version(tmp_path: Path, product: DataP
             [sys.executable, "-c", FILL, str(root), "0" if limit == "tmpfs" else "2000000"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.stderr.strip() == "L003"
         assert read_back(location) == 5

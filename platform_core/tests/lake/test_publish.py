@@ -176,7 +176,7 @@ def test_ctrl_c_while_the_table_is_written(
     time.sleep(1.0)
     assert writer.poll() is None
     writer.send_signal(signal.SIGINT)
-    errors = writer.communicate(timeout=60)[1].decode()
+    errors = writer.communicate(timeout=300)[1].decode()
 
     assert writer.returncode != 0
     assert "KeyboardInterrupt" in errors
@@ -428,7 +428,7 @@ def test_a_killed_writer_leaves_a_lake_to_read_and_write(
 ) -> None:
     publish_table(con, location, product, "FROM range(5)", stamp=stamp, audit=accept)
     writer = start_writer(location, tmp_path, "FROM range(9)", "os.kill(os.getpid(), 9)")
-    writer.communicate(timeout=60)
+    writer.communicate(timeout=300)
     assert writer.returncode == -signal.SIGKILL
 
     assert rows(con, "sales.products.baskets") == 5

@@ -93,6 +93,7 @@ print(n)
 """
 
 
+@pytest.mark.full
 def test_a_batch_is_there_once_wherever_its_process_was_killed(tmp_path: Path) -> None:
     product = clicks(tmp_path)
     done = subprocess.run(

