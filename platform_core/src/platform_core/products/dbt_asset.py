@@ -18,9 +18,9 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_view
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.beside import Beside
-from platform_core.products.bind import lakes_read, look_up
 from platform_core.products.dbt_project import DbtProject, dbt_messages
 from platform_core.products.file_asset import Extract
+from platform_core.products.inputs.resolve import lakes_read, look_up
 from platform_core.products.report import Outcomes
 from platform_core.products.spec import asset_key
 
