@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,8 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     It is called only where it says that it returns SQL: by its annotation, or by reading an input
     whose columns it does not declare. Of a stream, the first batch stands for all.
     """
+    import duckdb
+
     declared = {name: read.columns for name, read in function.products.items()}
     returns = inspect.signature(function.function).return_annotation
     sql_expected = returns in (str, "str") or "Batch" in str(returns) or None in declared.values()
@@ -55,13 +58,16 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     with in_memory() as connection:
         try:
             arguments = bind(connection, function, bound, NoRows())
+        except (SourceError, duckdb.Error):
+            # Of a file that is not here, as in a checkout without data, the columns are not known.
+            return Columns()
+        try:
             named = {
                 name: replace(table, connection=None) if isinstance(table, Table) else table
                 for name, table in arguments.items()
             }
             sql = first_rows(function(**named), ProductId.of(domain, function.name), function.place)
-        except (RowsNotShown, SourceError):
-            # Of a file that is not here, as in a checkout without data, the columns are not known.
+        except RowsNotShown:
             return Columns()
         except PlatformError as error:
             return Columns(faults=error.diagnostics)
@@ -76,14 +82,17 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
 
 def of_model(sql: str | None, inputs: Mapping[str, DataProduct], place: Place) -> Columns:
     """The same for the SQL of a dbt model; ``inputs`` by their names in it, ``sales.stores``."""
+    import duckdb
+
     if sql is None:
         return Columns()
     shown = {name: tuple(column.name for column in product.columns) for name, product in inputs.items()}
     with in_memory() as connection:
         for product in inputs.values():
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(product.domain)}")
-            view = f"{quoted(product.domain)}.{quoted(product.name)}"
-            connection.execute(f"CREATE VIEW {view} AS FROM {no_rows(product)}")
+            schema, name = quoted(product.domain), quoted(product.name)
+            with suppress(duckdb.Error):  # a type that DuckDB does not know
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
         return _of_sql(connection, sql, shown, {}, place)
 
 
