@@ -12,6 +12,7 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.cli import main
+from platform_core.errors import DefinitionError, Place
 from platform_core.products.dbt_project import DbtProject
 
 Capture = pytest.CaptureFixture[str]
@@ -257,3 +258,57 @@ def test_the_sql_of_a_model_is_what_dbt_would_run(shop: SmallMesh) -> None:
     assert (name, place.line, place.column, place.length) == ("sales/transactions", 5, column, 31)
     put(shop, "models/totals.sql", text("select {{ var('x') }} from {{ ref('staged') }}"))
     assert DbtProject.of("shop", shop.root).sql("totals") is None
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("materialized='ephemeral'", "is ephemeral"),
+        ("enabled=false", "is disabled"),
+        ("schema='elsewhere'", "is built in the schema elsewhere"),
+    ],
+)
+def test_a_model_that_is_no_table_in_staging_is_refused(
+    config: str, words: str, shop: SmallMesh, capfd: Capture
+) -> None:
+    put(
+        shop,
+        "models/totals.sql",
+        text(f"{{{{ config({config}) }}}}\nselect * from {{{{ ref('staged') }}}}\n"),
+    )
+    code, out, err = call(capfd, "check", "shop/totals", "--inside")
+    assert (code, out) == (1, "")
+    assert f"error[D026]: the dbt model of shop/totals {words}" in err
+
+
+def test_what_dbt_made_of_these_very_files_goes_before_them(shop: SmallMesh) -> None:
+    put(shop, "models/totals.sql", text("select * from {{ a_macro() }}\n"))
+    put(shop, "models/versioned_v2.sql", text("select 1 as id\n"))
+    project = DbtProject.of("shop", shop.root)
+    shared = {"resource_type": "model", "schema": "staging", "config": {"materialized": "table"}}
+    totals = shared | {"name": "totals", "alias": "sums", "original_file_path": "models/totals.sql"}
+    new = shared | {"name": "versioned", "alias": "v2", "original_file_path": "models/versioned_v2.sql"}
+    old = new | {"alias": "v1", "version": 1, "latest_version": 2}
+    off = shared | {"name": "off", "alias": "off", "original_file_path": "models/staged.sql"}
+    manifest = {
+        "nodes": {"m.t": totals, "m.v.2": new | {"version": 2, "latest_version": 2}, "m.v.1": old},
+        "disabled": {"m.o": [off | {"config": {"enabled": False}}]},
+        "sources": {"s.s.t": {"source_name": "sales", "name": "transactions"}},
+        "parent_map": {"m.t": ["m.v.2", "s.s.t"], "m.v.2": [], "m.v.1": []},
+    }
+    project.stamp.parent.mkdir(parents=True)
+    project.stamp.with_name("manifest.json").write_text(json.dumps(manifest))
+    project.stamp.write_text(project.content())
+    current = DbtProject.of("shop", shop.root)
+    assert current == project
+    place = Place(project.folder / "models" / "totals.sql")
+    assert (project.reads("totals", ()), project.table("totals")) == (({}, []), "totals")
+    assert current.reads("totals", ()) == ({"sales/transactions": place}, [])
+    assert [(fault.code, fault.place) for fault in current.reads("totals", ("versioned",))[1]] == [
+        ("D010", place)
+    ]
+    assert (current.table("totals"), current.table("versioned")) == ("sums", "v2")
+    with pytest.raises(DefinitionError, match="disabled"):
+        current.table("off")
+    put(shop, "models/totals.sql", text("select 1\n"))
+    assert DbtProject.of("shop", shop.root).manifest is None

@@ -14,15 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError
-from platform_core.words import counted
+from platform_core.contracts.registry import Registry
+from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, render, shown
+from platform_core.governance.columns import of_model
+from platform_core.lake.masks import masked_query
+from platform_core.products.batch import first_rows
+from platform_core.products.changes import require_streams
+from platform_core.products.dbt_project import DbtProject
+from platform_core.products.declare import ProductFunction
+from platform_core.products.evaluate import MADE, judge
+from platform_core.products.inputs.bind import Argument, bind, in_memory
+from platform_core.products.inputs.resolve import resolve_inputs
+from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.masking import parent_of
+from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.quality.gate import diagnostic
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import duckdb_type
+from platform_core.words import counted, did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
-
-    from platform_core.contracts.registry import Registry
-    from platform_core.products.declare import ProductFunction
-    from platform_core.products.inputs.bind import Argument
 
 
 def dry_run(name: str, registry: Registry, root: Path) -> str:
@@ -50,9 +62,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
         done += _inputs_in_words(len(maker.products))
         done.append(f"function {maker.place}")
     else:
-        from platform_core.cli.dbt_sources import check_model
-
-        model, sources = check_model(product, registry, root)
+        model, sources = _model(product, registry, root)
         done += _inputs_in_words(sources)
         done.append(f"dbt model {model}")
     if faults:
@@ -62,7 +72,6 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
 
 def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:
     """The function of a product; only modules that mention it are imported."""
-    from platform_core.products.declare import ProductFunction
 
     for folder in _package_folders(product.domain, root):
         for file in sorted(folder.rglob("*.py")):
@@ -114,14 +123,6 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
     """The function on no rows, held against its contract."""
-    from platform_core.products.changes import require_streams
-    from platform_core.products.evaluate import MADE
-    from platform_core.products.inputs.bind import bind, in_memory
-    from platform_core.products.inputs.resolve import resolve_inputs
-    from platform_core.products.inputs.rows import NoRows
-    from platform_core.products.result import as_query, sql_faults
-    from platform_core.sql.quoting import quoted
-    from platform_core.sql.types import duckdb_type
 
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
@@ -130,7 +131,8 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     if product.kind == "model":
         return  # nothing can be learned from no rows
     with in_memory() as connection:
-        arguments = bind(connection, function, inputs, NoRows())
+        with sql_faults(product.id, function.place):  # a source that is no table after all
+            arguments = bind(connection, function, inputs, NoRows())
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
             return  # there is no batch to look at
@@ -147,8 +149,6 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
 
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
     """What the function returns; of a stream the first batch, None where it gives none."""
-    from platform_core.products.batch import first_rows
-    from platform_core.products.result import with_metadata
 
     try:
         result, _ = with_metadata(function(**arguments))
@@ -169,12 +169,6 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
 
 def _twin(product: DataProduct, registry: Registry) -> None:
     """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
-    from platform_core.lake.masks import masked_query
-    from platform_core.products.evaluate import MADE
-    from platform_core.products.inputs.bind import in_memory
-    from platform_core.products.inputs.rows import no_rows
-    from platform_core.products.masking import parent_of
-    from platform_core.products.result import sql_faults
 
     parent = parent_of(product, registry)
     suppression = parent.masking.suppression if parent.masking else None
@@ -183,6 +177,54 @@ def _twin(product: DataProduct, registry: Registry) -> None:
             query = masked_query(product, no_rows(parent), suppression)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS {query}")
         _schema(connection, product, product.place)
+
+
+def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, int]:
+    """Check the dbt model of a product; returns its file and the number of products that it reads.
+
+    What is wrong with files of the project that the model does not need is a warning on standard error.
+
+    Raises:
+        PlatformError: D015 no model, D011 a file that cannot be read, D010 a product read by ``ref``, D025 a
+            source that no YAML file of the project declares, D001 a source that is no product, A001 and A002
+            missing grants, D020 and D021 what is wrong with its SQL.
+    """
+
+    project = DbtProject.of(product.domain, root)
+    if product.name not in project.models:
+        nothing = Diagnostic(
+            "D015",
+            f"nothing makes {product.id}, which this contract promises",
+            product.place,
+            expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
+            f"or a dbt model of that name in dbt_projects/{product.domain}",
+            fix=did_you_mean(product.name, project.models),
+        )
+        # It may be where a file that cannot be read says.
+        raise DefinitionError(*(project.files.all_faults() or (nothing,)))
+    own = {name.name for name in registry.names() if name.domain == product.domain}
+    read, faults = project.reads(product.name, own)
+    granted: dict[str, DataProduct] = {}
+    for name, place in read.items():
+        try:
+            found = registry.get(name)
+            require_grant(found, f"domain:{product.domain}", root)
+            granted[name] = found
+        except PlatformError as error:
+            faults += (replace(fault, place=fault.place or place) for fault in error.diagnostics)
+    faults += project.undeclared({name: read[name] for name in granted})
+    file = project.models[product.name]
+    if not faults:
+        project.table(product.name)
+        by_name = {found.id.in_sql: found for found in granted.values()}
+        faults += of_model(project.sql(product.name), by_name, Place(file)).faults
+    unneeded = [fault for fault in project.files.all_faults() if fault not in faults]
+    warnings = [replace(fault, severity="warning") for fault in unneeded]
+    if faults:
+        raise DefinitionError(*faults, *warnings)
+    if warnings:
+        print(render(warnings), file=sys.stderr)
+    return shown(file), len(read)
 
 
 def _untyped(result: Any) -> frozenset[str]:
@@ -194,8 +236,6 @@ def _untyped(result: Any) -> frozenset[str]:
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:
-    from platform_core.products.evaluate import MADE, judge
-    from platform_core.quality.gate import diagnostic
 
     outcomes = judge(connection, product, MADE, {"schema"})
     faults = [diagnostic(product, outcome) for outcome in outcomes if not outcome.passed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
@@ -54,13 +55,13 @@ def test_module(inferred: Inferred, made: Maker, product_id: str, registry: Regi
         lines += ["}"]
     lines += ["", "", f"def test_{name}_keeps_its_contract() -> None:"]
     lines += [f"    result = evaluate({', '.join([name, *([taken] if taken else [])])})"]
-    lines += [f"    assert result.failed == {_listed(once[0])}"]
+    lines += [f"    assert result.failed == {json.dumps(once[0])}"]
     lines += [f"    assert len(result.rows) == {once[1]}"]
     if twice[0] and twice[0] != once[0]:
         doubled = ", ".join(f"{argument}=[{argument.upper()}, {argument.upper()}]" for argument in rows)
         lines += ["", "", f"def test_{name}_refuses_a_row_that_is_there_twice() -> None:"]
         lines += [f"    result = evaluate({name}, {doubled})"]
-        lines += [f"    assert result.failed == {_listed(twice[0])}"]
+        lines += [f"    assert result.failed == {json.dumps(twice[0])}"]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -200,10 +201,6 @@ def _literal(value: Any) -> str:
         case Decimal():
             return f'Decimal("{value}")'
         case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            return json.dumps(value, ensure_ascii=False)
         case _:
             return repr(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return "[" + ", ".join(f'"{name}"' for name in names) + "]"

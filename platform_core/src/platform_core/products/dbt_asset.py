@@ -37,7 +37,7 @@ def dbt_asset(
 
     Raises:
         DefinitionError: D010 where the model reads another product by ref, D001 where a source
-            is no product, D048 where the product is of a kind that SQL does not make.
+            is no product, D026 where dbt builds no table, D048 where SQL does not make the product's kind.
     """
     place = Place(project.models[product.name])
     if product.kind not in BESIDE:
@@ -54,6 +54,7 @@ def dbt_asset(
     if faults:
         raise DefinitionError(*faults)
     reads = [look_up(registry, name, found[name]) for name in sorted(found)]
+    staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         kept = BESIDE[product.kind](run, place)
@@ -62,7 +63,13 @@ def dbt_asset(
         try:
             _build(project, product, profile, run)
             return publish_view(
-                run.connection, location, product, stamp=run.stamp, audit=kept.audit, committed=kept.committed
+                run.connection,
+                location,
+                product,
+                staged,
+                stamp=run.stamp,
+                audit=kept.audit,
+                committed=kept.committed,
             )
         except BaseException:
             kept.discard()

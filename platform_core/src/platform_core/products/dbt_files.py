@@ -55,9 +55,9 @@ class DbtFiles:
         return frozenset(found)
 
     def model(self, file: Path) -> DbtModel | None:
-        """A model; None where it cannot be read."""
+        """A model; None where it cannot be read. One in Python only dbt can tell about."""
         if file not in self._models:
-            self._models[file] = self._read(file, read_model)
+            self._models[file] = self._read(file, read_model) if file.suffix == ".sql" else DbtModel()
         return self._models[file]
 
     def all_faults(self) -> tuple[Diagnostic, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from platform_core.contracts.text import read_text
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
@@ -39,10 +39,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class DbtModel:
-    """What a model's file says. ``sql`` is None where it takes dbt to write it out."""
+    """What a model's file says. ``sql`` is None where it takes dbt to write it out; ``config`` are the
+    constants in calls of ``config``."""
 
-    calls: tuple[Call, ...]
-    sql: str | None
+    calls: tuple[Call, ...] = ()
+    sql: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refs(self) -> list[str]:
@@ -57,12 +59,12 @@ def read_model(path: Path) -> DbtModel:
         ContractError: it is no text; see ``read_text``.
         DefinitionError: D011 it is no Jinja.
     """
-    from jinja2 import Environment, TemplateSyntaxError
+    from jinja2 import Environment, TemplateSyntaxError, nodes
 
     text = re.sub(r"\r\n?", "\n", read_text(path))
     jinja = Environment(extensions=["jinja2.ext.do"], keep_trailing_newline=True)
     try:
-        jinja.parse(text)
+        tree = jinja.parse(text)
     except (TemplateSyntaxError, RecursionError) as error:
         reason = getattr(error, "message", "nested too deeply")
         place = Place(path, getattr(error, "lineno", 1))
@@ -83,7 +85,15 @@ def read_model(path: Path) -> DbtModel:
             pieces.append(_in_sql(text[begin:start], found) if kind == "variable_end" else None)
             calls += found
     known = [piece for piece in pieces if piece is not None]
-    return DbtModel(tuple(calls), "".join(known).rstrip("; \n") if len(known) == len(pieces) else None)
+    sql = "".join(known).rstrip("; \n") if len(known) == len(pieces) else None
+    config = {
+        keyword.key: keyword.value.value
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name == "config"
+        for keyword in call.kwargs
+        if isinstance(keyword.value, nodes.Const)
+    }
+    return DbtModel(tuple(calls), sql, config)
 
 
 def _calls(path: Path, text: str, begin: int, end: int) -> Iterator[Call]:

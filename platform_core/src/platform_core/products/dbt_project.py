@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.graph import ordered, reached
@@ -21,6 +21,9 @@ from platform_core.products.dbt_model import DbtModel
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.sql.quoting import quoted
 from platform_core.words import listed
+
+STAGING: Final = "staging"
+"""Schema of the lake in which dbt builds; nothing there is published."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,37 @@ class DbtProject:
 
     @cached_property
     def models(self) -> Mapping[str, Path]:
-        """The files of the models by the models' names."""
+        """The files of the models by the models' names, also of those that are disabled."""
         if self.manifest is None:
             return self.files.models
-        return {node["name"]: self.folder / node["original_file_path"] for node in self._nodes().values()}
+        return {name: self.folder / node["original_file_path"] for name, (_, node) in self._nodes.items()}
+
+    def table(self, name: str) -> str:
+        """The name of the table that dbt builds a model as, in the schema ``staging``.
+
+        Raises:
+            DefinitionError: D026 where it builds none there.
+        """
+        if self.manifest is not None:
+            node = self._nodes[name][1]
+            config, schema, alias = node["config"], node["schema"], node["alias"]
+        else:
+            text = self.files.model(self.models[name])
+            config = text.config if text is not None else {}
+            schema, alias = config.get("schema", STAGING), config.get("alias", name)
+        reason = "ephemeral" if config.get("materialized") == "ephemeral" else f"built in the schema {schema}"
+        reason = reason if config.get("enabled", True) else "disabled"
+        if reason != f"built in the schema {STAGING}":
+            raise DefinitionError(
+                Diagnostic(
+                    "D026",
+                    f"the dbt model of {self.domain}/{name} is {reason}: there is no table to publish",
+                    Place(self.models[name]),
+                    expected=f"a model that is built as a table in the schema {STAGING}",
+                    fix=f"config(materialized='table', schema='{STAGING}')",
+                )
+            )
+        return str(alias)
 
     def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:
         """The products that a model reads, through other models too, each with where it says so; and D011
@@ -85,27 +115,22 @@ class DbtProject:
         """
         found: dict[str, Place] = {}
         refs: dict[str, Place] = {}
-        waiting = [name]
-        for model in waiting:
-            text = self.files.model(self.models[model])
-            for call in text.calls if text is not None else ():
-                if call.function == "source":
-                    found.setdefault(call.name, call.place)
-                elif call.name in own:
-                    refs.setdefault(call.name, call.place)
-                elif call.name in self.models and call.name not in waiting:
-                    waiting.append(call.name)
+        texts = self._made_of(name, own)
+        for call in (call for text in texts.values() if text is not None for call in text.calls):
+            if call.function == "source":
+                found.setdefault(call.name, call.place)
+            elif call.name in own:
+                refs.setdefault(call.name, call.place)
         if self.manifest is not None:
             # What macros read is not in the text of the models.
-            place = Place(self.models[name])
-            ids = [id for id, node in self._nodes().items() if node["name"] == name]
-            for parent in sorted(reached(ids, self.manifest["parent_map"]) - set(ids)):
+            names = {node: name for name, (node, _) in self._nodes.items()}
+            for parent in sorted(reached([self._nodes[name][0]], self.manifest["parent_map"])):
                 if source := self.manifest["sources"].get(parent):
-                    found.setdefault(ProductId.of(source["source_name"], source["name"]), place)
-                elif (node := self._nodes().get(parent)) and node["name"] in own:
-                    refs.setdefault(node["name"], place)
-        files = [self.folder / "dbt_project.yml", *(self.models[model] for model in waiting)]
-        faults = [fault for file in files for fault in self.files.faults.get(file, ())]
+                    product = ProductId.of(source["source_name"], source["name"])
+                    found.setdefault(product, Place(self.models[name]))
+                elif (model := names.get(parent, name)) != name and model in own:
+                    refs.setdefault(model, Place(self.models[name]))
+        faults = self._faults(texts)
         return found, faults + [self._by_ref(model, place) for model, place in refs.items()]
 
     def undeclared(self, read: Mapping[str, Place]) -> list[Diagnostic]:
@@ -133,29 +158,42 @@ class DbtProject:
         Raises:
             DefinitionError: D011 where the file of a model cannot be read.
         """
-        texts: dict[str, DbtModel] = {}
-        waiting = [name]
-        for model in waiting:
-            text = self.files.model(self.models[model]) if model in self.models else None
-            if text is None:
-                if model in self.models:
-                    raise DefinitionError(*self.files.faults[self.models[model]])
-                return None
-            texts[model] = text
-            waiting += [ref for ref in text.refs if ref not in waiting]
+        texts = self._made_of(name)
+        if faults := self._faults(texts):
+            raise DefinitionError(*faults)
         # Each once: what many models share would be written out again for every way that leads to it.
-        order = ordered({model: text.refs for model, text in texts.items()})
-        written = {model: texts[model].sql for model in order}
-        if name not in order or None in written.values():
+        order = ordered({model: text.refs for model, text in texts.items() if text is not None})
+        written = {model: text.sql for model in order if (text := texts[model]) is not None}
+        if name not in order or len(written) < len(texts) or None in written.values():
             return None
         if len(order) == 1:
             return written[name]
         common = ",\n".join(f"{quoted(f'__{model}')} AS (\n{sql}\n)" for model, sql in written.items())
         return f"WITH {common}\nSELECT * FROM {quoted(f'__{name}')}"
 
-    def _nodes(self) -> dict[str, Any]:
-        nodes = self.manifest["nodes"] if self.manifest is not None else {}
-        return {id: node for id, node in nodes.items() if node["resource_type"] == "model"}
+    def _made_of(self, name: str, but: Collection[str] = ()) -> dict[str, DbtModel | None]:
+        """A model and those that it is made of; None for one that cannot be read."""
+        found: dict[str, DbtModel | None] = {}
+        waiting = [name]
+        for model in waiting:
+            text = found[model] = self.files.model(self.models[model]) if model in self.models else None
+            refs = text.refs if text is not None else ()
+            waiting += [ref for ref in refs if ref not in waiting and ref not in but]
+        return found
+
+    def _faults(self, models: Iterable[str]) -> list[Diagnostic]:
+        files = [self.models[name] for name in models if name in self.models]
+        known = self.files.faults
+        return [f for file in (self.folder / "dbt_project.yml", *files) for f in known.get(file, ())]
+
+    @cached_property
+    def _nodes(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
+        """The id and the entry of each model in the manifest, of its latest version, by its name."""
+        manifest = self.manifest or {"nodes": {}, "disabled": {}}
+        disabled = ((node, entry) for node, entries in manifest["disabled"].items() for entry in entries)
+        nodes = [(n, e) for n, e in (*disabled, *manifest["nodes"].items()) if e["resource_type"] == "model"]
+        nodes.sort(key=lambda node: node[1].get("version") == node[1].get("latest_version"))
+        return {entry["name"]: (node, entry) for node, entry in nodes}
 
     def _by_ref(self, model: str, place: Place) -> Diagnostic:
         return Diagnostic(

@@ -12,14 +12,11 @@ import yaml
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.files import file_lock
 from platform_core.lake.location import LakeLocation
-from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtCliResource
-
-STAGING = "staging"
-"""Schema of the lake in which dbt builds; nothing there is published."""
 
 
 def with_manifest(project: DbtProject) -> DbtProject:
