@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import cast
 
 import dagster as dg
 import duckdb
@@ -16,7 +15,7 @@ from code_mesh import CodeMesh
 from platform_core.cli import main
 from platform_core.contracts.reader import load_contract
 from platform_core.contracts.registry import Registry
-from platform_core.errors import ContractError, DefinitionError, LakeError, Place
+from platform_core.errors import ContractError, DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
@@ -322,13 +321,9 @@ def test_the_catalog_says_how_to_read_every_kind(mesh: CodeMesh, kind: str, file
 
 
 def test_a_dbt_model_makes_no_model_and_no_stream(mesh: CodeMesh) -> None:
-    class Project:
-        def models(self) -> dict[str, object]:
-            return {"extract": {}}
-
-        def place(self, model: object) -> Place:
-            return Place(mesh.root / "extract.sql")
-
+    models = mesh.root / "dbt_projects" / "shop" / "models"
+    models.mkdir(parents=True)
+    (models / "extract.sql").write_text("SELECT 1 AS id")
     table = TABLE.format(file="extract", classification="internal", minimum=MINIMUM)
     table = table.replace("physicalType: file", "physicalType: stream")
     table = table.replace("logicalType: timestamp", "logicalType: timestamp, required: true")
@@ -336,4 +331,4 @@ def test_a_dbt_model_makes_no_model_and_no_stream(mesh: CodeMesh) -> None:
     mesh.contract("shop/extract", table)
     registry = Registry.open(mesh.root)
     with pytest.raises(DefinitionError, match="D048"):
-        dbt_asset(registry.get("shop/extract"), cast("DbtProject", Project()), registry, frozenset())
+        dbt_asset(registry.get("shop/extract"), DbtProject.of("shop", mesh.root), registry, frozenset())

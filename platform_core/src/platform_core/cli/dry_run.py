@@ -6,7 +6,7 @@ import importlib
 import re
 import sys
 import traceback
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,16 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError
-from platform_core.sql.columns import columns_used
-from platform_core.words import counted
+from platform_core.contracts.registry import Registry
+from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, render, shown
+from platform_core.governance.columns import of_model
+from platform_core.lake.masks import masked_query
+from platform_core.products.batch import first_rows
+from platform_core.products.changes import require_streams
+from platform_core.products.dbt_project import DbtProject
+from platform_core.products.declare import ProductFunction
+from platform_core.products.evaluate import MADE, judge
+from platform_core.products.inputs.bind import Argument, bind, in_memory
+from platform_core.products.inputs.resolve import resolve_inputs
+from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.masking import parent_of
+from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.quality.gate import diagnostic
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import duckdb_type
+from platform_core.words import counted, did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
-
-    from platform_core.contracts.registry import Registry
-    from platform_core.products.bind import Argument, BoundInput
-    from platform_core.products.declare import ProductFunction
 
 
 def dry_run(name: str, registry: Registry, root: Path) -> str:
@@ -51,9 +62,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
         done += _inputs_in_words(len(maker.products))
         done.append(f"function {maker.place}")
     else:
-        from platform_core.cli.dbt_sources import check_model
-
-        model, sources = check_model(product, registry, root)
+        model, sources = _model(product, registry, root)
         done += _inputs_in_words(sources)
         done.append(f"dbt model {model}")
     if faults:
@@ -63,7 +72,6 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
 
 def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:
     """The function of a product; only modules that mention it are imported."""
-    from platform_core.products.declare import ProductFunction
 
     for folder in _package_folders(product.domain, root):
         for file in sorted(folder.rglob("*.py")):
@@ -114,10 +122,7 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
 
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
-    import duckdb
-
-    from platform_core.products.bind import resolve_inputs
-    from platform_core.products.changes import require_streams
+    """The function on no rows, held against its contract."""
 
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
@@ -125,81 +130,29 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":
         return  # nothing can be learned from no rows
-    with closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        found = _empty_result(connection, product, function, inputs)
-        if found is not None:
-            _compare(connection, product, function, *found)
+    with in_memory() as connection:
+        with sql_faults(product.id, function.place):  # a source that is no table after all
+            arguments = bind(connection, function, inputs, NoRows())
+        result = _called(product, function, arguments)
+        if result is None and product.kind == "stream":
+            return  # there is no batch to look at
+        query, _ = as_query(connection, result, arguments, product.id, function.place)
+        with sql_faults(product.id, function.place):
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({query}) LIMIT 0")
+        for column in product.columns:
+            if column.name in _untyped(result):
+                connection.execute(
+                    f"ALTER TABLE {MADE} ALTER {quoted(column.name)} TYPE {duckdb_type(column)}"
+                )
+        _schema(connection, product, function.place)
 
 
-def _twin(product: DataProduct, registry: Registry) -> None:
-    """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
-    import duckdb
+def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
+    """What the function returns; of a stream the first batch, None where it gives none."""
 
-    from platform_core.lake.masks import masked_query
-    from platform_core.products.masking import parent_of
-    from platform_core.products.result import sql_fault
-    from platform_core.sql.quoting import quoted
-    from platform_core.sql.types import duckdb_type
-
-    parent = parent_of(product, registry)
-    values = ", ".join(f"NULL::{duckdb_type(c)} AS {quoted(c.name)}" for c in parent.columns)
-    suppression = parent.masking.suppression if parent.masking else None
-    with closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        query = masked_query(product, f"(SELECT {values} LIMIT 0)", suppression)
-        try:
-            connection.execute(f"CREATE TEMP TABLE __product AS {query}")
-        except duckdb.Error as error:
-            raise sql_fault(product.id, product.place, error) from None
-        _schema(connection, product, "__product", product.place)
-
-
-def _empty_result(
-    connection: duckdb.DuckDBPyConnection,
-    product: DataProduct,
-    function: ProductFunction,
-    inputs: dict[str, BoundInput],
-) -> tuple[str, frozenset[str]] | None:
-    """What the function makes of empty inputs, as SQL, and its columns whose type nothing can tell.
-
-    Of a stream it is the first batch; None where there is no batch to look at.
-    """
-    import duckdb
-
-    from platform_core.products.batch import first_rows
-    from platform_core.products.inbox import deliveries
-    from platform_core.products.result import as_query, sql_fault, with_metadata
-    from platform_core.products.table import Table, show
-    from platform_core.sql.quoting import quoted
-    from platform_core.sql.types import duckdb_type
-
-    arguments: dict[str, Argument] = {}
-    for name, bound in inputs.items():
-        wanted = bound.declared.columns
-        columns = [c for c in bound.product.columns if wanted is None or c.name in wanted]
-        values = ", ".join(f"NULL::{duckdb_type(c)} AS {quoted(c.name)}" for c in columns)
-        arguments[name] = show(
-            connection,
-            name,
-            f"SELECT {values} LIMIT 0",
-            source=bound.product.id,
-            frames=wanted is not None,
-            place=function.place,
-        )
-    for name, source in function.sources.items():
-        if source.inbox:
-            arguments[name] = [delivery.batch() for delivery in deliveries(source).values()]
-        elif source.tabular:
-            arguments[name] = show(connection, name, f"{source.query()} LIMIT 0", source=source.name)
-        else:
-            arguments[name] = source.locate()
     try:
         result, _ = with_metadata(function(**arguments))
-        if product.kind == "stream":
-            result = first_rows(result, product.id, function.place)
-            if result is None:
-                return None
+        return first_rows(result, product.id, function.place) if product.kind == "stream" else result
     except PlatformError:
         raise
     except Exception as error:
@@ -212,15 +165,66 @@ def _empty_result(
                 fix="let it work without rows too: a partition or an input may be empty",
             )
         ) from error
-    if isinstance(result, str):
-        shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
-        columns_used(result, shown, place=function.place)
-    query = as_query(connection, result, product.id, function.place)
-    try:
-        connection.execute(f"CREATE TEMP TABLE __product AS SELECT * FROM ({query}) LIMIT 0")
-    except duckdb.Error as error:
-        raise sql_fault(product.id, function.place, error) from None
-    return "__product", _untyped(result)
+
+
+def _twin(product: DataProduct, registry: Registry) -> None:
+    """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
+
+    parent = parent_of(product, registry)
+    suppression = parent.masking.suppression if parent.masking else None
+    with in_memory() as connection:
+        with sql_faults(product.id, product.place):
+            query = masked_query(product, no_rows(parent), suppression)
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS {query}")
+        _schema(connection, product, product.place)
+
+
+def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, int]:
+    """Check the dbt model of a product; returns its file and the number of products that it reads.
+
+    What is wrong with files of the project that the model does not need is a warning on standard error.
+
+    Raises:
+        PlatformError: D015 no model, D011 a file that cannot be read, D010 a product read by ``ref``, D025 a
+            source that no YAML file of the project declares, D001 a source that is no product, A001 and A002
+            missing grants, D020 and D021 what is wrong with its SQL.
+    """
+
+    project = DbtProject.of(product.domain, root)
+    if product.name not in project.models:
+        nothing = Diagnostic(
+            "D015",
+            f"nothing makes {product.id}, which this contract promises",
+            product.place,
+            expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
+            f"or a dbt model of that name in dbt_projects/{product.domain}",
+            fix=did_you_mean(product.name, project.models),
+        )
+        # It may be where a file that cannot be read says.
+        raise DefinitionError(*(project.files.all_faults() or (nothing,)))
+    own = {name.name for name in registry.names() if name.domain == product.domain}
+    read, faults = project.reads(product.name, own)
+    granted: dict[str, DataProduct] = {}
+    for name, place in read.items():
+        try:
+            found = registry.get(name)
+            require_grant(found, f"domain:{product.domain}", root)
+            granted[name] = found
+        except PlatformError as error:
+            faults += (replace(fault, place=fault.place or place) for fault in error.diagnostics)
+    faults += project.undeclared({name: read[name] for name in granted})
+    file = project.models[product.name]
+    if not faults:
+        project.table(product.name)
+        by_name = {found.id.in_sql: found for found in granted.values()}
+        faults += of_model(project.sql(product.name), by_name, Place(file)).faults
+    unneeded = [fault for fault in project.files.all_faults() if fault not in faults]
+    warnings = [replace(fault, severity="warning") for fault in unneeded]
+    if faults:
+        raise DefinitionError(*faults, *warnings)
+    if warnings:
+        print(render(warnings), file=sys.stderr)
+    return shown(file), len(read)
 
 
 def _untyped(result: Any) -> frozenset[str]:
@@ -231,30 +235,9 @@ def _untyped(result: Any) -> frozenset[str]:
     return frozenset(str(name) for name, kind in result.dtypes.items() if kind.kind == "O")
 
 
-def _compare(
-    connection: duckdb.DuckDBPyConnection,
-    product: DataProduct,
-    function: ProductFunction,
-    relation: str,
-    free: frozenset[str],
-) -> None:
-    from platform_core.sql.quoting import quoted
-    from platform_core.sql.types import duckdb_type
+def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:
 
-    for column in product.columns:
-        if column.name in free:
-            connection.execute(
-                f"ALTER TABLE {relation} ALTER {quoted(column.name)} TYPE {duckdb_type(column)}"
-            )
-    _schema(connection, product, relation, function.place)
-
-
-def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, place: Place) -> None:
-    from platform_core.quality.audit import audit
-    from platform_core.quality.gate import diagnostic
-
-    rules = tuple(rule for rule in product.rules if rule.kind == "schema")
-    outcomes = audit(connection, replace(product, rules=rules), relation, resolve=lambda _: None)
+    outcomes = judge(connection, product, MADE, {"schema"})
     faults = [diagnostic(product, outcome) for outcome in outcomes if not outcome.passed]
     if faults:
         raise DefinitionError(*(replace(fault, place=place) for fault in faults))

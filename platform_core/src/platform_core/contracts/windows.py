@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from platform_core.contracts.model import Grid, Partitions
 from platform_core.errors import Diagnostic, UsageError
 from platform_core.words import did_you_mean
+
+PartitionsRead = Literal["same", "all", "last"]
 
 _KEY_FORM = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m-%d"}
 
@@ -76,6 +79,31 @@ def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None =
     if len(cells) == 1:
         return cells[0]
     return Window(f"{cells[0].key}...{cells[-1].key}", cells[0].start, cells[-1].end)
+
+
+def partitions_read(
+    reader: Partitions | None, wanted: PartitionsRead | None, source: Partitions | None
+) -> PartitionsRead | None:
+    """Which partitions of a product one run of its reader reads; None where the product has none.
+
+    Where the reader does not say what it wants, it reads those of its own run, or all if it has none.
+    """
+    if source is None:
+        return None
+    return wanted or ("same" if reader is not None else "all")
+
+
+def window_read(
+    reader: Partitions | None,
+    wanted: PartitionsRead | None,
+    source: Partitions | None,
+    run: Window | None,
+) -> Window | None:
+    """The part of a product that one run reads, which itself covers ``run``; None for all of it."""
+    which = partitions_read(reader, wanted, source)
+    if which == "last" and source is not None:
+        return windows(source)[-1]
+    return run if which == "same" else None
 
 
 def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:

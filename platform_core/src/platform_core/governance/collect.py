@@ -12,7 +12,6 @@ from typing import Final
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import ContractError, DefinitionError, Diagnostic, Place
 from platform_core.governance import columns
-from platform_core.governance.dbt_model import DbtModel
 from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
@@ -130,22 +129,18 @@ def _twin(product: DataProduct) -> FactoryFacts:
 def _model(
     domain: Domain, project: DbtProject, name: str, sql: bool
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
-    files = project.files()
-    place = Place(files[name])
-    model = DbtModel(name, files)
-    places: dict[str, Place] = {}
-    for product, where in model.sources():
-        places.setdefault(product, where)
+    place = Place(project.models[name])
+    places, unread = project.reads(name, domain.products)
     known = columns.Columns()
     contracts = _contracts(domain, {product: product for product in places})
     if sql and len(contracts) == len(places):
-        by_name = {product.replace("/", "."): contract for product, contract in contracts.items()}
-        known = columns.of_model(model.sql(), by_name, place)
+        by_name = {ProductId(product).in_sql: contract for product, contract in contracts.items()}
+        known = columns.of_model(project.sql(name), by_name, place)
     inputs = tuple(
-        InputFacts(product, product, known.used.get(product.replace("/", ".")), where)
+        InputFacts(product, product, known.used.get(ProductId(product).in_sql), where)
         for product, where in places.items()
     )
-    return FactoryFacts(name, "dbt", place, inputs, known.produced), known.faults
+    return FactoryFacts(name, "dbt", place, inputs, known.produced), (*unread, *known.faults)
 
 
 def _contracts(domain: Domain, wanted: Mapping[str, str]) -> dict[str, DataProduct]:

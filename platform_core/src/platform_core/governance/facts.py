@@ -13,6 +13,7 @@ from typing import Literal
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import stem_of
+from platform_core.contracts.windows import PartitionsRead
 from platform_core.errors import Diagnostic, Place
 from platform_core.product_id import ProductId
 from platform_core.source.federation import Federation
@@ -29,7 +30,7 @@ class InputFacts:
     product: str
     columns: tuple[str, ...] | None
     place: Place
-    partitions: Literal["same", "all", "last"] | None = None
+    partitions: PartitionsRead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Read:
     kind: Literal["input", "reference", "asset"]
     place: Place | None
     columns: tuple[str, ...] | None = None
-    partitions: Literal["same", "all", "last"] | None = None
+    partitions: PartitionsRead | None = None
 
 
 @dataclass(frozen=True)

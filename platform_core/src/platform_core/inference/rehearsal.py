@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
-
-import duckdb
 
 from platform_core.contracts.decisions import MARK, marked
 from platform_core.contracts.model import DataProduct, Rule
@@ -24,8 +21,9 @@ from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.infer import Inferred
 from platform_core.inference.scaffold import Maker
 from platform_core.product_id import ProductId
-from platform_core.products.evaluate import JUDGED
-from platform_core.quality.audit import audit
+from platform_core.products.evaluate import JUDGED, MADE, judge
+from platform_core.products.inputs.bind import in_memory
+from platform_core.products.inputs.rows import filled, typed
 from platform_core.sql.columns import columns_used
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import duckdb_type
@@ -57,13 +55,13 @@ def test_module(inferred: Inferred, made: Maker, product_id: str, registry: Regi
         lines += ["}"]
     lines += ["", "", f"def test_{name}_keeps_its_contract() -> None:"]
     lines += [f"    result = evaluate({', '.join([name, *([taken] if taken else [])])})"]
-    lines += [f"    assert result.failed == {_listed(once[0])}"]
+    lines += [f"    assert result.failed == {json.dumps(once[0])}"]
     lines += [f"    assert len(result.rows) == {once[1]}"]
     if twice[0] and twice[0] != once[0]:
         doubled = ", ".join(f"{argument}=[{argument.upper()}, {argument.upper()}]" for argument in rows)
         lines += ["", "", f"def test_{name}_refuses_a_row_that_is_there_twice() -> None:"]
         lines += [f"    result = evaluate({name}, {doubled})"]
-        lines += [f"    assert result.failed == {_listed(twice[0])}"]
+        lines += [f"    assert result.failed == {json.dumps(twice[0])}"]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -160,23 +158,18 @@ def _tried(
         path = Path(folder) / f"{name}.odcs.yaml"
         path.write_text(write(document), encoding="utf-8")
         product = load_contract(path)
-    judged = replace(product, rules=tuple(rule for rule in product.rules if rule.kind in JUDGED))
     found = []
     for times in (1, 2):
-        with closing(duckdb.connect()) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            for argument, row in rows.items():
-                types = _types(inferred, made, argument, registry)
-                columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
-                connection.execute(f"CREATE TABLE {quoted(argument)} ({columns})")
-                marks = ", ".join("?" for _ in row)
-                insert = f"INSERT INTO {quoted(argument)} ({', '.join(map(quoted, row))}) VALUES ({marks})"
-                for _ in range(times):
-                    connection.execute(insert, list(row.values()))
-            sql = made.sql.format(**{argument: quoted(argument) for argument in rows})
-            connection.execute(f"CREATE TABLE __product AS {sql}")
-            outcomes = audit(connection, judged, "__product", resolve=lambda _: None)
-            count = connection.execute("SELECT count(*) FROM __product").fetchone()
+        with in_memory() as connection:
+            tables = {
+                argument: filled(
+                    connection, argument, typed(_types(inferred, made, argument, registry)), [row] * times
+                )
+                for argument, row in rows.items()
+            }
+            connection.execute(f"CREATE TABLE {MADE} AS {made.sql.format(**tables)}")
+            outcomes = judge(connection, product, MADE, JUDGED)
+            count = connection.execute(f"SELECT count(*) FROM {MADE}").fetchone()
             failed = [outcome.rule.name for outcome in outcomes if not outcome.passed]
             found.append((failed, int(count[0]) if count else 0))
     return found[0], found[1]
@@ -208,10 +201,6 @@ def _literal(value: Any) -> str:
         case Decimal():
             return f'Decimal("{value}")'
         case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            return json.dumps(value, ensure_ascii=False)
         case _:
             return repr(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return "[" + ", ".join(f'"{name}"' for name in names) + "]"

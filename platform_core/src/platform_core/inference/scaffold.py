@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,10 @@ from platform_core.errors import Diagnostic, Place, UsageError, shown
 from platform_core.inference import files
 from platform_core.inference.infer import Inferred
 from platform_core.product_id import ProductId
+from platform_core.products.inputs.bind import in_memory
 from platform_core.products.source import READERS
 from platform_core.sql.quoting import quoted
+from platform_core.words import slug
 
 _NOT_NAMES: Final = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WIDTH: Final = 100
@@ -195,68 +198,18 @@ def _selected(columns: Mapping[str, str]) -> str:
 
 
 def _name(name: str) -> str:
-    from platform_core.words import slug
-
-    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and slug(name, "_") == name and name not in _RESERVED
+    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and slug(name, "_") == name and name not in _reserved()
     return name if plain else quoted(name)
 
 
-_RESERVED: Final = frozenset(
-    {"all", "and", "any", "as", "asc", "both", "case", "cast", "check", "column", "create", "default", "desc"}
-    | {
-        "distinct",
-        "do",
-        "else",
-        "end",
-        "except",
-        "false",
-        "for",
-        "foreign",
-        "from",
-        "grant",
-        "group",
-        "having",
-    }
-    | {
-        "in",
-        "into",
-        "leading",
-        "limit",
-        "not",
-        "null",
-        "offset",
-        "on",
-        "only",
-        "or",
-        "order",
-        "primary",
-        "select",
-    }
-    | {
-        "some",
-        "table",
-        "then",
-        "to",
-        "trailing",
-        "true",
-        "union",
-        "unique",
-        "using",
-        "when",
-        "where",
-        "window",
-        "with",
-        "qualify",
-        "pivot",
-        "unpivot",
-        "show",
-        "describe",
-        "summarize",
-        "lateral",
-        "fetch",
-        "constraint",
-    }
-)
+@cache
+def _reserved() -> frozenset[str]:
+    """The words that are no names in DuckDB's SQL."""
+    with in_memory() as connection:
+        rows = connection.execute(
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+        ).fetchall()
+    return frozenset(word for (word,) in rows)
 
 
 def _with_arguments(sql: str, inputs: Mapping[str, str]) -> str:

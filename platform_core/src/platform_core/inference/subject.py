@@ -23,6 +23,7 @@ from platform_core.lake.connect import configure
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, attach, seal
 from platform_core.product_id import ProductId
+from platform_core.products.dbt_project import DbtProject
 from platform_core.sql.quoting import quoted
 from platform_core.words import did_you_mean, listed
 
@@ -85,7 +86,7 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
         return Subject("sql", "a query", "query", sql=words.strip().rstrip(";"))
     path = Path(words).expanduser()
     if path.suffix == ".sql" and path.is_file():
-        return _model_or_query(path, registry, location, root)
+        return _model_or_query(path, location, root)
     if files.is_file_name(words) or path.exists():
         return Subject("file", files.described(path), files.stem(path), file=path)
     written = words.replace(".", "/", 1) if "/" not in words else words
@@ -96,7 +97,7 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
         return Subject("table", words, name, table=(lake, schema, name))
     models = _models(root)
     if written in models:
-        return _model(written, models[written], registry, location, root)
+        return _model(written, models[written], location)
     alone = [name for name in (*registry.names(), *models) if ProductId(name).name == words]
     if len(set(alone)) == 1:
         return find(alone[0], registry, location, root)
@@ -114,33 +115,29 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     )
 
 
-def _models(root: Path) -> dict[str, Path]:
-    """Every dbt model by domain and name."""
-    return {
-        f"{file.relative_to(root / 'dbt_projects').parts[0]}/{file.stem}": file
-        for file in sorted((root / "dbt_projects").glob("*/models/**/*.sql"))
-    }
+def _models(root: Path) -> dict[str, DbtProject]:
+    """The projects of every dbt model, by domain and name."""
+    folders = sorted(folder for folder in (root / "dbt_projects").glob("*") if folder.is_dir())
+    projects = (DbtProject.of(folder.name, root) for folder in folders)
+    return {ProductId.of(project.domain, name): project for project in projects for name in project.models}
 
 
-def _model_or_query(path: Path, registry: Registry, location: LakeLocation, root: Path) -> Subject:
-    for name, file in _models(root).items():
-        if file.resolve() == path.resolve():
-            return _model(name, file, registry, location, root)
+def _model_or_query(path: Path, location: LakeLocation, root: Path) -> Subject:
+    for name, project in _models(root).items():
+        if project.models[ProductId(name).name].resolve() == path.resolve():
+            return _model(name, project, location)
     sql = path.read_text(encoding="utf-8", errors="replace").strip().rstrip(";")
     return Subject("sql", f"the query in {shown(path)}", path.stem, sql=sql)
 
 
-def _model(name: str, file: Path, registry: Registry, location: LakeLocation, root: Path) -> Subject:
+def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
     """A model's staged table where dbt has built it, else its SQL, as far as that can be told without dbt."""
-    from platform_core.governance.dbt_model import DbtModel
-
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
     for lake in (domain, f"{domain}_restricted"):
         if location.exists(lake) and _has_table(location, lake, "staging", model):
             return Subject("model", words, model, table=(lake, "staging", model))
-    models = {file.stem: file for file in sorted((root / "dbt_projects" / domain).glob("models/**/*.sql"))}
-    sql = DbtModel(model, models).sql()
+    sql = project.sql(model)
     if sql is None:
         raise UsageError(
             Diagnostic(

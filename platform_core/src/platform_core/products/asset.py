@@ -18,30 +18,33 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.products.beside import Beside
-from platform_core.products.bind import (
-    BoundInput,
-    bind,
-    lakes_read,
-    narrow,
-    pinned,
-    published_table,
-    readings,
-    require_published,
-    resolve_inputs,
-)
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import is_discreet, untold
-from platform_core.products.inputs import Reading, inputs_metadata, versions_read, whole
+from platform_core.products.inputs.bind import bind
+from platform_core.products.inputs.resolve import (
+    BoundInput,
+    lakes_read,
+    published_table,
+    require_published,
+    resolve_inputs,
+)
+from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.versions import (
+    Reading,
+    inputs_metadata,
+    pinned,
+    readings,
+    versions_read,
+    whole,
+)
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.service_levels import Upstream
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
-from platform_core.products.table import Table
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
-from platform_core.sql.columns import columns_used
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -105,20 +108,18 @@ def function_asset(
 
     def publish_with(run: Publishing, kept: Beside) -> Publication[Outcomes]:
         bound = pinned(inputs, run.versions)
-        arguments = bind(run.connection, product, function, bound, run.window)
+        rows = LakeRows(run.connection, product, run.window)
+        arguments = bind(run.connection, function, bound, rows)
         result, said = with_metadata(function(**arguments))
         run.metadata.update(said)
         result = kept.rows(result)
-        if isinstance(result, str):
-            shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
-            used = columns_used(result, shown, place=function.place)
-            bound = narrow(run.connection, product, bound, used, run.window)
-        run.readings.extend(readings(product, bound, run.window))
+        query, used = as_query(run.connection, result, arguments, product.id, function.place)
+        run.readings.extend(readings(product, bound, run.window, used))
         return publish_table(
             run.connection,
             LakeLocation.current(),
             product,
-            as_query(run.connection, result, product.id, function.place),
+            query,
             window=run.window,
             replace=run.part is None or run.part.whole,
             stamp=run.stamp,

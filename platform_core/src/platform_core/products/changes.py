@@ -10,7 +10,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, Diagnostic, LakeError, Place
 from platform_core.lake.reading import changes_between, has_version, table_identity
-from platform_core.products.bind import BoundInput
+from platform_core.products.inputs.resolve import BoundInput
 
 Position = Mapping[str, Any]
 

@@ -12,15 +12,16 @@ import dagster as dg
 
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, RunError
+from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
 from platform_core.lake.faults import discreet
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_view
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.beside import Beside
-from platform_core.products.bind import lakes_read, look_up
-from platform_core.products.dbt_project import DbtProject, dbt_messages
+from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt_run import dbt, dbt_messages, write_profile
 from platform_core.products.file_asset import Extract
+from platform_core.products.inputs.resolve import lakes_read, look_up
 from platform_core.products.report import Outcomes
 from platform_core.products.spec import asset_key
 
@@ -36,10 +37,9 @@ def dbt_asset(
 
     Raises:
         DefinitionError: D010 where the model reads another product by ref, D001 where a source
-            is no product, D048 where the product is of a kind that SQL does not make.
+            is no product, D026 where dbt builds no table, D048 where SQL does not make the product's kind.
     """
-    model = project.models()[product.name]
-    place = project.place(model)
+    place = Place(project.models[product.name])
     if product.kind not in BESIDE:
         raise DefinitionError(
             Diagnostic(
@@ -50,16 +50,26 @@ def dbt_asset(
                 fix=f"make it by a function: @data_product def {product.name}(...)",
             )
         )
-    reads = [look_up(registry, name, place) for name in project.inputs(model, products)]
+    found, faults = project.reads(product.name, products)
+    if faults:
+        raise DefinitionError(*faults)
+    reads = [look_up(registry, name, found[name]) for name in sorted(found)]
+    staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         kept = BESIDE[product.kind](run, place)
         location = LakeLocation.current()
-        profile = project.write_profile(location, product.lake, lakes_read(reads, but=product.lake))
+        profile = write_profile(project, location, product.lake, lakes_read(reads, but=product.lake))
         try:
             _build(project, product, profile, run)
             return publish_view(
-                run.connection, location, product, stamp=run.stamp, audit=kept.audit, committed=kept.committed
+                run.connection,
+                location,
+                product,
+                staged,
+                stamp=run.stamp,
+                audit=kept.audit,
+                committed=kept.committed,
             )
         except BaseException:
             kept.discard()
@@ -80,7 +90,7 @@ def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publis
     """Run ``dbt build`` for the model and the models that it is made of."""
     target = project.state / "runs" / run.stamp.run_id / product.name
     error = (
-        project.dbt(profile)
+        dbt(project, profile)
         .cli(
             ["build", "--select", f"+{product.name}"],
             manifest=project.manifest,
@@ -94,7 +104,7 @@ def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publis
             Diagnostic(
                 "R021",
                 f"dbt could not build {product.id}",
-                project.place(project.models()[product.name]),
+                Place(project.models[product.name]),
                 expected="a model that dbt builds, and dbt tests that pass",
                 fix=discreet(product, dbt_messages(str(error))),
             )

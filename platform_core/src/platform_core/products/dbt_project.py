@@ -1,184 +1,205 @@
-"""A domain's dbt project: its manifest, its models that are products, and the profile it runs with.
+"""The one reader of a domain's dbt project: dbt's manifest where it is of these very files, and the files.
 
-The manifest is read as JSON; dbt itself is loaded only to write it anew after a change.
+dbt itself, which takes seconds to load, is for ``dbt_run``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-import yaml
-from filelock import FileLock
+from platform_core.errors import DefinitionError, Diagnostic, Place, shown
+from platform_core.graph import ordered, reached
+from platform_core.product_id import ProductId
+from platform_core.products.dbt_files import DbtFiles
+from platform_core.products.dbt_model import DbtModel
+from platform_core.settings import mesh_home, mesh_root
+from platform_core.sql.quoting import quoted
+from platform_core.words import listed
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
-from platform_core.lake.location import LakeLocation
-from platform_core.settings import mesh_home
-
-if TYPE_CHECKING:
-    from dagster_dbt import DbtCliResource
-
-STAGING = "staging"
+STAGING: Final = "staging"
 """Schema of the lake in which dbt builds; nothing there is published."""
 
 
 @dataclass(frozen=True)
 class DbtProject:
-    """The dbt project of a domain, in ``dbt_projects/<domain>``."""
+    """The dbt project of a domain, in ``dbt_projects/<domain>``.
+
+    A fault in one of its files keeps only those answers from being given that need the file.
+    """
 
     domain: str
     folder: Path
+    manifest: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """What dbt itself made of the files; None where it has not read them as they are now."""
 
-    @cached_property
+    @classmethod
+    def of(cls, domain: str, root: Path) -> DbtProject:
+        """The project of a domain in the mesh at ``root``; without models where there is none."""
+        project = cls(domain, root / "dbt_projects" / domain)
+        try:
+            if project.stamp.read_text(encoding="utf-8") == project.content():
+                manifest = json.loads(project.stamp.with_name("manifest.json").read_bytes())
+                return replace(project, manifest=manifest)
+        except (OSError, ValueError):
+            return project
+        return project
+
+    @property
     def state(self) -> Path:
         """Where the platform keeps what dbt makes: manifest, profile, logs."""
-        return mesh_home(self.folder) / "dbt" / self.domain
+        return mesh_home(mesh_root(self.folder)) / "dbt" / self.domain
 
-    @cached_property
-    def manifest(self) -> Mapping[str, Any]:
-        """The manifest of the project as it is now; parsed by dbt where a file has changed."""
-        target = self.state / "target"
-        stamp, content = target / "stamp", self._content()
-        target.mkdir(parents=True, exist_ok=True)
-        # Several processes load a location at the same time: webserver, daemon, workers.
-        with FileLock(self.state / "parse.lock"):
-            if not stamp.is_file() or stamp.read_text() != content:
-                self._parse(target)
-                stamp.write_text(content)
-        manifest: Mapping[str, Any] = json.loads((target / "manifest.json").read_bytes())
-        return manifest
+    @property
+    def stamp(self) -> Path:
+        """The file that says of which content the manifest beside it is."""
+        return self.state / "target" / "stamp"
 
-    def models(self) -> dict[str, str]:
-        """The models' names and their ids in the manifest."""
-        return {
-            node["name"]: unique_id
-            for unique_id, node in self.manifest["nodes"].items()
-            if node["resource_type"] == "model"
-        }
-
-    def place(self, unique_id: str) -> Place:
-        return Place(self.folder / self.manifest["nodes"][unique_id]["original_file_path"])
-
-    def files(self) -> dict[str, Path]:
-        """The files of the models by their names."""
-        return {name: self.place(unique_id).path for name, unique_id in self.models().items()}
-
-    def inputs(self, unique_id: str, products: frozenset[str]) -> tuple[str, ...]:
-        """The products that a model reads, through other models too, sorted.
-
-        A source ``hr.store_staffing`` is the product ``hr/store_staffing``.
-
-        Raises:
-            DefinitionError: D010 where it reads a product of its own project by ``ref``, which
-                would read a version that was not audited yet.
-        """
-        found: set[str] = set()
-        for parent in self._ancestors(unique_id):
-            if source := self.manifest["sources"].get(parent):
-                found.add(f"{source['source_name']}/{source['name']}")
-            elif (node := self.manifest["nodes"].get(parent)) and node["name"] in products:
-                raise DefinitionError(
-                    Diagnostic(
-                        "D010",
-                        f"the dbt model reads the product {self.domain}/{node['name']} by ref()",
-                        self.place(unique_id),
-                        expected="products are read as sources, so that only published versions are",
-                        fix=f"{{{{ source('{self.domain}', '{node['name']}') }}}}",
-                    )
-                )
-        return tuple(sorted(found))
-
-    def _ancestors(self, unique_id: str) -> Iterator[str]:
-        for parent in self.manifest["parent_map"].get(unique_id, ()):
-            yield parent
-            yield from self._ancestors(parent)
-
-    def write_profile(self, location: LakeLocation, write: str, read: tuple[str, ...]) -> Path:
-        """Write the profile that dbt runs with; returns its folder.
-
-        dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so
-        that the process which writes is the one that holds it.
-        """
-        profile = {
-            self._profile_name(): {
-                "target": "mesh",
-                "outputs": {
-                    "mesh": {
-                        "type": "duckdb",
-                        "path": ":memory:",
-                        "database": write,
-                        "schema": STAGING,
-                        # DuckLake on SQLite takes one writer at a time.
-                        "threads": 1,
-                        "plugins": [
-                            {
-                                "module": "platform_core.lake.dbt_plugin",
-                                "config": {"root": str(location.root), "write": write, "read": list(read)},
-                            }
-                        ],
-                        # Attached by the plugin already; named here so that dbt-duckdb knows.
-                        "attach": [
-                            {"path": f"ducklake:{name}", "alias": name, "is_ducklake": True}
-                            for name in (write, *read)
-                        ],
-                    }
-                },
-            }
-        }
-        self.state.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(profile, sort_keys=False)
-        folder = self.state / f"profile-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        folder.mkdir(exist_ok=True)
-        (folder / "profiles.yml").write_text(text)
-        return folder
-
-    def _profile_name(self) -> str:
-        project = yaml.safe_load((self.folder / "dbt_project.yml").read_text())
-        return str(project.get("profile") or project["name"])
-
-    def dbt(self, profile: Path) -> DbtCliResource:
-        """dagster-dbt's resource on the dbt of this environment. Loading dbt takes seconds."""
-        from dagster_dbt import DbtCliResource
-
-        return DbtCliResource(
-            project_dir=str(self.folder),
-            profiles_dir=str(profile),
-            dbt_executable=str(Path(sys.executable).parent / "dbt"),
-        )
-
-    def _parse(self, target: Path) -> None:
-        profile = self.write_profile(LakeLocation.current(), self.domain, ())
-        invocation = self.dbt(profile).cli(
-            ["parse", "--quiet"], target_path=target.absolute(), raise_on_error=False
-        )
-        if (error := invocation.get_error()) is not None:
-            raise DefinitionError(
-                Diagnostic(
-                    "D011",
-                    f"dbt cannot parse the project of {self.domain}",
-                    Place(self.folder / "dbt_project.yml"),
-                    expected="a project that `dbt parse` reads",
-                    fix=dbt_messages(str(error)),
-                )
-            )
-
-    def _content(self) -> str:
+    def content(self) -> str:
         """A digest of every file that the manifest depends on."""
         digest = hashlib.sha256()
-        for file in sorted(self.folder.rglob("*")):
-            parts = file.relative_to(self.folder).parts
-            if file.is_file() and parts[0] not in ("target", "logs", "dbt_packages"):
-                digest.update(f"{parts}".encode() + file.read_bytes())
+        for file in self.files.all():
+            content = file.read_bytes() if file.is_file() else b""
+            digest.update(f"{file.relative_to(self.folder).parts}".encode() + content)
         return digest.hexdigest()
 
+    @cached_property
+    def files(self) -> DbtFiles:
+        return DbtFiles(self.folder)
 
-def dbt_messages(text: str) -> str:
-    """What dbt itself says in one of dagster-dbt's errors, without the command line around it."""
-    _, found, messages = text.partition("Errors parsed from dbt logs:")
-    return (messages if found else text).strip()
+    @cached_property
+    def models(self) -> Mapping[str, Path]:
+        """The files of the models by the models' names, also of those that are disabled."""
+        if self.manifest is None:
+            return self.files.models
+        return {name: self.folder / node["original_file_path"] for name, (_, node) in self._nodes.items()}
+
+    def table(self, name: str) -> str:
+        """The name of the table that dbt builds a model as, in the schema ``staging``.
+
+        Raises:
+            DefinitionError: D026 where it builds none there.
+        """
+        if self.manifest is not None:
+            node = self._nodes[name][1]
+            config, schema, alias = node["config"], node["schema"], node["alias"]
+        else:
+            text = self.files.model(self.models[name])
+            config = text.config if text is not None else {}
+            schema, alias = config.get("schema", STAGING), config.get("alias", name)
+        reason = "ephemeral" if config.get("materialized") == "ephemeral" else f"built in the schema {schema}"
+        reason = reason if config.get("enabled", True) else "disabled"
+        if reason != f"built in the schema {STAGING}":
+            raise DefinitionError(
+                Diagnostic(
+                    "D026",
+                    f"the dbt model of {self.domain}/{name} is {reason}: there is no table to publish",
+                    Place(self.models[name]),
+                    expected=f"a model that is built as a table in the schema {STAGING}",
+                    fix=f"config(materialized='table', schema='{STAGING}')",
+                )
+            )
+        return str(alias)
+
+    def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:
+        """The products that a model reads, through other models too, each with where it says so; and D011
+        and D010 where a file cannot be read, or a product is read by ref.
+
+        A source ``hr.store_staffing`` is the product ``hr/store_staffing``. ``own`` are the names of the
+        products of the domain: a ref would read a version of them that was not audited yet.
+        """
+        found: dict[str, Place] = {}
+        refs: dict[str, Place] = {}
+        texts = self._made_of(name, own)
+        for call in (call for text in texts.values() if text is not None for call in text.calls):
+            if call.function == "source":
+                found.setdefault(call.name, call.place)
+            elif call.name in own:
+                refs.setdefault(call.name, call.place)
+        if self.manifest is not None:
+            # What macros read is not in the text of the models.
+            names = {node: name for name, (node, _) in self._nodes.items()}
+            for parent in sorted(reached([self._nodes[name][0]], self.manifest["parent_map"])):
+                if source := self.manifest["sources"].get(parent):
+                    product = ProductId.of(source["source_name"], source["name"])
+                    found.setdefault(product, Place(self.models[name]))
+                elif (model := names.get(parent, name)) != name and model in own:
+                    refs.setdefault(model, Place(self.models[name]))
+        faults = self._faults(texts)
+        return found, faults + [self._by_ref(model, place) for model, place in refs.items()]
+
+    def undeclared(self, read: Mapping[str, Place]) -> list[Diagnostic]:
+        """D025 for each product that is read and that no file declares as a source; D011 instead where files
+        that may declare it cannot be read."""
+        sources = self.files.sources
+        missing = {name: place for name, place in read.items() if name not in sources}
+        if self.manifest is not None or not missing:
+            return []
+        unread = [f for file, faults in self.files.faults.items() if file.suffix != ".sql" for f in faults]
+        return unread or [
+            Diagnostic(
+                "D025",
+                f"the dbt source {ProductId(name).in_sql} is not declared",
+                place,
+                expected=f"one of {listed(sorted(sources))}" if sources else "a sources.yml",
+                fix=f"add it to the sources in {shown(self.folder / 'models' / 'sources.yml')}",
+            )
+            for name, place in missing.items()
+        ]
+
+    def sql(self, name: str) -> str | None:
+        """The SQL of a model, sources as ``"domain"."product"``; None where it takes dbt to write it out.
+
+        Raises:
+            DefinitionError: D011 where the file of a model cannot be read.
+        """
+        texts = self._made_of(name)
+        if faults := self._faults(texts):
+            raise DefinitionError(*faults)
+        # Each once: what many models share would be written out again for every way that leads to it.
+        order = ordered({model: text.refs for model, text in texts.items() if text is not None})
+        written = {model: text.sql for model in order if (text := texts[model]) is not None}
+        if name not in order or len(written) < len(texts) or None in written.values():
+            return None
+        if len(order) == 1:
+            return written[name]
+        common = ",\n".join(f"{quoted(f'__{model}')} AS (\n{sql}\n)" for model, sql in written.items())
+        return f"WITH {common}\nSELECT * FROM {quoted(f'__{name}')}"
+
+    def _made_of(self, name: str, but: Collection[str] = ()) -> dict[str, DbtModel | None]:
+        """A model and those that it is made of; None for one that cannot be read."""
+        found: dict[str, DbtModel | None] = {}
+        waiting = [name]
+        for model in waiting:
+            text = found[model] = self.files.model(self.models[model]) if model in self.models else None
+            refs = text.refs if text is not None else ()
+            waiting += [ref for ref in refs if ref not in waiting and ref not in but]
+        return found
+
+    def _faults(self, models: Iterable[str]) -> list[Diagnostic]:
+        files = [self.models[name] for name in models if name in self.models]
+        known = self.files.faults
+        return [f for file in (self.folder / "dbt_project.yml", *files) for f in known.get(file, ())]
+
+    @cached_property
+    def _nodes(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
+        """The id and the entry of each model in the manifest, of its latest version, by its name."""
+        manifest = self.manifest or {"nodes": {}, "disabled": {}}
+        disabled = ((node, entry) for node, entries in manifest["disabled"].items() for entry in entries)
+        nodes = [(n, e) for n, e in (*disabled, *manifest["nodes"].items()) if e["resource_type"] == "model"]
+        nodes.sort(key=lambda node: node[1].get("version") == node[1].get("latest_version"))
+        return {entry["name"]: (node, entry) for node, entry in nodes}
+
+    def _by_ref(self, model: str, place: Place) -> Diagnostic:
+        return Diagnostic(
+            "D010",
+            f"the dbt model reads the product {self.domain}/{model} by ref()",
+            place,
+            expected="products are read as sources, so that only published versions are",
+            fix=f"{{{{ source('{self.domain}', '{model}') }}}}",
+        )

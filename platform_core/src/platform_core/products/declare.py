@@ -9,14 +9,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.windows import PartitionsRead
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.products.source import Source
 from platform_core.words import did_you_mean, listed
-
-PartitionsRead = Literal["same", "all", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +97,6 @@ def data_product(
         return product
 
     return declare(function) if function is not None else declare
-
-
-def partitions_read(consumer: DataProduct, wanted: Input, producer: DataProduct) -> PartitionsRead:
-    """Which partitions of a partitioned input one run of the consumer reads."""
-    if wanted.partitions is not None:
-        return wanted.partitions
-    return "all" if consumer.partitions is None or producer.partitions is None else "same"
 
 
 def _place_of(function: Callable[..., Any]) -> Place:

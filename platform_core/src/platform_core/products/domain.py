@@ -16,6 +16,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt_run import with_manifest
 from platform_core.products.declare import ProductFunction
 from platform_core.settings import mesh_root
 
@@ -110,13 +111,11 @@ def _dbt_products(
     functions: Mapping[str, ProductFunction],
 ) -> tuple[dict[str, DbtProject], tuple[Diagnostic, ...]]:
     """The products without a function that have a dbt model, and D011 where dbt cannot read the project."""
-    folder = root / "dbt_projects" / domain
     wanted = products.keys() - functions.keys()
-    if not wanted or not (folder / "dbt_project.yml").is_file():
+    if not wanted or not (root / "dbt_projects" / domain / "dbt_project.yml").exists():
         return {}, ()
-    project = DbtProject(domain, folder)
     try:
-        models = project.models()
+        project = with_manifest(DbtProject.of(domain, root))
     except DefinitionError as error:
         return {}, error.diagnostics
-    return dict.fromkeys(sorted(wanted & models.keys()), project), ()
+    return dict.fromkeys(sorted(wanted & project.models.keys()), project), ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,9 @@ import duckdb
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.products.model import Model
+from platform_core.products.table import Table
 from platform_core.sql.allowed import NotAllowed, require_one_select
+from platform_core.sql.columns import columns_used
 
 RESULT = "__result"
 
@@ -33,21 +36,32 @@ def with_metadata(result: Any) -> tuple[Any, Mapping[str, Any]]:
     return (result.value, result.metadata) if isinstance(result, Result) else (result, {})
 
 
-def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, place: Place | None) -> str:
-    """A query over ``connection`` that yields what the function returned.
+def as_query(
+    connection: duckdb.DuckDBPyConnection,
+    result: Any,
+    arguments: Mapping[str, Any],
+    product: str,
+    place: Place | None,
+) -> tuple[str, Mapping[str, tuple[str, ...]]]:
+    """A query over ``connection`` that yields what the function returned when called with ``arguments``.
+
+    With it, the columns of each table among the arguments that it uses; nothing where it is no SQL.
 
     Raises:
-        DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query.
+        DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query, D006 and
+            D021 for text that is no SQL, D020 for a column that no input has.
     """
     result, _ = with_metadata(result)
     if isinstance(result, Model):
         result = result.scores
     if isinstance(result, str):
-        return _one_query(result, product, place)
+        shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
+        used = columns_used(result, shown, place=place)
+        return _one_query(result, product, place), used
     if isinstance(result, duckdb.DuckDBPyRelation):
         # A view keeps the relation lazy: what it reads is read once, by the write itself.
         result.create_view(RESULT, replace=True)
-        return f'SELECT * FROM "{RESULT}"'
+        return f'SELECT * FROM "{RESULT}"', {}
     table = as_table(result)
     if table is None:
         raise DefinitionError(
@@ -60,7 +74,7 @@ def as_query(connection: duckdb.DuckDBPyConnection, result: Any, product: str, p
             )
         )
     connection.register(RESULT, table)
-    return f'SELECT * FROM "{RESULT}"'
+    return f'SELECT * FROM "{RESULT}"', {}
 
 
 def _one_query(text: str, product: str, place: Place | None) -> str:
@@ -68,7 +82,7 @@ def _one_query(text: str, product: str, place: Place | None) -> str:
         require_one_select(text)
     except NotAllowed as refused:
         if refused.what == "syntax":
-            raise sql_fault(product, place, refused) from None
+            raise _sql_fault(product, place, refused) from None
         raise DefinitionError(
             Diagnostic(
                 "D005",
@@ -81,8 +95,16 @@ def _one_query(text: str, product: str, place: Place | None) -> str:
     return text.strip().rstrip(";")
 
 
-def sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
-    """DuckDB's complaint about a product's SQL, said as ours (D006)."""
+@contextmanager
+def sql_faults(product: str, place: Place | None) -> Iterator[None]:
+    """DuckDB's complaints about a product's SQL, said as ours (D006)."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _sql_fault(product, place, error) from None
+
+
+def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
     return DefinitionError(
         Diagnostic(
             "D006",

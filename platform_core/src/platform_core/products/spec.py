@@ -10,9 +10,10 @@ from functools import cache
 import dagster as dg
 
 from platform_core.contracts.model import Column, DataProduct, Partitions, Rule
+from platform_core.contracts.windows import partitions_read
 from platform_core.errors import Place
 from platform_core.product_id import ProductId
-from platform_core.products.declare import Input, partitions_read
+from platform_core.products.declare import Input
 from platform_core.products.description import describe, rule_in_words
 from platform_core.products.service_levels import Upstream, automation, freshness_policy
 
@@ -115,15 +116,15 @@ def partitions_definition(partitions: Partitions | None) -> dg.TimeWindowPartiti
 def partition_mapping(
     consumer: DataProduct, wanted: Input, producer: DataProduct
 ) -> dg.PartitionMapping | None:
-    """None leaves Dagster's default: the same window in time, or all partitions."""
-    if producer.partitions is None:
-        return None
-    match partitions_read(consumer, wanted, producer):
+    """How Dagster is told which partitions are read; None for a product without any."""
+    match partitions_read(consumer.partitions, wanted.partitions, producer.partitions):
+        case None:
+            return None
         case "last":
             return dg.LastPartitionMapping()
         case "all":
             return dg.AllPartitionMapping()
-        case _:
+        case "same":
             return dg.TimeWindowPartitionMapping()
 
 

@@ -22,26 +22,23 @@ from platform_core.lake.stream import Appended, Stream, open_stream
 from platform_core.lake.versions import bytes_of, published_version
 from platform_core.products.asset import Publishing, dependencies, product_asset
 from platform_core.products.batch import Batch, yielded
-from platform_core.products.bind import (
-    BoundInput,
-    bind,
-    is_published,
-    narrow,
-    pinned,
-    published_table,
-    readings,
-    resolve_inputs,
-)
 from platform_core.products.changes import position_now, since
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inbox import Delivery, deliveries
+from platform_core.products.inputs.bind import bind
+from platform_core.products.inputs.resolve import (
+    BoundInput,
+    is_published,
+    published_table,
+    resolve_inputs,
+)
+from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.versions import pinned, readings
 from platform_core.products.report import Outcomes
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.source import Source
-from platform_core.products.table import Table
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
-from platform_core.sql.columns import columns_used
 
 
 def stream_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
@@ -122,11 +119,8 @@ class Feed:
             if source.inbox:
                 self._files |= {name: (source, file) for name, file in deliveries(source).items()}
         self._stamps = _stamps(self.function, self.run.versions)
-        self._bound = bound
-        self._arguments = bind(self.run.connection, self.product, self.function, bound, None)
-        result, said = with_metadata(self.function(**self._arguments))
-        self.run.metadata.update(said)
-        self.run.readings.extend(readings(self.product, bound, None))
+        result = self._called(bound)
+        self.run.readings.extend(readings(self.product, bound, None, {}))
         yield from yielded(result, self.product.id, self.function.place)
 
     def take(self, batch: Batch, resolve: Any) -> None:
@@ -194,13 +188,10 @@ class Feed:
                 read.product.id: position_now(connection, read.product, read.version),
             }
             parts.append(f"{read.product.id} {start or 0} to {read.version}")
-        self.run.readings.extend(readings(self.product, narrowed, None))
+        self.run.readings.extend(readings(self.product, narrowed, None, {}))
         if not new:
             return
-        self._bound = narrowed
-        self._arguments = bind(connection, self.product, self.function, narrowed, None)
-        result, said = with_metadata(self.function(**self._arguments))
-        self.run.metadata.update(said)
+        result = self._called(narrowed)
         if isinstance(result, Iterator | Batch):
             raise DefinitionError(
                 Diagnostic(
@@ -213,13 +204,16 @@ class Feed:
             )
         yield Batch(", ".join(parts), result)
 
+    def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
+        connection = self.run.connection
+        self._arguments = bind(connection, self.function, inputs, LakeRows(connection, self.product))
+        result, said = with_metadata(self.function(**self._arguments))
+        self.run.metadata.update(said)
+        return result
+
     def _query(self, batch: Batch) -> str:
-        rows = batch.made()
-        if isinstance(rows, str) and self.inputs:
-            shown = {n: table.columns for n, table in self._arguments.items() if isinstance(table, Table)}
-            used = columns_used(rows, shown, place=self.function.place)
-            narrow(self.run.connection, self.product, self._bound, used, None)
-        return as_query(self.run.connection, rows, self.product.id, self.function.place)
+        made, place = batch.made(), self.function.place
+        return as_query(self.run.connection, made, self._arguments, self.product.id, place)[0]
 
     def _refuse(self, fault: PlatformError) -> None:
         self.refused += 1

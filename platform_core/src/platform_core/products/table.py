@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+class RowsNotShown(Exception):
+    """A function asks for the rows of an input of which it was shown the name and the columns alone."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One input: in an f-string its quoted name in SQL, else a relation or a data frame.
@@ -31,6 +35,7 @@ class Table:
     """Whether it may be read as a relation or data frame."""
     place: Place | None = None
     connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
+    """Where its rows are; None where nobody shows them."""
 
     def __str__(self) -> str:
         return quoted(self.name)
@@ -52,7 +57,7 @@ class Table:
                 )
             )
         if self.connection is None:
-            raise RuntimeError(f"the table {self.name} is not connected")
+            raise RowsNotShown(self.name)
         return self.connection.sql(f"SELECT * FROM {self}")
 
     def arrow(self) -> pyarrow.Table:

@@ -77,7 +77,8 @@ class Observer:
             path = Path(name)
             # What is in a folder counts, not what these files are: their own times say that.
             names = sorted(each.name for each in path.iterdir()) if path.is_dir() else None
-            content = path.read_bytes() if names is None else "\n".join(names).encode()
+            # A pipe would be waited for, and a device read, for ever.
+            content = path.read_bytes() if path.is_file() else "\n".join(names or ()).encode()
             self._digests[name] = hashlib.blake2b(content, digest_size=16).hexdigest()
         return self._digests[name]
 

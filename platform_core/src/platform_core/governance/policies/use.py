@@ -7,6 +7,7 @@ from typing import Final
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.twin import MASKED
+from platform_core.contracts.windows import partitions_read
 from platform_core.errors import Place
 from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policies.ownership import owner_place
@@ -84,11 +85,9 @@ def _misfit(read: Read, reader: DataProduct, product: DataProduct) -> str | None
         if read.partitions in ("same", "last"):
             return f'{product.id} has no partitions, of which "{read.partitions}" could be read'
         return None
-    if read.partitions in ("all", "last"):
+    if partitions_read(ours, read.partitions, theirs) != "same":
         return None
-    if ours is None:
-        return "it has no partitions of its own" if read.partitions == "same" else None
-    return _grids(ours, theirs)
+    return _grids(ours, theirs) if ours is not None else "it has no partitions of its own"
 
 
 def _grids(ours: Partitions, theirs: Partitions) -> str | None:

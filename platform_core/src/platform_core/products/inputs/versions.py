@@ -7,15 +7,16 @@ is what it read, also where a producer publishes meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window
+from platform_core.contracts.windows import Window, window_read
 from platform_core.lake.reading import bytes_of_columns
 from platform_core.lake.versions import published_version
+from platform_core.products.inputs.resolve import BoundInput
 
 INPUTS = "mesh/inputs"
 """Metadata of a materialization: the version read of each input, by product id."""
@@ -40,6 +41,36 @@ def versions_read(connection: duckdb.DuckDBPyConnection, products: Iterable[Data
     """The version of each product that a reader finds now, by id; without those never published."""
     found = {product.id: published_version(connection, product) for product in products}
     return {name: version for name, version in sorted(found.items()) if version is not None}
+
+
+def pinned(inputs: Mapping[str, BoundInput], versions: Mapping[str, int]) -> dict[str, BoundInput]:
+    """The inputs at the versions that one run reads, whatever is published while it runs."""
+    return {name: replace(bound, version=versions.get(bound.product.id)) for name, bound in inputs.items()}
+
+
+def readings(
+    consumer: DataProduct,
+    inputs: Mapping[str, BoundInput],
+    window: Window | None,
+    used: Mapping[str, tuple[str, ...]],
+) -> tuple[Reading, ...]:
+    """What a run reads of its pinned inputs; ``used`` are the columns that its SQL uses, by input."""
+    return tuple(
+        Reading(
+            bound.product,
+            bound.version,
+            bound.declared.columns or _used(bound.product, used.get(name)),
+            window_read(consumer.partitions, bound.declared.partitions, bound.product.partitions, window),
+            bound.since,
+        )
+        for name, bound in inputs.items()
+        if bound.version is not None
+    )
+
+
+def _used(product: DataProduct, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    # A query that only counts rows reads a column to count them by.
+    return (product.columns[0].name,) if columns == () else columns
 
 
 def whole(products: Iterable[DataProduct], versions: Mapping[str, int]) -> list[Reading]:

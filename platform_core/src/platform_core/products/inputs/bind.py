@@ -1,0 +1,56 @@
+"""The one binder: a function's inputs as it sees them, wherever their rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from platform_core.products.declare import ProductFunction
+from platform_core.products.inputs.resolve import BoundInput
+from platform_core.products.inputs.rows import NotTabular, Rows
+from platform_core.products.table import Table, show
+from platform_core.sql.quoting import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+Argument = Table | NotTabular
+"""What a function gets for an input."""
+
+
+def bind(
+    connection: duckdb.DuckDBPyConnection,
+    function: ProductFunction,
+    inputs: Mapping[str, BoundInput],
+    rows: Rows,
+) -> dict[str, Argument]:
+    """The arguments to call a function with; its products are in ``inputs``, by argument."""
+    arguments: dict[str, Argument] = {}
+    for name, bound in inputs.items():
+        columns = bound.declared.columns
+        arguments[name] = show(
+            connection,
+            name,
+            f"SELECT {', '.join(map(quoted, columns or ())) or '*'} FROM {rows.of_product(name, bound)}",
+            source=bound.product.id,
+            frames=columns is not None,
+            place=function.place,
+        )
+    for name, source in function.sources.items():
+        found = rows.of_source(name, source)
+        if isinstance(found, str):
+            arguments[name] = show(connection, name, f"SELECT * FROM {found}", source=source.name)
+        else:
+            arguments[name] = found
+    return arguments
+
+
+@contextmanager
+def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection without a lake, on which a timestamp means what it means in one."""
+    import duckdb
+
+    with closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection

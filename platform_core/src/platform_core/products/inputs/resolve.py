@@ -1,0 +1,104 @@
+"""The products that a function reads: their contracts, and whether they were published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
+from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
+from platform_core.lake.location import table_of
+from platform_core.products.declare import Input, ProductFunction
+from platform_core.sql.quoting import literal
+from platform_core.words import did_you_mean, listed
+
+
+@dataclass(frozen=True)
+class BoundInput:
+    """A declared input with the contract of the product that it reads."""
+
+    declared: Input
+    product: DataProduct
+    version: int | None = None
+    """The version to read; None for whatever is published."""
+    since: int | None = None
+    """Read only what was inserted after this version."""
+
+
+def look_up(registry: Registry, product_id: str, place: Place) -> DataProduct:
+    """The contract of a product that ``place`` names.
+
+    Raises:
+        DefinitionError: D001 at ``place`` for an unknown product.
+        ContractError: for a broken contract.
+    """
+    try:
+        return registry.get(product_id)
+    except DefinitionError as error:
+        raise DefinitionError(*(replace(d, place=place) for d in error.diagnostics)) from None
+
+
+def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, BoundInput]:
+    """The contracts behind a function's inputs.
+
+    Raises:
+        DefinitionError: D001 for an unknown product, D012 for a column that it does not have.
+    """
+    bound = {}
+    for name, declared in function.products.items():
+        product = look_up(registry, declared.product, function.place)
+        for column in declared.columns or ():
+            if product.column(column) is None:
+                known = [c.name for c in product.columns]
+                raise DefinitionError(
+                    Diagnostic(
+                        "D012",
+                        f'{product.id} has no column "{column}"',
+                        function.place,
+                        expected=f"columns of {product.id}: {listed(known)}",
+                        fix=did_you_mean(column, known),
+                    )
+                )
+        bound[name] = BoundInput(declared, product)
+    return bound
+
+
+def lakes_read(products: Iterable[DataProduct], but: str) -> tuple[str, ...]:
+    """The lakes to attach READ_ONLY beside the one that is written."""
+    return tuple(sorted({product.lake for product in products} - {but}))
+
+
+def require_published(
+    connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct], reader: str
+) -> None:
+    """Refuse to run before the inputs were published for the first time (R020)."""
+    missing = sorted({product.id for product in products if not is_published(connection, product)})
+    if missing:
+        raise RunError(
+            Diagnostic(
+                "R020",
+                f"{reader} reads {listed(missing)}, of which nothing was published yet",
+                expected="a published version of every input",
+                fix=f"mesh run {' '.join(missing)}",
+            )
+        )
+
+
+def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
+    # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
+    found = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'products' "
+        f"AND database_name = {literal(product.lake)} AND table_name = {literal(product.name)}"
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def published_table(
+    connection: duckdb.DuckDBPyConnection, referenced: Mapping[str, DataProduct], product_id: str
+) -> str | None:
+    """The relation of a product that a foreign key points to; None while there is none."""
+    product = referenced[product_id]
+    return table_of(product) if is_published(connection, product) else None

@@ -1,0 +1,314 @@
+"""Faults in the files of a dbt project: every verb tells each one once, at its place, and none hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_mesh import SmallMesh
+
+from platform_core.cli import main
+from platform_core.errors import DefinitionError, Place
+from platform_core.products.dbt_project import DbtProject
+
+Capture = pytest.CaptureFixture[str]
+Make = Callable[[Path], object]
+
+LOCATION = (
+    "load_from:\n  - python_module: {{module_name: shop.definitions, location_name: shop, "
+    "executable_path: {python}, working_directory: domains/shop/src}}\n"
+)
+SOURCES = "sources:\n  - name: sales\n    tables:\n      - name: transactions\n"
+STAGED = "select id, amount\nfrom {{ source('sales', 'transactions') }}\n"
+
+
+def text(content: str | bytes) -> Make:
+    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+# What stands in place of a file, by the line of the fault.
+ANY_FILE: dict[str, tuple[Make, int]] = {
+    "bytes": (text(b"# sold\n# caf\xe9\n"), 2),
+    "a folder": (Path.mkdir, 1),
+    "a pipe": (os.mkfifo, 1),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), 1),
+}
+ANY_YAML = ANY_FILE | {
+    "a tab": (text("sources:\n\t- name: sales\n"), 2),
+    "doubled keys": (text("sources: []\nsources: []\n"), 2),
+    "brackets": (text("sources: " + "[" * 100_000), 1),
+    "no mapping": (text("# sources\n- name: sales\n"), 2),
+    "two documents": (text("sources: []\n---\nsources: []\n"), 2),
+}
+SCHEMA_YAML = ANY_YAML | {
+    "no list of sources": (text("version: 2\nsources: sales\n"), 2),
+    "sources of nothing": (text("version: 2\nsources:\n"), 2),
+    "a source that is a name": (text("sources: [sales]\n"), 1),
+    "a source without a name": (text("sources:\n  - tables: [{name: transactions}]\n"), 2),
+    "a name that is no text": (text("sources:\n  - {name: 7, tables: []}\n"), 2),
+    "no list of tables": (text("sources:\n  - name: sales\n    tables: transactions\n"), 3),
+    "a table that is a name": (text("sources:\n  - name: sales\n    tables:\n    - transactions\n"), 4),
+    "a table without a name": (text("sources:\n  - name: sales\n    tables:\n    - {columns: []}\n"), 4),
+}
+SETTINGS = ANY_YAML | {
+    "paths that are no list": (text("name: shop\nmodel-paths: models\n"), 2),
+    "paths that are no text": (text("name: shop\nmodel-paths: [models, 7]\n"), 2),
+}
+MODEL = ANY_FILE | {
+    "an open brace": (text("select 1\nfrom {{ source('sales', 'transactions')\n"), 2),
+    "an open comment": (text("select 1\n{# from\n"), 2),
+    "braces": (text("{{" * 100_000), 1),
+    "brackets": (text("{{ " + "(" * 100_000 + " }}"), 1),
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+    """A domain whose dbt model ``totals`` is made of ``staged``, which reads ``sales/transactions``."""
+    for name in ("MESH_LAKE", "MESH_HOME", "MESH_CONTRACTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    mesh = SmallMesh(tmp_path)
+    (tmp_path / "workspace.yaml").write_text(LOCATION.format(python=sys.executable))
+    mesh.contract("sales/transactions", "[{role: 'domain:shop', access: read}]")
+    mesh.contract("shop/totals")
+    package = tmp_path / "domains" / "shop" / "src" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    # A check in this process finds the package, and nobody else does afterwards.
+    monkeypatch.syspath_prepend(package.parent)
+    (package / "definitions.py").write_text(
+        'from platform_core import domain_definitions\n\ndefs = domain_definitions("shop")\n'
+    )
+    project = tmp_path / "dbt_projects" / "shop"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: shop\n")
+    (project / "models" / "sources.yml").write_text(SOURCES)
+    (project / "models" / "staged.sql").write_text(STAGED)
+    (project / "models" / "totals.sql").write_text("select * from {{ ref('staged') }}\n")
+    return mesh
+
+
+def put(mesh: SmallMesh, file: str, make: Make) -> Path:
+    path = mesh.root / "dbt_projects" / "shop" / file
+    path.unlink(missing_ok=True)
+    make(path)
+    return path
+
+
+def call(capfd: Capture, *words: str) -> tuple[int, str, str]:
+    code = main(words)
+    said = capfd.readouterr()
+    assert "Traceback" not in said.err
+    return code, said.out, said.err
+
+
+def told_once(said: str, path: Path, line: int) -> None:
+    assert said.count("[D011]") == 1
+    assert f"--> {path.relative_to(Path.cwd())}:{line}:" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "make", "line"),
+    [
+        pytest.param(file, make, line, id=f"{Path(file).name}: {name}")
+        for file, faults in (
+            ("models/sources.yml", SCHEMA_YAML),
+            ("dbt_project.yml", SETTINGS),
+            ("models/staged.sql", MODEL),
+        )
+        for name, (make, line) in faults.items()
+    ],
+)
+def test_a_check_tells_a_fault_of_a_file_that_it_needs(
+    file: str, make: Make, line: int, shop: SmallMesh, capfd: Capture
+) -> None:
+    path = put(shop, file, make)
+    # In this process, which its own would only make slower.
+    code, out, err = call(capfd, "check", "shop/totals", "--inside")
+    assert (code, out) == (1, "")
+    assert err.count("error[") == 1
+    told_once(err, path, line)
+
+
+@pytest.mark.parametrize("verb", ["infer", "new product"])
+@pytest.mark.parametrize("fault", MODEL)
+def test_inference_tells_a_fault_of_a_model(fault: str, verb: str, shop: SmallMesh, capfd: Capture) -> None:
+    make, line = MODEL[fault]
+    path = put(shop, "models/staged.sql", make)
+    named = ("--from", "shop/staged") if verb == "new product" else ("--as", "shop/staged")
+    code, out, err = call(capfd, *verb.split(), "shop/staged", *named)
+    assert (code, out) == (1, "")
+    told_once(err, path, line)
+    assert not shop.registry.path("shop/staged").exists()
+
+
+@pytest.mark.parametrize("verb", ["infer", "new product"])
+def test_inference_does_not_mind_files_that_it_does_not_need(
+    verb: str, shop: SmallMesh, capfd: Capture
+) -> None:
+    for number, (make, _) in enumerate(SCHEMA_YAML.values()):
+        put(shop, f"models/{number}.yml", make)
+    for number, (make, _) in enumerate(MODEL.values()):
+        put(shop, f"models/m{number}.sql", make)
+    shop.publish("sales/transactions")
+    named = ("--from", "shop/staged") if verb == "new product" else ("--as", "shop/staged")
+    code, out, err = call(capfd, *verb.split(), "shop/staged", *named)
+    assert (code, err) == (0, "")
+    assert "staged.odcs.yaml" in out
+
+
+def test_a_check_warns_of_files_that_it_does_not_need(shop: SmallMesh, capfd: Capture) -> None:
+    expected = set()
+    for number, (make, line) in enumerate(SCHEMA_YAML.values()):
+        expected.add((put(shop, f"models/{number}.yml", make), line))
+    for number, (make, line) in enumerate(MODEL.values()):
+        expected.add((put(shop, f"models/m{number}.sql", make), line))
+    code, out, err = call(capfd, "check", "shop/totals")
+    assert code == 0
+    assert out.startswith("ok shop/totals")
+    assert "error[" not in err
+    faults = DbtProject.of("shop", shop.root).files.all_faults()
+    assert {(fault.place.path, fault.place.line) for fault in faults if fault.place} == expected
+    assert len(faults) == len(expected)
+
+
+def test_validate_tells_every_fault_before_dbt_is_asked(shop: SmallMesh, capfd: Capture) -> None:
+    expected = set()
+    for number, (make, line) in enumerate(SCHEMA_YAML.values()):
+        path = put(shop, f"models/{number}.yml", make)
+        expected.add((str(path.relative_to(shop.root)), line))
+    for number, (make, line) in enumerate(MODEL.values()):
+        path = put(shop, f"models/m{number}.sql", make)
+        expected.add((str(path.relative_to(shop.root)), line))
+    # dbt reads macros too.
+    expected.add((str(put(shop, "pipe.sql", os.mkfifo).relative_to(shop.root)), 1))
+    code, out, _ = call(capfd, "validate", "--format", "json")
+    assert code == 1
+    faults = [found for found in json.loads(out)["diagnostics"] if found["code"] == "D011"]
+    assert len(faults) == len(expected)
+    assert {(found["place"]["path"], found["place"]["line"]) for found in faults} == expected
+
+
+def test_a_product_of_a_function_does_not_mind_the_dbt_project(shop: SmallMesh, capfd: Capture) -> None:
+    put(shop, "dbt_project.yml", os.mkfifo)
+    put(shop, "models/sources.yml", text("sources: [sales]\n"))
+    (shop.root / "domains" / "shop" / "src" / "shop" / "totals.py").write_text(
+        "from platform_core import Table, data_product\n\n\n"
+        '@data_product(inputs={"lines": "sales/transactions"})\n'
+        'def totals(lines: Table) -> str:\n    return f"SELECT id, amount FROM {lines}"\n'
+    )
+    code, out, err = call(capfd, "check", "shop/totals")
+    assert (code, err) == (0, "")
+    assert out.startswith("ok shop/totals")
+
+
+def test_models_are_where_the_project_says(shop: SmallMesh, capfd: Capture) -> None:
+    project = shop.root / "dbt_projects" / "shop"
+    (project / "models").rename(project / "transformations")
+    assert "D015" in call(capfd, "check", "shop/totals")[2]
+    (project / "dbt_project.yml").write_text("name: shop\nmodel-paths: [transformations]\n")
+    assert call(capfd, "check", "shop/totals")[0] == 0
+    put(shop, "transformations/doubled.sql", text("select id, amount * 2 as two from {{ ref('staged') }}"))
+    shop.publish("sales/transactions")
+    code, out, _ = call(capfd, "infer", "doubled", "--as", "shop/doubled")
+    assert code == 0
+    assert "3 rows, 2 columns" in out
+
+
+def test_a_model_that_many_share_is_read_and_written_once(shop: SmallMesh) -> None:
+    layers, lowest = 40, "select * from {{ source('sales', 'transactions') }}"
+    for layer in range(layers):
+        both = [f"select * from {{{{ ref('m{layer - 1}{side}') }}}}" for side in "ab"]
+        for side in "ab":
+            put(shop, f"models/m{layer}{side}.sql", text("\nunion all\n".join(both) if layer else lowest))
+    project = DbtProject.of("shop", shop.root)
+    top = f"m{layers - 1}a"
+    reads, faults = project.reads(top, ())
+    assert (list(reads), faults) == (["sales/transactions"], [])
+    sql = project.sql(top)
+    assert sql is not None
+    assert sql.count('"sales"."transactions"') == 2
+    assert len(sql) < 200 * 2 * layers
+
+
+def test_models_that_refer_to_each_other_have_no_sql(shop: SmallMesh) -> None:
+    put(shop, "models/staged.sql", text("select * from {{ ref('totals') }}"))
+    project = DbtProject.of("shop", shop.root)
+    assert project.sql("totals") is None
+    assert project.reads("totals", ()) == ({}, [])
+
+
+def test_the_sql_of_a_model_is_what_dbt_would_run(shop: SmallMesh) -> None:
+    model = (
+        "{{ config(\n  materialized='table'\n) }}\n{# source('hr', 'no') #}\n"
+        "select '{% raw %}{{ x }}{% endraw %}' as x from {{- source('sales', \"transactions\") -}}  ;\n"
+    )
+    put(shop, "models/staged.sql", text(model))
+    project = DbtProject.of("shop", shop.root)
+    assert project.sql("staged") == '\n\n\n\nselect \'{{ x }}\' as x from"sales"."transactions"'
+    reads, _ = project.reads("staged", ())
+    [(name, place)] = reads.items()
+    column = model.splitlines()[4].index("source") + 1
+    assert (name, place.line, place.column, place.length) == ("sales/transactions", 5, column, 31)
+    put(shop, "models/totals.sql", text("select {{ var('x') }} from {{ ref('staged') }}"))
+    assert DbtProject.of("shop", shop.root).sql("totals") is None
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("materialized='ephemeral'", "is ephemeral"),
+        ("enabled=false", "is disabled"),
+        ("schema='elsewhere'", "is built in the schema elsewhere"),
+    ],
+)
+def test_a_model_that_is_no_table_in_staging_is_refused(
+    config: str, words: str, shop: SmallMesh, capfd: Capture
+) -> None:
+    put(
+        shop,
+        "models/totals.sql",
+        text(f"{{{{ config({config}) }}}}\nselect * from {{{{ ref('staged') }}}}\n"),
+    )
+    code, out, err = call(capfd, "check", "shop/totals", "--inside")
+    assert (code, out) == (1, "")
+    assert f"error[D026]: the dbt model of shop/totals {words}" in err
+
+
+def test_what_dbt_made_of_these_very_files_goes_before_them(shop: SmallMesh) -> None:
+    put(shop, "models/totals.sql", text("select * from {{ a_macro() }}\n"))
+    put(shop, "models/versioned_v2.sql", text("select 1 as id\n"))
+    project = DbtProject.of("shop", shop.root)
+    shared = {"resource_type": "model", "schema": "staging", "config": {"materialized": "table"}}
+    totals = shared | {"name": "totals", "alias": "sums", "original_file_path": "models/totals.sql"}
+    new = shared | {"name": "versioned", "alias": "v2", "original_file_path": "models/versioned_v2.sql"}
+    old = new | {"alias": "v1", "version": 1, "latest_version": 2}
+    off = shared | {"name": "off", "alias": "off", "original_file_path": "models/staged.sql"}
+    manifest = {
+        "nodes": {"m.t": totals, "m.v.2": new | {"version": 2, "latest_version": 2}, "m.v.1": old},
+        "disabled": {"m.o": [off | {"config": {"enabled": False}}]},
+        "sources": {"s.s.t": {"source_name": "sales", "name": "transactions"}},
+        "parent_map": {"m.t": ["m.v.2", "s.s.t"], "m.v.2": [], "m.v.1": []},
+    }
+    project.stamp.parent.mkdir(parents=True)
+    project.stamp.with_name("manifest.json").write_text(json.dumps(manifest))
+    project.stamp.write_text(project.content())
+    current = DbtProject.of("shop", shop.root)
+    assert current == project
+    place = Place(project.folder / "models" / "totals.sql")
+    assert (project.reads("totals", ()), project.table("totals")) == (({}, []), "totals")
+    assert current.reads("totals", ()) == ({"sales/transactions": place}, [])
+    assert [(fault.code, fault.place) for fault in current.reads("totals", ("versioned",))[1]] == [
+        ("D010", place)
+    ]
+    assert (current.table("totals"), current.table("versioned")) == ("sums", "v2")
+    with pytest.raises(DefinitionError, match="disabled"):
+        current.table("off")
+    put(shop, "models/totals.sql", text("select 1\n"))
+    assert DbtProject.of("shop", shop.root).manifest is None
