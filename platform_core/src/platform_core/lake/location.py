@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
@@ -95,6 +95,24 @@ def seal(con: duckdb.DuckDBPyConnection, location: LakeLocation, lakes: Iterable
     con.execute(f"SET allowed_directories = [{folders}]")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
+
+
+def dbt_output(location: LakeLocation, schema: str, write: str, read: tuple[str, ...]) -> dict[str, Any]:
+    """The output of a dbt profile that builds in a schema of one lake and reads others."""
+    where = {"root": str(location.root), "write": write, "read": list(read)}
+    return {
+        "type": "duckdb",
+        "path": ":memory:",
+        "database": write,
+        "schema": schema,
+        # DuckLake on SQLite takes one writer at a time.
+        "threads": 1,
+        "plugins": [{"module": "platform_core.lake.dbt_plugin", "config": where}],
+        # Attached by the plugin already; named here so that dbt-duckdb knows.
+        "attach": [
+            {"path": f"ducklake:{lake}", "alias": lake, "is_ducklake": True} for lake in (write, *read)
+        ],
+    }
 
 
 def table_of(product: DataProduct) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.files import file_lock
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, dbt_output
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
 
@@ -45,37 +44,12 @@ def with_manifest(project: DbtProject) -> DbtProject:
 def write_profile(project: DbtProject, location: LakeLocation, write: str, read: tuple[str, ...]) -> Path:
     """Write the profile that dbt runs with; returns its folder.
 
-    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so
-    that the process which writes is the one that holds it.
+    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so that the
+    process which writes is the one that holds it.
     """
-    profile = {
-        _profile_name(project): {
-            "target": "mesh",
-            "outputs": {
-                "mesh": {
-                    "type": "duckdb",
-                    "path": ":memory:",
-                    "database": write,
-                    "schema": STAGING,
-                    # DuckLake on SQLite takes one writer at a time.
-                    "threads": 1,
-                    "plugins": [
-                        {
-                            "module": "platform_core.lake.dbt_plugin",
-                            "config": {"root": str(location.root), "write": write, "read": list(read)},
-                        }
-                    ],
-                    # Attached by the plugin already; named here so that dbt-duckdb knows.
-                    "attach": [
-                        {"path": f"ducklake:{name}", "alias": name, "is_ducklake": True}
-                        for name in (write, *read)
-                    ],
-                }
-            },
-        }
-    }
+    outputs = {"mesh": dbt_output(location, STAGING, write, read)}
+    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": outputs}}, indent=1)  # YAML too
     project.state.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(profile, sort_keys=False)
     folder = project.state / f"profile-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     folder.mkdir(exist_ok=True)
     (folder / "profiles.yml").write_text(text)
