@@ -7,11 +7,11 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test check validate bench lock clean
+.PHONY: help setup demo materialize test test-full test-fast check validate bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make or reuse one environment per code location, and one for the tools
 	$(environments)
@@ -25,6 +25,12 @@ materialize: setup ## materialize every data product
 
 test: setup ## run the tests of the library, of each domain in its own environment, and across them
 	@$(BIN)/python scripts/run_tests.py
+
+test-full: setup ## run what `make test` leaves out: kills, fuzzing, the UI, other environments
+	@$(BIN)/python scripts/run_tests.py full
+
+test-fast: setup ## run those of `make test` that do not need the mesh of all products
+	@$(BIN)/python scripts/run_tests.py fast
 
 check: setup ## lint, types, the layers of the tree, the public face, then validate
 	$(BIN)/ruff check

@@ -22,7 +22,8 @@ from platform_core.contracts.reader import load_contract
 from platform_core.errors import PlatformError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import gate
 
 COMMITS: Final = 20

@@ -22,7 +22,8 @@ from platform_core.contracts.model import DataProduct, Mask, Masking, Rule
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.twin import masked_twin
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.products.masking import hashing, publish_masked
 from platform_core.quality.gate import gate
 

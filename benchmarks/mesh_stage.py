@@ -82,9 +82,9 @@ def judge_all(folder: Path) -> dict[str, float]:
     """What `mesh validate` does once it has the JSON."""
     from platform_core.governance.catalogue import load
     from platform_core.governance.facts import MeshFacts
-    from platform_core.governance.federation import read_federation
     from platform_core.governance.judge import judge
     from platform_core.governance.serialize import from_document
+    from platform_core.source.federation import read_federation
 
     gc.disable()
     began, used = time.perf_counter(), time.process_time()

@@ -23,7 +23,8 @@ import duckdb
 from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import gate
 from platform_core.sql.quoting import literal
 

@@ -14,8 +14,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.reader import load_contract
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
 from platform_core.lake.stream import Stream, open_stream
+from platform_core.lake.transaction import Stamp
 from platform_core.quality.batches import batch_gate
 
 CONTRACT = """\

@@ -9,6 +9,7 @@ wants what only pip knows, a machine that uv is not built for) pip does, and wha
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import subprocess
@@ -147,12 +148,14 @@ def share_bytecode(packages: Path, others: Iterable[Path]) -> None:
     }
     for folder in others:
         for source in _sources(folder) if wanted else ():
-            found = source.stat()
-            same = wanted.get((found.st_dev, found.st_ino))
-            if same is not None and _compiled(source).exists():
-                _compiled(same).parent.mkdir(exist_ok=True)
-                _compiled(same).hardlink_to(_compiled(source))
-                del wanted[found.st_dev, found.st_ino]
+            # The other environment may be made anew at this moment: what is gone is not shared.
+            with contextlib.suppress(FileNotFoundError):
+                found = source.stat()
+                same = wanted.get((found.st_dev, found.st_ino))
+                if same is not None and _compiled(source).exists():
+                    _compiled(same).parent.mkdir(exist_ok=True)
+                    _compiled(same).hardlink_to(_compiled(source))
+                    del wanted[found.st_dev, found.st_ino]
 
 
 def _sources(folder: Path) -> Iterator[Path]:

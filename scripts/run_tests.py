@@ -1,14 +1,18 @@
-"""Run every test suite of the mesh, each in the environment it belongs to.
+"""Run one set of the tests of the mesh, each suite in the environment it belongs to.
 
-The library's in the root environment, each domain's in that domain's own, and `tests/`, which crosses
-domains: what looks at the real mesh apart from the rest. Two at a time, the longest first, so that both
-cores have work until the end. What a suite prints comes when it is done. A failing suite does not keep the
-next from running. Ends with pytest's own closing line of each suite; the exit code is 1 when any of them
-failed. Extra options for pytest: PYTEST_ADDOPTS.
+Without a word: all tests but those marked `full`, and `full`: those alone, so that both together are all
+tests, each once. `fast`: as without a word, but nothing that needs the mesh of all products.
+
+The library's suites run in the root environment, each domain's in that domain's own. `tests/`, which
+crosses domains, is two: what looks at the mesh of all products, and the rest. Two suites run at a time, the
+longest first, so that both cores have work until the end. What a suite prints comes when it is done. A
+failing suite does not keep the next from running. Ends with pytest's own closing line of each suite; the
+exit code is 1 when any of them failed. Extra options for pytest: PYTEST_ADDOPTS.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -24,6 +28,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+NOTHING_SELECTED = 5
+"""Pytest's exit code where it ran no test."""
+SETS = ("most", "full", "fast")
+LONG = ("tests/lake", "tests/products", "tests/workspace")
+"""The half of the library's tests that starts processes and writes lakes."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +42,12 @@ class Suite:
     name: str
     folder: Path
     python: Path
-    only: str = ""
-    """An expression over markers; empty for all tests of the folder."""
+    only: str
+    """An expression over markers."""
+    words: tuple[str, ...] = ()
+    """Further arguments for pytest."""
+    may_be_empty: bool = False
+    """Whether the folder may have tests and the expression select none of them."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +57,22 @@ class Result:
     closing: str
 
 
-def suites() -> list[Suite]:
-    """All of them, the longest first."""
-    tools = ROOT / ".venv/bin/python"
-    domains = sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml"))
-    return [
-        Suite("tests of the real mesh", ROOT, tools, "real_mesh"),
-        Suite("platform_core", ROOT / "platform_core", tools),
-        Suite("tests of small meshes", ROOT, tools, "not real_mesh"),
-        *(Suite(f"domains/{folder.name}", folder, folder / ".venv/bin/python") for folder in domains),
+def suites(chosen: str) -> list[Suite]:
+    """The suites of a set, the longest first."""
+    tools, core = ROOT / ".venv/bin/python", ROOT / "platform_core"
+    only = "full" if chosen == "full" else "not full"
+    others = tuple(f"--ignore={folder}" for folder in LONG)
+    found = [
+        Suite("tests of the real mesh", ROOT, tools, f"real_mesh and {only}"),
+        Suite("platform_core: lake, products, workspace", core, tools, only, LONG),
+        Suite("platform_core: the rest", core, tools, only, others),
+        Suite("tests of small meshes", ROOT, tools, f"not real_mesh and {only}"),
     ]
+    for folder in sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml")):
+        python = folder / ".venv/bin/python"
+        # Most domains have no test that takes long.
+        found.append(Suite(f"domains/{folder.name}", folder, python, only, may_be_empty=chosen == "full"))
+    return found[1:] if chosen == "fast" else found
 
 
 class Runner:
@@ -73,9 +92,8 @@ class Runner:
         environ["COLUMNS"] = str(shutil.get_terminal_size((110, 24)).columns)
         color = "yes" if sys.stdout.isatty() else "no"
         # The folder that holds the suite's settings: pytest then reads no conftest.py from above it.
-        command = [str(suite.python), "-m", "pytest", f"--color={color}", "--rootdir=."]
-        if suite.only:
-            command += ["-m", suite.only]
+        command = [str(suite.python), "-m", "pytest", f"--color={color}", "--rootdir=.", "-m", suite.only]
+        command += suite.words
         with self._lock:
             if self._stopped:
                 return None
@@ -101,7 +119,9 @@ class Runner:
         text = ESCAPES.sub("", output.decode(errors="replace"))
         lines = [line for line in text.splitlines() if line.strip(" =")]
         closing = lines[-1].strip(" =") if lines else "printed nothing"
-        return Result(suite, passed=process.returncode == 0, closing=closing)
+        # A folder in which nothing at all was found is one that was not looked into.
+        empty = suite.may_be_empty and process.returncode == NOTHING_SELECTED and "deselected" in closing
+        return Result(suite, passed=process.returncode == 0 or empty, closing=closing)
 
     def stop(self) -> None:
         """Interrupt what runs, as Ctrl-C would: pytest then ends what its tests started."""
@@ -112,12 +132,15 @@ class Runner:
 
 
 def main() -> int:
-    """Run all suites; returns the exit code."""
+    """Run the suites of the set that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("set", nargs="?", choices=SETS, default="most")
+    chosen = parser.parse_args().set
     # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every test of it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = Runner()
     with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        running = [threads.submit(runner.run, suite) for suite in suites()]
+        running = [threads.submit(runner.run, suite) for suite in suites(chosen)]
         try:
             results = [result for each in running if (result := each.result()) is not None]
         except KeyboardInterrupt:

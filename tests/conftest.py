@@ -6,10 +6,6 @@ import pytest
 from mesh_command import ROOT, Answer, Mesh
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "real_mesh: looks at the mesh of all products (set by itself)")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`make test` runs these as a suite of their own."""
     for item in items:

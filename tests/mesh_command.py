@@ -23,6 +23,8 @@ from platform_core.lake.versions import Version, history
 
 ROOT = Path(__file__).resolve().parent.parent
 MESH = Path(sys.executable).parent / "mesh"
+ENOUGH = 300.0
+"""Seconds after which a test gives up, however slow the machine is."""
 # What the shell that runs the tests may have set must not reach the mesh under test.
 OURS = ("MESH_", "DAGSTER_", "PYTHONPATH", "PYTHONHOME")
 
@@ -96,7 +98,7 @@ class Mesh:
 
     def versions(self) -> dict[str, tuple[Version, ...]]:
         """Every version that was published, the newest first, by product."""
-        products, faults = Registry(ROOT / "domains", "contracts").scan()
+        products, faults = Registry(self.root / "domains", "contracts").scan()
         assert not faults
         with connect(self.lakes, read={product.lake for product in products}) as connection:
             return {product.id: history(connection, product) for product in products}
@@ -115,18 +117,18 @@ class Mesh:
 def finished(process: subprocess.Popen[str]) -> Answer:
     """The answer of a running command; one that hangs is killed and fails the test."""
     try:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=ENOUGH)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
     return Answer(process.returncode, out, err)
 
 
-def until(happened: Callable[[], Any], what: str, seconds: float = 60.0, pause: float = 0.05) -> Any:
+def until(happened: Callable[[], Any], what: str, pause: float = 0.05) -> Any:
     """Wait for something, within a bound; returns what it was."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + ENOUGH
     while not (found := happened()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {ENOUGH:.0f} s in vain for {what}"
         time.sleep(pause)
     return found
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mesh_command import Mesh, until
+from mesh_command import ENOUGH, Mesh, until
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Served:
         request = urllib.request.Request(
             f"{self.address}/graphql", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=ENOUGH) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
         data: dict[str, Any] = answer["data"]
@@ -38,7 +38,7 @@ class Served:
     def stop(self) -> tuple[int, str]:
         """Ctrl-C; returns the exit code and what it said on standard error."""
         self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=ENOUGH)
         return self.process.returncode, said
 
 
@@ -55,12 +55,12 @@ def serving(mesh: Mesh) -> Iterator[Served]:
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
         assert found, f"it said {said!r} and {process.stderr.read() if process.stderr else ''}"
         served = Served(mesh, process, found[0])
-        until(lambda: _loaded(served), "the code locations to load", seconds=120, pause=0.5)
+        until(lambda: _loaded(served), "the code locations to load", pause=0.5)
         yield served
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+            process.communicate(timeout=ENOUGH)
         for left in mesh.processes():
             left.kill()
 

@@ -13,6 +13,8 @@ from platform_core.access.read import granted_query
 from platform_core.contracts.registry import Registry
 from platform_core.lake.versions import Version
 
+pytestmark = pytest.mark.full
+
 # Whoever reads must see one complete version of each of these at any moment.
 COMPLETE: dict[str, tuple[Any, ...]] = {
     "SELECT count(*), sum(sales_value)::DOUBLE FROM sales.transactions": (1_469_307, 4_596_039.58),

@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mesh_command import ROOT, Mesh
+from mesh_command import ENOUGH, ROOT, Mesh
 from small_company import write_domain
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Run by `make test` itself, or too long for it: that they exist is all that is looked at here.
-ONLY_NAMED = {"make test", "make bench", "make check", "make lock", "make setup", "make demo"}
+ONLY_NAMED = {
+    "make bench",
+    "make check",
+    "make demo",
+    "make lock",
+    "make setup",
+    "make test",
+    "make test-fast",
+    "make test-full",
+}
 # What `make test` does anyway, or what a test of its own below does.
 ELSEWHERE = {
     "cd domains/sales && .venv/bin/python -m pytest",
@@ -52,7 +61,7 @@ def shell(mesh: Mesh, command: str) -> subprocess.CompletedProcess[str]:
         env=mesh.environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=ENOUGH,
         stdin=subprocess.DEVNULL,
     )
 

@@ -18,7 +18,10 @@ from platform_core.contracts.register import register
 from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
+
+pytestmark = pytest.mark.full
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from mesh_command import ROOT, Mesh
+from mesh_command import ENOUGH, ROOT, Mesh
 from mesh_copy import Copy, copy_mesh
 
 OWNER = "team: {name: people-analytics}\n"
@@ -23,7 +23,7 @@ def call(words: list[str], root: Path, environ: Mapping[str, str]) -> subprocess
         env={**environ, "MESH_ROOT": str(root)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=ENOUGH,
         check=False,
     )
 

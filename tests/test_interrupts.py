@@ -13,6 +13,8 @@ from mesh_records import runs_of
 
 from platform_core.lake.lock import Holder, read_holder
 
+pytestmark = pytest.mark.full
+
 ENDED = {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mesh_command import ROOT, Answer, Mesh
+from mesh_command import ENOUGH, ROOT, Answer, Mesh
 from mesh_copy import Copy, copy_mesh
 
 # Put into every location of a copy: at each publication it writes down what this process is.
@@ -162,7 +162,7 @@ def test_validation_reports_hr_alone(mesh: Mesh, broken_hr: Copy) -> None:
         env={**mesh.environment(), "MESH_ROOT": str(broken_hr.root)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=ENOUGH,
         check=False,
     )
     said = validated.stdout + validated.stderr

@@ -22,6 +22,8 @@ from small_company import write_domain
 
 from platform_core import __version__
 
+pytestmark = pytest.mark.full
+
 LATER = "0.9.0"
 """Further ahead than any neighbour: the members that it adds are unknown here all the same."""
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp, publish_table, publish_view
+from platform_core.lake.publish import publish_table, publish_view
+from platform_core.lake.transaction import Stamp
 
 CONTRACT = """\
 apiVersion: v3.1.0

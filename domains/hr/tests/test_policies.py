@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hr.policies import short_retention
 from platform_core.contracts import load_contract
-from platform_core.governance.facts import Federation, LocationFacts, MeshFacts
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.source.federation import Federation
 
 CONTRACTS = Path(__file__).parents[1] / "contracts"
 

@@ -66,9 +66,9 @@ class Conformance(pytest.File):
         """The policies, and what they and the facts themselves say about the domain."""
         from platform_core.governance.catalogue import load
         from platform_core.governance.facts import MeshFacts
-        from platform_core.governance.federation import read_federation
         from platform_core.governance.judge import judge
         from platform_core.settings import mesh_root
+        from platform_core.source.federation import read_federation
         from platform_core.workspace.validate import About
 
         root = mesh_root(self.path.parent)

@@ -94,6 +94,12 @@ def link_over(file: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def move_folder(folder: Path, target: Path) -> None:
+    """Give a folder another name beside it, at once and for good."""
+    folder.replace(target)
+    sync(target.parent)
+
+
 def sync(path: Path) -> None:
     """Wait until the content of a file or folder is on its disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -109,7 +115,7 @@ def file_lock(path: Path, timeout: float = -1.0) -> FileLock:
     ``with file_lock(path):`` waits up to ``timeout`` seconds, for ever by default, and raises
     filelock.Timeout. The file stays: unlinking it would let two in. Not reentrant.
     """
-    return FileLock(path, timeout=timeout, mode=0o664, is_singleton=False)
+    return FileLock(path, timeout=timeout)
 
 
 @contextmanager

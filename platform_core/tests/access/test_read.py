@@ -12,10 +12,10 @@ from small_mesh import SmallMesh
 
 from platform_core.access.read import granted_query
 from platform_core.contracts.registry import Registry
-from platform_core.errors import AccessDenied, DefinitionError, PlatformError, RunError, UsageError
+from platform_core.errors import AccessDenied, DefinitionError, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.location import LakeLocation
-from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, tables_of
+from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, NotAllowed, tables_read
 
 
 @cache
@@ -244,7 +244,7 @@ def test_second_line_of_defence(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
     from platform_core.access import read as module
     from platform_core.sql.allowed import TableName
 
-    monkeypatch.setattr(module, "tables_of", lambda _: (TableName("sales", "transactions"),))
+    monkeypatch.setattr(module, "tables_read", lambda _: (TableName("sales", "transactions"),))
     for sql in (
         "SELECT * FROM read_text('/etc/passwd')",
         f"SELECT * FROM read_parquet('{mesh.location.data('hr_restricted')}/**/*.parquet')",
@@ -328,7 +328,7 @@ def test_what_does_not_run_quotes_no_value_of_the_data(mesh: SmallMesh, sql: str
 
 
 def test_deep_nesting_is_refused_not_a_crash() -> None:
-    with pytest.raises(PlatformError):
-        tables_of("SELECT " + "(SELECT " * 900 + "1" + ")" * 900)
-    with pytest.raises(PlatformError):
-        tables_of("SELECT " + "NOT " * 100_000 + "true")
+    with pytest.raises(NotAllowed):
+        tables_read("SELECT " + "(SELECT " * 900 + "1" + ")" * 900)
+    with pytest.raises(NotAllowed):
+        tables_read("SELECT " + "NOT " * 100_000 + "true")

@@ -9,7 +9,7 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.cli import main
-from platform_core.cli.check import interpreter
+from platform_core.cli.check import location_of
 
 RIGHT = """\
 from platform_core import Table, data_product
@@ -208,7 +208,7 @@ def test_interpreter_of_the_location_else_this_one(shop: SmallMesh) -> None:
     python.symlink_to(sys.executable)
     text = (shop.root / "workspace.yaml").read_text()
     (shop.root / "workspace.yaml").write_text(text.replace(sys.executable, "python"))
-    assert interpreter(shop.root, "shop") == python
-    assert interpreter(shop.root, "sales") == Path(sys.executable)
+    assert location_of(shop.root, "shop").python == python
+    assert location_of(shop.root, "sales").python == Path(sys.executable)
     python.unlink()
-    assert interpreter(shop.root, "shop") == Path(sys.executable)
+    assert location_of(shop.root, "shop").python == Path(sys.executable)

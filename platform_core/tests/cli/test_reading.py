@@ -91,7 +91,8 @@ def test_show_tells_everything_an_analyst_needs(capsys: pytest.CaptureFixture[st
 def test_show_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "hr/employees", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["owner"] == {"team": "hr-team", "name": "People", "email": "people@example.com"}
+    reached = {"name": "People", "email": "people@example.com", "channels": []}
+    assert document["owner"] == {"team": "hr-team", **reached}
     assert document["restricted"] is True
     assert [column["name"] for column in document["columns"]] == ["id", "amount"]
     assert document["published"]["rows"] == 3

@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from platform_core.contracts import load_contract
 from platform_core.contracts.units import BadCron, cron_interval
 from platform_core.errors import ContractError, Diagnostic
+
+pytestmark = pytest.mark.full
 
 GOOD = (Path(__file__).parent / "conftest.py").read_text().split('GOOD = """\\\n')[1].split('"""')[0]
 TREE: dict[str, Any] = yaml.load(GOOD, Loader=yaml.BaseLoader)

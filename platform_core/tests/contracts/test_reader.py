@@ -51,7 +51,7 @@ def test_everything_that_a_contract_says(load: Load) -> None:
     assert customer.classification == "confidential"
     total = product.column("total")
     assert total is not None
-    assert total.physical_type == "DECIMAL(10, 2)"
+    assert total.physical_type == "DECIMAL(10,2)"
 
 
 def test_partitions(load: Load) -> None:

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from platform_core.contracts.document import parse
 from platform_core.contracts.formatting import formatted
 from platform_core.contracts.writer import COLUMN_WIDTH, write
 from platform_core.errors import ContractError
+from platform_core.source.document import parse
 
 ROOT = Path(__file__).resolve().parents[3]
 

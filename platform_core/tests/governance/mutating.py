@@ -16,10 +16,10 @@ from platform_core.governance.assets import asset_facts
 from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts
-from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import Judgement, judge
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import read_domain
+from platform_core.source.federation import read_federation
 
 VALID = Path(__file__).parent / "mesh"
 TODAY = date(2030, 3, 1)

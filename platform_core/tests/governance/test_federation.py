@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from governance.mutating import VALID
 
-from platform_core.governance.federation import read_federation
+from platform_core.source.federation import Channel, read_federation
 
 
 def _with(tmp_path: Path, **files: str) -> Path:
@@ -23,7 +23,8 @@ def test_what_the_files_say() -> None:
     assert federation.topology == "federated"
     assert federation.representatives["shop"] == ("shop-owner@example.com",)
     team = federation.teams["shop-team"]
-    assert (team.domain, team.email, team.channels) == ("shop", "shop@example.com", ("#shop",))
+    assert (team.domain, team.email) == ("shop", "shop@example.com")
+    assert team.channels == (Channel("#shop", "slack"),)
     (waiver,) = federation.waivers
     assert (waiver.code, waiver.expires, waiver.place.line) == ("G108", "2030-06-30", 2)
 

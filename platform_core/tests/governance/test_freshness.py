@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,15 +9,10 @@ import pytest
 
 from platform_core.contracts.model import DataProduct, Deadline, MaximumAge, Rule
 from platform_core.errors import Place
-from platform_core.governance.facts import (
-    FactoryFacts,
-    Federation,
-    InputFacts,
-    LocationFacts,
-    MeshFacts,
-)
+from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
 from platform_core.governance.freshness import Freshness
 from platform_core.governance.policies.freshness import feasible, recent_enough
+from platform_core.source.federation import Federation
 
 HERE = Place(Path("a.odcs.yaml"), 9, 3)
 Promise = Deadline | MaximumAge | None
@@ -186,15 +180,13 @@ def test_ages_are_shown_with_their_path() -> None:
 
 
 def test_paths_do_not_multiply() -> None:
-    # Thirty layers of two: a billion paths.
+    # Thirty layers of two: a billion paths, which nobody could wait for.
     graph: Graph = {"d/a0": (by("0 1 * * *"), ()), "d/b0": (by("1 1 * * *"), ())}
     for layer in range(1, 30):
         reads = (f"d/a{layer - 1}", f"d/b{layer - 1}")
         graph[f"d/a{layer}"] = (by(f"{layer} 2 * * *"), reads)
         graph[f"d/b{layer}"] = (None if layer % 2 else by(f"{layer} 2 * * *"), reads)
-    started = time.monotonic()
     assert _broken(graph) == []
-    assert time.monotonic() - started < 2
 
 
 def _recent(name: str, days: int | None, reads: tuple[str, ...] = ()) -> tuple[DataProduct, FactoryFacts]:

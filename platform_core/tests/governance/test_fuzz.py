@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from governance.mutating import TODAY, VALID
 from hypothesis import HealthCheck, given, settings
@@ -18,12 +18,14 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import ContractError, Diagnostic
 from platform_core.governance.catalogue import load
 from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
-from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import Judgement, judge
+from platform_core.source.federation import read_federation
+
+pytestmark = pytest.mark.full
 
 SETTINGS = settings(
     derandomize=True,
-    deadline=timedelta(seconds=5),
+    deadline=None,
     max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -12,9 +12,10 @@ from governance.mutating import TODAY, Edit, catalogue_of, judged, look, valid_c
 from governance.mutations import HASHED, OWNER, PEOPLE, ROSTER, SHOP, STORES, TWIN, VISITS, WAIVERS
 
 from platform_core.governance.catalogue import Catalogue, load
-from platform_core.governance.facts import Federation, MeshFacts
+from platform_core.governance.facts import MeshFacts
 from platform_core.governance.judge import judge
 from platform_core.governance.policy import Policy, Violation
+from platform_core.source.federation import Federation
 
 NO_OWNER = Edit(STORES, OWNER + "\n", "")
 

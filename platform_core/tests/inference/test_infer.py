@@ -9,8 +9,8 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.cli import main
-from platform_core.contracts.document import parse
 from platform_core.contracts.formatting import formatted
+from platform_core.source.document import parse
 
 Capture = pytest.CaptureFixture[str]
 

@@ -14,7 +14,7 @@ from platform_core.contracts.windows import Window
 from platform_core.errors import Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
+from platform_core.lake.transaction import Stamp
 
 MakeProduct = Callable[..., DataProduct]
 

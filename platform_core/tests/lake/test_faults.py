@@ -18,7 +18,8 @@ from platform_core.lake.connect import connect
 from platform_core.lake.extensions import extension_path
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
 
 NOBODY = 65534
 
@@ -29,7 +30,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import LakeError, Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.publish import publish_table
 
 product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
 location = LakeLocation(Path(sys.argv[1]))
@@ -111,7 +113,7 @@ def test_a_full_disk_leaves_the_published_version(tmp_path: Path, product: DataP
             [sys.executable, "-c", FILL, str(root), "0" if limit == "tmpfs" else "2000000"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.stderr.strip() == "L003"
         assert read_back(location) == 5

@@ -24,7 +24,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.publish import publish_table
 
 place = Place(Path("x"))
 product = DataProduct("sales", "counter", Path("x"), place, "1", "active", (), ())
@@ -68,7 +69,7 @@ def test_no_update_is_lost_among_writers(con: duckdb.DuckDBPyConnection, locatio
         subprocess.Popen([sys.executable, "-c", COUNT, str(location.root), "5"], stderr=subprocess.PIPE)
         for _ in range(4)
     ]
-    errors = [writer.communicate(timeout=120)[1].decode() for writer in writers]
+    errors = [writer.communicate(timeout=300)[1].decode() for writer in writers]
 
     assert [writer.returncode for writer in writers] == [0, 0, 0, 0], errors
     assert con.execute("SELECT n FROM sales.products.counter").fetchall() == [(20,)]
@@ -85,7 +86,7 @@ def test_lakes_are_made_once_by_whoever_comes_first(location: LakeLocation) -> N
         subprocess.Popen([sys.executable, "-c", make, str(location.root)], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    found = [maker.communicate(timeout=60)[0] for maker in makers]
+    found = [maker.communicate(timeout=300)[0] for maker in makers]
 
     assert [maker.returncode for maker in makers] == [0, 0, 0]
     assert len(set(found)) == 1

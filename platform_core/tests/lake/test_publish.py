@@ -20,7 +20,8 @@ from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import Stamp, publish_table, publish_view
+from platform_core.lake.publish import publish_table, publish_view
+from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history, latest
 
 Con = duckdb.DuckDBPyConnection
@@ -68,7 +69,8 @@ def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) 
         from platform_core.errors import Place
         from platform_core.lake.connect import connect
         from platform_core.lake.location import LakeLocation
-        from platform_core.lake.publish import Stamp, publish_table
+        from platform_core.lake.transaction import Stamp
+        from platform_core.lake.publish import publish_table
         product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
         location = LakeLocation(Path({str(location.root)!r}))
         with connect(location, write=["sales"]) as con:
@@ -174,7 +176,7 @@ def test_ctrl_c_while_the_table_is_written(
     time.sleep(1.0)
     assert writer.poll() is None
     writer.send_signal(signal.SIGINT)
-    errors = writer.communicate(timeout=60)[1].decode()
+    errors = writer.communicate(timeout=300)[1].decode()
 
     assert writer.returncode != 0
     assert "KeyboardInterrupt" in errors
@@ -426,7 +428,7 @@ def test_a_killed_writer_leaves_a_lake_to_read_and_write(
 ) -> None:
     publish_table(con, location, product, "FROM range(5)", stamp=stamp, audit=accept)
     writer = start_writer(location, tmp_path, "FROM range(9)", "os.kill(os.getpid(), 9)")
-    writer.communicate(timeout=60)
+    writer.communicate(timeout=300)
     assert writer.returncode == -signal.SIGKILL
 
     assert rows(con, "sales.products.baskets") == 5

@@ -15,9 +15,10 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
-from platform_core.lake.reading import at_version, insertions, published_version
+from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.stream import ledger, open_stream
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.versions import published_version
 from platform_core.products.changes import position_now, since
 
 STREAM = """\
@@ -51,7 +52,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.lake import stream as streams
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
+from platform_core.lake.transaction import Stamp
 
 root = Path(sys.argv[1])
 product = Registry.open(root).get("shop/clicks")
@@ -92,6 +93,7 @@ print(n)
 """
 
 
+@pytest.mark.full
 def test_a_batch_is_there_once_wherever_its_process_was_killed(tmp_path: Path) -> None:
     product = clicks(tmp_path)
     done = subprocess.run(

@@ -19,7 +19,7 @@ from platform_core.errors import ContractError, DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
+from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history
 from platform_core.products.dbt_asset import dbt_asset
 from platform_core.products.dbt_project import DbtProject
@@ -175,12 +175,12 @@ def test_a_failed_commit_leaves_nothing(
     mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returning(mesh)
-    from platform_core.lake import publish
+    from platform_core.lake.transaction import Transaction
 
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish, "sign", full)
+    monkeypatch.setattr(Transaction, "sign", full)
     assert "L003" in said(mesh.run("shop", "shop/extract", instance))
     assert names(folder()) == []
 
@@ -264,7 +264,7 @@ def test_a_version_of_another_number_than_expected_is_found(
 def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, words: str) -> None:
     lines = [line.strip(" {}") for line in table.split(",")]
     text = "".join(f"    {line}\n" for line in lines)
-    signature = "{target: t, metric: m, features: [{name: a, type: b}]}"
+    signature = "{target: t, metric: m, features: [{name: a, type: BIGINT}]}"
     model = f"    customProperties: [{{property: model, value: {signature}}}]\n"
     if "pickle" in table:
         text += model

@@ -11,7 +11,8 @@ from platform_core.contracts.model import RuleKind
 from platform_core.errors import PublicationRefused
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import Stamp, publish_table
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import CODES, ContractBroken, gate
 
 ROWS = """

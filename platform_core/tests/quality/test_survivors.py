@@ -14,7 +14,7 @@ from platform_core.contracts.twin import masked_twin
 from platform_core.errors import Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Stamp
+from platform_core.lake.transaction import Stamp
 from platform_core.products import masking
 from platform_core.quality.gate import ContractBroken, gate
 

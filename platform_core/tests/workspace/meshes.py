@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.registry import Registry
+from platform_core.source.workspace import read_locations
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import read_locations
 from platform_core.workspace.result import MeshResult, ProductResult
 from platform_core.workspace.run import MeshRun
 from platform_core.workspace.selection import parse_selection
@@ -61,10 +61,12 @@ class SmallMesh:
         run = MeshRun(self.root, home, read_locations(self.root), selection, partitions, self.watcher)
         return run.execute()
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, python: tuple[str, ...] = ("-m", "platform_core.cli")
+    ) -> subprocess.Popen[str]:
         """The mesh command as a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "platform_core.cli", *words],
+            [sys.executable, *python, *words],
             cwd=self.root,
             env={key: value for key, value in os.environ.items() if not key.startswith("MESH_")},
             stdout=subprocess.PIPE,

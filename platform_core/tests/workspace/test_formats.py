@@ -12,7 +12,7 @@ import pytest
 from platform_core import __version__
 from platform_core.errors import Diagnostic, Place
 from platform_core.governance.catalogue import BUILT_IN, Catalogue
-from platform_core.governance.facts import Waiver
+from platform_core.source.federation import Waiver
 from platform_core.workspace.formats import as_json, github, sarif, text
 from platform_core.workspace.validate import Report
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from platform_core.errors import DefinitionError, UsageError
-from platform_core.workspace.locations import Location, read_locations, require_root
+from platform_core.source.workspace import Location, read_locations
+from platform_core.workspace.home import require_root
 
 ENTRY = "{module_name: sales.definitions, location_name: sales, executable_path: d/.venv/bin/python}"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from workspace.meshes import SmallMesh
-from workspace.test_interrupt import processes_of, wait_for
+from workspace.test_interrupt import ENOUGH, processes_of, wait_for
 
 CODE = """
 @dg.asset(key=["{name}", "thing"])
@@ -64,7 +64,7 @@ def ask(port: int, query: str) -> object:
         json.dumps({"query": query}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=ENOUGH) as answer:
         return json.load(answer)["data"]
 
 
@@ -82,20 +82,21 @@ def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
     wait_for((mesh.root / "a_started").exists)
 
     with_taken_port = mesh.start("serve", "--port", str(port))
-    _, err = with_taken_port.communicate(timeout=30)
+    _, err = with_taken_port.communicate(timeout=ENOUGH)
     assert with_taken_port.returncode == 2
     assert f"no server can listen on 127.0.0.1:{port}" in err
 
     server.send_signal(signal.SIGINT)
-    _, err = server.communicate(timeout=40)
+    _, err = server.communicate(timeout=ENOUGH)
     assert server.returncode == 0
     assert err.splitlines()[-1] == "stopped"
     assert processes_of(mesh.root) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("good", [("a",)])
 def test_nothing_is_left_when_it_is_killed(mesh: SmallMesh, port: int, server: subprocess.Popen[str]) -> None:
     assert len(processes_of(mesh.root)) > 5
     server.kill()
     server.communicate()
-    wait_for(lambda: processes_of(mesh.root) == [], seconds=30)
+    wait_for(lambda: processes_of(mesh.root) == [])

@@ -18,9 +18,9 @@ from platform_core import __version__
 from platform_core.cli.codes import EXPLAINED
 from platform_core.errors import Deprecation, PlatformDeprecation
 from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
+from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.introspect import announced
 from platform_core.workspace.introspection import introspect
-from platform_core.workspace.locations import Location
 
 DOCUMENT = Path(__file__).parents[1] / "governance" / "location-0.1.0.json"
 
@@ -34,7 +34,7 @@ def answering(root: Path, line: str) -> Location:
         "load_from:\n  - python_module: {module_name: ahead_code, location_name: ahead, "
         f"executable_path: {program}}}\n"
     )
-    return Location("ahead", "ahead_code", program)
+    return read_locations(root)[0]
 
 
 def test_a_document_of_the_first_version_is_still_read() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.twin import MASKED
 from platform_core.errors import AccessDenied, Diagnostic, UsageError, shown
+from platform_core.source.federation import read_federation
 from platform_core.words import did_you_mean, listed
 
 ANALYSTS: Final = "analysts"
@@ -73,21 +74,9 @@ def asked(product: DataProduct, root: Path) -> str:
     """The owner to ask: the team with its address, as far as the federation's list knows it."""
     if product.owner is None:
         return f"the domain {product.domain}"
-    email = team_of(product, root).get("email")
-    return f"{product.owned_by}" + (f" ({email})" if email else "")
-
-
-def team_of(product: DataProduct, root: Path) -> dict[str, Any]:
-    """The owner's entry in ``governance/teams.yaml``; empty where the list or the team is missing."""
-    import yaml
-
-    try:
-        document = yaml.load(
-            (root / "governance" / "teams.yaml").read_text(encoding="utf-8"),
-            getattr(yaml, "CSafeLoader", yaml.SafeLoader),
-        )
-    except FileNotFoundError:
-        return {}
-    teams = document.get("teams") if isinstance(document, dict) else None
-    team = teams.get(product.owner) if isinstance(teams, dict) else None
-    return team if isinstance(team, dict) else {}
+    federation = read_federation(root)
+    team = federation.teams.get(product.owner)
+    if team is not None and team.email:
+        return f"{product.owned_by} ({team.email})"
+    unread = next((fault.place for fault in federation.faults if fault.place), None)
+    return f"{product.owned_by}" + (f" (its address cannot be read: {unread})" if unread else "")

@@ -19,10 +19,10 @@ from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.extensions import opened
 from platform_core.lake.faults import lake_faults
-from platform_core.lake.location import LakeLocation, lake_options, lake_url
+from platform_core.lake.location import LakeLocation, attach, seal
 from platform_core.product_id import ProductId
-from platform_core.sql.allowed import TableName, tables_of
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.allowed import NotAllowed, TableName, tables_read
+from platform_core.sql.quoting import fold, quoted
 from platform_core.words import did_you_mean, listed
 
 
@@ -54,7 +54,9 @@ def granted_query(
 
     Raises:
         DefinitionError: D001 an unknown product.
-        AccessDenied: A001 not granted, A002 restricted, A010 to A013 what a query may not contain.
+        AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A011 a table that is
+            no product, A012 a function that reaches beyond the data, A013 a construct that is not known to
+            be harmless.
         RunError: R020 a product that was never published.
         UsageError: U040 SQL that does not run, U041 an unknown reader.
         LakeError: a lake that cannot be read.
@@ -63,7 +65,7 @@ def granted_query(
     with closing(opened()) as connection:
         configure(connection, location)
         hidden = show_products(connection, location, products)
-        lock_down(connection, location, products)
+        seal(connection, location, (product.lake for product in products.values()))
         with query_faults(hidden):
             connection.execute(sql)
             described = connection.description or ()
@@ -80,22 +82,47 @@ def granted_products(sql: str, principal: str, registry: Registry, root: Path) -
     """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
     require_principal(principal, registry.domains())
     products: dict[str, DataProduct] = {}
-    for table in tables_of(sql):
+    for table in _tables(sql):
         product = registry.get(_product_id(table, registry))
         require_grant(product, principal, root)
         products[product.id] = product
     return products
 
 
+def _tables(sql: str) -> tuple[TableName, ...]:
+    try:
+        return tables_read(sql)
+    except NotAllowed as refused:
+        if refused.what == "syntax":
+            raise UsageError(Diagnostic("U040", f"the query does not run: {refused.reason}")) from None
+        raise AccessDenied(_refusal(refused)) from None
+
+
+def _refusal(refused: NotAllowed) -> Diagnostic:
+    if refused.what == "statement":
+        return Diagnostic(
+            "A010",
+            "only a single query is run here",
+            expected="one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products",
+            fix="Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...).",
+        )
+    return Diagnostic(
+        {"function": "A012", "construct": "A013"}[refused.what],
+        refused.reason,
+        expected="data products by name, as in FROM sales.transactions, and plain functions",
+        fix="`mesh products` lists the products that can be read",
+    )
+
+
 def _product_id(table: TableName, registry: Registry) -> str:
-    names = {name.lower(): name for name in registry.names()}
+    names = {fold(name): name for name in registry.names()}
     written = f"{table.schema}/{table.name}" if table.schema else table.name
-    if (known := names.get(written.lower())) is not None:
+    if not table.catalog and (known := names.get(fold(written))) is not None:
         return known
-    domains = {name.lower(): name for name in registry.domains()}
-    if table.schema.lower() in domains:
-        return ProductId.of(domains[table.schema.lower()], table.name)
-    same = [name for name in names.values() if name.name == table.name.lower()]
+    domains = {fold(name): name for name in registry.domains()}
+    if not table.catalog and fold(table.schema) in domains:
+        return ProductId.of(domains[fold(table.schema)], table.name)
+    same = [name for name in names.values() if name.name == fold(table.name)]
     where = f" (line {table.line} of the query)" if table.line else ""
     raise AccessDenied(
         Diagnostic(
@@ -129,7 +156,7 @@ def show_products(
             alias = aliases[product.lake] = f"lake_{secrets.token_hex(8)}"
             hidden[alias] = product.domain
             with lake_faults(location, product.lake):
-                connection.execute(_attach(location, product.lake, alias))
+                attach(connection, location, product.lake, read_only=True, alias=alias)
         table = f'{aliases[product.lake]}."products".{quoted(product.name)}'
         with lake_faults(location, product.lake):
             try:
@@ -140,26 +167,7 @@ def show_products(
                     )
             except duckdb.CatalogException:
                 raise _never_published(product) from None
-    hidden[str(location.root)] = "the lakes"
-    return hidden
-
-
-def _attach(location: LakeLocation, lake: str, alias: str) -> str:
-    options = [f"{name} {literal(value)}" for name, value in lake_options(location, lake).items()]
-    return f"ATTACH {literal(lake_url(location, lake))} AS {alias} ({', '.join(options)}, READ_ONLY)"
-
-
-def lock_down(
-    connection: duckdb.DuckDBPyConnection, location: LakeLocation, products: Mapping[str, DataProduct]
-) -> None:
-    """A second line of defence behind ``permitted``: no other file, no extension, no other setting."""
-    lakes = sorted({product.lake for product in products.values()})
-    folders = ", ".join(literal(f"{location.data(lake)}/") for lake in lakes)
-    connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET allow_community_extensions = false")
-    connection.execute(f"SET allowed_directories = [{folders}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    return hidden | location.hidden()
 
 
 def _never_published(product: DataProduct) -> RunError:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from platform_core.source.workspace import Location
 
 INSIDE = "--inside"
 """Says that this process is the domain's own interpreter already."""
@@ -28,20 +31,22 @@ def run(options: argparse.Namespace) -> int:
         return 0
 
     from platform_core.cli.show import product_id
+    from platform_core.workspace.home import Home
+    from platform_core.workspace.starter import location_variables, start
 
     name = product_id(options.product, Registry.open(root))
     # A process even where it is the same interpreter: what a product imports stays out of this one.
-    command = [str(interpreter(root, name.domain)), "-m", "platform_core.cli", "check"]
-    return subprocess.run([*command, INSIDE, name], check=False).returncode
+    location = location_of(root, name.domain)
+    command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name]
+    variables = location_variables(location, root, Home.of(root))
+    return start(command, variables, stdin=None, own_session=False).wait()
 
 
-def interpreter(root: Path, domain: str) -> Path:
-    """The interpreter of the domain's code location; this one where the workspace names none that exists."""
-    from platform_core.settings import WORKSPACE
-    from platform_core.workspace.locations import read_locations
+def location_of(root: Path, domain: str) -> Location:
+    """The domain's code location; one of this interpreter where the workspace names none that exists."""
+    from platform_core.source.workspace import Location, read_locations
 
-    if (root / WORKSPACE).is_file():
-        for location in read_locations(root):
-            if location.name == domain and location.python.exists():
-                return location.python
-    return Path(sys.executable)
+    for location in read_locations(root):
+        if location.name == domain and location.python.exists():
+            return location
+    return Location(domain, domain, Path(sys.executable))

@@ -37,12 +37,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.decisions import undecided
-    from platform_core.contracts.document import parse
     from platform_core.contracts.registry import Registry
     from platform_core.errors import shown
     from platform_core.files import write_files
     from platform_core.inference.infer import infer
     from platform_core.settings import mesh_root
+    from platform_core.source.document import parse
 
     root = mesh_root()
     registry = Registry.open(root)

@@ -32,7 +32,6 @@ def run(options: argparse.Namespace) -> int:
     """Write contract, function and test, all of them or none, and say what to decide next."""
     from platform_core.cli.infer import place_of
     from platform_core.contracts.decisions import undecided
-    from platform_core.contracts.document import parse
     from platform_core.contracts.registry import Registry
     from platform_core.errors import shown
     from platform_core.files import write_files
@@ -40,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.inference.rehearsal import test_module
     from platform_core.inference.scaffold import maker, module, refuse_taken
     from platform_core.settings import mesh_root
+    from platform_core.source.document import parse
 
     root = mesh_root()
     registry = Registry.open(root)

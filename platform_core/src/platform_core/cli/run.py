@@ -29,9 +29,9 @@ def run(options: argparse.Namespace) -> int:
     """Materialize, show how it goes, and say at the end what failed and why."""
     from platform_core.contracts.registry import Registry
     from platform_core.settings import mesh_root
+    from platform_core.source.workspace import read_locations
     from platform_core.workspace.display import Lines, Screen, Silent
-    from platform_core.workspace.home import Home
-    from platform_core.workspace.locations import read_locations, require_root
+    from platform_core.workspace.home import Home, require_root
     from platform_core.workspace.run import MeshRun
     from platform_core.workspace.selection import parse_selection
     from platform_core.workspace.table import document, summary, table

@@ -16,8 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve; 0 when it was stopped after it had answered, 130 when before."""
     from platform_core.settings import mesh_root
-    from platform_core.workspace.home import Home
-    from platform_core.workspace.locations import read_locations, require_root
+    from platform_core.source.workspace import read_locations
+    from platform_core.workspace.home import Home, require_root
     from platform_core.workspace.serve import serve
 
     root = mesh_root()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from platform_core.cli.products import Listed
     from platform_core.contracts.model import DataProduct
     from platform_core.contracts.registry import Registry
+    from platform_core.source.federation import Team
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,18 +24,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.access.grants import team_of
     from platform_core.cli.products import with_versions
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import LakeError
+    from platform_core.errors import LakeError, PlatformError
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
+    from platform_core.source.federation import read_federation
 
     root = mesh_root()
     registry = Registry.open(root)
     product = registry.get(product_id(options.product, registry))
     [entry] = with_versions([product], LakeLocation.current(root))
-    team = team_of(product, root)
+    federation = read_federation(root)
+    team = federation.teams.get(product.owner or "")
     file, gone = None, None
     try:
         file = _file(entry, root)
@@ -45,9 +48,10 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(_facts(entry, team, file), indent=2, ensure_ascii=False))
     else:
         _print(entry, team, root, file)
-    if gone is not None:
-        # The product is shown all the same: its table can be read without the file beside it.
-        raise gone
+    # The product is shown all the same: its table can be read without the file beside it, or without
+    # knowing how its team is reached.
+    if gone is not None or not federation.readable:
+        raise PlatformError(*(gone.diagnostics if gone else ()), *federation.faults)
     return OK
 
 
@@ -74,7 +78,7 @@ def product_id(written: str, registry: Registry) -> ProductId:
     )
 
 
-def _print(entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None) -> None:
+def _print(entry: Listed, team: Team | None, root: Path, file: dict[str, Any] | None) -> None:
     from platform_core.cli.table import print_table
 
     product = entry.product
@@ -115,7 +119,7 @@ def _print(entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any]
 
 
 def _sections(
-    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None
+    entry: Listed, team: Team | None, root: Path, file: dict[str, Any] | None
 ) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
     from platform_core.errors import shown
@@ -176,16 +180,15 @@ def _sections(
     yield "Contract", [shown(product.path)]
 
 
-def _owner(product: DataProduct, team: dict[str, Any]) -> list[str]:
+def _owner(product: DataProduct, team: Team | None) -> list[str]:
     if product.owner is None:
         return [f"the domain {product.domain}"]
-    lines = [f"{product.owned_by}" + (f" ({team['name']})" if team.get("name") else "")]
-    if team.get("email"):
-        lines.append(str(team["email"]))
-    for channel in team.get("channels") or ():
-        words = (channel.get("tool"), channel.get("channel"), channel.get("url"))
-        lines.append(" ".join(str(word) for word in words if word))
-    return lines
+    lines = [f"{product.owned_by}" + (f" ({team.name})" if team and team.name else "")]
+    if team is None:
+        return lines
+    channels = ((channel.tool, channel.name, channel.url) for channel in team.channels)
+    lines += [team.email] if team.email else []
+    return [*lines, *(" ".join(word for word in words if word) for words in channels)]
 
 
 def _constraints(product: DataProduct, name: str) -> list[str]:
@@ -217,7 +220,7 @@ def _file(entry: Listed, root: Path) -> dict[str, Any] | None:
     }
 
 
-def _facts(entry: Listed, team: dict[str, Any], file: dict[str, Any] | None) -> dict[str, Any]:
+def _facts(entry: Listed, team: Team | None, file: dict[str, Any] | None) -> dict[str, Any]:
     from platform_core.cli.products import published
     from platform_core.products.description import rule_in_words, sla_in_words
     from platform_core.products.reading import ways
@@ -231,7 +234,12 @@ def _facts(entry: Listed, team: dict[str, Any], file: dict[str, Any] | None) -> 
         "purpose": product.purpose,
         "usage": product.usage,
         "limitations": product.limitations,
-        "owner": {"team": product.owner, **team},
+        "owner": {
+            "team": product.owner,
+            "name": team.name if team else None,
+            "email": team.email if team else None,
+            "channels": [asdict(channel) for channel in team.channels] if team else [],
+        },
         "support": [{"channel": s.channel, "url": s.url, "tool": s.tool} for s in product.support],
         "sla": sla_in_words(product) or None,
         "partitions": partitions

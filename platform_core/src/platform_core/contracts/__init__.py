@@ -1,7 +1,7 @@
 """Contracts: an Open Data Contract Standard file becomes a frozen ``DataProduct``."""
 
+from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import (
-    Bounds,
     Column,
     DataProduct,
     Deadline,

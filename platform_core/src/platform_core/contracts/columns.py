@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.masks import read_mask
 from platform_core.contracts.model import Column
 from platform_core.contracts.properties import Level, check_properties
+from platform_core.source.document import Document
+from platform_core.sql.quoting import fold
+from platform_core.sql.types import NAMES, BadType, canonical_type
 from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def read_columns(
         place = document.place(*where, "name")
         if not name.strip():
             faults.error("C040", "a column without a name", place, expected="name: <column>")
-        elif name.lower() in seen:
+        elif fold(name) in seen:
             faults.error(
                 "C040",
                 f'the column "{name}" is described twice',
@@ -43,7 +45,7 @@ def read_columns(
                 expected="every column once (SQL does not tell case apart)",
                 fix="Keep one of the two.",
             )
-        seen[name.lower()] = name
+        seen[fold(name)] = name
         if item.physicalName is not None and item.physicalName != name:
             faults.error(
                 "C020",
@@ -57,7 +59,7 @@ def read_columns(
                 name=name,
                 place=place,
                 logical_type=item.logicalType,
-                physical_type=" ".join(item.physicalType.upper().split()) if item.physicalType else None,
+                physical_type=read_type(document, (*where, "physicalType"), item.physicalType, faults),
                 description=item.description or "",
                 required=bool(item.required) or bool(item.primaryKey),
                 unique=bool(item.unique),
@@ -160,3 +162,22 @@ def _tags(
             )
         tags.append(word if word in CATEGORIES else tag)
     return tuple(dict.fromkeys(tags))
+
+
+def read_type(
+    document: Document, where: tuple[str | int, ...], text: str | None, faults: Faults
+) -> str | None:
+    """A type in DuckDB's words, made canonical; None where the contract names none. C042: it is no type."""
+    if not text:
+        return None
+    try:
+        return canonical_type(text)
+    except BadType as error:
+        faults.error(
+            "C042",
+            f'"{text}" is not a type: {error}',
+            document.place(*where),
+            expected="a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]",
+            fix=did_you_mean(error.unknown, NAMES),
+        )
+    return None

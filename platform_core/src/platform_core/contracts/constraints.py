@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from platform_core.contracts.document import Document
+from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Column, Rule, Scalar
+from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.patterns import complaint
 from platform_core.contracts.terms import check_name, typed
+from platform_core.source.document import Document
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaProperty

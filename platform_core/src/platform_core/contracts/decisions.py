@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from platform_core.contracts.document import Document
 from platform_core.errors import Diagnostic, Place, shown
+from platform_core.source.document import Document
 
 MARK: Final = "DECIDE"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from platform_core.contracts.document import parse
 from platform_core.contracts.names import stem_of
 from platform_core.contracts.properties import find_property
 from platform_core.errors import ContractError, Diagnostic, Place
+from platform_core.source.document import parse
 
 _SAID = re.compile(rb"^id:[ ]*[\"']?([a-z0-9_]+/[a-z0-9_]+)[\"']?[ ]*(?:#.*)?\r?$", re.MULTILINE)
 

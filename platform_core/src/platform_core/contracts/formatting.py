@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import yaml
-
-from platform_core.contracts import yaml_core
-from platform_core.contracts.document import MAXIMUM_DEPTH, Document, parse
-from platform_core.contracts.text import read_text
 from platform_core.contracts.writer import Pointer, write
+from platform_core.source import yaml_core
+from platform_core.source.document import MAXIMUM_DEPTH, Document, parse
+from platform_core.source.text import read_text
 
 _BLOCK: Final = ("|", ">")
 
@@ -38,7 +36,7 @@ def comments(document: Document) -> dict[Pointer, list[str]]:
             # A value begins with its key, wherever that is.
             starts.setdefault(began, pointer)
             seen.add(pointer)
-        if isinstance(node, yaml.ScalarNode):
+        if isinstance(node, yaml_core.ScalarNode):
             first, last = node.start_mark, node.end_mark
             if node.style in _BLOCK:
                 inside.update(range(first.line + 1, last.line + (1 if last.column else 0)))
@@ -72,16 +70,16 @@ def _comment_at(line: str, texts: list[tuple[int, int]]) -> int | None:
     return None
 
 
-def _nodes(node: yaml.Node | None, pointer: Pointer) -> Iterator[tuple[Pointer, yaml.Node, int]]:
+def _nodes(node: yaml_core.Node | None, pointer: Pointer) -> Iterator[tuple[Pointer, yaml_core.Node, int]]:
     """Every node with the line where it, or its key, begins; what is outside comes first."""
     if node is None:
         return
     yield pointer, node, node.start_mark.line
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml_core.MappingNode):
         for key, value in node.value:
             at = (*pointer, str(key.value))
             yield at, key, key.start_mark.line
             yield from _nodes(value, at)
-    elif isinstance(node, yaml.SequenceNode):
+    elif isinstance(node, yaml_core.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _nodes(item, (*pointer, index))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, Grid, Partitions
 from platform_core.contracts.properties import find_property
 from platform_core.contracts.units import time_zone, time_zones
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import KINDS, Kind, Rule
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, get_args
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, DateUnit, Mask, Masking, MaskMethod, Suppression
 from platform_core.contracts.names import Identity
 from platform_core.contracts.properties import Where, find_property, text_property
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 METHODS: Final[tuple[MaskMethod, ...]] = get_args(MaskMethod)

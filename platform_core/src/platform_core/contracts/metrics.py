@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.constraints import column_value, join_name, usable
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Column, Rule, Scalar
+from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.contracts.queries import query_rule
 from platform_core.contracts.terms import own_name, read_bounds, read_scope, severity_word
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:

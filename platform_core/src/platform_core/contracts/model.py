@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+from platform_core.contracts.bounds import NONE_ALLOWED, Bounds, Scalar
 from platform_core.errors import Diagnostic, Place, Severity
 from platform_core.product_id import ProductId
 
-Scalar = str | int | float | bool | date | datetime
 Scope = Literal["product", "partition", "batch"]
 RuleKind = Literal[
     "schema",
@@ -44,55 +44,6 @@ DateUnit = Literal["month", "quarter", "year"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """Limits of a number: of a value, a length, a count or a query's result.
-
-    A rule without a limit of its own allows no violation: ``Bounds(maximum=0)``.
-    """
-
-    minimum: Scalar | None = None
-    maximum: Scalar | None = None
-    minimum_exclusive: bool = False
-    maximum_exclusive: bool = False
-    equal: Scalar | None = None
-    not_equal: Scalar | None = None
-    outside: bool = False
-    """True for ``mustNotBeBetween``: the limits enclose what is refused."""
-    unit: Literal["rows", "percent"] = "rows"
-
-    def passes(self, value: object) -> bool:
-        """Whether a number lies within the limits. NULL does not."""
-        if value is None:
-            return False
-        lower = self.minimum is None or _in_order(self.minimum, value, self.minimum_exclusive)
-        upper = self.maximum is None or _in_order(value, self.maximum, self.maximum_exclusive)
-        inside = (lower and upper) != self.outside
-        if self.equal is not None and value != self.equal:
-            return False
-        return inside and (self.not_equal is None or value != self.not_equal)
-
-    def describe(self) -> str:
-        """The limits for a person: ``at least 1 and at most 5``, ``exactly 0 percent``."""
-        words = []
-        if self.minimum is not None:
-            words.append(f"{'more than' if self.minimum_exclusive else 'at least'} {self.minimum}")
-        if self.maximum is not None:
-            words.append(f"{'less than' if self.maximum_exclusive else 'at most'} {self.maximum}")
-        if self.outside:
-            words = [f"not between {self.minimum} and {self.maximum}"]
-        if self.equal is not None:
-            words.append(f"exactly {self.equal}")
-        if self.not_equal is not None:
-            words.append(f"not {self.not_equal}")
-        unit = " percent" if self.unit == "percent" else ""
-        return " and ".join(words) + unit if words else "any number"
-
-
-def _in_order(low: object, high: object, strict: bool) -> bool:
-    return bool(low < high if strict else low <= high)  # type: ignore[operator]
-
-
-@dataclass(frozen=True, slots=True)
 class Reference:
     """The target of a foreign key (ODCS ``relationships``)."""
 
@@ -118,7 +69,7 @@ class Rule:
     severity: Severity = "error"
     scope: Scope = "product"
     description: str = ""
-    allowed: Bounds = Bounds(maximum=0)
+    allowed: Bounds = NONE_ALLOWED
     limits: Bounds | None = None
     values: tuple[Scalar, ...] = ()
     missing_values: tuple[Scalar, ...] = ()

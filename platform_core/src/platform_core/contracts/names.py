@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.product_id import ProductId
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, slug
 
 SUFFIXES = (".odcs.yaml", ".odcs.yml")

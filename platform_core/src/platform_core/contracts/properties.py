@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.errors import Place
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 VENDOR = "platform-core"

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_core.contracts.constraints import join_name
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Rule
 from platform_core.contracts.terms import read_bounds
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from platform_core.contracts import names, standard
 from platform_core.contracts.columns import read_columns
 from platform_core.contracts.decisions import undecided
-from platform_core.contracts.document import Document, parse
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.grid import read_partitions
 from platform_core.contracts.kinds import file_rule, read_file_name, read_kind
@@ -21,6 +20,7 @@ from platform_core.contracts.signature import baseline_rule, read_signature
 from platform_core.contracts.sla import read_sla
 from platform_core.contracts.stream import by_batch, read_event_time
 from platform_core.errors import ContractError, Diagnostic
+from platform_core.source.document import Document, parse
 from platform_core.words import did_you_mean, slug
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_core.contracts.document import parse
 from platform_core.contracts.files import contracts_in, entries, ids_in, rivals, twin_named_in
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES, claimed
@@ -15,6 +14,7 @@ from platform_core.contracts.twin import masked_twin
 from platform_core.errors import ContractError, DefinitionError, Diagnostic, shown
 from platform_core.product_id import ProductId
 from platform_core.settings import CONTRACTS, REGISTRY, mesh_root
+from platform_core.source.document import parse
 from platform_core.words import did_you_mean, listed
 
 

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from platform_core.contracts.constraints import join_name
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, Reference, Rule
 from platform_core.contracts.names import Identity, stem_of
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.contracts.terms import own_name, read_scope, read_severity
 from platform_core.product_id import ProductId
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:

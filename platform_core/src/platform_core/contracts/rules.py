@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from platform_core.contracts.constraints import column_rules, key_rule
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.metrics import quality_rule
 from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.names import Identity
 from platform_core.contracts.relationships import reference_rule
+from platform_core.source.document import Document
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaObject

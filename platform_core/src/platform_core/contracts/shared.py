@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from platform_core.contracts.compare import number
-from platform_core.contracts.document import parse
 from platform_core.contracts.files import rivals
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES
 from platform_core.contracts.reader import load_contract
 from platform_core.errors import ContractError, Diagnostic, shown
+from platform_core.source.document import parse
 
 
 def same_content(one: Path, other: Path) -> bool:

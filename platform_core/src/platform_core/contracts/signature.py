@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from platform_core.contracts.document import Document
+from platform_core.contracts.bounds import Bounds
+from platform_core.contracts.columns import read_type
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Feature, Kind, Rule, Signature
+from platform_core.contracts.model import Feature, Kind, Rule, Signature
 from platform_core.contracts.properties import find_property
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 _KEYS = ("target", "features", "metric", "better", "margin", "trusted")
@@ -147,7 +149,9 @@ def _features(document: Document, value: Any, where: Where, faults: Faults) -> t
             faults.error("C106", f'the feature "{name}" is named twice', place, expected="every feature once")
         else:
             place = document.place(*where, number, "type")
-            found[name] = Feature(name, " ".join(kind.upper().split()), place)
+            found[name] = Feature(
+                name, read_type(document, (*where, number, "type"), kind, faults) or "VARCHAR", place
+            )
     if value and not isinstance(value, list):
         faults.error(
             "C106",

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.grid import bad_zone
 from platform_core.contracts.model import Column, Deadline, MaximumAge, Rule
@@ -16,6 +15,7 @@ from platform_core.contracts.names import Identity
 from platform_core.contracts.properties import Level, check_properties, find_property
 from platform_core.contracts.terms import read_scope, read_severity
 from platform_core.contracts.units import UNITS, BadCron, cron_interval, duration, time_zone
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, duration_in_words, listed
 
 if TYPE_CHECKING:

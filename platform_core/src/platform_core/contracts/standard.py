@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.editions import Edition, known_names, schema_of
 from platform_core.errors import Diagnostic
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from platform_core.contracts.document import Document
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, Kind, Partitions, Rule
 from platform_core.contracts.properties import text_property
 from platform_core.errors import Place
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean, listed
 
 _OF_THE_WHOLE = frozenset({"row_count", "sql", "recency"})

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any, get_args
 
-from platform_core.contracts.document import Document
+from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.model import Bounds, Scalar, Scope
+from platform_core.contracts.model import Scope
 from platform_core.contracts.properties import text_property
 from platform_core.errors import Severity
+from platform_core.source.document import Document
 from platform_core.words import did_you_mean
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)

@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.constraints import join_name
 from platform_core.contracts.masks import bands, in_twin
-from platform_core.contracts.model import (
-    Bounds,
-    Column,
-    DataProduct,
-    Grant,
-    Mask,
-    Masking,
-    Rule,
-)
+from platform_core.contracts.model import Column, DataProduct, Grant, Mask, Masking, Rule
 
 MASKED: Final = "masked"
 """What a role's ``access`` says where it is granted the twin and not the product itself."""

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import yaml
+from platform_core.source import yaml_core
 
 Pointer = tuple[str | int, ...]
 Comments = Mapping[Pointer, Sequence[str]]
@@ -236,11 +236,7 @@ def _plain(text: str, brackets: bool) -> bool:
         return False
     if brackets and _NOT_IN_BRACKETS.search(text):
         return False
-    resolvers = yaml.SafeLoader.yaml_implicit_resolvers
-    candidates = [*resolvers.get(text[0], ()), *resolvers.get(None, ())]
-    looks_otherwise = any(form.match(text) for _, form in candidates)
-    # What 1.2 has and 1.1 has not: 0o17, 1e3.
-    return not looks_otherwise and not re.fullmatch(r"0o[0-7]+|[-+]?[0-9.]+[eE][-+]?[0-9]+", text)
+    return yaml_core.is_text(text)
 
 
 def _in_quotes(text: str) -> str:

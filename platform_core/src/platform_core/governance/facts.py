@@ -7,7 +7,7 @@ Policies see nothing else, so a policy never imports Dagster or a domain's code.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -16,6 +16,7 @@ from platform_core.contracts.names import stem_of
 from platform_core.contracts.windows import PartitionsRead
 from platform_core.errors import Diagnostic, Place
 from platform_core.product_id import ProductId
+from platform_core.source.federation import Federation
 
 FORMAT = "platform-core/location/1"
 
@@ -87,18 +88,6 @@ class LocationFacts:
         return {factory.name: factory for factory in self.factories}
 
 
-@dataclass(frozen=True)
-class Team:
-    """A team of the federation's list, ``governance/teams.yaml``."""
-
-    slug: str
-    place: Place
-    email: str | None = None
-    channels: tuple[str, ...] = ()
-    members: tuple[str, ...] = ()
-    domain: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Read:
     """One product or asset reads another: as an input of its factory, by a foreign key of its contract,
@@ -112,38 +101,6 @@ class Read:
     place: Place | None
     columns: tuple[str, ...] | None = None
     partitions: PartitionsRead | None = None
-
-
-Topology = Literal["federated", "governed", "autonomous"]
-
-
-@dataclass(frozen=True)
-class Waiver:
-    """An agreed exception: one policy, one product, for a time. See ``governance/waivers.yaml``."""
-
-    code: str
-    product: str
-    reason: str
-    approvers: tuple[str, ...]
-    expires: str
-    """ISO date; the last day on which it is in force."""
-    place: Place
-
-
-@dataclass(frozen=True)
-class Federation:
-    """What the domains agreed on, from the folder ``governance``."""
-
-    topology: Topology = "federated"
-    central_team: str | None = None
-    email_domains: tuple[str, ...] = ()
-    representatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By domain: who speaks for it (e-mail addresses)."""
-    teams: dict[str, Team] = field(default_factory=dict)
-    waivers: tuple[Waiver, ...] = ()
-    faults: tuple[Diagnostic, ...] = ()
-    readable: bool = True
-    """False where one of the files could not be read: then what it says is not known."""
 
 
 @dataclass(frozen=True)

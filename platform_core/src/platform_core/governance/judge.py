@@ -11,10 +11,11 @@ from typing import Literal
 
 from platform_core.errors import Diagnostic, Place
 from platform_core.governance.catalogue import Catalogue, broken, place_of
-from platform_core.governance.facts import MeshFacts, Waiver
+from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
 from platform_core.governance.waiving import Waiving
 from platform_core.product_id import ProductId
+from platform_core.source.federation import Waiver
 
 State = Literal["pass", "warn", "fail", "waived"]
 _RANK: dict[State, int] = {"pass": 0, "waived": 1, "warn": 2, "fail": 3}

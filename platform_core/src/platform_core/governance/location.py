@@ -18,10 +18,10 @@ from platform_core.governance.assets import asset_facts
 from platform_core.governance.catalogue import load
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts
-from platform_core.governance.federation import read_federation
 from platform_core.governance.judge import judge
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import Domain, read_domain
+from platform_core.source.federation import read_federation
 
 OF_THE_FEDERATION: Final = frozenset({"G401", "G402", "G403", "G404", "G406"})
 """Faults of waivers and of the federation's files: `mesh validate` fails on them, but no domain can

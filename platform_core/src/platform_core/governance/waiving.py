@@ -7,8 +7,9 @@ from datetime import date
 
 from platform_core.errors import Diagnostic
 from platform_core.governance.catalogue import Catalogue
-from platform_core.governance.facts import MeshFacts, Waiver
+from platform_core.governance.facts import MeshFacts
 from platform_core.product_id import ProductId
+from platform_core.source.federation import Waiver
 from platform_core.words import did_you_mean, listed
 
 

@@ -54,7 +54,7 @@ def infer(
     location = LakeLocation.current(root)
     subject = find(words, registry, location, root)
     own = product or (subject.product.id if subject.product else None)
-    principal = f"domain:{own.partition('/')[0]}" if own else "analysts"
+    principal = f"domain:{ProductId(own).domain}" if own else "analysts"
     name = ProductId(own).name if own else subject.name
     reader = Reader(principal, registry, location, root)
     with opened(subject, reader, own=own, columns=columns) as data:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.access.read import granted_products, lock_down, query_faults, show_products
+from platform_core.access.read import granted_products, query_faults, show_products
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError, UsageError, shown
@@ -21,7 +21,7 @@ from platform_core.inference.references import candidates
 from platform_core.lake import extensions
 from platform_core.lake.connect import configure
 from platform_core.lake.faults import lake_faults
-from platform_core.lake.location import LakeLocation, attach_statement
+from platform_core.lake.location import LakeLocation, attach, seal
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
 from platform_core.sql.quoting import quoted
@@ -187,9 +187,8 @@ def opened(
         pairs = _pairs(names, reader, own or subject.name)
         targets = _targets(connection, [product for _, product in pairs], reader, aliases, products)
         if subject.file is None:
-            lakes = dict(products)
-            lakes.update((product.id, product) for _, product in pairs)
-            lock_down(connection, reader.location, lakes)
+            read = (*products.values(), *(product for _, product in pairs))
+            seal(connection, reader.location, (product.lake for product in read))
         if subject.sql is not None:
             with query_faults(hidden):
                 connection.execute(f"CREATE TEMP TABLE {RELATION} AS {source}")
@@ -249,8 +248,7 @@ def _attached(
         raise _no_table(table)
     aliases[lake] = f"lake_of_{lake}"
     with lake_faults(location, lake):
-        statement = attach_statement(location, lake, read_only=True)
-        connection.execute(statement.replace(f" AS {quoted(lake)} ", f" AS {quoted(aliases[lake])} ", 1))
+        attach(connection, location, lake, read_only=True, alias=aliases[lake])
     source = f"SELECT * FROM {quoted(aliases[lake])}.{quoted(schema)}.{quoted(name)}"
     try:
         connection.execute(f"DESCRIBE {source}")

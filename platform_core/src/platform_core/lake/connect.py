@@ -16,7 +16,7 @@ import duckdb
 from platform_core.files import link_new
 from platform_core.lake.extensions import load, opened
 from platform_core.lake.faults import damaged, lake_faults
-from platform_core.lake.location import LakeLocation, attach_statement
+from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.private import close_folder, written_privately
 from platform_core.settings import MEMORY
 from platform_core.sql.quoting import literal, quoted
@@ -62,7 +62,7 @@ def configure(
                 # SQLite takes an empty file for a new database, which a reader may not even begin.
                 if location.catalog(lake).stat().st_size == 0:
                     raise damaged(location, lake, "the catalog is empty")
-                con.execute(attach_statement(location, lake, read_only=not writing))
+                attach(con, location, lake, read_only=not writing)
     return attached(con)
 
 
@@ -115,7 +115,7 @@ def _create(location: LakeLocation, lake: str) -> None:
         try:
             with contextlib.closing(opened()) as con:
                 _settle(con, location)
-                con.execute(attach_statement(location, lake, read_only=False, catalog=draft))
+                attach(con, location, lake, read_only=False, catalog=draft)
                 # Rows kept inside the catalog would make sizes untrue and the catalog grow.
                 con.execute(f"CALL {quoted(lake)}.set_option('data_inlining_row_limit', 0)")
                 for schema in SCHEMAS:

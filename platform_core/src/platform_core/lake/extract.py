@@ -13,8 +13,8 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.faults import discreet, sentence
-from platform_core.lake.publish import describe
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 from platform_core.words import listed
 
 _CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"

@@ -24,18 +24,22 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, LakeError, shown
-from platform_core.files import link_over, sync
+from platform_core.files import link_over, move_folder, sync
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import Stamp
-from platform_core.lake.reading import published_version
-from platform_core.lake.versions import Version
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.versions import Version, published_version
 from platform_core.sql.quoting import quoted
 
 CARD = "card.json"
 _UNFINISHED = "."
 """First letter of what nobody reads: drafts and links on their way."""
+
+
+def folder_of(product: DataProduct) -> str:
+    """Where a product's files are within the folder of all lakes."""
+    return f"{product.lake}/files/{product.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,13 @@ class Shelf:
 
     @property
     def folder(self) -> Path:
-        return self.location.folder(self.product.lake) / "files" / self.product.name
+        return self.location.root / folder_of(self.product)
+
+    def bytes_kept(self) -> int:
+        """The bytes of the files of all versions."""
+        kept = [path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        # The stable name may be a link to a version; it is counted once.
+        return sum({path.stat().st_ino: path.stat().st_size for path in kept}.values())
 
     @property
     def stable(self) -> Path:
@@ -223,8 +233,7 @@ class Keeping:
         target = self._shelf.folder / str(version)
         if target.exists():
             shutil.rmtree(target)  # of a run that died before its COMMIT
-        written.parent.replace(target)
-        sync(self._shelf.folder)
+        move_folder(written.parent, target)
         self._folder = target
         return KeptFile(target / written.name, self._shelf.stable, size, sha256)
 
@@ -235,7 +244,7 @@ class Keeping:
             return
         target = self._shelf.folder / str(version)
         if self._folder != target:
-            self._folder.replace(target)
+            move_folder(self._folder, target)
         self._shelf.point(version)
 
     def discard(self) -> None:

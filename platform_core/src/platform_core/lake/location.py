@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
 from platform_core.sql.quoting import literal, quoted
+
+if TYPE_CHECKING:
+    import duckdb
 
 RESTRICTED: Final = "_restricted"
 """What the name of a domain's restricted lake ends with."""
@@ -45,41 +50,51 @@ class LakeLocation:
     def exists(self, lake: str) -> bool:
         return self.catalog(lake).exists()
 
+    def is_readable(self, lake: str) -> bool:
+        """Whether there is such a lake for this user; a restricted one is its domain's alone."""
+        return os.access(self.catalog(lake), os.R_OK | os.W_OK)
 
-def lake_url(location: LakeLocation, lake: str, *, catalog: Path | None = None) -> str:
-    """What DuckDB attaches, also for a dbt profile. ``catalog`` overrides the file while a lake is made."""
-    return f"ducklake:sqlite:{catalog or location.catalog(lake)}"
+    def hidden(self) -> dict[str, str]:
+        """What messages for a reader must not show of where the lakes are, and what to write instead."""
+        return {str(self.root): "the lakes"}
 
 
-def lake_options(location: LakeLocation, lake: str) -> dict[str, str | int]:
-    """The options of the ATTACH: a reader must not be refused while a writer commits.
+def attach(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    lake: str,
+    *,
+    read_only: bool,
+    alias: str | None = None,
+    catalog: Path | None = None,
+) -> None:
+    """The one ATTACH of a lake: another catalog or object store is a change here only. Raises duckdb.Error.
 
-    The catalog keeps the path under which it was made; its files are relative to it. A folder that was
-    moved, copied or reached through a link since then has the data where the catalog is now.
+    ``alias`` is by default the lake's own name. ``catalog`` names the file of a lake that is to be made; a
+    lake that is there is never made anew, not even where its catalog was emptied.
     """
-    return {
-        "DATA_PATH": f"{location.data(lake)}/",
-        "OVERRIDE_DATA_PATH": 1,
-        "META_JOURNAL_MODE": "WAL",
-        "META_BUSY_TIMEOUT": 30000,
-    }
-
-
-def attach_statement(
-    location: LakeLocation, lake: str, *, read_only: bool, catalog: Path | None = None
-) -> str:
-    """The one ATTACH of the platform: another catalog or object store is a change here only.
-
-    ``catalog`` names the file of a lake that is to be made; a lake that is there is never made anew, not
-    even where its catalog was emptied.
-    """
-    options = [f"{name} {literal(value)}" for name, value in lake_options(location, lake).items()]
+    # The catalog keeps the path under which it was made; its files are relative to it. A folder that was
+    # moved, copied or reached through a link since then has the data where the catalog is now.
+    options = [f"DATA_PATH {literal(f'{location.data(lake)}/')}", "OVERRIDE_DATA_PATH 1"]
+    # A reader must not be refused while a writer commits.
+    options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
     if read_only:
         options.append("READ_ONLY")
     if catalog is None:
         options.append("CREATE_IF_NOT_EXISTS false")
-    url = literal(lake_url(location, lake, catalog=catalog))
-    return f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})"
+    url = literal(f"ducklake:sqlite:{catalog or location.catalog(lake)}")
+    con.execute(f"ATTACH {url} AS {quoted(alias or lake)} ({', '.join(options)})")
+
+
+def seal(con: duckdb.DuckDBPyConnection, location: LakeLocation, lakes: Iterable[str]) -> None:
+    """From now on a connection reads no other file than those of some lakes, loads no extension and takes
+    no other setting."""
+    folders = ", ".join(literal(f"{location.data(lake)}/") for lake in sorted(set(lakes)))
+    con.execute("SET python_enable_replacements = false")
+    con.execute("SET allow_community_extensions = false")
+    con.execute(f"SET allowed_directories = [{folders}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
 
 
 def table_of(product: DataProduct) -> str:

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError, Diagnostic, LakeError
-from platform_core.lake.faults import discreet, environment_fault, other_fault, sentence
+from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.lake.faults import discreet, environment_fault, sentence
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.lock import Holder, lake_lock
-from platform_core.lake.private import written_privately
+from platform_core.lake.lock import OnWait
+from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.lake.versions import bytes_of
 from platform_core.lake.window import window_predicate
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
 from platform_core.words import listed
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What a snapshot remembers of the run that published it."""
-
-    run_id: str
-    asset: str
-    author: str = "dagster"
-    facts: dict[str, Any] = field(default_factory=dict, compare=False)
-    """What else the snapshot is to remember; the audit may add to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ def publish_table(
     stamp: Stamp,
     audit: Callable[[str], T],
     committed: Callable[[int], None] | None = None,
-    on_wait: Callable[[Holder | None], None] | None = None,
+    on_wait: OnWait | None = None,
 ) -> Publication[T]:
     """Publishes the rows of a query as the product's table.
 
@@ -75,7 +64,8 @@ def publish_table(
     """
     started = time.monotonic()
     relation = table_of(product)
-    with transaction(con, location, product, stamp, on_wait, committed):
+    with transaction(con, location, product.lake, holder=stamp.holder, on_wait=on_wait) as commit:
+        commit.once_committed(committed)
         with query_faults(con, location, product):
             new = describe(con, select)
         inside = window_predicate(product, new, window) if window else None
@@ -93,12 +83,11 @@ def publish_table(
         if window and inside:
             _all_inside(con, product, window, inside, written)
         rows = number(con, f"SELECT count(*) FROM {relation}")
-        audited = audit(relation)
+        audited = commit.audited(audit, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
-        sign(con, product, stamp, {"kind": "table", **facts})
-    version = number(con, f"FROM {quoted(product.lake)}.last_committed_snapshot()")
-    size = bytes_of(con, product.lake, "products", product.name, version) or 0
-    return Publication(version, rows, written, size, time.monotonic() - started, audited)
+        commit.sign(stamp, {"kind": "table", **facts})
+    size = bytes_of(con, product.lake, "products", product.name, commit.version) or 0
+    return Publication(commit.version, rows, written, size, time.monotonic() - started, audited)
 
 
 def publish_view(
@@ -110,7 +99,7 @@ def publish_view(
     stamp: Stamp,
     audit: Callable[[str], T],
     committed: Callable[[int], None] | None = None,
-    on_wait: Callable[[Holder | None], None] | None = None,
+    on_wait: OnWait | None = None,
 ) -> Publication[T]:
     """Publishes the table ``staging.<staged>``, by default of the product's name, as it now stands.
 
@@ -120,68 +109,24 @@ def publish_view(
     started = time.monotonic()
     name = staged or product.name
     lake = quoted(product.lake)
-    with transaction(con, location, product, stamp, on_wait, committed):
+    with transaction(con, location, product.lake, holder=stamp.holder, on_wait=on_wait) as commit:
+        commit.once_committed(committed)
         pinned = number(con, f"SELECT max(snapshot_id) FROM {lake}.snapshots()")
         behind = f'"staging".{quoted(name)} AT (VERSION => {pinned})'
         relation = f"(FROM {lake}.{behind})"
         with query_faults(con, location, product):
             columns = describe(con, f"FROM {lake}.{behind}")
         rows = number(con, f"SELECT count(*) FROM {relation}")
-        audited = audit(relation)
+        audited = commit.audited(audit, relation)
         if relation_kind(con, product) == "BASE TABLE":
             con.execute(f"DROP TABLE {table_of(product)}")
         # Without the lake's name, so that the view also works under another alias.
         select = f"SELECT {', '.join(map(quoted, columns))} FROM {behind}"
         con.execute(f"CREATE OR REPLACE VIEW {table_of(product)} AS {select}")
-        sign(con, product, stamp, {"kind": "view", "rows": rows, "rows_written": rows, "pinned": pinned,
+        commit.sign(stamp, {"kind": "view", "rows": rows, "rows_written": rows, "pinned": pinned,
                                     "staged": name})  # fmt: skip
-    version = number(con, f"FROM {lake}.last_committed_snapshot()")
     size = bytes_of(con, product.lake, "staging", name, pinned) or 0
-    return Publication(version, rows, rows, size, time.monotonic() - started, audited)
-
-
-def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
-    """Names of a query's columns and their DuckDB types, without running it."""
-    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {query}").fetchall()}
-
-
-@contextmanager
-def transaction(
-    con: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
-    product: DataProduct,
-    stamp: Stamp,
-    on_wait: Callable[[Holder | None], None] | None,
-    committed: Callable[[int], None] | None = None,
-) -> Iterator[None]:
-    """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens."""
-    who = f"{stamp.asset}, run {stamp.run_id}"
-    with (
-        written_privately(location, product.lake),
-        lake_lock(location, product.lake, holder=who, on_wait=on_wait),
-    ):
-        try:
-            con.execute("BEGIN TRANSACTION")
-            yield
-            con.execute("COMMIT")
-            if committed is not None:
-                committed(number(con, f"FROM {quoted(product.lake)}.last_committed_snapshot()"))
-        except BaseException as error:
-            _roll_back(con)
-            if isinstance(error, duckdb.Error | OSError):
-                fault = environment_fault(error, location, product.lake)
-                raise fault or other_fault(error, product.lake) from error
-            raise
-
-
-def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
-    # A statement that Ctrl-C cut short may still be worked on by the engine's threads, which ROLLBACK awaits.
-    con.interrupt()
-    try:
-        con.execute("ROLLBACK")
-    except duckdb.TransactionException:
-        # Nothing is open: BEGIN itself failed, or a failed COMMIT has rolled back already.
-        return
+    return Publication(commit.version, rows, rows, size, time.monotonic() - started, audited)
 
 
 @contextmanager
@@ -203,14 +148,6 @@ def query_faults(
                 fix="mend the product's function or model; nothing was published",
             )
         ) from error
-
-
-def sign(con: duckdb.DuckDBPyConnection, product: DataProduct, stamp: Stamp, facts: dict[str, Any]) -> None:
-    extra = json.dumps({**stamp.facts, "asset": stamp.asset, "run_id": stamp.run_id, **facts})
-    con.execute(
-        f"CALL {quoted(product.lake)}.set_commit_message({literal(stamp.author)}, "
-        f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(extra)})"
-    )
 
 
 def relation_kind(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
@@ -257,10 +194,3 @@ def _all_inside(
             fix="filter the rows by the run's partition; nothing was published",
         )
     )
-
-
-def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = con.execute(statement).fetchone()
-    if row is None:
-        raise LakeError(Diagnostic("L009", f"the engine gave no answer to: {statement[:200]}"))
-    return int(row[0])

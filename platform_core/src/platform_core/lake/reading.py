@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.windows import Window
+from platform_core.lake.versions import stamps, table_behind
 from platform_core.sql.quoting import literal, quoted
-
-
-def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
-    """The version that readers see now; None where nothing was published, or the lake is not attached.
-
-    Asks the catalog's tables, in milliseconds however many versions a lake keeps; ``latest`` tells
-    more of a version.
-    """
-    stamp = _stamp(con, product)
-    return stamp[0] if stamp else None
 
 
 def at_version(relation: str, version: int) -> str:
@@ -95,15 +82,10 @@ def bytes_of_columns(
     value of the partition column overlap it. Footers, deletions, row groups that a filter skips, and
     what an engine reads twice or finds in its cache are not known here.
     """
-    stamp = _stamp(con, product, version)
+    stamp = next(stamps(con, product.lake, product.id, version=version), None)
     if stamp is None:
         return 0
-    facts = stamp[1]
-    schema, table, snapshot = (
-        ("staging", facts["staged"], facts["pinned"])
-        if facts.get("kind") == "view"
-        else ("products", product.name, version)
-    )
+    schema, table, snapshot = table_behind(product, version, stamp[2])
     catalog = _catalog(product)
 
     def alive(name: str) -> str:
@@ -131,29 +113,6 @@ def bytes_of_columns(
         )
     row = con.execute(f"SELECT coalesce(sum(st.column_size_bytes), 0) {chunks}{only}").fetchone()
     return int(row[0]) if row else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """When a version of a product was published."""
-
-    version: int
-    at: datetime
-
-
-def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
-    """The versions that a lake keeps of each of its products, by id, the newest first."""
-    catalog = quoted(f"__ducklake_metadata_{lake}")
-    rows = con.execute(
-        "SELECT json_extract_string(commit_extra_info, '$.asset'), snapshot_id,"
-        f" CAST(snapshot_time AS TIMESTAMPTZ) FROM {catalog}.ducklake_snapshot_changes"
-        f" JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
-        " WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC"
-    ).fetchall()
-    found: dict[str, list[Published]] = {}
-    for product, version, at in rows:
-        found.setdefault(product, []).append(Published(int(version), at))
-    return {product: tuple(versions) for product, versions in found.items()}
 
 
 def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
@@ -194,20 +153,3 @@ def _between(kind: str, lower: str, upper: str) -> str:
 def _catalog(product: DataProduct) -> str:
     """DuckLake's own tables, as DuckDB attaches them beside a lake whatever database keeps them."""
     return quoted(f"__ducklake_metadata_{product.lake}")
-
-
-def _stamp(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
-) -> tuple[int, dict[str, Any]] | None:
-    catalog = _catalog(product)
-    wanted = f"AND snapshot_id = {version:d}" if version is not None else ""
-    try:
-        row = con.execute(
-            f"SELECT snapshot_id, commit_extra_info FROM {catalog}.ducklake_snapshot_changes"
-            " WHERE commit_extra_info IS NOT NULL"
-            f" AND json_extract_string(commit_extra_info, '$.asset') = {literal(product.id)} {wanted}"
-            " ORDER BY snapshot_id DESC LIMIT 1"
-        ).fetchone()
-    except duckdb.CatalogException:
-        return None  # the lake is not attached: there is none yet
-    return (int(row[0]), json.loads(row[1])) if row else None

@@ -22,9 +22,11 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, Diagnostic, LakeError
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.lock import Holder, lake_lock, stream_lock
-from platform_core.lake.publish import Stamp, describe, query_faults, relation_kind, sign, transaction
+from platform_core.lake.lock import OnWait, stream_lock
+from platform_core.lake.publish import query_faults, relation_kind
+from platform_core.lake.transaction import Stamp, transaction
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 from platform_core.words import listed
 
 T = TypeVar("T")
@@ -101,7 +103,7 @@ class Stream:
         audit: Callable[[str, str], T],
         fingerprint: str | None = None,
         position: Position | None = None,
-        on_wait: Callable[[Holder | None], None] | None = None,
+        on_wait: OnWait | None = None,
     ) -> Appended[T]:
         """Publishes the rows of a query as a batch, or skips them where they were published before.
 
@@ -119,13 +121,14 @@ class Stream:
                 raise _conflict(self.product, before, entry)
             return Appended(before, "skipped", time.monotonic() - started)
         latest = self.last_event
-        with transaction(self.con, self.location, self.product, self.stamp, on_wait):
+        lake = self.product.lake
+        with transaction(self.con, self.location, lake, holder=self.stamp.holder, on_wait=on_wait) as commit:
             self._shape(batch)
-            audited = audit(BATCH, table_of(self.product))
+            audited = commit.audited(audit, BATCH, table_of(self.product))
             self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
-            sign(self.con, self.product, self.stamp, {"kind": "stream", **facts})
+            commit.sign(self.stamp, {"kind": "stream", **facts})
         self.entries[batch] = entry
         self.rows += entry.rows
         seconds = time.monotonic() - started
@@ -136,15 +139,11 @@ class Stream:
 
     def compact(self) -> None:
         """Merges the files of small batches. Versions, and what was inserted with each, stay as they were."""
-        lake = literal(self.product.lake)
-        with (
-            lake_lock(self.location, self.product.lake, holder=f"{self.product.id}, merging files"),
-            lake_faults(self.location, self.product.lake),
-        ):
+        lake = self.product.lake
+        with transaction(self.con, self.location, lake, holder=f"{self.product.id}, merging files"):
             for schema, table in (("products", self.product.name), ("internal", ledger_name(self.product))):
-                which = (
-                    f"{lake}, {literal(table)}, schema => {literal(schema)}, max_file_size => {SMALL_FILE}"
-                )
+                which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}"
+                which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
         self.compactions += 1
 
@@ -164,7 +163,7 @@ class Stream:
         return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
 
     def _shape(self, batch: str) -> None:
-        """Makes the stream's table, or gives it a new column; its other columns stay as they began."""
+        """Makes the table and the ledger, or gives the table a new column; its others stay as they began."""
         relation = table_of(self.product)
         new = describe(self.con, f"FROM {BATCH}")
         if not self.entries:
@@ -172,6 +171,11 @@ class Stream:
             if relation_kind(self.con, self.product) == "VIEW":
                 self.con.execute(f"DROP VIEW {relation}")
             self.con.execute(f"CREATE OR REPLACE TABLE {relation} AS FROM {BATCH} LIMIT 0")
+            self.con.execute(
+                f"CREATE TABLE IF NOT EXISTS {_ledger(self.product)} (number BIGINT, batch VARCHAR,"
+                " rows BIGINT, digest VARCHAR, fingerprint VARCHAR, first_event TIMESTAMPTZ,"
+                " last_event TIMESTAMPTZ, published_at TIMESTAMPTZ, inputs VARCHAR)"
+            )
             return
         old = describe(self.con, f"FROM {relation}")
         changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
@@ -215,15 +219,15 @@ def open_stream(
     product: DataProduct,
     *,
     stamp: Stamp,
-    on_wait: Callable[[Holder | None], None] | None = None,
+    on_wait: OnWait | None = None,
 ) -> Iterator[Stream]:
     """A stream to append to. Nobody else does meanwhile; other products of the lake may be written.
 
     Raises LakeLocked (L001) where another process feeds it already; LakeError.
     """
-    holder = f"{stamp.asset}, run {stamp.run_id}"
-    with stream_lock(location, product.lake, product.name, holder=holder, on_wait=on_wait):
-        entries = _entries(con, location, product, stamp)
+    with stream_lock(location, product.lake, product.name, holder=stamp.holder, on_wait=on_wait):
+        with lake_faults(location, product.lake):
+            entries = {entry.batch: entry for entry in ledger(con, product)}
         yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()))
 
 
@@ -257,21 +261,6 @@ def ledger(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry,
         )
         for row in rows
     )
-
-
-def _entries(
-    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct, stamp: Stamp
-) -> dict[str, Entry]:
-    with lake_faults(location, product.lake):
-        found = ledger(con, product)
-        if not found:
-            with lake_lock(location, product.lake, holder=f"{stamp.asset}, run {stamp.run_id}"):
-                con.execute(
-                    f"CREATE TABLE IF NOT EXISTS {_ledger(product)} (number BIGINT, batch VARCHAR,"
-                    " rows BIGINT, digest VARCHAR, fingerprint VARCHAR, first_event TIMESTAMPTZ,"
-                    " last_event TIMESTAMPTZ, published_at TIMESTAMPTZ, inputs VARCHAR)"
-                )
-    return {entry.batch: entry for entry in found}
 
 
 def _ledger(product: DataProduct) -> str:

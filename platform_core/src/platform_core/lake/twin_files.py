@@ -12,7 +12,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Mask
 from platform_core.lake.location import LakeLocation
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import fold, literal, quoted
 
 MASKS: Final = "masks"
 """What a snapshot remembers of the masks under which it was made."""
@@ -80,7 +80,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> dict[
     ).fetchall()
     found: dict[str, list[Path]] = {}
     for name, file in rows:
-        found.setdefault(name.lower(), []).append(Path(file))
+        found.setdefault(fold(name), []).append(Path(file))
     return found
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.lake.connect import attached
 from platform_core.sql.quoting import literal, quoted
 
 
@@ -38,6 +40,32 @@ class Version:
     """Of a masked twin: the fingerprints of the keys it was hashed under, by their names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """When a version of a product was published."""
+
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that holds rows of a version, with the file of its deletions; sizes in bytes."""
+
+    path: Path
+    bytes: int
+    deletions: Path | None
+    deletion_bytes: int
+
+
+def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
+    """The version that readers see now; None where nothing was published, or the lake is not attached.
+
+    Takes milliseconds however many versions a lake keeps; ``latest`` tells more of a version.
+    """
+    return next((version for version, _, _ in stamps(con, product.lake, product.id, limit=1)), None)
+
+
 def latest(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
     """The version that readers see; None where the product was never published."""
     return next(iter(history(con, product, limit=1)), None)
@@ -47,39 +75,80 @@ def history(
     con: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
 ) -> tuple[Version, ...]:
     """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
-    if product.lake not in attached(con):
-        return ()
-    rows = con.execute(
-        f"SELECT snapshot_id, snapshot_time, commit_extra_info FROM {quoted(product.lake)}.snapshots()"
-        " WHERE commit_extra_info IS NOT NULL AND json_extract_string(commit_extra_info, '$.asset') = ?"
-        f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}",
-        [product.id],
-    ).fetchall()
-    return tuple(_version(con, product, *row) for row in rows)
+    found = list(stamps(con, product.lake, product.id, limit=limit))
+    return tuple(_version(con, product, *stamp) for stamp in found)
+
+
+def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
+    """The versions that a lake keeps of each of its products, by id, the newest first."""
+    found: dict[str, list[Published]] = {}
+    for version, at, facts in stamps(con, lake):
+        found.setdefault(facts["asset"], []).append(Published(version, at))
+    return {product: tuple(versions) for product, versions in found.items()}
+
+
+def stamps(
+    con: duckdb.DuckDBPyConnection,
+    lake: str,
+    product_id: str | None = None,
+    *,
+    version: int | None = None,
+    limit: int | None = None,
+) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
+    """What a lake's snapshots remember of their publication, the newest first; nothing of a lake that is
+    not attached. Asks the catalog's own tables."""
+    catalog = quoted(f"__ducklake_metadata_{lake}")
+    asset = "json_extract_string(commit_extra_info, '$.asset')"
+    wanted = [f"{asset} = {literal(product_id)}" if product_id is not None else f"{asset} IS NOT NULL"]
+    if version is not None:
+        wanted.append(f"snapshot_id = {version:d}")
+    try:
+        rows = con.execute(
+            "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"
+            f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
+            f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
+            f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return  # the lake is not attached: there is none yet
+    for number, at, extra in rows:
+        yield int(number), at, json.loads(extra)
+
+
+def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> tuple[str, str, int]:
+    """The schema, table and snapshot that hold the rows of a version: what a published view is pinned to."""
+    if facts.get("kind") == "view":
+        return "staging", facts["staged"], facts["pinned"]
+    return "products", product.name, version
+
+
+def files_of(
+    con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int
+) -> tuple[DataFile, ...] | None:
+    """The files that hold a table's version; None where they are not known: it was dropped, or is a view."""
+    try:
+        rows = con.execute(
+            "SELECT data_file, data_file_size_bytes, delete_file, delete_file_size_bytes"
+            f" FROM ducklake_list_files({literal(lake)}, {literal(table)}, schema => {literal(schema)},"
+            f" snapshot_version => {version:d})"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None
+    return tuple(
+        DataFile(Path(data), size or 0, Path(deleted) if deleted else None, deleted_size or 0)
+        for data, size, deleted, deleted_size in rows
+    )
 
 
 def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int) -> int | None:
     """Bytes of the files that hold a table's version, its deletions too; None where they are not known."""
-    try:
-        row = con.execute(
-            "SELECT coalesce(sum(data_file_size_bytes), 0) + coalesce(sum(delete_file_size_bytes), 0)"
-            f" FROM ducklake_list_files({literal(lake)}, {literal(table)}, schema => {literal(schema)},"
-            f" snapshot_version => {version:d})"
-        ).fetchone()
-    except duckdb.CatalogException:
-        # The table is not in that snapshot: dropped, or replaced by a view.
-        return None
-    return int(row[0]) if row else None
+    files = files_of(con, lake, schema, table, version)
+    return None if files is None else sum(file.bytes + file.deletion_bytes for file in files)
 
 
 def _version(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, version: int, at: datetime, extra: str
+    con: duckdb.DuckDBPyConnection, product: DataProduct, version: int, at: datetime, facts: dict[str, Any]
 ) -> Version:
-    facts = json.loads(extra)
-    if facts.get("kind") == "view":
-        size = bytes_of(con, product.lake, "staging", facts["staged"], facts["pinned"])
-    else:
-        size = bytes_of(con, product.lake, "products", product.name, version)
     return Version(
         version=version,
         published_at=at,
@@ -87,7 +156,7 @@ def _version(
         rows=facts["rows"],
         rows_written=facts["rows_written"],
         partition=facts.get("partition"),
-        bytes=size,
+        bytes=bytes_of(con, product.lake, *table_behind(product, version, facts)),
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
         keys=facts.get("keys") or {},
     )

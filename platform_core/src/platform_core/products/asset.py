@@ -15,7 +15,8 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place, PlatformError, render
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Publication, Stamp, publish_table
+from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction

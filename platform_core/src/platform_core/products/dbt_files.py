@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeVar
 
-from platform_core.contracts.document import Document, parse
 from platform_core.errors import Diagnostic, Place, PlatformError, shown
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_model import DbtModel, read_model
+from platform_core.source.document import Document, parse
 
 T = TypeVar("T")
 Where = tuple[str | int, ...]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from platform_core.contracts.text import read_text
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.product_id import ProductId
+from platform_core.source.text import read_text
 from platform_core.sql.quoting import quoted
 
 _CALL: Final = re.compile(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from platform_core.contracts.model import Bounds, DataProduct, Rule
+from platform_core.contracts.bounds import Bounds
+from platform_core.contracts.model import DataProduct, Rule
 from platform_core.products.reading import ways
 from platform_core.words import duration_in_words
 

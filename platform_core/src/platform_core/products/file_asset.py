@@ -13,13 +13,13 @@ from platform_core.errors import Place
 from platform_core.lake.extract import difference, write_extract
 from platform_core.lake.kept import Keeping, KeptFile, Shelf
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import describe
 from platform_core.products.asset import function_asset
 from platform_core.products.beside import Beside
 from platform_core.products.declare import ProductFunction
 from platform_core.products.report import Outcomes
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.sql.types import describe
 
 if TYPE_CHECKING:
     from platform_core.products.asset import Publishing

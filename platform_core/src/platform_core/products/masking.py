@@ -14,12 +14,14 @@ from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.lake.keys import KeyRing
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.masks import forget_keys, masked_query, set_keys
-from platform_core.lake.publish import Publication, Stamp, describe, publish_table
+from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.transaction import Stamp
 from platform_core.lake.twin_files import MASKS, masks_of, twin_files, written_files
 from platform_core.lake.window import window_predicate
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.survivors import survivors
+from platform_core.sql.types import describe
 
 Outcomes = tuple[CheckOutcome, ...]
 

@@ -16,7 +16,6 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import describe
 from platform_core.products import artifact
 from platform_core.products.asset import function_asset
 from platform_core.products.beside import Beside
@@ -27,6 +26,7 @@ from platform_core.products.report import Outcomes
 from platform_core.products.result import as_table
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.sql.types import describe
 from platform_core.words import listed
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from platform_core.contracts.model import Bounds, DataProduct, Rule, Scalar
+from platform_core.contracts.bounds import Bounds, Scalar
+from platform_core.contracts.model import DataProduct, Rule
 from platform_core.errors import Diagnostic, Place, UsageError
 from platform_core.products.report import check_result
 from platform_core.products.resource import LakeResource

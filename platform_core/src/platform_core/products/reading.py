@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from platform_core.contracts.model import DataProduct
+from platform_core.lake.kept import folder_of
 
 
 def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
@@ -19,13 +20,8 @@ def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
         reader = "" if _open(product) else f', reader="domain:{product.domain}"'
         found.append(("Model", f'Model.load("{product.id}"{reader}).estimator'))
     if product.file is not None:
-        found.append(("File", file_of(product)))
+        found.append(("File", f"{folder_of(product)}/{product.file}"))
     return tuple(found)
-
-
-def file_of(product: DataProduct) -> str:
-    """Where the stable name of a product's file is, within the folder of all lakes."""
-    return f"{product.lake}/files/{product.name}/{product.file}"
 
 
 def _hat(product: DataProduct) -> str:

@@ -13,6 +13,7 @@ import duckdb
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.products.model import Model
 from platform_core.products.table import Table
+from platform_core.sql.allowed import NotAllowed, require_one_select
 from platform_core.sql.columns import columns_used
 
 RESULT = "__result"
@@ -56,7 +57,7 @@ def as_query(
     if isinstance(result, str):
         shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
         used = columns_used(result, shown, place=place)
-        return _one_query(connection, result, product, place), used
+        return _one_query(result, product, place), used
     if isinstance(result, duckdb.DuckDBPyRelation):
         # A view keeps the relation lazy: what it reads is read once, by the write itself.
         result.create_view(RESULT, replace=True)
@@ -76,10 +77,12 @@ def as_query(
     return f'SELECT * FROM "{RESULT}"', {}
 
 
-def _one_query(connection: duckdb.DuckDBPyConnection, text: str, product: str, place: Place | None) -> str:
-    with sql_faults(product, place):
-        statements = connection.extract_statements(text)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+def _one_query(text: str, product: str, place: Place | None) -> str:
+    try:
+        require_one_select(text)
+    except NotAllowed as refused:
+        if refused.what == "syntax":
+            raise _sql_fault(product, place, refused) from None
         raise DefinitionError(
             Diagnostic(
                 "D005",
@@ -88,7 +91,7 @@ def _one_query(connection: duckdb.DuckDBPyConnection, text: str, product: str, p
                 expected="a single SELECT; the platform writes its result",
                 fix="return the SELECT alone",
             )
-        )
+        ) from None
     return text.strip().rstrip(";")
 
 
@@ -98,15 +101,19 @@ def sql_faults(product: str, place: Place | None) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise DefinitionError(
-            Diagnostic(
-                "D006",
-                f"the SQL of {product} does not run",
-                place,
-                expected="a query that DuckDB can run over the declared inputs",
-                fix=str(error).strip(),
-            )
-        ) from None
+        raise _sql_fault(product, place, error) from None
+
+
+def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
+    return DefinitionError(
+        Diagnostic(
+            "D006",
+            f"the SQL of {product} does not run",
+            place,
+            expected="a query that DuckDB can run over the declared inputs",
+            fix=str(error).strip(),
+        )
+    )
 
 
 def as_table(result: Any) -> Any | None:

@@ -18,9 +18,8 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, PlatformError
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Publication
-from platform_core.lake.reading import published_version
 from platform_core.lake.stream import Appended, Stream, open_stream
-from platform_core.lake.versions import bytes_of
+from platform_core.lake.versions import bytes_of, published_version
 from platform_core.products.asset import Publishing, dependencies, product_asset
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.changes import position_now, since

@@ -10,11 +10,11 @@ from typing import Any, get_args
 
 import duckdb
 
-from platform_core.contracts.model import BESIDE_THE_TABLE, Bounds, DataProduct, Rule, Scope
+from platform_core.contracts.bounds import NONE_ALLOWED, Bounds
+from platform_core.contracts.model import BESIDE_THE_TABLE, DataProduct, Rule, Scope
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
 from platform_core.lake.faults import discreet, sentence
-from platform_core.lake.publish import describe
 from platform_core.lake.window import window_predicate
 from platform_core.quality import questions
 from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation
@@ -22,6 +22,7 @@ from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.questions import Answer, Asked
 from platform_core.quality.samples import sample_columns, sample_rows
 from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
 
 # The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
 _ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference", "sql")
@@ -142,7 +143,7 @@ def _judged(asked: Asked, rule: Rule, answer: Answer, seconds: float) -> CheckOu
         passed = (
             answer.passed
             if answer.passed is not None
-            else (rule.limits or Bounds(maximum=0)).passes(answer.observed)
+            else (rule.limits or NONE_ALLOWED).passes(answer.observed)
         )
     else:
         share = 100 * answer.violations / rows if rows else 0.0
@@ -169,7 +170,7 @@ def _refused(rule: Rule, reason: str, seconds: float = 0.0) -> CheckOutcome:
 
 def _message(rule: Rule, answer: Answer, rows: int) -> str:
     if answer.violations is None:
-        return f"{answer.observed} where {(rule.limits or Bounds(maximum=0)).describe()} was expected"
+        return f"{answer.observed} where {(rule.limits or NONE_ALLOWED).describe()} was expected"
     names = ", ".join(map(quoted, rule.columns))
     broken: dict[str, Any] = {
         "not_null": f"without a value in {names}",
@@ -179,5 +180,5 @@ def _message(rule: Rule, answer: Answer, rows: int) -> str:
         "pattern": f"with {names} unlike the pattern {rule.pattern}",
         "unique": f"that repeat a value of {names}",
     }
-    limit = f", {rule.allowed.describe()} allowed" if rule.allowed != Bounds(maximum=0) else ""
+    limit = f", {rule.allowed.describe()} allowed" if rule.allowed != NONE_ALLOWED else ""
     return f"{answer.violations:,} of {rows:,} rows {broken.get(rule.kind, 'break the rule')}{limit}"

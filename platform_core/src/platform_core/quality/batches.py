@@ -9,12 +9,12 @@ from dataclasses import replace
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Rule
-from platform_core.lake.publish import describe
 from platform_core.quality.audit import aborted, audit
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.samples import fetch, sample_columns
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 
 Outcomes = tuple[CheckOutcome, ...]
 

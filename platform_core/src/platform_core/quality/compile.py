@@ -7,25 +7,17 @@ from collections.abc import Callable, Mapping
 
 import duckdb
 
-from platform_core.contracts.model import Bounds, Rule, Scalar
+from platform_core.contracts.bounds import Bounds, Scalar
+from platform_core.contracts.model import Rule
 from platform_core.lake.faults import sentence
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import family
 from platform_core.words import listed
 
 Columns = Mapping[str, str]
 """Names of a relation's columns and their DuckDB types."""
 
 ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "length", "pattern"})
-_FAMILIES = {
-    "integer": ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-                "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
-    "number": ("FLOAT", "DOUBLE", "DECIMAL"),
-    "string": ("VARCHAR", "UUID"),
-    "boolean": ("BOOLEAN",),
-    "date": ("DATE",),
-    "timestamp": ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
-    "time": ("TIME", "TIME WITH TIME ZONE", "TIME_NS"),
-}  # fmt: skip
 
 
 class NotApplicable(Exception):
@@ -34,14 +26,6 @@ class NotApplicable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-def family(kind: str) -> str | None:
-    """The logical type of a DuckDB type; None for types that have none (lists, structs, blobs)."""
-    if kind.endswith("]"):
-        return None
-    plain = kind.split("(")[0]
-    return next((name for name, members in _FAMILIES.items() if plain in members), None)
 
 
 def violation(rule: Rule, columns: Columns) -> str:

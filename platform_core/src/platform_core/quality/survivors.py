@@ -12,7 +12,7 @@ from platform_core.contracts.model import Column, DataProduct, Rule
 from platform_core.lake.masks import HASH, masked
 from platform_core.lake.twin_files import TwinFiles, columns_of, parquet
 from platform_core.quality.outcome import CheckOutcome
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import fold, literal, quoted
 from platform_core.words import counted, listed
 
 
@@ -65,7 +65,7 @@ def _in_earlier(
     held = columns_of(con, files.earlier)
     generalized = [c.name for c in twin.columns if c.mask is not None and c.mask.method == "generalize"]
     for name in dict.fromkeys((*rule.columns, *generalized)):
-        if (some := held.get(name.lower())) is None:
+        if (some := held.get(fold(name))) is None:
             continue
         kept, raw = _texts(name, parquet(some)), _texts(name, parent)
         found = f"SELECT text FROM ({kept}) SEMI JOIN ({raw}) USING (text)"

@@ -1,18 +1,18 @@
-"""What a query over granted products may contain: products, common table expressions, plain functions.
+"""The one judgement of SQL that others wrote: exactly one SELECT, which reads tables by name and no more.
 
-DuckDB's own switches are not enough: with ``enable_external_access`` off, ``sqlite_scan`` still opens
-a lake's catalog, and files of a permitted folder can be read past the views. So nothing runs before
-its syntax tree, as DuckDB parses it, was found to name products and nothing else. What is not known
-to be harmless is refused.
+Queries over products, quality rules and what functions return are judged here. DuckDB's own switches are
+not enough: with ``enable_external_access`` off, ``sqlite_scan`` still opens a lake's catalog, and files of
+a permitted folder can be read past the views. So nothing runs before its syntax tree, as DuckDB parses
+it, was found to name tables and nothing else. What is not known to be harmless is refused.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from platform_core.errors import AccessDenied, Diagnostic, UsageError
-from platform_core.sql.parser import QUERY_NODES, Node, common_tables, line_of, parse
+from platform_core.sql.parser import QUERY_NODES, Node, common_tables, kinds_of, line_of, outermost, parse
+from platform_core.sql.quoting import fold
 
 TABLE_FUNCTIONS: Final = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
 """Table functions that compute from their arguments alone."""
@@ -44,49 +44,60 @@ _PARTS: Final = frozenset(
 )
 
 
+What = Literal["syntax", "statement", "function", "construct"]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class TableName:
-    """A table as the query names it; ``schema`` is empty for a name of one part."""
+    """A table as the query names it; ``schema`` is empty for a name of one part, ``catalog`` of two."""
 
     schema: str
     name: str
     line: int | None = None
+    catalog: str = ""
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+        return ".".join(part for part in (self.catalog, self.schema, self.name) if part)
 
 
-def tables_of(sql: str) -> tuple[TableName, ...]:
-    """The tables that a permitted query names, its own common table expressions left out.
+class NotAllowed(Exception):
+    """What a statement may not contain. ``what`` tells which judgement it fails, ``line`` where."""
 
-    Raises:
-        UsageError: U040 text that is no SQL.
-        AccessDenied: A010 anything but one query, A011 a table that cannot be a product, A012 a
-            function that reaches beyond the data, A013 a construct that is not known to be harmless.
-    """
+    def __init__(self, what: What, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.what = what
+        self.reason = reason + (f" (line {line} of the query)" if line else "")
+
+
+def require_one_select(sql: str) -> None:
+    """Raises NotAllowed unless a text is one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE):
+    ``syntax`` for text that is no SQL, ``statement`` for anything else."""
     import duckdb
 
     try:
-        queries = parse(sql)
+        kinds = kinds_of(sql)
     except duckdb.Error as error:
-        raise UsageError(Diagnostic("U040", f"the query does not run: {str(error).strip()}")) from None
-    if queries is None or len(queries) != 1:
-        raise AccessDenied(
-            Diagnostic(
-                "A010",
-                "only a single query is run here",
-                expected="one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products",
-                fix="take away what stands before, behind or instead of it; for PIVOT write "
-                "SELECT ... FROM ... PIVOT (...)",
-            )
-        )
+        raise NotAllowed("syntax", str(error).strip()) from None
+    if kinds != ["SELECT"]:
+        raise NotAllowed("statement", "the query has to be one single SELECT")
+
+
+def tables_read(sql: str) -> tuple[TableName, ...]:
+    """The tables that one SELECT names, its own common table expressions left out, where it reads nothing
+    else: it calls table functions that compute, and functions that neither show nor change the engine.
+
+    Whether it may read these tables is for the caller to say. Raises NotAllowed, also ``function`` and
+    ``construct`` for what is not known to be harmless.
+    """
+    require_one_select(sql)
+    queries = parse(sql)
+    if queries is None:
+        raise NotAllowed("statement", "the query has to be one single SELECT")
     found = _Tables(sql)
     try:
         found.visit(queries[0], frozenset())
     except RecursionError:
-        raise AccessDenied(
-            Diagnostic("A013", "the query nests too deeply to be judged", fix="write it with fewer levels")
-        ) from None
+        raise NotAllowed("construct", "the query nests too deeply to be judged") from None
     return tuple(sorted(found.names))
 
 
@@ -97,11 +108,8 @@ class _Tables:
 
     def visit(self, tree: object, common: frozenset[str]) -> None:
         """Judge a part of the tree; ``common`` are the CTEs in sight, in lower case."""
-        if isinstance(tree, list):
-            for item in tree:
-                self.visit(item, common)
-        elif isinstance(tree, dict):
-            self._node(tree, common)
+        for node in outermost(tree):
+            self._node(node, common)
 
     def _node(self, node: Node, common: frozenset[str]) -> None:
         kind = node.get("type")
@@ -120,11 +128,11 @@ class _Tables:
         for name, definition in common_tables(node):
             # As DuckDB has it: a CTE sees those before it, and itself only where it is recursive.
             self.visit({k: v for k, v in definition.items() if k != "aliases"}, common)
-            common |= {name.lower()}
+            common |= {fold(name)}
         for key, value in node.items():
             if key == "cte_map":
                 continue
-            inside = {node["cte_name"].lower()} if key == "right" and "cte_name" in node else set()
+            inside = {fold(node["cte_name"])} if key == "right" and "cte_name" in node else set()
             self.visit(value, common | inside)
 
     def _from_item(self, kind: str, node: Node, common: frozenset[str]) -> None:
@@ -132,36 +140,27 @@ class _Tables:
             case "BASE_TABLE":
                 self._table(node, common)
             case "TABLE_FUNCTION":
-                name = str(node["function"].get("function_name", "")).lower()
+                name = fold(str(node["function"].get("function_name", "")))
                 if name not in TABLE_FUNCTIONS:
-                    raise self._refusal("A012", f'the table function "{name}" is not available here', node)
+                    raise self._refusal(
+                        "function", f'the table function "{name}" is not available here', node
+                    )
             case "SHOW_REF" if node.get("query") is None or node["show_type"] not in ("DESCRIBE", "SUMMARY"):
-                raise self._refusal("A013", "SHOW is not available here", node)
+                raise self._refusal("construct", "SHOW is not available here", node)
             case _ if kind not in _FROM_ITEMS | _PARTS and not kind.endswith("_TYPE_INFO"):
-                raise self._refusal("A013", f"{kind} is not available here", node)
+                raise self._refusal("construct", f"{kind} is not available here", node)
 
     def _table(self, node: Node, common: frozenset[str]) -> None:
         catalog, schema, name = node["catalog_name"], node["schema_name"], node["table_name"]
         # ``recurring.<name>`` is the collected result of a recursive CTE.
-        if not catalog and schema.lower() in ("", "recurring") and name.lower() in common:
+        if not catalog and fold(schema) in ("", "recurring") and fold(name) in common:
             return
-        if catalog:
-            raise self._refusal("A011", f'"{catalog}.{schema}.{name}" is not a data product', node)
-        self.names.add(TableName(schema, name, line_of(self._sql, node)))
+        self.names.add(TableName(schema, name, line_of(self._sql, node), catalog))
 
     def _function(self, node: Node) -> None:
-        name = str(node["function_name"]).lower()
+        name = fold(str(node["function_name"]))
         if name in REFUSED_FUNCTIONS or (name.startswith(REFUSED_PREFIXES) and name not in ALLOWED_IN_SPITE):
-            raise self._refusal("A012", f'the function "{name}" is not available here', node)
+            raise self._refusal("function", f'the function "{name}" is not available here', node)
 
-    def _refusal(self, code: str, message: str, node: Node) -> AccessDenied:
-        line = line_of(self._sql, node)
-        where = f" (line {line} of the query)" if line else ""
-        return AccessDenied(
-            Diagnostic(
-                code,
-                message + where,
-                expected="data products by name, as in FROM sales.transactions, and plain functions",
-                fix="`mesh products` lists the products that can be read",
-            )
-        )
+    def _refusal(self, what: What, reason: str, node: Node) -> NotAllowed:
+        return NotAllowed(what, reason, line_of(self._sql, node))

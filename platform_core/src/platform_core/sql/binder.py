@@ -6,7 +6,8 @@ from functools import cache, partial
 from typing import Any, Final
 
 from platform_core.sql.names import Names
-from platform_core.sql.parser import QUERY_NODES, Node, common_tables, nodes
+from platform_core.sql.parser import QUERY_NODES, Node, common_tables, nodes, outermost
+from platform_core.sql.quoting import fold
 from platform_core.sql.scope import Relation, Scope, Use, unused
 
 NAMES_TABLES_IN_STRINGS: Final = frozenset(
@@ -41,7 +42,7 @@ class Binder:
             # A CTE sees those before it, and by its own name what was there before it.
             before = Scope(around.common, scope)
             bind = cache(partial(self._common_table, name, definition, before))
-            around.common = {**around.common, name.lower(): bind}
+            around.common = {**around.common, fold(name): bind}
         return around
 
     def _common_table(self, name: str, definition: Node, scope: Scope) -> Relation:
@@ -54,7 +55,7 @@ class Binder:
         anchor.use_all()
         names = node.get("aliases") or anchor.names
         relation = Relation(node["cte_name"], tuple((name, unused) for name in names), anchor.open)
-        common = {**scope.common, node["cte_name"].lower(): lambda: relation}
+        common = {**scope.common, fold(node["cte_name"]): lambda: relation}
         self.query(node["right"], Scope(common, scope)).use_all()
         return relation
 
@@ -75,7 +76,7 @@ class Binder:
     def _select(self, node: Node, scope: Scope) -> Relation:
         self._from(node["from_table"], scope)
         select_list: list[Node] = node["select_list"]
-        scope.aliases = frozenset(name.lower() for item in select_list for name in _aliases(item))
+        scope.aliases = frozenset(fold(name) for item in select_list for name in _aliases(item))
         columns: list[tuple[str, Use]] = []
         is_open = False
         for item in select_list:
@@ -105,7 +106,7 @@ class Binder:
             for expression in (order["expression"] for order in modifier["orders"]):
                 # In ORDER BY an alias goes before a column, and ALL adds nothing to the select list.
                 names = expression.get("column_names", ())
-                alias = len(names) == 1 and names[0].lower() in scope.aliases
+                alias = len(names) == 1 and fold(names[0]) in scope.aliases
                 if not alias and not _is_position(expression):
                     self._walk(expression, scope)
 
@@ -134,7 +135,7 @@ class Binder:
 
     def _table(self, node: Node, scope: Scope) -> Relation:
         name, schema = node["table_name"], node["schema_name"]
-        if not schema and (bind := scope.common.get(name.lower())) is not None:
+        if not schema and (bind := scope.common.get(fold(name))) is not None:
             return bind()
         table = self._names.known(schema, name)
         if table is None:
@@ -146,7 +147,7 @@ class Binder:
 
     def _table_function(self, node: Node, scope: Scope) -> Relation:
         function = node["function"]
-        if function.get("function_name", "").lower() in NAMES_TABLES_IN_STRINGS:
+        if fold(function.get("function_name", "")) in NAMES_TABLES_IN_STRINGS:
             for table in self._names.tables:
                 self._names.use_table(table)
         for argument in function.get("children", ()):
@@ -162,7 +163,7 @@ class Binder:
         right = Scope(scope.common, None, scope.sources[middle:])
         using = node.get("using_columns") or ()
         if node["ref_type"] == "NATURAL":
-            ours, theirs = ({n.lower() for n in _names(side)} for side in (left, right))
+            ours, theirs = ({fold(n) for n in _names(side)} for side in (left, right))
             using = sorted(ours & theirs)
         for name in using:
             for side in (left, right):
@@ -198,8 +199,8 @@ class Binder:
             narrowed = Scope(scope.common, None, [(table, relation)] if relation else scope.sources)
             self._names.use_or_miss(narrowed, name, node)
         self._walk([item["value"] for item in node["replace_list"]], scope)
-        hidden = {name.lower() for _, name in named}
-        shown = [c for relation in relations for c in relation.columns if c[0].lower() not in hidden]
+        hidden = {fold(name) for _, name in named}
+        shown = [c for relation in relations for c in relation.columns if fold(c[0]) not in hidden]
         shown += [(item["key"], unused) for item in node["replace_list"]]
         shown += [(item["value"], unused) for item in node["rename_list"]]
         return Relation("*", tuple(shown), any(relation.open for relation in relations))
@@ -216,11 +217,8 @@ class Binder:
 
     def _walk(self, tree: Any, scope: Scope) -> None:
         """Mark every column that an expression names."""
-        if isinstance(tree, list):
-            for item in tree:
-                self._walk(item, scope)
-        elif isinstance(tree, dict):
-            self._expression(tree, scope)
+        for node in outermost(tree):
+            self._expression(node, scope)
 
     def _expression(self, node: Node, scope: Scope) -> None:
         kind = node.get("class")
@@ -234,7 +232,7 @@ class Binder:
                 relation.use_all()
         elif kind == "LAMBDA":
             named = [inner["column_names"][0] for inner in nodes(node["lhs"]) if "column_names" in inner]
-            self._walk(node["expr"], scope.within_lambda(frozenset(name.lower() for name in named)))
+            self._walk(node["expr"], scope.within_lambda(frozenset(fold(name) for name in named)))
         elif kind == "SUBQUERY":
             relation = self.query(node["subquery"]["node"], scope)
             if node["subquery_type"] not in ("EXISTS", "NOT_EXISTS"):

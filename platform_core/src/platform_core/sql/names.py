@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.sql.parser import Node, line_of
+from platform_core.sql.quoting import fold
 from platform_core.sql.scope import Relation, Scope, Use
 from platform_core.words import did_you_mean, listed
 
@@ -39,10 +40,10 @@ class Names:
         self._place = place
 
     def known(self, schema: str, name: str) -> str | None:
-        wanted = {f"{schema}.{name}".lower()} if schema else set()
-        if schema.lower() in DEFAULT_SCHEMAS:
-            wanted.add(name.lower())
-        return next((table for table in self.tables if table.lower() in wanted), None)
+        wanted = {fold(f"{schema}.{name}")} if schema else set()
+        if fold(schema) in DEFAULT_SCHEMAS:
+            wanted.add(fold(name))
+        return next((table for table in self.tables if fold(table) in wanted), None)
 
     def use_tables_named_in(self, text: str) -> None:
         """Every column of each table whose name is somewhere in the text."""
@@ -53,7 +54,7 @@ class Names:
 
     def resolve(self, path: Sequence[str], scope: Scope, node: Node) -> None:
         """Mark the column of a dotted name: of this SELECT, else of the queries around it."""
-        if path[0].lower() in scope.parameters:
+        if fold(path[0]) in scope.parameters:
             return
         candidates: list[Relation] = []
         for level in scope.levels():
@@ -70,10 +71,10 @@ class Names:
                 return _mark(found)
             if (row := level.source(path[0])) is not None:
                 return row.use_all()
-            if path[0].lower() in level.aliases or path[0].lower() in level.parameters:
+            if fold(path[0]) in level.aliases or fold(path[0]) in level.parameters:
                 return
             candidates += [relation for _, relation in level.sources]
-        if len(path) == 1 and path[0].lower() in WITHOUT_PARENTHESES:
+        if len(path) == 1 and fold(path[0]) in WITHOUT_PARENTHESES:
             return
         if not any(level.open for level in scope.levels()):
             self.missing(".".join(path), candidates, node)

@@ -43,6 +43,11 @@ def parse(sql: str) -> tuple[Node, ...] | None:
     return tuple(statement["node"] for statement in answer["statements"])
 
 
+def kinds_of(sql: str) -> list[str]:
+    """The kind of each statement of a text, ``SELECT``, as DuckDB parses it. Raises duckdb.Error."""
+    return [statement.type.name for statement in _parser().cursor().extract_statements(sql)]
+
+
 def nodes(tree: Any) -> Iterator[Node]:
     """Every object of a tree; a loop, since a long chain of operators nests deeper than Python does."""
     left = [tree]
@@ -53,6 +58,15 @@ def nodes(tree: Any) -> Iterator[Node]:
             left.extend(value.values())
         elif isinstance(value, list):
             left.extend(value)
+
+
+def outermost(tree: object) -> Iterator[Node]:
+    """The objects of a part of a tree that are in no other object: itself, or those in its lists."""
+    if isinstance(tree, dict):
+        yield tree
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from outermost(item)
 
 
 def common_tables(query: Node) -> list[tuple[str, Node]]:

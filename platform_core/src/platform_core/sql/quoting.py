@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import string
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
+from typing import Final
+
+_FOLDED: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 Value = str | int | float | bool | Decimal | date | datetime
 
@@ -12,6 +16,14 @@ Value = str | int | float | bool | Decimal | date | datetime
 def quoted(name: str) -> str:
     """An identifier, quoted whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def fold(name: str) -> str:
+    """A name as DuckDB compares it: only the letters of ASCII are alike in both cases.
+
+    Python's ``lower`` also folds what DuckDB tells apart, such as the Kelvin sign and ``k``.
+    """
+    return name.translate(_FOLDED)
 
 
 def literal(value: Value) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from platform_core.sql.quoting import fold
+
 Use = Callable[[], None]
 """Called when a column turns out to be used; what it marks is up to the relation behind it."""
 
@@ -30,8 +32,8 @@ class Relation:
         return tuple(name for name, _ in self.columns)
 
     def find(self, name: str) -> tuple[Use, ...]:
-        wanted = name.lower()
-        return tuple(use for column, use in self.columns if column.lower() == wanted)
+        wanted = fold(name)
+        return tuple(use for column, use in self.columns if fold(column) == wanted)
 
     def use_all(self) -> None:
         for _, use in self.columns:
@@ -72,8 +74,8 @@ class Scope:
         return tuple(use for _, relation in self.sources for use in relation.find(name))
 
     def source(self, alias: str) -> Relation | None:
-        wanted = alias.lower()
-        return next((relation for name, relation in self.sources if name.lower() == wanted), None)
+        wanted = fold(alias)
+        return next((relation for name, relation in self.sources if fold(name) == wanted), None)
 
     @property
     def open(self) -> bool:

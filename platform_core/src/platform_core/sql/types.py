@@ -1,10 +1,23 @@
-"""Types of columns in DuckDB's words."""
+"""Types of columns in DuckDB's words: those of a contract made canonical, and those of a query's columns.
+
+A type's text is somebody's: it is parsed here, and what goes into SQL is only what this module wrote.
+"""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-TYPES: Final = {
+from platform_core.sql.quoting import literal, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+T = TypeVar("T")
+
+LOGICAL: Final = {
     "string": "VARCHAR",
     "integer": "BIGINT",
     "number": "DOUBLE",
@@ -14,6 +27,42 @@ TYPES: Final = {
     "time": "TIME",
 }
 """What holds the standard's logical types where a contract names no physical one."""
+
+_INTEGERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_UNSIGNED: Final = tuple(f"U{name}" for name in _INTEGERS)
+_FAMILIES: Final = {
+    "integer": (*_INTEGERS, *_UNSIGNED),
+    "number": ("FLOAT", "DOUBLE", "DECIMAL"),
+    "string": ("VARCHAR", "UUID"),
+    "boolean": ("BOOLEAN",),
+    "date": ("DATE",),
+    "timestamp": ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+    "time": ("TIME", "TIME WITH TIME ZONE", "TIME_NS"),
+}
+_PLAIN: Final = {name for members in _FAMILIES.values() for name in members} - {"DECIMAL"}
+NAMES: Final = {name: name for name in (*_PLAIN, "DECIMAL", "BLOB", "BIT", "JSON", "INTERVAL")} | {
+    "INT1": "TINYINT", "INT2": "SMALLINT", "SHORT": "SMALLINT", "INT": "INTEGER", "INT4": "INTEGER",
+    "SIGNED": "INTEGER", "INT8": "BIGINT", "LONG": "BIGINT", "INT128": "HUGEINT", "OID": "BIGINT",
+    "BOOL": "BOOLEAN", "LOGICAL": "BOOLEAN", "TEXT": "VARCHAR", "STRING": "VARCHAR", "CHAR": "VARCHAR",
+    "BPCHAR": "VARCHAR", "NVARCHAR": "VARCHAR", "REAL": "FLOAT", "FLOAT4": "FLOAT", "FLOAT8": "DOUBLE",
+    "NUMERIC": "DECIMAL", "DEC": "DECIMAL", "DATETIME": "TIMESTAMP", "TIMESTAMP_US": "TIMESTAMP",
+    "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE", "TIMETZ": "TIME WITH TIME ZONE", "GUID": "UUID",
+    "BYTEA": "BLOB", "BINARY": "BLOB", "VARBINARY": "BLOB", "BITSTRING": "BIT",
+}  # fmt: skip
+"""The names of types by every word for them."""
+_TOKEN: Final = re.compile(
+    r"""[ \t\r\n]*([A-Za-z_][A-Za-z0-9_]*|"(?:[^"]|"")+"|'(?:[^']|'')*'|[0-9]{1,6}|[(),\[\]])"""
+)
+_MOST: Final = 4000
+_DEEPEST: Final = 20
+
+
+class BadType(ValueError):
+    """Why a text is no type, as a part of a sentence; ``unknown`` is the word that names none."""
+
+    def __init__(self, reason: str, unknown: str = "") -> None:
+        super().__init__(reason)
+        self.unknown = unknown
 
 
 class Typed(Protocol):
@@ -27,4 +76,132 @@ class Typed(Protocol):
 
 def duckdb_type(column: Typed) -> str:
     """The DuckDB type of a column by its contract."""
-    return column.physical_type or TYPES.get(column.logical_type or "string", "VARCHAR")
+    return column.physical_type or LOGICAL.get(column.logical_type or "string", "VARCHAR")
+
+
+def family(kind: str) -> str | None:
+    """The logical type of a DuckDB type; None for types that have none (lists, structs, blobs)."""
+    if kind.endswith("]"):
+        return None
+    plain = kind.split("(")[0]
+    return next((name for name, members in _FAMILIES.items() if plain in members), None)
+
+
+def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    """Names of a query's columns and their DuckDB types, without running it. Raises duckdb.Error."""
+    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {query}").fetchall()}
+
+
+@lru_cache(maxsize=1024)
+def canonical_type(text: str) -> str:
+    """A type as DuckDB writes it, however it was spelled: ``int8`` is ``BIGINT``. Raises BadType.
+
+    Lengths of texts are dropped, as DuckDB drops them; names of fields are always quoted.
+    """
+    if len(text) > _MOST:
+        raise BadType(f"it is longer than {_MOST} characters")
+    parser = _Parser(text)
+    found = parser.type(0)
+    if parser.left:
+        raise BadType(f'"{parser.left[0]}" stands behind {found}')
+    return found
+
+
+class _Parser:
+    """A recursive descent over the few forms that types have."""
+
+    def __init__(self, text: str) -> None:
+        self.left: list[str] = []
+        at, end = 0, len(text.rstrip(" \t\r\n"))
+        while at < end:
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise BadType(f"it holds {text[at : at + 10].strip()!r}")
+            self.left.append(match[1])
+            at = match.end()
+
+    def type(self, depth: int) -> str:
+        if depth > _DEEPEST:
+            raise BadType("it nests too deeply")
+        word = self._next().upper()
+        name = "STRUCT" if word == "ROW" else NAMES.get(word, word)
+        if name in ("TIMESTAMP", "TIME") and self._peek() == "WITH":
+            self._eat("WITH", "TIME", "ZONE")
+            name += " WITH TIME ZONE"
+        if word == "DOUBLE" and self._peek() == "PRECISION":
+            self._eat("PRECISION")
+        if name == "DECIMAL":
+            name = self._decimal()
+        elif name in ("STRUCT", "UNION"):
+            fields = self._listed(lambda: f"{self._field()} {self.type(depth + 1)}")
+            name = f"{name}({', '.join(fields)})"
+        elif name == "MAP":
+            inner = self._listed(lambda: self.type(depth + 1))
+            if len(inner) != 2:
+                raise BadType("a MAP has a type of its keys and one of its values")
+            name = f"MAP({inner[0]}, {inner[1]})"
+        elif name == "ENUM":
+            name = f"ENUM({', '.join(self._listed(self._word))})"
+        elif name not in NAMES.values():
+            raise BadType(f'DuckDB has no type "{word}"', word)
+        elif name == "VARCHAR" and self._peek() == "(":
+            self._listed(self._number)
+        return name + self._lists()
+
+    def _decimal(self) -> str:
+        numbers = self._listed(self._number) if self._peek() == "(" else [18, 3]
+        width, scale = (*numbers, 0)[:2]
+        if len(numbers) > 2 or not 1 <= width <= 38 or scale > width:
+            raise BadType("a DECIMAL has 1 to 38 digits, of which not more stand behind the point")
+        return f"DECIMAL({width},{scale})"
+
+    def _lists(self) -> str:
+        found = ""
+        while self._peek() == "[":
+            self._eat("[")
+            size = "" if self._peek() == "]" else str(self._number())
+            self._eat("]")
+            found += f"[{size}]"
+        return found
+
+    def _field(self) -> str:
+        token = self._next()
+        if token[0] == '"':
+            return quoted(token[1:-1].replace('""', '"'))
+        if not (token[0].isalpha() or token[0] == "_"):
+            raise BadType(f'"{token}" is no name of a field')
+        return quoted(token)
+
+    def _word(self) -> str:
+        token = self._next()
+        if token[0] != "'":
+            raise BadType(f"{token} is no word in quotes")
+        return literal(token[1:-1].replace("''", "'"))
+
+    def _number(self) -> int:
+        token = self._next()
+        if not token.isdigit():
+            raise BadType(f'"{token}" is no number')
+        return int(token)
+
+    def _listed(self, item: Callable[[], T]) -> list[T]:
+        self._eat("(")
+        found = [item()]
+        while self._peek() == ",":
+            self._eat(",")
+            found.append(item())
+        self._eat(")")
+        return found
+
+    def _peek(self) -> str:
+        return self.left[0].upper() if self.left else ""
+
+    def _next(self) -> str:
+        if not self.left:
+            raise BadType("it ends too early")
+        return self.left.pop(0)
+
+    def _eat(self, *wanted: str) -> None:
+        for word in wanted:
+            if (found := self._next()).upper() != word:
+                raise BadType(f'"{found}" stands where "{word}" was expected')

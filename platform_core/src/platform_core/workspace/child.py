@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
 
 from platform_core.errors import Diagnostic, shown
+from platform_core.settings import WORKSPACE
+from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import Location
 from platform_core.workspace.messages import Message, decode, encode
 from platform_core.workspace.processes import kill_group
+from platform_core.workspace.starter import location_command, location_variables, start
 
 READ: Final = 1 << 16
 
@@ -26,31 +27,22 @@ class Child:
     its group ends what it started (dbt, for one) together with it.
     """
 
-    def __init__(self, location: Location, root: Path, home: Home, environment: Mapping[str, str]) -> None:
+    def __init__(self, location: Location, root: Path, home: Home) -> None:
         """Start it.
 
         Raises:
             OSError: the location's interpreter is missing or does not run.
+            DefinitionError: D071, its domain names no variables of the environment.
         """
         self.location = location
         self.log = home.logs / f"{location.name}.log"
-        command = [str(location.python), "-m", "platform_core.workspace.worker"]
-        command += ["--location", location.name, "--module", location.module]
-        command += ["--workspace", str(root / "workspace.yaml"), "--home", str(home.dagster)]
-        if location.attribute is not None:
-            command += ["--attribute", location.attribute]
-        if location.working_directory is not None:
-            command += ["--directory", str(location.working_directory)]
+        where = ("--workspace", str(root / WORKSPACE), "--home", str(home.dagster))
+        command = location_command(location, "platform_core.workspace.worker", *where)
+        variables = location_variables(location, root, home)
         with self.log.open("ab") as log:
             self._logged = log.tell()
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                command,
-                cwd=root,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
+            self._process = start(
+                command, variables, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from platform_core import __version__
 from platform_core.errors import Diagnostic, Place, render
-from platform_core.governance.facts import Waiver
+from platform_core.source.federation import Waiver
 from platform_core.words import counted
 from platform_core.workspace.validate import Report
 

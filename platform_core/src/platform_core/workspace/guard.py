@@ -3,7 +3,7 @@
 Started as ``python -m platform_core.workspace.guard FOLDER PLAN`` with its standard input held open
 by ``mesh serve``. When that ends, for whatever reason, the guard stops the servers and every process
 that descends from them: Dagster's code servers wait for their runs, and outlive a plain SIGTERM to
-their parent by minutes. Only the standard library is used, so it starts at once.
+their parent by minutes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from platform_core.settings import environment
 from platform_core.workspace.processes import adopt_orphans, descendants, end_descendants, reap, send
+from platform_core.workspace.starter import permitted, start, without_secrets
 
 PATIENCE: Final = 10.0
 """Seconds between asking nicely, as the terminal's Ctrl-C does, and SIGTERM."""
@@ -38,8 +40,8 @@ LOADING: Final = 180.0
 def main() -> int:
     """Start the code servers, and the services once these listen; stop all when a service ends or
     standard input does. The plan is JSON: ``{"first": command,
-    "servers": [[socket, command]], "services": [command]}``; ``first`` ends before the others start;
-    the sockets are in the folder, which is removed at the end. Returns 1 where a service ended."""
+    "servers": [[socket, command, variables]], "services": [command]}``; ``first`` ends before the others
+    start; the sockets are in the folder, which is removed at the end. Returns 1 where a service ended."""
     hurry = False
 
     def hasten(number: int, frame: FrameType | None) -> None:
@@ -66,7 +68,7 @@ def main() -> int:
 
 def _serve(
     first: list[str],
-    servers: Sequence[tuple[str, list[str]]],
+    servers: Sequence[tuple[str, list[str], list[str]]],
     services: Sequence[list[str]],
     hurry: Callable[[], bool],
 ) -> bool:
@@ -77,7 +79,7 @@ def _serve(
             return False
     if ground is None or ground.returncode:
         return True
-    loading = {path: _start(command) for path, command in servers}
+    loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
     until = time.monotonic() + LOADING
     while loading and time.monotonic() < until:
         if _told(0.1) or hurry():
@@ -95,9 +97,10 @@ def _serve(
     return False
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes] | None:
+def _start(command: list[str], variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes] | None:
+    """Start a server; one of the platform's own gets no secret."""
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        return start(command, without_secrets() if variables is None else variables, own_session=False)
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return None

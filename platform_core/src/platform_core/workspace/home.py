@@ -5,9 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_core.errors import Diagnostic, RunError
+from platform_core.errors import Diagnostic, RunError, UsageError
 from platform_core.files import write_whole
-from platform_core.settings import environment, mesh_home
+from platform_core.settings import mesh_home
+
+
+def require_root(root: Path) -> None:
+    """Raise UsageError unless the working directory is the root of the mesh.
+
+    Dagster takes ``executable_path`` relative to the working directory, so anywhere else its
+    servers and ours would look for interpreters in the wrong place.
+    """
+    if Path.cwd().resolve() != root.resolve():
+        raise UsageError(
+            Diagnostic(
+                "U026",
+                f"this command starts at the root of the mesh: cd {root}",
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +42,6 @@ class Home:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
-
-    def environment(self, root: Path) -> dict[str, str]:
-        """What every process that we start gets: this process's environment and the mesh's places."""
-        return {
-            **environment(),
-            "MESH_ROOT": str(root),
-            "MESH_HOME": str(self.path),
-            "DAGSTER_HOME": str(self.dagster),
-            # The superseded-notice of `dagster dev` and beta notices would bury what matters.
-            "PYTHONWARNINGS": environment().get("PYTHONWARNINGS", "ignore"),
-        }
 
     def prepare(self, root: Path) -> None:
         """Make the folders, and give the instance the mesh's ``dagster.yaml``.

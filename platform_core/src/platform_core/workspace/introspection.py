@@ -17,15 +17,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from platform_core.errors import Diagnostic, Place, shown
+from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.files import write_whole
 from platform_core.governance.facts import FORMAT, LocationFacts
 from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
-from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE, environment
+from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
+from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.locations import Location
 from platform_core.workspace.processes import kill_group
 from platform_core.workspace.skew import other_document
+from platform_core.workspace.starter import location_command, location_variables, start
 from platform_core.workspace.watch import Observer, Watch
 
 DEFAULT_TIMEOUT: Final = 60.0
@@ -94,7 +95,7 @@ class _Introspection:
         try:
             facts = self._placed(from_document(answer["facts"], self.root), location)
         except OtherVersion as error:
-            return self._unknown(location, other_document(location, error, place_of(self.root, location)))
+            return self._unknown(location, other_document(location, error, self._place(location)))
         except (UnreadableFacts, KeyError, TypeError) as error:
             return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
         if facts.loads:
@@ -103,23 +104,15 @@ class _Introspection:
 
     def _ask(self, location: Location) -> Any:
         """The JSON that the location's own process writes, or why there is none."""
-        command = [str(location.python), "-m", "platform_core.workspace.introspect"]
-        command += ["--location", location.name, "--module", location.module, "--root", str(self.root)]
-        if location.attribute is not None:
-            command += ["--attribute", location.attribute]
-        if location.working_directory is not None:
-            command += ["--directory", str(location.working_directory)]
+        module = "platform_core.workspace.introspect"
+        command = location_command(location, module, "--root", str(self.root))
+        try:
+            variables = location_variables(location, self.root, self.home)
+        except DefinitionError as error:
+            return error.diagnostics[0]
         with tempfile.TemporaryFile() as errors:
             try:
-                process = subprocess.Popen(
-                    command,
-                    cwd=self.root,
-                    env=self.home.environment(self.root),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    start_new_session=True,
-                )
+                process = start(command, variables, cwd=self.root, stdout=subprocess.PIPE, stderr=errors)
             except OSError as error:
                 reason = f"its interpreter does not start: {error.strerror}: {shown(location.python)}"
                 return self._fault(location, reason, "`make setup` makes the environment of every location")
@@ -151,24 +144,31 @@ class _Introspection:
         return self._placed(unloadable(location.name, self.root, [fault]), location)
 
     def _placed(self, facts: LocationFacts, location: Location) -> LocationFacts:
-        return replace(facts, name=location.name, place=place_of(self.root, location))
+        return replace(facts, name=location.name, place=self._place(location))
 
     def _fault(self, location: Location, reason: str, fix: str | None = None) -> Diagnostic:
         return Diagnostic(
             "G491",
             f"code location {location.name} could not be introspected: {reason}",
-            place_of(self.root, location),
+            self._place(location),
             expected="a location that loads in its own interpreter",
             fix=fix or f"{shown(location.python)} -c 'import {location.module}'",
         )
+
+    def _place(self, location: Location) -> Place:
+        return location.place or Place(self.root / WORKSPACE)
 
     def _file(self, location: Location) -> Path:
         return self.home.path / "introspection" / f"{location.name}.json"
 
     def _key(self, location: Location) -> list[str]:
         """What the facts depend on beside files."""
-        settings = (environment().get(name, "") for name in (CONTRACTS.name, REGISTRY.name, "PYTHONPATH"))
-        return [FORMAT, str(self.root), repr(location), *settings]
+        return [
+            FORMAT,
+            str(self.root),
+            repr(location),
+            *(str(s.folder() or "") for s in (CONTRACTS, REGISTRY)),
+        ]
 
     def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
         watch = Watch(tuple(answer["watch"]["trees"]), tuple(answer["watch"]["files"]))
@@ -187,17 +187,6 @@ class _Introspection:
         except OSError:
             # A folder that cannot be written costs time at the next call, and nothing else.
             return
-
-
-def place_of(root: Path, location: Location) -> Place:
-    """Where the workspace file names the location."""
-    path = root / WORKSPACE
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        key, colon, value = text.partition("location_name:")
-        if colon and value.strip().strip("\"'}, ").split(",")[0].strip("\"' ") == location.name:
-            start = text.find(location.name, len(key)) + 1
-            return Place(path, number, max(1, start), len(location.name))
-    return Place(path)
 
 
 def _end(code: int, said: list[str]) -> str:

@@ -1,8 +1,4 @@
-"""Processes as the operating system knows them: who lives, who descends from whom.
-
-Linux tells through ``/proc``; elsewhere ``ps`` does. Only the standard library is used, because the
-guard of ``mesh serve`` runs on it.
-"""
+"""Processes as the operating system knows them: who lives, who descends from whom."""
 
 from __future__ import annotations
 
@@ -11,12 +7,12 @@ import ctypes
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
+
+import psutil
 
 _SET_CHILD_SUBREAPER: Final = 36
 
@@ -31,26 +27,16 @@ def is_alive(name: str) -> bool:
     host, number, birth = name.rsplit(":", 2)
     if host != socket.gethostname():
         return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _birth(int(number)) == birth
+    return psutil.pid_exists(int(number)) and _birth(int(number)) == birth
 
 
 def descendants(pid: int) -> tuple[int, ...]:
     """Every living process that descends from a process; without the dead that nobody waited for."""
-    children: dict[int, list[int]] = {}
-    for child, parent in _parents().items():
-        children.setdefault(parent, []).append(child)
-    found: list[int] = []
-    queue = [pid]
-    while queue:
-        queue.extend(children.get(queue.pop(), ()))
-        found = [*found, *(child for child in queue if child not in found)]
-    return tuple(found)
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return ()
+    return tuple(child.pid for child in children if _lives(child))
 
 
 def adopt_orphans() -> None:
@@ -94,24 +80,13 @@ def end_descendants(patience: float) -> None:
 
 def _birth(pid: int) -> str:
     try:
-        # Field 22, counted behind the name in parentheses, which may itself hold spaces.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except psutil.Error:
         return ""
 
 
-def _parents() -> dict[int, int]:
-    if Path("/proc/self/stat").exists():
-        parents: dict[int, int] = {}
-        for entry in os.scandir("/proc"):
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError, IndexError):
-                    state, parent = Path(entry.path, "stat").read_text().rpartition(")")[2].split()[:2]
-                    if state != "Z":
-                        parents[int(entry.name)] = int(parent)
-        return parents
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
-    )
-    rows = (line.split() for line in listing.stdout.splitlines())
-    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
+from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reading import Published, bytes_kept, published
+from platform_core.lake.reading import bytes_kept
+from platform_core.lake.versions import Published, published
 from platform_core.product_id import ProductId
 from platform_core.workspace.home import Home
 
@@ -165,7 +166,7 @@ def _made(entry: dg.EventLogEntry) -> Made:
 
 def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
     """The versions that the lakes keep of each product, the newest first; of lakes that may be read."""
-    lakes = {product.lake for product in products if _readable(location, product.lake)}
+    lakes = {product.lake for product in products if location.is_readable(product.lake)}
     if not lakes:
         return {}
     with connect(location, read=lakes) as connection:
@@ -179,20 +180,8 @@ def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dic
 def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, int]:
     """The bytes that are kept for each product, of old versions too: its table's files, and the files
     that a file or model product keeps beside it. Without the products whose lake may not be read."""
-    wanted = [product for product in products if _readable(location, product.lake)]
+    wanted = [product for product in products if location.is_readable(product.lake)]
     if not wanted:
         return {}
     with connect(location, read={product.lake for product in wanted}) as connection:
-        return {p.id: bytes_kept(connection, p) + _beside(location, p) for p in wanted}
-
-
-def _readable(location: LakeLocation, lake: str) -> bool:
-    """Whether there is such a lake for this user; a restricted one is its domain's alone."""
-    return os.access(location.catalog(lake), os.R_OK | os.W_OK)
-
-
-def _beside(location: LakeLocation, product: DataProduct) -> int:
-    folder = location.folder(product.lake) / "files" / product.name
-    kept = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    # The stable name may be a link to a version; it is counted once.
-    return sum({path.stat().st_ino: path.stat().st_size for path in kept}.values())
+        return {p.id: bytes_kept(connection, p) + Shelf(location, p).bytes_kept() for p in wanted}

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic
+from platform_core.errors import DefinitionError, Diagnostic
 from platform_core.product_id import ProductId
+from platform_core.source.workspace import Location
 from platform_core.workspace.child import READ, Child, unstartable
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.locations import Location
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
@@ -63,7 +63,6 @@ class MeshRun:
         self._closing = False
         self._orders = 0
         self._invocation = uuid.uuid4().hex[:12]
-        self._environment: Mapping[str, str] = home.environment(root)
 
     def execute(self) -> MeshResult:
         """Run until every product has ended, or until interrupted.
@@ -117,7 +116,10 @@ class MeshRun:
         """Start a location's worker, for the first time or after it died."""
         seat.phase, seat.batch = "loading", None
         try:
-            seat.child = Child(seat.location, self._root, self._home, self._environment)
+            seat.child = Child(seat.location, self._root, self._home)
+        except DefinitionError as error:
+            self._break(seat, str(error))
+            return
         except OSError as error:
             self._break(seat, unstartable(seat.location, error).render())
             return

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic
-from platform_core.governance.facts import MeshFacts, Waiver
+from platform_core.governance.facts import MeshFacts
 from platform_core.governance.judge import State
+from platform_core.source.federation import Waiver
 from platform_core.workspace.validate import Examination
 
 _Item = TypeVar("_Item")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from platform_core.source.workspace import Location
 from platform_core.workspace.child import Child
-from platform_core.workspace.locations import Location
 from platform_core.workspace.messages import Asset
 from platform_core.workspace.plan import Batch
 

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from platform_core.errors import Diagnostic, RunError, UsageError, shown
+from platform_core.settings import environment
+from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.guard import FIRMNESS, PATIENCE
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.locations import Location, read_locations
 from platform_core.workspace.processes import kill_group
+from platform_core.workspace.starter import mesh_variables, names_of, start
 
 STARTING_SECONDS: Final = 180.0
 
@@ -90,12 +90,16 @@ def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subproces
     entries = [
         {"grpc_server": {"socket": str(path), "location_name": name}} for name, path in sockets.items()
     ]
-    workspace.write_text(yaml.safe_dump({"load_from": entries}))
+    workspace.write_text(json.dumps({"load_from": entries}))  # which is YAML too
     python = [sys.executable, "-m"]
     plan = {
         "first": [*python, "platform_core.workspace.instance", str(home.dagster)],
         "servers": [
-            (str(sockets[location.name]), _code_server(location, sockets[location.name]))
+            (
+                str(sockets[location.name]),
+                _code_server(location, sockets[location.name]),
+                names_of(location.name, root),
+            )
             for location in locations
         ],
         "services": [
@@ -104,14 +108,14 @@ def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subproces
         ],
     }
     with log.open("wb") as output:
-        return subprocess.Popen(
+        # The guard gets this process's secrets too, of which it gives each server those of its domain.
+        return start(
             [*python, "platform_core.workspace.guard", str(folder), json.dumps(plan)],
+            {**environment(), **mesh_variables(root, home)},
             cwd=root,
-            env=home.environment(root),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            start_new_session=True,
         )
 
 

@@ -7,7 +7,7 @@ from platform_core import __version__
 from platform_core.errors import Diagnostic, Place, shown
 from platform_core.governance.facts import FORMAT
 from platform_core.governance.serialize import OtherVersion
-from platform_core.workspace.locations import Location
+from platform_core.source.workspace import Location
 from platform_core.workspace.messages import PROTOCOL, Loaded
 
 

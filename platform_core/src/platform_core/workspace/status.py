@@ -18,11 +18,11 @@ from platform_core.contracts.ticks import Schedule
 from platform_core.errors import Diagnostic, PlatformError
 from platform_core.graph import reached
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reading import Published
+from platform_core.lake.versions import Published
 from platform_core.product_id import ProductId
+from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
 from platform_core.workspace.introspection import kept_facts
-from platform_core.workspace.locations import read_locations
 from platform_core.workspace.records import Failure, Made, failures, newest, publications, recorded
 
 State = Literal["failing", "overdue", "stale"]

@@ -12,6 +12,7 @@ from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policy import Violation, policy
 from platform_core.graph import shortest_cycles
 from platform_core.product_id import ProductId
+from platform_core.sql.quoting import fold
 from platform_core.words import did_you_mean, listed
 
 _MOST_GUESSED = 2000
@@ -131,7 +132,7 @@ def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
             continue
         known = _columns(tuple(column.name for column in product.columns))
         for name in read.columns:
-            if name.lower() not in known:
+            if fold(name) not in known:
                 names = [column.name for column in product.columns]
                 message = f'{read.reader} reads the column "{name}", which {product.id} does not promise'
                 guess = did_you_mean(name, names)
@@ -175,4 +176,4 @@ def _made(mesh: MeshFacts) -> dict[str, set[str]]:
 
 @lru_cache(maxsize=4096)
 def _columns(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name.lower() for name in names)
+    return frozenset(map(fold, names))

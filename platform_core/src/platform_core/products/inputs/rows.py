@@ -13,7 +13,6 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window, window_read
 from platform_core.errors import Diagnostic, Place, UsageError
 from platform_core.lake.location import table_of
-from platform_core.lake.publish import describe
 from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.window import window_predicate
 from platform_core.products.batch import Batch
@@ -21,7 +20,7 @@ from platform_core.products.inbox import deliveries
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.source import Source
 from platform_core.sql.quoting import quoted
-from platform_core.sql.types import duckdb_type
+from platform_core.sql.types import describe, duckdb_type
 from platform_core.words import did_you_mean, listed
 
 NotTabular = Path | list[Batch]
@@ -117,7 +116,7 @@ def filled(
     like: str | None = None,
     place: Place | None = None,
 ) -> str:
-    """A table that holds rows, in the columns and types of ``like`` or of their own; what is left out is NULL.
+    """A table that holds rows, in the columns and types of ``like`` or of their own; what they lack is NULL.
 
     Raises:
         UsageError: U011 for a column that it does not have.

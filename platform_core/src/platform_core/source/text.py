@@ -1,4 +1,4 @@
-"""A contract file's text: of a bounded size, in UTF-8, without control characters."""
+"""The text of a file that a person wrote: of a bounded size, in UTF-8, without control characters."""
 
 from __future__ import annotations
 
@@ -6,46 +6,55 @@ import re
 import stat
 from pathlib import Path
 
-from platform_core.errors import ContractError, Diagnostic, Place, shown
+from platform_core.errors import Place, shown
+from platform_core.source.genre import CONTRACT, Genre
 
 MAXIMUM_BYTES = 5 * 1024 * 1024
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def read_text(path: Path) -> str:
-    """Raises ContractError: C001 unreadable, C002 too large, C003 no text."""
+def read_text(path: Path, genre: Genre = CONTRACT) -> str:
+    """The text of a file. Raises what the genre does: C001 unreadable, C002 too large, C003 no text."""
+    return _decoded(path, _bytes(path, genre), genre)
+
+
+def _bytes(path: Path, genre: Genre) -> bytes:
     where = Place(path)
-    fix = "an Open Data Contract Standard file, <domain>/<product>.odcs.yaml"
     try:
-        if path.is_dir():
-            raise ContractError(Diagnostic("C001", f"{shown(path)} is a folder, not a contract", where, fix))
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise genre.raised(
+                genre.fault("C001", f"{shown(path)} is a folder, not a {genre.noun}", where, genre.expected)
+            )
         if not stat.S_ISREG(status.st_mode):  # a pipe would never end
-            raise ContractError(Diagnostic("C001", f"{shown(path)} is no regular file", where, fix))
-        size = status.st_size
-        if size > MAXIMUM_BYTES:
-            raise ContractError(
-                Diagnostic(
+            raise genre.raised(
+                genre.fault("C001", f"{shown(path)} is not a regular file", where, genre.expected)
+            )
+        if status.st_size > MAXIMUM_BYTES:
+            raise genre.raised(
+                genre.fault(
                     "C002",
-                    f"{shown(path)} has {size / 1024 / 1024:.1f} MB, too much for a contract",
+                    f"{shown(path)} has {status.st_size / 1024 / 1024:.1f} MB, too much for a {genre.noun}",
                     where,
                     expected=f"at most {MAXIMUM_BYTES // 1024 // 1024} MB",
-                    fix="Keep data out of the contract: it describes a table, it does not hold one.",
+                    fix=f"Keep data out of the {genre.noun}.",
                 )
             )
         with path.open("rb") as file:
-            raw = file.read(MAXIMUM_BYTES + 1)
+            return file.read(MAXIMUM_BYTES + 1)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ContractError(
-            Diagnostic("C001", f"cannot read the contract {shown(path)}: {reason}", where, expected=fix)
-        ) from None
+        message = f"cannot read the {genre.noun} {shown(path)}: {reason}"
+        raise genre.raised(genre.fault("C001", message, where, genre.expected)) from None
+
+
+def _decoded(path: Path, raw: bytes, genre: Genre) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
-        raise ContractError(
-            Diagnostic(
+        raise genre.raised(
+            genre.fault(
                 "C003",
                 f"{shown(path)} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}",
                 _position(path, before, len(before)),
@@ -55,8 +64,8 @@ def read_text(path: Path) -> str:
         ) from None
     bad = _UNPRINTABLE.search(text)
     if bad:
-        raise ContractError(
-            Diagnostic(
+        raise genre.raised(
+            genre.fault(
                 "C003",
                 f"{shown(path)} holds a character that is no text (U+{ord(bad.group()):04X})",
                 _position(path, text, bad.start()),

@@ -1,4 +1,4 @@
-"""A contract file as data, with the place of everything in it."""
+"""A YAML file as data, with the place of everything in it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from platform_core.contracts import yaml_core
-from platform_core.contracts.text import read_text
-from platform_core.errors import ContractError, Diagnostic, Place, shown
+from platform_core.errors import Diagnostic, Place, shown
+from platform_core.source import yaml_core
+from platform_core.source.genre import CONTRACT, Genre
+from platform_core.source.text import read_text
 
 # What aliases can multiply a file to; a table of a thousand columns needs some 20,000.
 MAXIMUM_VALUES = 200_000
@@ -63,41 +64,44 @@ class Document:
         return Place(self.path)
 
 
-def parse(path: Path) -> Document:
-    """Read a contract file.
+def parse(path: Path, genre: Genre = CONTRACT) -> Document:
+    """Read a YAML file, by default a contract.
 
     Raises:
         ContractError: the file cannot be read (C001), is too large (C002), is not text in UTF-8
             (C003), not YAML (C004), says a key twice (C005), is no mapping (C006), or uses YAML
-            beyond JSON's data (C007).
+            beyond JSON's data (C007). Of another genre: what that raises, under its code.
     """
-    text = read_text(path)
+    text = read_text(path, genre)
     try:
         node = yaml_core.compose(text, MAXIMUM_DEPTH)
     except yaml.MarkedYAMLError as error:
-        raise ContractError(_syntax(path, error)) from None
+        raise genre.raised(_syntax(path, error, genre)) from None
     except yaml_core.TooDeep as error:
         place = Place(path, error.mark.line + 1, error.mark.column + 1)
-        raise ContractError(_shape(place, "is nested too deeply")) from None
+        raise genre.raised(_shape(place, "is nested too deeply", genre)) from None
     except yaml.YAMLError as error:
-        raise ContractError(Diagnostic("C004", f"{shown(path)} is not YAML: {error}", Place(path))) from None
+        raise genre.raised(genre.fault("C004", f"{shown(path)} is not YAML: {error}", Place(path))) from None
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL):
-        raise ContractError(_no_mapping(path, Place(path), "empty"))
+        if genre.may_be_empty:
+            return Document(path, {}, {}, {})
+        raise genre.raised(_no_mapping(path, Place(path), "empty", genre))
     if not isinstance(node, yaml.MappingNode):
         what = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
-        raise ContractError(_no_mapping(path, _place(path, node), what))
-    reading = _Reading(path)
+        raise genre.raised(_no_mapping(path, _place(path, node), what, genre))
+    reading = _Reading(path, genre)
     data = reading.value(node, (), 0)
     if reading.faults:
-        raise ContractError(*reading.faults)
+        raise genre.raised(*reading.faults)
     return Document(path, data, reading.keys, reading.values)
 
 
 class _Reading:
     """One pass over the nodes: values, places and every fault on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, genre: Genre) -> None:
         self.path = path
+        self.genre = genre
         self.faults: list[Diagnostic] = []
         self.keys: dict[tuple[str | int, ...], Place] = {}
         self.values: dict[tuple[str | int, ...], Place] = {}
@@ -107,8 +111,8 @@ class _Reading:
         place = _place(self.path, node)
         self.values[pointer] = place
         if len(self.values) > MAXIMUM_VALUES:
-            raise ContractError(
-                Diagnostic(
+            raise self.genre.raised(
+                self.genre.fault(
                     "C007",
                     f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
                     place,
@@ -120,7 +124,7 @@ class _Reading:
             return self._scalar(node, place)
         if id(node) in self._open or depth > MAXIMUM_DEPTH:
             what = "holds itself through an alias" if id(node) in self._open else "is nested too deeply"
-            raise ContractError(_shape(place, what))
+            raise self.genre.raised(_shape(place, what, self.genre))
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
@@ -140,7 +144,7 @@ class _Reading:
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag != yaml_core.STR:
                 self.faults.append(
-                    Diagnostic(
+                    self.genre.fault(
                         "C007",
                         "a key that is not text" if key is None else f"the key {key or 'null'} is not text",
                         place,
@@ -152,7 +156,7 @@ class _Reading:
             if key in data:
                 first = self.keys[(*pointer, key)]
                 self.faults.append(
-                    Diagnostic(
+                    self.genre.fault(
                         "C005",
                         f'"{key}" is said twice; the first time in line {first.line}',
                         place,
@@ -169,13 +173,13 @@ class _Reading:
         try:
             value = yaml_core.scalar(node)
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{node.value} is no number that a contract can use")
+                raise ValueError(f"{node.value} is not a number that can be used here")
             if isinstance(value, int) and value.bit_length() > 128:
                 raise ValueError("an integer of more than 128 bits")
         except ValueError as error:
             reason = "an integer of more than 128 bits" if "digits" in str(error) else str(error)
             self.faults.append(
-                Diagnostic(
+                self.genre.fault(
                     "C007",
                     reason.replace("tag:yaml.org,2002:", "!!"),
                     place,
@@ -190,45 +194,38 @@ class _Reading:
         if node.tag != expected:
             tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
             self.faults.append(
-                Diagnostic("C007", f"the YAML tag {tag} means nothing here", place, fix=f"Remove {tag}.")
+                self.genre.fault(
+                    "C007", f"the YAML tag {tag} means nothing here", place, fix=f"Remove {tag}."
+                )
             )
 
 
-def _shape(place: Place, what: str) -> Diagnostic:
-    return Diagnostic("C007", f"this part {what}", place, expected="a tree of plain values")
+def _shape(place: Place, what: str, genre: Genre) -> Diagnostic:
+    return genre.fault("C007", f"this part {what}", place, expected="a tree of plain values")
 
 
-def _no_mapping(path: Path, place: Place, what: str) -> Diagnostic:
-    return Diagnostic(
-        "C006",
-        f"{shown(path)} is {what}, not a contract",
-        place,
-        expected="a mapping with version, apiVersion, kind and id",
-        fix='Begin with:\napiVersion: v3.2.0\nkind: DataContract\nid: <domain>/<product>\nversion: "1.0.0"',
-    )
+def _no_mapping(path: Path, place: Place, what: str, genre: Genre) -> Diagnostic:
+    message = f"{shown(path)} is {what}, not a {genre.noun}: a mapping of keys to values"
+    return genre.fault("C006", message, place, genre.expected, genre.begin)
 
 
-def _syntax(path: Path, error: yaml.MarkedYAMLError) -> Diagnostic:
+def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: Genre) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(path, mark.line + 1, mark.column + 1) if mark is not None else Place(path)
     problem = error.problem or "malformed"
     if problem.startswith("but found another document"):
-        return Diagnostic(
-            "C006",
-            f"{shown(path)} holds more than one document",
-            place,
-            expected="one contract in one file",
-            fix="Give every contract a file of its own.",
-        )
-    fix = None
+        message = f"{shown(path)} holds more than one document"
+        fix = f"Give every {genre.noun} a file of its own."
+        return genre.fault("C006", message, place, f"one {genre.noun} in one file", fix)
+    advice: str | None = None
     if "\\t" in problem or "cannot start any token" in problem:
         line = place.source_line() or ""
         if "\t" in line[: place.column + 1]:
-            fix = "Indent with spaces; YAML does not take tabs."
+            advice = "Indent with spaces; YAML does not take tabs."
     elif "mapping values are not allowed" in problem:
-        fix = 'Put text that holds ": " in quotes, or check the indentation.'
+        advice = 'Put text that holds ": " in quotes, or check the indentation.'
     context = f" {error.context}" if error.context else ""
-    return Diagnostic("C004", f"{shown(path)} is not YAML: {problem}{context}", place, fix=fix)
+    return genre.fault("C004", f"{shown(path)} is not YAML: {problem}{context}", place, fix=advice)
 
 
 def _place(path: Path, node: yaml.Node) -> Place:

@@ -9,10 +9,13 @@ import re
 from typing import Any
 
 import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.composer import Composer
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
+
+__all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "is_text", "scalar"]
 
 STR, NULL, BOOL, INT, FLOAT = (
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float")
@@ -51,9 +54,9 @@ class _Resolver:
     def ascend_resolver(self) -> None:
         pass
 
-    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
-        if kind is not yaml.ScalarNode:
-            return SEQ if kind is yaml.SequenceNode else MAP
+    def resolve(self, kind: type[Node], value: str, implicit: tuple[bool, bool]) -> str:
+        if kind is not ScalarNode:
+            return SEQ if kind is SequenceNode else MAP
         if not implicit[0]:
             return STR
         if value in _NULL:
@@ -90,7 +93,7 @@ def _c_composer() -> Any:
 _composer: Any = _c_composer() or _PureComposer
 
 
-def compose(text: str, maximum_depth: int) -> yaml.Node | None:
+def compose(text: str, maximum_depth: int) -> Node | None:
     """The root node of a single document; None where the text holds none.
 
     Raises ``yaml.MarkedYAMLError`` for text that is not YAML and for a second document,
@@ -100,7 +103,7 @@ def compose(text: str, maximum_depth: int) -> yaml.Node | None:
         _measure(text, maximum_depth)
     composer = _composer(text)
     try:
-        node: yaml.Node | None = composer.get_single_node()
+        node: Node | None = composer.get_single_node()
     finally:
         dispose = getattr(composer, "dispose", None)
         if dispose is not None:
@@ -121,7 +124,16 @@ def _measure(text: str, maximum_depth: int) -> None:
             depth -= 1
 
 
-def scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
+def is_text(text: str) -> bool:
+    """Whether a text without quotes is text, by YAML 1.2 and by 1.1."""
+    resolvers = yaml.SafeLoader.yaml_implicit_resolvers
+    candidates = [*resolvers.get(text[0], ()), *resolvers.get(None, ())]
+    # What 1.2 has and 1.1 has not: 0o17, 1e3.
+    only_1_2 = re.fullmatch(r"0o[0-7]+|[-+]?[0-9.]+[eE][-+]?[0-9]+", text)
+    return not only_1_2 and not any(form.match(text) for _, form in candidates)
+
+
+def scalar(node: ScalarNode) -> str | int | float | bool | None:
     """The value of a scalar node. ValueError for a tag that the core schema does not know."""
     tag, text = node.tag, node.value
     if tag == STR:

@@ -1,0 +1,62 @@
+"""Limits of a number, of which a rule says whether they hold, in words and in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Literal
+
+Scalar = str | int | float | bool | date | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of a number: of a value, a length, a count or a query's result.
+
+    A rule without a limit of its own allows no violation: ``Bounds(maximum=0)``.
+    """
+
+    minimum: Scalar | None = None
+    maximum: Scalar | None = None
+    minimum_exclusive: bool = False
+    maximum_exclusive: bool = False
+    equal: Scalar | None = None
+    not_equal: Scalar | None = None
+    outside: bool = False
+    """True for ``mustNotBeBetween``: the limits enclose what is refused."""
+    unit: Literal["rows", "percent"] = "rows"
+
+    def passes(self, value: object) -> bool:
+        """Whether a number lies within the limits. NULL does not."""
+        if value is None:
+            return False
+        lower = self.minimum is None or _in_order(self.minimum, value, self.minimum_exclusive)
+        upper = self.maximum is None or _in_order(value, self.maximum, self.maximum_exclusive)
+        inside = (lower and upper) != self.outside
+        if self.equal is not None and value != self.equal:
+            return False
+        return inside and (self.not_equal is None or value != self.not_equal)
+
+    def describe(self) -> str:
+        """The limits for a person: ``at least 1 and at most 5``, ``exactly 0 percent``."""
+        words = []
+        if self.minimum is not None:
+            words.append(f"{'more than' if self.minimum_exclusive else 'at least'} {self.minimum}")
+        if self.maximum is not None:
+            words.append(f"{'less than' if self.maximum_exclusive else 'at most'} {self.maximum}")
+        if self.outside:
+            words = [f"not between {self.minimum} and {self.maximum}"]
+        if self.equal is not None:
+            words.append(f"exactly {self.equal}")
+        if self.not_equal is not None:
+            words.append(f"not {self.not_equal}")
+        unit = " percent" if self.unit == "percent" else ""
+        return " and ".join(words) + unit if words else "any number"
+
+
+def _in_order(low: object, high: object, strict: bool) -> bool:
+    return bool(low < high if strict else low <= high)  # type: ignore[operator]
+
+
+NONE_ALLOWED: Final = Bounds(maximum=0)
+"""Of a rule without a limit of its own: no violation passes."""

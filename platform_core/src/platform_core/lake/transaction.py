@@ -1,0 +1,117 @@
+"""The one commit of the platform: its lock, its stamp, its audit, and what is to happen once it is done.
+
+Whoever writes to a lake does it inside of ``transaction``; there is no other COMMIT.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import duckdb
+
+from platform_core.errors import Diagnostic, LakeError
+from platform_core.lake.faults import environment_fault, other_fault
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.lock import OnWait, lake_lock
+from platform_core.lake.private import written_privately
+from platform_core.sql.quoting import literal, quoted
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a snapshot remembers of the run that published it."""
+
+    run_id: str
+    asset: str
+    author: str = "dagster"
+    facts: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What else the snapshot is to remember; the audit may add to it."""
+
+    @property
+    def holder(self) -> str:
+        """How the run calls itself where it holds a lock."""
+        return f"{self.asset}, run {self.run_id}"
+
+
+@dataclass
+class Transaction:
+    """A commit on its way."""
+
+    con: duckdb.DuckDBPyConnection
+    lake: str
+    version: int = 0
+    """The version that was committed; 0 before."""
+    _after: list[Callable[[int], None]] = field(default_factory=list)
+
+    def audited(self, audit: Callable[..., T], *relations: str) -> T:
+        """What an audit says of relations that nobody else can see yet; it refuses them by raising."""
+        return audit(*relations)
+
+    def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
+        """Have the snapshot remember who made it, and ``facts``."""
+        extra = json.dumps({**stamp.facts, "asset": stamp.asset, "run_id": stamp.run_id, **facts})
+        self.con.execute(
+            f"CALL {quoted(self.lake)}.set_commit_message({literal(stamp.author)}, "
+            f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(extra)})"
+        )
+
+    def once_committed(self, event: Callable[[int], None] | None) -> None:
+        """Call something with the version after COMMIT, before the lock is given back."""
+        if event is not None:
+            self._after.append(event)
+
+    def commit(self) -> None:
+        self.con.execute("COMMIT")
+        self.version = number(self.con, f"FROM {quoted(self.lake)}.last_committed_snapshot()")
+        for event in self._after:
+            event(self.version)
+
+
+@contextmanager
+def transaction(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    lake: str,
+    *,
+    holder: str,
+    on_wait: OnWait | None = None,
+) -> Iterator[Transaction]:
+    """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens.
+
+    Raises LakeLocked, LakeError, and whatever is raised inside.
+    """
+    with written_privately(location, lake), lake_lock(location, lake, holder=holder, on_wait=on_wait):
+        try:
+            con.execute("BEGIN TRANSACTION")
+            under_way = Transaction(con, lake)
+            yield under_way
+            under_way.commit()
+        except BaseException as error:
+            _roll_back(con)
+            if isinstance(error, duckdb.Error | OSError):
+                raise environment_fault(error, location, lake) or other_fault(error, lake) from error
+            raise
+
+
+def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+    """The one number that a statement answers with."""
+    row = con.execute(statement).fetchone()
+    if row is None:
+        raise LakeError(Diagnostic("L009", f"the engine gave no answer to: {statement[:200]}"))
+    return int(row[0])
+
+
+def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    # A statement that Ctrl-C cut short may still be worked on by the engine's threads, which ROLLBACK awaits.
+    con.interrupt()
+    try:
+        con.execute("ROLLBACK")
+    except duckdb.TransactionException:
+        # Nothing is open: BEGIN itself failed, or a failed COMMIT has rolled back already.
+        return

@@ -1,0 +1,72 @@
+"""Types of contracts: parsed, canonical, and never pasted."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from platform_core.sql.types import NAMES, BadType, canonical_type
+
+
+@pytest.mark.parametrize("word", sorted(NAMES))
+def test_every_word_for_a_type_is_what_duckdb_says(word: str) -> None:
+    assert canonical_type(word.lower()) == str(duckdb.type(word))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DECIMAL(10, 2)",
+        "decimal(5)",
+        'STRUCT(a int, "b c" text[], "group" STRUCT(x date))',
+        "MAP(text, INT8)",
+        "INTEGER[3][]",
+        "timestamp  with time zone",
+        "VARCHAR(10)",
+        "UNION(a int, b text)",
+        "ROW(a int)",
+        "ENUM('a', 'b''c')",
+        "double precision",
+        "TIME WITH TIME ZONE[]",
+        'STRUCT("a; DROP TABLE x" INT)',
+    ],
+)
+def test_a_canonical_type_is_the_type_that_was_written(text: str) -> None:
+    canonical = canonical_type(text)
+    assert duckdb.type(canonical) == duckdb.type(text)
+    assert canonical_type(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INTEGER DEFAULT 1",
+        "INTEGER NOT NULL",
+        "INTEGER PRIMARY KEY",
+        "INT;",
+        "INT); DROP TABLE x; --",
+        "",
+        "VARCHAR COLLATE nocase",
+        "INTEGER /* */",
+        "INTEGER -- x",
+        "SETOF INTEGER",
+        "mytype",
+        "main.x",
+        "NULL",
+        "DECIMAL(39, 1)",
+        "DECIMAL(5, 6)",
+        "DECIMAL(1, 2, 3)",
+        "MAP(INT)",
+        "STRUCT()",
+        "INTEGER[",
+        "'x'",
+        "INTEGER\N{NO-BREAK SPACE}",
+        "STRUCT(" * 30 + "a INT" + ")" * 30,
+        "A" * 5000,
+        "ENUM(SELECT 1)",
+        "\0",
+    ],
+)
+def test_what_is_no_type_is_refused(text: str) -> None:
+    with pytest.raises(BadType):
+        canonical_type(text)

@@ -1,0 +1,153 @@
+"""What every layer needs has one home. A test names the home, and who else may touch the thing, and why."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from architecture.library import Module, dotted, modules
+
+Finder = Callable[[Module], Iterator[str]]
+
+
+def reads_of_the_environment(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and dotted(node) in ("os.environ", "os.environb"):
+            yield f"{node.lineno}: os.environ"
+    for name, call in module.calls():
+        if name in ("os.getenv", "os.putenv", "getenv"):
+            yield f"{call.lineno}: {name}"
+
+
+def statements(pattern: str) -> Finder:
+    """Finds SQL in the code: words in capitals at the beginning of a string or of a statement in it."""
+    wanted = re.compile(rf"(?:^|;)\s*(?:{pattern})\b")
+
+    def find(module: Module) -> Iterator[str]:
+        for line, text in module.texts():
+            if wanted.search(text):
+                yield f"{line}: {text.strip()[:60]}"
+
+    return find
+
+
+def words(pattern: str) -> Finder:
+    wanted = re.compile(pattern)
+
+    def find(module: Module) -> Iterator[str]:
+        for line, text in module.texts():
+            if wanted.search(text):
+                yield f"{line}: {text.strip()[:60]}"
+
+    return find
+
+
+def calls(*wanted: str) -> Finder:
+    def find(module: Module) -> Iterator[str]:
+        for name, call in module.calls():
+            if name in wanted or any(name.endswith(one) for one in wanted if one.startswith(".")):
+                yield f"{call.lineno}: {name}"
+
+    return find
+
+
+def imports(*wanted: str) -> Finder:
+    def find(module: Module) -> Iterator[str]:
+        for line, name in module.imports():
+            if any(name == one or name.startswith(f"{one}.") for one in wanted):
+                yield f"{line}: import {name}"
+
+    return find
+
+
+def moves_of_files(module: Module) -> Iterator[str]:
+    for name, call in module.calls():
+        # `Path.replace` has one argument: that of a text has two, those of dates and dataclasses are named.
+        renamed = name.endswith((".replace", ".rename")) and len(call.args) == 1 and not call.keywords
+        if name in ("os.replace", "os.rename", "shutil.move") or renamed:
+            yield f"{call.lineno}: {name}"
+
+
+def splits_of_ids(module: Module) -> Iterator[str]:
+    for name, call in module.calls():
+        first = call.args[0] if call.args else None
+        split = name.rpartition(".")[2] in ("partition", "rpartition", "split", "rsplit")
+        if split and isinstance(first, ast.Constant) and first.value == "/":
+            yield f"{call.lineno}: {name}"
+
+
+def ways_into_a_lake(module: Module) -> Iterator[str]:
+    """The methods of a LakeLocation that tell a path."""
+    for name, call in module.calls():
+        owner, _, method = name.rpartition(".")
+        if owner.endswith("location") and method in ("catalog", "data", "folder", "lock"):
+            yield f"{call.lineno}: {name}"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and dotted(node).endswith("location.root"):
+            yield f"{node.lineno}: {dotted(node)}"
+
+
+# What is found, where it is at home, and who else may, with the reason.
+HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
+    "the environment": (reads_of_the_environment, "settings.py", {}),
+    "an ATTACH of a lake": (statements("ATTACH"), "lake/location.py", {}),
+    "a COMMIT": (statements("BEGIN|COMMIT|ROLLBACK"), "lake/transaction.py", {}),
+    "a path in a lake": (ways_into_a_lake, "lake/", {}),
+    "the tables of a lake's catalog": (words("__ducklake_metadata_|catalog\\.sqlite"), "lake/", {}),
+    "a hard link": (calls("os.link", ".hardlink_to", "os.symlink", ".symlink_to"), "files.py", {}),
+    "a move of a file": (moves_of_files, "files.py", {}),
+    "a lock": (imports("fcntl", "filelock"), "files.py", {"lake/lock.py": "it tells who holds the lock"}),
+    "SQLite": (imports("sqlite3", "aiosqlite", "apsw"), "nowhere", {}),
+    "YAML": (imports("yaml", "ruamel"), "source/", {}),
+    "a process": (
+        calls(*(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output"))),
+        "workspace/starter.py",
+        {},
+    ),
+    "a tree of SQL": (words("json_serialize_sql"), "sql/", {}),
+    "a split id": (
+        splits_of_ids,
+        "product_id.py",
+        {
+            "contracts/editions.py": "a JSON pointer",
+            "contracts/relationships.py": "the path of a contract's file",
+            "governance/serialize.py": "the name of a format",
+        },
+    ),
+}
+DATABASES = {
+    "lake/extensions.py": "the connection that lakes are attached to",
+    "sql/parser.py": "a parser, in memory, without files",
+    "quality/compile.py": "constants and patterns tried outside of the open transaction",
+    "quality/questions.py": "the engine's own writing of a type",
+    "products/evaluate.py": "made-up inputs, in memory",
+}
+"""Who opens a database of its own, and what for."""
+
+
+@pytest.mark.parametrize("what", HOMES)
+def test_it_is_done_at_home_alone(what: str) -> None:
+    find, home, others = HOMES[what]
+    found = {
+        f"{module.name}:{place}"
+        for module in modules()
+        if not module.name.startswith(home) and module.name not in others
+        for place in find(module)
+    }
+    assert not found, f"{what} belongs to {home}"
+
+
+@pytest.mark.parametrize("what", HOMES)
+def test_who_is_excepted_does_it(what: str) -> None:
+    """An exception that nobody needs any more goes."""
+    find, home, others = HOMES[what]
+    doing = {module.name for module in modules() if any(find(module))}
+    assert set(others) <= doing
+    assert home == "nowhere" or any(name.startswith(home) for name in doing), f"{what} is not at home"
+
+
+def test_who_opens_a_database_says_why() -> None:
+    connecting = calls("duckdb.connect", "duckdb.cursor", "duckdb.sql", "duckdb.type", "duckdb.execute")
+    assert {module.name for module in modules() if any(connecting(module))} == set(DATABASES)
