@@ -122,7 +122,7 @@ DATABASES = {
     "sql/parser.py": "a parser, in memory, without files",
     "quality/compile.py": "constants and patterns tried outside of the open transaction",
     "quality/questions.py": "the engine's own writing of a type",
-    "products/evaluate.py": "made-up inputs, in memory",
+    "products/inputs/bind.py": "made-up inputs and none, in memory",
 }
 """Who opens a database of its own, and what for."""
 

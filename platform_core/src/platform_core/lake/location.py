@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
@@ -57,6 +57,13 @@ class LakeLocation:
     def hidden(self) -> dict[str, str]:
         """What messages for a reader must not show of where the lakes are, and what to write instead."""
         return {str(self.root): "the lakes"}
+
+    def in_a_dbt_profile(self, write: str, read: Iterable[str]) -> dict[str, Any]:
+        """What a profile says of the lakes that dbt writes and reads; ``lake/dbt_plugin`` attaches them."""
+        config = {"root": str(self.root), "write": write, "read": list(read)}
+        # Attached by the plugin already; named here so that dbt-duckdb knows.
+        known = [{"path": f"ducklake:{n}", "alias": n, "is_ducklake": True} for n in (write, *read)]
+        return {"plugins": [{"module": "platform_core.lake.dbt_plugin", "config": config}], "attach": known}
 
 
 def attach(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from platform_core.errors import DefinitionError, Diagnostic, Place
-from platform_core.files import file_lock
+from platform_core.files import file_lock, write_whole
 from platform_core.lake.location import LakeLocation
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
@@ -45,40 +44,16 @@ def with_manifest(project: DbtProject) -> DbtProject:
 def write_profile(project: DbtProject, location: LakeLocation, write: str, read: tuple[str, ...]) -> Path:
     """Write the profile that dbt runs with; returns its folder.
 
-    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so
-    that the process which writes is the one that holds it.
+    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so that the process
+    which writes is the one that holds it.
     """
-    profile = {
-        _profile_name(project): {
-            "target": "mesh",
-            "outputs": {
-                "mesh": {
-                    "type": "duckdb",
-                    "path": ":memory:",
-                    "database": write,
-                    "schema": STAGING,
-                    # DuckLake on SQLite takes one writer at a time.
-                    "threads": 1,
-                    "plugins": [
-                        {
-                            "module": "platform_core.lake.dbt_plugin",
-                            "config": {"root": str(location.root), "write": write, "read": list(read)},
-                        }
-                    ],
-                    # Attached by the plugin already; named here so that dbt-duckdb knows.
-                    "attach": [
-                        {"path": f"ducklake:{name}", "alias": name, "is_ducklake": True}
-                        for name in (write, *read)
-                    ],
-                }
-            },
-        }
-    }
-    project.state.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(profile, sort_keys=False)
+    # DuckLake on SQLite takes one writer at a time.
+    target = {"type": "duckdb", "path": ":memory:", "database": write, "schema": STAGING, "threads": 1}
+    mesh = target | location.in_a_dbt_profile(write, read)
+    # YAML takes JSON as it is.
+    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": {"mesh": mesh}}}, indent=1)
     folder = project.state / f"profile-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    folder.mkdir(exist_ok=True)
-    (folder / "profiles.yml").write_text(text)
+    write_whole(folder / "profiles.yml", text)
     return folder
 
 
@@ -101,8 +76,7 @@ def dbt_messages(text: str) -> str:
 
 def _profile_name(project: DbtProject) -> str:
     settings = project.files.settings
-    said = (settings.at("profile") or settings.at("name")) if settings is not None else None
-    return str(said or project.domain)
+    return settings.text(("profile",)) or settings.text(("name",)) or project.domain
 
 
 def _parse(project: DbtProject) -> None:
