@@ -220,7 +220,7 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
     unneeded = [fault for fault in project.files.all_faults() if fault not in faults]
     warnings = [replace(fault, severity="warning") for fault in unneeded]
     if faults:
-        raise DefinitionError(*faults, *warnings)
+        raise DefinitionError(*dict.fromkeys(faults), *warnings)
     if warnings:
         print(render(warnings), file=sys.stderr)
     return shown(file), len(read)

@@ -73,8 +73,9 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
         if not isinstance(sql, str):
             return Columns()
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
-        products = {name: declared[name] or shown.pop(name) for name in inputs}
-        return _of_sql(connection, sql, products, shown, function.place)
+        sources = {name: shown.pop(name) for name in function.sources}
+        products = {name: declared[name] or columns for name, columns in shown.items()}
+        return _of_sql(connection, sql, products, sources, function.place)
 
 
 def of_model(sql: str | None, inputs: Mapping[str, DataProduct], place: Place) -> Columns:

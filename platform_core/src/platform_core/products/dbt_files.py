@@ -61,7 +61,7 @@ class DbtFiles:
 
     def all_faults(self) -> tuple[Diagnostic, ...]:
         """The faults of all files, as far as they are told without dbt."""
-        assert self.sources is not None
+        _ = self.sources  # read, with the settings
         for file in self.models.values():
             self.model(file)
         for file in self.all():

@@ -71,7 +71,8 @@ def read_model(path: Path) -> DbtModel:
     from jinja2 import Environment, TemplateSyntaxError, nodes
 
     text = re.sub(r"\r\n?", "\n", read_text(path, OF_DBT))
-    jinja = Environment(extensions=["jinja2.ext.do"], keep_trailing_newline=True)
+    extensions = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]  # dbt's
+    jinja = Environment(extensions=extensions, keep_trailing_newline=True)
     try:
         tree = jinja.parse(text)
     except (TemplateSyntaxError, RecursionError) as error:
