@@ -28,12 +28,19 @@ ROOT = Path(__file__).resolve().parent.parent
 # The face itself; what a domain's tests use; what policies are written with.
 MODULES = (
     "platform_core",
+    "platform_core.contracts.bounds",
     "platform_core.contracts.model",
     "platform_core.governance.facts",
     "platform_core.governance.policy",
+    "platform_core.source.federation",
     "platform_core.testing",
 )
-READ_ONLY = {"platform_core.contracts.model", "platform_core.governance.facts"}
+READ_ONLY = {
+    "platform_core.contracts.bounds",
+    "platform_core.contracts.model",
+    "platform_core.governance.facts",
+    "platform_core.source.federation",
+}
 """What is in them is made by the platform, and read by policies: its constructors are nobody's."""
 
 CALLED = {"__call__", "__enter__", "__exit__", "__format__", "__init__", "__iter__", "__str__"}

@@ -121,8 +121,7 @@ DATABASES = {
     "lake/extensions.py": "the connection that lakes are attached to",
     "sql/parser.py": "a parser, in memory, without files",
     "quality/compile.py": "constants and patterns tried outside of the open transaction",
-    "quality/questions.py": "the engine's own writing of a type",
-    "products/inputs/bind.py": "made-up inputs and none, in memory",
+    "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
 }
 """Who opens a database of its own, and what for."""
 

@@ -136,11 +136,6 @@ def close_to_others(path: Path) -> None:
         path.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
 
 
-def open_to_others(mode: int) -> bool:
-    """Whether a file of this mode can be used by others than its owner."""
-    return bool(mode & OTHERS)
-
-
 def append_line(path: Path, line: str) -> bool:
     """Append a line in one write, which the system keeps whole beside those of other processes; whether
     that could be done. The file is for this user alone where it is made."""

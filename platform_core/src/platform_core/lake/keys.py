@@ -20,7 +20,6 @@ from platform_core.errors import Diagnostic, LakeError, Place, shown
 from platform_core.files import OTHERS, write_whole
 from platform_core.settings import KEYS, mesh_home
 
-ROTATE: Final = "mesh keys rotate"
 _BYTES: Final = 32
 _FORM: Final = re.compile(r"[0-9a-f]{64}\n?")
 

@@ -58,13 +58,6 @@ class LakeLocation:
         """What messages for a reader must not show of where the lakes are, and what to write instead."""
         return {str(self.root): "the lakes"}
 
-    def in_a_dbt_profile(self, write: str, read: Iterable[str]) -> dict[str, Any]:
-        """What a profile says of the lakes that dbt writes and reads; ``lake/dbt_plugin`` attaches them."""
-        config = {"root": str(self.root), "write": write, "read": list(read)}
-        # Attached by the plugin already; named here so that dbt-duckdb knows.
-        known = [{"path": f"ducklake:{n}", "alias": n, "is_ducklake": True} for n in (write, *read)]
-        return {"plugins": [{"module": "platform_core.lake.dbt_plugin", "config": config}], "attach": known}
-
 
 def attach(
     con: duckdb.DuckDBPyConnection,
@@ -102,6 +95,24 @@ def seal(con: duckdb.DuckDBPyConnection, location: LakeLocation, lakes: Iterable
     con.execute(f"SET allowed_directories = [{folders}]")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
+
+
+def dbt_output(location: LakeLocation, schema: str, write: str, read: tuple[str, ...]) -> dict[str, Any]:
+    """The output of a dbt profile that builds in a schema of one lake and reads others."""
+    where = {"root": str(location.root), "write": write, "read": list(read)}
+    return {
+        "type": "duckdb",
+        "path": ":memory:",
+        "database": write,
+        "schema": schema,
+        # DuckLake on SQLite takes one writer at a time.
+        "threads": 1,
+        "plugins": [{"module": "platform_core.lake.dbt_plugin", "config": where}],
+        # Attached by the plugin already; named here so that dbt-duckdb knows.
+        "attach": [
+            {"path": f"ducklake:{lake}", "alias": lake, "is_ducklake": True} for lake in (write, *read)
+        ],
+    }
 
 
 def table_of(product: DataProduct) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.files import file_lock, write_whole
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, dbt_output
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
 
@@ -44,14 +44,11 @@ def with_manifest(project: DbtProject) -> DbtProject:
 def write_profile(project: DbtProject, location: LakeLocation, write: str, read: tuple[str, ...]) -> Path:
     """Write the profile that dbt runs with; returns its folder.
 
-    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so that the process
-    which writes is the one that holds it.
+    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so that the
+    process which writes is the one that holds it.
     """
-    # DuckLake on SQLite takes one writer at a time.
-    target = {"type": "duckdb", "path": ":memory:", "database": write, "schema": STAGING, "threads": 1}
-    mesh = target | location.in_a_dbt_profile(write, read)
-    # YAML takes JSON as it is.
-    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": {"mesh": mesh}}}, indent=1)
+    outputs = {"mesh": dbt_output(location, STAGING, write, read)}
+    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": outputs}}, indent=1)  # YAML too
     folder = project.state / f"profile-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     write_whole(folder / "profiles.yml", text)
     return folder

@@ -26,7 +26,7 @@ from platform_core.products.report import Outcomes
 from platform_core.products.result import as_table
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
-from platform_core.sql.types import describe
+from platform_core.sql.types import describe, is_type
 from platform_core.words import listed
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def signature_faults(
     """D041 for each feature that is not as the contract promises."""
     promised = {feature.name: feature for feature in signature.features}
     for name, feature in promised.items():
-        wanted = _type(feature.type)
+        wanted = feature.type
         if name not in types:
             yield Diagnostic(
                 "D041",
@@ -181,7 +181,7 @@ def signature_faults(
                 expected=f"the contract's features: {listed(list(promised))}",
                 fix=f"train on it in {shown(place.path)}:{place.line}, or take it out of the contract",
             )
-        elif types[name] != wanted:
+        elif not is_type(types[name], wanted):
             yield Diagnostic(
                 "D041",
                 f'the feature "{name}" of {product.id} changed its type: the contract says {wanted}, '
@@ -290,10 +290,3 @@ def _finite(value: Any) -> bool:
         return math.isfinite(value)
     except TypeError:
         return False
-
-
-def _type(written: str) -> str:
-    try:
-        return str(duckdb.type(written))
-    except duckdb.Error:
-        return written

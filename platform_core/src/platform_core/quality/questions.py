@@ -17,7 +17,7 @@ from platform_core.quality.outcome import Sample
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
 from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.quoting import quoted
-from platform_core.sql.types import describe, family
+from platform_core.sql.types import describe, family, is_type
 from platform_core.words import listed
 
 # Rows whose hashes are sorted in one pass, in about 700 MB; past so many passes the engine spills instead.
@@ -86,9 +86,7 @@ def _schema(asked: Asked) -> Answer:
 def _expected(column: Column, kind: str) -> str | None:
     """What the contract wants a column to be, where it is not that."""
     if column.physical_type:
-        # As the engine itself writes it: names of fields without the quotes that they do not need.
-        wanted = str(duckdb.type(column.physical_type))
-        return None if wanted == kind else wanted
+        return None if is_type(kind, column.physical_type) else column.physical_type
     logical = column.logical_type
     if logical is None or logical in ("object", "array"):
         return None

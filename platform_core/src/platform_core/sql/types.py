@@ -107,6 +107,14 @@ def canonical_type(text: str) -> str:
     return found
 
 
+def is_type(found: str, declared: str) -> bool:
+    """Whether a type that DuckDB tells is a canonical one."""
+    try:
+        return canonical_type(found) == declared
+    except BadType:
+        return found == declared  # one that no contract can name
+
+
 class _Parser:
     """A recursive descent over the few forms that types have."""
 
