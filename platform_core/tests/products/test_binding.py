@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -106,6 +107,9 @@ def test_an_introspection_shows_names_and_columns_but_no_rows(
     introspected = last_seen()
     assert evaluate(spy).rows == []
     assert introspected == last_seen()
+    # What a product lacks of the declared columns is for a policy to say, of all of them at once.
+    lacking = replace(sales, columns=sales.columns[:1])
+    assert of_function(spy, {"every": sales, "two": lacking}, "other").used == known.used
 
 
 FAULTS = {

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
@@ -32,9 +34,6 @@ from platform_core.quality.gate import diagnostic
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import duckdb_type
 from platform_core.words import counted, did_you_mean
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 def dry_run(name: str, registry: Registry, root: Path) -> str:
@@ -221,7 +220,7 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
     unneeded = [fault for fault in project.files.all_faults() if fault not in faults]
     warnings = [replace(fault, severity="warning") for fault in unneeded]
     if faults:
-        raise DefinitionError(*faults, *warnings)
+        raise DefinitionError(*dict.fromkeys(faults), *warnings)
     if warnings:
         print(render(warnings), file=sys.stderr)
     return shown(file), len(read)

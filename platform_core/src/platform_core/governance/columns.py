@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, Place, PlatformError, SourceError
@@ -20,9 +22,6 @@ from platform_core.products.table import RowsNotShown, Table
 from platform_core.sql.columns import columns_used
 from platform_core.sql.names import UnknownColumn
 from platform_core.sql.quoting import quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 MOST_COLUMNS: Final = 2000
 """Where the search for columns that no table has gives up."""
@@ -43,8 +42,6 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     It is called only where it says that it returns SQL: by its annotation, or by reading an input
     whose columns it does not declare. Of a stream, the first batch stands for all.
     """
-    import duckdb
-
     declared = {name: read.columns for name, read in function.products.items()}
     returns = inspect.signature(function.function).return_annotation
     sql_expected = returns in (str, "str") or "Batch" in str(returns) or None in declared.values()
@@ -76,14 +73,13 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
         if not isinstance(sql, str):
             return Columns()
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
-        products = {name: declared[name] or shown.pop(name) for name in inputs}
-        return _of_sql(connection, sql, products, shown, function.place)
+        sources = {name: shown.pop(name) for name in function.sources}
+        products = {name: declared[name] or columns for name, columns in shown.items()}
+        return _of_sql(connection, sql, products, sources, function.place)
 
 
 def of_model(sql: str | None, inputs: Mapping[str, DataProduct], place: Place) -> Columns:
     """The same for the SQL of a dbt model; ``inputs`` by their names in it, ``sales.stores``."""
-    import duckdb
-
     if sql is None:
         return Columns()
     shown = {name: tuple(column.name for column in product.columns) for name, product in inputs.items()}
@@ -140,8 +136,6 @@ def _used(
 
 def _produced(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[str, ...] | None:
     """The names of the query's columns; None where DuckDB cannot tell, since a function is missing, say."""
-    import duckdb
-
     try:
         return tuple(row[0] for row in connection.execute(f"DESCRIBE {sql}").fetchall())
     except duckdb.Error:

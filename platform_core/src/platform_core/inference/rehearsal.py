@@ -161,10 +161,9 @@ def _tried(
     found = []
     for times in (1, 2):
         with in_memory() as connection:
+            types = {argument: typed(_types(inferred, made, argument, registry)) for argument in rows}
             tables = {
-                argument: filled(
-                    connection, argument, typed(_types(inferred, made, argument, registry)), [row] * times
-                )
+                argument: filled(connection, argument, [row] * times, types[argument])
                 for argument, row in rows.items()
             }
             connection.execute(f"CREATE TABLE {MADE} AS {made.sql.format(**tables)}")

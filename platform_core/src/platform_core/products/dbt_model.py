@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from platform_core.errors import DefinitionError, Diagnostic, Place, shown
+from platform_core.errors import DefinitionError, Place, shown
 from platform_core.product_id import ProductId
+from platform_core.source.genre import Genre
 from platform_core.source.text import read_text
 from platform_core.sql.quoting import quoted
+
+OF_DBT: Final = Genre(
+    "file of a dbt project",
+    "a project that `dbt parse` reads",
+    "Mend the file.",
+    code="D011",
+    raised=DefinitionError,
+    may_be_empty=True,
+)
 
 _CALL: Final = re.compile(
     r"""\b(?P<function>source|ref)\s*\(\s*['"](?P<first>[^'"]+)['"]"""
@@ -56,19 +66,19 @@ def read_model(path: Path) -> DbtModel:
     """Read the file of a model.
 
     Raises:
-        ContractError: it is no text; see ``read_text``.
-        DefinitionError: D011 it is no Jinja.
+        DefinitionError: D011 it is no text, or no Jinja.
     """
     from jinja2 import Environment, TemplateSyntaxError, nodes
 
-    text = re.sub(r"\r\n?", "\n", read_text(path))
-    jinja = Environment(extensions=["jinja2.ext.do"], keep_trailing_newline=True)
+    text = re.sub(r"\r\n?", "\n", read_text(path, OF_DBT))
+    extensions = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]  # dbt's
+    jinja = Environment(extensions=extensions, keep_trailing_newline=True)
     try:
         tree = jinja.parse(text)
     except (TemplateSyntaxError, RecursionError) as error:
         reason = getattr(error, "message", "nested too deeply")
         place = Place(path, getattr(error, "lineno", 1))
-        raise DefinitionError(Diagnostic("D011", f"{shown(path)} is not Jinja: {reason}", place)) from None
+        raise OF_DBT.raised(OF_DBT.fault("C004", f"{shown(path)} is not Jinja: {reason}", place)) from None
     calls: list[Call] = []
     pieces: list[str | None] = []
     begin = at = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,12 +43,10 @@ class DbtProject:
     def of(cls, domain: str, root: Path) -> DbtProject:
         """The project of a domain in the mesh at ``root``; without models where there is none."""
         project = cls(domain, root / "dbt_projects" / domain)
-        try:
+        with suppress(OSError, ValueError):
             if project.stamp.read_text(encoding="utf-8") == project.content():
                 manifest = json.loads(project.stamp.with_name("manifest.json").read_bytes())
                 return replace(project, manifest=manifest)
-        except (OSError, ValueError):
-            return project
         return project
 
     @property
@@ -92,19 +91,23 @@ class DbtProject:
             text = self.files.model(self.models[name])
             config = text.config if text is not None else {}
             schema, alias = config.get("schema", STAGING), config.get("alias", name)
-        reason = "ephemeral" if config.get("materialized") == "ephemeral" else f"built in the schema {schema}"
-        reason = reason if config.get("enabled", True) else "disabled"
-        if reason != f"built in the schema {STAGING}":
-            raise DefinitionError(
-                Diagnostic(
-                    "D026",
-                    f"the dbt model of {self.domain}/{name} is {reason}: there is no table to publish",
-                    Place(self.models[name]),
-                    expected=f"a model that is built as a table in the schema {STAGING}",
-                    fix=f"config(materialized='table', schema='{STAGING}')",
-                )
+        if not config.get("enabled", True):
+            what = "disabled"
+        elif config.get("materialized") == "ephemeral":
+            what = "ephemeral"
+        elif schema != STAGING:
+            what = f"built in the schema {schema}"
+        else:
+            return str(alias)
+        raise DefinitionError(
+            Diagnostic(
+                "D026",
+                f"the dbt model of {self.domain}/{name} is {what}: there is no table to publish",
+                Place(self.models[name]),
+                expected=f"a model that is built as a table in the schema {STAGING}",
+                fix=f"config(materialized='table', schema='{STAGING}')",
             )
-        return str(alias)
+        )
 
     def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:
         """The products that a model reads, through other models too, each with where it says so; and D011

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
-from platform_core.files import file_lock
+from platform_core.files import file_lock, write_whole
 from platform_core.lake.location import LakeLocation, dbt_output
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
@@ -49,10 +49,8 @@ def write_profile(project: DbtProject, location: LakeLocation, write: str, read:
     """
     outputs = {"mesh": dbt_output(location, STAGING, write, read)}
     text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": outputs}}, indent=1)  # YAML too
-    project.state.mkdir(parents=True, exist_ok=True)
     folder = project.state / f"profile-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    folder.mkdir(exist_ok=True)
-    (folder / "profiles.yml").write_text(text)
+    write_whole(folder / "profiles.yml", text)
     return folder
 
 
@@ -75,8 +73,7 @@ def dbt_messages(text: str) -> str:
 
 def _profile_name(project: DbtProject) -> str:
     settings = project.files.settings
-    said = (settings.at("profile") or settings.at("name")) if settings is not None else None
-    return str(said or project.domain)
+    return settings.text(("profile",)) or settings.text(("name",)) or project.domain
 
 
 def _parse(project: DbtProject) -> None:

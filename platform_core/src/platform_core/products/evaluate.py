@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
 from platform_core.contracts.registry import Registry
@@ -18,9 +20,6 @@ from platform_core.products.result import as_query, sql_faults
 from platform_core.quality.audit import audit
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.settings import mesh_root
-
-if TYPE_CHECKING:
-    import duckdb
 
 # Rules that made-up rows can keep or break. The number of rows, foreign keys, ages and custom
 # queries are about the real data as a whole.

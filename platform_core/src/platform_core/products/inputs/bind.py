@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NotTabular, Rows
 from platform_core.products.table import Table, show
 from platform_core.sql.quoting import quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 Argument = Table | NotTabular
 """What a function gets for an input."""
@@ -49,8 +47,6 @@ def bind(
 @contextmanager
 def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection without a lake, on which a timestamp means what it means in one."""
-    import duckdb
-
     with closing(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection

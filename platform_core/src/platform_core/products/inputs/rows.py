@@ -5,38 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
+
+import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window, window_read
 from platform_core.errors import Diagnostic, Place, UsageError
+from platform_core.lake.location import table_of
+from platform_core.lake.reading import at_version, insertions
+from platform_core.lake.window import window_predicate
 from platform_core.products.batch import Batch
 from platform_core.products.inbox import deliveries
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.source import Source
 from platform_core.sql.quoting import quoted
-from platform_core.sql.types import duckdb_type
+from platform_core.sql.types import describe, duckdb_type
 from platform_core.words import did_you_mean, listed
-
-if TYPE_CHECKING:
-    import duckdb
 
 NotTabular = Path | list[Batch]
 """A file that is no table, or the batches of an inbox."""
-
-
-class Rows(Protocol):
-    """A source of rows. What is tabular is SQL that may stand after FROM."""
-
-    def of_product(self, name: str, bound: BoundInput) -> str:
-        """All columns of a product that is read under a name."""
-
-    def of_source(self, name: str, source: Source) -> str | NotTabular:
-        """A source that is read under a name.
-
-        Raises:
-            SourceError: the file or the inbox is missing.
-        """
 
 
 @dataclass(frozen=True)
@@ -48,20 +36,13 @@ class LakeRows:
     window: Window | None = None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
-        from platform_core.lake.location import table_of
-        from platform_core.lake.reading import at_version, insertions
-
-        producer, version = bound.product, bound.version
+        producer, version, wanted = bound.product, bound.version, bound.declared.partitions
         relation = table_of(producer)
-        if version is not None:
-            relation = (
-                at_version(relation, version)
-                if bound.since is None
-                else insertions(producer, bound.since, version)
-            )
-        read = window_read(
-            self.consumer.partitions, bound.declared.partitions, producer.partitions, self.window
-        )
+        if version is not None and bound.since is not None:
+            relation = insertions(producer, bound.since, version)
+        elif version is not None:
+            relation = at_version(relation, version)
+        read = window_read(self.consumer.partitions, wanted, producer.partitions, self.window)
         return relation if read is None else self._within(relation, producer, read)
 
     def of_source(self, name: str, source: Source) -> str | NotTabular:
@@ -77,9 +58,6 @@ class LakeRows:
         return self._within(relation, on_file, self.window)
 
     def _within(self, relation: str, product: DataProduct, window: Window) -> str:
-        from platform_core.lake.window import window_predicate
-        from platform_core.sql.types import describe
-
         types = describe(self.connection, f"FROM {relation}")
         return f"(FROM {relation} WHERE {window_predicate(product, types, window)})"
 
@@ -111,48 +89,51 @@ class MadeUpRows:
     place: Place
 
     def of_product(self, name: str, bound: BoundInput) -> str:
-        return filled(self.connection, name, no_rows(bound.product), self.given.get(name, ()), self.place)
+        return self._filled(name, self.given.get(name), no_rows(bound.product))
 
     def of_source(self, name: str, source: Source) -> str | NotTabular:
         given = self.given.get(name)
         if source.inbox:
-            batches = enumerate((given or {}).items())
-            made = [(id, self._as_given(f"{name}_{number}", rows)) for number, (id, rows) in batches]
-            return [Batch(id, f"SELECT * FROM {table}") for id, table in made]
+            tables = {id: self._filled(f"{name}_{id}", rows) for id, rows in (given or {}).items()}
+            return [Batch(id, f"SELECT * FROM {table}") for id, table in tables.items()]
         if isinstance(given, Path) or not source.tabular:
             return given if isinstance(given, Path) else source.locate()
-        if isinstance(given, Sequence) or given is None:
-            return filled(self.connection, name, f"({source.query()})", given or (), self.place)
-        return self._as_given(name, given)
+        typed_by_file = given is None or isinstance(given, Sequence)
+        return self._filled(name, given, f"({source.query()})" if typed_by_file else None)
 
-    def _as_given(self, name: str, rows: Any) -> str:
-        if isinstance(rows, Sequence):
-            first = ", ".join(f"? AS {quoted(column)}" for column in rows[0])
-            return filled(self.connection, name, f"(SELECT {first})", rows, self.place, rows[0].values())
-        self.connection.register(f"__{name}", rows)
-        return quoted(f"__{name}")
+    def _filled(self, name: str, given: Any, like: str | None = None) -> str:
+        return filled(self.connection, name, () if given is None else given, like, self.place)
+
+
+Rows = LakeRows | NoRows | MadeUpRows
+"""The rows of a function's inputs. Each gives SQL that may stand after FROM for what is tabular."""
 
 
 def filled(
     connection: duckdb.DuckDBPyConnection,
     name: str,
-    like: str,
     rows: Any,
+    like: str | None = None,
     place: Place | None = None,
-    parameters: Iterable[Any] = (),
 ) -> str:
-    """A table that holds ``rows`` in the columns and types of ``like``; columns left out are NULL.
+    """A table that holds rows, in the columns and types of ``like`` or of their own; what they lack is NULL.
 
     Raises:
         UsageError: U011 for a column that it does not have.
     """
     table = quoted(f"__{name}")
-    connection.execute(f"CREATE TEMP TABLE {table} AS FROM {like} LIMIT 0", list(parameters))
     if not isinstance(rows, Sequence):
+        if like is None:
+            connection.register(f"__{name}", rows)
+            return table
+        connection.execute(f"CREATE TEMP TABLE {table} AS FROM {like} LIMIT 0")
         connection.register("__given", rows)
         connection.execute(f"INSERT INTO {table} BY NAME FROM __given")
         connection.unregister("__given")
         return table
+    values = [] if like is not None else list(rows[0].values())
+    like = like or f"(SELECT {', '.join(f'? AS {quoted(column)}' for column in rows[0])})"
+    connection.execute(f"CREATE TEMP TABLE {table} AS FROM {like} LIMIT 0", values)
     known = [column[0] for column in connection.execute(f"DESCRIBE {table}").fetchall()]
     for row in rows:
         require_known("column", row, known, f'the input "{name}"', place)
