@@ -6,6 +6,12 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_core.cli import INTERRUPTED
+
+if TYPE_CHECKING:
+    from platform_core.contracts.registry import Registry
 
 INSIDE = "--inside"
 """Says that this process is the domain's own interpreter already."""
@@ -17,21 +23,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry, mesh_root
 
     root = mesh_root()
+    registry = Registry.open(root)
     if options.inside:
-        from platform_core.cli.dry_run import dry_run
-
-        print(dry_run(options.product, Registry.open(root), root))
-        return 0
-
-    from platform_core.cli.show import product_id
-
-    name = product_id(options.product, Registry.open(root))
+        return _inside(options, registry, root)
+    name = product_id(options.product, registry.names())
     # A process even where it is the same interpreter: what a product imports stays out of this one.
     command = [str(interpreter(root, name.partition("/")[0])), "-m", "platform_core.cli", "check"]
-    return subprocess.run([*command, INSIDE, name], check=False).returncode
+    # The other interpreter may have a version of the library that knows text alone.
+    words = ["--json"] if options.format == "json" else []
+    return subprocess.run([*command, INSIDE, name, *words], check=False).returncode
+
+
+def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
+    from platform_core.cli.dry_run import dry_run
+    from platform_core.cli.output import answer
+    from platform_core.errors import Diagnostic, PlatformError, UsageError
+
+    checked: list[str] = []
+    faults: tuple[Diagnostic, ...] = ()
+    try:
+        checked = dry_run(options.product, registry, root)
+    except UsageError:
+        raise
+    except PlatformError as error:
+        faults = error.diagnostics
+    except KeyboardInterrupt:
+        return INTERRUPTED  # whoever started this process says so
+    text = "" if faults else f"ok {options.product}: {', '.join(checked)}"
+    return answer(options, root, {"product": options.product, "checked": checked}, text, faults)
 
 
 def interpreter(root: Path, domain: str) -> Path:

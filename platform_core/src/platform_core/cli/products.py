@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_core.cli import FAILED, OK
+from platform_core.cli.grammar import domain_option
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
@@ -25,55 +25,25 @@ class Listed:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--domain", metavar="DOMAIN", help="only the products of this domain")
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    domain_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    from platform_core.cli.output import answer
+    from platform_core.contracts.named import domain_name
     from platform_core.contracts.registry import Registry, mesh_root
-    from platform_core.errors import render
     from platform_core.lake.location import LakeLocation
 
     root = mesh_root()
     registry = Registry.open(root)
-    if options.domain is not None:
-        require_domain(options.domain, registry.domains())
-    products, diagnostics = registry.scan()
-    wanted = [p for p in products if options.domain in (None, p.domain)]
-    if options.domain is not None:
-        folder = registry.path(f"{options.domain}/any").parent
-        diagnostics = tuple(d for d in diagnostics if d.place is None or d.place.path.parent == folder)
-    listed = with_versions(wanted, LakeLocation.current(root))
-    if options.json:
-        import json
-
-        document = {
-            "products": [_facts(entry) for entry in listed],
-            "faults": [{"code": d.code, "message": d.message, "place": str(d.place)} for d in diagnostics],
-        }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
-    else:
-        _print(listed)
-    if diagnostics:
-        print(f"\n{render(diagnostics)}", file=sys.stderr)
-    return FAILED if any(d.severity == "error" for d in diagnostics) else OK
+    wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
+    products, diagnostics = registry.scan(*wanted)
+    listed = with_versions(products, LakeLocation.current(root))
+    facts = {"products": [_facts(entry, root) for entry in listed]}
+    return answer(options, root, facts, lambda: _print(listed), diagnostics)
 
 
-def require_domain(domain: str, known: tuple[str, ...]) -> None:
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
-
-    if domain not in known:
-        raise UsageError(
-            Diagnostic(
-                "U042",
-                f'there is no domain "{domain}"',
-                expected=f"one of {listed(known)}",
-                fix=did_you_mean(domain, known),
-            )
-        )
-
-
-def with_versions(products: list[DataProduct], location: LakeLocation) -> list[Listed]:
+def with_versions(products: Sequence[DataProduct], location: LakeLocation) -> list[Listed]:
     """The products with their latest published versions, from the lakes that exist."""
     from platform_core.lake.connect import connect
     from platform_core.lake.versions import latest
@@ -88,18 +58,10 @@ def with_versions(products: list[DataProduct], location: LakeLocation) -> list[L
         ]
 
 
-def age_in_words(moment: datetime) -> str:
-    """``5 minutes``, ``3 hours``, ``12 days``: how long ago, in one unit."""
-    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return f"{seconds // size} {name}{'' if seconds < 2 * size else 's'}"
-    return "moments"
-
-
 def _print(listed: list[Listed]) -> None:
-    from platform_core.cli.table import print_table
+    from platform_core.cli.output import age_in_words
     from platform_core.products.description import sla_in_words
+    from platform_core.workspace.table import print_table
 
     rows = []
     for entry in listed:
@@ -125,29 +87,22 @@ def first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def _facts(entry: Listed) -> dict[str, Any]:
+def _facts(entry: Listed, root: Path) -> dict[str, Any]:
     from platform_core.products.description import sla_in_words
 
     product = entry.product
     return {
         "product": product.id,
         "owner": product.owner,
-        "status": product.status,
-        "version": product.version,
+        "contract": contract(product, root),
         "sla": sla_in_words(product) or None,
         "purpose": first_line(product.purpose),
-        "published": published(entry.version),
+        "published": entry.version and asdict(entry.version),
     }
 
 
-def published(version: Version | None) -> dict[str, Any] | None:
-    """A published version for JSON; None where there is none yet."""
-    if version is None:
-        return None
-    return {
-        "version": version.version,
-        "at": version.published_at.isoformat(),
-        "run_id": version.run_id,
-        "rows": version.rows,
-        "bytes": version.bytes,
-    }
+def contract(product: DataProduct, root: Path) -> dict[str, Any]:
+    """A contract for JSON."""
+    from platform_core.workspace.document import relative
+
+    return {"version": product.version, "status": product.status, "path": relative(product.path, root)}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from itertools import chain
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.cli import OK
+from platform_core.cli.grammar import number
 
 if TYPE_CHECKING:
     from platform_core.access.read import Answer
@@ -20,17 +23,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "sql", metavar="SQL", help='such as "SELECT * FROM sales.transactions"; - reads stdin'
     )
     parser.add_argument(
-        "--as", dest="principal", default="analysts", help="who reads: analysts (default) or domain:<name>"
+        "--as",
+        dest="principal",
+        default="analysts",
+        metavar="READER",
+        help="who reads: analysts (default) or domain:<name>",
     )
-    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parser.add_argument(
-        "--limit", type=_limit, default=1000, metavar="N", help="rows shown, 1000 by default; 0 shows all"
+        "--limit",
+        type=number("--limit", 0),
+        default=1000,
+        metavar="N",
+        help="rows shown, 1000 by default; 0 shows all",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.read import granted_query
     from platform_core.access.reads import record_query
+    from platform_core.cli.output import note
     from platform_core.contracts.registry import Registry, mesh_home, mesh_root
     from platform_core.lake.location import LakeLocation
 
@@ -46,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
             case "csv":
                 _print_csv(answer.columns, rows)
             case "json":
-                _print_json(answer.columns, rows)
+                _print_json(answer, rows)
             case _:
                 _print_table(answer, rows)
         if rows.more:
-            print(f"first {options.limit} rows; --limit 0 shows all", file=sys.stderr)
+            note(options, f"first {options.limit} rows; --limit 0 shows all")
     return OK
 
 
@@ -83,21 +94,31 @@ def _print_csv(columns: tuple[str, ...], rows: _Rows) -> None:
     writer.writerows(rows)
 
 
-def _print_json(columns: tuple[str, ...], rows: _Rows) -> None:
-    """One object per line inside one array, so that it is JSON and still can be read as it comes."""
-    import json
+def _print_json(answer: Answer, rows: _Rows) -> None:
+    """One row per line inside one document, so that it is JSON and still can be read as it comes.
 
-    names = _distinct(columns)
-    separator = "["
-    for row in rows:
-        values = {name: _plain(value) for name, value in zip(names, row, strict=True)}
-        print(separator, json.dumps(values, ensure_ascii=False, allow_nan=False), sep="\n", end="")
-        separator = ","
-    print("[]" if separator == "[" else "\n]")
+    ``complete`` is its last member: false where rows are left out, or a value could not be computed.
+    """
+    from platform_core.workspace.document import head, text_of
+
+    names = _distinct(answer.columns)
+    columns = [{"name": name, "type": kind} for name, kind in zip(names, answer.types, strict=True)]
+    lines = (text_of(dict(zip(names, map(_plain, row), strict=True)), indent=None) for row in rows)
+    # Where not even the first row can be computed, nothing is printed.
+    first = next(lines, None)
+    print(text_of({**head("query"), "columns": columns}).removesuffix("\n}"), end=',\n  "rows": [')
+    complete, separator = False, "\n    "
+    try:
+        for line in chain(() if first is None else (first,), lines):
+            print(f"{separator}{line}", end="")
+            separator = ",\n    "
+        complete = not rows.more
+    finally:
+        print(f'\n  ],\n  "complete": {str(complete).lower()}\n}}')
 
 
 def _print_table(answer: Answer, rows: _Rows) -> None:
-    from platform_core.cli.table import print_table
+    from platform_core.workspace.table import print_table
 
     numeric = tuple(kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind for kind in answer.types)
     shown = [["NULL" if value is None else str(value) for value in row] for row in rows]
@@ -115,31 +136,17 @@ def _distinct(names: tuple[str, ...]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: no NaN, times in ISO 8601, bytes in hexadecimal."""
-    from datetime import date, datetime, time
+    """A value that JSON has: no NaN, bytes in hexadecimal. Times are left to ``document.text_of``."""
     from decimal import Decimal
 
     match value:
-        case float():
-            return value if value == value and abs(value) != float("inf") else None
-        case Decimal():
-            return float(value) if value.is_finite() else None
-        case datetime() | date() | time():
-            return value.isoformat()
+        case float() | Decimal():
+            return float(value) if isfinite(value) else None
         case bytes():
             return value.hex()
         case dict():
             return {str(key): _plain(inner) for key, inner in value.items()}
         case list() | tuple():
             return [_plain(inner) for inner in value]
-        case None | bool() | int() | str():
-            return value
         case _:
-            return str(value)
-
-
-def _limit(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+            return value

@@ -4,74 +4,55 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from platform_core.cli import OK
 
 if TYPE_CHECKING:
     from platform_core.cli.products import Listed
     from platform_core.contracts.model import DataProduct
+    from platform_core.errors import Diagnostic
+    from platform_core.workspace.result import Checks
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
-    parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.grants import team_of
+    from platform_core.cli.output import answer
     from platform_core.cli.products import with_versions
+    from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry, mesh_root
     from platform_core.errors import LakeError
     from platform_core.lake.location import LakeLocation
+    from platform_core.workspace.records import checked, recorded
+    from platform_core.workspace.result import Checks
 
     root = mesh_root()
     registry = Registry.open(root)
-    product = registry.get(product_id(options.product, registry))
+    product = registry.get(product_id(options.product, registry.names()))
     [entry] = with_versions([product], LakeLocation.current(root))
     team = team_of(product, root)
-    file, gone = None, None
+    with recorded(root) as instance:
+        outcomes = checked(instance, [product]).get(product.id) if instance else None
+    checks = Checks.of(outcomes) if outcomes else None
+    file = None
+    gone: tuple[Diagnostic, ...] = ()
     try:
         file = _file(entry, root)
     except LakeError as error:
-        gone = error
-    if options.json:
-        import json
-
-        print(json.dumps(_facts(entry, team, file), indent=2, ensure_ascii=False))
-    else:
-        _print(entry, team, root, file)
-    if gone is not None:
         # The product is shown all the same: its table can be read without the file beside it.
-        raise gone
-    return OK
+        gone = error.diagnostics
+    facts = _facts(entry, team, root, file, checks)
+    return answer(options, root, facts, lambda: _print(entry, team, root, file, checks), gone)
 
 
-def product_id(written: str, registry: Any) -> str:
-    """The id of the product that a person means: ``sales.transactions`` is ``sales/transactions``.
-
-    Raises UsageError U043, with the nearest name, for one that the mesh does not have.
-    """
-    from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
-
-    names = registry.names()
-    wanted = written.replace(".", "/", 1) if "/" not in written else written
-    if wanted in names:
-        return wanted
-    same = [name for name in names if name.rpartition("/")[2] == wanted]
-    raise UsageError(
-        Diagnostic(
-            "U043",
-            f'there is no product "{written}"',
-            expected=f"one of {listed(sorted(names))}",
-            fix=f"did you mean {listed(same)}?" if same else did_you_mean(wanted, names),
-        )
-    )
-
-
-def _print(entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None) -> None:
-    from platform_core.cli.table import print_table
+def _print(
+    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None, checks: Checks | None
+) -> None:
+    from platform_core.workspace.table import print_table
 
     product = entry.product
     print(f"{product.id}  {product.version}  {product.status}")
@@ -99,12 +80,12 @@ def _print(entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any]
         for column in product.columns
     ]
     print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
-    print("\nChecks")
+    print(f"\nChecks{f': {checks}' if checks else ''}")
     from platform_core.products.description import rule_in_words
     from platform_core.products.reading import ways
 
-    checks = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
-    print_table(("  name", "severity", "scope", "what"), checks)
+    rules = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
+    print_table(("  name", "severity", "scope", "what"), rules)
     print("\nRead it")
     for language, how in ways(product):
         print(f"  {language + ':':<10}{how}")
@@ -114,7 +95,7 @@ def _sections(
     entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None
 ) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
-    from platform_core.cli.products import age_in_words
+    from platform_core.cli.output import age_in_words
     from platform_core.errors import shown
     from platform_core.products.description import promises_in_words, stream_in_words
 
@@ -213,58 +194,35 @@ def _file(entry: Listed, root: Path) -> dict[str, Any] | None:
     }
 
 
-def _facts(entry: Listed, team: dict[str, Any], file: dict[str, Any] | None) -> dict[str, Any]:
-    from platform_core.cli.products import published
+def _facts(
+    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None, checks: Checks | None
+) -> dict[str, Any]:
+    from platform_core.cli.products import contract
     from platform_core.products.description import rule_in_words, sla_in_words
     from platform_core.products.reading import ways
+    from platform_core.workspace.document import picked
 
-    product = entry.product
-    partitions = product.partitions
+    product, grid = entry.product, entry.product.partitions
     return {
         "product": product.id,
-        "version": product.version,
-        "status": product.status,
-        "purpose": product.purpose,
-        "usage": product.usage,
-        "limitations": product.limitations,
+        "contract": contract(product, root),
+        **picked(product, "purpose", "usage", "limitations", "kind", "event_time", "restricted"),
         "owner": {"team": product.owner, **team},
-        "support": [{"channel": s.channel, "url": s.url, "tool": s.tool} for s in product.support],
+        "support": [picked(support, "channel", "url", "tool") for support in product.support],
         "sla": sla_in_words(product) or None,
-        "partitions": partitions
-        and {
-            "column": partitions.column,
-            "every": partitions.every,
-            "start": partitions.start.isoformat(),
-            "end": partitions.end.isoformat() if partitions.end else None,
-            "timezone": partitions.timezone,
-        },
-        "restricted": product.restricted,
+        "partitions": grid and picked(grid, "column", "every", "start", "end", "timezone"),
         "columns": [
-            {
-                "name": column.name,
-                "logical_type": column.logical_type,
-                "physical_type": column.physical_type,
-                "constraints": _constraints(product, column.name),
-                "classification": column.classification,
-                "tags": list(column.tags),
-                "description": column.description,
-            }
+            picked(column, "name", "logical_type", "physical_type", "classification", "tags", "description")
+            | {"constraints": _constraints(product, column.name)}
             for column in product.columns
         ],
-        "checks": [
-            {
-                "name": rule.name,
-                "severity": rule.severity,
-                "scope": rule.scope,
-                "description": rule_in_words(rule),
-            }
+        "rules": [
+            picked(rule, "name", "severity", "scope") | {"description": rule_in_words(rule)}
             for rule in product.rules
         ],
-        "grants": [{"role": grant.role, "access": grant.access} for grant in product.grants],
+        "grants": [picked(grant, "role", "access") for grant in product.grants],
         "read": [how if language == "SQL" else f"{language}: {how}" for language, how in ways(product)],
-        "kind": product.kind,
-        "event_time": product.event_time,
         "file": file,
-        "published": published(entry.version),
-        "contract": str(product.path),
+        "published": entry.version and asdict(entry.version),
+        "checks": checks and asdict(checks),
     }

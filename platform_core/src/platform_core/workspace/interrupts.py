@@ -42,9 +42,6 @@ class Interrupts:
     def fileno(self) -> int:
         return self._read
 
-    def drain(self) -> None:
-        os.read(self._read, 64)
-
     def _came(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
         try:
