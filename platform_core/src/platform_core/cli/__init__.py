@@ -52,20 +52,17 @@ def _call(words: list[str]) -> int:
     from platform_core.errors import PlatformError, UsageError
 
     try:
-        options = understand(words)
+        try:
+            options = understand(words)
+        except SystemExit:
+            return OK  # --help and --version leave this way
         if options.verbosity > 0:
             from platform_core.cli.output import tell_what_is_used
 
             tell_what_is_used()
-        status = module_of(options.verb).run(options)
+        status: int = module_of(options.verb).run(options)
         sys.stdout.flush()
         return status
-    except UsageError as fault:
-        print(fault, file=sys.stderr)
-        return USAGE
     except PlatformError as fault:
         print(fault, file=sys.stderr)
-        return FAILED
-    except SystemExit as end:
-        # argparse leaves this way after --help and --version.
-        return end.code if isinstance(end.code, int) else OK
+        return USAGE if isinstance(fault, UsageError) else FAILED

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_core.cli import INTERRUPTED
+from platform_core.cli import FAILED, INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
     from platform_core.contracts.registry import Registry
@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.errors import Diagnostic, RunError
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -35,7 +36,11 @@ def run(options: argparse.Namespace) -> int:
     command = [str(interpreter(root, name.partition("/")[0])), "-m", "platform_core.cli", "check"]
     # The other interpreter may have a version of the library that knows text alone.
     words = ["--json"] if options.format == "json" else []
-    return subprocess.run([*command, INSIDE, name, *words], check=False).returncode
+    status = subprocess.run([*command, INSIDE, name, *words], check=False).returncode
+    if status not in (OK, FAILED, USAGE, INTERRUPTED):
+        message = f"the check of {name} broke off: its process ended with status {status}"
+        raise RunError(Diagnostic("R002", message, fix="Look for what ends the process, such as sys.exit()."))
+    return status
 
 
 def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
@@ -59,10 +64,7 @@ def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
 
 def interpreter(root: Path, domain: str) -> Path:
     """The interpreter of the domain's code location; this one where the workspace names none that exists."""
-    from platform_core.workspace.locations import WORKSPACE, read_locations
+    from platform_core.workspace.locations import read_locations
 
-    if (root / WORKSPACE).is_file():
-        for location in read_locations(root):
-            if location.name == domain and location.python.exists():
-                return location.python
-    return Path(sys.executable)
+    found = [each.python for each in read_locations(root) if each.name == domain and each.python.exists()]
+    return found[0] if found else Path(sys.executable)

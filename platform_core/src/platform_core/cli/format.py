@@ -42,11 +42,9 @@ def run(options: argparse.Namespace) -> int:
             changed[path] = form
     if not options.check:
         write_files(changed)
-
     text = "\n".join(f"{'would format' if options.check else 'formatted'} {shown(path)}" for path in changed)
     if options.format == "table":
-        before = len(paths) - len(changed) - broken
-        note(options, f"{before} of {len(paths)} contracts already formatted")
-    names = [relative(path, root) for path in changed]
-    facts = {"written": not options.check, "contracts": len(paths), "changed": names}
+        note(options, f"{len(paths) - len(changed) - broken} of {len(paths)} contracts already formatted")
+    told = [relative(path, root) for path in changed]
+    facts = {"written": not options.check, "contracts": len(paths), "changed": told}
     return answer(options, root, facts, text, faults) or (FAILED if options.check and changed else OK)

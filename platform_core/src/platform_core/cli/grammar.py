@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from itertools import takewhile
-from typing import Final, NoReturn, Protocol, cast
+from types import ModuleType
+from typing import Final, NoReturn
 
 from platform_core.errors import Diagnostic, UsageError, did_you_mean, listed
 
@@ -56,15 +57,9 @@ VERBS: Final[Mapping[str, Verb]] = {
 }
 
 
-class Module(Protocol):
-    """A verb's module: ``arguments`` declares its options, ``run`` does the work and returns the status."""
-
-    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
-    def run(self, options: argparse.Namespace) -> int: ...
-
-
-def module_of(verb: str) -> Module:
-    return cast(Module, import_module(f"platform_core.cli.{verb}"))
+def module_of(verb: str) -> ModuleType:
+    """``arguments(parser)`` declares the verb's options, ``run(options)`` works and returns the status."""
+    return import_module(f"platform_core.cli.{verb}")
 
 
 class Parser(argparse.ArgumentParser):

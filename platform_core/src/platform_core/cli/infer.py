@@ -46,21 +46,15 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.open(root)
     path = place_of(options.product, registry, root, replace=options.replace) if options.product else None
     inferred = infer(options.subject, registry, root, product=options.product, columns=options.columns)
+    text, steps = inferred.text.removesuffix("\n"), list[str]()
     if path is not None:
         write_files({path: inferred.text})
-    steps = decisions(path) if path is not None else []
-    text = inferred.text.removesuffix("\n")
-    if path is not None:
         text = f"wrote {shown(path)}: {inferred.facts.rows:,} rows, {len(inferred.facts.columns)} columns"
-    if steps:
-        text += f"\n\nNext, decide (`mesh check {options.product}` says what is left):\n\n" + "\n".join(steps)
-    facts = {
-        "product": options.product,
-        "contract": path and relative(path, root),
-        "text": inferred.text,
-        "rows": inferred.facts.rows,
-        "next": steps,
-    }
+        if steps := decisions(path):
+            ask = f"Next, decide (`mesh check {options.product}` says what is left):"
+            text = "\n".join([text, "", ask, "", *steps])
+    wrote = path and relative(path, root)
+    facts = {"product": options.product, "wrote": wrote, "contract": inferred.text, "next": steps}
     return answer(options, root, facts, text, inferred.warnings)
 
 

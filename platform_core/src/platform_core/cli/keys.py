@@ -36,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
     from platform_core.contracts.registry import Registry, mesh_root
+    from platform_core.errors import Diagnostic, UsageError
     from platform_core.lake.keys import KeyRing
     from platform_core.lake.location import LakeLocation
 
@@ -46,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "rotate":
         _rotate(options.name, ring, named)
     elif options.name is not None:
-        raise _unexpected(options.name)
+        message, fix = f'unexpected argument "{options.name}"', f"mesh keys rotate {options.name}"
+        raise UsageError(Diagnostic("U091", message, expected="mesh keys", fix=fix))
     keys = _facts(named, ring, registry, location)
     status = answer(options, root, {"keys": keys}, lambda: _print(keys), faults)
     # What was asked for is done when a key is rotated, whatever other contracts are like.
@@ -81,30 +83,20 @@ def _rotate(name: str | None, ring: KeyRing, named: Mapping[str, Sequence[str]])
     ring.rotate(name)
 
 
-def _unexpected(word: str) -> Exception:
-    from platform_core.errors import Diagnostic, UsageError
-
-    return UsageError(
-        Diagnostic(
-            "U091", f'unexpected argument "{word}"', expected="mesh keys", fix=f"mesh keys rotate {word}"
-        )
-    )
-
-
 def _facts(
     named: Mapping[str, Sequence[str]], ring: KeyRing, registry: Registry, location: LakeLocation
 ) -> list[dict[str, Any]]:
     """Each key with its masked twins; ``current`` is None of a twin that was never published."""
-    from platform_core.cli.products import with_versions
+    from platform_core.cli.products import latest_versions
 
     products = [registry.get(name) for name in sorted({twin for twins in named.values() for twin in twins})]
-    published = {entry.product.id: entry.version for entry in with_versions(products, location)}
+    published = latest_versions(products, location)
     facts = []
     for name in sorted({*named, *ring.names()}):
         key, twins = ring.find(name), list[dict[str, Any]]()
         mark = key.fingerprint if key is not None else None
         for twin in named.get(name, ()):
-            version = published[twin]
+            version = published.get(twin)
             made_under = version.keys.get(name) if version is not None else None
             current = None if version is None else mark is not None and made_under == mark
             twins.append({"product": twin, "fingerprint": made_under, "current": current})

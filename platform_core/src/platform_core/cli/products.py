@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.lake.location import LakeLocation
     from platform_core.lake.versions import Version
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A product with what its lake says of it."""
-
-    product: DataProduct
-    version: Version | None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,34 +30,32 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.open(root)
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
     products, diagnostics = registry.scan(*wanted)
-    listed = with_versions(products, LakeLocation.current(root))
-    facts = {"products": [_facts(entry, root) for entry in listed]}
-    return answer(options, root, facts, lambda: _print(listed), diagnostics)
+    versions = latest_versions(products, LakeLocation.current(root))
+    facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
+    return answer(options, root, facts, lambda: _print(products, versions), diagnostics)
 
 
-def with_versions(products: Sequence[DataProduct], location: LakeLocation) -> list[Listed]:
-    """The products with their latest published versions, from the lakes that exist."""
+def latest_versions(products: Sequence[DataProduct], location: LakeLocation) -> dict[str, Version]:
+    """The last published version of each product that has one, from the lakes that exist."""
     from platform_core.lake.connect import connect
     from platform_core.lake.versions import latest
 
-    lakes = {product.lake for product in products if location.exists(product.lake)}
-    if not lakes:
-        return [Listed(product, None) for product in products]
-    with connect(location, read=lakes) as connection:
-        return [
-            Listed(product, latest(connection, product) if product.lake in lakes else None)
-            for product in products
-        ]
+    there = [product for product in products if location.exists(product.lake)]
+    if not there:
+        return {}
+    with connect(location, read={product.lake for product in there}) as connection:
+        found = {product.id: latest(connection, product) for product in there}
+    return {name: version for name, version in found.items() if version is not None}
 
 
-def _print(listed: list[Listed]) -> None:
+def _print(products: Sequence[DataProduct], versions: Mapping[str, Version]) -> None:
     from platform_core.cli.output import age_in_words
     from platform_core.products.description import sla_in_words
     from platform_core.workspace.table import print_table
 
     rows = []
-    for entry in listed:
-        product, version = entry.product, entry.version
+    for product in products:
+        version = versions.get(product.id)
         rows.append(
             [
                 product.id,
@@ -75,29 +65,23 @@ def _print(listed: list[Listed]) -> None:
                 f"{version.rows:,}" if version else "-",
                 f"{age_in_words(version.published_at)} ago" if version else "never",
                 sla_in_words(product) or "-",
-                first_line(product.purpose),
+                product.purpose.strip().partition("\n")[0],
             ]
         )
     columns = ("product", "owner", "contract", "published", "rows", "when", "promise", "purpose")
-    right = tuple(column in ("published", "rows") for column in columns)
-    print_table(columns, rows, right=right)
+    print_table(columns, rows, right=[column in ("published", "rows") for column in columns])
 
 
-def first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
-
-
-def _facts(entry: Listed, root: Path) -> dict[str, Any]:
+def _facts(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any]:
     from platform_core.products.description import sla_in_words
 
-    product = entry.product
     return {
         "product": product.id,
         "owner": product.owner,
         "contract": contract(product, root),
         "sla": sla_in_words(product) or None,
-        "purpose": first_line(product.purpose),
-        "published": entry.version and asdict(entry.version),
+        "purpose": product.purpose.strip().partition("\n")[0],
+        "published": version and asdict(version),
     }
 
 

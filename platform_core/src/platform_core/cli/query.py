@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import chain, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,26 +18,17 @@ if TYPE_CHECKING:
     from platform_core.access.read import Answer
 
 BATCH: Final = 10_000
+Rows = Iterator[tuple[Any, ...]]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sql", metavar="SQL", help='such as "SELECT * FROM sales.transactions"; - reads stdin'
     )
-    parser.add_argument(
-        "--as",
-        dest="principal",
-        default="analysts",
-        metavar="READER",
-        help="who reads: analysts (default) or domain:<name>",
-    )
-    parser.add_argument(
-        "--limit",
-        type=number("--limit", 0),
-        default=1000,
-        metavar="N",
-        help="rows shown, 1000 by default; 0 shows all",
-    )
+    reader = "who reads: analysts (default) or domain:<name>"
+    parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
+    shown = "rows shown; default: 1000; 0 shows all"
+    parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,49 +45,23 @@ def run(options: argparse.Namespace) -> int:
     ) as answer:
         if not record_query(mesh_home(root), options.principal, answer.products):
             print("this query could not be recorded; data_product_usage will not know of it", file=sys.stderr)
-        rows = _Rows(answer, options.limit)
+        size = min(BATCH, options.limit + 1) if options.limit else BATCH
+        every = (row for batch in iter(lambda: answer.rows(size), []) for row in batch)
+        rows = islice(every, options.limit or None)
+        more = cache(lambda: next(every, None) is not None)
         match options.format:
             case "csv":
-                _print_csv(answer.columns, rows)
+                csv.writer(sys.stdout, lineterminator="\n").writerows(chain([answer.columns], rows))
             case "json":
-                _print_json(answer, rows)
+                _print_json(answer, rows, more)
             case _:
                 _print_table(answer, rows)
-        if rows.more:
+        if more():
             note(options, f"first {options.limit} rows; --limit 0 shows all")
     return OK
 
 
-class _Rows:
-    """The rows to show, in batches; ``more`` tells afterwards whether some were left out."""
-
-    def __init__(self, answer: Answer, limit: int) -> None:
-        self.more = False
-        self._answer = answer
-        self._limit = limit
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        left = self._limit or None
-        while batch := self._answer.rows(BATCH if left is None else min(BATCH, left + 1)):
-            if left is None:
-                yield from batch
-                continue
-            yield from batch[:left]
-            if len(batch) > left:
-                self.more = True
-                return
-            left -= len(batch)
-
-
-def _print_csv(columns: tuple[str, ...], rows: _Rows) -> None:
-    import csv
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-
-
-def _print_json(answer: Answer, rows: _Rows) -> None:
+def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:
     """One row per line inside one document, so that it is JSON and still can be read as it comes.
 
     ``complete`` is its last member: false where rows are left out, or a value could not be computed.
@@ -112,12 +79,12 @@ def _print_json(answer: Answer, rows: _Rows) -> None:
         for line in chain(() if first is None else (first,), lines):
             print(f"{separator}{line}", end="")
             separator = ",\n    "
-        complete = not rows.more
+        complete = not more()
     finally:
         print(f'\n  ],\n  "complete": {str(complete).lower()}\n}}')
 
 
-def _print_table(answer: Answer, rows: _Rows) -> None:
+def _print_table(answer: Answer, rows: Rows) -> None:
     from platform_core.workspace.table import print_table
 
     numeric = tuple(kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind for kind in answer.types)

@@ -10,16 +10,10 @@ from platform_core.cli.grammar import number
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--port",
-        type=number("--port", 1, 65535),
-        default=3000,
-        metavar="PORT",
-        help="port of the UI; default: 3000",
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", metavar="HOST", help="address to listen on; default: 127.0.0.1"
-    )
+    port = number("--port", 1, 65535)
+    parser.add_argument("--port", type=port, default=3000, metavar="PORT", help="of the UI; default: 3000")
+    where = "address to listen on; default: 127.0.0.1"
+    parser.add_argument("--host", default="127.0.0.1", metavar="HOST", help=where)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from platform_core.cli.products import Listed
     from platform_core.contracts.model import DataProduct
     from platform_core.errors import Diagnostic
+    from platform_core.lake.versions import Version
     from platform_core.workspace.result import Checks
+
+
+@dataclass(frozen=True)
+class Known:
+    """A product with what the lake, the federation and the last run say of it."""
+
+    product: DataProduct
+    version: Version | None
+    root: Path
+    team: dict[str, Any]
+    file: dict[str, Any] | None
+    checks: Checks | None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.grants import team_of
     from platform_core.cli.output import answer
-    from platform_core.cli.products import with_versions
+    from platform_core.cli.products import latest_versions
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry, mesh_root
     from platform_core.errors import LakeError
@@ -33,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry = Registry.open(root)
     product = registry.get(product_id(options.product, registry.names()))
-    [entry] = with_versions([product], LakeLocation.current(root))
+    version = latest_versions([product], LakeLocation.current(root)).get(product.id)
     team = team_of(product, root)
     with recorded(root) as instance:
         outcomes = checked(instance, [product]).get(product.id) if instance else None
@@ -41,20 +53,18 @@ def run(options: argparse.Namespace) -> int:
     file = None
     gone: tuple[Diagnostic, ...] = ()
     try:
-        file = _file(entry, root)
+        file = _file(product, version, root)
     except LakeError as error:
         # The product is shown all the same: its table can be read without the file beside it.
         gone = error.diagnostics
-    facts = _facts(entry, team, root, file, checks)
-    return answer(options, root, facts, lambda: _print(entry, team, root, file, checks), gone)
+    known = Known(product, version, root, team, file, checks)
+    return answer(options, root, _facts(known), lambda: _print(known), gone)
 
 
-def _print(
-    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None, checks: Checks | None
-) -> None:
+def _print(known: Known) -> None:
     from platform_core.workspace.table import print_table
 
-    product = entry.product
+    product = known.product
     print(f"{product.id}  {product.version}  {product.status}")
     for title, text in (
         ("", product.purpose),
@@ -64,7 +74,7 @@ def _print(
         if text:
             print("\n".join(["", *([title] if title else []), text.strip()]))
     print()
-    for label, lines in _sections(entry, team, root, file):
+    for label, lines in _sections(known):
         for position, line in enumerate(lines):
             print(f"{label if position == 0 else '':<12}{line}")
     print("\nColumns")
@@ -80,7 +90,7 @@ def _print(
         for column in product.columns
     ]
     print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
-    print(f"\nChecks{f': {checks}' if checks else ''}")
+    print(f"\nChecks{f': {known.checks}' if known.checks else ''}")
     from platform_core.products.description import rule_in_words
     from platform_core.products.reading import ways
 
@@ -91,16 +101,14 @@ def _print(
         print(f"  {language + ':':<10}{how}")
 
 
-def _sections(
-    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None
-) -> Iterator[tuple[str, list[str]]]:
+def _sections(known: Known) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
     from platform_core.cli.output import age_in_words
     from platform_core.errors import shown
     from platform_core.products.description import promises_in_words, stream_in_words
 
-    product, version = entry.product, entry.version
-    yield "Owner", _owner(product, team)
+    product, version, file = known.product, known.version, known.file
+    yield "Owner", _owner(product, known.team)
     if support := [f"{s.channel} {s.url or ''}".strip() for s in product.support]:
         yield "Support", support
     yield "Promise", promises_in_words(product) or ["no deadline and no maximum age"]
@@ -108,7 +116,7 @@ def _sections(
         end = f"to {p.end:%Y-%m-%d} (exclusive)" if p.end else "on"
         yield "Partitions", [f"one per {p.every} of {p.column}, from {p.start:%Y-%m-%d} {end}, {p.timezone}"]
     readers = [grant.role for grant in product.grants if grant.access == "read"]
-    grant = f"to be granted, ask {asked(product, root)} for a role in the contract"
+    grant = f"to be granted, ask {asked(product, known.root)} for a role in the contract"
     yield "Readers", [f"domain:{product.domain} (its own)", *readers, grant]
     if product.restricted:
         yield "Restricted", ["in a lake of its own, which no other domain attaches"]
@@ -173,41 +181,34 @@ def _constraints(product: DataProduct, name: str) -> list[str]:
     return [mark for mark, holds in marks.items() if holds]
 
 
-def _file(entry: Listed, root: Path) -> dict[str, Any] | None:
+def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any] | None:
     """The file that the published version keeps beside its table; None where it keeps none.
 
     Raises LakeError (L030 to L032) where there should be one and is not.
     """
     from platform_core.lake.kept import Shelf
     from platform_core.lake.location import LakeLocation
+    from platform_core.workspace.document import picked
 
-    if entry.product.file is None or entry.version is None:
+    if product.file is None or version is None:
         return None
-    kept = Shelf(LakeLocation.current(root), entry.product).read(entry.version)
-    return {
-        "path": str(kept.stable),
-        "in_place": kept.in_place,
-        "version_path": str(kept.path),
-        "format": kept.path.suffix.removeprefix("."),
-        "bytes": kept.bytes,
-        "sha256": kept.sha256,
-    }
+    kept = Shelf(LakeLocation.current(root), product).read(version)
+    paths = {"path": str(kept.stable), "version_path": str(kept.path), "format": kept.path.suffix[1:]}
+    return {**paths, **picked(kept, "in_place", "bytes", "sha256")}
 
 
-def _facts(
-    entry: Listed, team: dict[str, Any], root: Path, file: dict[str, Any] | None, checks: Checks | None
-) -> dict[str, Any]:
+def _facts(known: Known) -> dict[str, Any]:
     from platform_core.cli.products import contract
     from platform_core.products.description import rule_in_words, sla_in_words
     from platform_core.products.reading import ways
     from platform_core.workspace.document import picked
 
-    product, grid = entry.product, entry.product.partitions
+    product, version, grid = known.product, known.version, known.product.partitions
     return {
         "product": product.id,
-        "contract": contract(product, root),
+        "contract": contract(product, known.root),
         **picked(product, "purpose", "usage", "limitations", "kind", "event_time", "restricted"),
-        "owner": {"team": product.owner, **team},
+        "owner": {"team": product.owner, **known.team},
         "support": [picked(support, "channel", "url", "tool") for support in product.support],
         "sla": sla_in_words(product) or None,
         "partitions": grid and picked(grid, "column", "every", "start", "end", "timezone"),
@@ -222,7 +223,7 @@ def _facts(
         ],
         "grants": [picked(grant, "role", "access") for grant in product.grants],
         "read": [how if language == "SQL" else f"{language}: {how}" for language, how in ways(product)],
-        "file": file,
-        "published": entry.version and asdict(entry.version),
-        "checks": checks and asdict(checks),
+        "file": known.file,
+        "published": version and asdict(version),
+        "checks": known.checks and asdict(known.checks),
     }
