@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.errors import Diagnostic, RunError
     from platform_core.settings import mesh_root
     from platform_core.workspace.home import Home
-    from platform_core.workspace.starter import location_variables, start
+    from platform_core.workspace.starter import location_variables
+    from platform_core.workspace.starter import run as run_process
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -40,8 +41,7 @@ def run(options: argparse.Namespace) -> int:
     # The other interpreter may have a version of the library that knows text alone.
     words = ["--json"] if options.format == "json" else []
     command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name, *words]
-    variables = location_variables(location, root, Home.of(root))
-    status = start(command, variables, stdin=None, own_session=False).wait()
+    status = run_process(command, location_variables(location, root, Home.of(root)))
     if status not in (OK, FAILED, USAGE, INTERRUPTED):
         message = f"the check of {name} broke off: its process ended with status {status}"
         raise RunError(Diagnostic("R002", message, fix="Look for what ends the process, such as sys.exit()."))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from platform_core import __version__
 from platform_core.cli import FAILED, OK
 from platform_core.errors import Diagnostic, UsageError, render
 from platform_core.settings import REGISTRY
@@ -57,7 +58,10 @@ def tell_what_is_used() -> None:
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_home, mesh_root
 
-    versions = [f"{name} {version(name)}" for name in ("platform-core", "dagster", "duckdb")]
+    versions = [
+        f"platform-core {__version__}",
+        *(f"{name} {version(name)}" for name in ("dagster", "duckdb")),
+    ]
     used: dict[str, object] = {"versions": ", ".join(versions), "python": sys.executable}
     with suppress(UsageError):  # the verb tells what is wrong with a place that it needs
         used["root"] = mesh_root()

@@ -48,6 +48,16 @@ def start(
     )
 
 
+def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run a process in this terminal to its end, and return its exit status. Ctrl-C ends it too."""
+    with start(command, variables, stdin=None, own_session=False) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.kill()
+            raise
+
+
 def location_command(location: Location, module: str, *words: str) -> list[str]:
     """Runs a module of the platform in a location's interpreter and tells it which location that is."""
     command = [str(location.python), "-m", module, "--location", location.name, "--module", location.module]
