@@ -87,9 +87,9 @@ class Mesh:
         return self.call("run", "--json", *words)
 
     def query(self, sql: str, principal: str = "analysts") -> list[dict[str, Any]]:
-        answer = self.call("query", "--format", "json", "--as", principal, sql)
+        answer = self.call("query", "--json", "--as", principal, sql)
         assert answer.code == 0, answer.err
-        rows: list[dict[str, Any]] = json.loads(answer.out)
+        rows: list[dict[str, Any]] = answer.document()["rows"]
         return rows
 
     def published(self) -> dict[str, Version]:

@@ -105,7 +105,7 @@ def test_what_is_overdue_shows_and_its_neighbour_does_not(tmp_path: Path) -> Non
         )
         assert freshness(served) == {"shop/late": "DEGRADED", "shop/fine": "HEALTHY"}
 
-    told = mesh.call("status", "--format", "json")
+    told = mesh.call("status", "--json")
     assert told.code == 1, told.err
     overdue = [each for each in told.document()["troubles"] if each["state"] == "overdue"]
     assert [(each["product"], each["owner"]) for each in overdue] == [("shop/late", "sales-analytics")]

@@ -12,7 +12,7 @@ from small_mesh import SmallMesh
 
 from platform_core.access.read import granted_query
 from platform_core.contracts.registry import Registry
-from platform_core.errors import AccessDenied, DefinitionError, RunError, UsageError
+from platform_core.errors import AccessDenied, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.location import LakeLocation
 from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, NotAllowed, tables_read
@@ -211,10 +211,10 @@ ATTACKS = [
 @pytest.mark.parametrize("sql", ATTACKS)
 def test_there_is_no_way_around_the_grants(mesh: SmallMesh, sql: str) -> None:
     catalog, data = mesh.location.catalog("hr_restricted"), mesh.location.data("hr_restricted")
-    with pytest.raises((AccessDenied, DefinitionError)) as raised:
+    with pytest.raises((AccessDenied, UsageError)) as raised:
         read(mesh, sql.replace("{catalog}", str(catalog)).replace("{data}", str(data)))
     [diagnostic] = raised.value.diagnostics
-    assert diagnostic.code in {"A001", "A002", "A010", "A011", "A012", "A013", "D001"}
+    assert diagnostic.code in {"A001", "A002", "A010", "A011", "A012", "A013", "U043"}
     assert diagnostic.fix
 
 
@@ -280,9 +280,9 @@ def test_restricted_stays_in_its_domain_whatever_the_contract_grants(mesh: Small
 
 
 def test_unknown_product(mesh: SmallMesh) -> None:
-    with pytest.raises(DefinitionError, match=r'(?s)D001.*did you mean "sales/transactions"'):
+    with pytest.raises(UsageError, match=r'(?s)U043.*did you mean "sales/transactions"'):
         read(mesh, "SELECT * FROM sales.transaction")
-    with pytest.raises(AccessDenied, match=r'(?s)A011.*"transactions" is not.*write sales\.transactions'):
+    with pytest.raises(UsageError, match=r'(?s)U043.*"transactions".*did you mean "sales/transactions"'):
         read(mesh, "SELECT *\nFROM transactions")
 
 
@@ -292,8 +292,10 @@ def test_never_published(mesh: SmallMesh) -> None:
 
 
 def test_unknown_reader(mesh: SmallMesh) -> None:
-    with pytest.raises(UsageError, match=r'(?s)U041.*did you mean "sales"'):
+    with pytest.raises(UsageError, match=r'(?s)U042.*did you mean "sales"'):
         read(mesh, "SELECT 1", "domain:sale")
+    with pytest.raises(UsageError, match=r"(?s)U041.*analysts, or domain:<name>"):
+        read(mesh, "SELECT 1", "group:analysts")
 
 
 @pytest.mark.parametrize(

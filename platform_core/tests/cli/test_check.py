@@ -115,6 +115,14 @@ def test_fault(fault: str, shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -
         assert word in err
 
 
+@pytest.mark.parametrize("end", ["raise SystemExit(3)", "import os; os._exit(7)", "import os; os.abort()"])
+def test_code_that_ends_the_process(end: str, shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    write(shop, RIGHT.replace("from platform_core", f"{end}\nfrom platform_core"))
+    code, out, err = check(capfd)
+    assert (code, out) == (1, "")
+    assert "error[R002]: the check of shop/totals broke off: its process ended with status" in err
+
+
 def test_contract_fault(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     path = shop.contract("shop/totals")
     path.write_text(path.read_text().replace("logicalType: integer", "logicalTyp: integer"))

@@ -40,7 +40,7 @@ def test_products_of_one_domain_as_json(capsys: pytest.CaptureFixture[str]) -> N
         "hr/payroll",
         "hr/staffing",
     ]
-    assert document["faults"] == []
+    assert document["diagnostics"] == []
     published = document["products"][0]["published"]
     assert (published["rows"], published["run_id"]) == (3, "run-1")
     assert published["bytes"] > 0
@@ -148,7 +148,10 @@ def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str])
         "TIMESTAMP '2017-01-01' AS t, [DATE '2017-01-02'] AS l, {'k': 'ä'} AS s, '\\xFF'::BLOB AS b"
     )
     assert main(["query", sql, "--format", "json"]) == 0
-    [row] = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
+    [row] = document["rows"]
+    assert document["complete"] is True
+    assert document["columns"][:2] == [{"name": "a", "type": "INTEGER"}, {"name": "a_2", "type": "INTEGER"}]
     assert row == {
         "a": 1,
         "a_2": 2,
@@ -164,7 +167,9 @@ def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str])
 
 def test_query_without_rows_is_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "FROM sales.transactions WHERE id > 9", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    document = json.loads(capsys.readouterr().out)
+    assert (document["rows"], document["complete"]) == ([], True)
+    assert [column["name"] for column in document["columns"]] == ["id", "amount"]
 
 
 def test_query_from_standard_input(

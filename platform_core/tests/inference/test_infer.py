@@ -120,12 +120,13 @@ BAD = {
     "U066": ["folder.csv"],
     "U066 ": ["list.json"],
     "U066  ": ["notes.txt"],
-    "U067": ["bare.csv", "--as", "sale/x"],
-    "U067 ": ["bare.csv", "--as", "sales/X"],
+    "U042": ["bare.csv", "--as", "sale/x"],
+    "U067": ["bare.csv", "--as", "sales/X"],
     "U040": ["SELECT nothing FROM sales.transactions"],
     "U040 ": ["SELECT 1 +"],
     "A001": ["SELECT * FROM sales.costs"],
-    "A011": ["SELECT * FROM 'bare.csv'"],
+    "U043": ["SELECT * FROM 'bare.csv'"],
+    "A011": ["SELECT * FROM a.b.c"],
     "R020": ["sales/later"],
 }
 

@@ -92,7 +92,7 @@ def test_a_twin_is_published_without_raw_values(
 
     capsys.readouterr()
     assert main(["keys", "rotate", "person", "--json"]) == 0
-    keys = {key["key"]: key for key in json.loads(capsys.readouterr().out)}
+    keys = {key["key"]: key for key in json.loads(capsys.readouterr().out)["keys"]}
     assert keys["mail"]["twins"] == [
         {"product": "shop/profiles", "fingerprint": mail.fingerprint, "current": True}
     ]

@@ -63,7 +63,7 @@ def test_the_materialization_tells_what_was_published(mesh: CodeMesh, instance: 
     metadata = event.asset_materialization.metadata
     assert metadata["dagster/row_count"].value == 1
     assert metadata["mesh/bytes"].value > 0
-    assert metadata["mesh/checks_failed"].value == 0
+    assert metadata["mesh/checks_warned"].value == 0
     assert metadata["mesh/version"].value == mesh.read("SELECT max(snapshot_id) FROM shop.snapshots()")[0][0]
     # Personal columns are in no preview.
     assert [dict(record.data) for record in metadata["mesh/preview"].records] == [{"id": 1, "amount": 2.5}]

@@ -13,7 +13,8 @@ from platform_core import __version__
 from platform_core.errors import Diagnostic, Place
 from platform_core.governance.catalogue import BUILT_IN, Catalogue
 from platform_core.source.federation import Waiver
-from platform_core.workspace.formats import as_json, github, sarif, text
+from platform_core.workspace.document import diagnostic_facts
+from platform_core.workspace.formats import facts, github, sarif, text
 from platform_core.workspace.validate import Report
 
 CONTRACT = "id: sales/stores\nstatus: done: 100%\n"
@@ -58,8 +59,8 @@ def test_nothing_to_say_is_one_line(tmp_path: Path) -> None:
         ((), (), 0),
         (("warning",), (), 0),
         (("warning", "error"), (), 1),
-        ((), ("hr",), 2),
-        (("error",), ("hr",), 2),
+        ((), ("hr",), 1),
+        (("error",), ("hr",), 1),
     ],
 )
 def test_the_exit_code(tmp_path: Path, severities: Any, unloaded: Any, code: int) -> None:
@@ -68,8 +69,7 @@ def test_the_exit_code(tmp_path: Path, severities: Any, unloaded: Any, code: int
 
 
 def test_json_has_places_relative_to_the_root(report: Report) -> None:
-    document = json.loads(as_json(report))
-    assert document["format"] == "platform-core/validation/1"
+    document = facts(report)
     assert document["summary"] == {
         "errors": 2,
         "warnings": 1,
@@ -79,7 +79,7 @@ def test_json_has_places_relative_to_the_root(report: Report) -> None:
         "unloaded": ["hr"],
         "platform_core": {"mesh": __version__, "locations": {}},
     }
-    first, _, last = document["diagnostics"]
+    first, _, last = (diagnostic_facts(each, report.root) for each in report.diagnostics)
     assert first["place"] == {"path": "con tract,1.odcs.yaml", "line": 2, "column": 9, "length": 10}
     assert (first["code"], first["severity"], first["expected"]) == ("G114", "error", "one of a, b")
     assert last["place"] is None
@@ -107,7 +107,7 @@ def test_sarif_is_what_the_standard_asks_for(report: Report) -> None:
     base = run["originalUriBaseIds"]["ROOT"]["uri"]
     assert base.startswith("file:///")
     assert base.endswith("/")
-    assert run["invocations"] == [{"executionSuccessful": False, "exitCode": 2}]
+    assert run["invocations"] == [{"executionSuccessful": False, "exitCode": 1}]
     suppressed = [result["ruleId"] for result in run["results"] if "suppressions" in result]
     assert suppressed == ["G108"]
     assert "locations" not in run["results"][2]

@@ -23,7 +23,7 @@ from platform_core.workspace.messages import (
         Loaded((Asset("a/x", ("b/y",), ("1", "2"), "grid", 1, ("a/x", "a/z")), Asset("a/z"))),
         Loaded((), "0.3.1"),
         Unloadable("two\nlines"),
-        Moved("a/x", "ok", rows=1, seconds=0.5, passed=2, failed=1),
+        Moved("a/x", "ok", rows=1, seconds=0.5, passed=2, failed=1, warned=3),
         Ended(3),
     ],
 )

@@ -3,17 +3,26 @@
 import dagster as dg
 from workspace.meshes import SmallMesh
 
+from platform_core.workspace.result import Checks
+
 SHOP = """
 months = dg.MonthlyPartitionsDefinition(start_date="2017-01-01", end_date="2018-01-01")
 
 @dg.asset(key=["shop", "raw"])
 def raw(): ...
 
-@dg.asset(key=["shop", "goods"], deps=[raw], check_specs=[dg.AssetCheckSpec("full", asset=["shop", "goods"])])
+specs = [dg.AssetCheckSpec(name, asset=["shop", "goods"]) for name in ("full", "fresh", "small")]
+
+@dg.asset(key=["shop", "goods"], deps=[raw], check_specs=specs)
 def goods():
     print("noise of the domain")
     yield dg.MaterializeResult(
-        metadata={"dagster/row_count": 7}, check_results=[dg.AssetCheckResult(passed=True, check_name="full")]
+        metadata={"dagster/row_count": 7},
+        check_results=[
+            dg.AssetCheckResult(passed=True, check_name="full"),
+            dg.AssetCheckResult(passed=True, check_name="fresh", severity=dg.AssetCheckSeverity.WARN),
+            dg.AssetCheckResult(passed=False, check_name="small", severity=dg.AssetCheckSeverity.WARN),
+        ],
     )
 
 once = dg.BackfillPolicy.single_run()
@@ -52,7 +61,7 @@ def test_everything_is_made_in_order_over_two_locations(mesh: SmallMesh) -> None
     made = mesh.watcher.order_of("ok")
     assert made.index("shop/goods") < made.index("staff/people") < made.index("shop/report")
     goods = next(product for product in result.products if product.product == "shop/goods")
-    assert (goods.rows, goods.passed, goods.failed) == (7, 1, 0)
+    assert (goods.rows, goods.checks) == (7, Checks(passed=2, warned=1))
     sales = next(product for product in result.products if product.product == "shop/sales")
     assert sales.rows == 12
     # What the domain prints is kept with the run, and never meets the worker's messages.

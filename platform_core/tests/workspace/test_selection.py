@@ -39,17 +39,18 @@ def test_only_plus_takes_the_graph() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "fix"),
+    ("word", "code", "fix"),
     [
-        ("sales/transaction", 'did you mean "sales/transactions"?'),
-        ("transactions", 'did you mean "sales/transactions"?'),
-        ("+slaes", 'did you mean "sales"?'),
-        ("zzz", "`mesh products` lists what there is"),
-        ("+", "`mesh products` lists what there is"),
+        ("sales/transaction", "U043", 'did you mean "sales/transactions"?'),
+        ("transactions", "U043", 'did you mean "sales/transactions"?'),
+        ("sales.transaction", "U043", 'did you mean "sales/transactions"?'),
+        ("+slaes", "U042", 'did you mean "sales"?'),
+        ("zzz", "U042", "`mesh products` lists what there is"),
+        ("+", "U042", "`mesh products` lists what there is"),
     ],
 )
-def test_an_unknown_name_is_told_with_a_near_one(word: str, fix: str) -> None:
+def test_an_unknown_name_is_told_with_a_near_one(word: str, code: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_selection(["hr", word], PRODUCTS)
     (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.fix) == ("U023", fix)
+    assert (diagnostic.code, diagnostic.fix) == (code, fix)

@@ -19,6 +19,9 @@ from platform_core.workspace.status import Status, Trouble, mesh_status
 
 GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
 BAD = GOOD.replace("2.5", "-2.5")
+ENTRY = (
+    "- python_module: {{module_name: {name}.definitions, location_name: {name}, executable_path: {python}}}\n"
+)
 READS = """
 @data_product(inputs={{"sales": "{source}"}})
 def {name}(sales: Table):
@@ -32,7 +35,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeMesh]:
     for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MESH_ROOT", str(tmp_path))
-    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
+    entries = [ENTRY.format(name=name, python=sys.executable) for name in ("shop", "other")]
+    (tmp_path / "workspace.yaml").write_text("load_from:\n" + "".join(entries))
     sys.path_importer_cache.clear()
     mesh = CodeMesh(tmp_path)
     for product in ("shop/sales", "other/copy", "other/again"):
@@ -81,7 +85,7 @@ def test_a_mesh_that_is_well_and_one_that_waits_for_its_input(
 ) -> None:
     make(shop, instance, "shop/sales", "other/copy", "other/again")
     assert main(["status"]) == 0
-    assert "3 of 3 products as promised" in capsys.readouterr().out
+    assert "3 of 3 products as promised\nchecks: 15 ok\n" in capsys.readouterr().out
 
     make(shop, instance, "shop/sales")
     found = troubles(mesh_status(shop.root))
@@ -104,7 +108,7 @@ def test_what_fails_says_since_when_which_check_and_whom_it_affects(
     failed = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
 
     # The domain that it affects is told too.
-    assert main(["status", "--format", "json", "--domain", "other"]) == 1
+    assert main(["status", "--json", "--domain", "other"]) == 1
     document = json.loads(capsys.readouterr().out)
     trouble = document["troubles"][0]
 
@@ -115,6 +119,7 @@ def test_what_fails_says_since_when_which_check_and_whom_it_affects(
     assert datetime.fromisoformat(trouble["since"]).timestamp() == failed[-1].end_time
     assert trouble["affects"] == ["other/copy"]
     assert trouble["domains"] == ["other"]
+    assert document["checks"] == {"passed": 5, "warned": 0, "failed": 0}, "of the products of the domain"
 
     returning(shop, GOOD)
     make(shop, instance, "shop/sales")

@@ -6,26 +6,28 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.named import domain_name
 from platform_core.contracts.twin import MASKED
 from platform_core.errors import AccessDenied, Diagnostic, UsageError, shown
 from platform_core.source.federation import read_federation
-from platform_core.words import did_you_mean, listed
+from platform_core.words import listed
 
 ANALYSTS: Final = "analysts"
 
 
 def require_principal(principal: str, domains: tuple[str, ...]) -> None:
-    """Raise UsageError U041 unless ``principal`` is a group's name or ``domain:<a domain>``."""
+    """Raise UsageError unless ``principal`` is a group's name (U041) or ``domain:<a domain>`` (U042)."""
     kind, colon, domain = principal.partition(":")
-    if (colon and kind == "domain" and domain in domains) or (principal and not colon):
+    if colon and kind == "domain":
+        domain_name(domain, domains)
         return
-    guess = did_you_mean(domain, domains) if colon else None
+    if principal and not colon:
+        return
     raise UsageError(
         Diagnostic(
             "U041",
             f'"{principal}" is nobody who could read',
             expected=f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}",
-            fix=guess,
         )
     )
 

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.named import unknown_product
 from platform_core.contracts.registry import Registry
 from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import configure
 from platform_core.lake.extensions import opened
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, attach, seal
-from platform_core.product_id import ProductId
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
 from platform_core.sql.quoting import fold, quoted
-from platform_core.words import did_you_mean, listed
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Answer:
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows; UsageError U040 where a value cannot be computed."""
         with query_faults(self._hidden):
-            return self._connection.fetchmany(count)
+            return _interruptible(self._connection, lambda: self._connection.fetchmany(count))
 
 
 @contextmanager
@@ -53,12 +55,12 @@ def granted_query(
     that it names are attached, READ_ONLY.
 
     Raises:
-        DefinitionError: D001 an unknown product.
         AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A011 a table that is
             no product, A012 a function that reaches beyond the data, A013 a construct that is not known to
             be harmless.
         RunError: R020 a product that was never published.
-        UsageError: U040 SQL that does not run, U041 an unknown reader.
+        UsageError: U040 SQL that does not run, U041 an unknown reader, U042 an unknown domain, U043 an
+            unknown product.
         LakeError: a lake that cannot be read.
     """
     products = granted_products(sql, principal, registry, root)
@@ -67,7 +69,7 @@ def granted_query(
         hidden = show_products(connection, location, products)
         seal(connection, location, (product.lake for product in products.values()))
         with query_faults(hidden):
-            connection.execute(sql)
+            _interruptible(connection, lambda: connection.execute(sql))
             described = connection.description or ()
         yield Answer(
             tuple(name for name, *_ in described),
@@ -76,6 +78,17 @@ def granted_query(
             hidden,
             tuple(sorted(products)),
         )
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """Let DuckDB compute in a thread: it does not look at signals while it makes rows to be fetched."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
@@ -119,21 +132,7 @@ def _product_id(table: TableName, registry: Registry) -> str:
     written = f"{table.schema}/{table.name}" if table.schema else table.name
     if not table.catalog and (known := names.get(fold(written))) is not None:
         return known
-    domains = {fold(name): name for name in registry.domains()}
-    if not table.catalog and fold(table.schema) in domains:
-        return ProductId.of(domains[fold(table.schema)], table.name)
-    same = [name for name in names.values() if name.name == fold(table.name)]
-    where = f" (line {table.line} of the query)" if table.line else ""
-    raise AccessDenied(
-        Diagnostic(
-            "A011",
-            f'"{table}" is not a data product{where}',
-            expected=f"<domain>.<product>: {listed(sorted(names.values()))}",
-            fix=f"write {listed([name.in_sql for name in same])}"
-            if same
-            else did_you_mean(written, names.values()) or "`mesh products` lists the products",
-        )
-    )
+    raise UsageError(unknown_product(str(table), list(names.values())))
 
 
 def show_products(

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platform_core.cli import FAILED, INTERRUPTED, OK, USAGE
+
 if TYPE_CHECKING:
+    from platform_core.contracts.registry import Registry
     from platform_core.source.workspace import Location
 
 INSIDE = "--inside"
@@ -20,33 +23,53 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
+    from platform_core.errors import Diagnostic, RunError
     from platform_core.settings import mesh_root
-
-    root = mesh_root()
-    if options.inside:
-        from platform_core.cli.dry_run import dry_run
-
-        print(dry_run(options.product, Registry.open(root), root))
-        return 0
-
-    from platform_core.cli.show import product_id
     from platform_core.workspace.home import Home
     from platform_core.workspace.starter import location_variables, start
 
-    name = product_id(options.product, Registry.open(root))
+    root = mesh_root()
+    registry = Registry.open(root)
+    if options.inside:
+        return _inside(options, registry, root)
+    name = product_id(options.product, registry.names())
     # A process even where it is the same interpreter: what a product imports stays out of this one.
     location = location_of(root, name.domain)
-    command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name]
+    # The other interpreter may have a version of the library that knows text alone.
+    words = ["--json"] if options.format == "json" else []
+    command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name, *words]
     variables = location_variables(location, root, Home.of(root))
-    return start(command, variables, stdin=None, own_session=False).wait()
+    status = start(command, variables, stdin=None, own_session=False).wait()
+    if status not in (OK, FAILED, USAGE, INTERRUPTED):
+        message = f"the check of {name} broke off: its process ended with status {status}"
+        raise RunError(Diagnostic("R002", message, fix="Look for what ends the process, such as sys.exit()."))
+    return status
+
+
+def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
+    from platform_core.cli.dry_run import dry_run
+    from platform_core.cli.output import answer
+    from platform_core.errors import Diagnostic, PlatformError, UsageError
+
+    checked: list[str] = []
+    faults: tuple[Diagnostic, ...] = ()
+    try:
+        checked = dry_run(options.product, registry, root)
+    except UsageError:
+        raise
+    except PlatformError as error:
+        faults = error.diagnostics
+    except KeyboardInterrupt:
+        return INTERRUPTED  # whoever started this process says so
+    text = "" if faults else f"ok {options.product}: {', '.join(checked)}"
+    return answer(options, root, {"product": options.product, "checked": checked}, text, faults)
 
 
 def location_of(root: Path, domain: str) -> Location:
     """The domain's code location; one of this interpreter where the workspace names none that exists."""
     from platform_core.source.workspace import Location, read_locations
 
-    for location in read_locations(root):
-        if location.name == domain and location.python.exists():
-            return location
-    return Location(domain, domain, Path(sys.executable))
+    found = (each for each in read_locations(root) if each.name == domain and each.python.exists())
+    return next(found, Location(domain, domain, Path(sys.executable)))

@@ -36,8 +36,8 @@ from platform_core.sql.types import duckdb_type
 from platform_core.words import counted, did_you_mean
 
 
-def dry_run(name: str, registry: Registry, root: Path) -> str:
-    """Check the product ``name`` and say in one line what was checked.
+def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
+    """Check the product ``name`` and return what was checked, in words.
 
     Raises:
         PlatformError: with everything that is wrong, as far as it can be seen without data. Besides
@@ -66,7 +66,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> str:
         done.append(f"dbt model {model}")
     if faults:
         raise PlatformError(*faults)
-    return f"ok {product.id}: {', '.join(done)}"
+    return done
 
 
 def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:

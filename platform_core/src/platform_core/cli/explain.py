@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from platform_core.governance.catalogue import Catalogue
@@ -29,35 +32,48 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.cli.codes import EXPLAINED
-    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.cli.output import answer
     from platform_core.governance.policies.engine import ENGINE
-    from platform_core.words import did_you_mean
 
     catalogue = _catalogue()
+    policies = (*catalogue.policies, *ENGINE)
     if options.code is None:
-        print("\n".join(f"{each.code:<6} {each.title}" for each in (*catalogue.policies, *ENGINE)))
-        return 0
-    code = options.code.upper()
-    policy = catalogue.get(code)
-    if policy is not None:
-        print(_explained(policy))
-    elif code in EXPLAINED:
-        said = EXPLAINED[code]
-        print(f"{code}: {said.title}\n\n{_wrapped(said.why)}\n\nFix: {said.fix}")
-    elif len(code) == 4 and code[1:].isdigit() and code[0] in FAMILIES:
-        print(f"{code}\n\n{_wrapped(FAMILIES[code[0]])}")
+        codes = [_of_policy(policy) for policy in policies]
+        text = "\n".join(f"{policy.code:<6} {policy.title}" for policy in policies)
     else:
-        known = [each.code for each in (*catalogue.policies, *ENGINE)]
-        raise UsageError(
-            Diagnostic(
-                "U051",
-                f'no diagnostic has the code "{options.code}"',
-                expected="a code such as G101",
-                fix=did_you_mean(code, known) or "`mesh explain` lists the policies",
-            )
+        codes = [_explained(options.code, catalogue, [policy.code for policy in policies])]
+        text = _in_words(codes[0])
+    return answer(options, Path.cwd(), {"codes": codes}, text)
+
+
+def _explained(written: str, catalogue: Catalogue, known: Sequence[str]) -> dict[str, Any]:
+    """What there is to say of a code. Raises UsageError U051."""
+    from platform_core.cli.codes import EXPLAINED
+    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.words import did_you_mean
+
+    code = written.upper()
+    if (policy := catalogue.get(code)) is not None:
+        return _of_policy(policy)
+    if code in EXPLAINED:
+        return {"code": code, **asdict(EXPLAINED[code])}
+    if len(code) == 4 and code[1:].isdigit() and code[0] in FAMILIES:
+        return {"code": code, "why": FAMILIES[code[0]]}
+    raise UsageError(
+        Diagnostic(
+            "U051",
+            f'no diagnostic has the code "{written}"',
+            expected="a code such as G101",
+            fix=did_you_mean(code, known) or "`mesh explain` lists the policies",
         )
-    return 0
+    )
+
+
+def _of_policy(policy: Policy) -> dict[str, Any]:
+    from platform_core.workspace.document import picked
+
+    names = ("code", "title", "fix", "severity", "error_from", "scope", "domain", "failing", "passing")
+    return {**picked(policy, *names), "why": policy.rationale}
 
 
 def _catalogue() -> Catalogue:
@@ -74,22 +90,17 @@ def _catalogue() -> Catalogue:
     return load(root, Registry.open(root).domains())
 
 
-def _explained(policy: Policy) -> str:
-    severity = {"error": "error", "warn": "warning"}[policy.severity]
-    if policy.error_from is not None:
-        severity = f"warning, from {policy.error_from} on an error"
-    added = f", added by {policy.domain}" if policy.domain else ""
-    parts = [
-        f"{policy.code}: {policy.title}\n{severity}; looks at a {policy.scope}{added}".replace(
-            "looks at a mesh", "looks at the whole mesh"
-        ),
-        _wrapped(policy.rationale),
-        f"Breaks it:\n\n{textwrap.indent(policy.failing, '    ')}",
-        f"Keeps it:\n\n{textwrap.indent(policy.passing, '    ')}",
-        f"Fix: {policy.fix}",
-    ]
-    return "\n\n".join(parts)
-
-
-def _wrapped(words: str) -> str:
-    return textwrap.fill(words, 100)
+def _in_words(said: Mapping[str, Any]) -> str:
+    parts = [f"{said['code']}: {said['title']}" if "title" in said else said["code"]]
+    if "scope" in said:
+        severity = {"error": "error", "warn": "warning"}[said["severity"]]
+        if said["error_from"] is not None:
+            severity = f"warning, from {said['error_from']} on an error"
+        scope = {"mesh": "the whole mesh"}.get(said["scope"], f"a {said['scope']}")
+        added = f", added by {said['domain']}" if said["domain"] else ""
+        parts[0] += f"\n{severity}; looks at {scope}{added}"
+    parts.append(textwrap.fill(said["why"], 100))
+    for label, name in (("Breaks it", "failing"), ("Keeps it", "passing")):
+        if name in said:
+            parts.append(f"{label}:\n\n{textwrap.indent(said[name], '    ')}")
+    return "\n\n".join([*parts, f"Fix: {said['fix']}"] if "fix" in said else parts)

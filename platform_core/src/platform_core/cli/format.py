@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from platform_core.cli import FAILED, OK
 
@@ -17,32 +16,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Format contracts, or say which are in another form. A contract that cannot be read stays as it is."""
-    from platform_core.cli.show import product_id
+    from platform_core.cli.output import answer, note
     from platform_core.contracts.formatting import formatted
+    from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
     from platform_core.errors import ContractError, Diagnostic, shown
     from platform_core.files import write_files
     from platform_core.settings import mesh_root
+    from platform_core.workspace.document import relative
 
-    registry = Registry.open(mesh_root())
-    names = [product_id(name, registry) for name in options.products] or list(registry.names())
-    changed, faults = {}, list[Diagnostic]()
-    for name in names:
-        path = registry.path(name)
+    root = mesh_root()
+    registry = Registry.open(root)
+    known = registry.names()
+    names = [product_id(name, known) for name in options.products] or known
+    # The contract of a masked twin is that of its parent.
+    paths = tuple(dict.fromkeys(registry.path(name) for name in names))
+    changed, broken, faults = {}, 0, list[Diagnostic]()
+    for path in paths:
         try:
-            text = formatted(path)
+            form = formatted(path)
         except ContractError as error:
+            broken += 1
             faults += error.diagnostics
             continue
-        if text != path.read_text(encoding="utf-8"):
-            changed[path] = text
+        if form != path.read_text(encoding="utf-8"):
+            changed[path] = form
     if not options.check:
         write_files(changed)
-    for path in changed:
-        print(f"{'would format' if options.check else 'formatted'} {shown(path)}")
-    print(
-        f"{len(names) - len(changed) - len(faults)} of {len(names)} contracts were in form", file=sys.stderr
-    )
-    if faults:
-        raise ContractError(*faults)
-    return FAILED if options.check and changed else OK
+    text = "\n".join(f"{'would format' if options.check else 'formatted'} {shown(path)}" for path in changed)
+    if options.format == "table":
+        note(options, f"{len(paths) - len(changed) - broken} of {len(paths)} contracts already formatted")
+    told = [relative(path, root) for path in changed]
+    facts = {"written": not options.check, "contracts": len(paths), "changed": told}
+    return answer(options, root, facts, text, faults) or (FAILED if options.check and changed else OK)

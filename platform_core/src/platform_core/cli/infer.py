@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from platform_core.cli import OK
 from platform_core.product_id import ProductId
 
 if TYPE_CHECKING:
@@ -29,54 +27,68 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="the product that it is to be: its contract is written to its place, and what its domain was "
         "granted can be read; without it the contract is printed",
     )
-    parser.add_argument(
-        "--columns", metavar="A,B,...", help="names of the columns, for a CSV file that does not name them"
-    )
+    columns_option(parser)
     parser.add_argument("--replace", action="store_true", help="write over a contract that is there")
 
 
+def columns_option(parser: argparse.ArgumentParser) -> None:
+    words = "names of the columns, for a CSV file that does not name them"
+    parser.add_argument("--columns", type=lambda names: names.split(","), metavar="A,B,...", help=words)
+
+
 def run(options: argparse.Namespace) -> int:
-    from platform_core.contracts.decisions import undecided
+    from platform_core.cli.output import answer
     from platform_core.contracts.registry import Registry
     from platform_core.errors import shown
     from platform_core.files import write_files
     from platform_core.inference.infer import infer
     from platform_core.settings import mesh_root
-    from platform_core.source.document import parse
+    from platform_core.workspace.document import relative
 
     root = mesh_root()
     registry = Registry.open(root)
     path = place_of(options.product, registry, root, replace=options.replace) if options.product else None
-    columns = options.columns.split(",") if options.columns else None
-    inferred = infer(options.subject, registry, root, product=options.product, columns=columns)
-    for warning in inferred.warnings:
-        print(warning.render(), file=sys.stderr)
-    if path is None:
-        print(inferred.text, end="")
-        return OK
-    write_files({path: inferred.text})
-    print(f"wrote {shown(path)}: {inferred.facts.rows:,} rows, {len(inferred.facts.columns)} columns")
-    for diagnostic in undecided(parse(path)):
-        print(f"\nNext, decide (`mesh check {options.product}` says what is left):\n\n{diagnostic.expected}")
-    return OK
+    inferred = infer(options.subject, registry, root, product=options.product, columns=options.columns)
+    text, steps = inferred.text.removesuffix("\n"), list[str]()
+    if path is not None:
+        write_files({path: inferred.text})
+        text = f"wrote {shown(path)}: {inferred.facts.rows:,} rows, {len(inferred.facts.columns)} columns"
+        if steps := decisions(path):
+            ask = f"Next, decide (`mesh check {options.product}` says what is left):"
+            text = "\n".join([text, "", ask, "", *steps])
+    wrote = path and relative(path, root)
+    facts = {"product": options.product, "wrote": wrote, "contract": inferred.text, "next": steps}
+    return answer(options, root, facts, text, inferred.warnings)
+
+
+def decisions(contract: Path) -> list[str]:
+    """What only people can say of a contract and have not said, one line each."""
+    from platform_core.contracts.decisions import undecided
+    from platform_core.source.document import parse
+
+    return [line for found in undecided(parse(contract)) for line in (found.expected or "").splitlines()]
 
 
 def place_of(product: str, registry: Registry, root: Path, *, replace: bool = False) -> Path:
     """Where the contract of a new product goes.
 
-    Raises UsageError: U067 for a name that no product can have, U066 where there is a contract already.
+    Raises UsageError: U042 for an unknown domain, U067 for a name that no product can have, U066 where
+    there is a contract already.
     """
     import keyword
     import re
 
+    from platform_core.contracts.named import domain_name
     from platform_core.errors import Diagnostic, UsageError, shown
-    from platform_core.words import did_you_mean, listed
+    from platform_core.words import listed
 
-    domain, name = ProductId(product).domain, ProductId(product).name
+    name = ProductId(product).name
     known = registry.domains()
+    if name:
+        domain_name(ProductId(product).domain, known)
     # Its function and its module have its name, and no package may be hidden by that.
     taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken or domain not in known:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken:
         raise UsageError(
             Diagnostic(
                 "U067",
@@ -84,7 +96,7 @@ def place_of(product: str, registry: Registry, root: Path, *, replace: bool = Fa
                 expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
                 fix=f'Take another name: "{name}" is a word of Python or a module of the domain.'
                 if taken
-                else (did_you_mean(domain, known) if domain not in known else None),
+                else None,
             )
         )
     path = registry.path(product)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from platform_core.cli import OK
+from platform_core.cli.grammar import one_of
+from platform_core.cli.infer import columns_option, decisions, place_of
 from platform_core.product_id import ProductId
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    product = kinds.add_parser(
-        "product", help="a data product", description="Add a data product to a domain."
-    )
-    product.add_argument("product", metavar="DOMAIN/PRODUCT", help="such as sales/returns")
-    product.add_argument(
+    parser.add_argument("kind", type=one_of("KIND", ("product",)), metavar="KIND", help="product")
+    parser.add_argument("product", metavar="DOMAIN/PRODUCT", help="such as sales/returns")
+    parser.add_argument(
         "--from",
         dest="subject",
         metavar="FILE|PRODUCT|SQL|MODEL",
@@ -23,15 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what it is made from: a Parquet, CSV or JSON file, a product, a query over granted products in "
         "quotes, or a dbt model of its name",
     )
-    product.add_argument(
-        "--columns", metavar="A,B,...", help="names of the columns, for a CSV file that does not name them"
-    )
+    columns_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write contract, function and test, all of them or none, and say what to decide next."""
-    from platform_core.cli.infer import place_of
-    from platform_core.contracts.decisions import undecided
+    from platform_core.cli.output import answer
     from platform_core.contracts.registry import Registry
     from platform_core.errors import shown
     from platform_core.files import write_files
@@ -39,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.inference.rehearsal import test_module
     from platform_core.inference.scaffold import maker, module, refuse_taken
     from platform_core.settings import mesh_root
-    from platform_core.source.document import parse
+    from platform_core.workspace.document import relative
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -49,8 +43,7 @@ def run(options: argparse.Namespace) -> int:
     code = root / "domains" / domain / "src" / domain / f"{name}.py"
     test = root / "domains" / domain / "tests" / f"test_{name}.py"
     refuse_taken(test)
-    columns = options.columns.split(",") if options.columns else None
-    inferred = infer(options.subject, registry, root, product=product, columns=columns)
+    inferred = infer(options.subject, registry, root, product=product, columns=options.columns)
     texts = {contract: inferred.text}
     made = maker(inferred, product, registry, root)
     if made is not None:
@@ -58,18 +51,15 @@ def run(options: argparse.Namespace) -> int:
         texts[code] = module(there, made, name, code, inferred.subject.words)
         texts[test] = test_module(inferred, made, product, registry)
     write_files(texts)
-    for warning in inferred.warnings:
-        print(warning.render(), file=sys.stderr)
-    for path in texts:
-        print(f"wrote {shown(path)}")
-    if made is None:
-        print(f"{inferred.subject.words} makes it: no function is needed")
-    steps = [line for found in undecided(parse(contract)) for line in (found.expected or "").splitlines()]
+    steps = decisions(contract)
     steps.append(
         f"mesh check {product}      # says what is left to decide, then whether contract and function fit"
     )
     steps.append(f"mesh run {product}        # write, audit, publish")
-    print("\nNext, in this order:")
-    for number, step in enumerate(steps, start=1):
-        print(f"{number:>3}. {step}")
-    return OK
+
+    lines = [f"wrote {shown(path)}" for path in texts]
+    if made is None:
+        lines.append(f"{inferred.subject.words} makes it: no function is needed")
+    lines += ["", "Next, in this order:", *(f"{n:>3}. {step}" for n, step in enumerate(steps, start=1))]
+    facts = {"product": product, "wrote": [relative(path, root) for path in texts], "next": steps}
+    return answer(options, root, facts, "\n".join(lines), inferred.warnings)

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import chain, islice
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.cli import OK
+from platform_core.cli.grammar import number
 
 if TYPE_CHECKING:
     from platform_core.access.read import Answer
 
 BATCH: Final = 10_000
+Rows = Iterator[tuple[Any, ...]]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sql", metavar="SQL", help='such as "SELECT * FROM sales.transactions"; - reads stdin'
     )
-    parser.add_argument(
-        "--as", dest="principal", default="analysts", help="who reads: analysts (default) or domain:<name>"
-    )
-    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    parser.add_argument(
-        "--limit", type=_limit, default=1000, metavar="N", help="rows shown, 1000 by default; 0 shows all"
-    )
+    reader = "who reads: analysts (default) or domain:<name>"
+    parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
+    shown = "rows shown; default: 1000; 0 shows all"
+    parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
 
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.access.read import granted_query
     from platform_core.access.reads import record_query
+    from platform_core.cli.output import note
     from platform_core.contracts.registry import Registry
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_home, mesh_root
@@ -42,63 +46,47 @@ def run(options: argparse.Namespace) -> int:
     ) as answer:
         if not record_query(mesh_home(root), options.principal, answer.products):
             print("this query could not be recorded; data_product_usage will not know of it", file=sys.stderr)
-        rows = _Rows(answer, options.limit)
+        size = min(BATCH, options.limit + 1) if options.limit else BATCH
+        every = (row for batch in iter(lambda: answer.rows(size), []) for row in batch)
+        rows = islice(every, options.limit or None)
+        more = cache(lambda: next(every, None) is not None)
         match options.format:
             case "csv":
-                _print_csv(answer.columns, rows)
+                csv.writer(sys.stdout, lineterminator="\n").writerows(chain([answer.columns], rows))
             case "json":
-                _print_json(answer.columns, rows)
+                _print_json(answer, rows, more)
             case _:
                 _print_table(answer, rows)
-        if rows.more:
-            print(f"first {options.limit} rows; --limit 0 shows all", file=sys.stderr)
+        if more():
+            note(options, f"first {options.limit} rows; --limit 0 shows all")
     return OK
 
 
-class _Rows:
-    """The rows to show, in batches; ``more`` tells afterwards whether some were left out."""
+def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:
+    """One row per line inside one document, so that it is JSON and still can be read as it comes.
 
-    def __init__(self, answer: Answer, limit: int) -> None:
-        self.more = False
-        self._answer = answer
-        self._limit = limit
+    ``complete`` is its last member: false where rows are left out, or a value could not be computed.
+    """
+    from platform_core.workspace.document import head, text_of
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        left = self._limit or None
-        while batch := self._answer.rows(BATCH if left is None else min(BATCH, left + 1)):
-            if left is None:
-                yield from batch
-                continue
-            yield from batch[:left]
-            if len(batch) > left:
-                self.more = True
-                return
-            left -= len(batch)
-
-
-def _print_csv(columns: tuple[str, ...], rows: _Rows) -> None:
-    import csv
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    names = _distinct(answer.columns)
+    columns = [{"name": name, "type": kind} for name, kind in zip(names, answer.types, strict=True)]
+    lines = (text_of(dict(zip(names, map(_plain, row), strict=True)), indent=None) for row in rows)
+    # Where not even the first row can be computed, nothing is printed.
+    first = next(lines, None)
+    print(text_of({**head("query"), "columns": columns}).removesuffix("\n}"), end=',\n  "rows": [')
+    complete, separator = False, "\n    "
+    try:
+        for line in chain(() if first is None else (first,), lines):
+            print(f"{separator}{line}", end="")
+            separator = ",\n    "
+        complete = not more()
+    finally:
+        print(f'\n  ],\n  "complete": {str(complete).lower()}\n}}')
 
 
-def _print_json(columns: tuple[str, ...], rows: _Rows) -> None:
-    """One object per line inside one array, so that it is JSON and still can be read as it comes."""
-    import json
-
-    names = _distinct(columns)
-    separator = "["
-    for row in rows:
-        values = {name: _plain(value) for name, value in zip(names, row, strict=True)}
-        print(separator, json.dumps(values, ensure_ascii=False, allow_nan=False), sep="\n", end="")
-        separator = ","
-    print("[]" if separator == "[" else "\n]")
-
-
-def _print_table(answer: Answer, rows: _Rows) -> None:
-    from platform_core.cli.table import print_table
+def _print_table(answer: Answer, rows: Rows) -> None:
+    from platform_core.workspace.table import print_table
 
     numeric = tuple(kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind for kind in answer.types)
     shown = [["NULL" if value is None else str(value) for value in row] for row in rows]
@@ -116,31 +104,17 @@ def _distinct(names: tuple[str, ...]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: no NaN, times in ISO 8601, bytes in hexadecimal."""
-    from datetime import date, datetime, time
+    """A value that JSON has: no NaN, bytes in hexadecimal. Times are left to ``document.text_of``."""
     from decimal import Decimal
 
     match value:
-        case float():
-            return value if value == value and abs(value) != float("inf") else None
-        case Decimal():
-            return float(value) if value.is_finite() else None
-        case datetime() | date() | time():
-            return value.isoformat()
+        case float() | Decimal():
+            return float(value) if isfinite(value) else None
         case bytes():
             return value.hex()
         case dict():
             return {str(key): _plain(inner) for key, inner in value.items()}
         case list() | tuple():
             return [_plain(inner) for inner in value]
-        case None | bool() | int() | str():
-            return value
         case _:
-            return str(value)
-
-
-def _limit(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+            return value

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from platform_core.cli import FAILED, OK
+if TYPE_CHECKING:
+    from platform_core.contracts.register import Registered
+
+CHANGES: Final = ("added", "changed", "removed", "unchanged")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Hold the domains against all policies, then register what they promise."""
+    from platform_core.cli.output import answer, note
+    from platform_core.contracts.named import domain_name
     from platform_core.contracts.register import register
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import render, shown
+    from platform_core.errors import ContractError, Diagnostic, shown
     from platform_core.settings import REGISTRY, mesh_root
     from platform_core.workspace.validate import validate
 
@@ -33,23 +38,32 @@ def run(options: argparse.Namespace) -> int:
         # What the domains read of others is in it, for the location that is loaded below too.
         REGISTRY.default_to(to)
     registry = Registry.open(root)
-    domains = options.domain or [domain for domain in registry.domains() if registry.is_own(domain)]
-    # First what costs nothing: a location is loaded only for contracts that can be registered.
-    register(registry, domains, to, write=False)
-    report = validate(root, locations=domains)
-    errors = [fault for fault in report.diagnostics if fault.severity == "error"]
-    if errors:
-        print(f"{render(errors)}\n\nnothing was registered", file=sys.stderr)
-        return FAILED
-    for domain, done in zip(domains, register(registry, domains, to, write=not options.check), strict=True):
-        counted = []
-        for what in ("added", "changed", "removed", "unchanged"):
-            names: tuple[str, ...] = getattr(done, what)
-            counted.append(f"{len(names)} {what}")
-            for name in names if what != "unchanged" else ():
-                print(f"{'would be ' if options.check else ''}{what}: {domain}/{name}")
-        print(f"{domain} in {shown(to)}: {', '.join(counted)}")
-    return OK
+    domains = [domain_name(domain, registry.domains()) for domain in options.domain]
+    domains = domains or [domain for domain in registry.domains() if registry.is_own(domain)]
+    done: tuple[Registered, ...] = ()
+    faults: list[Diagnostic] = []
+    try:
+        # First what costs nothing: a location is loaded only for contracts that can be registered.
+        register(registry, domains, to, write=False)
+        report = validate(root, locations=domains)
+        faults = [fault for fault in report.diagnostics if fault.severity == "error"]
+        if not faults:
+            done = register(registry, domains, to, write=not options.check)
+    except ContractError as refused:
+        faults = list(refused.diagnostics)
+    domains_told, lines = [], []
+    for domain, each in zip(domains, done, strict=bool(done)):
+        changes = {what: [f"{domain}/{name}" for name in getattr(each, what)] for what in CHANGES}
+        domains_told.append({"domain": domain, **changes})
+        would = "would be " if options.check else ""
+        lines += [f"{would}{what}: {name}" for what in CHANGES[:3] for name in changes[what]]
+        counted = ", ".join(f"{len(names)} {what}" for what, names in changes.items())
+        lines.append(f"{domain} in {shown(to)}: {counted}")
+    facts = {"registry": to, "written": bool(done) and not options.check, "domains": domains_told}
+    status = answer(options, root, facts, "\n".join(lines), faults)
+    if faults:
+        note(options, "nothing was registered")
+    return status
 
 
 def _folder(named: Path | None) -> Path:

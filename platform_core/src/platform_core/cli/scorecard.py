@@ -3,94 +3,98 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
 
-from platform_core.cli import OK
+from platform_core.cli.grammar import domain_option
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.workspace.scorecard import Standing
     from platform_core.workspace.validate import Examination
 
-COLUMNS = (
-    ("product", False),
-    ("kept", True),
-    ("errors", True),
-    ("warnings", True),
-    ("waived", True),
-    ("documented", True),
-    ("owned", True),
-    ("SLA", True),
-    ("quality", True),
-    ("open", False),
+UNJUDGED: Final = ("G490", "G491")
+"""Codes of policies that cannot be loaded, and of locations that do not load."""
+
+COLUMNS: Final = (
+    *("product", "kept", "errors", "warnings", "waived", "documented", "owned", "SLA", "quality", "open"),
 )
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--domain", metavar="DOMAIN", help="only the products of this domain")
-    parser.add_argument("--json", action="store_true", help="one JSON document, each policy's state")
+    domain_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     from datetime import date
 
-    from platform_core.cli.products import require_domain
+    from platform_core.cli.output import answer
+    from platform_core.contracts.named import domain_name
     from platform_core.settings import mesh_root
     from platform_core.workspace.scorecard import standings
-    from platform_core.workspace.validate import examine
+    from platform_core.workspace.validate import About, examine
 
     today = date.today()
-    found = examine(mesh_root(), today)
+    root = mesh_root()
+    found = examine(root, today)
     domains = sorted({location.domain for location in found.mesh.locations})
     if options.domain is not None:
-        require_domain(options.domain, tuple(domains))
-        domains = [options.domain]
+        domains = [domain_name(options.domain, domains)]
     rows = [row for row in standings(found, today) if options.domain in (None, row.domain)]
-    if options.json:
-        import json
-        from dataclasses import asdict
+    # An error that is no violation kept something from being judged.
+    faults = [fault for fault in found.judgement.diagnostics if fault.severity == "error"]
+    faults = [f for f in faults if f.code in UNJUDGED or found.catalogue.get(f.code) is None]
+    if options.domain is not None:
+        own = [location for location in found.mesh.locations if location.domain in domains]
+        faults = list(filter(About(root, own, found.mesh), faults))
+    products = [product for _, product in sorted(found.mesh.products.items()) if product.domain in domains]
+    facts = {
+        "products": [
+            {"product": product.id, **_measured(found, [product], _about(product, rows))}
+            for product in products
+        ],
+        "standings": [{**asdict(row), "product": row.subject if row.product else None} for row in rows],
+    }
+    return answer(options, root, facts, lambda: _print(found, products, domains, rows), faults)
 
-        print(json.dumps([asdict(row) for row in rows], indent=2, default=str))
-    else:
-        _print(found, domains, rows)
-    unloaded = [location.name for location in found.mesh.locations if not location.loads]
-    if unloaded:
-        import sys
 
-        print(f"not loaded, and so not fully judged: {', '.join(unloaded)}", file=sys.stderr)
-    return OK
+def _about(product: DataProduct, rows: Sequence[Standing]) -> list[Standing]:
+    return [row for row in rows if row.subject == product.id]
 
 
-def _print(found: Examination, domains: Sequence[str], rows: Sequence[Standing]) -> None:
-    from platform_core.cli.table import print_table
+def _measured(
+    found: Examination, products: Sequence[DataProduct], rows: Sequence[Standing]
+) -> dict[str, float]:
+    """The score of some products, and their coverage without how many they are."""
+    from platform_core.workspace.scorecard import coverage, score
+
+    measured = {**asdict(score(rows)), **asdict(coverage(found, products))}
+    del measured["products"]
+    return measured
+
+
+def _print(
+    found: Examination, products: Sequence[DataProduct], domains: Sequence[str], rows: Sequence[Standing]
+) -> None:
+    from platform_core.workspace.table import print_table
 
     lines = []
     for domain in domains:
-        products = [product for product in found.mesh.products.values() if product.domain == domain]
         of_domain = [row for row in rows if row.domain == domain]
-        lines.append(_line(domain, found, products, of_domain))
-        for product in sorted(products, key=lambda product: product.name):
-            own = [row for row in of_domain if row.subject == product.id]
-            lines.append(_line(f"  {product.name}", found, [product], own))
-    print_table([name for name, _ in COLUMNS], lines, right=[right for _, right in COLUMNS])
+        own = [product for product in products if product.domain == domain]
+        lines.append([domain, *_line(_measured(found, own, of_domain)), ""])
+        for product in own:
+            about = _about(product, rows)
+            lines.append([f"  {product.id}", *_line(_measured(found, [product], about)), _open(about)])
+    print_table(COLUMNS, lines, right=[name not in ("product", "open") for name in COLUMNS])
 
 
-def _line(
-    label: str, found: Examination, products: Sequence[DataProduct], rows: Sequence[Standing]
-) -> list[str]:
-    from platform_core.workspace.scorecard import coverage, score
-
-    scored, covered = score(rows), coverage(found, products)
-    shares = (covered.documentation, covered.ownership, covered.sla, covered.quality)
-    counts = (scored.failed, scored.warned, scored.waived)
-    return [
-        label,
-        _percent(scored.kept),
-        *(str(count) if count else "-" for count in counts),
-        *(_percent(share) for share in shares),
-        _open(rows) if label.startswith(" ") else "",
-    ]
+def _line(measured: Mapping[str, float]) -> list[str]:
+    # Rounded down: 100% is said only where nothing is missing.
+    kept, *counts, documented, owned, sla, quality = measured.values()
+    shares = [f"{int(share * 100)}%" for share in (kept, documented, owned, sla, quality)]
+    return [shares[0], *(str(count or "-") for count in counts), *shares[1:]]
 
 
 def _open(rows: Sequence[Standing]) -> str:
@@ -98,8 +102,3 @@ def _open(rows: Sequence[Standing]) -> str:
     words = [row.code for row in rows if row.state in ("fail", "warn")]
     words += [f"{row.code} waived, {row.days_left} days left" for row in rows if row.state == "waived"]
     return ", ".join(words)
-
-
-def _percent(share: float) -> str:
-    # Rounded down: 100% is said only where nothing is missing.
-    return f"{int(share * 100)}%"

@@ -6,15 +6,19 @@ import argparse
 import sys
 
 from platform_core.cli import INTERRUPTED, OK
+from platform_core.cli.grammar import number
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=_port, default=3000, help="port of the UI (default 3000)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    port = number("--port", 1, 65535)
+    parser.add_argument("--port", type=port, default=3000, metavar="PORT", help="of the UI; default: 3000")
+    where = "address to listen on; default: 127.0.0.1"
+    parser.add_argument("--host", default="127.0.0.1", metavar="HOST", help=where)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve; 0 when it was stopped after it had answered, 130 when before."""
+    from platform_core.cli.output import note
     from platform_core.settings import mesh_root
     from platform_core.source.workspace import read_locations
     from platform_core.workspace.home import Home, require_root
@@ -23,17 +27,14 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     require_root(root)
     names = ", ".join(location.name for location in read_locations(root))
-    print(f"starting the code locations {names} ...", file=sys.stderr)
+    note(options, f"starting the code locations {names} ...")
     answered = serve(root, Home.of(root), options.host, options.port, _tell)
-    print("stopped" if answered else "interrupted", file=sys.stderr)
-    return OK if answered else INTERRUPTED
+    if not answered:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    note(options, "stopped")
+    return OK
 
 
 def _tell(address: str) -> None:
     print(f"Dagster UI: {address}  (Ctrl-C stops it)", flush=True)
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text} is no port; expected 1 to 65535")
-    return int(text)

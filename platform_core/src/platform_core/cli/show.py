@@ -4,84 +4,72 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_core.cli import OK
-from platform_core.product_id import ProductId
+from platform_core.words import age_in_words
 
 if TYPE_CHECKING:
-    from platform_core.cli.products import Listed
     from platform_core.contracts.model import DataProduct
-    from platform_core.contracts.registry import Registry
+    from platform_core.lake.versions import Version
     from platform_core.source.federation import Team
+    from platform_core.workspace.result import Checks
+
+
+@dataclass(frozen=True)
+class Known:
+    """A product with what the lake, the federation and the last run say of it."""
+
+    product: DataProduct
+    version: Version | None
+    root: Path
+    team: Team | None
+    file: dict[str, Any] | None
+    checks: Checks | None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
-    parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.cli.products import with_versions
+    from platform_core.cli.output import answer
+    from platform_core.cli.products import latest_versions
+    from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import LakeError, PlatformError
+    from platform_core.errors import LakeError
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
     from platform_core.source.federation import read_federation
+    from platform_core.workspace.records import checked, recorded
+    from platform_core.workspace.result import Checks
 
     root = mesh_root()
     registry = Registry.open(root)
-    product = registry.get(product_id(options.product, registry))
-    [entry] = with_versions([product], LakeLocation.current(root))
+    product = registry.get(product_id(options.product, registry.names()))
+    version = latest_versions([product], LakeLocation.current(root)).get(product.id)
     federation = read_federation(root)
     team = federation.teams.get(product.owner or "")
-    file, gone = None, None
-    try:
-        file = _file(entry, root)
-    except LakeError as error:
-        gone = error
-    if options.json:
-        import json
-
-        print(json.dumps(_facts(entry, team, file), indent=2, ensure_ascii=False))
-    else:
-        _print(entry, team, root, file)
-    # The product is shown all the same: its table can be read without the file beside it, or without
+    with recorded(root) as instance:
+        outcomes = checked(instance, [product]).get(product.id) if instance else None
+    checks = Checks.of(outcomes) if outcomes else None
+    file = None
+    # The product is shown all the same: its table can be read without the file beside it, and without
     # knowing how its team is reached.
-    if gone is not None or not federation.readable:
-        raise PlatformError(*(gone.diagnostics if gone else ()), *federation.faults)
-    return OK
+    gone = () if federation.readable else federation.faults
+    try:
+        file = _file(product, version, root)
+    except LakeError as error:
+        gone = (*error.diagnostics, *gone)
+    known = Known(product, version, root, team, file, checks)
+    return answer(options, root, _facts(known), lambda: _print(known), gone)
 
 
-def product_id(written: str, registry: Registry) -> ProductId:
-    """The id of the product that a person means: ``sales.transactions`` is ``sales/transactions``.
+def _print(known: Known) -> None:
+    from platform_core.workspace.table import print_table
 
-    Raises UsageError U043, with the nearest name, for one that the mesh does not have.
-    """
-    from platform_core.errors import Diagnostic, UsageError
-    from platform_core.words import did_you_mean, listed
-
-    names = registry.names()
-    wanted = ProductId.written(written)
-    if wanted in names:
-        return wanted
-    same = [name for name in names if name.name == wanted]
-    raise UsageError(
-        Diagnostic(
-            "U043",
-            f'there is no product "{written}"',
-            expected=f"one of {listed(sorted(names))}",
-            fix=f"did you mean {listed(same)}?" if same else did_you_mean(wanted, names),
-        )
-    )
-
-
-def _print(entry: Listed, team: Team | None, root: Path, file: dict[str, Any] | None) -> None:
-    from platform_core.cli.table import print_table
-
-    product = entry.product
+    product = known.product
     print(f"{product.id}  {product.version}  {product.status}")
     for title, text in (
         ("", product.purpose),
@@ -91,7 +79,7 @@ def _print(entry: Listed, team: Team | None, root: Path, file: dict[str, Any] | 
         if text:
             print("\n".join(["", *([title] if title else []), text.strip()]))
     print()
-    for label, lines in _sections(entry, team, root, file):
+    for label, lines in _sections(known):
         for position, line in enumerate(lines):
             print(f"{label if position == 0 else '':<12}{line}")
     print("\nColumns")
@@ -107,27 +95,24 @@ def _print(entry: Listed, team: Team | None, root: Path, file: dict[str, Any] | 
         for column in product.columns
     ]
     print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
-    print("\nChecks")
+    print(f"\nChecks{f': {known.checks}' if known.checks else ''}")
     from platform_core.products.description import rule_in_words
     from platform_core.products.reading import ways
 
-    checks = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
-    print_table(("  name", "severity", "scope", "what"), checks)
+    rules = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
+    print_table(("  name", "severity", "scope", "what"), rules)
     print("\nRead it")
     for language, how in ways(product):
         print(f"  {language + ':':<10}{how}")
 
 
-def _sections(
-    entry: Listed, team: Team | None, root: Path, file: dict[str, Any] | None
-) -> Iterator[tuple[str, list[str]]]:
+def _sections(known: Known) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
     from platform_core.errors import shown
     from platform_core.products.description import promises_in_words, stream_in_words
-    from platform_core.words import age_in_words
 
-    product, version = entry.product, entry.version
-    yield "Owner", _owner(product, team)
+    product, version, file = known.product, known.version, known.file
+    yield "Owner", _owner(product, known.team)
     if support := [f"{s.channel} {s.url or ''}".strip() for s in product.support]:
         yield "Support", support
     yield "Promise", promises_in_words(product) or ["no deadline and no maximum age"]
@@ -135,7 +120,7 @@ def _sections(
         end = f"to {p.end:%Y-%m-%d} (exclusive)" if p.end else "on"
         yield "Partitions", [f"one per {p.every} of {p.column}, from {p.start:%Y-%m-%d} {end}, {p.timezone}"]
     readers = [grant.role for grant in product.grants if grant.access == "read"]
-    grant = f"to be granted, ask {asked(product, root)} for a role in the contract"
+    grant = f"to be granted, ask {asked(product, known.root)} for a role in the contract"
     yield "Readers", [f"domain:{product.domain} (its own)", *readers, grant]
     if product.restricted:
         yield "Restricted", ["in a lake of its own, which no other domain attaches"]
@@ -199,84 +184,55 @@ def _constraints(product: DataProduct, name: str) -> list[str]:
     return [mark for mark, holds in marks.items() if holds]
 
 
-def _file(entry: Listed, root: Path) -> dict[str, Any] | None:
+def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any] | None:
     """The file that the published version keeps beside its table; None where it keeps none.
 
     Raises LakeError (L030 to L032) where there should be one and is not.
     """
     from platform_core.lake.kept import Shelf
     from platform_core.lake.location import LakeLocation
+    from platform_core.workspace.document import picked
 
-    if entry.product.file is None or entry.version is None:
+    if product.file is None or version is None:
         return None
-    kept = Shelf(LakeLocation.current(root), entry.product).read(entry.version)
-    return {
-        "path": str(kept.stable),
-        "in_place": kept.in_place,
-        "version_path": str(kept.path),
-        "format": kept.path.suffix.removeprefix("."),
-        "bytes": kept.bytes,
-        "sha256": kept.sha256,
-    }
+    kept = Shelf(LakeLocation.current(root), product).read(version)
+    paths = {"path": str(kept.stable), "version_path": str(kept.path), "format": kept.path.suffix[1:]}
+    return {**paths, **picked(kept, "in_place", "bytes", "sha256")}
 
 
-def _facts(entry: Listed, team: Team | None, file: dict[str, Any] | None) -> dict[str, Any]:
-    from platform_core.cli.products import published
+def _facts(known: Known) -> dict[str, Any]:
+    from platform_core.cli.products import contract
     from platform_core.products.description import rule_in_words, sla_in_words
     from platform_core.products.reading import ways
+    from platform_core.workspace.document import picked
 
-    product = entry.product
-    partitions = product.partitions
+    product, version, grid = known.product, known.version, known.product.partitions
     return {
         "product": product.id,
-        "version": product.version,
-        "status": product.status,
-        "purpose": product.purpose,
-        "usage": product.usage,
-        "limitations": product.limitations,
+        "contract": contract(product, known.root),
+        **picked(product, "purpose", "usage", "limitations", "kind", "event_time", "restricted"),
         "owner": {
             "team": product.owner,
-            "name": team.name if team else None,
-            "email": team.email if team else None,
-            "channels": [asdict(channel) for channel in team.channels] if team else [],
+            **(picked(known.team, "name", "email") if known.team else {"name": None, "email": None}),
+            "channels": [picked(channel, "name", "tool", "url") for channel in known.team.channels]
+            if known.team
+            else [],
         },
-        "support": [{"channel": s.channel, "url": s.url, "tool": s.tool} for s in product.support],
+        "support": [picked(support, "channel", "url", "tool") for support in product.support],
         "sla": sla_in_words(product) or None,
-        "partitions": partitions
-        and {
-            "column": partitions.column,
-            "every": partitions.every,
-            "start": partitions.start.isoformat(),
-            "end": partitions.end.isoformat() if partitions.end else None,
-            "timezone": partitions.timezone,
-        },
-        "restricted": product.restricted,
+        "partitions": grid and picked(grid, "column", "every", "start", "end", "timezone"),
         "columns": [
-            {
-                "name": column.name,
-                "logical_type": column.logical_type,
-                "physical_type": column.physical_type,
-                "constraints": _constraints(product, column.name),
-                "classification": column.classification,
-                "tags": list(column.tags),
-                "description": column.description,
-            }
+            picked(column, "name", "logical_type", "physical_type", "classification", "tags", "description")
+            | {"constraints": _constraints(product, column.name)}
             for column in product.columns
         ],
-        "checks": [
-            {
-                "name": rule.name,
-                "severity": rule.severity,
-                "scope": rule.scope,
-                "description": rule_in_words(rule),
-            }
+        "rules": [
+            picked(rule, "name", "severity", "scope") | {"description": rule_in_words(rule)}
             for rule in product.rules
         ],
-        "grants": [{"role": grant.role, "access": grant.access} for grant in product.grants],
+        "grants": [picked(grant, "role", "access") for grant in product.grants],
         "read": [how if language == "SQL" else f"{language}: {how}" for language, how in ways(product)],
-        "kind": product.kind,
-        "event_time": product.event_time,
-        "file": file,
-        "published": published(entry.version),
-        "contract": str(product.path),
+        "file": known.file,
+        "published": version and asdict(version),
+        "checks": known.checks and asdict(known.checks),
     }

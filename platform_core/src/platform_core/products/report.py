@@ -68,7 +68,7 @@ def publication_metadata(
         "mesh/version": publication.version,
         "mesh/seconds": round(seconds, 3),
         "mesh/checks_passed": sum(o.passed for o in publication.audited),
-        "mesh/checks_failed": sum(not o.passed for o in publication.audited),
+        "mesh/checks_warned": sum(not o.passed for o in publication.audited),
         "mesh/platform_core": __version__,
     }
     if window is not None:

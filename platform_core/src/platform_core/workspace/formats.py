@@ -1,20 +1,21 @@
-"""A validation's report as text, JSON, SARIF 2.1.0 or GitHub's workflow commands."""
+"""A validation's report as text, as the facts of a JSON document, as SARIF 2.1.0 or as GitHub's workflow
+commands."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from platform_core import __version__
-from platform_core.errors import Diagnostic, Place, render
+from platform_core.errors import Diagnostic, render
 from platform_core.source.federation import Waiver
 from platform_core.words import counted
+from platform_core.workspace.document import diagnostic_facts, relative
 from platform_core.workspace.validate import Report
 
-FORMAT: Final = "platform-core/validation/1"
 SARIF_SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
@@ -41,10 +42,9 @@ def summary(report: Report) -> str:
     return f"{line}; not loaded: {', '.join(report.unloaded)}" if report.unloaded else line
 
 
-def as_json(report: Report) -> str:
-    """One object; ``docs/validate.md`` describes it."""
-    document = {
-        "format": FORMAT,
+def facts(report: Report) -> dict[str, Any]:
+    """The members of the document beside its diagnostics; ``docs/validate.md`` describes it."""
+    return {
         "summary": {
             "errors": report.errors,
             "warnings": report.warnings,
@@ -54,14 +54,12 @@ def as_json(report: Report) -> str:
             "unloaded": list(report.unloaded),
             "platform_core": {"mesh": __version__, "locations": dict(report.versions)},
         },
-        "diagnostics": [_plain(diagnostic, report.root) for diagnostic in report.diagnostics],
         "waived": [
-            _plain(diagnostic, report.root)
+            diagnostic_facts(diagnostic, report.root)
             | {"waiver": {"reason": w.reason, "approvers": list(w.approvers), "expires": w.expires}}
             for diagnostic, w in report.waived
         ],
     }
-    return json.dumps(document, indent=2)
 
 
 def sarif(report: Report) -> str:
@@ -91,33 +89,6 @@ def github(report: Report) -> str:
     return "\n".join([*(_command(d, report.root) for d in report.diagnostics), summary(report)])
 
 
-FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
-    "text": text,
-    "json": as_json,
-    "sarif": sarif,
-    "github": github,
-}
-
-
-def _plain(diagnostic: Diagnostic, root: Path) -> dict[str, Any]:
-    place = diagnostic.place
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "message": diagnostic.message,
-        "place": None
-        if place is None
-        else {
-            "path": _relative(place, root),
-            "line": place.line,
-            "column": place.column,
-            "length": place.length,
-        },
-        "expected": diagnostic.expected,
-        "fix": diagnostic.fix,
-    }
-
-
 def _rule(code: str, report: Report) -> dict[str, Any]:
     policy = report.catalogue.get(code)
     if policy is None:
@@ -140,7 +111,7 @@ def _result(diagnostic: Diagnostic, waiver: Waiver | None, codes: list[str], roo
     }
     place = diagnostic.place
     if place is not None:
-        artifact: dict[str, Any] = {"uri": quote(_relative(place, root))}
+        artifact: dict[str, Any] = {"uri": quote(relative(place.path, root))}
         if place.path.is_relative_to(root):
             artifact["uriBaseId"] = "ROOT"
         else:
@@ -167,7 +138,7 @@ def _command(diagnostic: Diagnostic, root: Path) -> str:
     place = diagnostic.place
     if place is not None:
         properties = {
-            "file": _relative(place, root),
+            "file": relative(place.path, root),
             "line": str(place.line),
             "col": str(place.column),
             "endColumn": str(place.column + place.length),
@@ -189,7 +160,3 @@ def _data(words: str) -> str:
 
 def _property(words: str) -> str:
     return _data(words).replace(":", "%3A").replace(",", "%2C")
-
-
-def _relative(place: Place, root: Path) -> str:
-    return place.path.relative_to(root).as_posix() if place.path.is_relative_to(root) else str(place.path)

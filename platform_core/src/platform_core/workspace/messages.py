@@ -84,6 +84,8 @@ class Moved:
     seconds: float | None = None
     passed: int = 0
     failed: int = 0
+    warned: int = 0
+    """Failed checks that only warn; 0.2 counted them in ``failed``."""
     error: str | None = None
 
 

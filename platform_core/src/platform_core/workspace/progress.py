@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import dagster as dg
@@ -12,6 +12,8 @@ import dagster as dg
 from platform_core.workspace.explained import explain_error, explain_event
 from platform_core.workspace.messages import Moved, State
 from platform_core.workspace.recipe import run_error, was_interrupted
+from platform_core.workspace.records import outcome
+from platform_core.workspace.result import Checks, Outcome
 
 ROW_COUNT: Final = "dagster/row_count"
 _STARTED: Final = "STEP_START"
@@ -30,7 +32,7 @@ class _Seen:
     started: float | None = None
     seconds: float = 0.0
     rows: int | None = None
-    checks: dict[str, bool] = field(default_factory=dict)
+    checks: dict[str, Outcome] = field(default_factory=dict)
     state: State = "ok"
     error: str | None = None
     told: bool = False
@@ -62,7 +64,7 @@ class Progress:
             evaluation = event.asset_check_evaluation_data
             seen = self._seen.get(evaluation.asset_key.to_user_string())
             if seen is not None:
-                seen.checks[evaluation.check_name] = evaluation.passed
+                seen.checks[evaluation.check_name] = outcome(evaluation)
         elif step is not None and kind == _STARTED:
             for asset, waiting in self._waiting(step):
                 if waiting.started is None:
@@ -121,13 +123,11 @@ class Progress:
 
     def _moved(self, asset: str, seen: _Seen) -> Moved:
         seen.told = True
-        passed = sum(seen.checks.values())
         return Moved(
             asset,
             seen.state,
             rows=seen.rows if seen.state == "ok" else None,
             seconds=round(seen.seconds, 3) if seen.state in ("ok", "failed", "canceled") else None,
-            passed=passed,
-            failed=len(seen.checks) - passed,
+            **asdict(Checks.of(list(seen.checks.values()))),
             error=seen.error,
         )

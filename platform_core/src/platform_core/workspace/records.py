@@ -17,6 +17,7 @@ from platform_core.lake.reading import bytes_kept
 from platform_core.lake.versions import Published, published
 from platform_core.product_id import ProductId
 from platform_core.workspace.home import Home
+from platform_core.workspace.result import Outcome
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -120,24 +121,45 @@ def failures(
     return found
 
 
+def checked(instance: dg.DagsterInstance, products: Iterable[DataProduct]) -> dict[str, list[Outcome]]:
+    """The newest outcome of each check, by product; without the products that were never checked."""
+    found: dict[str, list[Outcome]] = {}
+    for evaluation, _, _ in _evaluations(instance, products):
+        found.setdefault("/".join(evaluation.asset_key.path), []).append(outcome(evaluation))
+    return found
+
+
+def outcome(evaluation: dg.AssetCheckEvaluation) -> Outcome:
+    if evaluation.passed:
+        return "passed"
+    return "warned" if evaluation.severity.value == "WARN" else "failed"
+
+
 def _failed_checks(instance: dg.DagsterInstance, products: Sequence[DataProduct]) -> dict[str, Failure]:
+    found: dict[str, Failure] = {}
+    for evaluation, at, run_id in _evaluations(instance, products):
+        if outcome(evaluation) != "failed":
+            continue
+        product = "/".join(evaluation.asset_key.path)
+        others = found[product].checks if product in found else ()
+        found[product] = Failure(product, at, run_id, (*others, evaluation.check_name))
+    return found
+
+
+def _evaluations(
+    instance: dg.DagsterInstance, products: Iterable[DataProduct]
+) -> Iterator[tuple[dg.AssetCheckEvaluation, datetime, str]]:
+    """The newest evaluation of each check that has one, its time and its run, in the order of their keys."""
     import dagster as dg
 
     keys = [dg.AssetCheckKey(_key(p.id), rule.name) for p in products for rule in p.rules]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    found: dict[str, Failure] = {}
     for key in sorted(records, key=str):
         evaluation = records[key].evaluation
         # A run that failed before its checks leaves them planned, with another kind of event.
-        if not isinstance(evaluation, dg.AssetCheckEvaluation) or evaluation.passed:
-            continue
-        if evaluation.severity != dg.AssetCheckSeverity.ERROR:
-            continue
-        product = "/".join(key.asset_key.path)
-        at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
-        others = found[product].checks if product in found else ()
-        found[product] = Failure(product, at, records[key].run_id, (*others, key.name))
-    return found
+        if isinstance(evaluation, dg.AssetCheckEvaluation):
+            at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
+            yield evaluation, at, records[key].run_id
 
 
 def _key(product: str) -> dg.AssetKey:

@@ -21,7 +21,7 @@ from platform_core.workspace.interrupts import Interrupts
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
-from platform_core.workspace.result import MeshResult, Observer, ProductResult
+from platform_core.workspace.result import Checks, MeshResult, Observer, ProductResult
 from platform_core.workspace.seat import Seat
 from platform_core.workspace.selection import Selection
 from platform_core.workspace.skew import unintelligible
@@ -295,7 +295,8 @@ class MeshRun:
         if moved.state == "failed" and moved.error is not None:
             self._faults[moved.error] = None
         if moved.key in self._results:
-            figures = (moved.rows, moved.seconds, moved.passed, moved.failed)
+            checks = Checks(moved.passed, moved.warned, moved.failed)
+            figures = (moved.rows, moved.seconds, checks)
             error = moved.error
             if moved.state == "skipped":
                 cause = self._plan.cause(moved.key)

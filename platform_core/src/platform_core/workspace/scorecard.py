@@ -8,10 +8,8 @@ from datetime import date
 from typing import TypeVar
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.judge import State
-from platform_core.source.federation import Waiver
 from platform_core.workspace.validate import Examination
 
 _Item = TypeVar("_Item")
@@ -61,7 +59,7 @@ class Score:
 def standings(found: Examination, today: date) -> tuple[Standing, ...]:
     """The state of every subject with every policy that looked at it, sorted."""
     titles = {policy.code: policy.title for policy in found.catalogue.policies}
-    waivers = {(w.product, w.code): w for w in _in_force(found.judgement.waived)}
+    waivers = {(waiver.product, waiver.code): waiver for _, waiver in found.judgement.waived}
     rows = []
     for (subject, code), state in sorted(found.judgement.states.items()):
         product = found.mesh.products.get(subject)
@@ -104,10 +102,6 @@ def score(rows: Iterable[Standing]) -> Score:
     failed, warned = states.count("fail"), states.count("warn")
     kept = 1 - (failed + warned) / len(states) if states else 1.0
     return Score(kept, failed, warned, states.count("waived"))
-
-
-def _in_force(waived: Iterable[tuple[Diagnostic, Waiver]]) -> list[Waiver]:
-    return [waiver for _, waiver in waived]
 
 
 def _domain_of(mesh: MeshFacts, subject: str) -> str | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from platform_core.contracts.named import unknown_domain, unknown_product
 from platform_core.errors import Diagnostic, UsageError
 from platform_core.graph import reached, reversed_edges
 from platform_core.product_id import ProductId
-from platform_core.words import did_you_mean, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +69,31 @@ def parse_selection(
     products of other repositories, of which the contracts are known.
 
     Raises:
-        UsageError: U023 for each name that is neither a product nor a domain, U086 for one of another
-            repository's.
+        UsageError: U043 for each unknown product and U042 for each unknown domain, U086 for one of
+            another repository.
     """
     known = tuple(sorted(products))
     domains = sorted({ProductId(name).domain for name in known})
     terms: list[Term] = []
     faults: list[Diagnostic] = []
     for word in (part for text in words for part in text.replace(",", " ").split()):
-        name = word.removeprefix("+").removesuffix("+")
+        name = ProductId.written(word.removeprefix("+").removesuffix("+"))
         if name in known:
             members: tuple[str, ...] = (name,)
         elif name in domains:
             members = tuple(product for product in known if ProductId(product).domain == name)
         elif name in elsewhere or any(ProductId(product).domain == name for product in elsewhere):
             message = f"{name} is made in another repository: here its contract is known, and no more"
-            owner = ProductId(name).domain
-            faults.append(Diagnostic("U086", message, fix=f"Run it in the repository of {owner}."))
+            fix = f"Run it in the repository of {name.domain}."
+            faults.append(Diagnostic("U086", message, fix=fix))
+            continue
+        elif name.name or any(ProductId(product).name == name for product in known):
+            faults.append(unknown_product(name, known))
             continue
         else:
-            faults.append(_unknown(name or word, known, domains))
+            faults.append(unknown_domain(name or word, domains))
             continue
         terms.append(Term(members, upstream=word.startswith("+"), downstream=word.endswith("+")))
     if faults:
         raise UsageError(*faults)
     return Selection(tuple(terms), known)
-
-
-def _unknown(name: str, products: Sequence[str], domains: Sequence[str]) -> Diagnostic:
-    # "transactions" is closer to "sales/transactions" than any measure of letters would find.
-    short = [product for product in products if ProductId(product).name == name]
-    guess = f'did you mean "{short[0]}"?' if short else did_you_mean(name, (*products, *domains))
-    return Diagnostic(
-        "U023",
-        f'there is no product and no domain "{name}"',
-        expected=listed((*domains, *products)) or "a product; no contract was found",
-        fix=guess or "`mesh products` lists what there is",
-    )

@@ -6,8 +6,8 @@ the last materializations say they read, and where one says nothing, from what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -23,7 +23,8 @@ from platform_core.product_id import ProductId
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
 from platform_core.workspace.introspection import kept_facts
-from platform_core.workspace.records import Failure, Made, failures, newest, publications, recorded
+from platform_core.workspace.records import Failure, Made, checked, failures, newest, publications, recorded
+from platform_core.workspace.result import Checks, Outcome
 
 State = Literal["failing", "overdue", "stale"]
 STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")
@@ -68,6 +69,12 @@ class Status:
     troubles: tuple[Trouble, ...]
     retained: tuple[Retained, ...]
     faults: tuple[Diagnostic, ...]
+    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
+    """Of the newest checks, by product."""
+
+    @property
+    def checks(self) -> Checks:
+        return Checks.of([each for product in self.products for each in self.outcomes.get(product.id, ())])
 
 
 def mesh_status(root: Path, now: datetime | None = None) -> Status:
@@ -79,7 +86,8 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}
         failed = failures(instance, products, made) if instance else {}
-    readers = _readers(root, made)
+        checks = checked(instance, products) if instance else {}
+    readers, broken = _readers(root, made)
     troubles = [
         Trouble(p.id, state, since, why, p.owner, tuple(sorted(reached([p.id], readers) - {p.id})))
         for p in products
@@ -87,7 +95,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     ]
     troubles.sort(key=lambda t: (STATES.index(t.state), t.since or now, t.product))
     retained = [r for p in products if (r := _retained(p, versions.get(p.id, ()), now)) is not None]
-    return Status(begun, products, tuple(troubles), tuple(retained), faults)
+    return Status(begun, products, tuple(troubles), tuple(retained), (*faults, *broken), checks)
 
 
 def _troubles(
@@ -130,20 +138,21 @@ def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datet
     return None
 
 
-def _readers(root: Path, made: Mapping[str, Made]) -> dict[str, set[str]]:
+def _readers(root: Path, made: Mapping[str, Made]) -> tuple[dict[str, set[str]], tuple[Diagnostic, ...]]:
+    """Who reads each product, and why that may not be all: a broken ``workspace.yaml``."""
     readers: dict[str, set[str]] = {}
     for product, own in made.items():
         for source in own.inputs or ():
             readers.setdefault(source, set()).add(product)
     try:
         locations = read_locations(root)
-    except PlatformError:
-        return readers  # what the instance says is still true; `mesh validate` tells of the workspace
+    except PlatformError as error:
+        return readers, error.diagnostics  # what the instance says is still true
     for facts in kept_facts(root, locations):
         for factory in facts.factories:
             for wanted in factory.inputs:
                 readers.setdefault(wanted.product, set()).add(ProductId.of(facts.domain, factory.name))
-    return readers
+    return readers, ()
 
 
 def _retained(product: DataProduct, versions: tuple[Published, ...], now: datetime) -> Retained | None:

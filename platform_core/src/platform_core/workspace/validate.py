@@ -57,8 +57,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 clean (warnings are allowed), 1 violations, 2 something could not be looked at."""
-        return 2 if self.unloaded else int(self.errors > 0)
+        """0 clean (warnings are allowed), 1 violations, or something could not be looked at."""
+        return int(self.errors > 0 or bool(self.unloaded))
 
 
 def examine(root: Path, today: date | None = None) -> Examination:

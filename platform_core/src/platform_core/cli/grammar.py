@@ -1,0 +1,189 @@
+"""The grammar of the command line: the verbs, what each of them takes, and what is said of anything else.
+
+This is its one declaration. ``parser_of`` has everything that a reference page says of a verb;
+``docs/command-line.md`` is compared with it by a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from itertools import takewhile
+from types import ModuleType
+from typing import Final, NoReturn
+
+from platform_core.errors import Diagnostic, UsageError
+from platform_core.words import did_you_mean, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """``findings`` is what exit status 1 means; ``formats`` are those of ``--format``, the default first."""
+
+    summary: str
+    findings: str
+    formats: tuple[str, ...] = ("table", "json")
+
+
+VERBS: Final[Mapping[str, Verb]] = {
+    "infer": Verb("infer a contract from a file, a product, SQL or a dbt model", "the data cannot be read"),
+    "new": Verb("add a product to a domain: contract, function and test", "the data cannot be read"),
+    "format": Verb("write contracts in the one form", "a contract is broken, or --check found another form"),
+    "check": Verb("check one product's contract and what makes it", "the product has a fault"),
+    "validate": Verb(
+        "check the whole workspace against all policies",
+        "a policy is violated, or a location does not load",
+        ("table", "json", "sarif", "github"),
+    ),
+    "explain": Verb("explain the code of a diagnostic", "the policies cannot be read"),
+    "scorecard": Verb("show how every product stands with the policies", "a product could not be judged"),
+    "products": Verb("list the data products of the mesh", "a contract is broken"),
+    "status": Verb("list products that are overdue, failing or stale", "a product is not as promised"),
+    "show": Verb("show one product: contract, columns, checks, version", "a contract or a file is broken"),
+    "keys": Verb("list the keys of masked products, or rotate one", "a contract is broken"),
+    "query": Verb(
+        "query granted products by their names, read-only",
+        "the query is refused, or a product cannot be read",
+        ("table", "json", "csv"),
+    ),
+    "run": Verb("materialize products across all code locations", "a product was not made"),
+    "register": Verb("publish contracts to the registry of other repositories", "nothing was registered"),
+    "serve": Verb(
+        "serve Dagster's UI and daemon for the workspace", "the server did not start, or ended", ()
+    ),
+}
+
+
+def module_of(verb: str) -> ModuleType:
+    """``arguments(parser)`` declares the verb's options, ``run(options)`` works and returns the status."""
+    return import_module(f"platform_core.cli.{verb}")
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError U091 to U094 where argparse would print its usage and exit."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            exit_on_error=False,
+        )
+        talk = partial(self.add_argument, dest="verbosity", action="store_const", default=0)
+        talk("-q", "--quiet", const=-1, help="no notes and no progress on standard error")
+        talk("-v", "--verbose", const=1, help="say also which mesh, lake and versions are used")
+
+    def error(self, message: str) -> NoReturn:
+        raise argparse.ArgumentError(None, message)
+
+    def understand(self, words: Sequence[str]) -> argparse.Namespace:
+        try:
+            options, rest = self.parse_known_args(words)
+        except argparse.ArgumentError as error:
+            raise UsageError(self._unknown(words) or self._missing(error)) from None
+        if rest:
+            usage = " ".join(self.format_usage().split()).removeprefix("usage: ")
+            unexpected = Diagnostic("U091", f'unexpected argument "{rest[0]}"', expected=usage)
+            raise UsageError(self._unknown(words) or unexpected)
+        return options
+
+    def _unknown(self, words: Sequence[str]) -> Diagnostic | None:
+        """The first word that is an option, and none of ours."""
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in words[: words.index("--")] if "--" in words else words:
+            name = word.partition("=")[0]
+            # Short options may stand together, as in -qv.
+            if re.fullmatch(r"-[a-zA-Z]\S*|--\S+", name) and not {name, name[:2]} & set(known):
+                fix = did_you_mean(name, known) or f"`{self.prog} --help` explains them"
+                return Diagnostic("U092", f'{self.prog} has no option "{name}"', None, listed(known), fix)
+        return None
+
+    def _missing(self, error: argparse.ArgumentError) -> Diagnostic:
+        if error.message.startswith("ignored explicit argument"):
+            return Diagnostic("U094", f"{error.argument_name} takes no value", fix="Leave the value out.")
+        # Without a name it is "the following arguments are required: A, B".
+        name = error.argument_name or error.message.rpartition(": ")[2].partition(",")[0]
+        action = next(a for a in self._actions if name in (a.metavar or a.dest, *a.option_strings))
+        message = f"{name} needs a value" if error.argument_name else f"{name} is missing"
+        expected = f"{action.metavar or action.dest}: {action.help}"
+        return Diagnostic("U093", message, None, expected, f"`{self.prog} --help` explains it")
+
+
+def parser_of(name: str) -> Parser:
+    """The whole parser of one verb; imports that verb's module alone."""
+    verb = VERBS[name]
+    status = f"Exit status: 0 done; 1 {verb.findings}; 2 wrong usage; 130 interrupted."
+    parser = Parser(f"mesh {name}", f"{verb.summary[0].upper()}{verb.summary[1:]}.", status)
+    module_of(name).arguments(parser)
+    if verb.formats:
+        parser.add_argument(
+            "--format",
+            type=one_of("--format", verb.formats),
+            default=verb.formats[0],
+            choices=verb.formats,
+            help=f"how to print the answer; default: {verb.formats[0]}",
+        )
+        parser.add_argument(
+            "--json", dest="format", action="store_const", const="json", help="short form of --format json"
+        )
+    return parser
+
+
+def understand(words: Sequence[str]) -> argparse.Namespace:
+    """The options of one call, ``verb`` among them.
+
+    Raises UsageError: U022 an unknown verb, U091 an unexpected argument, U092 an unknown option, U093 a
+    missing argument, U094 a wrong value. ``--help`` and ``--version`` print and raise SystemExit.
+    """
+    from platform_core import __version__
+
+    before = list(takewhile(lambda word: word.startswith("-"), words))
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()]
+    status = "Exit status: 0 done, 1 findings, 2 wrong usage, 130 interrupted."
+    parser = Parser("mesh", "Run, check and read a data mesh.", "\n".join(["verbs:", *lines, "", status]))
+    parser.usage = "mesh [-q | -v] VERB ..."
+    parser.add_argument("--version", action="version", version=f"mesh {__version__}")
+    parser.understand(before)
+    called, *rest = words[len(before) :] or [""]
+    if called not in VERBS:
+        message = f'"{called}" is not a verb of mesh' if called else "no verb is named"
+        fix = did_you_mean(called, VERBS) or "`mesh --help` lists the verbs"
+        raise UsageError(Diagnostic("U022", message, None, ", ".join(VERBS), fix))
+    options = parser_of(called).understand([*before, *rest])
+    options.verb = called
+    return options
+
+
+def domain_option(parser: argparse.ArgumentParser, what: str = "only the products of this domain") -> None:
+    parser.add_argument("--domain", metavar="DOMAIN", help=what)
+
+
+def one_of(name: str, known: Sequence[str]) -> Callable[[str], str]:
+    """A type for an argument that takes one of some words. It raises UsageError U094."""
+
+    def convert(word: str) -> str:
+        if word not in known:
+            fix = did_you_mean(word, known)
+            raise UsageError(Diagnostic("U094", f'{name} cannot be "{word}"', None, listed(known), fix))
+        return word
+
+    return convert
+
+
+def number(name: str, first: int, last: int | None = None) -> Callable[[str], int]:
+    """A type for an argument that takes a whole number. It raises UsageError U094."""
+
+    def convert(word: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", word) or not first <= int(word) <= (last or int(word)):
+            bounds = f"a whole number from {first}{'' if last is None else f' to {last}'}"
+            raise UsageError(Diagnostic("U094", f'{name} cannot be "{word}"', expected=bounds))
+        return int(word)
+
+    return convert

@@ -1,0 +1,68 @@
+"""What a verb prints: its answer in the format asked for, diagnostics, and notes."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from platform_core.cli import FAILED, OK
+from platform_core.errors import Diagnostic, UsageError, render
+from platform_core.settings import REGISTRY
+
+
+def answer(
+    options: Namespace,
+    root: Path,
+    facts: Mapping[str, Any],
+    text: str | Callable[[], None],
+    diagnostics: Sequence[Diagnostic] | None = None,
+) -> int:
+    """Print the answer as a document or as text, and return the exit status: 1 where there is an error.
+
+    Diagnostics are in the document; beside text they go to standard error. None: the verb has none.
+    """
+    if options.format == "json":
+        from platform_core.workspace.document import diagnostic_facts, head, text_of
+
+        document = {**head(options.verb), **facts}
+        if diagnostics is not None:
+            document["diagnostics"] = [diagnostic_facts(each, root) for each in diagnostics]
+        print(text_of(document))
+    else:
+        if callable(text):
+            text()
+        elif text:
+            print(text)
+        if diagnostics:
+            sys.stdout.flush()
+            # Apart from the text above them, where both are on one screen.
+            print("\n" * sys.stdout.isatty() + render(diagnostics), file=sys.stderr)
+    return FAILED if any(each.severity == "error" for each in diagnostics or ()) else OK
+
+
+def note(options: Namespace, words: str) -> None:
+    """One line on standard error, which ``--quiet`` leaves out."""
+    if options.verbosity >= 0:
+        print(words, file=sys.stderr, flush=True)
+
+
+def tell_what_is_used() -> None:
+    """Versions, and the places of the mesh that this call works on, for ``--verbose``."""
+    from importlib.metadata import version
+
+    from platform_core.lake.location import LakeLocation
+    from platform_core.settings import mesh_home, mesh_root
+
+    versions = [f"{name} {version(name)}" for name in ("platform-core", "dagster", "duckdb")]
+    used: dict[str, object] = {"versions": ", ".join(versions), "python": sys.executable}
+    with suppress(UsageError):  # the verb tells what is wrong with a place that it needs
+        used["root"] = mesh_root()
+        used["home"] = mesh_home()
+        used["lake"] = LakeLocation.current().root
+        used["registry"] = REGISTRY.existing_folder() or "none"
+    for name, words in used.items():
+        print(f"{name:<10}{words}", file=sys.stderr)
