@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -86,9 +85,8 @@ def of_model(sql: str | None, inputs: Mapping[str, DataProduct], place: Place) -
     with in_memory() as connection:
         for product in inputs.values():
             schema, name = quoted(product.domain), quoted(product.name)
-            with suppress(duckdb.Error):  # a type that DuckDB does not know
-                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
         return _of_sql(connection, sql, shown, {}, place)
 
 

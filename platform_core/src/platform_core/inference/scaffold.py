@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -152,8 +153,8 @@ def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
         where = f'    package="{packaged[0]}",\n    path="{packaged[1]}",\n'
     else:
         absolute = file.absolute()
-        inside = absolute.is_relative_to(root)
-        where = f"    path={_text(str(absolute.relative_to(root) if inside else absolute))},\n"
+        named = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
+        where = f"    path={json.dumps(str(named), ensure_ascii=False)},\n"
     columns = _selected({c.name: inferred.renamed.get(c.name, c.name) for c in inferred.facts.columns})
     sql = f"SELECT\n{columns}\nFROM {{raw}}"
     return Maker(
@@ -239,10 +240,6 @@ def in_lines(sql: str) -> str:
             lines.append(sql[start : part.start()])
             start = part.start() + 1
     return "\n".join([*lines, sql[start:]])
-
-
-def _text(words: str) -> str:
-    return '"' + words.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _cannot(what: str, instead: str) -> UsageError:

@@ -99,33 +99,25 @@ def function_asset(
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        kept = beside(run, function.place)
-        try:
-            return publish_with(run, kept)
-        except BaseException:
-            kept.discard()
-            raise
-
-    def publish_with(run: Publishing, kept: Beside) -> Publication[Outcomes]:
-        bound = pinned(inputs, run.versions)
-        rows = LakeRows(run.connection, product, run.window)
-        arguments = bind(run.connection, function, bound, rows)
-        result, said = with_metadata(function(**arguments))
-        run.metadata.update(said)
-        result = kept.rows(result)
-        query, used = as_query(run.connection, result, arguments, product.id, function.place)
-        run.readings.extend(readings(product, bound, run.window, used))
-        return publish_table(
-            run.connection,
-            LakeLocation.current(),
-            product,
-            query,
-            window=run.window,
-            replace=run.part is None or run.part.whole,
-            stamp=run.stamp,
-            audit=kept.audit,
-            committed=kept.committed,
-        )
+        with beside(run, function.place) as kept:
+            bound = pinned(inputs, run.versions)
+            arguments = bind(run.connection, function, bound, LakeRows(run.connection, product, run.window))
+            result, said = with_metadata(function(**arguments))
+            run.metadata.update(said)
+            rows = kept.rows(result)
+            query, used = as_query(run.connection, rows, arguments, product.id, function.place)
+            run.readings.extend(readings(product, bound, run.window, used))
+            return publish_table(
+                run.connection,
+                LakeLocation.current(),
+                product,
+                query,
+                window=run.window,
+                replace=run.part is None or run.part.whole,
+                stamp=run.stamp,
+                audit=kept.audit,
+                committed=kept.committed,
+            )
 
     return product_asset(
         product,

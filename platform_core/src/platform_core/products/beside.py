@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.products.model import Model
@@ -19,6 +19,13 @@ class Beside:
         self.run = run
         self.place = place
         """Where the product is made, for messages."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.discard()
 
     def rows(self, result: Any) -> Any:
         """The rows of what the function returned. Raises DefinitionError D040."""

@@ -57,23 +57,12 @@ def dbt_asset(
     staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        kept = BESIDE[product.kind](run, place)
         location = LakeLocation.current()
         profile = write_profile(project, location, product.lake, lakes_read(reads, but=product.lake))
-        try:
+        with BESIDE[product.kind](run, place) as kept:
             _build(project, product, profile, run)
-            return publish_view(
-                run.connection,
-                location,
-                product,
-                staged,
-                stamp=run.stamp,
-                audit=kept.audit,
-                committed=kept.committed,
-            )
-        except BaseException:
-            kept.discard()
-            raise
+            publishing = (run.connection, location, product, staged)
+            return publish_view(*publishing, stamp=run.stamp, audit=kept.audit, committed=kept.committed)
 
     return product_asset(
         product,

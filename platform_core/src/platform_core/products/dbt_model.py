@@ -39,18 +39,11 @@ class Call:
     """The id of the product that a source is; of a ref the model."""
     place: Place
 
-    @property
-    def relation(self) -> str:
-        """What stands for it in SQL: ``"sales"."stores"``, of a ref ``"__model"``."""
-        if self.function == "ref":
-            return quoted(f"__{self.name}")
-        return ".".join(map(quoted, ProductId(self.name).path))
-
 
 @dataclass(frozen=True, slots=True)
 class DbtModel:
-    """What a model's file says. ``sql`` is None where it takes dbt to write it out; ``config`` are the
-    constants in calls of ``config``."""
+    """What a model's file says. ``sql`` has ``"sales"."stores"`` for a source, ``"__model"`` for a ref; None
+    where it takes dbt to write it out. ``config`` are the constants in calls of ``config``."""
 
     calls: tuple[Call, ...] = ()
     sql: str | None = None
@@ -118,6 +111,8 @@ def _calls(path: Path, text: str, begin: int, end: int) -> Iterator[Call]:
 def _in_sql(inner: str, calls: list[Call]) -> str | None:
     """The SQL that a pair of braces stands for, of as many lines: a fault's line is that of the file."""
     lines = "\n" * inner.count("\n")
-    if len(calls) == 1 and _CALL.fullmatch(inner.strip()):
-        return calls[0].relation + lines
-    return lines if _CONFIG.match(inner) else None
+    if len(calls) != 1 or not _CALL.fullmatch(inner.strip()):
+        return lines if _CONFIG.match(inner) else None
+    [call] = calls
+    path = ProductId(call.name).path if call.function == "source" else [f"__{call.name}"]
+    return ".".join(map(quoted, path)) + lines

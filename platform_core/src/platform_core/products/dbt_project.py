@@ -133,8 +133,16 @@ class DbtProject:
                     found.setdefault(product, Place(self.models[name]))
                 elif (model := names.get(parent, name)) != name and model in own:
                     refs.setdefault(model, Place(self.models[name]))
-        faults = self._faults(texts)
-        return found, faults + [self._by_ref(model, place) for model, place in refs.items()]
+        return found, self._faults(texts) + [
+            Diagnostic(
+                "D010",
+                f"the dbt model reads the product {self.domain}/{model} by ref()",
+                place,
+                expected="products are read as sources, so that only published versions are",
+                fix=f"{{{{ source('{self.domain}', '{model}') }}}}",
+            )
+            for model, place in refs.items()
+        ]
 
     def undeclared(self, read: Mapping[str, Place]) -> list[Diagnostic]:
         """D025 for each product that is read and that no file declares as a source; D011 instead where files
@@ -197,12 +205,3 @@ class DbtProject:
         nodes = [(n, e) for n, e in (*disabled, *manifest["nodes"].items()) if e["resource_type"] == "model"]
         nodes.sort(key=lambda node: node[1].get("version") == node[1].get("latest_version"))
         return {entry["name"]: (node, entry) for node, entry in nodes}
-
-    def _by_ref(self, model: str, place: Place) -> Diagnostic:
-        return Diagnostic(
-            "D010",
-            f"the dbt model reads the product {self.domain}/{model} by ref()",
-            place,
-            expected="products are read as sources, so that only published versions are",
-            fix=f"{{{{ source('{self.domain}', '{model}') }}}}",
-        )
