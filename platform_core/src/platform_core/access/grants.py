@@ -9,7 +9,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.named import domain_name
 from platform_core.contracts.twin import MASKED
 from platform_core.errors import AccessDenied, Diagnostic, UsageError, shown
-from platform_core.source.federation import read_federation
+from platform_core.source.federation import read_teams
 from platform_core.words import listed
 
 ANALYSTS: Final = "analysts"
@@ -76,9 +76,9 @@ def asked(product: DataProduct, root: Path) -> str:
     """The owner to ask: the team with its address, as far as the federation's list knows it."""
     if product.owner is None:
         return f"the domain {product.domain}"
-    federation = read_federation(root)
-    team = federation.teams.get(product.owner)
+    teams = read_teams(root)
+    team = teams.by_slug.get(product.owner)
     if team is not None and team.email:
         return f"{product.owned_by} ({team.email})"
-    unread = next((fault.place for fault in federation.faults if fault.place), None)
+    unread = next((fault.place for fault in teams.faults if fault.place), None)
     return f"{product.owned_by}" + (f" (its address cannot be read: {unread})" if unread else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from platform_core.cli import FAILED, INTERRUPTED, OK
 
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.registry import Registry
     from platform_core.errors import Diagnostic, RunError
     from platform_core.settings import mesh_root
+    from platform_core.source.federation import read_federation
     from platform_core.source.workspace import read_locations
     from platform_core.workspace.display import Lines, Screen, Silent, run_table, summary
     from platform_core.workspace.home import Home, require_root
@@ -63,7 +64,9 @@ def run(options: argparse.Namespace) -> int:
         if result.faults and not result.interrupted:
             print("\n" + "\n\n".join(result.faults), file=sys.stderr)
 
-    answer(options, root, asdict(result), table)
+    # A run needs no governance file; what is wrong with one is told all the same.
+    told = [replace(fault, severity="warning") for fault in read_federation(root).faults]
+    answer(options, root, asdict(result), table, told)
     words = summary(result.products, result.seconds)
     if result.interrupted:
         print(f"interrupted: {words}", file=sys.stderr)

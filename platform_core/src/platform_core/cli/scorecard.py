@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from platform_core.workspace.scorecard import Standing
     from platform_core.workspace.validate import Examination
 
-UNJUDGED: Final = ("G490", "G491")
-"""Codes of policies that cannot be loaded, and of locations that do not load."""
+UNJUDGED: Final = ("G406", "G490", "G491")
+"""Codes of governance files, policies and locations that cannot be read or loaded."""
 
 COLUMNS: Final = (
     *("product", "kept", "errors", "warnings", "waived", "documented", "owned", "SLA", "quality", "open"),

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.errors import LakeError
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
-    from platform_core.source.federation import read_federation
+    from platform_core.source.federation import read_teams
     from platform_core.workspace.records import checked, recorded
     from platform_core.workspace.result import Checks
 
@@ -49,15 +49,15 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.open(root)
     product = registry.get(product_id(options.product, registry.names()))
     version = latest_versions([product], LakeLocation.current(root)).get(product.id)
-    federation = read_federation(root)
-    team = federation.teams.get(product.owner or "")
+    teams = read_teams(root)
+    team = teams.by_slug.get(product.owner or "")
     with recorded(root) as instance:
         outcomes = checked(instance, [product]).get(product.id) if instance else None
     checks = Checks.of(outcomes) if outcomes else None
     file = None
     # The product is shown all the same: its table can be read without the file beside it, and without
     # knowing how its team is reached.
-    gone = () if federation.readable else federation.faults
+    gone = teams.faults
     try:
         file = _file(product, version, root)
     except LakeError as error:

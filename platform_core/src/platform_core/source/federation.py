@@ -82,6 +82,21 @@ class Federation:
     """False where one of the files could not be read: then what it says is not known."""
 
 
+@dataclass(frozen=True)
+class Teams:
+    """The federation's list of teams, and what is wrong with it."""
+
+    by_slug: dict[str, Team]
+    faults: tuple[Diagnostic, ...]
+
+
+def read_teams(root: Path) -> Teams:
+    """The teams alone, for who asks nothing else of the federation."""
+    file = open_leniently(root / "governance" / "teams.yaml", GOVERNANCE)
+    found = dict(_teams(file))
+    return Teams(found, tuple(file.faults))
+
+
 def read_federation(root: Path) -> Federation:
     """The federation of the mesh at ``root``; what is wrong with its files is in ``faults`` (G406).
 
@@ -100,7 +115,7 @@ def read_federation(root: Path) -> Federation:
     mesh.known((), _MESH)
     by_slug = dict(_teams(teams))
     central = mesh.text(("central_team",))
-    if central is not None and teams.readable and central not in by_slug:
+    if central is not None and not teams.faults and central not in by_slug:
         mesh.fault(f'no team is named "{central}"', ("central_team",), listed(sorted(by_slug)), by_slug)
     if topology == "governed" and central is None:
         mesh.fault("a governed mesh has a central team", (), "central_team: a team of teams.yaml")

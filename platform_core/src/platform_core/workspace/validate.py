@@ -135,6 +135,8 @@ class About:
         for location in locations:
             self._files |= {factory.place.path for factory in location.factories}
             self._files |= {asset.place.path for asset in location.assets if asset.place is not None}
+        # What cannot be read of the governance files may be about any location.
+        self._of_all = frozenset(() if mesh.federation.readable else mesh.federation.faults)
         self._places = {location.place for location in locations}
         self._places |= {
             waiver.place for waiver in mesh.federation.waivers if ProductId(waiver.product).domain in domains
@@ -142,7 +144,7 @@ class About:
 
     def __call__(self, diagnostic: Diagnostic) -> bool:
         place = diagnostic.place
-        if place is None or place in self._places or place.path in self._files:
+        if place is None or place in self._places or place.path in self._files or diagnostic in self._of_all:
             return True
         return any(place.path.is_relative_to(folder) for folder in self._folders)
 
