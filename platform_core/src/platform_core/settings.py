@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -39,9 +40,17 @@ class Setting:
         text = self.text()
         return whole(Path(text)) if text is not None else None
 
-    def default_to(self, folder: Path) -> None:
-        """Name a folder for this process and those that it starts, where none is named."""
-        os.environ.setdefault(self.name, str(folder))
+    @contextmanager
+    def defaulting_to(self, folder: Path) -> Iterator[None]:
+        """Within it a folder is named, for this process and those that it starts, where none was."""
+        if self.text() is not None:
+            yield
+            return
+        os.environ[self.name] = str(folder)
+        try:
+            yield
+        finally:
+            del os.environ[self.name]
 
     def existing_folder(self) -> Path | None:
         """The folder that it names. Raises UsageError where there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,23 +35,22 @@ def run(options: argparse.Namespace) -> int:
 
     root = mesh_root()
     to = _folder(options.to)
-    if to.is_dir():
-        # What the domains read of others is in it, for the location that is loaded below too.
-        REGISTRY.default_to(to)
-    registry = Registry.open(root)
-    domains = [domain_name(domain, registry.domains()) for domain in options.domain]
-    domains = domains or [domain for domain in registry.domains() if registry.is_own(domain)]
     done: tuple[Registered, ...] = ()
     faults: list[Diagnostic] = []
-    try:
-        # First what costs nothing: a location is loaded only for contracts that can be registered.
-        register(registry, domains, to, write=False)
-        report = validate(root, locations=domains)
-        faults = [fault for fault in report.diagnostics if fault.severity == "error"]
-        if not faults:
-            done = register(registry, domains, to, write=not options.check)
-    except ContractError as refused:
-        faults = list(refused.diagnostics)
+    # What the domains read of others is in it, for the location that is loaded below too.
+    with REGISTRY.defaulting_to(to) if to.is_dir() else nullcontext():
+        registry = Registry.open(root)
+        domains = [domain_name(domain, registry.domains()) for domain in options.domain]
+        domains = domains or [domain for domain in registry.domains() if registry.is_own(domain)]
+        try:
+            # First what costs nothing: a location is loaded only for contracts that can be registered.
+            register(registry, domains, to, write=False)
+            report = validate(root, locations=domains)
+            faults = [fault for fault in report.diagnostics if fault.severity == "error"]
+            if not faults:
+                done = register(registry, domains, to, write=not options.check)
+        except ContractError as refused:
+            faults = list(refused.diagnostics)
     domains_told, lines = [], []
     for domain, each in zip(domains, done, strict=bool(done)):
         changes = {what: [f"{domain}/{name}" for name in getattr(each, what)] for what in CHANGES}
