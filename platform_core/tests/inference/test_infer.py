@@ -126,7 +126,7 @@ BAD = {
     "U040 ": ["SELECT 1 +"],
     "A001": ["SELECT * FROM sales.costs"],
     "U043": ["SELECT * FROM 'bare.csv'"],
-    "U043": ["SELECT * FROM a.b.c"],
+    "U043 ": ["SELECT * FROM a.b.c"],
     "R020": ["sales/later"],
 }
 

@@ -55,9 +55,8 @@ def granted_query(
     that it names are attached, READ_ONLY.
 
     Raises:
-        AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A011 a table that is
-            no product, A012 a function that reaches beyond the data, A013 a construct that is not known to
-            be harmless.
+        AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A012 a function that
+            reaches beyond the data, A013 a construct that is not known to be harmless.
         RunError: R020 a product that was never published.
         UsageError: U040 SQL that does not run, U041 an unknown reader, U042 an unknown domain, U043 an
             unknown product.
