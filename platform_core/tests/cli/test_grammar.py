@@ -65,7 +65,9 @@ def root(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "mesh"
     shutil.copytree(made, copy)
     for name in PLACES:
-        monkeypatch.delenv(name, raising=False)
+        # Set first: `mesh register` sets one of them, and it must be gone after the test.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     monkeypatch.chdir(copy)
     return copy
 
