@@ -51,17 +51,3 @@ def copy_mesh(target: Path) -> Copy:
         location["working_directory"] = str(folder / "src")
     (target / "workspace.yaml").write_text(yaml.safe_dump(workspace))
     return Copy(target)
-
-
-def add_location(copy: Copy, domain: str, environment: str) -> None:
-    """A further location in the copy, which runs in the environment of a domain that exists."""
-    path = copy.root / "workspace.yaml"
-    workspace = yaml.safe_load(path.read_text())
-    location = {
-        "module_name": f"{domain}.definitions",
-        "location_name": domain,
-        "executable_path": f"domains/{environment}/.venv/bin/python",
-        "working_directory": f"domains/{domain}/src",
-    }
-    workspace["load_from"].append({"python_module": location})
-    path.write_text(yaml.safe_dump(workspace))

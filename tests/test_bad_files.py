@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from company import add_domain, repository
 from mesh_command import Answer, Mesh
-from small_company import write_domain
 
 Spoil = Callable[[Path], None]
 
@@ -73,9 +73,9 @@ FAULTS: dict[str, Spoil] = {
 @pytest.fixture
 def company(tmp_path: Path) -> Mesh:
     root = tmp_path / "mesh"
-    root.mkdir()
+    made = repository(root)
     for domain in ("shop", "crew"):
-        write_domain(root, domain)
+        add_domain(made, domain)
     (root / "governance" / "waivers.yaml").write_text("waivers: []\n")
     return Mesh(root, tmp_path / "state")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from company import add_domain, repository
 from mesh_command import ENOUGH, ROOT, Mesh
-from small_company import write_domain
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Run by `make test` itself, or too long for it: that they exist is all that is looked at here.
@@ -83,8 +83,9 @@ def test_a_target_of_the_documents_exists(mesh: Mesh, command: str) -> None:
 
 def test_materialize_says_what_it_made(tmp_path: Path) -> None:
     """In a mesh of three small products, whose environment is there already."""
+    mesh = repository(tmp_path)
     for domain in ("crew", "shop"):
-        write_domain(tmp_path, domain)
+        add_domain(mesh, domain)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     small = Mesh(tmp_path, tmp_path / "state")
     done = shell(small, f"cd {tmp_path} && make --file {ROOT}/Makefile --assume-old setup materialize")

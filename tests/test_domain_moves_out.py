@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from company import add_domain, repository
 from mesh_command import ROOT, Mesh
 from mesh_copy import CODE
-from small_company import write_domain, write_home
 
 from platform_core.contracts.register import register
 from platform_core.contracts.registry import Registry
@@ -41,24 +41,14 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     settings = {"MESH_REGISTRY": str(registry), "MESH_LAKE": str(lake)}
     shop = Mesh(folder / "shop", folder / "shop-state", settings)
     crew = Mesh(folder / "crew", folder / "crew-state", settings)
-    shop.root.mkdir()
-    write_domain(shop.root, "shop")
-    write_domain(shop.root, "crew")
-    together = Registry(shop.root / "domains", "contracts")
-    register(together, ["crew", "shop"], registry)
-    stores = together.get("shop/stores")
+    for mesh, domain in ((shop, "shop"), (crew, "crew")):
+        add_domain(repository(mesh.root), domain)
+        register(Registry(mesh.root / "domains", "contracts"), [domain], registry)
+    stores = Registry(shop.root / "domains", "contracts").get("shop/stores")
     with connect(LakeLocation(lake), write=["shop"]) as connection:
         rows = "SELECT range AS store_id, 10 AS sale_count FROM range(1, 4)"
         stamp = Stamp(run_id="before", asset=stores.id)
         publish_table(connection, LakeLocation(lake), stores, rows, stamp=stamp, audit=str)
-
-    (crew.root / "domains").mkdir(parents=True)
-    (shop.root / "domains/crew").rename(crew.root / "domains/crew")
-    write_home(crew.root)
-    entries = yaml.safe_load((shop.root / "workspace.yaml").read_text())["load_from"]
-    for mesh, name in ((shop, "shop"), (crew, "crew")):
-        own = [entry for entry in entries if entry["python_module"]["location_name"] == name]
-        (mesh.root / "workspace.yaml").write_text(yaml.safe_dump({"load_from": own}))
     return Company(shop, crew, registry)
 
 

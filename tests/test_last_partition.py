@@ -12,24 +12,12 @@ from dagster._core.definitions.assets.graph.remote_asset_graph import RemoteWork
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from mesh_command import ROOT
-from mesh_copy import add_location, copy_mesh
+from mesh_copy import copy_mesh
+from small_mesh import KEPT, TWO_DAYS, SmallMesh
 
 LEDGER = dg.AssetKey(["sales", "transactions"])
 REPORT = dg.AssetKey(["finance", "latest_month"])
-CONTRACT = """
-apiVersion: v3.2.0
-kind: DataContract
-id: finance/latest_month
-version: 1.0.0
-status: active
-description: {purpose: Sales of the last month., usage: Add up the weeks., limitations: Of the panel alone.}
-team: {name: sales-analytics}
-slaProperties:
-  - {property: latency, value: 1, unit: d}
-  - {property: retention, value: 1, unit: y}
-schema:
-  - name: latest_month
-    dataGranularityDescription: One row per week.
+WEEKS = """\
     properties:
       - {name: week, logicalType: integer, primaryKey: true, classification: internal, description: Week.}
       - name: sales_value
@@ -38,8 +26,7 @@ schema:
         classification: internal
         description: US dollars.
     quality:
-      - {metric: rowCount, mustBeGreaterThan: 0}
-"""
+      - {metric: rowCount, mustBeGreaterThan: 0}"""
 CODE = """
 from platform_core import Input, Table, data_product
 
@@ -53,19 +40,17 @@ def latest_month(lines: Table) -> str:
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteWorkspaceAssetGraph]:
     """Sales and a domain that reads its last month, each in a process of its own, merged by Dagster."""
     copy = copy_mesh(tmp_path_factory.mktemp("finance") / "mesh")
-    copy.write("domains/finance/contracts/latest_month.odcs.yaml", CONTRACT)
-    copy.write("domains/finance/src/finance/__init__.py", '"""The finance domain."""\n')
-    copy.write("domains/finance/src/finance/products.py", CODE)
-    copy.write(
-        "domains/finance/src/finance/definitions.py",
-        'from platform_core import domain_definitions\n\ndefs = domain_definitions("finance")\n',
+    finance = SmallMesh(copy.root)
+    finance.contract(
+        "finance/latest_month", WEEKS, roles="[]", promise=TWO_DAYS + KEPT, team="sales-analytics"
     )
+    finance.write("domains/finance/src/finance/products.py", CODE)
+    finance.location("finance", python=copy.root / "domains/marketing/.venv/bin/python")
     copy.edit(
         "domains/sales/contracts/transactions.odcs.yaml",
         "- {role: domain:marketing, access: read}",
         "- {role: domain:marketing, access: read}\n  - {role: domain:finance, access: read}",
     )
-    add_location(copy, "finance", environment="marketing")
     workspace = copy.root / "workspace.yaml"
     entries = yaml.safe_load(workspace.read_text())["load_from"]
     wanted = [entry for entry in entries if entry["python_module"]["location_name"] in ("finance", "sales")]

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from company import add_domain, repository
 from mesh_command import Mesh
 from mesh_served import serving
-from small_company import write_domain
 
 SECRETS = {
     "MESH_SECRET_SHOP": "of the shop",
@@ -27,9 +27,9 @@ with Path(os.environ["MESH_ROOT"], "told.jsonl").open("a") as told:
 @pytest.fixture
 def company(tmp_path: Path) -> Mesh:
     root = tmp_path / "mesh"
-    root.mkdir()
+    made = repository(root)
     for domain in ("shop", "crew"):
-        write_domain(root, domain)
+        add_domain(made, domain)
         folder = root / "domains" / domain
         names = f'["MESH_SECRET_{domain.upper()}"]'
         (folder / "pyproject.toml").write_text(f"[tool.platform-core]\nenvironment = {names}\n")
@@ -66,9 +66,9 @@ def test_every_process_of_a_location_is_told_its_own_secrets_alone(company: Mesh
 @pytest.mark.parametrize("written", ["~/m", "a relative one", "/absolute with spaces"])
 def test_a_home_is_one_folder_for_whoever_is_told_of_it(tmp_path: Path, written: str) -> None:
     root = tmp_path / "mesh"
-    root.mkdir()
+    made = repository(root)
     for domain in ("shop", "crew"):
-        write_domain(root, domain)
+        add_domain(made, domain)
     meant = {"~/m": tmp_path / "m", "a relative one": root / "a relative one"}.get(written)
     home = written if meant else f"{tmp_path}{written}"
     mesh = Mesh(root, meant or Path(home), {"MESH_HOME": home, "HOME": str(tmp_path)})

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from company import add_domain, repository
 from flit_core.wheel import make_wheel_in
 from mesh_command import ROOT, Mesh
-from small_company import write_domain
 
 from platform_core import __version__
 
@@ -91,8 +91,9 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
     with pytest.MonkeyPatch.context() as patch:
         ours = environment(folder / "ours", ROOT / "platform_core", patch)
         later = environment(folder / "later", later_source(folder / "source"), patch)
-    write_domain(root, "shop", ours)
-    write_domain(root, "crew", later)
+    mesh = repository(root)
+    add_domain(mesh, "shop", ours)
+    add_domain(mesh, "crew", later)
     products = root / "domains/crew/src/crew/products.py"
     text = products.read_text().replace("import Table,", "import Relation, Table,")
     products.write_text(text.replace("stores: Table", "stores: Relation"))

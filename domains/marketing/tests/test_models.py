@@ -18,18 +18,7 @@ import platform_core
 from platform_core import Model, PlatformError
 from platform_core.lake.location import LakeLocation
 
-CONTRACT = """\
-apiVersion: v3.2.0
-kind: DataContract
-id: {id}
-version: 1.0.0
-status: active
-team: {{name: lab-team}}
-roles: [{{role: "domain:other", access: read}}]
-schema:
-  - name: {name}
-{table}
-"""
+OTHERS = '[{role: "domain:other", access: read}]'
 DATA = """\
     properties:
       - {name: id, logicalType: integer, primaryKey: true}
@@ -75,10 +64,10 @@ def chances(buyers):
 KEY = dg.AssetKey(["lab", "chances"])
 
 
-def code_mesh() -> Any:
+def small_mesh() -> Any:
     """The mesh in a folder that the library's own tests use."""
-    path = Path(platform_core.__file__).parents[2] / "tests" / "code_mesh.py"
-    spec = spec_from_file_location("code_mesh", path)
+    path = Path(platform_core.__file__).parents[2] / "tests" / "small_mesh.py"
+    spec = spec_from_file_location("small_mesh", path)
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[spec.name] = module_from_spec(spec)
@@ -89,21 +78,15 @@ def code_mesh() -> Any:
 class Lab:
     """A mesh with a table of buyers and a model of who buys."""
 
-    def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
-        self.mesh = code_mesh().CodeMesh(root)
+    def __init__(self, mesh: Any, instance: dg.DagsterInstance) -> None:
+        self.mesh = mesh
         self.instance = instance
-        self.contract("lab/buyers", DATA)
+        mesh.contract("lab/buyers", DATA, roles=OTHERS)
         self.signature(SIGNATURE)
         self.train()
 
-    def contract(self, product: str, table: str) -> None:
-        domain, name = product.split("/")
-        path = self.mesh.root / "domains" / domain / "contracts" / f"{name}.odcs.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(CONTRACT.format(id=product, name=name, table=table))
-
     def signature(self, value: str) -> None:
-        self.contract("lab/chances", SCORES.replace("SIGNATURE", value))
+        self.mesh.contract("lab/chances", SCORES.replace("SIGNATURE", value), roles=OTHERS)
 
     def train(self, prepare: str = "", last: str = "", baseline: float = 0.5) -> None:
         code = MAKE.format(sql=ROWS) + TRAIN.format(prepare=prepare, last=last, baseline=baseline)
@@ -129,20 +112,11 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
-    (tmp_path / "governance").mkdir()
-    (tmp_path / "governance" / "teams.yaml").write_text("teams:\n  lab-team: {email: lab@example.com}\n")
-    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
-    sys.path_importer_cache.clear()
-    with dg.DagsterInstance.ephemeral() as instance:
-        lab = Lab(tmp_path, instance)
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with small_mesh().here(tmp_path, "lab") as mesh, dg.DagsterInstance.ephemeral() as instance:
+        lab = Lab(mesh, instance)
         assert lab.run("lab/buyers").success
         yield lab
-    for name in [name for name in sys.modules if name.split(".")[0] == "lab"]:
-        del sys.modules[name]
 
 
 def test_trained_twice_a_model_is_the_same_and_comes_back(lab: Lab) -> None:
@@ -220,7 +194,7 @@ def test_a_feature_that_changed_its_type_is_one_diagnostic(lab: Lab) -> None:
     assert '"size" of lab/chances changed its type: the contract says DOUBLE' in said
     assert "trained on INTEGER" in said
     # The contract's line is underlined, the function's is named in the fix.
-    assert "chances.odcs.yaml:14:" in said
+    assert "chances.odcs.yaml:23:" in said
     assert "products.py:" in said
     assert lab.files() == before
 

@@ -24,7 +24,7 @@ def registry_of(mesh: SmallMesh) -> Registry:
 
 
 def read(mesh: SmallMesh, sql: str, principal: str = "analysts") -> list[tuple[Any, ...]]:
-    with granted_query(sql, principal, registry_of(mesh), mesh.location, mesh.root) as answer:
+    with granted_query(sql, principal, registry_of(mesh), mesh.lakes, mesh.root) as answer:
         return answer.rows(1000)
 
 
@@ -210,7 +210,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("sql", ATTACKS)
 def test_there_is_no_way_around_the_grants(mesh: SmallMesh, sql: str) -> None:
-    catalog, data = mesh.location.catalog("hr_restricted"), mesh.location.data("hr_restricted")
+    catalog, data = mesh.lakes.catalog("hr_restricted"), mesh.lakes.data("hr_restricted")
     with pytest.raises((AccessDenied, UsageError)) as raised:
         read(mesh, sql.replace("{catalog}", str(catalog)).replace("{data}", str(data)))
     [diagnostic] = raised.value.diagnostics
@@ -219,7 +219,7 @@ def test_there_is_no_way_around_the_grants(mesh: SmallMesh, sql: str) -> None:
 
 
 def test_the_attacks_are_about_something_that_is_there(mesh: SmallMesh) -> None:
-    files = list(mesh.location.data("hr_restricted").rglob("*.parquet"))
+    files = list(mesh.lakes.data("hr_restricted").rglob("*.parquet"))
     assert files
     assert read(mesh, "SELECT max(amount) FROM hr.employees", "domain:hr") == [(3.0,)]
 
@@ -247,7 +247,7 @@ def test_second_line_of_defence(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "tables_read", lambda _: (TableName("sales", "transactions"),))
     for sql in (
         "SELECT * FROM read_text('/etc/passwd')",
-        f"SELECT * FROM read_parquet('{mesh.location.data('hr_restricted')}/**/*.parquet')",
+        f"SELECT * FROM read_parquet('{mesh.lakes.data('hr_restricted')}/**/*.parquet')",
         "SELECT * FROM hr.employees",
         "SELECT * FROM hr_restricted.products.employees",
         "SET enable_external_access = true",
@@ -269,7 +269,7 @@ def test_not_granted_names_the_owner_and_the_line_to_add(mesh: SmallMesh) -> Non
     assert diagnostic.place is not None
     assert diagnostic.place.path.name == "staffing.odcs.yaml"
     assert diagnostic.fix is not None
-    assert "team:hr-team (people@example.com)" in diagnostic.fix
+    assert "team:hr-team (hr@example.com)" in diagnostic.fix
     assert "hr/contracts/staffing.odcs.yaml" in diagnostic.fix
     assert "- {role: analysts, access: read}" in diagnostic.fix
 

@@ -46,7 +46,7 @@ def home(mesh: SmallMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A state folder of the test's own, over the lakes that all share."""
     monkeypatch.delenv("MESH_CONTRACTS", raising=False)
     monkeypatch.setenv("MESH_ROOT", str(mesh.root))
-    monkeypatch.setenv("MESH_LAKE", str(mesh.location.root))
+    monkeypatch.setenv("MESH_LAKE", str(mesh.lakes.root))
     monkeypatch.setenv("MESH_HOME", str(tmp_path))
     return tmp_path
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from small_mesh import SmallMesh, make_mesh
+from small_mesh import SmallMesh, published_mesh
 
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> SmallMesh:
-    return make_mesh(tmp_path_factory.mktemp("mesh"))
+    return published_mesh(tmp_path_factory.mktemp("mesh"))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 from governance.mutating import VALID
+from small_mesh import SmallMesh
 
-WORKSPACE = (
-    "load_from:\n- python_module: {{module_name: shop.definitions, location_name: shop, "
-    "executable_path: {python}, working_directory: domains/shop/src}}\n"
-)
 CODE = """\
 import time
 from pathlib import Path
@@ -32,12 +27,9 @@ def stores() -> str:
 
 def one_shop(root: Path) -> Path:
     """Make it in a folder, which is the root."""
-    package, contracts = (root / "domains" / "shop" / part for part in ("src/shop", "contracts"))
-    for folder in (package, contracts):
-        folder.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    shutil.copy(VALID / "domains/shop/src/shop/definitions.py", package)
-    (package / "products.py").write_text(CODE)
+    mesh = SmallMesh.make(root, "shop")
+    mesh.location("shop")
+    mesh.write("domains/shop/src/shop/products.py", CODE)
     text = (VALID / "domains/shop/contracts/stores.odcs.yaml").read_text()
     for old, new in (
         # Quotes that nothing needs: `mesh format` has something to do.
@@ -46,8 +38,5 @@ def one_shop(root: Path) -> Path:
     ):
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    (contracts / "stores.odcs.yaml").write_text(text)
-    (root / "governance").mkdir()
-    shutil.copy(VALID / "governance/teams.yaml", root / "governance")
-    (root / "workspace.yaml").write_text(WORKSPACE.format(python=sys.executable))
+    mesh.write("domains/shop/contracts/stores.odcs.yaml", text)
     return root

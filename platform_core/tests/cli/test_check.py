@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_mesh import SmallMesh
+from small_mesh import SmallMesh, here
 
 from platform_core.cli import main
 from platform_core.cli.check import location_of
@@ -23,31 +24,19 @@ GRANTED = "[{role: 'domain:shop', access: read}]"
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+def shop(tmp_path: Path) -> Iterator[SmallMesh]:
     """A domain that makes ``shop/totals`` from ``sales/transactions``."""
-    for name in ("MESH_LAKE", "MESH_HOME", "MESH_CONTRACTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
-    mesh = SmallMesh(tmp_path)
-    (tmp_path / "workspace.yaml").write_text(
-        "load_from:\n- python_module: {module_name: shop.definitions, location_name: shop, "
-        f"executable_path: {sys.executable}}}\n"
-    )
-    mesh.contract("sales/transactions", GRANTED)
-    mesh.contract("shop/totals")
-    write(mesh, RIGHT)
-    return mesh
+    with here(tmp_path, "sales", "shop") as mesh:
+        # Loading the location would take a second; a check must not.
+        mesh.location("shop", "raise RuntimeError('a check loads no definitions: totals')\n")
+        mesh.contract("sales/transactions", roles=GRANTED)
+        mesh.contract("shop/totals")
+        write(mesh, RIGHT)
+        yield mesh
 
 
 def write(mesh: SmallMesh, source: str) -> Path:
-    package = mesh.root / "domains" / "shop" / "src" / "shop"
-    package.mkdir(parents=True, exist_ok=True)
-    (package / "__init__.py").write_text('"""The shop."""\n')
-    # Loading the location would take a second; a check must not.
-    (package / "definitions.py").write_text("raise RuntimeError('a check loads no definitions: totals')\n")
-    file = package / "products.py"
-    file.write_text(source)
-    return file
+    return mesh.write("domains/shop/src/shop/products.py", source)
 
 
 def check(capfd: pytest.CaptureFixture[str], product: str = "shop/totals") -> tuple[int, str, str]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from small_mesh import SmallMesh, make_mesh
+from small_mesh import SmallMesh, published_mesh
 
 from platform_core.cli import main
 
@@ -54,7 +54,7 @@ def test_products_of_a_domain_that_is_not_there(capsys: pytest.CaptureFixture[st
 def test_a_broken_contract_does_not_hide_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mesh = make_mesh(tmp_path)
+    mesh = published_mesh(tmp_path)
     broken = mesh.contract("hr/staffing")
     broken.write_text(broken.read_text().replace("properties:", "propertys:"))
     visit(tmp_path, monkeypatch)
@@ -75,7 +75,7 @@ def test_show_tells_everything_an_analyst_needs(capsys: pytest.CaptureFixture[st
         "Join it.",
         "It is small.",
         "team:sales-team",
-        "s@example.com",
+        "sales@example.com",
         "Never older than 2 days.",
         "domain:hr",
         "pseudonymous",
@@ -91,7 +91,8 @@ def test_show_tells_everything_an_analyst_needs(capsys: pytest.CaptureFixture[st
 def test_show_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "hr/employees", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    reached = {"name": "People", "email": "people@example.com", "channels": []}
+    channels = [{"name": "#hr", "tool": "slack", "url": None}]
+    reached = {"name": "Team of hr", "email": "hr@example.com", "channels": channels}
     assert document["owner"] == {"team": "hr-team", **reached}
     assert document["restricted"] is True
     assert [column["name"] for column in document["columns"]] == ["id", "amount"]

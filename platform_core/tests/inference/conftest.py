@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from small_mesh import SmallMesh, make_mesh
+from small_mesh import SmallMesh, published_mesh
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> SmallMesh:
-    return make_mesh(tmp_path_factory.mktemp("mesh"))
+    return published_mesh(tmp_path_factory.mktemp("mesh"))
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import runpy
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from code_mesh import SALES, CodeMesh
+from small_mesh import SALES, SmallMesh, here
 
 from platform_core import files
 from platform_core.cli import main
@@ -24,22 +23,14 @@ RETURNS = "Return No;Sale Id;Returned On;Amount;Reason;Contact\n" + "".join(
 
 
 @pytest.fixture
-def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeMesh]:
-    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
-    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
+def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
     monkeypatch.chdir(tmp_path)
-    sys.path_importer_cache.clear()
-    mesh = CodeMesh(tmp_path)
-    mesh.contract("shop/sales", SALES)
-    mesh.code(
-        "shop", "@data_product\ndef sales() -> str:\n    return \"SELECT 1 AS id, 2.5 AS amount, 'x' AS who\""
-    )
-    (tmp_path / "returns.csv").write_text(RETURNS)
-    yield mesh
-    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
-        del sys.modules[name]
+    with here(tmp_path, "shop") as mesh:
+        mesh.contract("shop/sales", SALES)
+        select = "SELECT 1 AS id, 2.5 AS amount, 'x' AS who"
+        mesh.code("shop", f"@data_product\ndef sales() -> str:\n    return {select!r}\n")
+        mesh.write("returns.csv", RETURNS)
+        yield mesh
 
 
 def new(*words: str) -> int:
@@ -61,7 +52,7 @@ def decide(path: Path) -> None:
 
 
 def test_from_a_file_to_a_published_table(
-    mesh: CodeMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    mesh: SmallMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert new("shop/returns", "--from", "returns.csv") == 0
     said = capsys.readouterr().out
@@ -93,7 +84,7 @@ def test_from_a_file_to_a_published_table(
             test()
 
 
-def test_a_query_becomes_a_function_of_its_products(mesh: CodeMesh, capsys: Capture) -> None:
+def test_a_query_becomes_a_function_of_its_products(mesh: SmallMesh, capsys: Capture) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert mesh.run("shop", "shop/sales", instance).success
     sql = "SELECT s.id, '{shop.sales}' AS mark FROM shop_restricted s"
@@ -113,7 +104,7 @@ def test_a_query_becomes_a_function_of_its_products(mesh: CodeMesh, capsys: Capt
     compile(text, "marks.py", "exec")
 
 
-def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: CodeMesh) -> None:
+def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: SmallMesh) -> None:
     path = mesh.root / "domains/shop/src/shop/returns.py"
     path.write_text('"""Returns by hand."""\n\nfrom platform_core import data_product\n\nRATE = 3\n')
     assert new("shop/returns", "--from", "returns.csv") == 0
@@ -144,7 +135,7 @@ def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: CodeMesh) -> 
     ],
 )
 def test_what_cannot_be_made_leaves_nothing_behind(
-    mesh: CodeMesh, capsys: Capture, product: str, subject: str, code: str
+    mesh: SmallMesh, capsys: Capture, product: str, subject: str, code: str
 ) -> None:
     (mesh.root / "returns.tsv").write_text(RETURNS.replace(";", "\t"))
     source = mesh.root / "domains/shop/src/shop"

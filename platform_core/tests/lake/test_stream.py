@@ -11,7 +11,6 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
@@ -22,7 +21,6 @@ from platform_core.lake.versions import published_version
 from platform_core.products.changes import position_now, since
 
 STREAM = """\
-  - name: clicks
     physicalType: stream
     customProperties: [{property: eventTime, value: clicked, vendor: platform-core}]
     properties:
@@ -33,11 +31,9 @@ STREAM = """\
 
 def clicks(root: Path) -> DataProduct:
     """A stream without rules, so that only appending is looked at."""
-    (root / "workspace.yaml").write_text("load_from: []\n")
-    path = SmallMesh(root).contract("shop/clicks")
-    head = path.read_text().partition("schema:\n")[0]
-    path.write_text(f"{head}schema:\n{STREAM}")
-    return Registry.open(root).get("shop/clicks")
+    mesh = SmallMesh.make(root, "shop")
+    mesh.contract("shop/clicks", STREAM)
+    return mesh.registry.get("shop/clicks")
 
 
 def rows(first: int, count: int = 2) -> str:

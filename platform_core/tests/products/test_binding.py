@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from code_mesh import SALES, CodeMesh
+from small_mesh import SALES, SmallMesh
 
 from platform_core.cli.dry_run import dry_run
 from platform_core.contracts.registry import Registry
@@ -49,7 +49,7 @@ def copy(every: Table, two: Table, file: Table) -> str:
 
 
 @pytest.fixture
-def spy(mesh: CodeMesh, instance: dg.DagsterInstance) -> ProductFunction:
+def spy(mesh: SmallMesh, instance: dg.DagsterInstance) -> ProductFunction:
     """A function that notes what it sees; what it reads was published."""
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)
@@ -70,7 +70,7 @@ def last_seen() -> list[dict[str, Any]]:
 
 
 def test_every_way_to_call_a_function_shows_it_the_same(
-    spy: ProductFunction, mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    spy: ProductFunction, mesh: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry.open(mesh.root)
     assert evaluate(spy, every=[{"id": 1}], two=[{"id": 1, "amount": 2}], file=[{"till": "b"}]).rows
@@ -93,7 +93,7 @@ def test_every_way_to_call_a_function_shows_it_the_same(
 
 
 def test_an_introspection_shows_names_and_columns_but_no_rows(
-    spy: ProductFunction, mesh: CodeMesh, monkeypatch: pytest.MonkeyPatch
+    spy: ProductFunction, mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sales = Registry.open(mesh.root).get("shop/sales")
     inputs = {"every": sales, "two": sales}
@@ -125,7 +125,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_has_one_code_from_a_test_and_from_a_check(
-    fault: str, spy: ProductFunction, mesh: CodeMesh, monkeypatch: pytest.MonkeyPatch
+    fault: str, spy: ProductFunction, mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new, code = FAULTS[fault]
     file = mesh.root / "domains" / "other" / "src" / "other" / "products.py"
@@ -142,7 +142,7 @@ def test_a_fault_has_one_code_from_a_test_and_from_a_check(
     assert (one.code, one.message, one.place) == (other.code, other.message, other.place)
 
 
-def test_made_up_rows_of_every_form(mesh: CodeMesh) -> None:
+def test_made_up_rows_of_every_form(mesh: SmallMesh) -> None:
     """Lists and frames for products, sources and batches; files as they are; and what does not exist."""
     pyarrow = pytest.importorskip("pyarrow")
     mesh.contract("shop/sales", SALES)

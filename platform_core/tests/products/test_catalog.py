@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
-from code_mesh import DAYS, SALES, CodeMesh
+from small_mesh import DAYS, SALES, SmallMesh
 
 from platform_core.errors import DefinitionError, PlatformError
 from platform_core.products.spec import GRIDS
@@ -18,7 +18,7 @@ def totals(sales: Table) -> str:
 """
 
 
-def shop(mesh: CodeMesh) -> dg.Definitions:
+def shop(mesh: SmallMesh) -> dg.Definitions:
     mesh.contract("shop/sales", SALES)
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
     return mesh.definitions("shop")
@@ -29,19 +29,19 @@ def spec(definitions: dg.Definitions, product: str) -> dg.AssetSpec:
     return graph.get(dg.AssetKey(product.split("/"))).to_asset_spec()
 
 
-def test_a_contract_becomes_an_asset(mesh: CodeMesh) -> None:
+def test_a_contract_becomes_an_asset(mesh: SmallMesh) -> None:
     found = spec(shop(mesh), "shop/sales")
     assert found.group_name == "shop"
     assert found.owners == ["team:shop-team"]
     assert found.tags["retail"] == ""
     assert found.kinds == {"duckdb", "python", "table"}
-    assert "All sales." in (found.description or "")
-    assert "### Limitations\nOnly some." in (found.description or "")
+    assert "All about shop/sales." in (found.description or "")
+    assert "### Limitations\nIt is small." in (found.description or "")
     assert found.metadata["dagster/table_name"] == "shop.products.sales"
     assert found.freshness_policy == dg.FreshnessPolicy.cron("0 6 * * *", timedelta(hours=2), "Europe/Berlin")
 
 
-def test_columns_come_with_constraints_and_tags(mesh: CodeMesh) -> None:
+def test_columns_come_with_constraints_and_tags(mesh: SmallMesh) -> None:
     schema = spec(shop(mesh), "shop/sales").metadata["dagster/column_schema"]
     columns = {column.name: column for column in schema.columns}
     assert list(columns) == ["id", "amount", "who"]
@@ -52,7 +52,7 @@ def test_columns_come_with_constraints_and_tags(mesh: CodeMesh) -> None:
     assert columns["who"].tags == {"personal": "", "classification": "confidential"}
 
 
-def test_links_lead_to_contract_and_function(mesh: CodeMesh) -> None:
+def test_links_lead_to_contract_and_function(mesh: SmallMesh) -> None:
     links = spec(shop(mesh), "shop/sales").metadata["dagster/code_references"].code_references
     assert [(link.label, link.file_path.rpartition("/")[2], link.line_number) for link in links] == [
         ("contract", "sales.odcs.yaml", 3),
@@ -60,7 +60,7 @@ def test_links_lead_to_contract_and_function(mesh: CodeMesh) -> None:
     ]
 
 
-def test_rules_become_checks_and_errors_block(mesh: CodeMesh) -> None:
+def test_rules_become_checks_and_errors_block(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES + "    quality: [{metric: rowCount, mustBe: 3, severity: warning}]\n")
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
     graph = mesh.definitions("shop").get_repository_def().asset_graph
@@ -75,18 +75,18 @@ def test_rules_become_checks_and_errors_block(mesh: CodeMesh) -> None:
     }
 
 
-def test_another_domains_product_is_shown_from_its_contract(mesh: CodeMesh) -> None:
+def test_another_domains_product_is_shown_from_its_contract(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", DAYS)
     mesh.contract("other/totals", SALES)
     mesh.code("other", READS)
     found = spec(mesh.definitions("other"), "shop/sales")
     assert found.owners == ["team:shop-team"]
-    assert "All sales." in (found.description or "")
+    assert "All about shop/sales." in (found.description or "")
     assert found.partitions_def is not None
     assert found.partitions_def.get_partition_keys() == ["2024-03-30", "2024-03-31", "2024-04-01"]
 
 
-def test_the_last_partition_stays_the_last_partition(mesh: CodeMesh) -> None:
+def test_the_last_partition_stays_the_last_partition(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", DAYS)
     mesh.contract("other/totals", SALES)
     mesh.code("other", READS.replace('"shop/sales"}', 'Input("shop/sales", partitions="last")}'))
@@ -97,7 +97,7 @@ def test_the_last_partition_stays_the_last_partition(mesh: CodeMesh) -> None:
 
 
 @pytest.mark.parametrize("every", sorted(GRIDS))
-def test_every_grid_is_one_of_dagsters(mesh: CodeMesh, every: str) -> None:
+def test_every_grid_is_one_of_dagsters(mesh: SmallMesh, every: str) -> None:
     # A Sunday, and the first of a month.
     dates = "every: {every}, start: 2024-09-01, end: 2024-12-01".replace("{every}", every)
     mesh.contract("shop/sales", DAYS.replace("every: day, start: 2024-03-30, end: 2024-04-02", dates))
@@ -105,7 +105,7 @@ def test_every_grid_is_one_of_dagsters(mesh: CodeMesh, every: str) -> None:
     assert isinstance(spec(mesh.definitions("shop"), "shop/sales").partitions_def, GRIDS[every])
 
 
-def test_source_files_stand_at_the_beginning_of_lineage(mesh: CodeMesh) -> None:
+def test_source_files_stand_at_the_beginning_of_lineage(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.code(
         "shop",
@@ -123,7 +123,7 @@ def test_source_files_stand_at_the_beginning_of_lineage(mesh: CodeMesh) -> None:
     assert spec(definitions, "till/lines").description == "From the till."
 
 
-def test_a_plain_asset_needs_no_contract(mesh: CodeMesh) -> None:
+def test_a_plain_asset_needs_no_contract(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.code(
         "shop",
@@ -143,7 +143,7 @@ def test_a_plain_asset_needs_no_contract(mesh: CodeMesh) -> None:
     assert (found.group_name, found.owners) == ("shop", ["team:shop-team"])
 
 
-def test_an_unknown_input_fails_where_it_is_named(mesh: CodeMesh) -> None:
+def test_an_unknown_input_fails_where_it_is_named(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/totals", SALES)
     path = mesh.code("other", READS.replace("shop/sales", "shop/sale"))
@@ -156,7 +156,7 @@ def test_an_unknown_input_fails_where_it_is_named(mesh: CodeMesh) -> None:
     assert fault.fix == 'did you mean "shop/sales"?'
 
 
-def test_an_unknown_column_fails_where_it_is_named(mesh: CodeMesh) -> None:
+def test_an_unknown_column_fails_where_it_is_named(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/totals", SALES)
     mesh.code("other", READS.replace('"shop/sales"', 'Input("shop/sales", columns=("amuont",))'))
@@ -165,7 +165,7 @@ def test_an_unknown_column_fails_where_it_is_named(mesh: CodeMesh) -> None:
     assert error.value.diagnostics[0].code == "D012"
 
 
-def test_all_broken_contracts_of_a_domain_are_told_at_once(mesh: CodeMesh) -> None:
+def test_all_broken_contracts_of_a_domain_are_told_at_once(mesh: SmallMesh) -> None:
     for name in ("one", "two"):
         mesh.contract(f"shop/{name}", SALES.replace("required:", "requierd:"))
     mesh.code("shop", "")
@@ -175,7 +175,7 @@ def test_all_broken_contracts_of_a_domain_are_told_at_once(mesh: CodeMesh) -> No
     assert places == ["one.odcs.yaml", "two.odcs.yaml"]
 
 
-def test_two_functions_of_one_name_are_refused(mesh: CodeMesh) -> None:
+def test_two_functions_of_one_name_are_refused(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 2'\n", module="twice")
@@ -192,7 +192,7 @@ def test_two_functions_of_one_name_are_refused(mesh: CodeMesh) -> None:
     ],
 )
 def test_arguments_and_inputs_have_to_agree(
-    mesh: CodeMesh, decorator: str, arguments: str, words: str
+    mesh: SmallMesh, decorator: str, arguments: str, words: str
 ) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.code("shop", f"{decorator}\ndef sales({arguments}) -> str:\n    return 'SELECT 1'\n")
@@ -201,7 +201,7 @@ def test_arguments_and_inputs_have_to_agree(
 
 
 def test_contracts_may_lie_in_a_registry_elsewhere(
-    mesh: CodeMesh, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    mesh: SmallMesh, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract = mesh.contract("shop/sales", SALES)
     registry = tmp_path_factory.mktemp("registry")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from code_mesh import SALES, CodeMesh
+from small_mesh import SALES, SmallMesh
 
 from platform_core.errors import UsageError
 from platform_core.products.declare import ProductFunction
@@ -13,7 +13,7 @@ from platform_core.testing import evaluate
 
 
 @pytest.fixture
-def copy(mesh: CodeMesh) -> ProductFunction:
+def copy(mesh: SmallMesh) -> ProductFunction:
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)
     mesh.code(
@@ -60,7 +60,7 @@ def test_what_does_not_exist_is_named(copy: ProductFunction, inputs: dict[str, o
         evaluate(copy, **inputs)
 
 
-def test_a_stream_is_judged_over_all_its_batches(mesh: CodeMesh) -> None:
+def test_a_stream_is_judged_over_all_its_batches(mesh: SmallMesh) -> None:
     stream = """\
     physicalType: stream
     customProperties: [{property: eventTime, value: day, vendor: platform-core}]

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from code_mesh import CodeMesh
+from small_mesh import SmallMesh
 
 from platform_core.cli import main
 from platform_core.contracts.reader import load_contract
@@ -55,7 +55,7 @@ CSV = (
 
 
 def returning(
-    mesh: CodeMesh, select: str = AWKWARD, file: str = "extract.csv", classification: str = "internal"
+    mesh: SmallMesh, select: str = AWKWARD, file: str = "extract.csv", classification: str = "internal"
 ) -> None:
     mesh.contract("shop/extract", TABLE.format(file=file, classification=classification, minimum=MINIMUM))
     mesh.code("shop", f'@data_product\ndef extract():\n    return r"""{select}"""\n')
@@ -77,7 +77,7 @@ def said(result: dg.ExecuteInProcessResult) -> str:
 
 
 def test_a_csv_holds_the_version_and_the_catalog_tells_where(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
@@ -104,7 +104,7 @@ def test_a_csv_holds_the_version_and_the_catalog_tells_where(
     assert mesh.read("SELECT count(*) FROM shop.products.extract") == [(4,)]
 
 
-def test_parquet_is_the_same_bytes_for_the_same_rows(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_parquet_is_the_same_bytes_for_the_same_rows(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh, file="rows.parquet")
     assert mesh.run("shop", "shop/extract", instance).success
     first = (folder() / "rows.parquet").read_bytes()
@@ -115,7 +115,7 @@ def test_parquet_is_the_same_bytes_for_the_same_rows(mesh: CodeMesh, instance: d
     assert len(names(folder())) == 5, "both versions are kept"
 
 
-def test_a_refused_version_leaves_the_old_file(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_refused_version_leaves_the_old_file(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
     before = names(folder())
@@ -126,7 +126,7 @@ def test_a_refused_version_leaves_the_old_file(mesh: CodeMesh, instance: dg.Dags
 
 
 def test_a_file_that_differs_is_refused(
-    mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    mesh: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
@@ -144,7 +144,7 @@ def test_a_file_that_differs_is_refused(
 
 
 def test_a_crash_after_the_commit_is_healed_by_the_next_run(
-    mesh: CodeMesh,
+    mesh: SmallMesh,
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -172,7 +172,7 @@ def test_a_crash_after_the_commit_is_healed_by_the_next_run(
 
 
 def test_a_failed_commit_leaves_nothing(
-    mesh: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    mesh: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returning(mesh)
     from platform_core.lake.transaction import Transaction
@@ -185,7 +185,7 @@ def test_a_failed_commit_leaves_nothing(
     assert names(folder()) == []
 
 
-def test_a_folder_that_is_gone(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_folder_that_is_gone(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     """Reading says so in one diagnostic; publishing makes it anew."""
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
@@ -213,7 +213,7 @@ def test_a_folder_that_is_gone(mesh: CodeMesh, instance: dg.DagsterInstance) -> 
             shelf.read(version)
 
 
-def test_a_folder_that_cannot_be_written(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_folder_that_cannot_be_written(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh)
     folder().parent.mkdir(parents=True)
     folder().parent.joinpath("extract").write_text("a file where the folder should be")
@@ -223,7 +223,7 @@ def test_a_folder_that_cannot_be_written(mesh: CodeMesh, instance: dg.DagsterIns
     assert mesh.read("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'products'") == [(0,)]
 
 
-def test_files_of_a_restricted_product_are_in_its_lake(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_files_of_a_restricted_product_are_in_its_lake(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh, classification="restricted")
     assert mesh.run("shop", "shop/extract", instance).success
     assert (folder("shop_restricted") / "extract.csv").is_file()
@@ -231,7 +231,7 @@ def test_files_of_a_restricted_product_are_in_its_lake(mesh: CodeMesh, instance:
 
 
 def test_a_version_of_another_number_than_expected_is_found(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     """A catalog of another kind may count differently; the folder follows the committed version."""
     returning(mesh)
@@ -261,7 +261,7 @@ def test_a_version_of_another_number_than_expected_is_found(
         ("physicalName: extract.csv", "C020", "Remove physicalName"),
     ],
 )
-def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, words: str) -> None:
+def test_what_a_contract_says_wrongly(mesh: SmallMesh, table: str, code: str, words: str) -> None:
     lines = [line.strip(" {}") for line in table.split(",")]
     text = "".join(f"    {line}\n" for line in lines)
     signature = "{target: t, metric: m, features: [{name: a, type: BIGINT}]}"
@@ -279,7 +279,7 @@ def test_what_a_contract_says_wrongly(mesh: CodeMesh, table: str, code: str, wor
 
 
 def test_show_says_where_the_file_is_and_goes_on_without_it(
-    mesh: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+    mesh: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     returning(mesh)
     assert main(["show", "shop/extract"]) == 0
@@ -301,7 +301,7 @@ def test_show_says_where_the_file_is_and_goes_on_without_it(
 
 
 @pytest.mark.parametrize(("kind", "file"), [("table", ""), ("file", "extract.csv"), ("stream", "")])
-def test_the_catalog_says_how_to_read_every_kind(mesh: CodeMesh, kind: str, file: str) -> None:
+def test_the_catalog_says_how_to_read_every_kind(mesh: SmallMesh, kind: str, file: str) -> None:
     table = TABLE.format(file=file or "extract", classification="internal", minimum=MINIMUM)
     table = table.replace("physicalType: file", f"physicalType: {kind}")
     if kind == "stream":
@@ -320,7 +320,7 @@ def test_the_catalog_says_how_to_read_every_kind(mesh: CodeMesh, kind: str, file
     assert ("- **New rows**" in words) == (kind == "stream")
 
 
-def test_a_dbt_model_makes_no_model_and_no_stream(mesh: CodeMesh) -> None:
+def test_a_dbt_model_makes_no_model_and_no_stream(mesh: SmallMesh) -> None:
     models = mesh.root / "dbt_projects" / "shop" / "models"
     models.mkdir(parents=True)
     (models / "extract.sql").write_text("SELECT 1 AS id")

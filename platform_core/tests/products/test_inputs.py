@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from code_mesh import DAYS, SALES, CodeMesh
+from small_mesh import DAYS, SALES, SmallMesh
 
 SHOP = """
 @data_product
@@ -40,7 +40,7 @@ def told(instance: dg.DagsterInstance, product: str) -> dict[str, Any]:
 
 
 def test_a_run_reads_one_version_of_an_input_whatever_is_written_meanwhile(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)
@@ -67,7 +67,7 @@ def test_a_run_reads_one_version_of_an_input_whatever_is_written_meanwhile(
     ],
 )
 def test_the_bytes_read_are_those_of_the_columns_that_the_query_uses(
-    mesh: CodeMesh, instance: dg.DagsterInstance, query: str, columns: list[str]
+    mesh: SmallMesh, instance: dg.DagsterInstance, query: str, columns: list[str]
 ) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)
@@ -94,7 +94,7 @@ def test_the_bytes_read_are_those_of_the_columns_that_the_query_uses(
 
 
 def test_of_a_partitioned_input_only_the_files_of_the_partitions_read_count(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     days = ("2024-03-30", "2024-03-31", "2024-04-01")
     for product in ("shop/sales", "other/copy"):

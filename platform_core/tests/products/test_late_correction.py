@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 import pytest
-from code_mesh import DAYS, CodeMesh, code_mesh
+from small_mesh import DAYS, SmallMesh, here
 
 from platform_core.contracts.registry import Registry
 from platform_core.workspace.messages import Asset
@@ -45,7 +45,7 @@ KEYS = {name: dg.AssetKey(["other", name]) for name in ("daily", "total", "lates
 class Mesh:
     """A ledger of three days in one domain, and those who read it in another."""
 
-    def __init__(self, mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    def __init__(self, mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
         self.code, self.instance = mesh, instance
         mesh.contract("shop/ledger", DAYS)
         mesh.contract("other/daily", CHECKED)
@@ -132,8 +132,9 @@ class Chapter:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Chapter]]:
     """One after the other: the ledger as it was, its first day corrected, then its last one."""
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
-        mesh = Mesh(code_mesh(tmp_path_factory.mktemp("mesh"), patch), instance)
+    folder = tmp_path_factory.mktemp("mesh")
+    with here(folder, "shop", "other") as code, dg.DagsterInstance.ephemeral() as instance:
+        mesh = Mesh(code, instance)
         chapters = {"begin": Chapter(mesh.refresh("shop/ledger+", None), {}, *mesh.told())}
         automation = Automation(mesh)
         # All days of the source have changed since, and only one is published again.

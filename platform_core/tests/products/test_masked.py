@@ -8,7 +8,7 @@ import json
 
 import dagster as dg
 import pytest
-from code_mesh import CodeMesh
+from small_mesh import SmallMesh
 
 from platform_core.cli import main
 from platform_core.lake.keys import KeyRing
@@ -53,7 +53,7 @@ PEOPLE_SQL = f"""
 
 
 @pytest.fixture
-def people(mesh: CodeMesh) -> CodeMesh:
+def people(mesh: SmallMesh) -> SmallMesh:
     path = mesh.contract("shop/people", PEOPLE)
     path.write_text(path.read_text().replace("access: read}", "access: masked}"))
     mesh.code("shop", f"@data_product\ndef people():\n    return {PEOPLE_SQL!r}\n")
@@ -67,7 +67,7 @@ def stored(lake: str) -> bytes:
 
 
 def test_a_twin_is_published_without_raw_values(
-    people: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+    people: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert people.run("shop", "shop/people", instance).success
     result = people.run("shop", "shop/profiles", instance)
@@ -101,7 +101,7 @@ def test_a_twin_is_published_without_raw_values(
 
 
 def test_a_twin_with_raw_values_is_refused(
-    people: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    people: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert people.run("shop", "shop/people", instance).success
 
@@ -134,7 +134,7 @@ SECRET = (
 
 @pytest.mark.parametrize("name", [*FAILING, "a-python-error"])
 def test_a_failing_run_tells_no_personal_value(
-    name: str, mesh: CodeMesh, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+    name: str, mesh: SmallMesh, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mesh.contract("shop/people", SECRET)
     # Not in one piece in the code, whose line is shown.
@@ -152,7 +152,7 @@ def test_a_failing_run_tells_no_personal_value(
         assert value not in words
 
 
-def test_lakes_of_restricted_products_are_closed(people: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_lakes_of_restricted_products_are_closed(people: SmallMesh, instance: dg.DagsterInstance) -> None:
     location = LakeLocation.current()
     folder = location.folder("shop_restricted")
     folder.mkdir(parents=True, mode=0o755)  # one that was made before
@@ -168,7 +168,7 @@ def test_lakes_of_restricted_products_are_closed(people: CodeMesh, instance: dg.
     assert all(mode & 0o040 for mode in shared), "others read these"
 
 
-def test_a_function_cannot_make_a_twin(people: CodeMesh) -> None:
+def test_a_function_cannot_make_a_twin(people: SmallMesh) -> None:
     people.code("shop", "@data_product\ndef profiles():\n    return 'SELECT 1'\n", "profiles")
     with pytest.raises(Exception, match="D031"):
         people.definitions("shop")
@@ -186,7 +186,7 @@ DAYS = (
 )
 
 
-def test_a_twin_has_the_partitions_of_its_parent(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_twin_has_the_partitions_of_its_parent(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     mesh.contract("shop/visits", DAYS)
     days = ["2024-03-30", "2024-03-31", "2024-04-01"]
     query = " UNION ALL ".join(

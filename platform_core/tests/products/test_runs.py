@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
-from code_mesh import DAYS, SALES, CodeMesh
+from small_mesh import DAYS, SALES, SmallMesh
 
 GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
 KEY = dg.AssetKey(["shop", "sales"])
 
 
-def returning(mesh: CodeMesh, expression: str, imports: str = "") -> None:
+def returning(mesh: SmallMesh, expression: str, imports: str = "") -> None:
     mesh.contract("shop/sales", SALES)
     mesh.code("shop", f"{imports}\n@data_product\ndef sales():\n    return {expression}\n")
 
@@ -31,14 +31,14 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     ids=["sql", "arrow"],
 )
 def test_what_a_function_returns_is_published(
-    mesh: CodeMesh, instance: dg.DagsterInstance, expression: str, imports: str
+    mesh: SmallMesh, instance: dg.DagsterInstance, expression: str, imports: str
 ) -> None:
     returning(mesh, expression, imports)
     assert mesh.run("shop", "shop/sales", instance).success
     assert mesh.read("FROM shop.products.sales") == [(1, 2.5, "Ada")]
 
 
-def test_a_relation_over_an_input_is_published(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_relation_over_an_input_is_published(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh, repr(GOOD))
     mesh.contract("other/copy", SALES)
     mesh.code(
@@ -54,7 +54,7 @@ def test_a_relation_over_an_input_is_published(mesh: CodeMesh, instance: dg.Dags
     assert mesh.read("FROM other.products.copy", "other") == [(1, 5.0, None)]
 
 
-def test_the_materialization_tells_what_was_published(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_the_materialization_tells_what_was_published(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh, repr(GOOD))
     result = mesh.run("shop", "shop/sales", instance)
     event = instance.get_latest_materialization_event(KEY)
@@ -72,7 +72,7 @@ def test_the_materialization_tells_what_was_published(mesh: CodeMesh, instance: 
 
 
 def test_a_version_that_breaks_its_contract_is_never_published(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     returning(mesh, repr(GOOD))
     assert mesh.run("shop", "shop/sales", instance).success
@@ -107,7 +107,7 @@ def test_a_version_that_breaks_its_contract_is_never_published(
     ],
 )
 def test_a_result_that_does_not_fit_is_one_clear_message(
-    mesh: CodeMesh, instance: dg.DagsterInstance, expression: str, words: str
+    mesh: SmallMesh, instance: dg.DagsterInstance, expression: str, words: str
 ) -> None:
     returning(mesh, expression)
     result = mesh.run("shop", "shop/sales", instance)
@@ -117,7 +117,7 @@ def test_a_result_that_does_not_fit_is_one_clear_message(
     assert result.get_asset_materialization_events() == []
 
 
-def partitioned(mesh: CodeMesh, amount: str = "1") -> None:
+def partitioned(mesh: SmallMesh, amount: str = "1") -> None:
     (mesh.root / "lines.csv").write_text(
         "sold,amount\n2024-03-29 23:00:00,1\n2024-03-30 12:00:00,2\n2024-03-30 23:00:00,4\n"
         "2024-03-31 21:59:59,8\n2024-03-31 22:00:00,16\n2024-04-01 21:59:59,32\n2024-04-01 22:00:00,64\n"
@@ -134,7 +134,7 @@ def partitioned(mesh: CodeMesh, amount: str = "1") -> None:
     )
 
 
-def test_a_run_over_all_partitions_is_one_version(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_run_over_all_partitions_is_one_version(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     partitioned(mesh)
     assert mesh.run("shop", "shop/sales", instance, ("2024-03-30", "2024-04-01")).success
     # The day before and the day after the grid are another's; days are Berlin's, also the short one.
@@ -142,7 +142,7 @@ def test_a_run_over_all_partitions_is_one_version(mesh: CodeMesh, instance: dg.D
     assert instance.get_materialized_partitions(KEY) == {"2024-03-30", "2024-03-31", "2024-04-01"}
 
 
-def test_one_partition_replaces_its_window_alone(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_one_partition_replaces_its_window_alone(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     partitioned(mesh)
     assert mesh.run("shop", "shop/sales", instance, ("2024-03-30", "2024-04-01")).success
     partitioned(mesh, amount="10")
@@ -152,7 +152,9 @@ def test_one_partition_replaces_its_window_alone(mesh: CodeMesh, instance: dg.Da
     assert mesh.read("SELECT sum(amount) FROM shop.products.sales") == [(1 + 2 + 4 + 8 + 2 * (16 + 32),)]
 
 
-def test_a_consumer_without_a_grant_is_told_whom_to_ask(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_consumer_without_a_grant_is_told_whom_to_ask(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
     contract = mesh.contract("shop/sales", SALES)
     contract.write_text(contract.read_text().replace("domain:other", "domain:third"))
     mesh.code("shop", f"@data_product\ndef sales():\n    return {GOOD!r}\n")
@@ -172,7 +174,7 @@ def test_a_consumer_without_a_grant_is_told_whom_to_ask(mesh: CodeMesh, instance
 
 
 def test_an_input_that_was_never_published_says_what_to_run(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)
@@ -187,7 +189,7 @@ def test_an_input_that_was_never_published_says_what_to_run(
     assert "mesh run shop/sales" in failure(mesh.run("other", "other/copy", instance))
 
 
-def test_a_data_frame_needs_declared_columns(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_data_frame_needs_declared_columns(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh, repr(GOOD))
     mesh.contract("other/copy", SALES)
     mesh.code(
@@ -203,7 +205,7 @@ def test_a_data_frame_needs_declared_columns(mesh: CodeMesh, instance: dg.Dagste
     assert 'Input("shop/sales", columns=' in message
 
 
-def test_declared_columns_are_all_that_is_seen(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_declared_columns_are_all_that_is_seen(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     returning(mesh, repr(GOOD))
     mesh.contract("other/copy", SALES)
     mesh.code(
@@ -218,7 +220,7 @@ def test_declared_columns_are_all_that_is_seen(mesh: CodeMesh, instance: dg.Dags
     assert '"who"' in failure(mesh.run("other", "other/copy", instance))
 
 
-def test_a_missing_source_file_is_named(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_a_missing_source_file_is_named(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     partitioned(mesh)
     (mesh.root / "lines.csv").unlink()
     message = failure(mesh.run("shop", "shop/sales", instance, "2024-04-01"))
@@ -227,7 +229,7 @@ def test_a_missing_source_file_is_named(mesh: CodeMesh, instance: dg.DagsterInst
 
 
 def test_restricted_products_live_in_a_lake_of_their_own(
-    mesh: CodeMesh, instance: dg.DagsterInstance
+    mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.contract("shop/sales", SALES.replace("confidential", "restricted"))
     mesh.code("shop", f"@data_product\ndef sales():\n    return {GOOD!r}\n")
@@ -236,7 +238,7 @@ def test_restricted_products_live_in_a_lake_of_their_own(
     assert not (mesh.root / ".mesh" / "lake" / "shop").exists()
 
 
-def test_the_standard_checks_serve_a_plain_asset(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_the_standard_checks_serve_a_plain_asset(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     mesh.code(
         "shop",
         """

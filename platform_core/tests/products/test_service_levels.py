@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from code_mesh import DAYS, SALES, CodeMesh
+from small_mesh import DAYS, SALES, SmallMesh
 
 KEY = dg.AssetKey(["shop", "sales"])
 GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
@@ -15,7 +15,7 @@ MIDNIGHT = datetime(2026, 1, 9, 23, tzinfo=UTC)
 
 
 @pytest.fixture
-def shop(mesh: CodeMesh) -> CodeMesh:
+def shop(mesh: SmallMesh) -> SmallMesh:
     mesh.contract("shop/sales", SALES)
     mesh.code("shop", f"@data_product\ndef sales():\n    return {GOOD!r}\n")
     return mesh
@@ -24,7 +24,7 @@ def shop(mesh: CodeMesh) -> CodeMesh:
 class Clock:
     """Looks at the conditions as a server would, at times of the night."""
 
-    def __init__(self, mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+    def __init__(self, mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
         self.definitions = mesh.definitions("shop")
         self.instance = instance
         self.cursor = None
@@ -41,7 +41,7 @@ class Clock:
 
 
 def test_a_product_of_sources_is_made_in_its_window_once(
-    shop: CodeMesh, instance: dg.DagsterInstance
+    shop: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     assert shop.run("shop", "shop/sales", instance).success
     clock = Clock(shop, instance)
@@ -49,7 +49,7 @@ def test_a_product_of_sources_is_made_in_its_window_once(
     assert [hour for hour, keys in asked.items() if keys] == [5.1]
 
 
-def test_what_was_made_in_the_window_is_not_made_again(shop: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_what_was_made_in_the_window_is_not_made_again(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
     assert shop.run("shop", "shop/sales", instance).success
     clock = Clock(shop, instance)
     for hour in (0, 4.1):
@@ -60,14 +60,16 @@ def test_what_was_made_in_the_window_is_not_made_again(shop: CodeMesh, instance:
 
 
 def test_a_server_that_starts_after_the_tick_starts_nothing(
-    shop: CodeMesh, instance: dg.DagsterInstance
+    shop: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     assert shop.run("shop", "shop/sales", instance).success
     clock = Clock(shop, instance)
     assert [clock.requested(hour) for hour in (5.5, 5.6, 7)] == [set()] * 3
 
 
-def test_of_a_grid_only_the_last_partition_is_refreshed(shop: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_of_a_grid_only_the_last_partition_is_refreshed(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
     shop.contract("shop/sales", DAYS)
     shop.code(
         "shop",
@@ -91,7 +93,7 @@ slaProperties:
 """
 
 
-def test_a_maximum_age_without_a_warning_warns_where_its_refresh_is(shop: CodeMesh) -> None:
+def test_a_maximum_age_without_a_warning_warns_where_its_refresh_is(shop: SmallMesh) -> None:
     contract = shop.contract("shop/sales", SALES)
     before, rest = contract.read_text().split("slaProperties:")
     contract.write_text(before + AGE + "schema:" + rest.split("schema:", 1)[1])
@@ -105,7 +107,7 @@ def test_a_maximum_age_without_a_warning_warns_where_its_refresh_is(shop: CodeMe
 
 @pytest.mark.parametrize("state", ["WARN", "FAIL"])
 def test_what_ages_is_made_again_once_for_each_state(
-    shop: CodeMesh, instance: dg.DagsterInstance, state: str
+    shop: SmallMesh, instance: dg.DagsterInstance, state: str
 ) -> None:
     from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 

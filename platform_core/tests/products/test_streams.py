@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-from code_mesh import CodeMesh
+from small_mesh import SmallMesh
 
 from platform_core.errors import DefinitionError
 
@@ -37,7 +37,7 @@ def visits(clicks: Table) -> str:
 class Clicks:
     """The stream ``shop/clicks`` of files, with a consumer ``other/visits`` of what is new in it."""
 
-    def __init__(self, mesh: CodeMesh, instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    def __init__(self, mesh: SmallMesh, instance: dg.DagsterInstance, tmp_path: Path) -> None:
         self.mesh, self.instance = mesh, instance
         self.inbox = tmp_path / "inbox"
         self.inbox.mkdir()
@@ -68,7 +68,7 @@ class Clicks:
 
 
 @pytest.fixture
-def clicks(mesh: CodeMesh, instance: dg.DagsterInstance, tmp_path: Path) -> Clicks:
+def clicks(mesh: SmallMesh, instance: dg.DagsterInstance, tmp_path: Path) -> Clicks:
     return Clicks(mesh, instance, tmp_path)
 
 
@@ -185,7 +185,9 @@ def test_an_overdue_stream_is_told_and_stays(clicks: Clicks) -> None:
     ("stream", "table", "code"),
     [("shop/clicks", "other/visits", "D050"), ("other/visits", "shop/clicks", "D051")],
 )
-def test_changes_are_read_by_a_stream_of_a_stream(mesh: CodeMesh, stream: str, table: str, code: str) -> None:
+def test_changes_are_read_by_a_stream_of_a_stream(
+    mesh: SmallMesh, stream: str, table: str, code: str
+) -> None:
     plain = CLICKS.replace("    physicalType: stream\n", "").replace(
         "    customProperties: [{property: eventTime, value: clicked, vendor: platform-core}]\n", ""
     )
@@ -197,7 +199,7 @@ def test_changes_are_read_by_a_stream_of_a_stream(mesh: CodeMesh, stream: str, t
     assert [fault.code for fault in error.value.diagnostics] == [code]
 
 
-def test_what_is_no_batch_is_refused(mesh: CodeMesh, instance: dg.DagsterInstance) -> None:
+def test_what_is_no_batch_is_refused(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     mesh.contract("shop/clicks", CLICKS)
     mesh.code("shop", "@data_product\ndef clicks() -> str:\n    return 'SELECT 1 AS id'\n")
     result = mesh.run("shop", "shop/clicks", instance)

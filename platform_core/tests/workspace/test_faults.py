@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
-from workspace.meshes import SmallMesh
+from small_mesh import SmallMesh
 
 from platform_core.workspace.result import Checks, MeshResult
 
@@ -63,7 +63,7 @@ def test_a_failure_skips_what_reads_it_also_in_other_domains(mesh: SmallMesh) ->
         """,
         "reader other",
     )
-    result = mesh.run()
+    result = mesh.coordinate()
     assert statuses(result) == {
         "a/bad": "failed",
         "a/behind": "skipped",
@@ -76,7 +76,7 @@ def test_a_failure_skips_what_reads_it_also_in_other_domains(mesh: SmallMesh) ->
     assert not result.ok
     bad = error_of(result, "a/bad")
     assert bad.startswith("error[R003]: a/bad: ZeroDivisionError: division by zero")
-    assert "a_code.py:5:" in bad
+    assert "definitions.py:5:" in bad
     assert "return 1 / 0" in bad
     assert "Traceback" not in bad
     # A diagnostic that the platform already wrote is passed on as it is.
@@ -104,7 +104,7 @@ def test_a_failed_blocking_check_fails_its_product(mesh: SmallMesh) -> None:
         """,
         "one two",
     )
-    result = mesh.run()
+    result = mesh.coordinate()
     assert statuses(result) == {"a/one": "failed", "a/two": "skipped"}
     one = result.products[0]
     assert one.checks == Checks(failed=1)
@@ -123,14 +123,8 @@ def test_a_location_that_does_not_load_leaves_the_others_running(mesh: SmallMesh
         """,
         "z",
     )
-    workspace = mesh.root / "workspace.yaml"
-    workspace.write_text(
-        workspace.read_text()
-        + "  - python_module: {module_name: m, location_name: bare, executable_path: nowhere/bin/python}\n"
-    )
-    (mesh.root / "domains/bare/contracts").mkdir(parents=True)
-    (mesh.root / "domains/bare/contracts/w.odcs.yaml").touch()
-    result = mesh.run()
+    mesh.location("bare", "", "w", python="nowhere/bin/python")
+    result = mesh.coordinate()
     assert statuses(result) == {
         "bare/w": "failed",
         "good/one": "ok",
@@ -139,7 +133,7 @@ def test_a_location_that_does_not_load_leaves_the_others_running(mesh: SmallMesh
         "typo/x": "failed",
     }
     assert "does not load: SyntaxError: invalid syntax" in error_of(result, "typo/x")
-    assert "typo_code.py:3:12" in error_of(result, "typo/x")
+    assert "definitions.py:3:12" in error_of(result, "typo/x")
     assert "sys.exit" in error_of(result, "quits/y")
     assert "nowhere/bin/python" in error_of(result, "bare/w")
     assert "make setup" in error_of(result, "bare/w")
@@ -161,7 +155,7 @@ def test_a_worker_that_dies_fails_what_it_was_making_and_the_rest_goes_on(mesh: 
         "bomb later",
     )
     mesh.location("good", GOOD, "one")
-    result = mesh.run()
+    result = mesh.coordinate()
     assert statuses(result) == {"a/bomb": "failed", "a/later": "ok", "good/one": "ok"}
     text = error_of(result, "a/bomb")
     assert text.startswith("error[R002]: the worker of a was killed by SIGKILL while it made a/bomb")
@@ -183,7 +177,7 @@ def test_a_circle_through_two_locations_is_named(mesh: SmallMesh) -> None:
             """,
             "x",
         )
-    result = mesh.run()
+    result = mesh.coordinate()
     assert statuses(result) == {"a/x": "failed", "b/x": "failed"}
     assert "error[R005]" in error_of(result, "a/x")
     assert "a/x" in error_of(result, "b/x")
@@ -191,9 +185,8 @@ def test_a_circle_through_two_locations_is_named(mesh: SmallMesh) -> None:
 
 def test_a_contract_without_an_asset_and_a_domain_without_a_location(mesh: SmallMesh) -> None:
     mesh.location("good", GOOD, "one promised")
-    (mesh.root / "domains/nobody/contracts").mkdir(parents=True)
-    (mesh.root / "domains/nobody/contracts/thing.odcs.yaml").touch()
-    result = mesh.run()
+    mesh.write("domains/nobody/contracts/thing.odcs.yaml", "")
+    result = mesh.coordinate()
     assert statuses(result) == {"good/one": "ok", "good/promised": "failed", "nobody/thing": "failed"}
     assert "makes no such asset" in error_of(result, "good/promised")
     assert "workspace.yaml" in error_of(result, "nobody/thing")

@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
-from workspace.meshes import SmallMesh
+from small_mesh import SmallMesh
 
 from platform_core.workspace import run
 
@@ -119,7 +119,7 @@ def test_a_second_ctrl_c_kills_at_once_and_the_next_run_closes_the_books(mesh: S
     assert process.returncode == 130
     assert processes_of(mesh.root) == []
     assert run_statuses(mesh.root) == ["CANCELING"]
-    assert mesh.run("slow/first").ok
+    assert mesh.coordinate("slow/first").ok
     assert sorted(run_statuses(mesh.root)) == ["CANCELED", "SUCCESS"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from workspace.meshes import HEAD
+from small_mesh import PLAIN
 
 from platform_core.workspace import recipe
 
@@ -34,7 +34,7 @@ defs = dg.Definitions(assets=[one, two, pair, dg.AssetSpec(["e", "x"])], executo
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[dg.RepositoryDefinition]:
-    (tmp_path / "recipe_code.py").write_text(HEAD + CODE)
+    (tmp_path / "recipe_code.py").write_text(PLAIN + CODE)
     yield recipe.load_repository("recipe_code", None, str(tmp_path))
     sys.modules.pop("recipe_code", None)
 

@@ -1,7 +1,7 @@
 """Running a mesh whose locations are real worker processes."""
 
 import dagster as dg
-from workspace.meshes import SmallMesh
+from small_mesh import SmallMesh
 
 from platform_core.workspace.result import Checks
 
@@ -49,7 +49,7 @@ defs = dg.Definitions(assets=[people, dg.AssetSpec(["shop", "goods"])])
 def test_everything_is_made_in_order_over_two_locations(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
-    result = mesh.run()
+    result = mesh.coordinate()
     assert {product.product: product.status for product in result.products} == {
         "shop/goods": "ok",
         "shop/report": "ok",
@@ -80,7 +80,7 @@ def test_everything_is_made_in_order_over_two_locations(mesh: SmallMesh) -> None
 def test_a_selection_runs_its_products_and_what_feeds_them_inside_the_location(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
-    result = mesh.run("+staff/people")
+    result = mesh.coordinate("+staff/people")
     assert [product.product for product in result.products] == ["shop/goods", "staff/people"]
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
         keys = {"/".join(key.path) for key in instance.all_asset_keys()}
@@ -90,9 +90,9 @@ def test_a_selection_runs_its_products_and_what_feeds_them_inside_the_location(m
 
 def test_a_range_of_partitions(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
-    result = mesh.run("shop/sales", partitions="2017-02-01..2017-04-01")
+    result = mesh.coordinate("shop/sales", partitions="2017-02-01..2017-04-01")
     assert [product.rows for product in result.products] == [3]
-    result = mesh.run("shop/sales", partitions="2017-11-01")
+    result = mesh.coordinate("shop/sales", partitions="2017-11-01")
     assert [product.rows for product in result.products] == [1]
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
         keys = instance.get_materialized_partitions(dg.AssetKey(["shop", "sales"]))

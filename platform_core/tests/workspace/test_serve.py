@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from workspace.meshes import SmallMesh
+from small_mesh import SmallMesh
 from workspace.test_interrupt import ENOUGH, processes_of, wait_for
 
 CODE = """

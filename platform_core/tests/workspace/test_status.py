@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
-from code_mesh import SALES, CodeMesh
+from small_mesh import SALES, SmallMesh
 
 from platform_core.cli import main
 from platform_core.contracts.registry import Registry
@@ -19,9 +17,6 @@ from platform_core.workspace.status import Status, Trouble, mesh_status
 
 GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
 BAD = GOOD.replace("2.5", "-2.5")
-ENTRY = (
-    "- python_module: {{module_name: {name}.definitions, location_name: {name}, executable_path: {python}}}\n"
-)
 READS = """
 @data_product(inputs={{"sales": "{source}"}})
 def {name}(sales: Table):
@@ -30,41 +25,34 @@ def {name}(sales: Table):
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeMesh]:
+def shop(mesh: SmallMesh) -> SmallMesh:
     """shop/sales is read by other/copy, and that by other/again."""
-    for name in ("MESH_CONTRACTS", "MESH_LAKE", "MESH_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
-    entries = [ENTRY.format(name=name, python=sys.executable) for name in ("shop", "other")]
-    (tmp_path / "workspace.yaml").write_text("load_from:\n" + "".join(entries))
-    sys.path_importer_cache.clear()
-    mesh = CodeMesh(tmp_path)
+    for domain in ("shop", "other"):
+        mesh.location(domain)
     for product in ("shop/sales", "other/copy", "other/again"):
         mesh.contract(product, SALES)
     returning(mesh, GOOD)
     reads = [READS.format(source=source, name=name) for source, name in COPIES]
     mesh.code("other", "".join(reads))
-    yield mesh
-    for name in [name for name in sys.modules if name.split(".")[0] in ("shop", "other")]:
-        del sys.modules[name]
+    return mesh
 
 
 COPIES = (("shop/sales", "copy"), ("other/copy", "again"))
 
 
 @pytest.fixture
-def instance(shop: CodeMesh) -> Iterator[dg.DagsterInstance]:
+def instance(shop: SmallMesh) -> Iterator[dg.DagsterInstance]:
     home = Home.of(shop.root)
     home.prepare(shop.root)
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         yield instance
 
 
-def returning(mesh: CodeMesh, query: str) -> None:
+def returning(mesh: SmallMesh, query: str) -> None:
     mesh.code("shop", f"@data_product\ndef sales():\n    return {query!r}\n")
 
 
-def make(mesh: CodeMesh, instance: dg.DagsterInstance, *products: str) -> list[bool]:
+def make(mesh: SmallMesh, instance: dg.DagsterInstance, *products: str) -> list[bool]:
     return [mesh.run(product.partition("/")[0], product, instance).success for product in products]
 
 
@@ -73,7 +61,7 @@ def troubles(status: Status) -> dict[tuple[str, str], Trouble]:
 
 
 def test_before_anything_was_run_it_says_what_to_do(
-    shop: CodeMesh, capsys: pytest.CaptureFixture[str]
+    shop: SmallMesh, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["status"]) == 1
     assert "nothing was run in this mesh yet; `mesh run`" in capsys.readouterr().out
@@ -81,7 +69,7 @@ def test_before_anything_was_run_it_says_what_to_do(
 
 
 def test_a_mesh_that_is_well_and_one_that_waits_for_its_input(
-    shop: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+    shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(shop, instance, "shop/sales", "other/copy", "other/again")
     assert main(["status"]) == 0
@@ -100,7 +88,7 @@ def test_a_mesh_that_is_well_and_one_that_waits_for_its_input(
 
 
 def test_what_fails_says_since_when_which_check_and_whom_it_affects(
-    shop: CodeMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+    shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(shop, instance, "shop/sales", "other/copy")
     returning(shop, BAD)
@@ -127,7 +115,7 @@ def test_what_fails_says_since_when_which_check_and_whom_it_affects(
 
 
 def test_a_deadline_is_missed_from_its_tick_on_and_not_before(
-    shop: CodeMesh, instance: dg.DagsterInstance
+    shop: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     """Due at six in Berlin, made at most two hours before."""
     make(shop, instance, "shop/sales")
@@ -156,7 +144,7 @@ def next_six_in_berlin(moment: datetime) -> datetime:
 
 
 def test_versions_past_their_retention_are_told_and_the_newest_never_is(
-    shop: CodeMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    shop: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shop.root / "domains" / "shop" / "contracts" / "sales.odcs.yaml"
     retention = "slaProperties:\n  - {property: retention, value: 30, unit: d}\n"

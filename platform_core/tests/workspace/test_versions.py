@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from governance.mutating import VALID, look
-from workspace.meshes import SmallMesh
+from small_mesh import SmallMesh
 
 import platform_core
 from platform_core import __version__
@@ -93,7 +93,7 @@ def test_a_worker_of_another_protocol_fails_its_products_in_one_diagnostic(mesh:
     folder = mesh.root / "domains" / "ahead" / "contracts"
     folder.mkdir(parents=True)
     (folder / "x.odcs.yaml").touch()
-    result = mesh.run()
+    result = mesh.coordinate()
     (product,) = result.products
     assert product.status == "failed"
     (said,) = result.faults
