@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from platform_core import __version__
 from platform_core.cli import FAILED, OK
 from platform_core.errors import Diagnostic, UsageError, render
 
@@ -58,8 +59,8 @@ def tell_what_is_used() -> None:
     from platform_core.contracts.shared import shared_folder
     from platform_core.lake.location import LakeLocation
 
-    versions = [f"{name} {version(name)}" for name in ("platform-core", "dagster", "duckdb")]
-    used: dict[str, object] = {"versions": ", ".join(versions), "python": sys.executable}
+    versions = f"platform_core {__version__}, dagster {version('dagster')}, duckdb {version('duckdb')}"
+    used: dict[str, object] = {"versions": versions, "python": sys.executable}
     with suppress(UsageError):  # the verb tells what is wrong with a place that it needs
         used["root"] = mesh_root()
         used["home"] = mesh_home()
