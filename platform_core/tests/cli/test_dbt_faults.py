@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +17,6 @@ from platform_core.products.dbt_project import DbtProject
 Capture = pytest.CaptureFixture[str]
 Make = Callable[[Path], object]
 
-LOCATION = (
-    "load_from:\n  - python_module: {{module_name: shop.definitions, location_name: shop, "
-    "executable_path: {python}, working_directory: domains/shop/src}}\n"
-)
 SOURCES = "sources:\n  - name: sales\n    tables:\n      - name: transactions\n"
 STAGED = "select id, amount\nfrom {{ source('sales', 'transactions') }}\n"
 
@@ -73,18 +68,12 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MESH_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    mesh = SmallMesh(tmp_path)
-    (tmp_path / "workspace.yaml").write_text(LOCATION.format(python=sys.executable))
-    mesh.contract("sales/transactions", "[{role: 'domain:shop', access: read}]")
+    mesh = SmallMesh.make(tmp_path, "sales", "shop")
+    mesh.location("shop")
+    mesh.contract("sales/transactions", roles="[{role: 'domain:shop', access: read}]")
     mesh.contract("shop/totals")
-    package = tmp_path / "domains" / "shop" / "src" / "shop"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
     # A check in this process finds the package, and nobody else does afterwards.
-    monkeypatch.syspath_prepend(package.parent)
-    (package / "definitions.py").write_text(
-        'from platform_core import domain_definitions\n\ndefs = domain_definitions("shop")\n'
-    )
+    monkeypatch.syspath_prepend(tmp_path / "domains" / "shop" / "src")
     project = tmp_path / "dbt_projects" / "shop"
     (project / "models").mkdir(parents=True)
     (project / "dbt_project.yml").write_text("name: shop\n")

@@ -175,7 +175,7 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
 
     used = dict(line.split(maxsplit=1) for line in errors.splitlines()[: len(USED)])
     assert tuple(used) == USED
-    assert f"platform-core {__version__}, dagster " in used["versions"]
+    assert f"platform_core {__version__}, dagster " in used["versions"]
     assert (used["python"], used["registry"]) == (sys.executable, "none")
     places = (root, root / ".mesh", root / ".mesh" / "lake")
     assert tuple(used[name] for name in ("root", "home", "lake")) == tuple(map(str, places))

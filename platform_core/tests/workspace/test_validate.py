@@ -149,6 +149,12 @@ def test_bad_files_are_diagnostics_beside_the_others(call: Call, tmp_path: Path)
     named = {file for file, _ in faulty}
     assert {f"{name}.odcs.yaml" for name in ("a_list", "no_yaml", "large", "unknown", "loop")} <= named
     assert {("workspace.yaml", "G491"), ("raising.py", "G490")} <= faulty
+    # What could not be judged is told beside the scorecard of what could; violations are its own matter.
+    code, said, errors = call("scorecard", root=root)
+    assert (code, "shop/stores" in said) == (1, True)
+    assert all(f"error[{each}]" in errors for each in ("G491", "G490", "C010"))
+    code, _, errors = call("scorecard", "--domain", "crew", root=root)
+    assert (code, errors) == (0, "")
 
 
 def test_explain(call: Call) -> None:

@@ -58,11 +58,8 @@ def tell_what_is_used() -> None:
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_home, mesh_root
 
-    versions = [
-        f"platform-core {__version__}",
-        *(f"{name} {version(name)}" for name in ("dagster", "duckdb")),
-    ]
-    used: dict[str, object] = {"versions": ", ".join(versions), "python": sys.executable}
+    versions = f"platform_core {__version__}, dagster {version('dagster')}, duckdb {version('duckdb')}"
+    used: dict[str, object] = {"versions": versions, "python": sys.executable}
     with suppress(UsageError):  # the verb tells what is wrong with a place that it needs
         used["root"] = mesh_root()
         used["home"] = mesh_home()
