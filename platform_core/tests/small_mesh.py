@@ -121,7 +121,7 @@ class SmallMesh:
         """An empty mesh in a folder, with a team for each domain, those of its neighbours too."""
         mesh = cls(root)
         teams = "".join(TEAM.format(domain=domain) for domain in domains)
-        mesh.write("governance/teams.yaml", f"teams:\n{teams}" if teams else "teams: {}\n")
+        mesh.write("governance/teams.yaml", f"teams:\n{teams}")
         mesh.write("governance/mesh.yaml", "email_domains: [example.com]\n")
         mesh.write("workspace.yaml", "load_from: []\n")
         shutil.copy(SETTINGS, root)
