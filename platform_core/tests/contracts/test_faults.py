@@ -96,7 +96,7 @@ CASES = [
     ("element: orders.ordered_at", "element: orders.order_at", "C064", "orders.order_at", "ordered_at"),
     ("element: orders.ordered_at", "element: orders.total", "C064", "orders.total", None),
     ("        partitioned: true\n", "", "C070", "value: {every", "partitioned: true"),
-    (GRID, "{every: monthly, start: 2017-01-01}", "C070", "monthly", "every: month"),
+    (GRID, "{every: monthly, start: 2017-01-01}", "C070", "monthly", "month"),
     (GRID, "{every: month, start: 2017-01-15}", "C070", "2017-01-15", None),
     (GRID, "{every: week, start: 2017-01-02}", "C070", "2017-01-02", None),
     (GRID, "{every: month, start: 2017-02-01, end: 2017-01-01}", "C070", "2017-01-01", None),

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from platform_core.contracts.faults import Faults
 from platform_core.contracts.masks import read_mask
 from platform_core.contracts.model import Column
+from platform_core.contracts.node import Node
 from platform_core.contracts.properties import Level, check_properties
-from platform_core.source.document import Document
 from platform_core.sql.quoting import fold
 from platform_core.sql.types import NAMES, BadType, canonical_type
 from platform_core.words import did_you_mean
-
-if TYPE_CHECKING:
-    from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 CATEGORIES = ("personal", "pseudonymous")
@@ -23,161 +18,119 @@ CATEGORIES = ("personal", "pseudonymous")
 _NEAR = 0.8
 
 
-def read_columns(
-    document: Document, table: SchemaObject | None, index: int | None, faults: Faults
-) -> tuple[Column, ...]:
+def read_columns(table: Node) -> tuple[Column, ...]:
     """The table's columns in their order. Faults: C040 twice, C041 primary key, C043 sensitivity."""
-    if table is None:
-        return ()
+    items = table.items("properties")
     columns: list[Column] = []
-    seen: dict[str, str] = {}
-    for number, item in enumerate(table.properties or []):
-        where = ("schema", index or 0, "properties", number)
-        name = item.name or ""
-        place = document.place(*where, "name")
+    seen: set[str] = set()
+    for item in items:
+        name = item.text("name") or ""
         if not name.strip():
-            faults.error("C040", "a column without a name", place, expected="name: <column>")
+            item["name"].error("C040", "a column without a name", "name: <column>")
         elif fold(name) in seen:
-            faults.error(
-                "C040",
-                f'the column "{name}" is described twice',
-                place,
-                expected="every column once (SQL does not tell case apart)",
-                fix="Keep one of the two.",
-            )
-        seen[fold(name)] = name
-        if item.physicalName is not None and item.physicalName != name:
-            faults.error(
-                "C020",
-                f'physicalName is "{item.physicalName}", but the column is named "{name}"',
-                document.place(*where, "physicalName"),
-                fix="Remove physicalName, or write that name as the column's name.",
-            )
-        check_properties(document, where, Level.COLUMN, faults)
+            message = f'the column "{name}" is described twice'
+            expected = "every column once (SQL does not tell case apart)"
+            item["name"].error("C040", message, expected, "Keep one of the two.")
+        seen.add(fold(name))
+        physical = item.text("physicalName")
+        if physical is not None and physical != name:
+            message = f'physicalName is "{physical}", but the column is named "{name}"'
+            fix = "Remove physicalName, or write that name as the column's name."
+            item["physicalName"].error("C020", message, fix=fix)
+        check_properties(item, Level.COLUMN)
         columns.append(
             Column(
                 name=name,
-                place=place,
-                logical_type=item.logicalType,
-                physical_type=read_type(document, (*where, "physicalType"), item.physicalType, faults),
-                description=item.description or "",
-                required=bool(item.required) or bool(item.primaryKey),
-                unique=bool(item.unique),
-                classification=_classification(document, where, item, faults),
-                tags=_tags(document, where, item, faults),
+                place=item.place("name"),
+                logical_type=item.text("logicalType"),
+                physical_type=read_type(item["physicalType"]),
+                description=item.text("description") or "",
+                required=item.get("required") is True or item.get("primaryKey") is True,
+                unique=item.get("unique") is True,
+                classification=_classification(item),
+                tags=_tags(item),
             )
         )
-    here = ("schema", index or 0, "properties")
-    keyed = _with_key(document, table, index or 0, columns, faults)
+    positions = _key_positions(items)
+    keyed = (replace(column, key_position=positions.get(n)) for n, column in enumerate(columns))
     return tuple(
-        replace(column, mask=read_mask(document, (*here, number), column, faults))
-        for number, column in enumerate(keyed)
+        replace(column, mask=read_mask(item, column)) for item, column in zip(items, keyed, strict=True)
     )
 
 
-def _with_key(
-    document: Document, table: SchemaObject, index: int, columns: list[Column], faults: Faults
-) -> tuple[Column, ...]:
-    """Key positions from 1 without gaps; a key of one column needs none."""
-    items = table.properties or []
-    keyed = [number for number, item in enumerate(items) if item.primaryKey]
+def _key_positions(items: list[Node]) -> dict[int, int]:
+    """Key positions, from 1 without gaps, by a column's number; a key of one column needs none."""
+    keyed = [number for number, item in enumerate(items) if item.get("primaryKey") is True]
     positions: dict[int, int] = {}
     for number, item in enumerate(items):
-        position = item.primaryKeyPosition
-        where = ("schema", index, "properties", number)
-        place = document.place(*where, "primaryKeyPosition")
-        if not item.primaryKey:
+        name, position, at = item.text("name"), item.get("primaryKeyPosition"), item["primaryKeyPosition"]
+        if item.get("primaryKey") is not True:
             if position is not None and position != -1:
-                faults.error(
+                at.error(
                     "C041",
-                    f'"{item.name}" has a position in the primary key but is not in it',
-                    place,
-                    expected="primaryKey: true beside primaryKeyPosition",
-                    fix="Add primaryKey: true, or remove primaryKeyPosition.",
+                    f'"{name}" has a position in the primary key but is not in it',
+                    "primaryKey: true beside primaryKeyPosition",
+                    "Add primaryKey: true, or remove primaryKeyPosition.",
                 )
             continue
-        if item.required is False:
-            faults.error(
-                "C041",
-                f'"{item.name}" is in the primary key and not required',
-                document.place(*where, "required"),
-                expected="a key without missing values",
-                fix="Remove required: a key column always is.",
-            )
+        if item.get("required") is False:
+            message = f'"{name}" is in the primary key and not required'
+            fix = "Remove required: a key column always is."
+            item["required"].error("C041", message, "a key without missing values", fix)
         if position in (None, -1):
-            if len(keyed) > 1:
-                faults.error(
-                    "C041",
-                    f'"{item.name}" has no position in a primary key of {len(keyed)} columns',
-                    document.key_place(*where, "primaryKey"),
-                    expected=f"primaryKeyPosition from 1 to {len(keyed)}",
-                    fix=f"Add primaryKeyPosition: {keyed.index(number) + 1}.",
-                )
             positions[number] = keyed.index(number) + 1
-        else:
-            taken = [other for other, at in positions.items() if at == position]
-            if taken or not 1 <= (position or 0) <= len(keyed):
-                why = f'is taken by "{items[taken[0]].name}"' if taken else "leaves a gap"
-                faults.error(
+            if len(keyed) > 1:
+                item["primaryKey"].error(
                     "C041",
-                    f'position {position} of "{item.name}" in the primary key {why}',
-                    place,
-                    expected=f"each of 1 to {len(keyed)} once",
+                    f'"{name}" has no position in a primary key of {len(keyed)} columns',
+                    f"primaryKeyPosition from 1 to {len(keyed)}",
+                    f"Add primaryKeyPosition: {positions[number]}.",
+                    at_key=True,
                 )
-            positions[number] = position or 1
-    return tuple(replace(column, key_position=positions.get(n)) for n, column in enumerate(columns))
+        else:
+            taken = [other for other, used in positions.items() if used == position]
+            if taken or not 1 <= position <= len(keyed):
+                why = f'is taken by "{items[taken[0]].text("name")}"' if taken else "leaves a gap"
+                message = f'position {position} of "{name}" in the primary key {why}'
+                at.error("C041", message, f"each of 1 to {len(keyed)} once")
+            positions[number] = int(position) or 1
+    return positions
 
 
-def _classification(
-    document: Document, where: tuple[str | int, ...], item: SchemaProperty, faults: Faults
-) -> str | None:
-    said = item.classification
+def _classification(item: Node) -> str | None:
+    said = item.text("classification")
     if said is None:
         return None
     word = said.strip().lower()
     if word not in CLASSIFICATIONS and (close := did_you_mean(word, CLASSIFICATIONS, _NEAR)):
-        faults.error(
-            "C043",
-            f'"{said}" is no sensitivity',
-            document.place(*where, "classification"),
-            expected="public, internal, confidential or restricted",
-            fix=close,
-        )
+        expected = "public, internal, confidential or restricted"
+        item["classification"].error("C043", f'"{said}" is no sensitivity', expected, close)
     return word if word in CLASSIFICATIONS else said
 
 
-def _tags(
-    document: Document, where: tuple[str | int, ...], item: SchemaProperty, faults: Faults
-) -> tuple[str, ...]:
+def _tags(item: Node) -> tuple[str, ...]:
     tags = []
-    for number, tag in enumerate(item.tags or []):
+    for number, tag in enumerate(item.texts("tags")):
         word = tag.strip().lower()
         if word not in CATEGORIES and (close := did_you_mean(word, CATEGORIES, _NEAR)):
-            faults.error(
-                "C043",
-                f'"{tag}" is no category of data',
-                document.place(*where, "tags", number),
-                expected="personal or pseudonymous",
-                fix=close,
-            )
+            message, expected = f'"{tag}" is no category of data', "personal or pseudonymous"
+            item["tags"][number].error("C043", message, expected, close)
         tags.append(word if word in CATEGORIES else tag)
     return tuple(dict.fromkeys(tags))
 
 
-def read_type(
-    document: Document, where: tuple[str | int, ...], text: str | None, faults: Faults
-) -> str | None:
+def read_type(node: Node) -> str | None:
     """A type in DuckDB's words, made canonical; None where the contract names none. C042: it is no type."""
-    if not text:
+    text = node.value
+    if not isinstance(text, str) or not text:
         return None
     try:
         return canonical_type(text)
     except BadType as error:
-        faults.error(
+        node.error(
             "C042",
             f'"{text}" is not a type: {error}',
-            document.place(*where),
-            expected="a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]",
-            fix=did_you_mean(error.unknown, NAMES),
+            "a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]",
+            did_you_mean(error.unknown, NAMES),
         )
     return None

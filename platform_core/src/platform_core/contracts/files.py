@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from platform_core.contracts.faults import Faults
 from platform_core.contracts.names import stem_of
+from platform_core.contracts.node import Node
 from platform_core.contracts.properties import find_property
 from platform_core.errors import ContractError, Diagnostic, Place
 from platform_core.source.document import parse
@@ -57,10 +59,9 @@ def twin_named_in(path: Path, domain: str) -> str | None:
         match = re.search(rb"maskedAs[\"']?\s*[,\n]\s*value:\s*[\"']?([a-z0-9_/]+)", text)
         named: object = match[1].decode() if match else None
     else:
-        objects = document.data.get("schema")
-        tables = range(len(objects)) if isinstance(objects, list) else ()
-        found = (find_property(document, ("schema", index), "maskedAs") for index in tables)
-        named = next((value for value, _ in filter(None, found)), None)
+        tables = Node(document, Faults(strict=False), (), document.data).items("schema")
+        found = (find_property(table, "maskedAs") for table in tables)
+        named = next((node.value for node in found if node is not None), None)
     return named.removeprefix(f"{domain}/") if isinstance(named, str) else None
 
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, get_args
 
-from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, DateUnit, Mask, Masking, MaskMethod, Suppression
 from platform_core.contracts.names import Identity
-from platform_core.contracts.properties import Where, find_property, text_property
-from platform_core.source.document import Document
-from platform_core.words import did_you_mean, listed
+from platform_core.contracts.node import Node
+from platform_core.contracts.properties import find_property, text_property
+from platform_core.words import listed
 
 METHODS: Final[tuple[MaskMethod, ...]] = get_args(MaskMethod)
 UNITS: Final[tuple[DateUnit, ...]] = get_args(DateUnit)
@@ -37,66 +36,46 @@ _PARAMETERS: Final[Mapping[MaskMethod, tuple[str, ...]]] = {
 }
 
 
-def read_mask(document: Document, where: Where, column: Column, faults: Faults) -> Mask | None:
+def read_mask(item: Node, column: Column) -> Mask | None:
     """The custom property ``mask`` of a column. Faults: C090 for what is no mask, or not one for the
     column's type; C093 for the column of a key that is to be anything else than hashed or dropped."""
-    found = find_property(document, where, "mask")
-    if found is None:
+    node = find_property(item, "mask")
+    if node is None:
         return None
-    value, pointer = found
-    if not isinstance(value, dict):
-        expected = "{method: hash, key: <name>}, {method: generalize, ...}, {method: redact} or drop"
-        faults.error("C090", f'the mask of "{column.name}" is no mapping', document.place(*pointer), expected)
+    expected = "{method: hash, key: <name>}, {method: generalize, ...}, {method: redact} or {method: drop}"
+    if not node.is_mapping("C090", f'the mask of "{column.name}"', expected):
         return None
-    method = _method(document, pointer, value, column, faults)
+    method = _method(node, column)
     if method is None:
         return None
     known = ("method", *_PARAMETERS[method])
-    for word in value:
-        if word not in known:
-            faults.error(
-                "C090",
-                f'"{word}" means nothing to the mask {method} of "{column.name}"',
-                document.key_place(*pointer, word),
-                expected=f"one of {listed(known)}",
-                fix=did_you_mean(str(word), known) or "Remove it.",
-            )
-            return None
+    if not node.has_only(known, "C090", f'the mask {method} of "{column.name}"'):
+        return None
     if method in ("generalize", "redact") and column.key_position is not None:
-        faults.error(
+        node["method"].error(
             "C093",
             f'"{column.name}" is in the primary key, and {method} would make different keys equal',
-            document.place(*pointer, "method"),
-            expected="a hash, which keeps keys apart, or drop for a twin without a key",
-            fix="Write {method: hash, key: <name>}.",
+            "a hash, which keeps keys apart, or drop for a twin without a key",
+            "Write {method: hash, key: <name>}.",
         )
         return None
-    mask = Mask(method, document.place(*pointer, "method"))
+    mask = Mask(method, node.place("method"))
     if method == "hash":
-        return _hash(document, pointer, value, column, mask, faults)
-    return _generalized(document, pointer, value, column, mask, faults) if method == "generalize" else mask
+        return _hash(node, column, mask)
+    return _generalized(node, column, mask) if method == "generalize" else mask
 
 
-def read_masking(
-    document: Document,
-    index: int | None,
-    identity: Identity,
-    columns: tuple[Column, ...],
-    faults: Faults,
-) -> Masking | None:
+def read_masking(table: Node, identity: Identity, columns: tuple[Column, ...]) -> Masking | None:
     """The twin that ``maskedAs`` names. Faults: C091 for masks without it, C092 for a name that cannot be
     the twin's or a twin without a column, C094 for a suppression that makes no sense."""
-    if index is None:
-        return None
-    where: Where = ("schema", index)
-    masked = text_property(document, where, "maskedAs", faults)
-    suppress = find_property(document, where, "suppress")
+    masked = text_property(table, "maskedAs")
+    suppress = find_property(table, "suppress")
     if masked is None:
         mask = next((column.mask for column in columns if column.mask is not None), None)
-        place = mask.place if mask else document.place(*suppress[1]) if suppress else None
-        if place is not None and find_property(document, where, "maskedAs") is None:
+        place = mask.place if mask else suppress.place() if suppress else None
+        if place is not None and find_property(table, "maskedAs") is None:
             said = "a mask" if mask else "suppress"
-            faults.error(
+            table.faults.error(
                 "C091",
                 f"{said} without maskedAs: no twin of {identity.id} is made",
                 place,
@@ -105,35 +84,25 @@ def read_masking(
                 "vendor: platform-core}",
             )
         return None
-    value, place = masked
-    name = value.removeprefix(f"{identity.domain}/")
+    name = masked.value.removeprefix(f"{identity.domain}/")
     if name == identity.name:
-        faults.error("C092", "a product cannot be its own masked twin", place, "the name of another product")
+        masked.error("C092", "a product cannot be its own masked twin", "the name of another product")
         return None
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        faults.error(
-            "C092",
-            f'"{value}" cannot be the name of a masked twin',
-            place,
-            expected=f"a name of the domain {identity.domain}: lower-case letters, digits and _",
-        )
+        expected = f"a name of the domain {identity.domain}: lower-case letters, digits and _"
+        masked.error("C092", f'"{masked.value}" cannot be the name of a masked twin', expected)
         return None
-    if any(fault.code in ("C090", "C093") for fault in faults.errors):
+    if any(fault.code in ("C090", "C093") for fault in table.faults.errors):
         return None  # which columns the twin has is not known
     if columns and not any(in_twin(column) for column in columns):
-        faults.error(
+        masked.error(
             "C092",
             f"no column is left in {identity.domain}/{name}: all are personal or restricted, and unmasked",
-            place,
-            expected="a mask on what the twin is to show of a column",
-            fix="customProperties: [{property: mask, value: {method: hash, key: <name>}, "
-            "vendor: platform-core}]",
+            "a mask on what the twin is to show of a column",
+            "customProperties: [{property: mask, value: {method: hash, key: <name>}, vendor: platform-core}]",
         )
         return None
-    masking = Masking(name, place)
-    if suppress is None:
-        return masking
-    return replace(masking, suppression=_suppression(document, *suppress, columns, faults))
+    return Masking(name, masked.place(), _suppression(suppress, columns) if suppress is not None else None)
 
 
 def in_twin(column: Column) -> bool:
@@ -150,67 +119,52 @@ def bands(mask: Mask) -> tuple[str, ...]:
     return (f"under {edges[0]}", *inner, f"{edges[-1]} and more")
 
 
-def _method(
-    document: Document, pointer: Where, value: dict[str, Any], column: Column, faults: Faults
-) -> MaskMethod | None:
-    said = value.get("method")
+def _method(node: Node, column: Column) -> MaskMethod | None:
+    said = node.get("method")
     method = next((word for word in METHODS if said == word), None)
-    if method is None:
-        missing = "method" not in value
-        faults.error(
-            "C090",
-            f'the mask of "{column.name}" has no method' if missing else f'"{said}" is no method of masking',
-            document.key_place(*pointer) if missing else document.place(*pointer, "method"),
-            expected=f"method: one of {listed(METHODS)}",
-            fix=did_you_mean(str(said), METHODS),
-        )
+    if method is None and "method" not in node.value:
+        expected = f"method: one of {listed(METHODS)}"
+        node.error("C090", f'the mask of "{column.name}" has no method', expected, at_key=True)
+    elif method is None:
+        node["method"].error("C090", f'"{said}" is no method of masking', known=METHODS)
     return method
 
 
-def _hash(
-    document: Document, pointer: Where, value: dict[str, Any], column: Column, mask: Mask, faults: Faults
-) -> Mask | None:
-    key = value.get("key")
+def _hash(node: Node, column: Column, mask: Mask) -> Mask | None:
+    key = node.get("key")
     if isinstance(key, str) and KEY_NAME.fullmatch(key):
         return replace(mask, key=key)
-    faults.error(
+    node["method" if key is None else "key"].error(
         "C090",
         f'the hash of "{column.name}" names no key' if key is None else f'"{key}" is no name of a key',
-        document.place(*pointer, "method" if key is None else "key"),
-        expected="key: lower-case letters, digits and _; products hashed under one key can be joined",
-        fix=f"Write {{method: hash, key: {column.name.removesuffix('_id') or 'name'}}}.",
+        "key: lower-case letters, digits and _; products hashed under one key can be joined",
+        f"Write {{method: hash, key: {column.name.removesuffix('_id') or 'name'}}}.",
     )
     return None
 
 
-def _generalized(
-    document: Document, pointer: Where, value: dict[str, Any], column: Column, mask: Mask, faults: Faults
-) -> Mask | None:
+def _generalized(node: Node, column: Column, mask: Mask) -> Mask | None:
     kind = column.logical_type or "string"
     fitting = [form for form, kinds in _FORMS.items() if kind in kinds]
-    said = [form for form in _FORMS if form in value]
+    said = [form for form in _FORMS if form in node.value]
     if len(said) != 1 or said[0] not in fitting:
         which = f"is a {kind}" if said else "is not said how to generalize"
         words = f'"{column.name}" {which}' + (f", which {listed(said)} cannot generalize" if said else "")
-        faults.error(
+        node[said[-1] if said else "method"].error(
             "C090",
             f'"{column.name}" is generalized in {len(said)} ways at once' if len(said) > 1 else words,
-            document.key_place(*pointer, said[-1]) if said else document.place(*pointer, "method"),
-            expected=f"exactly one of {listed(fitting)}" if fitting else "hash, redact or drop for it",
+            f"exactly one of {listed(fitting)}" if fitting else "hash, redact or drop for it",
+            at_key=bool(said),
         )
         return None
-    form = said[0]
-    made = _form(form, value[form], column, mask)
-    if made is None or ("other" in value and (form != "groups" or not isinstance(value["other"], str))):
+    form, other = said[0], node["other"]
+    made = _form(form, node.get(form), column, mask)
+    if made is None or ("other" in node.value and (form != "groups" or not isinstance(other.value, str))):
         wrong = form if made is None else "other"
-        faults.error(
-            "C090",
-            f'"{column.name}" cannot be generalized by this {wrong}',
-            document.place(*pointer, wrong),
-            expected=_WRITTEN[wrong],
-        )
+        message = f'"{column.name}" cannot be generalized by this {wrong}'
+        node[wrong].error("C090", message, _WRITTEN[wrong])
         return None
-    return replace(made, other=value["other"]) if "other" in value else made
+    return replace(made, other=other.value) if "other" in node.value else made
 
 
 _WRITTEN: Final = {
@@ -264,51 +218,28 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _suppression(
-    document: Document, value: Any, pointer: Where, columns: tuple[Column, ...], faults: Faults
-) -> Suppression | None:
-    known = ("groupsBelow", "columns")
-    shape = "{groupsBelow: 5, columns: [<column>, <column>]}"
-    if not isinstance(value, dict):
-        faults.error("C094", "suppress is no mapping", document.place(*pointer), shape)
+def _suppression(node: Node, columns: tuple[Column, ...]) -> Suppression | None:
+    if not node.is_mapping("C094", "suppress", "{groupsBelow: 5, columns: [<column>, <column>]}"):
         return None
-    for word in value:
-        if word not in known:
-            faults.error(
-                "C094",
-                f'"{word}" means nothing to suppress',
-                document.key_place(*pointer, word),
-                expected=f"one of {listed(known)}",
-                fix=did_you_mean(str(word), known) or "Remove it.",
-            )
-            return None
-    minimum, named = value.get("groupsBelow"), value.get("columns")
+    if not node.has_only(("groupsBelow", "columns"), "C094", "suppress"):
+        return None
+    minimum, named = node.get("groupsBelow"), node.get("columns")
     if not isinstance(minimum, int) or isinstance(minimum, bool) or minimum < 2:
-        faults.error(
-            "C094",
-            "suppress does not say which groups are too small",
-            document.place(*pointer, "groupsBelow"),
-            expected="groupsBelow: a whole number above 1",
-            fix="Write groupsBelow: 5.",
-        )
+        message = "suppress does not say which groups are too small"
+        expected = "groupsBelow: a whole number above 1"
+        node["groupsBelow"].error("C094", message, expected, "Write groupsBelow: 5.")
         return None
     shown = {column.name: column for column in columns if in_twin(column)}
     if not isinstance(named, list) or not named:
-        place = document.place(*pointer, "columns")
         expected = f"columns of the twin: {listed(list(shown))}"
-        faults.error("C094", "suppress names no columns", place, expected)
+        node["columns"].error("C094", "suppress names no columns", expected)
         return None
     for number, name in enumerate(named):
         mask = shown[name].mask if name in shown else None
         if name not in shown or (mask is not None and mask.method in ("hash", "redact")):
             hidden = f"is {mask.method}ed" if mask else "is not in the twin"
             fitting = [c.name for c in shown.values() if c.mask is None or c.mask.method == "generalize"]
-            faults.error(
-                "C094",
-                f'no group can be told by "{name}", which {hidden}',
-                document.place(*pointer, "columns", number),
-                expected=f"one of {listed(fitting)}",
-                fix=did_you_mean(str(name), fitting),
-            )
+            message = f'no group can be told by "{name}", which {hidden}'
+            node["columns"][number].error("C094", message, known=fitting)
             return None
-    return Suppression(minimum, tuple(dict.fromkeys(named)), document.place(*pointer))
+    return Suppression(minimum, tuple(dict.fromkeys(named)), node.place())

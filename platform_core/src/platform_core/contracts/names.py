@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from platform_core.contracts.faults import Faults
+from platform_core.contracts.node import Node
 from platform_core.product_id import ProductId
 from platform_core.source.document import Document
 from platform_core.words import did_you_mean, slug
@@ -51,101 +50,65 @@ def ours(document: Document, domain: str | None) -> bool:
     return domain is not None or claimed(document) is not None
 
 
-def identify(document: Document, domain: str | None, faults: Faults) -> Identity:
+def identify(contract: Node, domain: str | None) -> Identity:
     """Domain and name from ``id``, else from ``domain`` and ``name``, else from where the file is.
 
     What is said more than once must agree (C020); names must be usable in SQL and Python (C021).
     """
-    data = document.data
+    document, data = contract.document, contract.document.data
     said = claimed(document)
     strict = ours(document, domain)
     file_name = stem_of(document.path.name)
-    objects = data.get("schema") or []
-    names = [item["name"] for item in objects]
+    names = [item["name"] for item in data.get("schema") or []]
     fallback = names[0] if names else file_name or document.path.name.split(".")[0]
     if strict:
         own_domain = said[0] if said else data.get("domain") or domain or "unassigned"
         name = said[1] if said else data.get("name") or file_name or fallback
-        for field, value, expected in _statements(data, own_domain, name):
-            if value != expected:
-                faults.error(
+        for field, expected in (("domain", own_domain), ("name", name)):
+            if data.get(field) is not None and data[field] != expected:
+                contract[field].error(
                     "C020",
-                    f'{field} is "{value}", but the product is {own_domain}/{name}',
-                    document.place(field),
-                    expected=f"{field}: {expected}, or nothing, since id says it",
-                    fix=f"Remove {field}, or correct the one that is wrong.",
+                    f'{field} is "{data[field]}", but the product is {own_domain}/{name}',
+                    f"{field}: {expected}, or nothing, since id says it",
+                    f"Remove {field}, or correct the one that is wrong.",
                 )
-        _check_folder(document, domain, file_name, own_domain, name, faults)
+        if domain is not None:
+            _check_folder(contract["id"], domain, file_name, own_domain, name)
         for word, what in ((own_domain, "domain"), (name, "product")):
             if not _WORD.fullmatch(word):
-                faults.error(
-                    "C021",
-                    f'"{word}" cannot be the name of a {what}',
-                    document.place("id"),
-                    expected="lower-case letters, digits and _, a letter first",
-                    fix=f"Write {slug(word, '_')}.",
-                )
+                message = f'"{word}" cannot be the name of a {what}'
+                expected = "lower-case letters, digits and _, a letter first"
+                contract["id"].error("C021", message, expected, f"Write {slug(word, '_')}.")
     else:
         own_domain = slug(str(data.get("domain") or "unassigned"), "_")
         name = slug(str(data.get("name") or fallback), "_")
-    index = _table(document, name, names, strict, faults)
+    index = _table(contract["schema"], name, names, strict)
     return Identity(own_domain, name, index, names[index] if index is not None else None)
 
 
-def _statements(data: dict[str, object], domain: str, name: str) -> Iterator[tuple[str, object, str]]:
-    if data.get("domain") is not None:
-        yield "domain", data["domain"], domain
-    if data.get("name") is not None:
-        yield "name", data["name"], name
-
-
-def _check_folder(
-    document: Document, domain: str | None, file_name: str | None, own: str, name: str, faults: Faults
-) -> None:
-    if domain is None:
-        return
+def _check_folder(node: Node, domain: str, file_name: str | None, own: str, name: str) -> None:
     if own != domain:
-        faults.error(
-            "C020",
-            f"the contract is {own}/{name}'s, but lies in the folder of {domain}",
-            document.place("id"),
-            expected=f"id: {domain}/{name}",
-            fix=f"Correct id, or move the file to the contracts of {own}.",
-        )
+        message = f"the contract is {own}/{name}'s, but lies in the folder of {domain}"
+        fix = f"Correct id, or move the file to the contracts of {own}."
+        node.error("C020", message, f"id: {domain}/{name}", fix)
     if file_name is not None and file_name != name:
-        faults.error(
-            "C020",
-            f"the contract is {own}/{name}'s, but its file is {document.path.name}",
-            document.place("id"),
-            expected=f"id: {domain}/{file_name}",
-            fix=did_you_mean(name, [file_name]) or f"Correct id, or name the file {name}.odcs.yaml.",
-        )
+        message = f"the contract is {own}/{name}'s, but its file is {node.document.path.name}"
+        fix = did_you_mean(name, [file_name]) or f"Correct id, or name the file {name}.odcs.yaml."
+        node.error("C020", message, f"id: {domain}/{file_name}", fix)
 
 
-def _table(document: Document, name: str, names: list[str], strict: bool, faults: Faults) -> int | None:
+def _table(objects: Node, name: str, names: list[str], strict: bool) -> int | None:
     if not names:
         return None
-    if name in names:
-        index = names.index(name)
-    else:
-        index = 0
-        if strict:
-            which = "the schema object is" if len(names) == 1 else "none of the schema objects is"
-            faults.error(
-                "C020",
-                f'{which} named "{name}" like the product',
-                document.place("schema", 0, "name"),
-                expected=f"name: {name}",
-                fix=f"Write name: {name}.",
-            )
-    physical = document.at("schema", index, "physicalName")
+    index = names.index(name) if name in names else 0
+    if strict and names[index] != name:
+        which = "the schema object is" if len(names) == 1 else "none of the schema objects is"
+        message = f'{which} named "{name}" like the product'
+        objects[0]["name"].error("C020", message, f"name: {name}", f"Write name: {name}.")
+    physical = objects[index]["physicalName"]
     # The physical name of a file or a model is that of its file.
-    filed = document.at("schema", index, "physicalType") in ("file", "model")
-    if strict and physical is not None and physical != names[index] and not filed:
-        faults.error(
-            "C020",
-            f'physicalName is "{physical}", but the table is named "{name}" like the product',
-            document.place("schema", index, "physicalName"),
-            fix="Remove physicalName.",
-        )
+    filed = objects[index].get("physicalType") in ("file", "model")
+    if strict and physical.value is not None and physical.value != names[index] and not filed:
+        message = f'physicalName is "{physical.value}", but the table is named "{name}" like the product'
+        physical.error("C020", message, fix="Remove physicalName.")
     return index

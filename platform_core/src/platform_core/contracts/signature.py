@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.columns import read_type
-from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Feature, Kind, Rule, Signature
+from platform_core.contracts.node import Node
 from platform_core.contracts.properties import find_property
-from platform_core.source.document import Document
-from platform_core.words import did_you_mean, listed
+from platform_core.words import listed
 
 _KEYS = ("target", "features", "metric", "better", "margin", "trusted")
 _BETTER = ("higher", "lower")
@@ -18,41 +15,33 @@ _EXAMPLE = (
     "value: {target: redeemed, metric: roc_auc, margin: 0.02, features: [{name: visits, type: BIGINT}]}"
 )
 
-Where = tuple[str | int, ...]
 
-
-def read_signature(document: Document, kind: Kind, index: int | None, faults: Faults) -> Signature | None:
+def read_signature(table: Node, kind: Kind) -> Signature | None:
     """The object's property ``model``; None where it is no model.
 
     Faults: C104 a model without it or it without a model, C105 what it says is malformed, C106 features.
     """
-    if index is None:
-        return None
-    found = find_property(document, ("schema", index), "model")
+    found = find_property(table, "model")
     if found is None:
         if kind == "model":
-            faults.error(
+            table["physicalType"].error(
                 "C104",
                 "the contract of a model does not say what it takes and what it must beat",
-                document.place("schema", index, "physicalType"),
-                expected="the custom property model on the schema object",
-                fix=f"Add to its customProperties:\n- property: model\n  {_EXAMPLE}",
+                "the custom property model on the schema object",
+                f"Add to its customProperties:\n- property: model\n  {_EXAMPLE}",
             )
         return None
-    value, where = found
     if kind != "model":
-        faults.error(
+        found.error(
             "C104",
             f"a {kind} has no features and no baseline",
-            document.key_place(*where),
-            expected="the property model where physicalType is model",
-            fix="Add physicalType: model, or remove the property.",
+            "the property model where physicalType is model",
+            "Add physicalType: model, or remove the property.",
+            at_key=True,
         )
         return None
-    if not isinstance(value, dict):
-        faults.error("C105", "model is no mapping", document.place(*where), fix=f"Write {_EXAMPLE}.")
-        return None
-    return _signature(document, value, where, faults)
+    known = found.is_mapping("C105", "model", listed(_KEYS), f"Write {_EXAMPLE}.")
+    return _signature(found) if known else None
 
 
 def baseline_rule(signature: Signature | None) -> tuple[Rule, ...]:
@@ -72,91 +61,55 @@ def baseline_rule(signature: Signature | None) -> tuple[Rule, ...]:
     )
 
 
-def _signature(document: Document, value: dict[str, Any], where: Where, faults: Faults) -> Signature | None:
-    for key in value:
-        if key not in _KEYS:
-            faults.error(
-                "C105",
-                f'model knows no "{key}"',
-                document.key_place(*where, key),
-                expected=listed(_KEYS),
-                fix=did_you_mean(key, _KEYS),
-            )
-    missing = [key for key in ("target", "metric", "features") if not value.get(key)]
-    if missing and value.keys() <= set(_KEYS):  # a slip in a key's name was told already
-        faults.error(
-            "C105",
-            f"model does not say {' and '.join(missing)}",
-            document.place(*where),
-            expected=listed(_KEYS),
-            fix=f"Write {_EXAMPLE}.",
-        )
-    better = value.get("better", "higher")
+def _signature(node: Node) -> Signature | None:
+    missing = [key for key in ("target", "metric", "features") if not node.get(key)]
+    if node.has_only(_KEYS, "C105", "model"):  # a slip in a key's name was told already
+        node.lacks(missing, "C105", "model", _EXAMPLE)
+    better = node.value.get("better", "higher")
     if better not in _BETTER:
-        faults.error(
-            "C105",
-            f'better is "{better}"',
-            document.place(*where, "better"),
-            expected="higher or lower: which values of the metric are the better ones",
-            fix=did_you_mean(str(better), _BETTER),
-        )
-    margin = value.get("margin", 0)
+        expected = "higher or lower: which values of the metric are the better ones"
+        node["better"].error("C105", f'better is "{better}"', expected, known=_BETTER)
+    margin = node.value.get("margin", 0)
     if isinstance(margin, bool) or not isinstance(margin, int | float) or margin < 0:
-        faults.error(
-            "C105",
-            f'margin is "{margin}"',
-            document.place(*where, "margin"),
-            expected="a number from 0 on: by how much the metric must be better than the baseline's",
-        )
+        expected = "a number from 0 on: by how much the metric must be better than the baseline's"
+        node["margin"].error("C105", f'margin is "{margin}"', expected)
         margin = 0
-    trusted = value.get("trusted", [])
+    trusted = node.value.get("trusted", [])
     if not isinstance(trusted, list) or not all(isinstance(each, str) and "." in each for each in trusted):
-        faults.error(
+        node["trusted"].error(
             "C105",
             "trusted is no list of types",
-            document.place(*where, "trusted"),
-            expected="full names of Python types that the artifact may hold beside scikit-learn's own",
-            fix="Write trusted: [package.module.Type].",
+            "full names of Python types that the artifact may hold beside scikit-learn's own",
+            "Write trusted: [package.module.Type].",
         )
         trusted = []
-    features = _features(document, value.get("features"), (*where, "features"), faults)
+    features = _features(node["features"])
     if missing or not features:
         return None
     return Signature(
-        target=str(value["target"]),
-        metric=str(value["metric"]),
+        target=str(node.get("target")),
+        metric=str(node.get("metric")),
         features=features,
-        place=document.place(*where, "metric"),
+        place=node.place("metric"),
         margin=float(margin),
         better="lower" if better == "lower" else "higher",
         trusted=tuple(trusted),
     )
 
 
-def _features(document: Document, value: Any, where: Where, faults: Faults) -> tuple[Feature, ...]:
+def _features(node: Node) -> tuple[Feature, ...]:
     found: dict[str, Feature] = {}
-    for number, entry in enumerate(value if isinstance(value, list) else []):
-        place = document.place(*where, number)
-        name, kind = (entry.get("name"), entry.get("type")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(name, str) or not isinstance(kind, str) or set(entry) != {"name", "type"}:
-            faults.error(
-                "C106",
-                "a feature says its name and its type, and nothing else",
-                place,
-                expected="{name: visits, type: BIGINT}, the type in DuckDB's words",
-            )
+    if node.value and not isinstance(node.value, list):
+        node.error("C106", "features is no list", "features: [{name: visits, type: BIGINT}]")
+        return ()
+    for number in range(len(node.value or [])):
+        entry = node[number]
+        name, kind = entry.text("name"), entry.text("type")
+        if name is None or kind is None or set(entry.value) != {"name", "type"}:
+            message = "a feature says its name and its type, and nothing else"
+            entry.error("C106", message, "{name: visits, type: BIGINT}, the type in DuckDB's words")
         elif name in found:
-            faults.error("C106", f'the feature "{name}" is named twice', place, expected="every feature once")
+            entry.error("C106", f'the feature "{name}" is named twice', "every feature once")
         else:
-            place = document.place(*where, number, "type")
-            found[name] = Feature(
-                name, read_type(document, (*where, number, "type"), kind, faults) or "VARCHAR", place
-            )
-    if value and not isinstance(value, list):
-        faults.error(
-            "C106",
-            "features is no list",
-            document.place(*where),
-            expected="features: [{name: visits, type: BIGINT}]",
-        )
+            found[name] = Feature(name, read_type(entry["type"]) or "VARCHAR", entry.place("type"))
     return tuple(found.values())

@@ -6,28 +6,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from platform_core.contracts.faults import Faults
-from platform_core.contracts.grid import bad_zone
+from platform_core.contracts.grid import read_zone
 from platform_core.contracts.model import Column, Deadline, MaximumAge, Rule
 from platform_core.contracts.names import Identity
+from platform_core.contracts.node import Node
 from platform_core.contracts.properties import Level, check_properties, find_property
 from platform_core.contracts.terms import read_scope, read_severity
-from platform_core.contracts.units import UNITS, BadCron, cron_interval, duration, time_zone
-from platform_core.source.document import Document
+from platform_core.contracts.units import UNITS, BadCron, cron_interval, duration
 from platform_core.words import did_you_mean, duration_in_words, listed
-
-if TYPE_CHECKING:
-    from open_data_contract_standard.model import OpenDataContractStandard, ServiceLevelAgreementProperty
 
 _ACTED_ON = ("latency", "retention")
 _UNIT_WORDS = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
 # A slip in a name would lose a promise silently; a property of somebody else's is not that close.
 _NEAR = 0.8
 _WITH_UNIT = re.compile(r"([0-9.]+)\s*([A-Za-z]+)")
-
-Where = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
@@ -39,85 +33,62 @@ class ServiceLevels:
 
 
 def read_sla(
-    document: Document,
-    contract: OpenDataContractStandard,
-    identity: Identity,
-    columns: tuple[Column, ...],
-    partitioned: bool,
-    faults: Faults,
+    contract: Node, identity: Identity, columns: tuple[Column, ...], partitioned: bool
 ) -> ServiceLevels:
     """What ``slaProperties`` promise.
 
     Faults: C060 value or unit, C061 schedule, C062 time zone, C063 impossible together, C064 element.
     """
     levels = ServiceLevels()
-    for index, item in enumerate(contract.slaProperties or []):
-        where: Where = ("slaProperties", index)
-        name = item.property or ""
+    for node in contract.items("slaProperties"):
+        name = node.text("property") or ""
         if name not in _ACTED_ON:
             if close := did_you_mean(name.lower(), _ACTED_ON, _NEAR):
-                place = document.place(*where, "property")
-                faults.error(
-                    "C060", f'no service level is named "{name}"', place, "latency or retention", close
-                )
+                message = f'no service level is named "{name}"'
+                node["property"].error("C060", message, "latency or retention", close)
             continue
-        acts = item.schedule is not None or item.element is None or name == "retention"
-        check_properties(document, where, Level.SLA, faults)
-        span = _span(document, item, where, faults)
+        check_properties(node, Level.SLA)
+        span = _measured(node["value"], node.get("value"), node["unit"], node.get("unit"))
+        schedule = node.text("schedule")
         if name == "retention":
             if levels.retention is not None:
-                _twice(document, where, name, faults)
+                _twice(node, name)
             levels.retention = span or levels.retention
-        elif item.element is not None:
-            if item.schedule is not None:
-                faults.error(
+        elif node.text("element") is not None:
+            if schedule is not None:
+                node["element"].error(
                     "C063",
                     "a latency with a schedule is a deadline, one with an element is the recency of data",
-                    document.key_place(*where, "element"),
-                    expected="either schedule or element",
-                    fix="Make two entries of it.",
+                    "either schedule or element",
+                    "Make two entries of it.",
+                    at_key=True,
                 )
             if span is not None:
-                found = _recency(document, item, where, span, identity, columns, partitioned, faults)
-                levels.recency += tuple(found)
-        elif span is not None and acts:
+                levels.recency += tuple(_recency(node, span, identity, columns, partitioned))
+        elif span is not None:
             if levels.deadline is not None or levels.maximum_age is not None:
-                _twice(document, where, "latency without element", faults)
-            elif item.schedule is not None or item.scheduler is not None:
-                levels.deadline = _deadline(document, item, where, span, faults)
+                _twice(node, "latency without element")
+            elif schedule is not None or node.text("scheduler") is not None:
+                levels.deadline = _deadline(node, span)
             else:
-                levels.maximum_age = _maximum_age(document, item, where, span, faults)
+                levels.maximum_age = _maximum_age(node, span)
     return levels
 
 
-def _span(
-    document: Document, item: ServiceLevelAgreementProperty, where: Where, faults: Faults
-) -> timedelta | None:
-    return _measured(document, item.value, item.unit, (*where, "value"), (*where, "unit"), faults)
-
-
-def _measured(
-    document: Document, value: Any, unit: Any, at: Where, unit_at: Where, faults: Faults
-) -> timedelta | None:
+def _measured(at: Node, value: Any, unit_at: Node, unit: Any) -> timedelta | None:
     seconds = UNITS.get(unit.lower()) if isinstance(unit, str) else None
     if seconds is None:
         message = f'"{unit}" is no unit of time' if unit is not None else "a time without a unit"
         fix = "Write min for minutes, mo for months." if unit in {"m", "M"} else None
         if fix is None and isinstance(unit, str):
             fix = did_you_mean(unit.lower(), _UNIT_WORDS)
-        place = document.place(*unit_at)
-        faults.error("C060", message, place, f"unit: {listed(_UNIT_WORDS)}, or h, d, ...", fix)
+        unit_at.error("C060", message, f"unit: {listed(_UNIT_WORDS)}, or h, d, ...", fix)
         return None
     number = _number(value)
     span = duration(number, seconds) if number is not None else None
     if span is None:
-        faults.error(
-            "C060",
-            f'"{value}" is no length of time',
-            document.place(*at),
-            expected="a number above zero, with its unit beside it",
-            fix="Write value: 26 and unit: hours.",
-        )
+        expected, fix = "a number above zero, with its unit beside it", "Write value: 26 and unit: hours."
+        at.error("C060", f'"{value}" is no length of time', expected, fix)
     return span
 
 
@@ -130,163 +101,109 @@ def _number(value: Any) -> int | float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _deadline(
-    document: Document,
-    item: ServiceLevelAgreementProperty,
-    where: Where,
-    span: timedelta,
-    faults: Faults,
-) -> Deadline | None:
-    if item.scheduler != "cron" or not item.schedule:
-        faults.error(
+def _deadline(node: Node, span: timedelta) -> Deadline | None:
+    scheduler, schedule = node.text("scheduler"), node.text("schedule")
+    if scheduler != "cron" or not schedule:
+        node["scheduler"].error(
             "C061",
-            f'the scheduler is "{item.scheduler}"' if item.schedule else "a scheduler without a schedule",
-            document.place(*where, "scheduler"),
-            expected="scheduler: cron and a schedule",
-            fix='Write scheduler: cron and, for every day at six, schedule: "0 6 * * *".',
+            f'the scheduler is "{scheduler}"' if schedule else "a scheduler without a schedule",
+            "scheduler: cron and a schedule",
+            'Write scheduler: cron and, for every day at six, schedule: "0 6 * * *".',
         )
         return None
     try:
-        interval = cron_interval(item.schedule)
+        interval = cron_interval(schedule)
     except BadCron as error:
-        faults.error(
+        node["schedule"].error(
             "C061",
-            f'"{item.schedule}" is no schedule: {error}',
-            document.place(*where, "schedule"),
-            expected="five fields of cron: minute, hour, day of the month, month, day of the week",
-            fix='For every day at six: schedule: "0 6 * * *".',
+            f'"{schedule}" is no schedule: {error}',
+            "five fields of cron: minute, hour, day of the month, month, day of the week",
+            'For every day at six: schedule: "0 6 * * *".',
         )
         return None
     if span > interval:
-        faults.error(
+        node["value"].error(
             "C063",
             f"each deadline looks back {duration_in_words(span)}, past the one before it",
-            document.place(*where, "value"),
-            expected=f"at most {duration_in_words(interval)}, the shortest time between two ticks of "
-            f"{item.schedule}",
-            fix="Lower value, or leave schedule out: then it is a maximum age.",
+            f"at most {duration_in_words(interval)}, the shortest time between two ticks of {schedule}",
+            "Lower value, or leave schedule out: then it is a maximum age.",
         )
         return None
-    if find_property(document, where, "warnAfter") is not None:
-        faults.error(
-            "C063",
-            "a deadline on a schedule has no warning before it",
-            _entry(document, where, "warnAfter"),
-            expected="warnAfter only on a latency without schedule",
-            fix="Remove warnAfter.",
-        )
-    zone = find_property(document, where, "timezone")
-    name = zone[0] if zone else "UTC"
-    if zone is not None and (not isinstance(name, str) or time_zone(name) is None):
-        bad_zone(document, name, zone[1], faults)
-        return None
-    return Deadline(item.schedule, span, name, document.place(*where, "schedule"))
+    if (warning := find_property(node, "warnAfter")) is not None:
+        message = "a deadline on a schedule has no warning before it"
+        warning.error("C063", message, "warnAfter only on a latency without schedule", "Remove warnAfter.")
+    zone = read_zone(find_property(node, "timezone"))
+    return Deadline(schedule, span, zone, node.place("schedule")) if zone is not None else None
 
 
-def _maximum_age(
-    document: Document,
-    item: ServiceLevelAgreementProperty,
-    where: Where,
-    span: timedelta,
-    faults: Faults,
-) -> MaximumAge:
-    if find_property(document, where, "timezone") is not None:
-        faults.error(
-            "C063",
-            "an age has no time zone",
-            _entry(document, where, "timezone"),
-            expected="timezone only beside a schedule",
-            fix="Remove timezone, or add scheduler: cron and a schedule.",
-        )
-    warning = find_property(document, where, "warnAfter")
-    age = MaximumAge(span, document.place(*where, "value"))
-    if warning is None:
+def _maximum_age(node: Node, span: timedelta) -> MaximumAge:
+    if (zone := find_property(node, "timezone")) is not None:
+        fix = "Remove timezone, or add scheduler: cron and a schedule."
+        zone.error("C063", "an age has no time zone", "timezone only beside a schedule", fix)
+    age = MaximumAge(span, node.place("value"))
+    at = find_property(node, "warnAfter")
+    if at is None:
         return age
-    value, at = warning
+    value, unit, unit_at = at.value, node.get("unit"), node["unit"]
     if isinstance(value, dict):
-        for key in sorted(set(value) - {"value", "unit"}):
-            place = document.key_place(*at, key)
-            faults.error("C060", f'warnAfter knows no "{key}"', place, "value, unit")
-        unit_at = (*at, "unit") if "unit" in value else (*where, "unit")
-        unit = value.get("unit", item.unit)
-        warn = _measured(document, value.get("value"), unit, (*at, "value"), unit_at, faults)
+        at.has_only(("value", "unit"), "C060", "warnAfter")
+        unit, unit_at = (value["unit"], at["unit"]) if "unit" in value else (unit, unit_at)
+        warn = _measured(at["value"], value.get("value"), unit_at, unit)
     elif isinstance(value, str) and (match := _WITH_UNIT.fullmatch(value)):
-        warn = _measured(document, match[1], match[2], at, at, faults)
+        warn = _measured(at, match[1], at, match[2])
     else:
-        warn = _measured(document, value, item.unit, at, (*where, "unit"), faults)
+        warn = _measured(at, value, unit_at, unit)
     if warn is not None and warn >= span:
-        faults.error(
+        at.error(
             "C063",
             f"the warning after {duration_in_words(warn)} comes no earlier than the failure after "
             f"{duration_in_words(span)}",
-            document.place(*at),
-            expected=f"less than {duration_in_words(span)}",
+            f"less than {duration_in_words(span)}",
         )
         return age
     return replace(age, warn_after=warn)
 
 
 def _recency(
-    document: Document,
-    item: ServiceLevelAgreementProperty,
-    where: Where,
-    span: timedelta,
-    identity: Identity,
-    columns: tuple[Column, ...],
-    partitioned: bool,
-    faults: Faults,
+    node: Node, span: timedelta, identity: Identity, columns: tuple[Column, ...], partitioned: bool
 ) -> Iterator[Rule]:
-    place = document.place(*where, "element")
+    at = node["element"]
     for misplaced in ("timezone", "warnAfter"):
-        if find_property(document, where, misplaced) is not None:
-            at = _entry(document, where, misplaced)
-            faults.error("C063", f"{misplaced} does not go with an element", at, fix=f"Remove {misplaced}.")
-    known = [column.name for column in columns]
-    for element in (part.strip() for part in (item.element or "").split(",")):
+        if (said := find_property(node, misplaced)) is not None:
+            said.error("C063", f"{misplaced} does not go with an element", fix=f"Remove {misplaced}.")
+    for element in (part.strip() for part in at.value.split(",")):
         table, dot, name = element.rpartition(".")
         column = next((column for column in columns if column.name == name), None)
-        if dot and table != identity.table and _describes(document, table):
+        if dot and table != identity.table and _describes(node, table):
             message = f'"{element}" is about a table beside the product; it is not checked'
-            faults.remark("C064", message, place)
+            node.faults.remark("C064", message, at.place())
             continue
         if column is None or (dot and table not in {identity.name, identity.table}):
-            fix = did_you_mean(name, known) if column is None else f"Write {identity.name}.{name}."
-            faults.error(
-                "C064",
-                f'"{element}" is no column of {identity.name}',
-                place,
-                expected=f"{identity.name}.<column>",
-                fix=fix,
-            )
+            fix: str | None = f"Write {identity.name}.{name}."
+            if column is None:
+                fix = did_you_mean(name, [column.name for column in columns])
+            message = f'"{element}" is no column of {identity.name}'
+            at.error("C064", message, f"{identity.name}.<column>", fix)
             continue
         if column.logical_type not in {"date", "timestamp", None}:
-            faults.error(
-                "C064",
-                f'"{element}" is a {column.logical_type}, not a time',
-                place,
-                expected="a column of logicalType date or timestamp",
-            )
+            message = f'"{element}" is a {column.logical_type}, not a time'
+            at.error("C064", message, "a column of logicalType date or timestamp")
             continue
         yield Rule(
             name=f"recency__{name}",
             kind="recency",
-            place=place,
+            place=at.place(),
             columns=(name,),
-            severity=read_severity(document, where, faults),
-            scope=read_scope(document, where, partitioned, faults),
-            description=item.description or "",
+            severity=read_severity(node),
+            scope=read_scope(node, partitioned),
+            description=node.text("description") or "",
             maximum_age=span,
         )
 
 
-def _describes(document: Document, table: str) -> bool:
-    return any(table in (item["name"], item.get("id")) for item in document.at("schema") or [])
+def _describes(node: Node, table: str) -> bool:
+    return any(table in (item["name"], item.get("id")) for item in node.document.at("schema") or [])
 
 
-def _twice(document: Document, where: Where, what: str, faults: Faults) -> None:
-    faults.error("C063", f"{what} is said twice", document.place(*where, "property"), "it once")
-
-
-def _entry(document: Document, where: Where, name: str) -> Any:
-    found = find_property(document, where, name)
-    return document.place(*(found[1] if found else where))
+def _twice(node: Node, what: str) -> None:
+    node["property"].error("C063", f"{what} is said twice", "it once")

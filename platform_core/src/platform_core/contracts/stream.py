@@ -6,50 +6,49 @@ from dataclasses import replace
 
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Column, Kind, Partitions, Rule
+from platform_core.contracts.node import Node
 from platform_core.contracts.properties import text_property
-from platform_core.errors import Place
-from platform_core.source.document import Document
-from platform_core.words import did_you_mean, listed
 
 _OF_THE_WHOLE = frozenset({"row_count", "sql", "recency"})
 
 
 def read_event_time(
-    document: Document,
-    index: int | None,
-    kind: Kind,
-    columns: tuple[Column, ...],
-    partitions: Partitions | None,
-    faults: Faults,
+    table: Node, kind: Kind, columns: tuple[Column, ...], partitions: Partitions | None
 ) -> str | None:
     """The column that says when a row happened.
 
     Faults: C110 for a stream without one, or one that is no time or may be missing; C111 where it stands
     on no stream; C112 for a stream that is partitioned.
     """
-    if index is None:
-        return None
-    where = ("schema", index)
-    said = text_property(document, where, "eventTime", faults)
+    said = text_property(table, "eventTime")
     if kind != "stream":
         if said is not None:
             message = f"eventTime is about streams, and this is a {kind}"
-            faults.error("C111", message, said[1], "physicalType: stream", "Remove eventTime.")
+            said.error("C111", message, "physicalType: stream", "Remove eventTime.")
         return None
     if partitions is not None:
         message = "a stream has no partitions: its rows come in batches, and stay"
-        faults.error("C112", message, partitions.place, "eventTime alone", "Remove partitions.")
+        table.faults.error("C112", message, partitions.place, "eventTime alone", "Remove partitions.")
     if said is None:
-        faults.error(
+        table["physicalType"].error(
             "C110",
             "a stream without an event time",
-            document.place(*where, "physicalType"),
-            expected="the column that says when a row happened, since rows arrive late and out of order",
-            fix="Add to the schema object's customProperties: {property: eventTime, value: <column>}.",
+            "the column that says when a row happened, since rows arrive late and out of order",
+            "Add to the schema object's customProperties: {property: eventTime, value: <column>}.",
         )
         return None
-    _check(said[0], said[1], columns, faults)
-    return said[0]
+    name = str(said.value)
+    column = next((column for column in columns if column.name == name), None)
+    if column is None:
+        known = [column.name for column in columns]
+        said.error("C110", f'the event time "{name}" is no column', known=known)
+    elif column.logical_type not in {"date", "timestamp"}:
+        message = f'the event time "{name}" is a {column.logical_type}, not a time'
+        said.error("C110", message, "a column of logicalType date or timestamp")
+    elif not column.required:
+        message = f'the event time "{name}" may be missing'
+        said.error("C110", message, "a required column", "Add required: true to the column.")
+    return name
 
 
 def by_batch(kind: Kind, rules: tuple[Rule, ...], faults: Faults) -> tuple[Rule, ...]:
@@ -78,17 +77,3 @@ def by_batch(kind: Kind, rules: tuple[Rule, ...], faults: Faults) -> tuple[Rule,
             )
         found.append(rule)
     return tuple(found)
-
-
-def _check(name: str, place: Place, columns: tuple[Column, ...], faults: Faults) -> None:
-    known = [column.name for column in columns]
-    column = next((column for column in columns if column.name == name), None)
-    if column is None:
-        message = f'the event time "{name}" is no column'
-        faults.error("C110", message, place, f"one of {listed(known)}", did_you_mean(name, known))
-    elif column.logical_type not in {"date", "timestamp"}:
-        message = f'the event time "{name}" is a {column.logical_type}, not a time'
-        faults.error("C110", message, place, "a column of logicalType date or timestamp")
-    elif not column.required:
-        message = f'the event time "{name}" may be missing'
-        faults.error("C110", message, place, "a required column", "Add required: true to the column.")

@@ -2,113 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any, get_args
 
 from platform_core.contracts.bounds import Bounds, Scalar
-from platform_core.contracts.faults import Faults
 from platform_core.contracts.model import Scope
+from platform_core.contracts.node import Node
 from platform_core.contracts.properties import text_property
 from platform_core.errors import Severity
-from platform_core.source.document import Document
 from platform_core.words import did_you_mean
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
-Where = tuple[str | int, ...]
-_ONE_BOUND = {
-    "mustBe": ("equal", False),
-    "mustNotBe": ("not_equal", False),
-    "mustBeGreaterThan": ("minimum", True),
-    "mustBeGreaterOrEqualTo": ("minimum", False),
-    "mustBeLessThan": ("maximum", True),
-    "mustBeLessOrEqualTo": ("maximum", False),
+_ONE_BOUND: dict[str, Callable[[Any], Bounds]] = {
+    "mustBe": lambda value: Bounds(equal=value),
+    "mustNotBe": lambda value: Bounds(not_equal=value),
+    "mustBeGreaterThan": lambda value: Bounds(minimum=value, minimum_exclusive=True),
+    "mustBeGreaterOrEqualTo": lambda value: Bounds(minimum=value),
+    "mustBeLessThan": lambda value: Bounds(maximum=value, maximum_exclusive=True),
+    "mustBeLessOrEqualTo": lambda value: Bounds(maximum=value),
 }
 OPERATORS = (*_ONE_BOUND, "mustBeBetween", "mustNotBeBetween")
 
 
-def read_severity(document: Document, where: Where, faults: Faults) -> Severity:
+def read_severity(node: Node) -> Severity:
     """The custom property ``severity``; error where it is not said."""
-    found = text_property(document, where, "severity", faults, SEVERITIES)
-    return next((word for word in SEVERITIES if found and found[0] == word), "error")
+    found = text_property(node, "severity", SEVERITIES)
+    return next((word for word in SEVERITIES if found and found.value == word), "error")
 
 
-def severity_word(said: str | None, document: Document, where: Where, faults: Faults) -> Severity:
+def severity_word(node: Node) -> Severity:
     """ODCS ``quality.severity`` (C055)."""
+    said = node.text("severity")
     if said is None:
         return "error"
     for word in SEVERITIES:
         if said.lower() == word:
             return word
-    faults.error(
-        "C055",
-        f'"{said}" is no severity',
-        document.place(*where, "severity"),
-        expected="error, warning or info",
-        fix=did_you_mean(said.lower(), SEVERITIES),
-    )
+    fix = did_you_mean(said.lower(), SEVERITIES)
+    node["severity"].error("C055", f'"{said}" is no severity', "error, warning or info", fix)
     return "error"
 
 
-def read_scope(document: Document, where: Where, partitioned: bool, faults: Faults) -> Scope:
+def read_scope(node: Node, partitioned: bool) -> Scope:
     """The custom property ``scope``; the whole product where it is not said."""
-    found = text_property(document, where, "scope", faults, SCOPES)
-    scope: Scope = next((word for word in SCOPES if found and found[0] == word), "product")
+    found = text_property(node, "scope", SCOPES)
+    scope: Scope = next((word for word in SCOPES if found and found.value == word), "product")
     if scope == "partition" and not partitioned and found is not None:
-        faults.error(
-            "C051",
-            "the rule is about a partition of a table that has none",
-            found[1],
-            expected="scope: product, or a grid of partitions",
-            fix="Remove the scope.",
-        )
+        message = "the rule is about a partition of a table that has none"
+        found.error("C051", message, "scope: product, or a grid of partitions", "Remove the scope.")
         return "product"
     return scope
 
 
-def read_bounds(document: Document, where: Where, count: bool, faults: Faults) -> Bounds | None:
+def says_bound(node: Node) -> bool:
+    """Whether a quality rule has a bound, right or wrong."""
+    return any(key.startswith("must") for key in node.value)
+
+
+def read_bounds(node: Node, count: bool) -> Bounds | None:
     """The ``mustBe...`` operator of a quality rule; None where there is none or it is wrong (C053).
 
     ``count``: the bounded value is a number of rows or a share of them.
     """
-    entry = document.at(*where)
-    said = [name for name in OPERATORS if entry.get(name) is not None]
+    said = [name for name in OPERATORS if node.get(name) is not None]
     if not said:
         return None
-    name = said[0]
-    value, place = entry[name], document.place(*where, name)
+    name, value = said[0], node.get(said[0])
     if len(said) > 1:
         expected = "one of the mustBe... bounds; two limits are mustBeBetween: [least, most]"
-        faults.error(
-            "C053", f"{said[0]} and {said[1]} at once", document.key_place(*where, said[1]), expected
-        )
+        node[said[1]].error("C053", f"{said[0]} and {said[1]} at once", expected, at_key=True)
         return None
     if name in _ONE_BOUND:
-        field, exclusive = _ONE_BOUND[name]
-        if not isinstance(value, (int, float)) and (count or not isinstance(value, str)):
-            faults.error("C053", f"{name} is no number", place, "a number", "Write a number.")
+        number = isinstance(value, (int, float)) and not (count and isinstance(value, bool))
+        text = isinstance(value, str) and not count and name in ("mustBe", "mustNotBe")
+        if not number and not text:
+            node[name].error("C053", f"{name} is no number", "a number", "Write a number.")
             return None
-        if count and isinstance(value, bool):
-            faults.error("C053", f"{name} is no number", place, "a number", "Write a number.")
-            return None
-        match field:
-            case "minimum":
-                return Bounds(minimum=value, minimum_exclusive=exclusive)
-            case "maximum":
-                return Bounds(maximum=value, maximum_exclusive=exclusive)
-            case "equal":
-                return Bounds(equal=value)
-        return Bounds(not_equal=value)
+        return _ONE_BOUND[name](value)
+    pair = isinstance(value, list) and len(value) == 2
+    if not pair or not all(isinstance(limit, (int, float)) for limit in value):
+        node[name].error("C053", f"{name} is no pair of numbers", f"{name}: [least, most]")
+        return None
     low, high = value
     if low > high:
-        faults.error(
-            "C053",
-            f"{name} runs from {low} down to {high}",
-            place,
-            expected="the lower bound first",
-            fix=f"Write {name}: [{high}, {low}].",
-        )
+        message, fix = f"{name} runs from {low} down to {high}", f"Write {name}: [{high}, {low}]."
+        node[name].error("C053", message, "the lower bound first", fix)
         return None
     return Bounds(minimum=low, maximum=high, outside=name == "mustNotBeBetween")
 
@@ -150,16 +131,10 @@ def _moment(text: str, logical_type: str) -> Scalar | None:
         return None
 
 
-def own_name(document: Document, where: Where, default: str) -> str:
+def own_name(node: Node, default: str) -> str:
     """The name of a rule: its own ``name``, else its ``id``, else ``default``; letters, digits and _."""
-    entry = document.at(*where)
-    for key in ("name", "id"):
-        said = entry.get(key)
-        if isinstance(said, str):
-            word = check_name(said)
-            if word:
-                return word
-    return default
+    words = (check_name(node.text(key) or "") for key in ("name", "id"))
+    return next(filter(None, words), default)
 
 
 def check_name(text: str) -> str:
