@@ -209,3 +209,14 @@ def test_interpreter_of_the_location_else_this_one(shop: SmallMesh) -> None:
     assert location_of(shop.root, "sales").python == Path(sys.executable)
     python.unlink()
     assert location_of(shop.root, "shop").python == Path(sys.executable)
+
+
+def test_an_interpreter_that_does_not_run_is_one_diagnostic(
+    shop: SmallMesh, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = shop.root / "python"
+    python.write_text("no program\n")
+    text = (shop.root / "workspace.yaml").read_text()
+    (shop.root / "workspace.yaml").write_text(text.replace(sys.executable, "python"))
+    assert main(["check", "shop/totals"]) == 1
+    assert capsys.readouterr().err.startswith("error[R001]: code location shop does not load")
