@@ -42,7 +42,7 @@ def test_a_killed_parent_does_not_free_the_lock_of_its_dbt(tmp_path: Path) -> No
             pass
     finally:
         os.kill(writer, signal.SIGKILL)
-    for _ in range(100):
+    for _ in range(2000):
         try:
             with lake_lock(location, "sales", holder="test", timeout=0.1):
                 return

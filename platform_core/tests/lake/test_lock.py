@@ -130,7 +130,7 @@ def test_a_dead_holder_blocks_nobody(location: LakeLocation) -> None:
 
 def test_waiting_ends_when_the_lock_is_free(location: LakeLocation) -> None:
     holder = hold(location)
-    with lake_lock(location, "sales", holder="test", timeout=30, on_wait=lambda _: stop(holder)):
+    with lake_lock(location, "sales", holder="test", timeout=300, on_wait=lambda _: stop(holder)):
         pass
 
 

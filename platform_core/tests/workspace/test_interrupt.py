@@ -37,7 +37,11 @@ def long():
 
 defs = dg.Definitions(assets=[first, long])
 """
-PATIENT = f"""
+PATIENT_WORKER = """
+assert 0 < sys.modules["__main__"].STOP_SECONDS < 600
+sys.modules["__main__"].STOP_SECONDS = 3600
+"""
+PATIENT_COMMAND = f"""
 import sys
 from platform_core.cli import main
 import {run.__name__} as run
@@ -108,9 +112,9 @@ def test_a_second_ctrl_c_kills_at_once_and_the_next_run_closes_the_books(mesh: S
         "    while True:\n        try:\n            time.sleep(600)\n"
         "        except BaseException: open('asked', 'w').close()\n    try: ...\n",
     )
-    mesh.location("slow", stubborn, "first long")
-    # Without the second Ctrl-C this command would wait for longer than the test does.
-    process = mesh.start("run", "slow/long", python=("-c", PATIENT))
+    # Without the second Ctrl-C neither the worker nor the command would give up before the test does.
+    mesh.location("slow", PATIENT_WORKER + stubborn, "first long")
+    process = mesh.start("run", "slow/long", python=("-c", PATIENT_COMMAND))
     wait_for((mesh.root / "started").exists)
     process.send_signal(signal.SIGINT)
     wait_for((mesh.root / "asked").exists)
