@@ -50,8 +50,8 @@ def breaks(old: DataProduct, new: DataProduct) -> Iterator[Break]:
             yield Break(f'the column "{before.name}" is gone', _at(new, "/schema"))
         else:
             yield from _column(before, after)
-    if _key(old) != _key(new):
-        yield Break(f"the key was {_listed(_key(old))} and is {_listed(_key(new))}", _at(new, "/schema"))
+    if old.key != new.key:
+        yield Break(f"the key was {_listed(old.key)} and is {_listed(new.key)}", _at(new, "/schema"))
     if old.kind != new.kind:
         yield Break(f"it was a {old.kind} and is a {new.kind}", new.place)
     if old.file != new.file:
@@ -93,12 +93,7 @@ def _twin(product: DataProduct) -> str | None:
     return product.masking.name if product.masking is not None else None
 
 
-def _key(product: DataProduct) -> list[str]:
-    keyed = [column for column in product.columns if column.key_position is not None]
-    return [column.name for column in sorted(keyed, key=lambda column: column.key_position or 0)]
-
-
-def _listed(names: list[str]) -> str:
+def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"
 
 

@@ -28,49 +28,24 @@ from platform_core.governance.policies.engine import ENGINE
 from platform_core.governance.policy import Policy, Strictness
 from platform_core.words import did_you_mean
 
-BUILT_IN: Final[tuple[Policy, ...]] = (
-    ownership.owner_present,
-    ownership.owner_known,
-    ownership.owner_accountable,
-    documentation.purpose,
-    documentation.columns_described,
-    promises.sla,
-    promises.quality,
-    promises.key,
-    privacy.classification,
-    privacy.personal_tagged,
-    privacy.personal_restricted,
-    privacy.pseudonymous_granted,
-    privacy.twin_granted,
-    privacy.masked_has_twin,
-    promises.version,
-    promises.status,
-    naming.naming,
-    documentation.support,
-    promises.retention,
-    making.made,
-    making.contracted,
-    making.drift,
-    making.asset_owned,
-    making.asset_described,
-    making.location_named,
-    graph.dangling,
-    use.granted,
-    graph.duplicate_key,
-    graph.cycle,
-    use.partitions_map,
-    graph.unknown_column,
-    freshness.feasible,
-    freshness.recent_enough,
-    use.deprecated,
-    use.orphaned,
-    graph.foreign_asset,
-    use.retired,
-)
-
 _CODE = re.compile(r"[A-Z]{1,12}[0-9]{3}")
 _FAMILIES = "ACDGLQRSU"
 """First letters of the library's own codes, alone before the digits."""
+
+
+def _policies(module: ModuleType) -> Iterator[Policy]:
+    """The policies that a module defines, not those that it imports."""
+    # A policy with two names is one policy.
+    for value in {id(value): value for value in vars(module).values()}.values():
+        if isinstance(value, Policy) and value.check.__module__ == module.__name__:
+            yield value
+
+
+_MODULES = (documentation, freshness, graph, making, naming, ownership, privacy, promises, use)
+BUILT_IN: Final = tuple(
+    sorted((policy for module in _MODULES for policy in _policies(module)), key=lambda policy: policy.code)
+)
+"""The library's own policies, in the order of their codes."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +145,7 @@ class _Loading:
                 "scope product or location: a domain's policies hold for the domain alone",
             )
         else:
-            self.policies[policy.code] = _of_domain(policy, domain)
+            self.policies[policy.code] = replace(policy, domain=domain)
 
     def _tighten(self, said: Any, path: Path, domain: str | None) -> None:
         if domain is None or not isinstance(said, Mapping):
@@ -213,18 +188,6 @@ def _import(path: Path, domain: str | None) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return module
-
-
-def _policies(module: ModuleType) -> Iterator[Policy]:
-    """The policies that a module defines, not those that it imports."""
-    # A policy with two names is one policy.
-    for value in {id(value): value for value in vars(module).values()}.values():
-        if isinstance(value, Policy) and value.check.__module__ == module.__name__:
-            yield value
-
-
-def _of_domain(policy: Policy, domain: str | None) -> Policy:
-    return replace(policy, domain=domain)
 
 
 def _line(path: Path, word: str) -> Place:

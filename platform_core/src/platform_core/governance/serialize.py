@@ -161,6 +161,22 @@ def _read_scalar(value: Any, files: _Files) -> Any:
     return datetime.fromisoformat(text) if kind == "timestamp" else date.fromisoformat(text)
 
 
+def _read_places(text: str, files: _Files) -> Places:
+    assert files.own is not None
+    return Places(text, files.own)
+
+
+_FORMS: dict[Any, tuple[Convert, Convert]] = {
+    Place: (_write_place, _read_place),
+    dict[str, Place]: (_write_places, _read_places),
+    Path: (lambda path, files: files.name(path), lambda name, files: files.path(name)),
+    timedelta: (lambda span, files: span.total_seconds(), lambda number, files: timedelta(seconds=number)),
+    datetime: (lambda moment, files: moment.isoformat(), lambda text, files: datetime.fromisoformat(text)),
+    date: (lambda day, files: day.isoformat(), lambda text, files: date.fromisoformat(text)),
+}
+"""How values of the types that JSON does not have are written and read."""
+
+
 @cache
 def _writer(kind: type[Any]) -> Convert:
     steps = [
@@ -247,14 +263,8 @@ def _default(each: Field[Any]) -> Any:
 
 def _converter(hint: Any, *, write: bool) -> Convert | None:
     """How a value of a type is written or read; None where it is the same in JSON."""
-    if hint is Place:
-        return _write_place if write else _read_place
-    if hint is Path:
-        return _write_path if write else _read_path
-    if hint is timedelta:
-        return _write_duration if write else _read_duration
-    if hint in (date, datetime):
-        return _write_moment if write else (_read_moment if hint is datetime else _read_day)
+    if hint in _FORMS:
+        return _FORMS[hint][0 if write else 1]
     if is_dataclass(hint) and isinstance(hint, type):
         return _writer(hint) if write else _reader(hint)
     origin, arguments = get_origin(hint), get_args(hint)
@@ -264,8 +274,6 @@ def _converter(hint: Any, *, write: bool) -> Convert | None:
         return _unless_none(inner) if inner is not None and types.NoneType in arguments else inner
     if origin is tuple:
         return _each(_converter(arguments[0], write=write), list if write else tuple)
-    if origin is dict and arguments == (str, Place):
-        return _write_places if write else _read_places
     if origin is Literal or hint in (str, int, float, bool):
         return None
     raise TypeError(f"{hint!r} has no form in JSON")
@@ -285,36 +293,3 @@ def _each(convert: Convert | None, made: type[list[Any]] | type[tuple[Any, ...]]
     if convert is None:
         return lambda values, files: made(values)
     return lambda values, files: made([convert(value, files) for value in values])
-
-
-def _write_path(path: Path, files: _Files) -> str:
-    return files.name(path)
-
-
-def _read_path(name: str, files: _Files) -> Path:
-    return files.path(name)
-
-
-def _write_duration(value: timedelta, files: _Files) -> float:
-    return value.total_seconds()
-
-
-def _read_duration(seconds: float, files: _Files) -> timedelta:
-    return timedelta(seconds=seconds)
-
-
-def _write_moment(value: date | datetime, files: _Files) -> str:
-    return value.isoformat()
-
-
-def _read_moment(text: str, files: _Files) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _read_day(text: str, files: _Files) -> date:
-    return date.fromisoformat(text)
-
-
-def _read_places(text: str, files: _Files) -> Places:
-    assert files.own is not None
-    return Places(text, files.own)

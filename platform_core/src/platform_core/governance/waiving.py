@@ -8,9 +8,12 @@ from datetime import date
 from platform_core.errors import Diagnostic
 from platform_core.governance.catalogue import Catalogue
 from platform_core.governance.facts import MeshFacts
+from platform_core.governance.policies.engine import ENGINE
 from platform_core.product_id import ProductId
 from platform_core.source.federation import Waiver
 from platform_core.words import did_you_mean, listed
+
+_FIXES = {policy.code: policy.fix for policy in ENGINE}
 
 
 class Waiving:
@@ -96,14 +99,6 @@ def _expired(waiver: Waiver, today: date) -> bool:
 
 def _of(waiver: Waiver) -> str:
     return f"the waiver of {waiver.code} for {waiver.product}"
-
-
-_FIXES = {
-    "G401": "Keep the policy and remove the waiver, or agree on another day.",
-    "G402": "Remove the waiver.",
-    "G403": "Let them agree, then add one of their addresses to approvers.",
-    "G404": "Correct the waiver, or remove it.",
-}
 
 
 def _fault(code: str, waiver: Waiver, message: str, guess: str | None = None) -> Diagnostic:

@@ -1,1 +1,1 @@
-"""The policies built in, one module per concern. ``catalogue.BUILT_IN`` lists them all."""
+"""The policies built in, one module per concern. ``catalogue.BUILT_IN`` finds them all."""
