@@ -44,9 +44,11 @@ WARNINGS = {
 def test_it_prints_one_document_with_exactly_the_promised_keys(full_run: Answer) -> None:
     document = full_run.document()
 
-    assert set(document) == {"format", "version", "products", "faults", "seconds", "interrupted"}
+    told = {"format", "version", "products", "faults", "seconds", "interrupted", "diagnostics"}
+    assert set(document) == told
     assert (document["format"], document["version"]) == ("platform-core/run", 1)
-    assert (document["faults"], document["interrupted"]) == ([], False)
+    assert (document["faults"], document["diagnostics"]) == ([], [])
+    assert document["interrupted"] is False
     for entry in document["products"]:
         told = {"product", "location", "partitions", "status", "rows", "seconds", "checks", "error"}
         assert set(entry) == told

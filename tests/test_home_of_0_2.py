@@ -170,7 +170,7 @@ def test_a_stream_goes_on_and_repeats_no_batch(found: Seen, after: Seen, product
 def test_the_key_is_the_same(found: Seen, after: Seen) -> None:
     [key] = EXPECTED["versions"]["crew/profiles"][0]["keys"].items()
     for seen in (found, after):
-        [told] = json.loads(seen.keys.out)
+        [told] = json.loads(seen.keys.out)["keys"]
         assert (told["key"], told["fingerprint"]) == key
         twin = {"product": "crew/profiles", "fingerprint": key[1], "current": True}
         assert told["twins"] == [twin]
