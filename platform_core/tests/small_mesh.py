@@ -139,6 +139,9 @@ class SmallMesh:
         path = self.root / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        # Python takes what it compiled for current if the size and the second of the source are the same.
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+            compiled.unlink()
         return path
 
     def contract(

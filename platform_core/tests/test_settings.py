@@ -14,6 +14,7 @@ from platform_core.settings import (
     HOME,
     KEYS,
     LAKE,
+    MEMORY,
     REGISTRY,
     ROOT,
     SETTINGS,
@@ -82,3 +83,26 @@ def test_a_folder_that_must_exist(setting: Setting, monkeypatch: pytest.MonkeyPa
 
 def test_the_documentation_is_made_of_the_settings() -> None:
     assert table() in DOCUMENT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.kind == "folder"], ids=lambda s: s.name)
+@pytest.mark.parametrize("value", ["/etc/passwd", "x" * 300])
+def test_what_can_be_no_folder_is_refused(
+    monkeypatch: pytest.MonkeyPatch, setting: Setting, value: str
+) -> None:
+    monkeypatch.setenv(setting.name, value)
+    with pytest.raises(UsageError, match=setting.code):
+        setting.folder()
+
+
+@pytest.mark.parametrize("value", ["foo", "0", "0GB", "-1GB", "4", "4 apples", "\u0663GB", "1_0GB"])
+def test_what_is_no_amount_of_memory_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(MEMORY.name, value)
+    with pytest.raises(UsageError, match="U034"):
+        MEMORY.memory()
+
+
+@pytest.mark.parametrize("value", ["512MiB", "4GB", "0.5 GB", "1kb"])
+def test_an_amount_of_memory(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(MEMORY.name, value)
+    assert MEMORY.memory() == value

@@ -94,7 +94,8 @@ class PlatformError(Exception):
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__(*diagnostics)
-        self.diagnostics: tuple[Diagnostic, ...] = diagnostics
+        # Parts that need the same broken file each meet its fault; it is told once.
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(dict.fromkeys(diagnostics))
 
     def __str__(self) -> str:
         return render(self.diagnostics)

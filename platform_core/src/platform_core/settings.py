@@ -7,6 +7,7 @@ process is absolute. ``docs/settings.md`` is generated from ``SETTINGS``.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +39,15 @@ class Setting:
     def folder(self) -> Path | None:
         """The folder that it names, absolute; it may not exist yet."""
         text = self.text()
-        return whole(Path(text)) if text is not None else None
+        if text is None:
+            return None
+        folder = whole(Path(text))
+        try:
+            if folder.exists() and not folder.is_dir():
+                raise self.fault("a folder", f"Correct {self.name}.", "not a directory")
+        except OSError as error:
+            raise self.fault("a folder", f"Correct {self.name}.", error.strerror or "") from None
+        return folder
 
     @contextmanager
     def defaulting_to(self, folder: Path) -> Iterator[None]:
@@ -71,6 +80,15 @@ class Setting:
         if not least <= seconds < threading.TIMEOUT_MAX:
             raise self.fault(f"seconds, {least:g} or more", f"{self.name}={default:g}")
         return seconds
+
+    def memory(self) -> str | None:
+        """An amount of memory. Raises UsageError for anything else."""
+        text = self.text()
+        if text is not None and not re.fullmatch(
+            r"(?=.*[1-9])\d+(\.\d+)?\s*[kmgt]i?b", text.strip(), re.I | re.ASCII
+        ):
+            raise self.fault("an amount of memory", f"{self.name}=4GB")
+        return text
 
     def fault(self, expected: str, fix: str, reason: str = "") -> UsageError:
         said = f"{self.name}={self.text()}" + (f": {reason}" if reason else "")
@@ -139,14 +157,14 @@ def mesh_root(start: Path | None = None) -> Path:
     """
     named = ROOT.folder()
     if named is not None:
-        if (named / WORKSPACE).is_file():
+        if os.path.lexists(named / WORKSPACE):
             return named
         raise UsageError(
             Diagnostic("U001", f"MESH_ROOT={named}: there is no {WORKSPACE}", fix="Correct MESH_ROOT.")
         )
     here = (start or Path.cwd()).absolute()
     for folder in (here, *here.parents):
-        if (folder / WORKSPACE).is_file():
+        if os.path.lexists(folder / WORKSPACE):
             return folder
     raise UsageError(
         Diagnostic(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,3 +221,38 @@ def test_an_interpreter_that_does_not_run_is_one_diagnostic(
     (shop.root / "workspace.yaml").write_text(text.replace(sys.executable, "python"))
     assert main(["check", "shop/totals"]) == 1
     assert capsys.readouterr().err.startswith("error[R001]: code location shop does not load")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM read_csv('/etc/passwd')",
+        "SELECT count(*) FROM '/etc/passwd'",
+        "SELECT count(*) FROM ${table}; DROP TABLE totals",
+        "SELECT getenv('HOME')",
+        "PRAGMA database_list",
+        "SELECT count(*) FROM sales.transactions",
+        "SELECT count(*) FROM ${table} WHERE id > ?",
+        "SELECT count(amuont) FROM ${table}",
+        "SELECT count(*) FORM ${table}",
+    ],
+)
+def test_the_sql_of_a_rule_is_judged_without_data(
+    shop: SmallMesh, capfd: pytest.CaptureFixture[str], query: str
+) -> None:
+    rule = "    quality:\n      - {{type: sql, query: {query}, mustBe: 0}}\n"
+    contract = shop.contract("shop/totals")
+    before = contract.read_text()
+    contract.write_text(before + rule.format(query=json.dumps("SELECT max(amount) FROM ${table}")))
+    assert check(capfd)[0] == 0, "no rows have no maximum, but that is no fault of the query"
+    contract.write_text(before + rule.format(query=json.dumps(query)))
+    code, _, err = check(capfd)
+    assert (code, err.count("error[")) == (1, 1)
+    assert "error[Q011]" in err
+    assert "totals.odcs.yaml" in err
+
+
+def test_a_file_that_many_parts_need_is_one_fault(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    shop.write("domains/sales/contracts/transactions.odcs.yaml", "a: \0")
+    code, _, err = check(capfd)
+    assert (code, err.count("error[C003]"), err.count("error[")) == (1, 1, 1)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_mesh import SmallMesh, published_mesh
@@ -199,3 +203,44 @@ def test_refusals_are_one_diagnostic_on_stderr(
     assert output.out == ""
     assert output.err.startswith(f"error[{code}]")
     assert "Traceback" not in output.err
+
+
+def mesh_process(mesh: SmallMesh, *words: str | bytes, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "platform_core.cli", *words]
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    return subprocess.run(command, env=env, cwd=mesh.root, stderr=subprocess.PIPE, check=False, **options)
+
+
+DUCK = "SELECT '\u00e9' AS a, chr(129414) AS b"
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        ("table", b"\\U0001f986"),
+        ("json", '{"a": "\u00e9", "b": "\U0001f986"}'.encode()),
+        ("csv", "\u00e9,\U0001f986".encode()),
+    ],
+)
+def test_letters_that_the_terminal_lacks(mesh: SmallMesh, format: str, said: bytes) -> None:
+    """Text shows their codes; the formats for programs are in UTF-8 whatever the terminal is."""
+    answer = mesh_process(mesh, "query", DUCK, "--format", format, stdout=subprocess.PIPE)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert said in answer.stdout
+
+
+def test_bytes_that_are_no_text(mesh: SmallMesh) -> None:
+    for words, given in (([b"query", b"select \xff"], b""), ([b"query", b"-"], b"select \xff")):
+        answer = mesh_process(mesh, *words, stdout=subprocess.PIPE, input=given)
+        assert (answer.returncode, answer.stdout) == (2, b"")
+        assert answer.stderr.startswith(b"error[U094]: this is not text in UTF-8: select \\xff")
+
+
+def test_an_output_that_is_closed(mesh: SmallMesh) -> None:
+    answer = mesh_process(mesh, "products", preexec_fn=lambda: os.close(1))
+    assert (answer.returncode, answer.stderr) == (1, b"the output cannot be written: it is closed\n")
+
+
+def test_a_parameter_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "SELECT ?"]) == 2
+    assert "a value is missing for a parameter" in capsys.readouterr().err

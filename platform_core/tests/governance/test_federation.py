@@ -46,6 +46,8 @@ def test_missing_and_empty_files_say_nothing(tmp_path: Path) -> None:
         ("mesh", "topology: federal", 1, "federal"),
         ("mesh", "topology: governed", 1, "central team"),
         ("mesh", "a: 1\nmesh: 2", 1, '"a"'),
+        ("teams", "teams:\n  shop_team: {domain: shop}", 2, '"shop_team"'),
+        ("teams", "teams:\n  Shop: {domain: shop}", 2, '"Shop"'),
         ("mesh", "email_domains: example.com", 1, "email_domains"),
         ("mesh", "representatives: {shop: a@b.c}", 1, "shop"),
         ("mesh", "topology: federated\ntopology: governed", 2, "twice"),

@@ -70,7 +70,7 @@ def usage(
     for query in asked:
         for source in query.products:
             saw(source, "query", query.principal, query.at)
-    known = {product.id: product for product in products}
+    known: dict[str, DataProduct] = {product.id: product for product in products}
     rows = [row(known, *key, reading) for key, reading in found.items()]
     used = {(each["product_id"], role_of(each["via"], each["reader"])) for each in rows}
     for product in products:

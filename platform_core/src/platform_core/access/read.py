@@ -64,7 +64,8 @@ def granted_query(
     """
     products = granted_products(sql, principal, registry, root)
     with closing(opened()) as connection:
-        configure(connection, location)
+        with query_faults({}):
+            configure(connection, location)
         hidden = show_products(connection, location, products)
         seal(connection, location, (product.lake for product in products.values()))
         with query_faults(hidden):
@@ -190,6 +191,8 @@ def query_faults(hidden: Mapping[str, str]) -> Iterator[None]:
         if isinstance(error, duckdb.ConversionException):
             first, line, rest = words.partition("\n")
             words = re.sub(r"(['\"]).*\1", "'...'", first) + line + rest
+        elif "statement parameters" in words:
+            words = "a value is missing for a parameter (? or $name) of the query"
         elif isinstance(error, duckdb.InvalidInputException):
             words = "Invalid Input Error: a function refuses a value of the data"
         for name, shown in hidden.items():

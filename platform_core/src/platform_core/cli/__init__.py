@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Final
 
 OK: Final = 0
@@ -23,6 +24,14 @@ INTERRUPTED: Final = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit status. ``argv`` without the program's name; None: the shell's."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None or sys.stderr is None:
+        if sys.stderr is not None:
+            print("the output cannot be written: it is closed", file=sys.stderr)
+        return FAILED
+    # A terminal or a pipe that lacks a letter shows its code instead.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _call(words)
     except (KeyboardInterrupt, RuntimeError) as error:
@@ -56,6 +65,8 @@ def _call(words: list[str]) -> int:
             options = understand(words)
         except SystemExit:
             return OK  # --help and --version leave this way
+        if getattr(options, "format", "table") != "table" and isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # which the formats for programs are always in
         if options.verbosity > 0:
             from platform_core.cli.output import tell_what_is_used
 

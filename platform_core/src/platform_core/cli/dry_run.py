@@ -30,6 +30,7 @@ from platform_core.products.inputs.resolve import resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.masking import parent_of
 from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import duckdb_type
@@ -52,6 +53,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
+    faults += _queries(product)
     maker = None if product.twin_of else find_maker(product, root)
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))
@@ -118,6 +120,13 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
     for name in product.referenced:
         if name in names:
             require_grant(registry.get(name), f"domain:{product.domain}", root)
+
+
+def _queries(product: DataProduct) -> list[Diagnostic]:
+    """What is wrong with the SQL of a contract's rules, whatever the rows are."""
+    with in_memory() as connection:
+        connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM {no_rows(product)}")
+        return [diagnostic(product, outcome) for outcome in unanswerable(connection, product, MADE)]
 
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:

@@ -143,6 +143,8 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     """
     from platform_core import __version__
 
+    for word in words:
+        require_text(word)
     before = list(takewhile(lambda word: word.startswith("-"), words))
     width = max(map(len, VERBS)) + 2
     lines = [f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()]
@@ -159,6 +161,15 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     options = parser_of(called).understand([*before, *rest])
     options.verb = called
     return options
+
+
+def require_text(word: str) -> None:
+    """Raises UsageError U094 for bytes of the shell that are no UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        said = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise UsageError(Diagnostic("U094", f"this is not text in UTF-8: {said}")) from None
 
 
 def domain_option(parser: argparse.ArgumentParser, what: str = "only the products of this domain") -> None:

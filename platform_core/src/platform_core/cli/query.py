@@ -7,12 +7,13 @@ import csv
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from io import TextIOWrapper
 from itertools import chain, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.cli import OK
-from platform_core.cli.grammar import number
+from platform_core.cli.grammar import number, require_text
 
 if TYPE_CHECKING:
     from platform_core.access.read import Answer
@@ -40,7 +41,11 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.settings import mesh_home, mesh_root
 
     root = mesh_root()
-    sql = sys.stdin.read() if options.sql == "-" else options.sql
+    sql = options.sql
+    if sql == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        require_text(sql := sys.stdin.read())
     with granted_query(
         sql, options.principal, Registry.open(root), LakeLocation.current(root), root
     ) as answer:

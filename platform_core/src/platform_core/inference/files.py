@@ -9,7 +9,7 @@ from typing import Final
 
 import duckdb
 
-from platform_core.errors import Diagnostic, UsageError, shown
+from platform_core.errors import Diagnostic, SourceError, UsageError, shown
 from platform_core.sql.quoting import literal, quoted
 from platform_core.words import counted
 
@@ -135,7 +135,8 @@ def _present(path: Path) -> None:
             )
         )
     if not path.is_file() or _suffix(path) not in _READERS:
-        what = "a folder" if path.is_dir() else f"no {', '.join(_READERS)} file"
+        kind = f"{', '.join(_READERS)} file" if path.is_file() else "regular file"
+        what = "a folder" if path.is_dir() else f"no {kind}"
         raise UsageError(
             Diagnostic(
                 "U066",
@@ -149,16 +150,16 @@ def _present(path: Path) -> None:
         with path.open("rb"):
             pass
     except OSError as error:
-        raise UsageError(
+        raise SourceError(
             Diagnostic("U062", f"{shown(path)} cannot be read: {error.strerror}", fix="Let it be read.")
         ) from None
     if empty:
         raise no_rows(shown(path))
 
 
-def no_rows(what: str) -> UsageError:
+def no_rows(what: str) -> SourceError:
     """Data without rows: nothing is known of them."""
-    return UsageError(
+    return SourceError(
         Diagnostic(
             "U061",
             f"{what} has no rows, so nothing can be inferred from it",
@@ -176,7 +177,7 @@ def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: S
         raise _unreadable(path, error) from None
     header, found = row if row else (True, [])
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
-        raise UsageError(
+        raise SourceError(
             Diagnostic(
                 "U062",
                 f"{shown(path)} cannot be read as CSV: its lines have different numbers of values",
@@ -207,7 +208,7 @@ def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: S
         )
 
 
-def _unreadable(path: Path, error: duckdb.Error) -> UsageError:
+def _unreadable(path: Path, error: duckdb.Error) -> SourceError:
     """Why a file cannot be read; DuckDB's own words quote what is in the file, so they are not repeated."""
     words = str(error)
     line = _LINE.search(words)
@@ -226,7 +227,7 @@ def _unreadable(path: Path, error: duckdb.Error) -> UsageError:
     )
     reason = next((told for said, told in reasons if said.lower() in words.lower()), None)
     kind = _suffix(path).removeprefix(".").upper()
-    return UsageError(
+    return SourceError(
         Diagnostic(
             "U062",
             f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else ""),

@@ -85,7 +85,7 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str
 
 def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
     """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
-    words = MEMORY.text()
+    words = MEMORY.memory()
     if words is None:
         row = con.execute("SELECT current_setting('memory_limit')").fetchone()
         amount, unit = str(row[0]).split() if row else ("2", "GiB")

@@ -128,6 +128,20 @@ def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
         return _refused(rule, reason, time.monotonic() - started), aborted(asked.con)
 
 
+def unanswerable(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> list[CheckOutcome]:
+    """The SQL rules that no rows of a relation with the contract's columns could answer."""
+    found = []
+    for rule in product.rules:
+        try:
+            if rule.kind == "sql":
+                con.execute(f"EXPLAIN {questions.judged(rule, relation)}")
+        except NotApplicable as error:
+            found.append(_refused(rule, error.reason))
+        except duckdb.Error as error:
+            found.append(_refused(rule, f"the query fails: {sentence(error)}"))
+    return found
+
+
 def aborted(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether the open transaction can only be rolled back any more."""
     try:

@@ -208,8 +208,7 @@ def _utc(value: object) -> datetime | None:
 
 
 def _sql(asked: Asked, rule: Rule) -> Answer:
-    query = substituted(rule, asked.scopes[rule.scope])
-    _judge(query)
+    query = judged(rule, asked.scopes[rule.scope])
     cursor = asked.con.execute(query)
     rows = cursor.fetchmany(2)
     if len(rows) != 1 or len(rows[0]) != 1:
@@ -237,13 +236,15 @@ def substituted(rule: Rule, relation: str) -> str:
     return re.sub(r"\$?\{(table|object|column|property)\}", value, rule.query or "")
 
 
-def _judge(query: str) -> None:
-    """Raises NotApplicable unless SQL text is exactly one SELECT that reads tables alone."""
+def judged(rule: Rule, relation: str) -> str:
+    """The query of a rule. Raises NotApplicable unless it is one SELECT that reads tables alone."""
+    query = substituted(rule, relation)
     try:
         tables_read(query)
     except NotAllowed as refused:
         reason = f"the query is not SQL: {refused.reason}" if refused.what == "syntax" else refused.reason
         raise NotApplicable(reason) from None
+    return query
 
 
 def _one(asked: Asked, query: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 from platform_core.errors import Diagnostic, GovernanceError, Place, shown
 from platform_core.source.genre import Genre
 from platform_core.source.lenient import LenientFile, Where, open_leniently
-from platform_core.words import listed
+from platform_core.words import listed, slug
 
 Topology = Literal["federated", "governed", "autonomous"]
 
@@ -134,18 +134,21 @@ def read_federation(root: Path) -> Federation:
 
 def _teams(file: LenientFile) -> Iterator[tuple[str, Team]]:
     file.known((), ("teams",))
-    for slug in file.mapping(("teams",)):
-        where: Where = ("teams", slug)
+    for key in file.mapping(("teams",)):
+        where: Where = ("teams", key)
         file.known(where, _TEAM)
+        if key != slug(key, "-"):
+            expected = f"lower-case letters and digits, with - between words: {slug(key, '-')}"
+            file.fault_at_key(f'"{key}" is no key of a team', where, expected)
         channels, members = (*where, "channels"), (*where, "members")
         for index in range(len(file.list(channels))):
             file.known((*channels, index), _CHANNEL)
         for index in range(len(file.list(members))):
             file.known((*members, index), _MEMBER)
         yield (
-            slug,
+            key,
             Team(
-                slug,
+                key,
                 file.key_place(where),
                 email=file.text((*where, "email")),
                 name=file.text((*where, "name")),

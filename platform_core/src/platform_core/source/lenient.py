@@ -42,6 +42,9 @@ class LenientFile:
     def key_place(self, where: Where) -> Place:
         return self.document.key_place(*where) if self.document is not None else Place(self.path)
 
+    def fault_at_key(self, message: str, where: Where, expected: str) -> None:
+        self.faults.append(self.genre.fault("C010", message, self.key_place(where), expected))
+
     def known(self, where: Where, keys: tuple[str, ...]) -> None:
         """Fault every key that is not one of ``keys``."""
         for key in self.mapping(where):
