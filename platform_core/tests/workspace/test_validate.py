@@ -45,7 +45,7 @@ def call(broken: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
     def call(*words: str, root: Path = broken) -> tuple[int, str, str]:
         monkeypatch.setenv("MESH_ROOT", str(root))
-        monkeypatch.setenv("MESH_HOME", str(root / ".mesh"))
+        monkeypatch.delenv("MESH_HOME", raising=False)
         monkeypatch.chdir(root)
         code = main(words)
         said = capsys.readouterr()
