@@ -106,3 +106,12 @@ def test_what_is_no_amount_of_memory_is_refused(monkeypatch: pytest.MonkeyPatch,
 def test_an_amount_of_memory(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(MEMORY.name, value)
     assert MEMORY.memory() == value
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setenv(KEYS.name, "/secure/keys")
+    monkeypatch.setattr(Path, "exists", refused)
+    assert KEYS.folder() == Path("/secure/keys")

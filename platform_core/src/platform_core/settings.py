@@ -45,6 +45,8 @@ class Setting:
         try:
             if folder.exists() and not folder.is_dir():
                 raise self.fault("a folder", f"Correct {self.name}.", "not a directory")
+        except PermissionError:
+            pass  # who may not look into it may not need it: keys are their owners' alone
         except OSError as error:
             raise self.fault("a folder", f"Correct {self.name}.", error.strerror or "") from None
         return folder

@@ -256,3 +256,12 @@ def test_a_file_that_many_parts_need_is_one_fault(shop: SmallMesh, capfd: pytest
     shop.write("domains/sales/contracts/transactions.odcs.yaml", "a: \0")
     code, _, err = check(capfd)
     assert (code, err.count("error[C003]"), err.count("error[")) == (1, 1, 1)
+
+
+def test_types_that_the_engine_refuses_are_told(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    contract = shop.contract("shop/totals")
+    wrong = """name: amount, physicalType: "ENUM('a', 'a')","""
+    contract.write_text(contract.read_text().replace("name: amount,", wrong))
+    code, _, err = check(capfd)
+    assert code == 1
+    assert "totals.odcs.yaml" in err

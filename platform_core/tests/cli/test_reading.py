@@ -239,6 +239,9 @@ def test_bytes_that_are_no_text(mesh: SmallMesh) -> None:
 def test_an_output_that_is_closed(mesh: SmallMesh) -> None:
     answer = mesh_process(mesh, "products", preexec_fn=lambda: os.close(1))
     assert (answer.returncode, answer.stderr) == (1, b"the output cannot be written: it is closed\n")
+    words = ("query", "SELECT 1 AS a, 2 AS a LIMIT 1", "--format", "csv", "--limit", "1")
+    answer = mesh_process(mesh, "-v", *words, stdout=subprocess.PIPE, preexec_fn=lambda: os.close(2))
+    assert (answer.returncode, answer.stdout.splitlines()[1:]) == (0, [b"1,2"]), "diagnostics stay apart"
 
 
 def test_a_parameter_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,9 +24,11 @@ INTERRUPTED: Final = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit status. ``argv`` without the program's name; None: the shell's."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if sys.stdout is None or sys.stderr is None:
-        if sys.stderr is not None:
-            print("the output cannot be written: it is closed", file=sys.stderr)
+    if sys.stderr is None:
+        # Closed on purpose. Its number must not go to the next file that is opened.
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if sys.stdout is None:
+        print("the output cannot be written: it is closed", file=sys.stderr)
         return FAILED
     # A terminal or a pipe that lacks a letter shows its code instead.
     for stream in (sys.stdout, sys.stderr):

@@ -53,7 +53,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
-    faults += _queries(product)
+    faults += _collect(lambda: _queries(product))
     maker = None if product.twin_of else find_maker(product, root)
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))
@@ -122,11 +122,14 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
             require_grant(registry.get(name), f"domain:{product.domain}", root)
 
 
-def _queries(product: DataProduct) -> list[Diagnostic]:
-    """What is wrong with the SQL of a contract's rules, whatever the rows are."""
+def _queries(product: DataProduct) -> None:
+    """The SQL of a contract's rules: what no rows could answer is wrong."""
     with in_memory() as connection:
-        connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM {no_rows(product)}")
-        return [diagnostic(product, outcome) for outcome in unanswerable(connection, product, MADE)]
+        with sql_faults(product.id, product.place):
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM {no_rows(product)}")
+        outcomes = unanswerable(connection, product, MADE)
+    if outcomes:
+        raise DefinitionError(*(diagnostic(product, outcome) for outcome in outcomes))
 
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
