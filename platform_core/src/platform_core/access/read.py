@@ -57,12 +57,13 @@ def granted_query(
     root: Path,
     *,
     seconds: float | None = None,
+    many: bool = False,
 ) -> Iterator[Answer]:
     """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
 
     The query names products as ``domain.product`` or ``"domain/product"``. It is judged and run in a
     process of its own, which sees the files of their published versions and nothing else, and which is
-    killed at the end, or ``seconds`` after its start.
+    killed at the end, or ``seconds`` after its start. ``many``: all of many rows are wanted.
 
     Raises:
         AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A012 a function that
@@ -81,7 +82,7 @@ def granted_query(
         private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
         with spill_room(location, private) as room, closing(SealedFiles()) as files:
             versions = published_files(products.values(), location, files, room)
-            result = query.run(versions, files, room)
+            result = query.run(versions, files, room, many)
             read = sorted(products) if result.read is None else result.read
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 

@@ -27,6 +27,7 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.lake.connect import memory_of
+from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
@@ -42,6 +43,8 @@ _ROWS_ARE_OF: Final = {
 _PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"")
 # A copy of this process starts at once. On macOS a copy of a process may not use the system's libraries.
 _CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
+_MANY: Final = 1 << 20
+"""Bytes of files from which on it is worth the time to load Arrow."""
 _BESIDE_THE_ENGINE: Final = 1 << 30
 """Bytes that the child may take beside the engine's memory limit: the parser and binder obey no limit."""
 
@@ -96,10 +99,13 @@ class SealedQuery:
         """The tables that it names. Raises NotAllowed too."""
         return [TableName(*table) for table in self._answer()]
 
-    def run(self, versions: Mapping[str, VersionFiles], files: SealedFiles, spill: Path | None) -> Result:
-        """Begin it over some versions, by the ids of their products."""
+    def run(
+        self, versions: Mapping[str, VersionFiles], files: SealedFiles, spill: Path | None, many: bool
+    ) -> Result:
+        """Begin it over some versions, by the ids of their products; ``many`` rows may be asked for."""
         opened = files.descriptors
-        self.channel.send((dict(versions), list(opened), spill))
+        many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
+        self.channel.send((dict(versions), list(opened), spill, many))
         with socket.socket(fileno=os.dup(self.channel.fileno())) as wire:
             for some in _in_messages(list(opened.values())):
                 socket.send_fds(wire, [b"."], some)
@@ -108,8 +114,8 @@ class SealedQuery:
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows."""
         self.channel.send(count)
-        found: list[tuple[Any, ...]] = self._answer()
-        return found
+        found: list[tuple[Any, ...]] | bytes = self._answer()
+        return from_arrow(found) if isinstance(found, bytes) else found
 
     def _answer(self) -> Any:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -152,7 +158,7 @@ def _serve(channel: Connection) -> None:
 
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
-    versions, opened, spill = channel.recv()
+    versions, opened, spill, many = channel.recv()
     files = SealedFiles()
     with socket.socket(fileno=os.dup(channel.fileno())) as wire:
         for some in _in_messages(opened):
@@ -161,6 +167,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) 
     files.show(connection)
     for product, version in versions.items():
         show_version(connection, product, version)
+    if many:
+        load_arrow(connection)
     walled = wall_off(spill)
     shut(connection, spill)
     read = _products(connection, sql)
@@ -168,8 +176,9 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) 
     described = connection.description or ()
     columns, types = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
     _tell(channel, "answer", (columns, types, read, walled))
+    further = arrow_batches(connection) if many else connection.fetchmany
     while True:
-        _tell(channel, "answer", connection.fetchmany(channel.recv()))
+        _tell(channel, "answer", further(channel.recv()))
 
 
 def _leave_everything(channel: Connection) -> None:
