@@ -186,9 +186,9 @@ def opened(
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
         pairs = _pairs(names, reader, own or subject.name)
         targets = _targets(connection, [product for _, product in pairs], reader, aliases, products)
-        if subject.file is None:
-            read = (*products.values(), *(product for _, product in pairs))
-            seal(connection, reader.location, (product.lake for product in read))
+        read = (*products.values(), *(product for _, product in pairs))
+        files_read = [] if subject.file is None else [subject.file]
+        seal(connection, reader.location, (product.lake for product in read), files_read)
         if subject.sql is not None:
             with query_faults(hidden):
                 connection.execute(f"CREATE TEMP TABLE {RELATION} AS {source}")
