@@ -210,7 +210,7 @@ def test_a_twin_is_granted_to_those_who_may_read_it_masked(twin: DataProduct, wr
     ]
     assert twin.retention == parent.retention
     assert twin.owner == "shop"
-    assert "hashed under the key `person`" in twin.usage
+    assert "hashed under the key `shop.person`" in twin.usage
     assert "`name`" in twin.limitations
 
 

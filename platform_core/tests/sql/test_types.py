@@ -22,7 +22,6 @@ def test_every_word_for_a_type_is_what_duckdb_says(word: str) -> None:
         "MAP(text, INT8)",
         "INTEGER[3][]",
         "timestamp  with time zone",
-        "VARCHAR(10)",
         "UNION(a int, b text)",
         "ROW(a int)",
         "ENUM('a', 'b''c')",

@@ -25,6 +25,7 @@ from platform_core.products.changes import require_streams
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.evaluate import MADE, judge
+from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import Argument, bind, in_memory
 from platform_core.products.inputs.resolve import resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
@@ -141,7 +142,7 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":
         return  # nothing can be learned from no rows
-    with in_memory() as connection:
+    with in_memory(files_of(function.sources.values())) as connection:
         with sql_faults(product.id, function.place):  # a source that is no table after all
             arguments = bind(connection, function, inputs, NoRows())
         result = _called(product, function, arguments)

@@ -191,8 +191,7 @@ def opened(
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
         pairs = _pairs(names, reader, own or subject.name)
         targets = _targets(connection, [product for _, product in pairs], reader, products, files, room)
-        if subject.file is None:
-            shut(connection, room)
+        shut(connection, room, [subject.file] if subject.file is not None else [])
         if subject.sql is not None:
             with _query_faults():
                 connection.execute(f"CREATE TEMP TABLE {RELATION} AS {source}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
+from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class LakeLocation:
     def exists(self, lake: str) -> bool:
         return self.catalog(lake).exists()
 
+    def shared(self) -> tuple[str, ...]:
+        """The domains whose shared lake this user can read, sorted."""
+        names = [path.parent.name for path in self.root.glob("*/catalog.sqlite")]
+        return tuple(sorted(name for name in names if not self.is_private(name) and self.is_readable(name)))
+
     def is_readable(self, lake: str) -> bool:
         """Whether there is such a lake for this user; a restricted one is its domain's alone."""
         return os.access(self.catalog(lake), os.R_OK | os.W_OK)
@@ -86,15 +92,14 @@ def attach(
     con.execute(f"ATTACH {url} AS {quoted(alias or lake)} ({', '.join(options)})")
 
 
-def seal(con: duckdb.DuckDBPyConnection, location: LakeLocation, lakes: Iterable[str]) -> None:
-    """From now on a connection reads no other file than those of some lakes, loads no extension and takes
-    no other setting."""
-    folders = ", ".join(literal(f"{location.data(lake)}/") for lake in sorted(set(lakes)))
-    con.execute("SET python_enable_replacements = false")
-    con.execute("SET allow_community_extensions = false")
-    con.execute(f"SET allowed_directories = [{folders}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
+def seal(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    lakes: Iterable[str],
+    files: Iterable[Path] = (),
+) -> None:
+    """From now on a connection reaches the data of some lakes and some files: see ``lock_down``."""
+    lock_down(con, files=files, folders=[location.data(lake) for lake in sorted(set(lakes))])
 
 
 def dbt_output(location: LakeLocation, schema: str, write: str, read: tuple[str, ...]) -> dict[str, Any]:

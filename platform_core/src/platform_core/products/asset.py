@@ -14,6 +14,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place, PlatformError, render
+from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.transaction import Stamp
@@ -21,6 +22,7 @@ from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import is_discreet, untold
+from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
@@ -42,9 +44,11 @@ from platform_core.products.report import Outcomes, check_results, publication_m
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.service_levels import Upstream
+from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
+from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -127,6 +131,7 @@ def function_asset(
         place=function.place,
         kind="python",
         publish=publish,
+        sources=function.sources.values(),
     )
 
 
@@ -160,11 +165,13 @@ def product_asset(
     place: Place,
     kind: str,
     publish: Publish,
+    sources: Iterable[Source] = (),
 ) -> dg.AssetsDefinition:
     """An asset around ``publish``: a materialization only after publication, failed checks without.
 
     ``reads`` are the products that must have been published before; ``place`` is where the
-    product is made. What its foreign keys point to is read too, by the audit.
+    product is made. What its foreign keys point to is read too, by the audit. No other lake is in reach,
+    and no other file than those of ``sources``.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
     edges = {dep.asset_key: dep for dep in deps}
@@ -186,6 +193,10 @@ def product_asset(
                 require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
             attach = lakes_read([*reads, *referenced.values()], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
+                location = LakeLocation.current()
+                folders = [location.data(name) for name in (product.lake, *attach)]
+                folders.append(Shelf(location, product).folder)
+                lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 part = _part(context, product)
                 window = part.window if part else None

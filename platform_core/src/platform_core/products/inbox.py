@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,6 +81,16 @@ def deliveries(source: Source) -> dict[str, Delivery]:
             )
         state = path.stat()
         found[path.name] = Delivery(path, f"{state.st_size}:{state.st_mtime_ns}")
+    return found
+
+
+def files_of(sources: Iterable[Source]) -> list[Path]:
+    """The files of some sources; of one that is missing none, which whoever reads it is told."""
+    found: list[Path] = []
+    for source in sources:
+        with contextlib.suppress(SourceError):
+            inbox = deliveries(source).values() if source.inbox else ()
+            found += [each.path for each in inbox] if source.inbox else [source.locate()]
     return found
 
 

@@ -88,6 +88,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
         place=function.place,
         kind="python",
         publish=publish,
+        sources=function.sources.values(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from platform_core.lake.connect import limit_memory
 from platform_core.product_id import ProductId
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
+from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
 
@@ -27,22 +28,16 @@ def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None) -> None:
-    """From now on an engine opens the files shown to it and those in ``spill``, and takes no other setting.
+def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Iterable[Path] = ()) -> None:
+    """From now on an engine reads what is shown to it and ``files``, and takes no other setting.
 
     ``spill`` is a folder for what exceeds the memory; nothing spills without one.
     """
-    # Not RESET: that reads /proc, which is out of reach by now.
+    # Not RESET: that reads /proc, which may be out of reach by now.
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     connection.execute(f"SET threads = {threads:d}")
     connection.execute(f"SET temp_directory = {literal(str(spill or ''))}")
-    connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET allow_community_extensions = false")
-    connection.execute("SET allow_unsigned_extensions = false")
-    connection.execute("SET allow_persistent_secrets = false")
-    connection.execute(f"SET allowed_directories = [{literal(f'{SCHEME}://')}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    lock_down(connection, files=files, folders=[SCHEME + ":/"])
 
 
 def show_version(connection: duckdb.DuckDBPyConnection, product: str, version: VersionFiles) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -11,6 +12,7 @@ from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NotTabular, Rows
 from platform_core.products.table import Table, show
+from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import quoted
 
 Argument = Table | NotTabular
@@ -45,8 +47,9 @@ def bind(
 
 
 @contextmanager
-def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection without a lake, on which a timestamp means what it means in one."""
-    with closing(duckdb.connect()) as connection:
+def in_memory(files: Iterable[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection without a lake, on which a timestamp means what it means in one; it reaches ``files``."""
+    with closing(duckdb.connect(config={"temp_directory": ""})) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        lock_down(connection, files=files)
         yield connection
