@@ -32,6 +32,7 @@ from platform_core.products.inputs.resolve import (
     resolve_inputs,
 )
 from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
     Reading,
     inputs_metadata,
@@ -103,19 +104,23 @@ def function_asset(
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        with beside(run, function.place) as kept:
-            bound = pinned(inputs, run.versions)
-            arguments = bind(run.connection, function, bound, LakeRows(run.connection, product, run.window))
+        bound, connection = pinned(inputs, run.versions), run.connection
+        rows = LakeRows(connection, product, run.window)
+        with (
+            beside(run, function.place) as kept,
+            sealed_inputs(connection, function, bound, rows) as engine,
+        ):
+            arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
             run.metadata.update(said)
-            rows = kept.rows(result)
-            query, used = as_query(run.connection, rows, arguments, product.id, function.place)
-            run.readings.extend(readings(product, bound, run.window, used))
+            made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
+            run.readings.extend(readings(product, bound, run.window, made.used))
             return publish_table(
-                run.connection,
+                connection,
                 LakeLocation.current(),
                 product,
-                query,
+                made.query,
+                reads=made.reads,
                 window=run.window,
                 replace=run.part is None or run.part.whole,
                 stamp=run.stamp,
@@ -200,6 +205,8 @@ def product_asset(
                 require_published(connection, reads, product.id)
                 part = _part(context, product)
                 window = part.window if part else None
+                versions = versions_read(connection, reads)
+                known: dict[str, DataProduct] = {read.id: read for read in (*referenced.values(), *reads)}
                 publishing = Publishing(
                     product,
                     connection,
@@ -209,9 +216,9 @@ def product_asset(
                         connection,
                         product,
                         window=window,
-                        resolve=partial(published_table, connection, referenced),
+                        resolve=partial(published_table, connection, known, versions),
                     ),
-                    versions=versions_read(connection, reads),
+                    versions=versions,
                 )
                 publication = publish(publishing)
                 metadata = (

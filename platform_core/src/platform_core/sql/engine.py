@@ -23,7 +23,6 @@ def lock_down(
     con.execute("SET python_enable_replacements = false")
     con.execute("SET allow_community_extensions = false")
     con.execute("SET allow_unsigned_extensions = false")
-    con.execute("SET allow_persistent_secrets = false")
     con.execute(f"SET allowed_paths = [{paths}]")
     con.execute(f"SET allowed_directories = [{directories}]")
     con.execute("SET enable_external_access = false")
