@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def lock_down(
-    con: duckdb.DuckDBPyConnection, *, files: Iterable[Path] = (), folders: Iterable[Path] = ()
+    con: duckdb.DuckDBPyConnection, *, files: Iterable[Path] = (), folders: Iterable[Path | str] = ()
 ) -> None:
     """From now on a connection reaches these files and folders and no others, loads no extension and takes
     no other setting. DuckDB also permits to write them: see that what it is to run is a SELECT."""
@@ -22,6 +22,8 @@ def lock_down(
     directories = ", ".join(literal(f"{path}/") for path in folders)
     con.execute("SET python_enable_replacements = false")
     con.execute("SET allow_community_extensions = false")
+    con.execute("SET allow_unsigned_extensions = false")
+    con.execute("SET allow_persistent_secrets = false")
     con.execute(f"SET allowed_paths = [{paths}]")
     con.execute(f"SET allowed_directories = [{directories}]")
     con.execute("SET enable_external_access = false")
