@@ -23,7 +23,6 @@ def lock_down(
     con.execute("SET python_enable_replacements = false")
     con.execute("SET allow_community_extensions = false")
     con.execute("SET allow_unsigned_extensions = false")
-    con.execute("SET allow_persistent_secrets = false")
     con.execute(f"SET allowed_paths = [{paths}]")
     con.execute(f"SET allowed_directories = [{directories}]")
     con.execute("SET enable_external_access = false")
@@ -39,6 +38,8 @@ def trial() -> duckdb.DuckDBPyConnection:
 def _engine() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    con = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
+    con = duckdb.connect(
+        ":memory:", config={"threads": "1", "temp_directory": "", "allow_persistent_secrets": "false"}
+    )
     lock_down(con)
     return con
