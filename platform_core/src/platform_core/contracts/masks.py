@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-from math import isfinite
 from typing import Any, Final, get_args
 
 from platform_core.contracts.model import Column, DateUnit, Mask, Masking, MaskMethod, Suppression
@@ -241,7 +240,7 @@ def _texts(value: Any) -> list[Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _suppression(node: Node, columns: tuple[Column, ...]) -> Suppression | None:

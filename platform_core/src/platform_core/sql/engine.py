@@ -38,6 +38,8 @@ def trial() -> duckdb.DuckDBPyConnection:
 def _engine() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    con = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
+    con = duckdb.connect(
+        ":memory:", config={"threads": "1", "temp_directory": "", "allow_persistent_secrets": "false"}
+    )
     lock_down(con)
     return con
