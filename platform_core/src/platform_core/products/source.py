@@ -69,8 +69,8 @@ class Source:
         """The file.
 
         Raises:
-            SourceError: S001 where the package is not installed, S002 where the file is missing, S003 where it
-                lies in the mesh's own state.
+            SourceError: S001 where the package is not installed, S002 where the file is missing, S003 where
+                it lies in the mesh's own state.
         """
         folder = self.folder()
         file = folder / self.path
