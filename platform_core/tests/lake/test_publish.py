@@ -182,7 +182,7 @@ def test_ctrl_c_while_the_table_is_written(
     assert "KeyboardInterrupt" in errors
     assert rows(con, "sales.products.baskets") == 5
     assert_unlocked(location)
-    assert not list(location.root.glob(".spill/*"))
+    assert not list(location.root.glob(".spill-*/*"))
 
 
 def test_partitions_are_written_one_by_one(

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import time
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager, nullcontext, suppress
 
 import duckdb
 
-from platform_core.files import link_new
+from platform_core.files import link_new, private_umask
 from platform_core.lake.extensions import load, opened
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.private import close_folder, written_privately
+from platform_core.lake.spill import spill_path
 from platform_core.settings import MEMORY
 from platform_core.sql.quoting import literal, quoted
 
 SCHEMAS = ("products", "staging", "internal")
-_DAY = 86_400.0
 
 
 @contextmanager
 def connect(
-    location: LakeLocation, *, write: Collection[str] = (), read: Collection[str] = ()
+    location: LakeLocation,
+    *,
+    write: Collection[str] = (),
+    read: Collection[str] = (),
+    database: str = ":memory:",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the lakes attached under their own names; see ``configure``."""
-    with contextlib.closing(opened()) as con:
+    """A connection with the lakes attached under their own names; see ``configure``. Where a restricted
+    lake is among them and no other is written, this process writes for its own user alone meanwhile."""
+    for lake in write:
+        with lake_faults(location, lake):
+            location.root.mkdir(parents=True, exist_ok=True)
+    private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
+    with private_umask() if private else nullcontext(), closing(opened(database)) as con:
         configure(con, location, write=write, read=read)
         yield con
 
@@ -48,7 +53,8 @@ def configure(
     out where it does not exist yet. Raises LakeError: L002 unwritable, L003 full, L004 damaged,
     L005 extension missing.
     """
-    _settle(con, location, next((lake for lake in (*write, *read) if location.is_private(lake)), None))
+    there = (lake for lake in (*write, *read) if lake in write or location.exists(lake))
+    _settle(con, location, next(filter(location.is_private, there), None))
     for lake in dict.fromkeys((*write, *read)):
         writing = lake in write
         if writing and not location.exists(lake):
@@ -73,14 +79,16 @@ def attached(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 
 def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str | None = None) -> None:
-    """``private`` is a restricted lake, in whose closed folder all is spilled."""
+    """``private`` is the restricted lake in whose closed folder the connection spills."""
     load(con)
     con.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
     _limit_memory(con)
-    folder = location.folder(private) if private is not None else location.root
-    con.execute(f"SET temp_directory = {literal(str(_temporary(folder / '.spill')))}")
+    folder = ""  # where nothing may be written, nothing spills
+    with suppress(OSError):
+        folder = str(spill_path(location, private))
+    con.execute(f"SET temp_directory = {literal(folder)}")
 
 
 def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
@@ -96,16 +104,6 @@ def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
         raise MEMORY.fault("an amount of memory", f"{MEMORY.name}=4GB") from error
 
 
-def _temporary(folder: Path) -> Path:
-    """Where this connection spills to, made by DuckDB when it does; what killed processes left goes."""
-    if folder.is_dir():
-        for left in folder.iterdir():
-            with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > _DAY:
-                    shutil.rmtree(left)
-    return folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
 def _create(location: LakeLocation, lake: str) -> None:
     """Makes an empty lake. It appears whole or not at all, whoever else makes it at the same time."""
     catalog = location.catalog(lake)
@@ -113,7 +111,7 @@ def _create(location: LakeLocation, lake: str) -> None:
     with lake_faults(location, lake):
         location.data(lake).mkdir(parents=True, exist_ok=True)
         try:
-            with contextlib.closing(opened()) as con:
+            with closing(opened()) as con:
                 _settle(con, location)
                 attach(con, location, lake, read_only=False, catalog=draft)
                 # Rows kept inside the catalog would make sizes untrue and the catalog grow.

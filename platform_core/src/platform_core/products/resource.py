@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from platform_core.lake.connect import configure
-from platform_core.lake.extensions import opened
+from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 
 
@@ -27,6 +26,6 @@ class LakeResource(DuckDBResource):
         self, *, write: Collection[str] = (), read: Collection[str] = ()
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the lakes ``write`` attached read-write and ``read`` READ_ONLY."""
-        with closing(opened(self.database)) as connection:
-            configure(connection, LakeLocation.current(), write=write, read=read)
+        location = LakeLocation.current()
+        with connect(location, write=write, read=read, database=self.database) as connection:
             yield connection
