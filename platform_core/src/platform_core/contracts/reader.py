@@ -7,6 +7,7 @@ from pathlib import Path
 from platform_core.contracts import names, standard
 from platform_core.contracts.columns import read_columns
 from platform_core.contracts.decisions import undecided
+from platform_core.contracts.disclosure import disclosure_rule, read_disclosure
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.grid import read_partitions
 from platform_core.contracts.kinds import file_rule, read_file_name, read_kind
@@ -50,7 +51,13 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
     kind = read_kind(table)
     file = read_file_name(table, kind, identity.name)
     signature = read_signature(table, kind)
-    derived = (*sla.recency, *file_rule(table, kind, file), *baseline_rule(signature))
+    disclosure = read_disclosure(table, columns)
+    derived = (
+        *sla.recency,
+        *file_rule(table, kind, file),
+        *baseline_rule(signature),
+        *disclosure_rule(disclosure),
+    )
     rules = read_rules(table, identity, columns, partitions is not None, derived)
     description = contract["description"]
     product = DataProduct(
@@ -81,6 +88,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         partitions=partitions,
         event_time=read_event_time(table, kind, columns, partitions),
         masking=read_masking(table, identity, columns),
+        disclosure=disclosure,
         places=document.places(),
         remarks=tuple(faults.remarks),
     )

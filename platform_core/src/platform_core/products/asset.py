@@ -13,14 +13,15 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
-from platform_core.errors import Diagnostic, Place, PlatformError, render
+from platform_core.errors import Diagnostic, Place
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.spill import spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
-from platform_core.products.discretion import is_discreet, untold
+from platform_core.products.discretion import Discretion
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
@@ -67,9 +68,12 @@ class Publishing:
     part: Part | None
     stamp: Stamp
     audit: Callable[[str], Outcomes]
+    discretion: Discretion
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of each input to read, by product id."""
     metadata: dict[str, Any] = field(default_factory=dict)
+    """What the platform says of the version beside its numbers."""
+    said: dict[str, Any] = field(default_factory=dict)
     """What the function itself says of its result."""
     readings: list[Reading] = field(default_factory=list)
     """What was read of the inputs; left empty, all columns of all of them."""
@@ -103,7 +107,7 @@ def function_asset(
             bound = pinned(inputs, run.versions)
             arguments = bind(run.connection, function, bound, LakeRows(run.connection, product, run.window))
             result, said = with_metadata(function(**arguments))
-            run.metadata.update(said)
+            run.said.update(said)
             rows = kept.rows(result)
             query, used = as_query(run.connection, rows, arguments, product.id, function.place)
             run.readings.extend(readings(product, bound, run.window, used))
@@ -180,58 +184,62 @@ def product_asset(
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
-        started = time.monotonic()
-        try:
+        discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
+        part = _part(context, product)
+        window = part.window if part else None
+        stamp = Stamp(run_id=context.run.run_id, asset=product.id)
+
+        def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic]]:
+            started = time.monotonic()
             for read in (*reads, *referenced.values()):
                 require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
             attach = lakes_read([*reads, *referenced.values()], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
+                if discretion.applies:
+                    spill_into(connection, LakeLocation.current(), discretion.lake)
                 require_published(connection, reads, product.id)
-                part = _part(context, product)
-                window = part.window if part else None
-                publishing = Publishing(
+                resolve = partial(published_table, connection, referenced)
+                run = Publishing(
                     product,
                     connection,
                     part,
-                    Stamp(run_id=context.run.run_id, asset=product.id),
-                    gate(
-                        connection,
-                        product,
-                        window=window,
-                        resolve=partial(published_table, connection, referenced),
-                    ),
+                    stamp,
+                    gate(connection, product, window=window, resolve=resolve),
+                    discretion,
                     versions=versions_read(connection, reads),
                 )
-                publication = publish(publishing)
+                publication = publish(run)
+                told = publication.audited
+                preview, seconds = discretion.shows_rows(told), time.monotonic() - started
                 metadata = (
-                    publishing.metadata
-                    | publication_metadata(
-                        connection, product, publication, window, time.monotonic() - started
-                    )
+                    (run.said if discretion.speaks(told) else {})
+                    | run.metadata
+                    | publication_metadata(connection, product, publication, window, seconds, preview=preview)
                     | inputs_metadata(
                         connection,
-                        publishing.readings or whole(reads, publishing.versions),
+                        run.readings or whole(reads, run.versions),
                         versions_read(connection, referenced.values()),
                     )
                 )
-        except ContractBroken as refused:
-            yield from check_results(product, refused.outcomes)
-            raise dg.Failure(description=str(refused), allow_retries=False) from None
-        except PlatformError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from None
-        except Exception as error:
-            if not is_discreet(product) or isinstance(error, dg.RetryRequested):
-                raise
-            raise dg.Failure(
-                description=untold(product, error, place).render(), allow_retries=False
-            ) from None
+                return publication, metadata, run.faults
+
+        failure: BaseException | None = None
+        refused: Outcomes = ()
+        try:
+            publication, metadata, faults = discretion.work(work)
+        except BaseException as error:  # noqa: BLE001
+            refused = error.outcomes if isinstance(error, ContractBroken) else ()
+            failure = discretion.failure(error)
+        if failure is not None:
+            yield from check_results(product, discretion.outcomes(refused))
+            raise failure
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
             metadata=metadata,
-            check_results=check_results(product, publication.audited),
+            check_results=check_results(product, discretion.outcomes(publication.audited)),
         )
-        if publishing.faults:
-            raise dg.Failure(description=render(publishing.faults), allow_retries=False)
+        if faults:
+            raise discretion.failed(faults)
 
     return materialize
 

@@ -70,6 +70,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
             outcomes += audit_whole(run.connection, product, table_of(product), resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
+            run.said.update(feed.latest())
             version = published_version(run.connection, product) or 0
             return Publication(
                 version,
@@ -152,7 +153,7 @@ class Feed:
                 self.published.append(taken)
 
     def metadata(self) -> dict[str, Any]:
-        """Numbers for plots, and how recent the stream is by its own clock."""
+        """Numbers for plots."""
         found: dict[str, Any] = {
             "mesh/batches": len(self.stream.entries),
             "mesh/batches_published": len(self.published),
@@ -163,6 +164,12 @@ class Feed:
         if self.published:
             seconds = sorted(taken.seconds for taken in self.published)
             found["mesh/batch_seconds"] = round(seconds[len(seconds) // 2], 4)
+        return found
+
+    def latest(self) -> dict[str, Any]:
+        """What holds values: the name of the last batch, and how recent the stream is by its own clock."""
+        found: dict[str, Any] = {}
+        if self.published:
             found["mesh/last_batch"] = self.published[-1].entry.batch
         column = self.product.column(self.product.event_time or "")
         latest = self.stream.last_event
@@ -208,7 +215,7 @@ class Feed:
         connection = self.run.connection
         self._arguments = bind(connection, self.function, inputs, LakeRows(connection, self.product))
         result, said = with_metadata(self.function(**self._arguments))
-        self.run.metadata.update(said)
+        self.run.said.update(said)
         return result
 
     def _query(self, batch: Batch) -> str:
@@ -217,7 +224,7 @@ class Feed:
 
     def _refuse(self, fault: PlatformError) -> None:
         self.refused += 1
-        self.run.faults.extend(fault.diagnostics)
+        self.run.faults.extend(self.run.discretion.diagnostics(fault))
 
 
 def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:
