@@ -16,6 +16,7 @@ from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.products.beside import Beside
@@ -193,10 +194,13 @@ def product_asset(
             started = time.monotonic()
             for read in (*reads, *referenced.values()):
                 require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
+            location = LakeLocation.current()
+            if product.restricted:  # before a version of it can be read beside the one of before
+                remove_left(location, product, stamp.holder)
             attach = lakes_read([*reads, *referenced.values()], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
                 if discretion.applies:
-                    spill_into(connection, LakeLocation.current(), discretion.lake)
+                    spill_into(connection, location, discretion.lake)
                 require_published(connection, reads, product.id)
                 resolve = partial(published_table, connection, referenced)
                 run = Publishing(
@@ -221,7 +225,9 @@ def product_asset(
                         versions_read(connection, referenced.values()),
                     )
                 )
-                return publication, metadata, run.faults
+            if not product.restricted:  # readers have the new one
+                remove_left(location, product, stamp.holder)
+            return publication, metadata, run.faults
 
         failure: BaseException | None = None
         refused: Outcomes = ()
