@@ -306,8 +306,8 @@ def test_a_contract_that_discloses_is_believed_once_it_is_proven(
         ("{minGroup: 5, count: people}", "gives no reason"),
         ("{reason: x, minGroup: 1, count: people}", "how many people"),
         ("{reason: x, minGroup: true, count: people}", "how many people"),
-        ("{reason: x, minGroup: 5, count: peple}", '"peple" is no column'),
-        ("{reason: x, minGroup: 5, count: team}", "not a whole number"),
+        ("{reason: x, minGroup: 5, count: peple}", '"peple" is no column of whole numbers'),
+        ("{reason: x, minGroup: 5, count: team}", "no column of whole numbers"),
         ("{reason: x, minGroup: 5, count: people, also: 1}", 'knows no "also"'),
         ("yes", "is no mapping"),
     ],
@@ -326,7 +326,7 @@ def test_a_disclosure_that_cannot_be_proven_is_refused(mesh: SmallMesh, value: s
 
 
 def test_a_domain_keeps_a_bounded_number_of_texts(mesh: SmallMesh) -> None:
-    files = [private_log(mesh.lakes, "shop", f"run-{number}") for number in range(KEPT + 5)]
+    files = [private_log(mesh.lakes, "shop_restricted", f"run-{number}") for number in range(KEPT + 5)]
     kept = {file for file in files if file.exists()}
     assert len(kept) == KEPT
     assert files[-1] in kept

@@ -113,17 +113,6 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosure:
-    """Why a product of restricted or personal input may be spoken of: each of its rows stands for at least
-    ``minimum`` people, whose number is in the column ``count``."""
-
-    reason: str
-    minimum: int
-    count: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
 class Masking:
     """The masked twin that a contract asks for: its name, and which of its rows are left out."""
 
@@ -274,8 +263,6 @@ class DataProduct:
     """The column of a stream that says when a row happened."""
     masking: Masking | None = None
     """The masked twin that is made of it."""
-    disclosure: Disclosure | None = None
-    """What lets a product of restricted or personal input be spoken of."""
     twin_of: str | None = None
     """Of a masked twin, which has no contract of its own: the id of the product that it is made of."""
     places: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)

@@ -51,7 +51,6 @@ def masked_twin(parent: DataProduct) -> DataProduct:
         grants=tuple(Grant(g.role, "read", g.place) for g in parent.grants if g.access == MASKED),
         partitions=partitions,
         masking=None,
-        disclosure=None,
         signature=None,
         file=None,
         event_time=None,

@@ -22,6 +22,7 @@ from platform_core.lake import extensions
 from platform_core.lake.connect import configure
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, attach, seal
+from platform_core.lake.spill import spill_into
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
 from platform_core.sql.quoting import quoted
@@ -182,6 +183,8 @@ def opened(
         hidden = show_products(connection, reader.location, products, aliases)
         if subject.table is not None:
             source = _attached(connection, reader, subject.table, aliases)
+        for product in filter(lambda product: product.restricted, products.values()):
+            spill_into(connection, reader.location, product.lake)
         with query_faults(hidden):
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
         pairs = _pairs(names, reader, own or subject.name)

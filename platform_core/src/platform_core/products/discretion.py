@@ -19,7 +19,7 @@ import duckdb
 
 import platform_core
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic, Place, PlatformError, shown
+from platform_core.errors import Diagnostic, Place, PlatformError, render, shown
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.products.private_log import append, captured, private_log
@@ -41,12 +41,6 @@ _SAID: Final = {
 _LIBRARY: Final = Path(platform_core.__file__).parent
 
 
-def by_origin(product: DataProduct, reads: Iterable[DataProduct]) -> bool:
-    """Whether a product is made of, or checked against, one with restricted or personal columns. One hop:
-    who reads a product that is discreet by its origin alone is not discreet."""
-    return product.twin_of is not None or any(map(_hides, reads))
-
-
 def _hides(product: DataProduct) -> bool:
     return not all(column.shown_in_samples for column in product.columns)
 
@@ -64,7 +58,8 @@ class Discretion:
     _told: set[Diagnostic] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        origin = by_origin(self.product, self.reads)
+        # One hop: who reads a product that is discreet by its origin alone is not discreet.
+        origin = self.product.twin_of is not None or any(map(_hides, self.reads))
         self.applies = origin or _hides(self.product)
         self._rows = not origin and not self.product.restricted
 
@@ -79,8 +74,7 @@ class Discretion:
             return work()
         location = LakeLocation.current()
         with lake_faults(location, self.lake):
-            name = f"{self.product.name}-{self.run_id}"
-            self.file = private_log(location, self.product.domain, name)
+            self.file = private_log(location, self.lake, f"{self.product.name}-{self.run_id}")
         with captured(self.file):
             # In a context of its own, where Dagster's events and metadata are out of reach.
             done = Context().run(work)
@@ -114,11 +108,11 @@ class Discretion:
         if not self.applies or (error.diagnostics and self._told.issuperset(error.diagnostics)):
             return error.diagnostics
         self._keep(error)
-        told: tuple[Diagnostic, ...] = (self._untold(error),)
-        if _raised_in_the_library(error):
-            told = tuple(self._in_our_words(diagnostic) for diagnostic in error.diagnostics)
-            if isinstance(error, ContractBroken):
-                told = ContractBroken(self.product, self.outcomes(error.outcomes)).diagnostics
+        told: tuple[Diagnostic, ...] = tuple(map(self._in_our_words, error.diagnostics))
+        if not _raised_in_the_library(error):
+            told = (self._untold(error),)
+        elif isinstance(error, ContractBroken):
+            told = ContractBroken(self.product, self.outcomes(error.outcomes)).diagnostics
         self._told.update(told)
         return told
 
@@ -143,16 +137,13 @@ class Discretion:
 
     def failed(self, told: Iterable[Diagnostic]) -> dg.Failure:
         """A failure in the words of diagnostics that may be told."""
-        words = [
-            # A line of the contract is no value; a line of code may hold one.
-            fault.render(
-                quote=not self.applies or bool(fault.place and fault.place.path == self.product.path)
-            )
-            for fault in told
-        ]
+        if not self.applies:
+            return dg.Failure(description=render(told), allow_retries=False)
+        # A line of the contract is no value; a line of code may hold one.
+        contract = self.product.path
+        words = [each.render(quote=each.place is not None and each.place.path == contract) for each in told]
         if self.file is not None:
-            domain = self.product.domain
-            words.append(f"The whole text is in {shown(self.file)}, for the domain {domain} alone.")
+            words.append(f"The whole text is in {shown(self.file)}, for {self.product.domain} alone.")
         return dg.Failure(description="\n\n".join(words), allow_retries=False)
 
     def _in_our_words(self, fault: Diagnostic) -> Diagnostic:
