@@ -13,7 +13,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError, Diagnostic
-from platform_core.lake.faults import beyond_inputs, discreet, environment_fault, sentence
+from platform_core.lake.faults import beyond_inputs, environment_fault, sentence
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait
 from platform_core.lake.transaction import Stamp, number, transaction
@@ -153,7 +153,7 @@ def query_faults(
         raise DefinitionError(
             Diagnostic(
                 "L010",
-                f"the query of {product.id} fails: {discreet(product, sentence(error))}",
+                f"the query of {product.id} fails: {sentence(error)}",
                 place=product.place,
                 fix="mend the product's function or model; nothing was published",
             )
@@ -202,5 +202,6 @@ def _all_inside(
             expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
             f"before {window.end.isoformat()}",
             fix="filter the rows by the run's partition; nothing was published",
+            plain=True,
         )
     )

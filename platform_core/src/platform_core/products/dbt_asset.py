@@ -6,6 +6,7 @@ dbt's own events are never passed on. They speak of a version that nobody audite
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -13,9 +14,9 @@ import dagster as dg
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
-from platform_core.lake.faults import discreet
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_view
+from platform_core.lake.spill import spill_folder
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.beside import Beside
 from platform_core.products.dbt_project import DbtProject
@@ -77,17 +78,23 @@ def dbt_asset(
 
 def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publishing) -> None:
     """Run ``dbt build`` for the model and the models that it is made of."""
-    target = project.state / "runs" / run.stamp.run_id / product.name
-    error = (
-        dbt(project, profile)
-        .cli(
-            ["build", "--select", f"+{product.name}"],
-            manifest=project.manifest,
-            target_path=target,
-            raise_on_error=False,
-        )
-        .get_error()
+    discretion, own = run.discretion, project.state / "runs" / run.stamp.run_id / product.name
+    # What dbt logs and compiles has values, and is open to all users in the project's own state.
+    private = (
+        spill_folder(LakeLocation.current(), discretion.lake) if discretion.applies else nullcontext(own)
     )
+    with private as target:
+        error = (
+            dbt(project, profile)
+            .cli(
+                ["build", "--select", f"+{product.name}"],
+                manifest=project.manifest,
+                target_path=target,
+                raise_on_error=False,
+            )
+            .get_error()
+        )
+        discretion.keep(target / "dbt.log")
     if error is not None:
         raise RunError(
             Diagnostic(
@@ -95,6 +102,6 @@ def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publis
                 f"dbt could not build {product.id}",
                 Place(project.models[product.name]),
                 expected="a model that dbt builds, and dbt tests that pass",
-                fix=discreet(product, dbt_messages(str(error))),
+                fix=dbt_messages(str(error)),
             )
         )

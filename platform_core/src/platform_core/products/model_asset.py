@@ -61,7 +61,7 @@ class Training(Beside):
         faults += _metric_faults(self.signature, model, product, self.place)
         if faults:
             raise DefinitionError(*faults)
-        self.run.metadata.update(model.metadata)
+        self.run.said.update(model.metadata)
         return model.scores
 
     def audit(self, relation: str) -> Outcomes:
@@ -87,8 +87,8 @@ class Training(Beside):
             path.write_bytes(content)
             kept = self.keeping.keep(path, self.card(model), self.run.stamp)
         self.run.metadata.update(file_metadata(kept))
-        self.run.metadata.update(metrics_metadata(model))
-        self.run.metadata["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
+        self.run.said.update(metrics_metadata(model))
+        self.run.said["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
         return (*outcomes, outcome)
 
     def card(self, model: Model) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
             outcomes += audit_whole(run.connection, product, table_of(product), resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
+            run.said.update(feed.latest())
             version = published_version(run.connection, product) or 0
             return Publication(
                 version,
@@ -165,7 +166,7 @@ class Feed:
                 self.published.append(taken)
 
     def metadata(self) -> dict[str, Any]:
-        """Numbers for plots, and how recent the stream is by its own clock."""
+        """Numbers for plots."""
         found: dict[str, Any] = {
             "mesh/batches": len(self.stream.entries),
             "mesh/batches_published": len(self.published),
@@ -176,6 +177,12 @@ class Feed:
         if self.published:
             seconds = sorted(taken.seconds for taken in self.published)
             found["mesh/batch_seconds"] = round(seconds[len(seconds) // 2], 4)
+        return found
+
+    def latest(self) -> dict[str, Any]:
+        """What holds values: the name of the last batch, and how recent the stream is by its own clock."""
+        found: dict[str, Any] = {}
+        if self.published:
             found["mesh/last_batch"] = self.published[-1].entry.batch
         column = self.product.column(self.product.event_time or "")
         latest = self.stream.last_event
@@ -223,7 +230,7 @@ class Feed:
         engine = self.engines.enter_context(sealed_inputs(connection, self.function, inputs, rows))
         self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))
-        self.run.metadata.update(said)
+        self.run.said.update(said)
         return result
 
     def _made(self, batch: Batch) -> Made:
@@ -232,7 +239,7 @@ class Feed:
 
     def _refuse(self, fault: PlatformError) -> None:
         self.refused += 1
-        self.run.faults.extend(fault.diagnostics)
+        self.run.faults.extend(self.run.discretion.diagnostics(fault))
 
 
 def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:

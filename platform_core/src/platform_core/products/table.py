@@ -60,6 +60,7 @@ class Table:
                     self.place,
                     expected="columns named in the decorator, or SQL that names them itself",
                     fix=f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}',
+                    plain=True,
                 )
             )
         connection = self.connection

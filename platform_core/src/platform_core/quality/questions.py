@@ -23,6 +23,7 @@ from platform_core.words import listed
 
 # Rows whose hashes are sorted in one pass, in about 700 MB; past so many passes the engine spills instead.
 _PASS, _PASSES = 25_000_000, 16
+_PLAIN_TYPE = re.compile(r"[A-Z_ ]+(\(\d+(,\d+)?\))?(\[\])*")
 _NUMERIC = {"integer", "number"}
 _TABLE = "__table"
 
@@ -51,6 +52,8 @@ class Answer:
     condition: str | None = None
     sample: Sample = ()
     message: str = ""
+    plain: bool = False
+    """Whether the message is made of names of the contract and of counts alone."""
 
 
 def ask(asked: Asked, rule: Rule) -> Answer:
@@ -82,7 +85,10 @@ def _schema(asked: Asked) -> Answer:
     for name, column in declared.items():
         if name in asked.columns and (expected := _expected(column, asked.columns[name])):
             faults.append(f'"{name}" is {asked.columns[name]} instead of {expected}')
-    return Answer(violations=len(faults), message=f"columns differ from the contract: {listed(faults)}")
+    message = f"columns differ from the contract: {listed(faults)}"
+    # The name of a column, and a type such as ENUM, may be made of values.
+    plain = not extra and all(map(_PLAIN_TYPE.fullmatch, asked.columns.values()))
+    return Answer(violations=len(faults), message=message, plain=plain)
 
 
 def _expected(column: Column, kind: str) -> str | None:
@@ -150,7 +156,7 @@ def _reference(asked: Asked, rule: Rule) -> Answer:
         names = ", ".join(f"source.{quoted(name)}" for name in shown)
         sample = fetch(asked.con, f"SELECT DISTINCT {names} {orphans} LIMIT {LIMIT}")
     words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
-    return Answer(violations=violations, sample=sample, message=words)
+    return Answer(violations=violations, sample=sample, message=words, plain=True)
 
 
 def _target(asked: Asked, rule: Rule, reference: Reference) -> str:
@@ -200,7 +206,7 @@ def _group_size(asked: Asked, rule: Rule) -> Answer:
     if smallest is None:
         return Answer(passed=True)
     words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
-    return Answer(observed=smallest, passed=not small, message=words)
+    return Answer(observed=smallest, passed=not small, message=words, plain=True)
 
 
 def _utc(value: object) -> datetime | None:

@@ -84,6 +84,7 @@ def require_published(
                 f"{reader} reads {listed(missing)}, of which nothing was published yet",
                 expected="a published version of every input",
                 fix=f"mesh run {' '.join(missing)}",
+                plain=True,
             )
         )
 
