@@ -79,7 +79,7 @@ def as_query(
         query = result.strip().rstrip(";")
         return Made(query, used, inputs_read(connection, query, arguments, product, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
-        return Made(_streamed(connection, result))
+        return Made(streamed(connection, result))
     table = as_table(result)
     if table is None:
         raise DefinitionError(
@@ -95,7 +95,7 @@ def as_query(
     return Made(f"SELECT * FROM {quoted(RESULT)}")
 
 
-def _streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
+def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
     """A query over the rows of a relation of another connection, read as they are made."""
     types = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
     # Arrow has no such types: their text goes over, and is what it was again.

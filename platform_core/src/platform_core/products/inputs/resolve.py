@@ -109,4 +109,4 @@ def published_table(
     if product is None or not is_published(connection, product):
         return None
     relation, version = table_of(product), versions.get(product_id)
-    return relation if version is None else at_version(relation, version)
+    return relation if version is None else f"(FROM {at_version(relation, version)})"
