@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import json
 import selectors
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic, RunError, UsageError, shown
+from platform_core.errors import Diagnostic, RunError, shown
 from platform_core.settings import environment
 from platform_core.source.workspace import Location, read_locations
+from platform_core.workspace.address import Address
 from platform_core.workspace.guard import FIRMNESS, PATIENCE
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
@@ -28,45 +27,25 @@ from platform_core.workspace.starter import mesh_variables, names_of, start
 STARTING_SECONDS: Final = 180.0
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raise UsageError U027 unless a server can listen there."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen()
-    except OSError as error:
-        raise UsageError(
-            Diagnostic(
-                "U027",
-                f"no server can listen on {host}:{port}: {error.strerror}",
-                fix=f"stop what uses it, or choose another one: mesh serve --port {port + 1}",
-            )
-        ) from None
-
-
-def serve(root: Path, home: Home, host: str, port: int, answered: Callable[[str], None]) -> bool:
-    """Serve until interrupted; ``answered`` gets the address once the UI answers.
+def serve(root: Path, home: Home, address: Address, answered: Callable[[str], None]) -> bool:
+    """Serve until interrupted; ``answered`` gets the URL once the UI answers.
 
     Returns whether it ever answered. No process that it started is left when it returns or raises,
     and none survives it when it is killed.
 
     Raises:
-        UsageError: U027, the port is taken. RunError: R010 as ``Home.prepare``; R011, the UI is not
-            installed here; R012, the server ended by itself or never answered.
+        RunError: R010 as ``Home.prepare``; R011, the UI is not installed here; R012, the server ended by
+            itself or never answered.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
         raise RunError(
             Diagnostic("R011", "Dagster's webserver is not installed in this environment", fix="make setup")
         )
-    require_free_port(host, port)
     home.prepare(root)
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
-        guard = _start(root, home, host, port, log)
-        address = f"http://{host}:{port}"
+        guard = _start(root, home, address, log)
         since, up = time.monotonic(), False
         try:
             while not interrupts.count:
@@ -75,13 +54,13 @@ def serve(root: Path, home: Home, host: str, port: int, answered: Callable[[str]
                     raise RunError(_ended(log, up))
                 if not up and _answers(address):
                     up = True
-                    answered(address)
+                    answered(address.url)
         finally:
             _stop(guard, interrupts)
     return up
 
 
-def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+def _start(root: Path, home: Home, address: Address, log: Path) -> subprocess.Popen[bytes]:
     # A folder of its own with a short name: the path of a socket may have about a hundred letters.
     folder = Path(tempfile.mkdtemp(prefix="mesh-"))
     locations = read_locations(root)
@@ -103,7 +82,7 @@ def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subproces
             for location in locations
         ],
         "services": [
-            [*python, "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)],
+            [*python, "platform_core.workspace.web", str(workspace), *address.words],
             [*python, "dagster._daemon", "run", "-w", str(workspace)],
         ],
     }
@@ -145,12 +124,15 @@ def _stop(guard: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
     guard.wait()
 
 
-def _answers(address: str) -> bool:
+def _answers(address: Address) -> bool:
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
     try:
-        with urllib.request.urlopen(f"{address}/server_info", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/server_info", headers={"Host": address.hosts[0]})
+        return connection.getresponse().status == 200
+    except (http.client.HTTPException, OSError):
         return False
+    finally:
+        connection.close()
 
 
 def _ended(log: Path, up: bool) -> Diagnostic:
