@@ -77,7 +77,7 @@ def test_a_websocket_opens(gated: Target, headers: tuple[tuple[str, str], ...]) 
 @pytest.mark.parametrize(
     ("attempt", "status", "told"),
     [
-        ("Host of another site", 421, "expected: localhost:{port}"),
+        ("Host of another site", 421, "expected: 127.0.0.1:{port}, localhost:{port}"),
         ("Origin of another site", 403, "expected: Origin: http://127.0.0.1:{port}"),
         ("GET mutation", 405, "expected: POST for /graphql"),
         ("text/plain", 415, "expected: Content-Type: application/json"),

@@ -23,8 +23,9 @@ import uvicorn
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
 from dagster_webserver.webserver import DagsterWebserver
+from starlette.types import ASGIApp
 
-from platform_core.workspace.web import App, Gate
+from platform_core.workspace.web import Gate
 
 Goal = Literal["wipe", "report", "read", "frame", "open"]
 Headers = tuple[tuple[str, str], ...]
@@ -314,8 +315,8 @@ def serving(*, gate: bool) -> Iterator[Target]:
         instance = stack.enter_context(dg.DagsterInstance.local_temp(str(folder)))
         target = PythonFileTarget(str(folder / "code.py"), None, str(folder), "sales")
         process = stack.enter_context(WorkspaceProcessContext(instance, workspace_load_target=target))
-        app: App = DagsterWebserver(process).create_asgi_app()  # type: ignore[assignment]
-        hosts: set[str] = set()
+        app: ASGIApp = DagsterWebserver(process).create_asgi_app()
+        hosts: list[str] = []
         if gate:
             app = Gate(app, hosts)
         server = uvicorn.Server(
@@ -327,7 +328,7 @@ def serving(*, gate: bool) -> Iterator[Target]:
             while not server.started:
                 assert thread.is_alive(), "the webserver did not start"
             port = server.servers[0].sockets[0].getsockname()[1]
-            hosts |= {f"127.0.0.1:{port}", f"localhost:{port}"}
+            hosts += [f"127.0.0.1:{port}", f"localhost:{port}"]
             yield Target(instance, port, _history(instance))
         finally:
             server.should_exit = True

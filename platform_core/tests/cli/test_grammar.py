@@ -330,7 +330,7 @@ class TestUsage:
             (["query", "SELECT 1", "--limt", "1"], "U092", 'did you mean "--limit"?'),
             (["serve", "--port", "65536"], "U094", "a whole number from 1 to 65535"),
             (["serve", "--port", "0"], "U094", '--port cannot be "0"'),
-            (["serve", "--host", ""], "U094", '--host cannot be ""'),
+            (["serve", "--host", ""], "U094", '"" is not a host'),
             (["serve", "--host", "http://localhost"], "U094", "without http:// and port"),
             (["serve", "--name", "mesh.example.com:3000"], "U094", "without http:// and port"),
             (["serve", "--host", "0.0.0.0"], "U028", "write --no-login"),

@@ -97,7 +97,7 @@ def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
     with_taken_port = mesh.start("serve", "--port", str(port))
     _, err = with_taken_port.communicate(timeout=ENOUGH)
     assert with_taken_port.returncode == 2
-    assert f"no server can listen on 127.0.0.1:{port}" in err
+    assert f"no server can listen on 127.0.0.1, port {port}" in err
 
     server.send_signal(signal.SIGINT)
     _, err = server.communicate(timeout=ENOUGH)

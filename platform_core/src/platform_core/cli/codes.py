@@ -104,18 +104,6 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "and changes things by POST with JSON alone. Reports of what no run made are off.",
         "Use the address that `mesh serve` tells. A program sends JSON to /graphql, and no Origin.",
     ),
-    "U028": Explained(
-        "Other machines reach the UI, and it has no login",
-        "Whoever reaches the UI may launch runs, delete their history and read every log.",
-        "Leave --host out and open a tunnel from the other machine: ssh -L 3000:127.0.0.1:3000 MACHINE. "
-        "Where everybody in the network may do everything, write --no-login.",
-    ),
-    "U029": Explained(
-        "The UI is on every address, and has no name",
-        "A request names the server that it means, since a stranger's name may lead to this machine too. "
-        "This machine's own names cannot be told from its addresses.",
-        "Name what people write into their browser: --name mesh.example.com, once for each name and address.",
-    ),
     "C110": Explained(
         "A stream does not say when its rows happened",
         "Batches arrive late and out of order. How recent a stream is, and what belongs to a day, is told by "

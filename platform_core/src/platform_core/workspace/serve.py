@@ -6,18 +6,19 @@ import http.client
 import importlib.util
 import json
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic, RunError, shown
+from platform_core.errors import Diagnostic, RunError, UsageError, shown
 from platform_core.settings import environment
 from platform_core.source.workspace import Location, read_locations
-from platform_core.workspace.address import Address
 from platform_core.workspace.guard import FIRMNESS, PATIENCE
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
@@ -27,7 +28,47 @@ from platform_core.workspace.starter import mesh_variables, names_of, start
 STARTING_SECONDS: Final = 180.0
 
 
-def serve(root: Path, home: Home, address: Address, answered: Callable[[str], None]) -> bool:
+def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> list[str]:
+    """The Host headers of requests that mean a server there, the first the one to tell.
+
+    Raises:
+        UsageError: U027, no server can listen there; U028, other machines would reach it, and that there
+            is no login is not accepted; U029, it is on all addresses, and no name is given.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(address)
+                listener.listen()
+    except OSError as error:
+        what = f"no server can listen on {host}, port {port}: {error.strerror}"
+        fix = f"stop what uses it, or choose another one: mesh serve --port {port + 1}"
+        raise UsageError(Diagnostic("U027", what, fix=fix)) from None
+    addresses = [ip_address(address[0]) for *_, address in found]
+    if not no_login and not all(address.is_loopback for address in addresses):
+        what = f"--host {host}: other machines would reach the UI, and it has no login"
+        fix = (
+            f"Leave --host out, and open a tunnel from the other machine: ssh -L {port}:127.0.0.1:{port} "
+            "MACHINE. Where everybody in the network may do everything, write --no-login."
+        )
+        raise UsageError(Diagnostic("U028", what, fix=fix))
+    own = [host, *map(str, addresses)]
+    if any(address.is_unspecified for address in addresses):
+        if not names:
+            what = f"--host {host} is every address of this machine, and none of its names is given"
+            fix = "Name each that people write into a browser: --name mesh.example.com --name 192.0.2.7"
+            raise UsageError(Diagnostic("U029", what, fix=fix))
+        own = []
+    known = dict.fromkeys([*own, *names, "localhost", "127.0.0.1", "::1"])
+    bracketed = [f"[{name}]" if ":" in name else name for name in known]
+    return [name if port == 80 else f"{name}:{port}" for name in bracketed]  # as browsers write it
+
+
+def serve(
+    root: Path, home: Home, host: str, port: int, hosts: Sequence[str], answered: Callable[[str], None]
+) -> bool:
     """Serve until interrupted; ``answered`` gets the URL once the UI answers.
 
     Returns whether it ever answered. No process that it started is left when it returns or raises,
@@ -45,22 +86,22 @@ def serve(root: Path, home: Home, address: Address, answered: Callable[[str], No
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
-        guard = _start(root, home, address, log)
+        guard = _start(root, home, [host, str(port), *hosts], log)
         since, up = time.monotonic(), False
         try:
             while not interrupts.count:
                 selector.select(0.2 if not up else 1.0)
                 if guard.poll() is not None or (not up and time.monotonic() - since > STARTING_SECONDS):
                     raise RunError(_ended(log, up))
-                if not up and _answers(address):
+                if not up and _answers(host, port, hosts[0]):
                     up = True
-                    answered(address.url)
+                    answered(f"http://{hosts[0]}")
         finally:
             _stop(guard, interrupts)
     return up
 
 
-def _start(root: Path, home: Home, address: Address, log: Path) -> subprocess.Popen[bytes]:
+def _start(root: Path, home: Home, address: list[str], log: Path) -> subprocess.Popen[bytes]:
     # A folder of its own with a short name: the path of a socket may have about a hundred letters.
     folder = Path(tempfile.mkdtemp(prefix="mesh-"))
     locations = read_locations(root)
@@ -82,7 +123,7 @@ def _start(root: Path, home: Home, address: Address, log: Path) -> subprocess.Po
             for location in locations
         ],
         "services": [
-            [*python, "platform_core.workspace.web", str(workspace), *address.words],
+            [*python, "platform_core.workspace.web", str(workspace), *address],
             [*python, "dagster._daemon", "run", "-w", str(workspace)],
         ],
     }
@@ -124,10 +165,10 @@ def _stop(guard: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
     guard.wait()
 
 
-def _answers(address: Address) -> bool:
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
+def _answers(host: str, port: int, name: str) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        connection.request("GET", "/server_info", headers={"Host": address.hosts[0]})
+        connection.request("GET", "/server_info", headers={"Host": name})
         return connection.getresponse().status == 200
     except (http.client.HTTPException, OSError):
         return False

@@ -8,17 +8,13 @@ program that reaches the port and sends what the UI sends may do everything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any, Final
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
 
 from platform_core.errors import Diagnostic
 
-# ASGI's own words. Only the environment that serves has Starlette, which names these types.
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+if TYPE_CHECKING:  # only the environment that serves has it
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FILES: Final = ("/logs/", "/notebook", "/dagit/", "/download_debug/")
 """What links of other sites do not reach: logs, and notebooks, which Dagster renders with their scripts."""
@@ -31,7 +27,7 @@ class Gate:
     """An ASGI application before another one. ``hosts`` are the Host headers that name this server, in
     small letters."""
 
-    def __init__(self, app: App, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
         self._hosts = hosts
 
