@@ -44,7 +44,7 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
                 listener.listen()
     except OSError as error:
         what = f"no server can listen on {host}, port {port}: {error.strerror}"
-        fix = f"stop what uses it, or choose another one: mesh serve --port {port + 1}"
+        fix = f"Write an address of this machine, and a port that is free: mesh serve --port {port + 1}"
         raise UsageError(Diagnostic("U027", what, fix=fix)) from None
     addresses = [ip_address(address[0]) for *_, address in found]
     if not no_login and not all(address.is_loopback for address in addresses):
