@@ -184,6 +184,7 @@ def product_asset(
     and no other file than those of ``sources``.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
+    compared = [registry.get(name) for name in product.compared]
     edges = {dep.asset_key: dep for dep in deps}
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
@@ -204,12 +205,13 @@ def product_asset(
 
         def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic]]:
             started = time.monotonic()
-            for read in (*reads, *referenced.values()):
+            audited = (*referenced.values(), *compared)
+            for read in (*reads, *audited):
                 require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
             location = LakeLocation.current()
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
-            attach = lakes_read([*reads, *referenced.values()], but=product.lake)
+            attach = lakes_read([*reads, *audited], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
                 if discretion.applies:
                     spill_into(connection, location, discretion.lake)
@@ -218,7 +220,7 @@ def product_asset(
                 lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = versions_read(connection, reads)
-                known: dict[str, DataProduct] = {read.id: read for read in (*referenced.values(), *reads)}
+                known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
                     product,

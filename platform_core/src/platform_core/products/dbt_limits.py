@@ -58,6 +58,6 @@ def _refused(what: str, place: Place) -> Diagnostic:
         "D028",
         f"{what}, which is not taken here",
         place,
-        expected=f"models in SQL in the schema staging without hooks, materialized as {listed(_MATERIALIZED)}",
+        expected=f"models in SQL in the schema staging without hooks, as {listed(_MATERIALIZED)}",
         fix="Remove it. What it prepares can be a model or a product of its own.",
     )
