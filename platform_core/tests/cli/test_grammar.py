@@ -330,6 +330,11 @@ class TestUsage:
             (["query", "SELECT 1", "--limt", "1"], "U092", 'did you mean "--limit"?'),
             (["serve", "--port", "65536"], "U094", "a whole number from 1 to 65535"),
             (["serve", "--port", "0"], "U094", '--port cannot be "0"'),
+            (["serve", "--host", ""], "U094", '"" is not a host'),
+            (["serve", "--host", "http://localhost"], "U094", "without http:// and port"),
+            (["serve", "--name", "mesh.example.com:3000"], "U094", "without http:// and port"),
+            (["serve", "--host", "0.0.0.0"], "U028", "write --no-login"),
+            (["serve", "--host", "0.0.0.0", "--no-login"], "U029", "--name mesh.example.com"),
             (["keys", "rotat"], "U094", 'did you mean "rotate"?'),
             (["keys", "list", "more"], "U091", "mesh keys rotate more"),
             (["keys", "rotate"], "U090", "no key is named"),
@@ -450,7 +455,7 @@ class TestInterrupted:
         words = ["product", "shop/long", "--from", self.LONG] if verb == "new" else [self.LONG]
         process = mesh(root, verb, *words)
         # More than it takes to come there.
-        wait(lambda: sum(psutil.Process(process.pid).cpu_times()[:2]) > 3, process)
+        wait(lambda: processor_seconds(process.pid) > 3, process)
         self.interrupt(process, root, alone=True)
         assert not (root / "domains/shop/contracts/long.odcs.yaml").exists()
 
@@ -465,6 +470,12 @@ class TestInterrupted:
         assert (process.returncode, out) == (130, "")
         assert [line.partition(":")[0] for line in said] == ["interrupted"], errors
         wait(lambda: not working_in(root), process)
+
+
+def processor_seconds(pid: int) -> float:
+    """Of a process and those that it started."""
+    own = psutil.Process(pid)
+    return sum(sum(each.cpu_times()[:2]) for each in (own, *own.children(recursive=True)))
 
 
 def working_in(root: Path) -> list[int]:

@@ -68,10 +68,20 @@ BAD = [
     ({"id": "{method: hash}"}, "C090", "hash", "key: id"),
     ({"id": "{method: hash, key: Person 1}"}, "C090", "Person 1", None),
     ({"id": "{method: hash, kee: person}"}, "C090", "kee", "key"),
+    ({"id": "{method: hash, key: crm.person}"}, "C090", "crm.person", "Write {method: hash, key: id}."),
+    ({"id": "{method: hash, key: shop.person}"}, "C090", "shop.person", "Write {method: hash, key: person}."),
+    ({"id": "{method: hash, key: Crm.person}"}, "C090", "Crm.person", None),
+    ({"id": "{method: hash, key: crm.Person}"}, "C090", "crm.Person", None),
+    ({"id": "{method: hash, key: Person}"}, "C090", "Person", None),
+    ({"id": "{method: hash, key: per\u017fon}"}, "C090", "per\u017fon", None),
+    ({"id": "{method: hash, key: crm\u2024person}"}, "C090", "crm\u2024person", None),
+    ({"id": "{method: hash, key: ../crm.person}"}, "C090", "../crm.person", None),
     ({"id": "{method: redact}"}, "C093", "redact", "hash"),
     ({"id": "{method: generalize, width: 10}"}, "C093", "generalize", "hash"),
     ({"age": "{method: generalize}"}, "C090", "generalize", None),
     ({"age": "{method: generalize, width: 1}"}, "C090", "1", None),
+    ({"age": "{method: generalize, bands: [30, 31]}"}, "C090", "[", None),
+    ({"city": "{method: generalize, prefix: 4}"}, "C090", "4", "below 4"),
     ({"age": "{method: generalize, width: 10, bands: [1, 2]}"}, "C090", "bands", None),
     ({"age": "{method: generalize, to: month}"}, "C090", "to", None),
     ({"age": "{method: generalize, bands: [30, 20]}"}, "C090", "[", None),
@@ -210,7 +220,7 @@ def test_a_twin_is_granted_to_those_who_may_read_it_masked(twin: DataProduct, wr
     ]
     assert twin.retention == parent.retention
     assert twin.owner == "shop"
-    assert "hashed under the key `person`" in twin.usage
+    assert "hashed under the key `shop.person`" in twin.usage
     assert "`name`" in twin.limitations
 
 
@@ -219,3 +229,36 @@ def test_a_twin_without_the_key_of_its_parent_has_none(write: Write) -> None:
     assert twin.key == ()
     assert "It has no key" in twin.limitations
     assert not [rule for rule in twin.rules if rule.kind == "unique"]
+
+
+def test_a_key_is_its_domains(write: Write) -> None:
+    """Two that name it alike hash under two keys, or whoever has one could try out the other's hashes."""
+    found = []
+    for domain in ("shop", "crm"):
+        path = write().path("shop/people")
+        own = path.parents[2] / domain / "contracts" / path.name
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.write_text(path.read_text().replace("shop/", f"{domain}/"))
+        found += [
+            column.mask.key for column in Registry.open(path.parents[3]).get(f"{domain}/people").columns[:1]
+        ]
+    assert found == ["shop.person", "crm.person"]
+
+
+def test_a_band_holds_more_than_one_value(write: Write) -> None:
+    """A price of two decimals is told by a band of a cent."""
+    text = CONTRACT.format(**{**GOOD, "age": "{method: generalize, width: 0.02}"})
+    text = text.replace(
+        "{name: age, logicalType: integer", '{name: age, logicalType: number, physicalType: "DECIMAL(9,2)"'
+    )
+    assert write(text).get("shop/people").masking
+    with pytest.raises(ContractError, match="C090"):
+        write(text.replace("0.02", "0.01")).get("shop/people")
+
+
+def test_a_prefix_is_shorter_than_the_longest_value_may_be(write: Write) -> None:
+    text = CONTRACT.format(**{**GOOD, "city": "{method: generalize, prefix: 3}"})
+    assert write(text).get("shop/people").masking
+    text = text.replace("enum: [{value: Ulm}, {value: Bonn}], ", "logicalTypeOptions: {maxLength: 3}, ", 1)
+    with pytest.raises(ContractError, match="leaves nothing out"):
+        write(text).get("shop/people")

@@ -74,7 +74,7 @@ def test_a_twin_is_published_without_raw_values(
     assert result.success
 
     rows = {row[0]: row for row in people.read("FROM shop.products.profiles")}
-    person, mail = KeyRing.current().get("person"), KeyRing.current().get("mail")
+    person, mail = KeyRing.current().get("shop.person"), KeyRing.current().get("shop.mail")
     token = hmac.new(person.secret, b"4", hashlib.sha256).hexdigest()[:32]
     address = hmac.new(mail.secret, b"d@example.org", hashlib.sha256).hexdigest()[:32]
     assert len(rows) == 4, "nobody else of red is in their forties"
@@ -86,18 +86,18 @@ def test_a_twin_is_published_without_raw_values(
 
     [event] = result.asset_materializations_for_node("shop__profiles")
     told = event.metadata["mesh/keys"].value
-    assert told == {"mail": mail.fingerprint, "person": person.fingerprint}
+    assert told == {"shop.mail": mail.fingerprint, "shop.person": person.fingerprint}
     words = "\n".join(repr(record) for record in instance.all_logs(result.run_id))
     assert person.secret.hex() not in words
 
     capsys.readouterr()
-    assert main(["keys", "rotate", "person", "--json"]) == 0
+    assert main(["keys", "rotate", "shop.person", "--json"]) == 0
     keys = {key["key"]: key for key in json.loads(capsys.readouterr().out)["keys"]}
-    assert keys["mail"]["twins"] == [
+    assert keys["shop.mail"]["twins"] == [
         {"product": "shop/profiles", "fingerprint": mail.fingerprint, "current": True}
     ]
-    assert [twin["current"] for twin in keys["person"]["twins"]] == [False]
-    assert keys["person"]["fingerprint"] != person.fingerprint
+    assert [twin["current"] for twin in keys["shop.person"]["twins"]] == [False]
+    assert keys["shop.person"]["fingerprint"] != person.fingerprint
 
 
 def test_a_twin_with_raw_values_is_refused(

@@ -3,112 +3,154 @@
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.named import unknown_product
 from platform_core.contracts.registry import Registry
 from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
-from platform_core.lake.connect import configure
-from platform_core.lake.extensions import opened
-from platform_core.lake.faults import lake_faults
-from platform_core.lake.location import LakeLocation, attach, seal
+from platform_core.lake.connect import connect
+from platform_core.lake.faults import damaged, lake_faults
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.spill import spill_room
+from platform_core.lake.versions import stamps, table_behind
+from platform_core.sealed.child import QueryEnded, SealedQuery, sealed_query
+from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.version import VersionFiles, version_files
+from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
-from platform_core.sql.quoting import fold, quoted
+from platform_core.sql.quoting import fold
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a query, read in batches: rows leave DuckDB as they are asked for."""
+    """The result of a query, read in batches: rows leave the engine as they are asked for."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
-    _connection: duckdb.DuckDBPyConnection
-    _hidden: Mapping[str, str]
-    products: tuple[str, ...] = ()
-    """Ids of the products that were read."""
+    products: tuple[str, ...]
+    """Ids of the products that were read, by the engine's plan."""
+    walled: bool
+    """Whether the kernel, too, keeps the query from every other file."""
+    _query: SealedQuery
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
-        """Up to ``count`` further rows; UsageError U040 where a value cannot be computed."""
-        with query_faults(self._hidden):
-            return _interruptible(self._connection, lambda: self._connection.fetchmany(count))
+        """Up to ``count`` further rows; UsageError U040 where a value cannot be computed, U044, U045."""
+        with _ended():
+            return self._query.rows(count)
 
 
 @contextmanager
 def granted_query(
-    sql: str, principal: str, registry: Registry, location: LakeLocation, root: Path
+    sql: str,
+    principal: str,
+    registry: Registry,
+    location: LakeLocation,
+    root: Path,
+    *,
+    seconds: float | None = None,
+    many: bool = False,
 ) -> Iterator[Answer]:
     """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
 
-    The query names products as ``domain.product`` or ``"domain/product"``. Only the lakes of those
-    that it names are attached, READ_ONLY.
+    The query names products as ``domain.product`` or ``"domain/product"``. It is judged and run in a
+    process of its own, which sees the files of their published versions and nothing else, and which is
+    killed at the end, or ``seconds`` after its start. ``many``: all of many rows are wanted.
 
     Raises:
         AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A012 a function that
             reaches beyond the data, A013 a construct that is not known to be harmless.
         RunError: R020 a product that was never published.
         UsageError: U040 SQL that does not run, U041 an unknown reader, U042 an unknown domain, U043 an
-            unknown product.
+            unknown product, U044 it took too long, U045 it took too much memory, or ended the engine.
         LakeError: a lake that cannot be read.
     """
-    products = granted_products(sql, principal, registry, root)
-    with closing(opened()) as connection:
-        with query_faults({}):
-            configure(connection, location)
-        hidden = show_products(connection, location, products)
-        seal(connection, location, (product.lake for product in products.values()))
-        with query_faults(hidden):
-            _interruptible(connection, lambda: connection.execute(sql))
-            described = connection.description or ()
-        yield Answer(
-            tuple(name for name, *_ in described),
-            tuple(str(kind) for _, kind, *_ in described),
-            connection,
-            hidden,
-            tuple(sorted(products)),
-        )
-
-
-def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """Let DuckDB compute in a thread: it does not look at signals while it makes rows to be fetched."""
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(work)
-        try:
-            return done.result()
-        except KeyboardInterrupt:
-            connection.interrupt()
-            raise
+    require_principal(principal, registry.domains())
+    MEMORY.memory()
+    with sealed_query(sql, seconds) as query, _ended():
+        with _judged():
+            named = query.tables()
+        products = _granted(named, principal, registry, root)
+        private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
+        with spill_room(location, private) as room, closing(SealedFiles()) as files:
+            versions = published_files(products.values(), location, files, room)
+            result = query.run(versions, files, room, many)
+            read = sorted(products) if result.read is None else result.read
+            yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
 
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
     """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
     require_principal(principal, registry.domains())
-    products: dict[str, DataProduct] = {}
-    for table in _tables(sql):
-        product = registry.get(_product_id(table, registry))
-        require_grant(product, principal, root)
-        products[product.id] = product
-    return products
+    with _judged():
+        named = tables_read(sql)
+    return _granted(named, principal, registry, root)
 
 
-def _tables(sql: str) -> tuple[TableName, ...]:
+def published_files(
+    products: Iterable[DataProduct], location: LakeLocation, files: SealedFiles, room: Path | None
+) -> dict[str, VersionFiles]:
+    """The published versions of products by id, their files opened; copies are written in ``room``.
+
+    Raises:
+        RunError: R020 a product that was never published.
+        LakeError: a lake that cannot be read.
+    """
+    products = tuple(products)
+    for product in products:
+        if not location.exists(product.lake):
+            raise _never_published(product)
+    with connect(location, read=[product.lake for product in products]) as connection:
+        return {p.id: _published(connection, p, location, files, room) for p in products}
+
+
+def _published(
+    connection: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    location: LakeLocation,
+    files: SealedFiles,
+    room: Path | None,
+) -> VersionFiles:
+    with lake_faults(location, product.lake):
+        stamp = next(stamps(connection, product.lake, product.id, limit=1), None)
+        if stamp is None:
+            raise _never_published(product)
+        version, _, facts = stamp
+        table = table_behind(product, version, facts)
+        found = version_files(connection, product.lake, *table, room)
+        try:
+            return found.opened(files, product.id)
+        except FileNotFoundError:
+            raise damaged(location, product.lake, "a file of its rows is missing") from None
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
     try:
-        return tables_read(sql)
+        yield
     except NotAllowed as refused:
         if refused.what == "syntax":
             raise UsageError(Diagnostic("U040", f"the query does not run: {refused.reason}")) from None
         raise AccessDenied(_refusal(refused)) from None
+
+
+def _granted(
+    named: Iterable[TableName], principal: str, registry: Registry, root: Path
+) -> dict[str, DataProduct]:
+    products: dict[str, DataProduct] = {}
+    for table in named:
+        product = registry.get(_product_id(table, registry))
+        require_grant(product, principal, root)
+        products[product.id] = product
+    return products
 
 
 def _refusal(refused: NotAllowed) -> Diagnostic:
@@ -135,40 +177,6 @@ def _product_id(table: TableName, registry: Registry) -> str:
     raise UsageError(unknown_product(str(table), list(names.values())))
 
 
-def show_products(
-    connection: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
-    products: Mapping[str, DataProduct],
-    aliases: dict[str, str] | None = None,
-) -> dict[str, str]:
-    """Attach the lakes and make a view per product; returns what messages must not show of it.
-
-    ``aliases`` of the lakes that the connection has attached already; those attached here are added.
-    """
-    hidden: dict[str, str] = {}
-    aliases = {} if aliases is None else aliases
-    for product in products.values():
-        if not location.exists(product.lake):
-            raise _never_published(product)
-        if product.lake not in aliases:
-            # The lake's own name would hide the schema of the same name; nobody needs to know this one.
-            alias = aliases[product.lake] = f"lake_{secrets.token_hex(8)}"
-            hidden[alias] = product.domain
-            with lake_faults(location, product.lake):
-                attach(connection, location, product.lake, read_only=True, alias=alias)
-        table = f'{aliases[product.lake]}."products".{quoted(product.name)}'
-        with lake_faults(location, product.lake):
-            try:
-                for schema, name in ((product.domain, product.name), ("main", product.id)):
-                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
-                    connection.execute(
-                        f"CREATE VIEW {quoted(schema)}.{quoted(name)} AS SELECT * FROM {table}"
-                    )
-            except duckdb.CatalogException:
-                raise _never_published(product) from None
-    return hidden | location.hidden()
-
-
 def _never_published(product: DataProduct) -> RunError:
     return RunError(
         Diagnostic(
@@ -181,20 +189,35 @@ def _never_published(product: DataProduct) -> RunError:
 
 
 @contextmanager
-def query_faults(hidden: Mapping[str, str]) -> Iterator[None]:
-    """DuckDB's complaints about the query, with its caret and without the platform's own names."""
+def _ended() -> Iterator[None]:
     try:
         yield
-    except duckdb.Error as error:
-        words = str(error).strip()
+    except QueryEnded as ended:
+        raise UsageError(query_fault(ended.kind, ended.words)) from None
+
+
+def query_fault(kind: str, words: str) -> Diagnostic:
+    """What the engine complains of, with its caret and without names that are not the reader's own.
+
+    ``kind`` is the class of DuckDB's error, ``timeout`` or ``death``.
+    """
+    match kind:
+        case "timeout":
+            fix = "Read less, or give it longer: --timeout SECONDS."
+            return Diagnostic("U044", "the query took too long and was stopped", fix=fix)
+        case "death" | "OutOfMemoryException" | "MemoryError":
+            return Diagnostic(
+                "U045",
+                "the query took too much memory, or ended the engine that ran it",
+                fix=f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB.",
+            )
         # These quote the value that does not fit, which may be anybody's, into a terminal or a log.
-        if isinstance(error, duckdb.ConversionException):
+        case "ConversionException":
             first, line, rest = words.partition("\n")
             words = re.sub(r"(['\"]).*\1", "'...'", first) + line + rest
-        elif "statement parameters" in words:
+        case "InvalidInputException" if "statement parameters" in words:
             words = "a value is missing for a parameter (? or $name) of the query"
-        elif isinstance(error, duckdb.InvalidInputException):
+        case "InvalidInputException":
             words = "Invalid Input Error: a function refuses a value of the data"
-        for name, shown in hidden.items():
-            words = re.sub(rf'"?{re.escape(name)}"?(\."?products"?)?', shown, words)
-        raise UsageError(Diagnostic("U040", f"the query does not run: {words}")) from None
+    words = re.sub(r"mesh://([^/\s\"]+)/([^/\s\"]+)/\d+", r"\1.\2", words.split("\n\nAt:")[0])
+    return Diagnostic("U040", f"the query does not run: {words}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from platform_core.access.read import Answer
 
 BATCH: Final = 10_000
+NO_LANDLOCK: Final = "the kernel has no Landlock: the engine alone keeps the query from other files"
 Rows = Iterator[tuple[Any, ...]]
 
 
@@ -30,6 +31,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
     shown = "rows shown; default: 1000; 0 shows all"
     parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
+    longest = "stopped after so many seconds; default: 300; 0 waits for ever"
+    parser.add_argument(
+        "--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=longest
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,8 +52,16 @@ def run(options: argparse.Namespace) -> int:
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         require_text(sql := sys.stdin.read())
     with granted_query(
-        sql, options.principal, Registry.open(root), LakeLocation.current(root), root
+        sql,
+        options.principal,
+        Registry.open(root),
+        LakeLocation.current(root),
+        root,
+        seconds=options.timeout or None,
+        many=not 0 < options.limit < BATCH,
     ) as answer:
+        if options.verbosity > 0 and not answer.walled:
+            print(NO_LANDLOCK, file=sys.stderr)
         if not record_query(mesh_home(root), options.principal, answer.products):
             print("this query could not be recorded; data_product_usage will not know of it", file=sys.stderr)
         size = min(BATCH, options.limit + 1) if options.limit else BATCH

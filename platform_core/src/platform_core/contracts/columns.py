@@ -9,7 +9,7 @@ from platform_core.contracts.model import Column
 from platform_core.contracts.node import Node
 from platform_core.contracts.properties import Level, check_properties
 from platform_core.sql.quoting import fold
-from platform_core.sql.types import NAMES, BadType, canonical_type
+from platform_core.sql.types import BadType, canonical_type
 from platform_core.words import did_you_mean
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
@@ -18,7 +18,7 @@ CATEGORIES = ("personal", "pseudonymous")
 _NEAR = 0.8
 
 
-def read_columns(table: Node) -> tuple[Column, ...]:
+def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
     """The table's columns in their order. Faults: C040 twice, C041 primary key, C043 sensitivity."""
     items = table.items("properties")
     columns: list[Column] = []
@@ -52,10 +52,9 @@ def read_columns(table: Node) -> tuple[Column, ...]:
             )
         )
     positions = _key_positions(items)
-    keyed = (replace(column, key_position=positions.get(n)) for n, column in enumerate(columns))
-    return tuple(
-        replace(column, mask=read_mask(item, column)) for item, column in zip(items, keyed, strict=True)
-    )
+    keyed = [replace(column, key_position=positions.get(n)) for n, column in enumerate(columns)]
+    masks = (read_mask(item, column, domain) for item, column in zip(items, keyed, strict=True))
+    return tuple(replace(column, mask=mask) for column, mask in zip(keyed, masks, strict=True))
 
 
 def _key_positions(items: list[Node]) -> dict[int, int]:
@@ -131,6 +130,6 @@ def read_type(node: Node) -> str | None:
             "C042",
             f'"{text}" is not a type: {error}',
             "a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]",
-            did_you_mean(error.unknown, NAMES),
+            error.fix,
         )
     return None

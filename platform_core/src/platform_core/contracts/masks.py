@@ -12,6 +12,7 @@ from platform_core.contracts.model import Column, DateUnit, Mask, Masking, MaskM
 from platform_core.contracts.names import Identity
 from platform_core.contracts.node import Node
 from platform_core.contracts.properties import find_property, text_property
+from platform_core.sql.types import duckdb_type, family
 from platform_core.words import listed
 
 METHODS: Final[tuple[MaskMethod, ...]] = get_args(MaskMethod)
@@ -36,7 +37,7 @@ _PARAMETERS: Final[Mapping[MaskMethod, tuple[str, ...]]] = {
 }
 
 
-def read_mask(item: Node, column: Column) -> Mask | None:
+def read_mask(item: Node, column: Column, domain: str) -> Mask | None:
     """The custom property ``mask`` of a column. Faults: C090 for what is no mask, or not one for the
     column's type; C093 for the column of a key that is to be anything else than hashed or dropped."""
     node = find_property(item, "mask")
@@ -61,8 +62,8 @@ def read_mask(item: Node, column: Column) -> Mask | None:
         return None
     mask = Mask(method, node.place("method"))
     if method == "hash":
-        return _hash(node, column, mask)
-    return _generalized(node, column, mask) if method == "generalize" else mask
+        return _hash(node, column, mask, domain)
+    return _generalized(node, item, column, mask) if method == "generalize" else mask
 
 
 def read_masking(table: Node, identity: Identity, columns: tuple[Column, ...]) -> Masking | None:
@@ -130,20 +131,24 @@ def _method(node: Node, column: Column) -> MaskMethod | None:
     return method
 
 
-def _hash(node: Node, column: Column, mask: Mask) -> Mask | None:
+def _hash(node: Node, column: Column, mask: Mask, domain: str) -> Mask | None:
+    """The key is the domain's own, ``hr.employee``: with another's, its hashes could be tried out."""
     key = node.get("key")
     if isinstance(key, str) and KEY_NAME.fullmatch(key):
-        return replace(mask, key=key)
+        return replace(mask, key=f"{domain}.{key}")
+    named = f'"{key}" is no name of a key of {domain}'
+    own = str(key).removeprefix(f"{domain}.")
+    fitting = own if KEY_NAME.fullmatch(own) else column.name.removesuffix("_id") or "name"
     node["method" if key is None else "key"].error(
         "C090",
-        f'the hash of "{column.name}" names no key' if key is None else f'"{key}" is no name of a key',
-        "key: lower-case letters, digits and _; products hashed under one key can be joined",
-        f"Write {{method: hash, key: {column.name.removesuffix('_id') or 'name'}}}.",
+        f'the hash of "{column.name}" names no key' if key is None else named,
+        f"key: lower-case letters, digits and _, without a domain; it is {domain}'s alone",
+        f"Write {{method: hash, key: {fitting}}}.",
     )
     return None
 
 
-def _generalized(node: Node, column: Column, mask: Mask) -> Mask | None:
+def _generalized(node: Node, item: Node, column: Column, mask: Mask) -> Mask | None:
     kind = column.logical_type or "string"
     fitting = [form for form, kinds in _FORMS.items() if kind in kinds]
     said = [form for form in _FORMS if form in node.value]
@@ -164,12 +169,17 @@ def _generalized(node: Node, column: Column, mask: Mask) -> Mask | None:
         message = f'"{column.name}" cannot be generalized by this {wrong}'
         node[wrong].error("C090", message, _WRITTEN[wrong])
         return None
+    longest = _longest(item)
+    if made.prefix is not None and longest is not None and longest <= made.prefix:
+        message = f'a prefix of {made.prefix} leaves nothing out of "{column.name}"'
+        node[form].error("C090", message, f"a number below {longest}, the length of its longest value")
+        return None
     return replace(made, other=other.value) if "other" in node.value else made
 
 
 _WRITTEN: Final = {
-    "width": "the width of a band: a number above 0, for whole numbers a whole one above 1",
-    "bands": "a list of two numbers or more, ascending: [18, 30, 45]",
+    "width": "the width of a band, which holds more than one value: for whole numbers a whole one above 1",
+    "bands": "a list of two numbers or more, ascending, with more than one value between two: [18, 30, 45]",
     "to": f"one of {listed(UNITS)}",
     "prefix": "how many letters are kept: a whole number above 0",
     "groups": "lists of texts by their group, each text once: {young: [18-24, 25-34]}",
@@ -182,12 +192,12 @@ def _form(form: str, said: Any, column: Column, mask: Mask) -> Mask | None:
     match form:
         case "width":
             whole = column.logical_type == "integer"
-            if _is_number(said) and (isinstance(said, int) and said > 1 if whole else said > 0):
+            if _is_number(said) and said > _step(column) and (isinstance(said, int) or not whole):
                 # A band of whole numbers says its last one, any other the number it stays under.
                 return replace(mask, width=said if whole else float(said))
         case "bands":
             numbers = isinstance(said, list) and len(said) > 1 and all(map(_is_number, said))
-            if numbers and all(low < high for low, high in pairwise(said)):
+            if numbers and all(high - low > _step(column) for low, high in pairwise(said)):
                 return replace(mask, edges=tuple(said))
         case "to":
             unit = next((unit for unit in UNITS if said == unit), None)
@@ -199,6 +209,21 @@ def _form(form: str, said: Any, column: Column, mask: Mask) -> Mask | None:
             groups = _groups(said)
             return replace(mask, groups=groups) if groups else None
     return None
+
+
+def _step(column: Column) -> float:
+    """How far two values of a column are apart at least: a band no wider than that would tell the value."""
+    kind = duckdb_type(column)
+    if family(kind) == "integer":
+        return 1
+    return 10 ** -int(kind.partition(",")[2].rstrip(")")) if kind.startswith("DECIMAL") else 0
+
+
+def _longest(item: Node) -> int | None:
+    """The most letters of a column's values; None where the contract does not say."""
+    said = [item["logicalTypeOptions"].get("maxLength")]
+    said.append(max((len(str(entry.get("value"))) for entry in item.items("enum")), default=None))
+    return min((number for number in said if isinstance(number, int)), default=None)
 
 
 def _groups(said: Any) -> tuple[tuple[str, str], ...] | None:

@@ -45,7 +45,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
     table = contract["schema"][identity.schema_index or 0]
     check_properties(contract, Level.CONTRACT)
     check_properties(table, Level.TABLE)
-    columns = read_columns(table)
+    columns = read_columns(table, identity.domain)
     partitions = read_partitions(table, columns)
     sla = read_sla(contract, identity, columns, partitions is not None)
     kind = read_kind(table)

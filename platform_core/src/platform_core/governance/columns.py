@@ -14,10 +14,13 @@ from platform_core.errors import Diagnostic, Place, PlatformError, SourceError
 from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
 from platform_core.products.declare import ProductFunction
+from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.result import inputs_read
 from platform_core.products.table import RowsNotShown, Table
+from platform_core.sql.allowed import NotAllowed, require_one_select
 from platform_core.sql.columns import columns_used
 from platform_core.sql.names import UnknownColumn
 from platform_core.sql.quoting import quoted
@@ -51,7 +54,7 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
         name: BoundInput(replace(function.products[name], columns=_known(declared[name], product)), product)
         for name, product in inputs.items()
     }
-    with in_memory() as connection:
+    with in_memory(files_of(function.sources.values())) as connection:
         try:
             arguments = bind(connection, function, bound, NoRows())
         except (SourceError, duckdb.Error):
@@ -59,7 +62,7 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
             return Columns()
         try:
             named = {
-                name: replace(table, connection=None) if isinstance(table, Table) else table
+                name: replace(table, engine=None) if isinstance(table, Table) else table
                 for name, table in arguments.items()
             }
             sql = first_rows(function(**named), ProductId.of(domain, function.name), function.place)
@@ -71,6 +74,10 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
             return Columns(faults=(_fails(function, domain, error),))
         if not isinstance(sql, str):
             return Columns()
+        try:
+            inputs_read(connection, sql, arguments, ProductId.of(domain, function.name), function.place)
+        except PlatformError as error:
+            return Columns(faults=error.diagnostics)
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
         sources = {name: shown.pop(name) for name in function.sources}
         products = {name: declared[name] or columns for name, columns in shown.items()}
@@ -135,8 +142,9 @@ def _used(
 def _produced(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[str, ...] | None:
     """The names of the query's columns; None where DuckDB cannot tell, since a function is missing, say."""
     try:
+        require_one_select(sql)
         return tuple(row[0] for row in connection.execute(f"DESCRIBE {sql}").fetchall())
-    except duckdb.Error:
+    except (NotAllowed, duckdb.Error):
         return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -12,20 +12,23 @@ from typing import Final, Literal
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.access.read import granted_products, query_faults, show_products
+from platform_core.access.read import granted_products, published_files, query_fault
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError, UsageError, shown
-from platform_core.inference import files
+from platform_core.inference import files as tabular
 from platform_core.inference.references import candidates
-from platform_core.lake import extensions
-from platform_core.lake.connect import configure
+from platform_core.lake.connect import connect, memory_of
 from platform_core.lake.faults import lake_faults
-from platform_core.lake.location import LakeLocation, attach, seal
-from platform_core.lake.spill import spill_into
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.spill import spill_room
+from platform_core.lake.transaction import number
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
-from platform_core.sql.quoting import quoted
+from platform_core.sealed.engine import sealed_engine, show_version, shut
+from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.version import version_files
+from platform_core.sql.quoting import literal, quoted
 from platform_core.words import did_you_mean, listed
 
 Kind = Literal["file", "product", "table", "sql", "model"]
@@ -88,8 +91,8 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     path = Path(words).expanduser()
     if path.suffix == ".sql" and path.is_file():
         return _model_or_query(path, location, root)
-    if files.is_file_name(words) or path.exists():
-        return Subject("file", files.described(path), files.stem(path), file=path)
+    if tabular.is_file_name(words) or path.exists():
+        return Subject("file", tabular.described(path), tabular.stem(path), file=path)
     written = words.replace(".", "/", 1) if "/" not in words else words
     if written in registry.names():
         return Subject("product", written, ProductId(written).name, product=registry.get(written))
@@ -132,32 +135,30 @@ def _model_or_query(path: Path, location: LakeLocation, root: Path) -> Subject:
 
 
 def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
-    """A model's staged table where dbt has built it, else its SQL, as far as that can be told without dbt."""
+    """A model's product where it was published, else its SQL, as far as that can be told without dbt."""
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
     for lake in (domain, f"{domain}_restricted"):
-        if location.exists(lake) and _has_table(location, lake, "staging", model):
-            return Subject("model", words, model, table=(lake, "staging", model))
+        if location.exists(lake) and _has_table(location, lake, "products", model):
+            return Subject("model", words, model, table=(lake, "products", model))
     sql = project.sql(model)
     if sql is None:
         raise UsageError(
             Diagnostic(
                 "U069",
-                f"the dbt model {name} was never built, and its SQL takes dbt to write it out",
-                expected="a staged table, or SQL with source() and ref() alone",
-                fix=f"Build it once: dbt build -s {model}",
+                f"the dbt model {name} was never published, and its SQL takes dbt to write it out",
+                expected="a published product, or SQL with source() and ref() alone",
+                fix="Write its contract by hand: `mesh new product --help`.",
             )
         )
     return Subject("model", words, model, sql=sql)
 
 
 def _has_table(location: LakeLocation, lake: str, schema: str, name: str) -> bool:
-    with closing(extensions.opened()) as connection:
-        configure(connection, location, read=[lake])
+    with connect(location, read=[lake]) as connection:
         row = connection.execute(
-            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = '{lake}'"
-            " AND schema_name = $1 AND table_name = $2",
-            [schema, name],
+            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {literal(lake)}"
+            f" AND schema_name = {literal(schema)} AND table_name = {literal(name)}"
         ).fetchone()
     return row is not None and row[0] > 0
 
@@ -175,40 +176,54 @@ def opened(
         UsageError: U060 to U066 what is wrong with a file, U040 SQL that does not run.
         PlatformError: whatever ``granted_query`` raises about products.
     """
-    with closing(extensions.opened()) as connection:
-        configure(connection, reader.location)
+    with ExitStack() as stack:
+        files = stack.enter_context(closing(SealedFiles()))
+        products = _products(subject, reader)
+        private = next((p.lake for p in products.values() if reader.location.is_private(p.lake)), None)
+        room = stack.enter_context(spill_room(reader.location, private))
+        connection = stack.enter_context(sealed_engine())
         _limit(connection)
-        aliases: dict[str, str] = {}
-        products, source, renamed = _source(subject, connection, reader, columns)
-        hidden = show_products(connection, reader.location, products, aliases)
-        if subject.table is not None:
-            source = _attached(connection, reader, subject.table, aliases)
-        for product in filter(lambda product: product.restricted, products.values()):
-            spill_into(connection, reader.location, product.lake)
-        with query_faults(hidden):
+        files.show(connection)
+        for name, version in published_files(products.values(), reader.location, files, room).items():
+            show_version(connection, name, version)
+        source, renamed = _source(subject, connection, reader, columns, files, room)
+        with _query_faults():
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
         pairs = _pairs(names, reader, own or subject.name)
-        targets = _targets(connection, [product for _, product in pairs], reader, aliases, products)
-        if subject.file is None:
-            read = (*products.values(), *(product for _, product in pairs))
-            seal(connection, reader.location, (product.lake for product in read))
+        targets = _targets(connection, [product for _, product in pairs], reader, products, files, room)
+        shut(connection, room, [subject.file] if subject.file is not None else [])
         if subject.sql is not None:
-            with query_faults(hidden):
+            with _query_faults():
                 connection.execute(f"CREATE TEMP TABLE {RELATION} AS {source}")
-        elif subject.file is None or files.columnar(subject.file):
+        elif subject.file is None or tabular.columnar(subject.file):
             connection.execute(f"CREATE TEMP VIEW {RELATION} AS {source}")
         else:
-            files.load(connection, subject.file, RELATION, source)
+            tabular.load(connection, subject.file, RELATION, source)
         yield Opened(connection, RELATION, renamed, targets, pairs)
+
+
+@contextmanager
+def _query_faults() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise UsageError(query_fault(type(error).__name__, str(error).strip())) from None
 
 
 def _limit(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET preserve_insertion_order = false")
-    row = connection.execute("SELECT current_setting('memory_limit')").fetchone()
-    amount, unit = str(row[0]).split() if row else ("0", "GiB")
-    factor = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}.get(unit, 2**30)
-    if float(amount) * factor > MEMORY:
+    if memory_of(connection) > MEMORY:
         connection.execute(f"SET memory_limit = '{MEMORY // 10**6}MB'")
+
+
+def _products(subject: Subject, reader: Reader) -> dict[str, DataProduct]:
+    """The products that are read, all of them granted."""
+    if subject.product is not None:
+        require_grant(subject.product, reader.principal, reader.root)
+        return {subject.product.id: subject.product}
+    if subject.sql is not None:
+        return granted_products(subject.sql, reader.principal, reader.registry, reader.root)
+    return {}
 
 
 def _source(
@@ -216,26 +231,21 @@ def _source(
     connection: duckdb.DuckDBPyConnection,
     reader: Reader,
     columns: Sequence[str] | None,
-) -> tuple[dict[str, DataProduct], str, dict[str, str]]:
-    """The products that are read, the query, and the source's own names of its columns."""
+    files: SealedFiles,
+    room: Path | None,
+) -> tuple[str, dict[str, str]]:
+    """The query, and the source's own names of its columns."""
     if subject.file is not None:
-        query, renamed = files.query(connection, subject.file, columns)
-        return {}, query, renamed
+        return tabular.query(connection, subject.file, columns)
     if subject.product is not None:
-        require_grant(subject.product, reader.principal, reader.root)
-        view = f"{quoted(subject.product.domain)}.{quoted(subject.product.name)}"
-        return {subject.product.id: subject.product}, f"SELECT * FROM {view}", {}
-    if subject.sql is not None:
-        return granted_products(subject.sql, reader.principal, reader.registry, reader.root), subject.sql, {}
-    return {}, "", {}
+        return f"SELECT * FROM {quoted(subject.product.id)}", {}
+    if subject.table is not None:
+        return _table(reader, subject.table, files, room), {}
+    return subject.sql or "", {}
 
 
-def _attached(
-    connection: duckdb.DuckDBPyConnection,
-    reader: Reader,
-    table: tuple[str, str, str],
-    aliases: dict[str, str],
-) -> str:
+def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room: Path | None) -> str:
+    """A table of the reader's own lake, which need not be published."""
     lake, schema, name = table
     domain, location = lake.removesuffix("_restricted"), reader.location
     if reader.principal not in (f"domain:{domain}", f"domain:{lake}"):
@@ -249,15 +259,13 @@ def _attached(
         )
     if not location.exists(lake):
         raise _no_table(table)
-    aliases[lake] = f"lake_of_{lake}"
-    with lake_faults(location, lake):
-        attach(connection, location, lake, read_only=True, alias=aliases[lake])
-    source = f"SELECT * FROM {quoted(aliases[lake])}.{quoted(schema)}.{quoted(name)}"
-    try:
-        connection.execute(f"DESCRIBE {source}")
-    except duckdb.CatalogException:
-        raise _no_table(table) from None
-    return source
+    with connect(location, read=[lake]) as attached, lake_faults(location, lake):
+        newest = number(attached, f"SELECT max(snapshot_id) FROM {quoted(lake)}.snapshots()")
+        try:
+            found = version_files(attached, lake, schema, name, newest, room)
+        except duckdb.CatalogException:
+            raise _no_table(table) from None
+        return found.opened(files, ".".join(table)).query
 
 
 def _no_table(table: tuple[str, str, str]) -> UsageError:
@@ -287,19 +295,19 @@ def _targets(
     connection: duckdb.DuckDBPyConnection,
     products: Sequence[DataProduct],
     reader: Reader,
-    aliases: dict[str, str],
     known: Mapping[str, DataProduct],
+    files: SealedFiles,
+    room: Path | None,
 ) -> dict[str, str]:
     """The relations of products by their ids; those in ``known`` are shown on the connection already."""
     targets: dict[str, str] = {}
-    for product in products:
-        if product.id in targets:
-            continue
+    for product in {product.id: product for product in products}.values():
         try:
             if product.id not in known:
-                show_products(connection, reader.location, {product.id: product}, aliases)
+                [version] = published_files([product], reader.location, files, room).values()
+                show_version(connection, product.id, version)
         except PlatformError:
             # Never published, or a lake that cannot be read: nothing to compare with.
             continue
-        targets[product.id] = f"{quoted(product.domain)}.{quoted(product.name)}"
+        targets[product.id] = quoted(product.id)
     return targets

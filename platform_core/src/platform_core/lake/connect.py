@@ -87,21 +87,24 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str
     con.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
-    _limit_memory(con)
+    limit_memory(con)
     spill_into(con, location, private)
 
 
-def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
+def limit_memory(con: duckdb.DuckDBPyConnection) -> None:
     """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
-    words = MEMORY.memory()
-    if words is None:
-        row = con.execute("SELECT current_setting('memory_limit')").fetchone()
-        amount, unit = str(row[0]).split() if row else ("2", "GiB")
-        words = f"{float(amount) / 2:.2f} {unit}"
+    words = MEMORY.memory() or f"{memory_of(con) // 2} B"
     try:
         con.execute(f"SET memory_limit = {literal(words)}")
     except duckdb.ParserException as error:
         raise MEMORY.fault("an amount of memory", f"{MEMORY.name}=4GB") from error
+
+
+def memory_of(con: duckdb.DuckDBPyConnection) -> int:
+    """The memory limit of an engine, in bytes."""
+    row = con.execute("SELECT current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0]).split() if row else ("2", "GiB")
+    return int(float(amount) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB").index(unit))
 
 
 def _create(location: LakeLocation, lake: str) -> None:

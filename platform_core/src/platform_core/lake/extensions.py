@@ -22,7 +22,9 @@ def opened(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
     it did so before it is not asked to again: only ``load`` makes use of that, and ends it for good.
     """
     checked = database == ":memory:" and all(_state(extension_path(name)) in _checked for name in _EXTENSIONS)
-    return duckdb.connect(database, config={"allow_unsigned_extensions": "true"} if checked else {})
+    unsigned = {"allow_unsigned_extensions": "true"} if checked else {}
+    # At once: DuckDB looks for secrets when a lake is attached, and takes no change of this from then on.
+    return duckdb.connect(database, config={"allow_persistent_secrets": "false", **unsigned})
 
 
 def load(con: duckdb.DuckDBPyConnection) -> None:

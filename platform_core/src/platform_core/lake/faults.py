@@ -17,8 +17,9 @@ from contextlib import contextmanager
 
 import duckdb
 
-from platform_core.errors import Diagnostic, LakeError, shown
+from platform_core.errors import DefinitionError, Diagnostic, LakeError, Place, shown
 from platform_core.lake.location import LakeLocation
+from platform_core.sql.allowed import NotAllowed
 
 _NO_ROOM = re.compile(
     r"no space left|disk (is )?full|file too large|quota exceeded|out of disk space|failed to offload", re.I
@@ -97,6 +98,19 @@ def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
 
 def other_fault(error: BaseException, lake: str) -> LakeError:
     return LakeError(Diagnostic("L009", f'the lake "{lake}" refused: {sentence(error)}'))
+
+
+def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> DefinitionError:
+    """SQL of a function that reads or calls more than its inputs give."""
+    return DefinitionError(
+        Diagnostic(
+            "D027",
+            f"the SQL of {product} reaches beyond its inputs: {refused.reason}",
+            place,
+            expected="the declared inputs by their names, and functions that compute from values",
+            fix="Declare what it reads: @data_product(inputs={...}).",
+        )
+    )
 
 
 @contextmanager

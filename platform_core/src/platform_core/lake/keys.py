@@ -1,5 +1,6 @@
 """The keys of hashes: one file each, for this user alone, made when a hash first needs it.
 
+A key is its domain's, ``hr.employee``: whoever else could hash under it would find out what was hashed.
 ``MESH_KEYS`` names their folder, else they are in ``keys`` in the mesh's state. Whoever has a key can try
 out values until a hash fits, so neither a key nor anything it could be guessed from leaves its file: what
 is shown and recorded is its fingerprint.
@@ -11,17 +12,22 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, LakeError, Place, shown
-from platform_core.files import OTHERS, close_to_others, write_whole
+from platform_core.files import OTHERS, close_to_others, file_lock, link_new, write_whole
+from platform_core.lake.connect import connect
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import stamps
 from platform_core.settings import KEYS, mesh_home
 
 _BYTES: Final = 32
 _FORM: Final = re.compile(r"[0-9a-f]{64}\n?")
+_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,32 @@ class KeyRing:
 
     @classmethod
     def current(cls, root: Path | None = None) -> KeyRing:
-        """The folder by ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``."""
-        return cls(KEYS.folder() or mesh_home(root) / "keys")
+        """The folder by ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``; see ``share``."""
+        ring = cls(KEYS.folder() or mesh_home(root) / "keys")
+        ring.share(LakeLocation.current(root))
+        return ring
+
+    def share(self, location: LakeLocation) -> None:
+        """Give a key of before, which had no domain, to each domain whose published twins were hashed under
+        it, and to no other: their hashes stay as they are."""
+        if all("." in name for name in self.names()):
+            return
+        try:
+            with file_lock(self.folder / ".lock"):
+                for name in self.names():
+                    if "." not in name:
+                        self._share(self._read(name), location)
+        except OSError as error:
+            why = f"cannot be renamed: {error.strerror or error}"
+            raise _unusable("", self.folder, why) from None
+
+    def _share(self, key: Key, location: LakeLocation) -> None:
+        path = self._path(key.name)
+        domains = [domain for domain in location.shared() if _hashed(location, domain, key)]
+        for domain in domains:
+            link_new(path, self._path(f"{domain}.{key.name}"))
+        if domains:
+            path.unlink()
 
     def names(self) -> tuple[str, ...]:
         """The keys that there are, sorted."""
@@ -89,12 +119,17 @@ class KeyRing:
     def _read(self, name: str) -> Key:
         path = self._path(name)
         try:
+            folder = path.parent.stat()
             with path.open(encoding="ascii") as file:
                 status = os.fstat(file.fileno())
                 text = file.read(100)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise _unusable(name, path, f"cannot be read: {reason}") from None
+        if folder.st_mode & _WRITE or {folder.st_uid, status.st_uid} - {os.getuid(), 0}:
+            # Whoever can put a file there chooses the key, and with it reads the hashes.
+            fix = f"chmod 700 {shown(path.parent)}; then rotate the key"
+            raise _unusable(name, path, "can be replaced by other users", fix)
         if status.st_mode & OTHERS:
             raise _unusable(
                 name, path, "can be read by other users", f"chmod 600 {shown(path)}; then rotate the key"
@@ -104,6 +139,13 @@ class KeyRing:
                 name, path, "holds no key", f"restore it, or make another: mesh keys rotate {name}"
             )
         return Key(name, bytes.fromhex(text.strip()), datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
+    """Whether a domain published anything that was hashed under a key of that name."""
+    with connect(location, read=[domain]) as con:
+        facts = (facts for _, _, facts in stamps(con, domain))
+        return any((each.get("keys") or {}).get(key.name) == key.fingerprint for each in facts)
 
 
 def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
@@ -50,6 +49,11 @@ class LakeLocation:
     def exists(self, lake: str) -> bool:
         return self.catalog(lake).exists()
 
+    def shared(self) -> tuple[str, ...]:
+        """The domains whose shared lake this user can read, sorted."""
+        names = [path.parent.name for path in self.root.glob("*/catalog.sqlite")]
+        return tuple(sorted(name for name in names if not self.is_private(name) and self.is_readable(name)))
+
     def is_readable(self, lake: str) -> bool:
         """Whether there is such a lake for this user; a restricted one is its domain's alone."""
         return os.access(self.catalog(lake), os.R_OK | os.W_OK)
@@ -84,35 +88,6 @@ def attach(
         options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(f"ducklake:sqlite:{catalog or location.catalog(lake)}")
     con.execute(f"ATTACH {url} AS {quoted(alias or lake)} ({', '.join(options)})")
-
-
-def seal(con: duckdb.DuckDBPyConnection, location: LakeLocation, lakes: Iterable[str]) -> None:
-    """From now on a connection reads no other file than those of some lakes, loads no extension and takes
-    no other setting."""
-    folders = ", ".join(literal(f"{location.data(lake)}/") for lake in sorted(set(lakes)))
-    con.execute("SET python_enable_replacements = false")
-    con.execute("SET allow_community_extensions = false")
-    con.execute(f"SET allowed_directories = [{folders}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
-
-
-def dbt_output(location: LakeLocation, schema: str, write: str, read: tuple[str, ...]) -> dict[str, Any]:
-    """The output of a dbt profile that builds in a schema of one lake and reads others."""
-    where = {"root": str(location.root), "write": write, "read": list(read)}
-    return {
-        "type": "duckdb",
-        "path": ":memory:",
-        "database": write,
-        "schema": schema,
-        # DuckLake on SQLite takes one writer at a time.
-        "threads": 1,
-        "plugins": [{"module": "platform_core.lake.dbt_plugin", "config": where}],
-        # Attached by the plugin already; named here so that dbt-duckdb knows.
-        "attach": [
-            {"path": f"ducklake:{lake}", "alias": lake, "is_ducklake": True} for lake in (write, *read)
-        ],
-    }
 
 
 def table_of(product: DataProduct) -> str:

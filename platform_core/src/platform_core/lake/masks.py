@@ -14,7 +14,8 @@ from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import duckdb_type
 
 REDACTED: Final = "[redacted]"
-"""What a redacted text says; a redacted value of another type is NULL."""
+"""What a redacted text says, also one that is no longer than the prefix that would be left of it; a redacted
+value of another type is NULL."""
 HASH: Final = "^[0-9a-f]{32}$"
 """The form of a hash: half of what HMAC-SHA256 yields, as RFC 2104 allows. 128 bits still keep apart more
 values than there are, and take half the room of 256."""
@@ -30,13 +31,13 @@ def set_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
         block = key.secret.ljust(_BLOCK, b"\0")
         for half, pad in (("inner", _INNER), ("outer", _OUTER)):
             value = bytes(byte ^ pad[0] for byte in block)
-            con.execute(f"SET VARIABLE {_variable(key.name, half)} = ?", [value])
+            con.execute(f"SET VARIABLE {quoted(_variable(key.name, half))} = ?", [value])
 
 
 def forget_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
     for key in keys:
         for half in ("inner", "outer"):
-            con.execute(f"RESET VARIABLE {_variable(key.name, half)}")
+            con.execute(f"RESET VARIABLE {quoted(_variable(key.name, half))}")
 
 
 def masked_query(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:
@@ -65,10 +66,12 @@ def masked_query(twin: DataProduct, relation: str, suppression: Suppression | No
     query = f"SELECT {', '.join(shown)} FROM (FROM {relation}) AS source {' '.join(joins)}"
     if made:
         query = f"WITH {', '.join(made)} {query}"
-    if suppression is None:
-        return query
-    groups = ", ".join(map(quoted, suppression.columns))
-    return f"SELECT * FROM ({query}) QUALIFY count(*) OVER (PARTITION BY {groups}) >= {suppression.minimum:d}"
+    kept = f"SELECT * FROM ({query})"
+    if suppression is not None:
+        groups = ", ".join(map(quoted, suppression.columns))
+        kept += f" QUALIFY count(*) OVER (PARTITION BY {groups}) >= {suppression.minimum:d}"
+    # In their own order: in that of its parent's rows, each row would tell which one it was made of.
+    return f"{kept} ORDER BY ALL"
 
 
 def _is_slow(mask: Mask) -> bool:
@@ -105,7 +108,9 @@ def _generalized(value: str, mask: Mask) -> str:
     if mask.unit is not None:
         return f"CAST(date_trunc({literal(mask.unit)}, {value}) AS DATE)"
     if mask.prefix is not None:
-        return f"left({value}, {mask.prefix:d})"
+        # What is no longer than the prefix would be left whole.
+        whole = f"WHEN length({value}) <= {mask.prefix:d} THEN {literal(REDACTED)}"
+        return f"CASE {whole} ELSE left({value}, {mask.prefix:d}) END"
     if mask.groups:
         cases = " ".join(f"WHEN {literal(text)} THEN {literal(group)}" for text, group in mask.groups)
         return f"CASE WHEN {value} IS NOT NULL THEN CASE {value} {cases} ELSE {literal(mask.other)} END END"

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -40,6 +40,17 @@ def spill_folder(location: LakeLocation, lake: str | None = None) -> Iterator[Pa
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def spill_room(location: LakeLocation, lake: str | None = None) -> Iterator[Path | None]:
+    """``spill_folder``, or None for those who may only read there."""
+    with ExitStack() as stack:
+        try:
+            room = stack.enter_context(spill_folder(location, lake))
+        except OSError:
+            room = None
+        yield room
 
 
 def _own_folder(location: LakeLocation, lake: str | None) -> Path:

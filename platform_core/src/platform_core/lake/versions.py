@@ -158,5 +158,8 @@ def _version(
         partition=facts.get("partition"),
         bytes=bytes_of(con, product.lake, *table_behind(product, version, facts)),
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
-        keys=facts.get("keys") or {},
+        # Before 0.4 a key had no domain.
+        keys={
+            n if "." in n else f"{product.domain}.{n}": key for n, key in (facts.get("keys") or {}).items()
+        },
     )

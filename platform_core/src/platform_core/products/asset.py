@@ -14,6 +14,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
+from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
@@ -23,6 +24,7 @@ from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import Discretion
+from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
@@ -32,6 +34,7 @@ from platform_core.products.inputs.resolve import (
     resolve_inputs,
 )
 from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
     Reading,
     inputs_metadata,
@@ -44,9 +47,11 @@ from platform_core.products.report import Outcomes, check_results, publication_m
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.service_levels import Upstream
+from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
+from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -104,19 +109,23 @@ def function_asset(
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        with beside(run, function.place) as kept:
-            bound = pinned(inputs, run.versions)
-            arguments = bind(run.connection, function, bound, LakeRows(run.connection, product, run.window))
+        bound, connection = pinned(inputs, run.versions), run.connection
+        rows = LakeRows(connection, product, run.window)
+        with (
+            beside(run, function.place) as kept,
+            sealed_inputs(connection, function, bound, rows) as engine,
+        ):
+            arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
             run.said.update(said)
-            rows = kept.rows(result)
-            query, used = as_query(run.connection, rows, arguments, product.id, function.place)
-            run.readings.extend(readings(product, bound, run.window, used))
+            made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
+            run.readings.extend(readings(product, bound, run.window, made.used))
             return publish_table(
-                run.connection,
+                connection,
                 LakeLocation.current(),
                 product,
-                query,
+                made.query,
+                reads=made.reads,
                 window=run.window,
                 replace=run.part is None or run.part.whole,
                 stamp=run.stamp,
@@ -132,6 +141,7 @@ def function_asset(
         place=function.place,
         kind="python",
         publish=publish,
+        sources=function.sources.values(),
     )
 
 
@@ -165,11 +175,13 @@ def product_asset(
     place: Place,
     kind: str,
     publish: Publish,
+    sources: Iterable[Source] = (),
 ) -> dg.AssetsDefinition:
     """An asset around ``publish``: a materialization only after publication, failed checks without.
 
     ``reads`` are the products that must have been published before; ``place`` is where the
-    product is made. What its foreign keys point to is read too, by the audit.
+    product is made. What its foreign keys point to is read too, by the audit. No other lake is in reach,
+    and no other file than those of ``sources``.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
     edges = {dep.asset_key: dep for dep in deps}
@@ -201,8 +213,13 @@ def product_asset(
             with lake.connect(write=[product.lake], read=attach) as connection:
                 if discretion.applies:
                     spill_into(connection, location, discretion.lake)
+                folders = [location.data(name) for name in (product.lake, *attach)]
+                folders.append(Shelf(location, product).folder)
+                lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
-                resolve = partial(published_table, connection, referenced)
+                versions = versions_read(connection, reads)
+                known: dict[str, DataProduct] = {read.id: read for read in (*referenced.values(), *reads)}
+                resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
                     product,
                     connection,
@@ -210,7 +227,7 @@ def product_asset(
                     stamp,
                     gate(connection, product, window=window, resolve=resolve),
                     discretion,
-                    versions=versions_read(connection, reads),
+                    versions=versions,
                 )
                 publication = publish(run)
                 told = publication.audited

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.product_id import ProductId
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.declare import ProductFunction
+from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.resolve import look_up, resolve_inputs
 from platform_core.products.inputs.rows import MadeUpRows, require_known
@@ -60,7 +62,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     product = look_up(registry, ProductId.of(domain, function.name), function.place)
     bound = resolve_inputs(function, registry)
     require_known("input", inputs, list(function.inputs), f'"{function.name}"', function.place)
-    with in_memory() as connection:
+    given = [path for path in inputs.values() if isinstance(path, Path)]
+    with in_memory([*files_of(function.sources.values()), *given]) as connection:
         arguments = bind(connection, function, bound, MadeUpRows(connection, inputs, function.place))
         result = function(**arguments)
         if product.kind == "stream" and isinstance(result, Iterator | list | Batch):
@@ -68,7 +71,7 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
             if not result:
                 return Evaluation([], ())
         for number, made in enumerate(result if isinstance(result, list) else [result]):
-            query, _ = as_query(connection, made, arguments, product.id, function.place)
+            query = as_query(connection, made, arguments, product.id, function.place).query
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
             with sql_faults(product.id, function.place):
                 connection.execute(f"{write} {query}")

@@ -21,6 +21,7 @@ from platform_core.lake.window import window_predicate
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.survivors import survivors
+from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 
 Outcomes = tuple[CheckOutcome, ...]
@@ -72,13 +73,15 @@ def publish_masked(
 ) -> Publication[Outcomes]:
     """Publish a twin out of ``relation``, its parent's rows, on a connection that knows its keys.
 
-    Raises what ``publish_table`` does, and ContractBroken where a raw value is left.
+    Raises what ``publish_table`` does, ContractBroken where a raw value is left, and DefinitionError C090 for
+    a prefix that is as long as all values.
     """
     rows = relation
     if window is not None:
         types = describe(connection, f"FROM {relation}")
         rows = f"(FROM {relation} WHERE {window_predicate(parent, types, window)})"
     hidden = tuple(name for rule in twin.rules if rule.kind == "no_raw_values" for name in rule.columns)
+    _require_longer(connection, twin, relation)
     masks = stamp.facts[MASKS] = masks_of(twin, hidden)
     before = written_files(location, twin)
 
@@ -100,3 +103,20 @@ def publish_masked(
         stamp=stamp,
         audit=audit_files_too,
     )
+
+
+def _require_longer(connection: duckdb.DuckDBPyConnection, twin: DataProduct, relation: str) -> None:
+    for column in twin.columns:
+        if column.mask is None or column.mask.prefix is None:
+            continue
+        row = connection.execute(f"SELECT max(length({quoted(column.name)})) FROM {relation}").fetchone()
+        if row and row[0] is not None and row[0] <= column.mask.prefix:
+            raise DefinitionError(
+                Diagnostic(
+                    "C090",
+                    f'no value of "{column.name}" is longer than its prefix of {column.mask.prefix}',
+                    column.mask.place,
+                    expected="a prefix that is shorter than the values",
+                    fix="Write a smaller prefix, or {method: redact}.",
+                )
+            )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,9 +34,10 @@ from platform_core.products.inputs.resolve import (
     resolve_inputs,
 )
 from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import pinned, readings
 from platform_core.products.report import Outcomes
-from platform_core.products.result import as_query, with_metadata
+from platform_core.products.result import Made, as_query, with_metadata
 from platform_core.products.source import Source
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
@@ -51,14 +53,20 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
         DefinitionError: where an input does not exist, D050, D051.
     """
     inputs = resolve_inputs(function, registry)
-    referenced = {name: registry.get(name) for name in product.referenced}
+    reads = [bound.product for bound in inputs.values()]
+    known: dict[str, DataProduct] = {
+        read.id: read for read in (*map(registry.get, product.referenced), *reads)
+    }
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         started = time.monotonic()
         location = LakeLocation.current()
-        resolve = partial(published_table, run.connection, referenced)
-        with open_stream(run.connection, location, product, stamp=run.stamp) as stream:
-            feed = Feed(run, product, function, stream, inputs)
+        resolve = partial(published_table, run.connection, known, run.versions)
+        with (
+            open_stream(run.connection, location, product, stamp=run.stamp) as stream,
+            ExitStack() as engines,
+        ):
+            feed = Feed(run, product, function, stream, inputs, engines)
             for batch in feed.batches():
                 feed.take(batch, resolve)
             rules = [rule for rule in product.rules if rule.scope == "batch"]
@@ -84,11 +92,12 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
     return product_asset(
         product,
         registry,
-        reads=[bound.product for bound in inputs.values()],
+        reads=reads,
         deps=dependencies(product, function, inputs),
         place=function.place,
         kind="python",
         publish=publish,
+        sources=function.sources.values(),
     )
 
 
@@ -101,6 +110,8 @@ class Feed:
     function: ProductFunction
     stream: Stream
     inputs: Mapping[str, BoundInput]
+    engines: ExitStack
+    """What the function reads by itself, until the run ends."""
     published: list[Appended[Outcomes]] = field(default_factory=list)
     skipped: int = 0
     broken: list[Outcomes] = field(default_factory=list)
@@ -134,9 +145,11 @@ class Feed:
                 return
             if source is not None and file is not None:
                 file.require_whole(source)
+            made = self._made(batch)
             taken = self.stream.append(
                 batch.id,
-                self._query(batch),
+                made.query,
+                reads=made.reads,
                 audit=batch_gate(self.run.connection, self.product, batch=batch.id, resolve=resolve),
                 fingerprint=fingerprint,
                 position=self.position,
@@ -213,14 +226,16 @@ class Feed:
 
     def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
-        self._arguments = bind(connection, self.function, inputs, LakeRows(connection, self.product))
+        rows = LakeRows(connection, self.product)
+        engine = self.engines.enter_context(sealed_inputs(connection, self.function, inputs, rows))
+        self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))
         self.run.said.update(said)
         return result
 
-    def _query(self, batch: Batch) -> str:
-        made, place = batch.made(), self.function.place
-        return as_query(self.run.connection, made, self._arguments, self.product.id, place)[0]
+    def _made(self, batch: Batch) -> Made:
+        rows, place = batch.made(), self.function.place
+        return as_query(self.run.connection, rows, self._arguments, self.product.id, place)
 
     def _refuse(self, fault: PlatformError) -> None:
         self.refused += 1

@@ -40,9 +40,9 @@ def audit(
     """Asks every rule about the table, in the contract's order; a rule that cannot be asked fails.
 
     ``relation`` is SQL that may stand after FROM. ``window`` is the partition at hand: rules of scope
-    partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a
-    referenced product into its relation, None where it was never published. Ages are measured against
-    the window's end where there is one and it is past, else against ``now``.
+    partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a product
+    that the audit may read into its relation; None where it may not, or it was never published. Ages are
+    measured against the window's end where there is one and it is past, else against ``now``.
 
     Only faults of the engine itself raise (duckdb.Error); data never does.
     """
@@ -128,13 +128,18 @@ def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
         return _refused(rule, reason, time.monotonic() - started), aborted(asked.con)
 
 
-def unanswerable(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> list[CheckOutcome]:
+def unanswerable(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    relation: str,
+    resolve: Callable[[str], str | None],
+) -> list[CheckOutcome]:
     """The SQL rules that no rows of a relation with the contract's columns could answer."""
     found = []
     for rule in product.rules:
         try:
             if rule.kind == "sql":
-                con.execute(f"EXPLAIN {questions.judged(rule, relation)}")
+                con.execute(f"EXPLAIN {questions.judged(con, rule, relation, resolve)}")
         except NotApplicable as error:
             found.append(_refused(rule, error.reason))
         except duckdb.Error as error:

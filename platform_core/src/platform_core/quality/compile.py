@@ -10,6 +10,7 @@ import duckdb
 from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Rule
 from platform_core.lake.faults import sentence
+from platform_core.sql.engine import trial
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import family
 from platform_core.words import listed
@@ -82,7 +83,7 @@ def constant(value: Scalar, kind: str) -> str:
         words = f"CAST({literal(value)} AS {kind})"
     try:
         # Outside of the transaction, which an error would abort.
-        duckdb.cursor().execute(f"SELECT {words}")
+        trial().execute(f"SELECT {words}")
     except duckdb.Error as error:
         raise NotApplicable(f"{json.dumps(str(value))} is no {kind}: {sentence(error)}") from error
     return words
@@ -111,7 +112,7 @@ def _beyond(measured: str, bounds: Bounds, write: Callable[[Scalar], str]) -> st
 
 def _checked(pattern: str) -> str:
     try:
-        duckdb.cursor().execute("SELECT regexp_matches('', ?)", [pattern])
+        trial().execute(f"SELECT regexp_matches('', {literal(pattern)})")
     except duckdb.Error as error:
         raise NotApplicable(f"the pattern is not a regular expression: {sentence(error)}") from error
     return pattern

@@ -42,7 +42,9 @@ def _in_new(
         return
     relation = parquet(files.new)
     columns = [row[0] for row in con.execute(f"DESCRIBE FROM {relation}").fetchall()]
-    raw = " UNION ALL ".join(_texts(name, parent) for name in rule.columns)
+    # A twin may hide nothing: all of its columns may be generalized.
+    nothing = "SELECT NULL::VARCHAR AS text LIMIT 0"
+    raw = " UNION ALL ".join(_texts(name, parent) for name in rule.columns) or nothing
     branches = []
     for name in columns:
         column = twin.column(name)

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from platform_core.sql.engine import trial
 from platform_core.sql.quoting import literal
-
-if TYPE_CHECKING:
-    import duckdb
 
 Node = dict[str, Any]
 
@@ -29,7 +26,7 @@ def parse(sql: str) -> tuple[Node, ...] | None:
     Raises:
         duckdb.Error: the text is no SQL; its message shows the line and a caret.
     """
-    connection = _parser().cursor()
+    connection = trial()
     # Written into the statement: to bind a parameter, DuckDB imports pandas first, which takes 0.4 s.
     row = connection.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     try:
@@ -45,7 +42,7 @@ def parse(sql: str) -> tuple[Node, ...] | None:
 
 def kinds_of(sql: str) -> list[str]:
     """The kind of each statement of a text, ``SELECT``, as DuckDB parses it. Raises duckdb.Error."""
-    return [statement.type.name for statement in _parser().cursor().extract_statements(sql)]
+    return [statement.type.name for statement in trial().extract_statements(sql)]
 
 
 def nodes(tree: Any) -> Iterator[Node]:
@@ -81,10 +78,3 @@ def line_of(sql: str, node: Node) -> int | None:
     if location is None or location > len(sql.encode()):
         return None
     return sql.encode()[:location].count(b"\n") + 1
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"})

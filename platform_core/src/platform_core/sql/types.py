@@ -10,7 +10,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from platform_core.sql.engine import trial
 from platform_core.sql.quoting import literal, quoted
+from platform_core.words import did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,16 +55,18 @@ NAMES: Final = {name: name for name in (*_PLAIN, "DECIMAL", "BLOB", "BIT", "JSON
 _TOKEN: Final = re.compile(
     r"""[ \t\r\n]*([A-Za-z_][A-Za-z0-9_]*|"(?:[^"]|"")+"|'(?:[^']|'')*'|[0-9]{1,6}|[(),\[\]])"""
 )
+_SURE: Final = re.compile(r"(?:[A-Z0-9_ ]+|DECIMAL\([0-9,]+\))(?:\[\])*")
+"""Canonical types that are known to be some without asking DuckDB, which takes long to import."""
 _MOST: Final = 4000
 _DEEPEST: Final = 20
 
 
 class BadType(ValueError):
-    """Why a text is no type, as a part of a sentence; ``unknown`` is the word that names none."""
+    """Why a text is no type, as a part of a sentence, and what to do about it where that is known."""
 
-    def __init__(self, reason: str, unknown: str = "") -> None:
+    def __init__(self, reason: str, fix: str | None = None) -> None:
         super().__init__(reason)
-        self.unknown = unknown
+        self.fix = fix
 
 
 class Typed(Protocol):
@@ -96,7 +100,7 @@ def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
 def canonical_type(text: str) -> str:
     """A type as DuckDB writes it, however it was spelled: ``int8`` is ``BIGINT``. Raises BadType.
 
-    Lengths of texts are dropped, as DuckDB drops them; names of fields are always quoted.
+    Names of fields are always quoted. A length of texts is refused: DuckDB would drop it.
     """
     if len(text) > _MOST:
         raise BadType(f"it is longer than {_MOST} characters")
@@ -104,6 +108,8 @@ def canonical_type(text: str) -> str:
     found = parser.type(0)
     if parser.left:
         raise BadType(f'"{parser.left[0]}" stands behind {found}')
+    if not _SURE.fullmatch(found):
+        _tried(found)
     return found
 
 
@@ -113,6 +119,16 @@ def is_type(found: str, declared: str) -> bool:
         return canonical_type(found) == declared
     except BadType:
         return found == declared  # one that no contract can name
+
+
+def _tried(found: str) -> None:
+    """Ask DuckDB itself for what the grammar does not know: fields twice, sizes and numbers of members."""
+    import duckdb
+
+    try:
+        trial().execute(f"SELECT NULL::{found}")
+    except duckdb.Error as error:
+        raise BadType(str(error).partition("\n")[0].partition(": ")[2]) from None
 
 
 class _Parser:
@@ -151,9 +167,11 @@ class _Parser:
         elif name == "ENUM":
             name = f"ENUM({', '.join(self._listed(self._word))})"
         elif name not in NAMES.values():
-            raise BadType(f'DuckDB has no type "{word}"', word)
+            raise BadType(f'DuckDB has no type "{word}"', did_you_mean(word, NAMES))
         elif name == "VARCHAR" and self._peek() == "(":
-            self._listed(self._number)
+            most = self._listed(self._number)[-1]
+            fix = f"Write {word}, and logicalTypeOptions: {{maxLength: {most}}}, which is checked."
+            raise BadType("DuckDB keeps no length of texts", fix)
         return name + self._lists()
 
     def _decimal(self) -> str:

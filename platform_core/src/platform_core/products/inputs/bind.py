@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -11,6 +12,7 @@ from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NotTabular, Rows
 from platform_core.products.table import Table, show
+from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import quoted
 
 Argument = Table | NotTabular
@@ -22,9 +24,15 @@ def bind(
     function: ProductFunction,
     inputs: Mapping[str, BoundInput],
     rows: Rows,
+    engine: Callable[[], duckdb.DuckDBPyConnection] | None = None,
 ) -> dict[str, Argument]:
-    """The arguments to call a function with; its products are in ``inputs``, by argument."""
+    """The arguments to call a function with; its products are in ``inputs``, by argument.
+
+    SQL that it returns finds them on ``connection``; what it reads itself it reads with ``engine``, by
+    default the same.
+    """
     arguments: dict[str, Argument] = {}
+    engine = engine or (lambda: connection)
     for name, bound in inputs.items():
         columns = bound.declared.columns
         arguments[name] = show(
@@ -34,19 +42,26 @@ def bind(
             source=bound.product.id,
             frames=columns is not None,
             place=function.place,
+            engine=engine,
         )
     for name, source in function.sources.items():
         found = rows.of_source(name, source)
         if isinstance(found, str):
-            arguments[name] = show(connection, name, f"SELECT * FROM {found}", source=source.name)
+            # Of Parquet alone a plan tells which file is read.
+            kept = not source.path.endswith(".parquet")
+            query = f"SELECT * FROM {found}"
+            arguments[name] = show(connection, name, query, kept=kept, source=source.name, engine=engine)
         else:
             arguments[name] = found
     return arguments
 
 
 @contextmanager
-def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection without a lake, on which a timestamp means what it means in one."""
-    with closing(duckdb.connect()) as connection:
+def in_memory(files: Iterable[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection without a lake, on which a timestamp means what it means in one; it reaches ``files``."""
+    with closing(
+        duckdb.connect(config={"temp_directory": "", "allow_persistent_secrets": "false"})
+    ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        lock_down(connection, files=files)
         yield connection

@@ -1,0 +1,211 @@
+"""A query in a process of its own: it judges, binds and runs what others wrote, and is killed at any time.
+
+The parent looks up what the query names and opens the files; it never parses the text itself. The child
+answers in plain values, which the parent reads with nothing but the types of rows in reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+import re
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from platform_core.lake.connect import memory_of
+from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
+from platform_core.sealed.engine import sealed_engine, show_version, shut
+from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.landlock import die_with_parent, wall_off
+from platform_core.sealed.version import VersionFiles
+from platform_core.sql.allowed import NotAllowed, TableName, tables_read
+from platform_core.sql.plan import sources
+
+_AT_ONCE: Final = 200
+_ROWS_ARE_OF: Final = {
+    ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
+} | {("decimal", "Decimal"), ("uuid", "UUID"), ("pytz", "_UTC"), ("builtins", "bytearray")}
+"""Types of values of rows, which are all that a child may name."""
+_PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"")
+# A copy of this process starts at once. On macOS a copy of a process may not use the system's libraries.
+_CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
+_MANY: Final = 1 << 20
+"""Bytes of files from which on it is worth the time to load Arrow."""
+_BESIDE_THE_ENGINE: Final = 1 << 30
+"""Bytes that the child may take beside the engine's memory limit: the parser and binder obey no limit."""
+
+
+class QueryEnded(Exception):
+    """A query that gave no answer. ``kind`` is DuckDB's class of an error, ``timeout`` or ``death``."""
+
+    def __init__(self, kind: str, words: str = "") -> None:
+        super().__init__(words)
+        self.kind = kind
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query yields, before its rows are asked for."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    read: frozenset[str] | None
+    """Ids of the products that the plan reads; None where DuckDB cannot write the plan out."""
+    walled: bool
+    """Whether the kernel keeps the process from every other file too."""
+
+
+@contextmanager
+def sealed_query(sql: str, seconds: float | None) -> Iterator[SealedQuery]:
+    """A child that has the text of a query and nothing else; it is killed at the end, whatever happens."""
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+    try:
+        process.start()
+        theirs.close()
+        ours.send(sql)
+        yield SealedQuery(ours, None if seconds is None else time.monotonic() + seconds)
+    finally:
+        if process.pid is not None:
+            process.kill()
+            process.join()
+        process.close()
+        ours.close()
+
+
+@dataclass(frozen=True)
+class SealedQuery:
+    """A query on its way. Every method raises QueryEnded."""
+
+    channel: Connection
+    deadline: float | None
+
+    def tables(self) -> list[TableName]:
+        """The tables that it names. Raises NotAllowed too."""
+        return [TableName(*table) for table in self._answer()]
+
+    def run(
+        self, versions: Mapping[str, VersionFiles], files: SealedFiles, spill: Path | None, many: bool
+    ) -> Result:
+        """Begin it over some versions, by the ids of their products; ``many`` rows may be asked for."""
+        opened = files.descriptors
+        many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
+        self.channel.send((dict(versions), list(opened), spill, many))
+        with socket.socket(fileno=os.dup(self.channel.fileno())) as wire:
+            for some in _in_messages(list(opened.values())):
+                socket.send_fds(wire, [b"."], some)
+        return Result(*self._answer())
+
+    def rows(self, count: int) -> list[tuple[Any, ...]]:
+        """Up to ``count`` further rows."""
+        self.channel.send(count)
+        found: list[tuple[Any, ...]] | bytes = self._answer()
+        return from_arrow(found) if isinstance(found, bytes) else found
+
+    def _answer(self) -> Any:
+        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        try:
+            if not self.channel.poll(left):
+                raise QueryEnded("timeout")
+            kind, *said = _PlainValues(io.BytesIO(self.channel.recv_bytes())).load()
+        except (EOFError, ConnectionError):
+            raise QueryEnded("death") from None
+        if kind == "refused":
+            raise NotAllowed(*said)
+        if kind != "answer":
+            raise QueryEnded(kind, *said)
+        return said[0]
+
+
+class _PlainValues(pickle.Unpickler):
+    """Rows and words. Whatever else a child sends is no answer of ours."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ROWS_ARE_OF:
+            raise pickle.UnpicklingError(f"{module}.{name} is no value of a row")
+        return super().find_class(module, name)
+
+
+# In the child
+
+
+def _serve(channel: Connection) -> None:
+    _leave_everything(channel)
+    try:
+        with contextlib.suppress(EOFError), sealed_engine() as connection:
+            resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
+            _work(channel, connection, channel.recv())
+    except NotAllowed as refused:
+        _tell(channel, "refused", refused.what, refused.reason)
+    except Exception as error:  # noqa: BLE001 - told to the parent, who says it to a person
+        _tell(channel, type(error).__name__, str(error).strip())
+
+
+def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
+    versions, opened, spill, many = channel.recv()
+    files = SealedFiles()
+    with socket.socket(fileno=os.dup(channel.fileno())) as wire:
+        for some in _in_messages(opened):
+            for name, descriptor in zip(some, socket.recv_fds(wire, 1, len(some))[1], strict=True):
+                files.take(descriptor, name)
+    files.show(connection)
+    for product, version in versions.items():
+        show_version(connection, product, version)
+    if many:
+        load_arrow(connection)
+    walled = wall_off(spill)
+    shut(connection, spill)
+    read = _products(connection, sql)
+    connection.execute(sql)
+    described = connection.description or ()
+    columns, types = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
+    _tell(channel, "answer", (columns, types, read, walled))
+    further = arrow_batches(connection) if many else connection.fetchmany
+    while True:
+        _tell(channel, "answer", further(channel.recv()))
+
+
+def _leave_everything(channel: Connection) -> None:
+    """Keep nothing of the parent's but the channel: no descriptor, no terminal, no Ctrl-C of its group."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)  # the engine's own logging can be told to write there
+    os.closerange(3, channel.fileno())
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    os.closerange(channel.fileno() + 1, 65536 if most == resource.RLIM_INFINITY else most)
+
+
+def _products(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | None:
+    try:
+        found = sources(connection, sql)
+    except NotAllowed:
+        return None
+    return sorted({"".join(part) for scan in found for part in _PRODUCT.findall(scan[1])})
+
+
+def _tell(channel: Connection, *words: Any) -> None:
+    channel.send_bytes(pickle.dumps(words))
+
+
+def _in_messages(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Descriptors as they are handed over: Linux takes up to 253 in one message."""
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]

@@ -1,0 +1,52 @@
+"""An engine that shows some versions and can open nothing else: no lake, no extension, no path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from platform_core.lake.connect import limit_memory
+from platform_core.product_id import ProductId
+from platform_core.sealed.files import SCHEME
+from platform_core.sealed.version import VersionFiles
+from platform_core.sql.engine import lock_down
+from platform_core.sql.quoting import literal, quoted
+
+
+@contextmanager
+def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine of one thread, on which the platform makes views before it is shut."""
+    with closing(
+        duckdb.connect(":memory:", config={"threads": "1", "allow_persistent_secrets": "false"})
+    ) as connection:
+        connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+        connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        limit_memory(connection)
+        yield connection
+
+
+def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Iterable[Path] = ()) -> None:
+    """From now on an engine reads what is shown to it and ``files``, and takes no other setting.
+
+    ``spill`` is a folder for what exceeds the memory; nothing spills without one.
+    """
+    # Not RESET: that reads /proc, which may be out of reach by now.
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    connection.execute(f"SET threads = {threads:d}")
+    connection.execute(f"SET temp_directory = {literal(str(spill or ''))}")
+    lock_down(connection, files=files, folders=[SCHEME + ":/"])
+
+
+def show_version(connection: duckdb.DuckDBPyConnection, product: str, version: VersionFiles) -> None:
+    """Make a product readable as ``domain.product`` and as ``"domain/product"``. Raises duckdb.Error."""
+    domain, name = ProductId(product).path
+    # Of a version without files a table: a plan tells by its name what was read.
+    kind = "VIEW" if version.files else "TABLE"
+    connection.execute(f"CREATE {kind} {quoted(product)} AS {version.query}")
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(domain)}")
+    connection.execute(f"CREATE VIEW {quoted(domain)}.{quoted(name)} AS FROM {quoted(product)}")

@@ -1,0 +1,103 @@
+"""The only files that a sealed engine opens: descriptors that the platform opened, under made-up names.
+
+DuckDB's ``allowed_paths`` permits writing as well as reading, and its messages and settings show them.
+So no path is allowed: the engine reads through this filesystem, which knows names such as
+``mesh://sales/stores/0`` and can only read.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import duckdb
+from fsspec.spec import AbstractFileSystem
+
+SCHEME: Final = "mesh"
+
+
+class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
+    """Files by their names below ``mesh://``; whoever made it closes it."""
+
+    protocol = SCHEME
+    cachable = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: dict[str, int] = {}
+
+    def add(self, path: str, name: str) -> str:
+        """Open a file for the engine; returns the name to read it under. Raises OSError."""
+        self.take(os.open(path, os.O_RDONLY | os.O_CLOEXEC), name)
+        return f"{SCHEME}://{name}"
+
+    def take(self, descriptor: int, name: str) -> None:
+        """Let the engine read an open descriptor under a name."""
+        self._opened[name] = descriptor
+
+    @property
+    def descriptors(self) -> dict[str, int]:
+        return dict(self._opened)
+
+    def close(self) -> None:
+        while self._opened:
+            os.close(self._opened.popitem()[1])
+
+    def show(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Register it with an engine, which must still be allowed to open files below ``mesh://``."""
+        connection.register_filesystem(self)
+
+    # What DuckDB calls
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> _Reader:
+        if mode != "rb":
+            raise PermissionError(f"{path} can only be read")
+        return _Reader(self._descriptor(path))
+
+    def exists(self, path: str, **_: Any) -> bool:
+        return self._strip_protocol(path) in self._opened
+
+    def isdir(self, path: str) -> bool:
+        return False
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        return [path] if self.exists(path) else []
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        return {"name": path, "size": os.fstat(self._descriptor(path)).st_size, "type": "file"}
+
+    def modified(self, path: str) -> datetime:
+        return datetime.fromtimestamp(os.fstat(self._descriptor(path)).st_mtime, UTC)
+
+    def _descriptor(self, path: str) -> int:
+        try:
+            return self._opened[self._strip_protocol(path)]
+        except KeyError:
+            raise FileNotFoundError(f"{path} is not in reach") from None
+
+
+class _Reader:
+    """An open file at a position of its own: many may share one descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._size = os.fstat(descriptor).st_size
+        self._at = 0
+        self.closed = False
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int = -1) -> bytes:
+        found = os.pread(self._descriptor, self._size - self._at if count < 0 else count, self._at)
+        self._at += len(found)
+        return found
+
+    def close(self) -> None:
+        self.closed = True  # the descriptor stays open for the next reader

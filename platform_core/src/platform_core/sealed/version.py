@@ -1,0 +1,107 @@
+"""A published version as files and columns: what a sealed engine needs to show it without its lake."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from platform_core.lake.reading import at_version
+from platform_core.lake.versions import files_of
+from platform_core.sealed.files import SealedFiles
+from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by the id that its values have in the files, whatever it was called when they were written."""
+
+    id: int
+    name: str
+    type: str
+    default: str | None
+    """What rows have that were written before the column was added."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFiles:
+    """The rows of a table's version. ``evolved``: its columns are not those that the table was made with."""
+
+    columns: tuple[Column, ...]
+    files: tuple[str, ...]
+    """Paths, or what ``opened`` made of them."""
+    evolved: bool = False
+
+    def opened(self, files: SealedFiles, name: str) -> VersionFiles:
+        """The same through descriptors, opened now, under names that begin with ``name``. Raises OSError."""
+        return replace(self, files=tuple(files.add(file, f"{name}/{n}") for n, file in enumerate(self.files)))
+
+    @property
+    def query(self) -> str:
+        """SQL that reads the rows."""
+        typed = ", ".join(f"CAST({quoted(c.name)} AS {c.type}) AS {quoted(c.name)}" for c in self.columns)
+        if not self.files:
+            nothing = ", ".join(f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in self.columns)
+            return f"SELECT {nothing} LIMIT 0"
+        read = ", ".join(map(literal, self.files))
+        # Not where no column ever changed: to map columns by their ids makes scans 1.7 times slower.
+        by_id = f", schema = MAP {{{', '.join(map(_field, self.columns))}}}" if self.evolved else ""
+        return f"SELECT {typed} FROM read_parquet([{read}]{by_id}, hive_partitioning = false)"
+
+
+def version_files(
+    con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int, copies: Path | None
+) -> VersionFiles:
+    """The files and columns of a table's version, asked of its attached lake.
+
+    What files cannot be read for on their own is copied into the folder ``copies`` first: versions with
+    deletions, whose files still hold the deleted rows, and columns inside of others that changed.
+    Raises duckdb.Error, and PermissionError where a copy is needed and there is no such folder.
+    """
+    relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
+    types = describe(con, f"FROM {relation}")
+    catalog = quoted(f"__ducklake_metadata_{lake}")
+
+    def alive(name: str) -> str:
+        return f"{name}.begin_snapshot <= {version:d} AND coalesce({name}.end_snapshot > {version:d}, true)"
+
+    rows = con.execute(
+        "SELECT c.column_id, c.column_name, c.initial_default, c.parent_column IS NULL,"
+        f" {alive('c')}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"
+        f" EXISTS (FROM {catalog}.ducklake_inlined_data_tables i WHERE i.table_id = t.table_id)"
+        f" OR EXISTS (FROM {catalog}.ducklake_column_mapping m WHERE m.table_id = t.table_id)"
+        f" FROM {catalog}.ducklake_table t"
+        f" JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id AND {alive('s')}"
+        f" JOIN {catalog}.ducklake_column c ON c.table_id = t.table_id"
+        f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)} AND {alive('t')}"
+        " ORDER BY c.column_order"
+    ).fetchall()
+    columns = tuple(
+        Column(id, name, types[name], default) for id, name, default, top, now, *_ in rows if top and now
+    )
+    evolved = any(changed for *_, changed, _ in rows)
+    unmapped = any(mapped for *_, mapped in rows) or (evolved and not all(top for _, _, _, top, *_ in rows))
+    files = files_of(con, lake, schema, table, version) or ()
+    if unmapped or any(file.deletions for file in files):
+        return copied(con, relation, copies)
+    return VersionFiles(columns, tuple(str(file.path) for file in files), evolved)
+
+
+def copied(con: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
+    """A relation as a file of its own. Raises duckdb.Error, PermissionError."""
+    if folder is None:
+        raise PermissionError(errno.EACCES, "permission denied to copy a version with deletions beside it")
+    file = folder / f"{len(list(folder.iterdir()))}.parquet"
+    con.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
+    types = describe(con, f"FROM {relation}")
+    return VersionFiles(tuple(Column(0, name, kind, None) for name, kind in types.items()), (str(file),))
+
+
+def _field(column: Column) -> str:
+    return (
+        f"{column.id:d}: {{name: {literal(column.name)}, type: {literal(column.type)},"
+        f" default_value: {literal(column.default) if column.default is not None else 'NULL'}}}"
+    )

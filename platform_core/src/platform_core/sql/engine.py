@@ -1,0 +1,45 @@
+"""DuckDB with nothing in reach but what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_core.sql.quoting import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def lock_down(
+    con: duckdb.DuckDBPyConnection, *, files: Iterable[Path] = (), folders: Iterable[Path | str] = ()
+) -> None:
+    """From now on a connection reaches these files and folders and no others, loads no extension and takes
+    no other setting. DuckDB also permits to write them: see that what it is to run is a SELECT."""
+    paths = ", ".join(literal(str(path)) for path in files)
+    directories = ", ".join(literal(f"{path}/") for path in folders)
+    con.execute("SET python_enable_replacements = false")
+    con.execute("SET allow_community_extensions = false")
+    con.execute("SET allow_unsigned_extensions = false")
+    con.execute(f"SET allowed_paths = [{paths}]")
+    con.execute(f"SET allowed_directories = [{directories}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def trial() -> duckdb.DuckDBPyConnection:
+    """A cursor over no data and no file, to parse a query or to try a type, a constant or a pattern."""
+    return _engine().cursor()
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    con = duckdb.connect(
+        ":memory:", config={"threads": "1", "temp_directory": "", "allow_persistent_secrets": "false"}
+    )
+    lock_down(con)
+    return con
