@@ -237,7 +237,7 @@ def product_asset(
                 metadata = (
                     (run.said if discretion.speaks(told) else {})
                     | run.metadata
-                    | publication_metadata(connection, product, publication, window, seconds, preview=preview)
+                    | publication_metadata(connection, product, publication, window, seconds, preview)
                     | inputs_metadata(
                         connection,
                         run.readings or whole(reads, run.versions),
