@@ -276,7 +276,7 @@ def test_a_prefix_as_long_as_all_values_is_refused(least: int, con: duckdb.DuckD
 
 def test_the_audit_runs_without_the_keys(con: duckdb.DuckDBPyConnection) -> None:
     """Its rules are SQL of a contract, and a variable is read by whoever knows its name."""
-    parent = people()
+    parent = product(*COLUMNS)
     twin = masked_twin(parent)
     seen: list[object] = []
 
