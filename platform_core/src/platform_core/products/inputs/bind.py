@@ -49,8 +49,9 @@ def bind(
 @contextmanager
 def in_memory(files: Iterable[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection without a lake, on which a timestamp means what it means in one; it reaches ``files``."""
-    config = {"temp_directory": "", "allow_persistent_secrets": "false"}
-    with closing(duckdb.connect(config=config)) as connection:
+    with closing(
+        duckdb.connect(config={"temp_directory": "", "allow_persistent_secrets": "false"})
+    ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         lock_down(connection, files=files)
         yield connection
