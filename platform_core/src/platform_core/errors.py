@@ -64,16 +64,18 @@ class Diagnostic:
     expected: str | None = None
     fix: str | None = None
     severity: Severity = "error"
+    plain: bool = False
+    """Whether it is made of our own words alone, names of contracts, codes and counts: nothing of a row."""
 
-    def render(self) -> str:
-        """Plain text in the form of rustc's diagnostics."""
+    def render(self, *, quote: bool = True) -> str:
+        """Plain text in the form of rustc's diagnostics, ``quote`` with the line of the place."""
         lines = [f"{self.severity}[{self.code}]: {self.message}"]
         margin = "  "
         if self.place is not None:
             number = str(self.place.line)
             margin = " " * len(number)
             lines.append(f"{margin}--> {self.place}")
-            text = self.place.source_line()
+            text = self.place.source_line() if quote else None
             if text is not None and text.strip():
                 # A tab or a control character would move the line under its marks.
                 text = "".join(letter if letter.isprintable() else " " for letter in text)

@@ -28,7 +28,9 @@ def test_an_inbox_is_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "c.csv.part").write_text("id\n")
     found = deliveries(source)
     assert list(found) == ["a.csv", "b.csv"]
-    assert str(found["a.csv"].batch()).endswith("read_csv('" + str(tmp_path / "a.csv") + "'))")
+    batch = found["a.csv"].batch("lines")
+    assert str(batch) == '(SELECT * FROM "lines/a.csv")'
+    assert batch.query.endswith(f"read_csv('{tmp_path / 'a.csv'}')")
 
 
 def test_a_file_that_changed_has_another_stamp(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import socket
@@ -68,6 +69,13 @@ def ask(port: int, query: str) -> object:
         return json.load(answer)["data"]
 
 
+def asked(port: int, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENOUGH)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
 def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
     mesh: SmallMesh, port: int, server: subprocess.Popen[str]
 ) -> None:
@@ -81,10 +89,15 @@ def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
     assert ask(port, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
     wait_for((mesh.root / "a_started").exists)
 
+    assert asked(port, "GET", "/graphql?query={version}", {})[0] == 405
+    status, said = asked(port, "GET", "/", {"Host": f"evil.example:{port}"})
+    assert (status, said.splitlines()[0]) == (421, "error[A020]: the Host is not a name of this server")
+    assert f"127.0.0.1:{port}, localhost:{port}, [::1]:{port}" in said
+
     with_taken_port = mesh.start("serve", "--port", str(port))
     _, err = with_taken_port.communicate(timeout=ENOUGH)
     assert with_taken_port.returncode == 2
-    assert f"no server can listen on 127.0.0.1:{port}" in err
+    assert f"no server can listen on 127.0.0.1, port {port}" in err
 
     server.send_signal(signal.SIGINT)
     _, err = server.communicate(timeout=ENOUGH)
@@ -100,3 +113,33 @@ def test_nothing_is_left_when_it_is_killed(mesh: SmallMesh, port: int, server: s
     server.kill()
     server.communicate()
     wait_for(lambda: processes_of(mesh.root) == [])
+
+
+def test_other_machines_reach_it_only_where_that_is_accepted(mesh: SmallMesh, port: int) -> None:
+    mesh.location("a", CODE.format(name="a"), "thing long")
+    refused = mesh.start("serve", "--port", str(port), "--host", "0.0.0.0")
+    _, err = refused.communicate(timeout=ENOUGH)
+    assert refused.returncode == 2
+    assert err.startswith(
+        "error[U028]: --host 0.0.0.0: other machines would reach the UI, and it has no login"
+    )
+    assert f"ssh -L {port}:127.0.0.1:{port} MACHINE" in err
+
+    words = ("--port", str(port), "--host", "0.0.0.0", "--name", "Mesh.example.com", "--no-login")
+    server = mesh.start("-q", "serve", *words)
+    assert server.stdout is not None
+    try:
+        assert server.stdout.readline().startswith(f"Dagster UI: http://mesh.example.com:{port} ")
+        assert asked(port, "GET", "/server_info", {"Host": f"mesh.example.com:{port}"})[0] == 200
+        assert asked(port, "GET", "/server_info", {})[0] == 200
+        assert asked(port, "GET", "/server_info", {"Host": f"0.0.0.0:{port}"})[0] == 421
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=ENOUGH)
+        assert err.splitlines() == [
+            "warning[U028]: there is no login: "
+            f"anybody who reaches port {port} can read, run and delete everything"
+        ]
+    finally:
+        server.kill()
+        server.communicate()
+        wait_for(lambda: processes_of(mesh.root) == [])

@@ -52,6 +52,7 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
                 fix=f"read its masked twin, {product.domain}/{product.masking.name}"
                 if product.masking is not None
                 else f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
+                plain=True,
             )
         )
     if not product.granted_to(principal):
@@ -64,6 +65,7 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
                 expected=f"a role {principal} with {access} access in its contract",
                 fix=f"ask {owner} to add to {shown(product.path)}:\n"
                 f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: {access}}}",
+                plain=True,
             )
         )
 

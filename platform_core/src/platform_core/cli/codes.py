@@ -97,6 +97,13 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "A version of platform_core has a section in its changelog, where those who upgrade look first.",
         "Write the section.",
     ),
+    "A020": Explained(
+        "The webserver refuses a request",
+        "A page of another site can make a browser send requests to this machine, and a stranger's name can "
+        "lead to it. So each request names this server in Host, comes from a page of its own if from a page, "
+        "and changes things by POST with JSON alone. Reports of what no run made are off.",
+        "Use the address that `mesh serve` tells. A program sends JSON to /graphql, and no Origin.",
+    ),
     "C110": Explained(
         "A stream does not say when its rows happened",
         "Batches arrive late and out of order. How recent a stream is, and what belongs to a day, is told by "

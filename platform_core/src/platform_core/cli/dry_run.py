@@ -6,7 +6,7 @@ import importlib
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,8 +54,8 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
-    faults += _collect(lambda: _queries(product))
     maker = None if product.twin_of else find_maker(product, root)
+    faults += _collect(lambda: _queries(product, _read_by(product, maker, root), registry))
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))
         done.append(f"the masked twin of {product.twin_of}")
@@ -123,12 +123,24 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
             require_grant(registry.get(name), f"domain:{product.domain}", root)
 
 
-def _queries(product: DataProduct) -> None:
+def _read_by(product: DataProduct, maker: ProductFunction | None, root: Path) -> Collection[str]:
+    """The ids of the products that a product is made of, which the SQL of its rules may read too."""
+    if product.twin_of is not None or maker is not None:
+        return [product.twin_of or ""] if maker is None else [i.product for i in maker.products.values()]
+    project = DbtProject.of(product.domain, root)
+    return project.reads(product.name, ())[0] if product.name in project.models else ()
+
+
+def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -> None:
     """The SQL of a contract's rules: what no rows could answer is wrong."""
+
+    def resolve(name: str) -> str | None:
+        return no_rows(registry.get(name)) if name in reads and name in registry.names() else None
+
     with in_memory() as connection:
         with sql_faults(product.id, product.place):
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM {no_rows(product)}")
-        outcomes = unanswerable(connection, product, MADE)
+        outcomes = unanswerable(connection, product, MADE, resolve)
     if outcomes:
         raise DefinitionError(*(diagnostic(product, outcome) for outcome in outcomes))
 
@@ -148,7 +160,7 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
             return  # there is no batch to look at
-        query, _ = as_query(connection, result, arguments, product.id, function.place)
+        query = as_query(connection, result, arguments, product.id, function.place).query
         with sql_faults(product.id, function.place):
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({query}) LIMIT 0")
         for column in product.columns:

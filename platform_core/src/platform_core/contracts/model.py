@@ -30,6 +30,7 @@ RuleKind = Literal[
     "group_size",
     "no_raw_values",
     "no_raw_values_before",
+    "disclosure",
 ]
 Grid = Literal["hour", "day", "week", "month"]
 Kind = Literal["table", "file", "model", "stream"]

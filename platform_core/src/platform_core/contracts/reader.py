@@ -7,6 +7,7 @@ from pathlib import Path
 from platform_core.contracts import names, standard
 from platform_core.contracts.columns import read_columns
 from platform_core.contracts.decisions import undecided
+from platform_core.contracts.disclosure import disclosure_rules
 from platform_core.contracts.faults import Faults
 from platform_core.contracts.grid import read_partitions
 from platform_core.contracts.kinds import file_rule, read_file_name, read_kind
@@ -51,6 +52,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
     file = read_file_name(table, kind, identity.name)
     signature = read_signature(table, kind)
     derived = (*sla.recency, *file_rule(table, kind, file), *baseline_rule(signature))
+    derived += disclosure_rules(table, columns)
     rules = read_rules(table, identity, columns, partitions is not None, derived)
     description = contract["description"]
     product = DataProduct(

@@ -18,6 +18,7 @@ from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.result import inputs_read
 from platform_core.products.table import RowsNotShown, Table
 from platform_core.sql.allowed import NotAllowed, require_one_select
 from platform_core.sql.columns import columns_used
@@ -61,7 +62,7 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
             return Columns()
         try:
             named = {
-                name: replace(table, connection=None) if isinstance(table, Table) else table
+                name: replace(table, engine=None) if isinstance(table, Table) else table
                 for name, table in arguments.items()
             }
             sql = first_rows(function(**named), ProductId.of(domain, function.name), function.place)
@@ -73,6 +74,10 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
             return Columns(faults=(_fails(function, domain, error),))
         if not isinstance(sql, str):
             return Columns()
+        try:
+            inputs_read(connection, sql, arguments, ProductId.of(domain, function.name), function.place)
+        except PlatformError as error:
+            return Columns(faults=error.diagnostics)
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
         sources = {name: shown.pop(name) for name in function.sources}
         products = {name: declared[name] or columns for name, columns in shown.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 
 import duckdb
 
@@ -14,7 +14,7 @@ from platform_core.lake.extensions import load, opened
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.private import close_folder, written_privately
-from platform_core.lake.spill import spill_path
+from platform_core.lake.spill import remove_unused, spill_into
 from platform_core.settings import MEMORY
 from platform_core.sql.quoting import literal, quoted
 
@@ -35,9 +35,12 @@ def connect(
         with lake_faults(location, lake):
             location.root.mkdir(parents=True, exist_ok=True)
     private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
-    with private_umask() if private else nullcontext(), closing(opened(database)) as con:
-        configure(con, location, write=write, read=read)
-        yield con
+    try:
+        with private_umask() if private else nullcontext(), closing(opened(database)) as con:
+            configure(con, location, write=write, read=read)
+            yield con
+    finally:
+        remove_unused()
 
 
 def configure(
@@ -85,10 +88,7 @@ def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
     limit_memory(con)
-    folder = ""  # where nothing may be written, nothing spills
-    with suppress(OSError):
-        folder = str(spill_path(location, private))
-    con.execute(f"SET temp_directory = {literal(folder)}")
+    spill_into(con, location, private)
 
 
 def limit_memory(con: duckdb.DuckDBPyConnection) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.lake.faults import discreet, sentence
+from platform_core.lake.faults import sentence
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
@@ -59,7 +59,7 @@ def difference(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: s
         count = f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM"
         read, kept = (con.execute(f"{count} {each}").fetchone() for each in (source, relation))
     except duckdb.Error as error:
-        return discreet(product, f"it cannot be read back: {sentence(error)}")
+        return f"it cannot be read back: {sentence(error)}"
     if read == kept or read is None or kept is None:
         return None
     if read[0] != kept[0]:

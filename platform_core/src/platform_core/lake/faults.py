@@ -17,9 +17,9 @@ from contextlib import contextmanager
 
 import duckdb
 
-from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic, LakeError, shown
+from platform_core.errors import DefinitionError, Diagnostic, LakeError, Place, shown
 from platform_core.lake.location import LakeLocation
+from platform_core.sql.allowed import NotAllowed
 
 _NO_ROOM = re.compile(
     r"no space left|disk (is )?full|file too large|quota exceeded|out of disk space|failed to offload", re.I
@@ -35,29 +35,12 @@ _UNREADABLE = re.compile(
     re.I,
 )
 
-_OF_THE_QUERY = re.compile(r"(Binder|Catalog|Parser|Syntax) Error")
-_QUOTES = "'\""
-_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|[+-]?\d[\d.,:eE+-]*")
-"""What may be a value in a message about rows: quoted text, numbers, dates."""
-
 
 def sentence(error: BaseException, limit: int = 300) -> str:
     """The engine's message on one line: without the echo of the SQL, and cut."""
     text = str(error).split("\nLINE ")[0].split("\n\n")[0]
     text = re.sub(r"\s+", " ", text).strip()
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def discreet(product: DataProduct, words: str) -> str:
-    """An engine's message; without the values it quotes where the product has columns to hide, or is
-    made of one that has. What is said of the query itself, before it runs, holds no values."""
-    if product.twin_of is None and all(column.shown_in_samples for column in product.columns):
-        return words
-    if _OF_THE_QUERY.match(words):
-        return re.sub(r"'[^']*'", "'...'", words)
-    return _VALUES.sub(
-        lambda found: f"{found[0][0]}...{found[0][-1]}" if found[0][0] in _QUOTES else "...", words
-    )
 
 
 def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:
@@ -115,6 +98,19 @@ def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
 
 def other_fault(error: BaseException, lake: str) -> LakeError:
     return LakeError(Diagnostic("L009", f'the lake "{lake}" refused: {sentence(error)}'))
+
+
+def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> DefinitionError:
+    """SQL of a function that reads or calls more than its inputs give."""
+    return DefinitionError(
+        Diagnostic(
+            "D027",
+            f"the SQL of {product} reaches beyond its inputs: {refused.reason}",
+            place,
+            expected="the declared inputs by their names, and functions that compute from values",
+            fix="Declare what it reads: @data_product(inputs={...}).",
+        )
+    )
 
 
 @contextmanager

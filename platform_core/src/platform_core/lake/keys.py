@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, LakeError, Place, shown
-from platform_core.files import OTHERS, file_lock, link_new, write_whole
+from platform_core.files import OTHERS, close_to_others, file_lock, link_new, write_whole
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.versions import stamps
@@ -110,6 +110,7 @@ class KeyRing:
         path = self._path(name)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            close_to_others(self.folder)
             # Where another process was faster, its key stays and is the one that both use.
             write_whole(path, f"{secrets.token_hex(_BYTES)}\n", 0o600, replace=replace)
         except OSError as error:

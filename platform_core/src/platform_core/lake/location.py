@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
-from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
@@ -90,34 +88,6 @@ def attach(
         options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(f"ducklake:sqlite:{catalog or location.catalog(lake)}")
     con.execute(f"ATTACH {url} AS {quoted(alias or lake)} ({', '.join(options)})")
-
-
-def seal(
-    con: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
-    lakes: Iterable[str],
-    files: Iterable[Path] = (),
-) -> None:
-    """From now on a connection reaches the data of some lakes and some files: see ``lock_down``."""
-    lock_down(con, files=files, folders=[location.data(lake) for lake in sorted(set(lakes))])
-
-
-def dbt_output(location: LakeLocation, schema: str, write: str, read: tuple[str, ...]) -> dict[str, Any]:
-    """The output of a dbt profile that builds in a schema of one lake and reads others."""
-    where = {"root": str(location.root), "write": write, "read": list(read)}
-    return {
-        "type": "duckdb",
-        "path": ":memory:",
-        "database": write,
-        "schema": schema,
-        # DuckLake on SQLite takes one writer at a time.
-        "threads": 1,
-        "plugins": [{"module": "platform_core.lake.dbt_plugin", "config": where}],
-        # Attached by the plugin already; named here so that dbt-duckdb knows.
-        "attach": [
-            {"path": f"ducklake:{lake}", "alias": lake, "is_ducklake": True} for lake in (write, *read)
-        ],
-    }
 
 
 def table_of(product: DataProduct) -> str:

@@ -114,5 +114,6 @@ def _locked(path: Path, patience: float) -> LakeLocked:
             f"still after {patience:g} s",
             expected=f"one writer at a time, by the lock {shown(path)}",
             fix="wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait",
+            plain=True,
         )
     )

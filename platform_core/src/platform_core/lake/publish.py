@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,12 +13,14 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError, Diagnostic
-from platform_core.lake.faults import discreet, environment_fault, sentence
+from platform_core.lake.faults import beyond_inputs, environment_fault, sentence
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait
 from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.lake.versions import bytes_of
 from platform_core.lake.window import window_predicate
+from platform_core.sql.allowed import NotAllowed
+from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
@@ -48,10 +50,13 @@ def publish_table(
     replace: bool = False,
     stamp: Stamp,
     audit: Callable[[str], T],
+    reads: Iterable[str] | None = None,
     committed: Callable[[int], None] | None = None,
     on_wait: OnWait | None = None,
 ) -> Publication[T]:
     """Publishes the rows of a query as the product's table.
+
+    ``reads`` are the relations that a query of somebody may read: its plan is compared with theirs.
 
     Without a window the table is replaced. With one only its rows are, unless ``replace`` says that
     the window is the whole grid; every row must lie in the window. ``audit`` gets the relation to
@@ -59,7 +64,8 @@ def publish_table(
     exception and Ctrl-C leave the published version and the lock as they were before. ``committed``
     is called with the version once it is published, before the lock is given back.
 
-    Raises what ``audit`` raises; LakeLocked; DefinitionError L006 (columns differ, all partitions
+    Raises what ``audit`` raises; LakeLocked; DefinitionError D027 (it reads more),
+    L006 (columns differ, all partitions
     have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails); LakeError.
     """
     started = time.monotonic()
@@ -68,6 +74,8 @@ def publish_table(
         commit.once_committed(committed)
         with query_faults(con, location, product):
             new = describe(con, select)
+            if reads is not None:
+                require_reads(con, select, map(quoted, reads))
         inside = window_predicate(product, new, window) if window else None
         kind = relation_kind(con, product)
         if kind == "VIEW":
@@ -135,6 +143,8 @@ def query_faults(
 ) -> Iterator[None]:
     try:
         yield
+    except NotAllowed as refused:
+        raise beyond_inputs(product.id, product.place, refused) from None
     except duckdb.Error as error:
         fault = environment_fault(error, location, product.lake)
         # A file of the product's own sources may be missing or unreadable as well as the lake's.
@@ -143,7 +153,7 @@ def query_faults(
         raise DefinitionError(
             Diagnostic(
                 "L010",
-                f"the query of {product.id} fails: {discreet(product, sentence(error))}",
+                f"the query of {product.id} fails: {sentence(error)}",
                 place=product.place,
                 fix="mend the product's function or model; nothing was published",
             )
@@ -192,5 +202,6 @@ def _all_inside(
             expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
             f"before {window.end.isoformat()}",
             fix="filter the rows by the run's partition; nothing was published",
+            plain=True,
         )
     )

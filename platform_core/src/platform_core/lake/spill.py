@@ -12,26 +12,29 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import duckdb
+
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.private import private_folder
+from platform_core.sql.quoting import literal
 
 _PREFIX = ".spill-"
-_of_process: dict[tuple[int, Path], Path] = {}
-"""The folder of a process beneath each parent."""
+_own: dict[tuple[int, Path], tuple[Path, int]] = {}
+"""The folder of a process beneath each parent, and the descriptor that holds its lock."""
 
 
-def spill_path(location: LakeLocation, lake: str | None = None) -> Path:
-    """A path that nobody else uses, for DuckDB's ``temp_directory``: DuckDB makes the folder when it
-    spills, and removes it when the connection is closed.
-
-    It lies in the folder of ``lake``, a restricted one, else beside all lakes. Raises OSError.
-    """
-    return _own_folder(location, lake) / uuid.uuid4().hex[:8]
+def spill_into(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str | None) -> None:
+    """Have a connection that has not spilled yet do so in the folder of ``lake``, a restricted one, else
+    beside all lakes; nowhere, where nothing may be written."""
+    path = ""
+    with suppress(OSError):
+        path = str(_own_folder(location, lake) / uuid.uuid4().hex[:8])  # DuckDB makes it, and removes it
+    con.execute(f"SET temp_directory = {literal(path)}")
 
 
 @contextmanager
 def spill_folder(location: LakeLocation, lake: str | None = None) -> Iterator[Path]:
-    """The same as a folder that is made, 0700, and removed at the end with all that is in it."""
+    """A folder there, 0700, that is removed at the end with all that is in it. Raises OSError."""
     path = Path(tempfile.mkdtemp(dir=_own_folder(location, lake)))
     try:
         yield path
@@ -53,19 +56,19 @@ def spill_room(location: LakeLocation, lake: str | None = None) -> Iterator[Path
 def _own_folder(location: LakeLocation, lake: str | None) -> Path:
     """This process's folder. Its lock tells that the process lives; the kernel gives that back."""
     parent = location.root if lake is None else private_folder(location, lake)
-    own = _of_process.get((os.getpid(), parent))
-    if own is not None and own.is_dir():
-        return own
+    known = _own.get((os.getpid(), parent))
+    if known is not None and known[0].is_dir():
+        return known[0]
     _remove_left(parent)
     while True:
-        own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # 0700 under every umask
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # 0700 under every umask
         with suppress(FileNotFoundError):
-            fcntl.flock(os.open(own, os.O_RDONLY), fcntl.LOCK_EX)
-        if own.is_dir():  # nobody took it for a dead process's before it was locked
-            break
-    _of_process[os.getpid(), parent] = own
-    atexit.register(_remove_own, os.getpid(), own)
-    return own
+            descriptor = os.open(path, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if path.is_dir():  # nobody took it for a dead process's before it was locked
+                _own[os.getpid(), parent] = path, descriptor
+                return path
+            os.close(descriptor)
 
 
 def _remove_left(parent: Path) -> None:
@@ -80,6 +83,12 @@ def _remove_left(parent: Path) -> None:
                 os.close(descriptor)
 
 
-def _remove_own(process: int, own: Path) -> None:
-    if os.getpid() == process:  # a forked child ends as well
-        shutil.rmtree(own, ignore_errors=True)
+@atexit.register
+def remove_unused() -> None:
+    """Remove the folders of this process in which no connection has anything any more."""
+    for (process, parent), (path, descriptor) in list(_own.items()):
+        with suppress(OSError):
+            if process == os.getpid():  # a forked child ends too
+                path.rmdir()
+                os.close(descriptor)
+                del _own[process, parent]

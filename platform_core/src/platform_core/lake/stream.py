@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait, stream_lock
 from platform_core.lake.publish import query_faults, relation_kind
 from platform_core.lake.transaction import Stamp, transaction
+from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
@@ -101,6 +102,7 @@ class Stream:
         select: str,
         *,
         audit: Callable[[str, str], T],
+        reads: Iterable[str] | None = None,
         fingerprint: str | None = None,
         position: Position | None = None,
         on_wait: OnWait | None = None,
@@ -108,12 +110,14 @@ class Stream:
         """Publishes the rows of a query as a batch, or skips them where they were published before.
 
         ``audit`` gets the relation of the batch and that of the stream without it, and refuses by raising;
-        then nothing of the batch is left.
+        then nothing of the batch is left. ``reads`` are the relations that the query may read.
 
         Raises what ``audit`` raises; LakeError L040; DefinitionError L010, L041; LakeLocked; LakeError.
         """
         started = time.monotonic()
         with query_faults(self.con, self.location, self.product):
+            if reads is not None:
+                require_reads(self.con, select, map(quoted, reads))
             self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {select}")
         entry = self._described(batch, fingerprint, position or {})
         if (before := self.entries.get(batch)) is not None:

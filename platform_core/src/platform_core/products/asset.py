@@ -13,15 +13,17 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
-from platform_core.errors import Diagnostic, Place, PlatformError, render
+from platform_core.errors import Diagnostic, Place
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.reclassified import remove_left
+from platform_core.lake.spill import spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
-from platform_core.products.discretion import is_discreet, untold
+from platform_core.products.discretion import Discretion
 from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
@@ -32,6 +34,7 @@ from platform_core.products.inputs.resolve import (
     resolve_inputs,
 )
 from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
     Reading,
     inputs_metadata,
@@ -71,9 +74,12 @@ class Publishing:
     part: Part | None
     stamp: Stamp
     audit: Callable[[str], Outcomes]
+    discretion: Discretion
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of each input to read, by product id."""
     metadata: dict[str, Any] = field(default_factory=dict)
+    """What the platform says of the version beside its numbers."""
+    said: dict[str, Any] = field(default_factory=dict)
     """What the function itself says of its result."""
     readings: list[Reading] = field(default_factory=list)
     """What was read of the inputs; left empty, all columns of all of them."""
@@ -103,19 +109,23 @@ def function_asset(
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        with beside(run, function.place) as kept:
-            bound = pinned(inputs, run.versions)
-            arguments = bind(run.connection, function, bound, LakeRows(run.connection, product, run.window))
+        bound, connection = pinned(inputs, run.versions), run.connection
+        rows = LakeRows(connection, product, run.window)
+        with (
+            beside(run, function.place) as kept,
+            sealed_inputs(connection, function, bound, rows) as engine,
+        ):
+            arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
-            run.metadata.update(said)
-            rows = kept.rows(result)
-            query, used = as_query(run.connection, rows, arguments, product.id, function.place)
-            run.readings.extend(readings(product, bound, run.window, used))
+            run.said.update(said)
+            made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
+            run.readings.extend(readings(product, bound, run.window, made.used))
             return publish_table(
-                run.connection,
+                connection,
                 LakeLocation.current(),
                 product,
-                query,
+                made.query,
+                reads=made.reads,
                 window=run.window,
                 replace=run.part is None or run.part.whole,
                 stamp=run.stamp,
@@ -187,62 +197,72 @@ def product_asset(
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
-        started = time.monotonic()
-        try:
+        discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
+        part = _part(context, product)
+        window = part.window if part else None
+        stamp = Stamp(run_id=context.run.run_id, asset=product.id)
+
+        def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic]]:
+            started = time.monotonic()
             for read in (*reads, *referenced.values()):
                 require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
+            location = LakeLocation.current()
+            if product.restricted:  # before a version of it can be read beside the one of before
+                remove_left(location, product, stamp.holder)
             attach = lakes_read([*reads, *referenced.values()], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
-                location = LakeLocation.current()
+                if discretion.applies:
+                    spill_into(connection, location, discretion.lake)
                 folders = [location.data(name) for name in (product.lake, *attach)]
                 folders.append(Shelf(location, product).folder)
                 lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
-                part = _part(context, product)
-                window = part.window if part else None
-                publishing = Publishing(
+                versions = versions_read(connection, reads)
+                known: dict[str, DataProduct] = {read.id: read for read in (*referenced.values(), *reads)}
+                resolve = partial(published_table, connection, known, versions)
+                run = Publishing(
                     product,
                     connection,
                     part,
-                    Stamp(run_id=context.run.run_id, asset=product.id),
-                    gate(
-                        connection,
-                        product,
-                        window=window,
-                        resolve=partial(published_table, connection, referenced),
-                    ),
-                    versions=versions_read(connection, reads),
+                    stamp,
+                    gate(connection, product, window=window, resolve=resolve),
+                    discretion,
+                    versions=versions,
                 )
-                publication = publish(publishing)
+                publication = publish(run)
+                told = publication.audited
+                preview, seconds = discretion.shows_rows(told), time.monotonic() - started
                 metadata = (
-                    publishing.metadata
-                    | publication_metadata(
-                        connection, product, publication, window, time.monotonic() - started
-                    )
+                    (run.said if discretion.speaks(told) else {})
+                    | run.metadata
+                    | publication_metadata(connection, product, publication, window, seconds, preview=preview)
                     | inputs_metadata(
                         connection,
-                        publishing.readings or whole(reads, publishing.versions),
+                        run.readings or whole(reads, run.versions),
                         versions_read(connection, referenced.values()),
                     )
                 )
-        except ContractBroken as refused:
-            yield from check_results(product, refused.outcomes)
-            raise dg.Failure(description=str(refused), allow_retries=False) from None
-        except PlatformError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from None
-        except Exception as error:
-            if not is_discreet(product) or isinstance(error, dg.RetryRequested):
-                raise
-            raise dg.Failure(
-                description=untold(product, error, place).render(), allow_retries=False
-            ) from None
+            if not product.restricted:  # readers have the new one
+                remove_left(location, product, stamp.holder)
+            return publication, metadata, run.faults
+
+        failure: BaseException | None = None
+        refused: Outcomes = ()
+        try:
+            publication, metadata, faults = discretion.work(work)
+        except BaseException as error:  # noqa: BLE001
+            refused = error.outcomes if isinstance(error, ContractBroken) else ()
+            failure = discretion.failure(error)
+        if failure is not None:
+            yield from check_results(product, discretion.outcomes(refused))
+            raise failure
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
             metadata=metadata,
-            check_results=check_results(product, publication.audited),
+            check_results=check_results(product, discretion.outcomes(publication.audited)),
         )
-        if publishing.faults:
-            raise dg.Failure(description=render(publishing.faults), allow_retries=False)
+        if faults:
+            raise discretion.failed(faults)
 
     return materialize
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.sql.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,19 @@ class Batch:
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
+
+
+@dataclass(frozen=True)
+class Delivered(Batch):
+    """A batch of an inbox: a function's SQL knows its file as a view, made where the SQL names it."""
+
+    view: str = ""
+    query: str = ""
+    """What the view shows; empty where there is a table of its name."""
+
+    @classmethod
+    def of(cls, id: str, view: str, query: str = "", fingerprint: str | None = None) -> Delivered:
+        return cls(id, f"SELECT * FROM {quoted(view)}", fingerprint, view, query)
 
 
 def yielded(result: Any, product: str, place: Place) -> Iterator[Batch]:

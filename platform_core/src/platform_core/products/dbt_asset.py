@@ -5,25 +5,34 @@ dbt's own events are never passed on. They speak of a version that nobody audite
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
-from platform_core.lake.faults import discreet
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import Publication, publish_view
+from platform_core.lake.publish import Publication, publish_table
+from platform_core.lake.spill import spill_folder
+from platform_core.lake.versions import stamps, table_behind
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.beside import Beside
-from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.products.dbt_run import dbt, dbt_messages, write_profile
 from platform_core.products.file_asset import Extract
-from platform_core.products.inputs.resolve import lakes_read, look_up
+from platform_core.products.inputs.resolve import look_up
 from platform_core.products.report import Outcomes
+from platform_core.products.result import streamed
 from platform_core.products.spec import asset_key
+from platform_core.sealed.dbt import DbtBuild
+from platform_core.sealed.engine import sealed_engine
+from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.version import VersionFiles, version_files
+from platform_core.sql.quoting import quoted
 
 BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
 
@@ -58,11 +67,31 @@ def dbt_asset(
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         location = LakeLocation.current()
-        profile = write_profile(project, location, product.lake, lakes_read(reads, but=product.lake))
-        with BESIDE[product.kind](run, place) as kept:
-            _build(project, product, profile, run)
-            publishing = (run.connection, location, product, staged)
-            return publish_view(*publishing, stamp=run.stamp, audit=kept.audit, committed=kept.committed)
+        lakes = (product.lake, *(read.lake for read in reads))
+        discreet = run.discretion.lake if run.discretion.applies else None
+        private = next(filter(location.is_private, lakes), discreet)
+        with (
+            BESIDE[product.kind](run, place) as kept,
+            spill_folder(location, private) as folder,
+            closing(SealedFiles()) as files,
+            sealed_engine() as engine,
+        ):
+            build = DbtBuild(folder, product.lake, STAGING, _sources(run, reads, folder))
+            _build(project, product, build, run)
+            try:
+                build.show(engine, files)
+                relation = engine.table(".".join(map(quoted, (product.lake, STAGING, staged))))
+            except duckdb.Error as error:
+                raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
+            return publish_table(
+                run.connection,
+                location,
+                product,
+                streamed(run.connection, relation),
+                stamp=run.stamp,
+                audit=kept.audit,
+                committed=kept.committed,
+            )
 
     return product_asset(
         product,
@@ -75,26 +104,42 @@ def dbt_asset(
     )
 
 
-def _build(project: DbtProject, product: DataProduct, profile: Path, run: Publishing) -> None:
+def _sources(run: Publishing, reads: Iterable[DataProduct], folder: Path) -> dict[str, VersionFiles]:
+    """The files of the versions that a run reads, by the names that models use."""
+    found: dict[str, VersionFiles] = {}
+    for read in reads:
+        version = run.versions[read.id]
+        [(_, _, facts)] = stamps(run.connection, read.lake, read.id, version=version)
+        table = table_behind(read, version, facts)
+        found[f"{read.lake}.{read.name}"] = version_files(run.connection, read.lake, *table, folder)
+    return found
+
+
+def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:
     """Run ``dbt build`` for the model and the models that it is made of."""
-    target = project.state / "runs" / run.stamp.run_id / product.name
+    write_profile(project, build.folder, build.save())
     error = (
-        dbt(project, profile)
+        dbt(project, build.folder)
         .cli(
             ["build", "--select", f"+{product.name}"],
             manifest=project.manifest,
-            target_path=target,
+            target_path=build.folder,
             raise_on_error=False,
         )
         .get_error()
     )
+    run.discretion.keep(build.folder / "dbt.log")
     if error is not None:
-        raise RunError(
-            Diagnostic(
-                "R021",
-                f"dbt could not build {product.id}",
-                Place(project.models[product.name]),
-                expected="a model that dbt builds, and dbt tests that pass",
-                fix=discreet(product, dbt_messages(str(error))),
-            )
+        raise _not_built(product, Place(project.models[product.name]), dbt_messages(str(error)))
+
+
+def _not_built(product: DataProduct, place: Place, words: str | None = None) -> RunError:
+    return RunError(
+        Diagnostic(
+            "R021",
+            f"dbt could not build {product.id}",
+            place,
+            expected="a model that dbt builds, and dbt tests that pass",
+            fix=words,
         )
+    )

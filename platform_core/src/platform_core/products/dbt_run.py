@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
 from platform_core.files import file_lock, write_whole
-from platform_core.lake.location import LakeLocation, dbt_output
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
 
@@ -41,17 +40,10 @@ def with_manifest(project: DbtProject) -> DbtProject:
         return DbtProject.of(project.domain, root)
 
 
-def write_profile(project: DbtProject, location: LakeLocation, write: str, read: tuple[str, ...]) -> Path:
-    """Write the profile that dbt runs with; returns its folder.
-
-    dbt-duckdb attaches through the platform's plugin, which also takes the lake's lock, so that the
-    process which writes is the one that holds it.
-    """
-    outputs = {"mesh": dbt_output(location, STAGING, write, read)}
-    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": outputs}}, indent=1)  # YAML too
-    folder = project.state / f"profile-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    write_whole(folder / "profiles.yml", text)
-    return folder
+def write_profile(project: DbtProject, folder: Path, output: Mapping[str, Any]) -> None:
+    """Write the profile that dbt runs with into a folder."""
+    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": {"mesh": output}}}, indent=1)
+    write_whole(folder / "profiles.yml", text)  # JSON is YAML too
 
 
 def dbt(project: DbtProject, profile: Path) -> DbtCliResource:
@@ -77,9 +69,17 @@ def _profile_name(project: DbtProject) -> str:
 
 
 def _parse(project: DbtProject) -> None:
-    profile = write_profile(project, LakeLocation.current(), project.domain, ())
     target = project.stamp.parent.absolute()
-    invocation = dbt(project, profile).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
+    output: dict[str, Any] = {
+        "type": "duckdb",
+        "path": ":memory:",
+        "database": project.domain,
+        "schema": STAGING,
+    }
+    # A file of its name, so that dbt-duckdb takes another database than the one in memory.
+    output["attach"] = [{"path": str(target / "parse.duckdb"), "alias": project.domain}]
+    write_profile(project, target, output)
+    invocation = dbt(project, target).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
     if (error := invocation.get_error()) is not None:
         raise DefinitionError(
             Diagnostic(

@@ -71,7 +71,7 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
             if not result:
                 return Evaluation([], ())
         for number, made in enumerate(result if isinstance(result, list) else [result]):
-            query, _ = as_query(connection, made, arguments, product.id, function.place)
+            query = as_query(connection, made, arguments, product.id, function.place).query
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
             with sql_faults(product.id, function.place):
                 connection.execute(f"{write} {query}")

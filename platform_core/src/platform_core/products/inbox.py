@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, SourceError, shown
-from platform_core.products.batch import Batch
-from platform_core.products.source import READERS, Source
+from platform_core.products.batch import Delivered
+from platform_core.products.source import READERS, Source, require_foreign
 from platform_core.sql.quoting import literal
 
 _PARQUET: Final = b"PAR1"
@@ -28,9 +28,10 @@ class Delivery:
     def id(self) -> str:
         return self.path.name
 
-    def batch(self) -> Batch:
+    def batch(self, argument: str) -> Delivered:
+        """It, as a function sees it that calls its inbox so."""
         query = f"SELECT * FROM {READERS[self.path.suffix]}({literal(str(self.path))})"
-        return Batch(self.id, query, fingerprint=self.stamp)
+        return Delivered.of(self.id, f"{argument}/{self.id}", query, self.stamp)
 
     def require_whole(self, source: Source) -> None:
         """Refuse a file that its sender has not finished (S010), which would lose or spoil rows."""
@@ -49,8 +50,8 @@ def deliveries(source: Source) -> dict[str, Delivery]:
     """The files of an inbox by batch id, in the order of their names.
 
     Raises:
-        SourceError: S001 where the package is not installed, S011 where the folder is missing, S012 for a
-            file of a kind that is not read.
+        SourceError: S001 where the package is not installed, S003 for a file of the mesh's own state, S011
+            where the folder is missing, S012 for a file of a kind that is not read.
     """
     pattern = str(source.folder() / source.path)
     # The part of the path before the first wildcard has to be there, or a typo would be an empty inbox.
@@ -79,6 +80,7 @@ def deliveries(source: Source) -> dict[str, Delivery]:
                     fix="narrow the pattern, such as inbox/*.parquet, or move the file away",
                 )
             )
+        require_foreign(path, source.name)
         state = path.stat()
         found[path.name] = Delivery(path, f"{state.st_size}:{state.st_mtime_ns}")
     return found

@@ -21,12 +21,13 @@ from platform_core.products.asset import function_asset
 from platform_core.products.beside import Beside
 from platform_core.products.declare import ProductFunction
 from platform_core.products.file_asset import file_check, file_metadata
+from platform_core.products.inputs.bind import in_memory
 from platform_core.products.model import Model
 from platform_core.products.report import Outcomes
 from platform_core.products.result import as_table
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
-from platform_core.sql.types import describe, is_type
+from platform_core.sql.types import is_type
 from platform_core.words import listed
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ class Training(Beside):
         """The scores of a model that keeps its contract's signature. Raises DefinitionError."""
         product = self.run.product
         self.model = model = require_model(result, product, self.place)
-        types, self.trained_rows = features_of(self.run.connection, model, product, self.place)
+        types, self.trained_rows = features_of(model, product, self.place)
         faults = [*signature_faults(self.signature, types, product, self.place)]
         faults += _estimator_faults(model, tuple(types), product, self.place)
         faults += _metric_faults(self.signature, model, product, self.place)
         if faults:
             raise DefinitionError(*faults)
-        self.run.metadata.update(model.metadata)
+        self.run.said.update(model.metadata)
         return model.scores
 
     def audit(self, relation: str) -> Outcomes:
@@ -86,8 +87,8 @@ class Training(Beside):
             path.write_bytes(content)
             kept = self.keeping.keep(path, self.card(model), self.run.stamp)
         self.run.metadata.update(file_metadata(kept))
-        self.run.metadata.update(metrics_metadata(model))
-        self.run.metadata["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
+        self.run.said.update(metrics_metadata(model))
+        self.run.said["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
         return (*outcomes, outcome)
 
     def card(self, model: Model) -> dict[str, Any]:
@@ -138,31 +139,30 @@ def require_model(result: Any, product: DataProduct, place: Place) -> Model:
     )
 
 
-def features_of(
-    connection: duckdb.DuckDBPyConnection, model: Model, product: DataProduct, place: Place
-) -> tuple[dict[str, str], int]:
+def features_of(model: Model, product: DataProduct, place: Place) -> tuple[dict[str, str], int]:
     """Names and DuckDB types of the features, and the number of rows that the model was trained on."""
     frame = model.trained_on
-    if not isinstance(frame, duckdb.DuckDBPyRelation):
-        table = as_table(frame)
-        if table is None:
-            raise DefinitionError(
-                Diagnostic(
-                    "D042",
-                    f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
-                    place,
-                    expected="the data frame of features that the estimator was fitted on",
-                    fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
-                )
+    if isinstance(frame, duckdb.DuckDBPyRelation):
+        return _shape(frame)
+    table = as_table(frame)
+    if table is None:
+        raise DefinitionError(
+            Diagnostic(
+                "D042",
+                f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
+                place,
+                expected="the data frame of features that the estimator was fitted on",
+                fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
             )
+        )
+    with in_memory() as connection:
         connection.register(_FEATURES, table)
-        frame = connection.sql(f'FROM "{_FEATURES}"')
-    try:
-        frame.create_view(_FEATURES + "_view", replace=True)
-        types = describe(connection, f'FROM "{_FEATURES}_view"')
-        row = connection.execute(f'SELECT count(*) FROM "{_FEATURES}_view"').fetchone()
-    finally:
-        connection.execute(f'DROP VIEW IF EXISTS "{_FEATURES}_view"')
+        return _shape(connection.table(_FEATURES))
+
+
+def _shape(relation: duckdb.DuckDBPyRelation) -> tuple[dict[str, str], int]:
+    row = relation.aggregate("count(*)").fetchone()
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
     return types, int(row[0]) if row else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -24,9 +23,7 @@ PREVIEW_ROWS = 5
 
 
 def check_results(product: DataProduct, outcomes: Outcomes) -> list[dg.AssetCheckResult]:
-    # Everybody sees check results; of a restricted product they tell counts and no keys.
-    told = [replace(outcome, sample=()) for outcome in outcomes] if product.restricted else outcomes
-    return [check_result(asset_key(product.id), outcome) for outcome in told]
+    return [check_result(asset_key(product.id), outcome) for outcome in outcomes]
 
 
 def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult:
@@ -59,8 +56,10 @@ def publication_metadata(
     publication: Publication[Outcomes],
     window: Window | None,
     seconds: float,
+    *,
+    preview: bool,
 ) -> dict[str, Any]:
-    """Rows, bytes, version, seconds, and a preview without personal columns."""
+    """Rows, bytes, version and seconds, and a preview where everybody may see one."""
     metadata: dict[str, Any] = {
         "dagster/row_count": publication.rows,
         "mesh/rows_written": publication.rows_written,
@@ -73,15 +72,14 @@ def publication_metadata(
     }
     if window is not None:
         metadata["mesh/partition"] = window.key
-    if rows := _preview(connection, product):
+    if preview and (rows := _preview(connection, product)):
         metadata["mesh/preview"] = _table(rows)
     return metadata
 
 
 def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> list[dict[str, Any]]:
     columns = [column.name for column in product.columns if column.shown_in_samples]
-    # Everybody sees the catalog; rows of a restricted product never leave its domain.
-    if product.restricted or not columns:
+    if not columns:
         return []
     wanted = ", ".join(quoted(column) for column in columns)
     rows = connection.execute(f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}").fetchall()

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.lake.faults import beyond_inputs
+from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
 from platform_core.products.table import Table
-from platform_core.sql.allowed import NotAllowed, require_one_select
+from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.columns import columns_used
+from platform_core.sql.quoting import fold, quoted
 
 RESULT = "__result"
+_ROWS_AT_ONCE: Final = 122_880
+"""As many as DuckDB writes into one row group."""
+_NOT_IN_ARROW: Final = re.compile(r"HUGEINT|UUID|JSON|BIT|BIGNUM|TIME WITH TIME ZONE|ENUM|UNION")
 
 
 @dataclass(frozen=True)
@@ -36,20 +43,32 @@ def with_metadata(result: Any) -> tuple[Any, Mapping[str, Any]]:
     return (result.value, result.metadata) if isinstance(result, Result) else (result, {})
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a function returned, as a query of one connection."""
+
+    query: str
+    used: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that it uses of each table among the arguments; nothing where it is no SQL."""
+    reads: tuple[str, ...] | None = None
+    """The relations that it may read, which is for whoever runs it to compare; None where it is no SQL."""
+
+
 def as_query(
     connection: duckdb.DuckDBPyConnection,
     result: Any,
     arguments: Mapping[str, Any],
     product: str,
     place: Place | None,
-) -> tuple[str, Mapping[str, tuple[str, ...]]]:
+) -> Made:
     """A query over ``connection`` that yields what the function returned when called with ``arguments``.
 
-    With it, the columns of each table among the arguments that it uses; nothing where it is no SQL.
+    What is no SQL can be read once.
 
     Raises:
         DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query, D006 and
-            D021 for text that is no SQL, D020 for a column that no input has.
+            D021 for text that is no SQL, D020 for a column that no input has, D027 for SQL that reads or
+            calls more than its inputs.
     """
     result, _ = with_metadata(result)
     if isinstance(result, Model):
@@ -57,11 +76,10 @@ def as_query(
     if isinstance(result, str):
         shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
         used = columns_used(result, shown, place=place)
-        return _one_query(result, product, place), used
+        query = result.strip().rstrip(";")
+        return Made(query, used, inputs_read(connection, query, arguments, product, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
-        # A view keeps the relation lazy: what it reads is read once, by the write itself.
-        result.create_view(RESULT, replace=True)
-        return f'SELECT * FROM "{RESULT}"', {}
+        return Made(streamed(connection, result))
     table = as_table(result)
     if table is None:
         raise DefinitionError(
@@ -74,25 +92,61 @@ def as_query(
             )
         )
     connection.register(RESULT, table)
-    return f'SELECT * FROM "{RESULT}"', {}
+    return Made(f"SELECT * FROM {quoted(RESULT)}")
 
 
-def _one_query(text: str, product: str, place: Place | None) -> str:
+def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
+    """A query over the rows of a relation of another connection, read as they are made."""
+    types = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
+    # Arrow has no such types: their text goes over, and is what it was again.
+    as_text = {name for name, kind in types.items() if _NOT_IN_ARROW.search(kind)}
+    if as_text:
+        texts = (f"{quoted(n)}::VARCHAR AS {quoted(n)}" if n in as_text else quoted(n) for n in types)
+        result = result.project(", ".join(texts))
+    connection.register(RESULT, result.to_arrow_reader(_ROWS_AT_ONCE))
+    typed = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+    return f"SELECT {typed} FROM {quoted(RESULT)}"
+
+
+def inputs_read(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    arguments: Mapping[str, Any],
+    product: str,
+    place: Place | None,
+) -> tuple[str, ...]:
+    """The inputs that SQL names; a delivered batch among them is made a view. Raises D005, D006, D027."""
+    batches = [batch for value in arguments.values() if isinstance(value, list) for batch in value]
+    delivered = {fold(batch.view): batch for batch in batches if isinstance(batch, Delivered)}
+    tables = {fold(name): name for name, value in arguments.items() if isinstance(value, Table)}
+    found = []
     try:
-        require_one_select(text)
+        for table in tables_read(query):
+            name = fold(table.name) if table.schema in ("", "main") and not table.catalog else ""
+            if name not in tables and name not in delivered:
+                raise NotAllowed("construct", f'"{table}" is not an input', table.line)
+            if name in delivered and (made := delivered[name].query):
+                # A table where a plan would not tell which file is read.
+                kind = "VIEW" if delivered[name].id.endswith(".parquet") else "TABLE"
+                connection.execute(
+                    f"CREATE TEMP {kind} IF NOT EXISTS {quoted(delivered[name].view)} AS {made}"
+                )
+            found.append(tables.get(name) or delivered[name].view)
     except NotAllowed as refused:
         if refused.what == "syntax":
             raise _sql_fault(product, place, refused) from None
-        raise DefinitionError(
-            Diagnostic(
-                "D005",
-                f"the SQL of {product} is not one query",
-                place,
-                expected="a single SELECT; the platform writes its result",
-                fix="return the SELECT alone",
-            )
-        ) from None
-    return text.strip().rstrip(";")
+        if refused.what == "statement":
+            raise DefinitionError(
+                Diagnostic(
+                    "D005",
+                    f"the SQL of {product} is not one query",
+                    place,
+                    expected="a single SELECT; the platform writes its result",
+                    fix="return the SELECT alone",
+                )
+            ) from None
+        raise beyond_inputs(product, place, refused) from None
+    return tuple(found)
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import glob
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from platform_core.errors import Diagnostic, SourceError
+from platform_core.errors import Diagnostic, SourceError, UsageError, shown
+from platform_core.settings import KEYS, LAKE, mesh_home
+from platform_core.sql.quoting import literal
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
 
@@ -66,7 +69,8 @@ class Source:
         """The file.
 
         Raises:
-            SourceError: S001 where the package is not installed, S002 where the file is missing.
+            SourceError: S001 where the package is not installed, S002 where the file is missing, S003 where
+                it lies in the mesh's own state.
         """
         folder = self.folder()
         file = folder / self.path
@@ -87,11 +91,31 @@ class Source:
                     else "put the file there, or correct the path of the source",
                 )
             )
+        require_foreign(file, self.name)
         return file
 
-    def query(self) -> str:
-        """SQL that reads the whole file; for tabular sources."""
-        file = self.locate()
+    def query(self, opened: str | None = None) -> str:
+        """SQL that reads the whole file; for tabular sources. ``opened`` is what an engine calls the file."""
+        file = opened or str(self.locate())
         # Types that hold for all rows of a CSV file, not only for its first 20,480.
-        options = ", sample_size = -1" if file.suffix == ".csv" else ""
-        return f"SELECT * FROM {READERS[file.suffix]}('{str(file).replace(chr(39), chr(39) * 2)}'{options})"
+        suffix = Path(self.path).suffix
+        options = ", sample_size = -1" if suffix == ".csv" else ""
+        return f"SELECT * FROM {READERS[suffix]}({literal(file)}{options})"
+
+
+def require_foreign(file: Path, source: str) -> None:
+    """Refuse a file of the mesh's own state, wherever a link leads: products are read as inputs, which takes
+    a grant (S003)."""
+    folders = [LAKE.folder(), KEYS.folder()]
+    with suppress(UsageError):  # outside of a mesh there is none
+        folders.append(mesh_home())
+    where = file.resolve()
+    if any(folder is not None and where.is_relative_to(folder.resolve()) for folder in folders):
+        raise SourceError(
+            Diagnostic(
+                "S003",
+                f"the source {source} leads to {shown(file)}, in the mesh's own state",
+                expected="a file of the domain's; a product is read as an input, which takes a grant",
+                fix='Declare the product: inputs={"...": "<domain>/<product>"}.',
+            )
+        )

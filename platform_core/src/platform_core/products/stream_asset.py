@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,9 +34,10 @@ from platform_core.products.inputs.resolve import (
     resolve_inputs,
 )
 from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import pinned, readings
 from platform_core.products.report import Outcomes
-from platform_core.products.result import as_query, with_metadata
+from platform_core.products.result import Made, as_query, with_metadata
 from platform_core.products.source import Source
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
@@ -51,14 +53,20 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
         DefinitionError: where an input does not exist, D050, D051.
     """
     inputs = resolve_inputs(function, registry)
-    referenced = {name: registry.get(name) for name in product.referenced}
+    reads = [bound.product for bound in inputs.values()]
+    known: dict[str, DataProduct] = {
+        read.id: read for read in (*map(registry.get, product.referenced), *reads)
+    }
 
     def publish(run: Publishing) -> Publication[Outcomes]:
         started = time.monotonic()
         location = LakeLocation.current()
-        resolve = partial(published_table, run.connection, referenced)
-        with open_stream(run.connection, location, product, stamp=run.stamp) as stream:
-            feed = Feed(run, product, function, stream, inputs)
+        resolve = partial(published_table, run.connection, known, run.versions)
+        with (
+            open_stream(run.connection, location, product, stamp=run.stamp) as stream,
+            ExitStack() as engines,
+        ):
+            feed = Feed(run, product, function, stream, inputs, engines)
             for batch in feed.batches():
                 feed.take(batch, resolve)
             rules = [rule for rule in product.rules if rule.scope == "batch"]
@@ -70,6 +78,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
             outcomes += audit_whole(run.connection, product, table_of(product), resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
+            run.said.update(feed.latest())
             version = published_version(run.connection, product) or 0
             return Publication(
                 version,
@@ -83,7 +92,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
     return product_asset(
         product,
         registry,
-        reads=[bound.product for bound in inputs.values()],
+        reads=reads,
         deps=dependencies(product, function, inputs),
         place=function.place,
         kind="python",
@@ -101,6 +110,8 @@ class Feed:
     function: ProductFunction
     stream: Stream
     inputs: Mapping[str, BoundInput]
+    engines: ExitStack
+    """What the function reads by itself, until the run ends."""
     published: list[Appended[Outcomes]] = field(default_factory=list)
     skipped: int = 0
     broken: list[Outcomes] = field(default_factory=list)
@@ -134,9 +145,11 @@ class Feed:
                 return
             if source is not None and file is not None:
                 file.require_whole(source)
+            made = self._made(batch)
             taken = self.stream.append(
                 batch.id,
-                self._query(batch),
+                made.query,
+                reads=made.reads,
                 audit=batch_gate(self.run.connection, self.product, batch=batch.id, resolve=resolve),
                 fingerprint=fingerprint,
                 position=self.position,
@@ -153,7 +166,7 @@ class Feed:
                 self.published.append(taken)
 
     def metadata(self) -> dict[str, Any]:
-        """Numbers for plots, and how recent the stream is by its own clock."""
+        """Numbers for plots."""
         found: dict[str, Any] = {
             "mesh/batches": len(self.stream.entries),
             "mesh/batches_published": len(self.published),
@@ -164,6 +177,12 @@ class Feed:
         if self.published:
             seconds = sorted(taken.seconds for taken in self.published)
             found["mesh/batch_seconds"] = round(seconds[len(seconds) // 2], 4)
+        return found
+
+    def latest(self) -> dict[str, Any]:
+        """What holds values: the name of the last batch, and how recent the stream is by its own clock."""
+        found: dict[str, Any] = {}
+        if self.published:
             found["mesh/last_batch"] = self.published[-1].entry.batch
         column = self.product.column(self.product.event_time or "")
         latest = self.stream.last_event
@@ -207,18 +226,20 @@ class Feed:
 
     def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
-        self._arguments = bind(connection, self.function, inputs, LakeRows(connection, self.product))
+        rows = LakeRows(connection, self.product)
+        engine = self.engines.enter_context(sealed_inputs(connection, self.function, inputs, rows))
+        self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))
-        self.run.metadata.update(said)
+        self.run.said.update(said)
         return result
 
-    def _query(self, batch: Batch) -> str:
-        made, place = batch.made(), self.function.place
-        return as_query(self.run.connection, made, self._arguments, self.product.id, place)[0]
+    def _made(self, batch: Batch) -> Made:
+        rows, place = batch.made(), self.function.place
+        return as_query(self.run.connection, rows, self._arguments, self.product.id, place)
 
     def _refuse(self, fault: PlatformError) -> None:
         self.refused += 1
-        self.run.faults.extend(fault.diagnostics)
+        self.run.faults.extend(self.run.discretion.diagnostics(fault))
 
 
 def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:

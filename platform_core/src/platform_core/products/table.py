@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,13 @@ class Table:
     frames: bool = True
     """Whether it may be read as a relation or data frame."""
     place: Place | None = None
-    connection: duckdb.DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
-    """Where its rows are; None where nobody shows them."""
+    engine: Callable[[], duckdb.DuckDBPyConnection] | None = field(default=None, repr=False, compare=False)
+    """Opens what its rows are read with; None where nobody shows them."""
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection | None:
+        """An engine in which the inputs are views of their names: it can open nothing else, nor write."""
+        return self.engine() if self.engine is not None else None
 
     def __str__(self) -> str:
         return quoted(self.name)
@@ -44,7 +50,7 @@ class Table:
         return format(str(self), spec)
 
     def relation(self) -> duckdb.DuckDBPyRelation:
-        """A DuckDB relation on the run's own connection: lazy, nothing is read yet."""
+        """A DuckDB relation on ``connection``: lazy, nothing is read yet."""
         if not self.frames:
             raise DefinitionError(
                 Diagnostic(
@@ -54,11 +60,13 @@ class Table:
                     self.place,
                     expected="columns named in the decorator, or SQL that names them itself",
                     fix=f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}',
+                    plain=True,
                 )
             )
-        if self.connection is None:
+        connection = self.connection
+        if connection is None:
             raise RowsNotShown(self.name)
-        return self.connection.sql(f"SELECT * FROM {self}")
+        return connection.sql(f"SELECT * FROM {self}")
 
     def arrow(self) -> pyarrow.Table:
         return self.relation().to_arrow_table()
@@ -71,12 +79,9 @@ class Table:
 
 
 def show(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    query: str,
-    **details: Any,
+    connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kept: bool = False, **details: Any
 ) -> Table:
-    """Make a query visible to the function under the name of its parameter."""
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {query}")
+    """Make a query visible under the name of a parameter; ``kept``: its rows are read now, once."""
+    connection.execute(f"CREATE OR REPLACE TEMP {'TABLE' if kept else 'VIEW'} {quoted(name)} AS {query}")
     columns = tuple(row[0] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall())
-    return Table(name=name, columns=columns, connection=connection, **details)
+    return Table(name=name, columns=columns, **details)

@@ -14,7 +14,7 @@ from platform_core.contracts.bounds import NONE_ALLOWED, Bounds
 from platform_core.contracts.model import BESIDE_THE_TABLE, DataProduct, Rule, Scope
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
-from platform_core.lake.faults import discreet, sentence
+from platform_core.lake.faults import sentence
 from platform_core.lake.window import window_predicate
 from platform_core.quality import questions
 from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation
@@ -40,9 +40,9 @@ def audit(
     """Asks every rule about the table, in the contract's order; a rule that cannot be asked fails.
 
     ``relation`` is SQL that may stand after FROM. ``window`` is the partition at hand: rules of scope
-    partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a
-    referenced product into its relation, None where it was never published. Ages are measured against
-    the window's end where there is one and it is past, else against ``now``.
+    partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a product
+    that the audit may read into its relation; None where it may not, or it was never published. Ages are
+    measured against the window's end where there is one and it is past, else against ``now``.
 
     Only faults of the engine itself raise (duckdb.Error); data never does.
     """
@@ -124,17 +124,22 @@ def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
     except duckdb.Error as error:
         if rule.kind != "sql":
             raise
-        reason = discreet(asked.product, f"the query fails: {sentence(error)}")
+        reason = f"the query fails: {sentence(error)}"
         return _refused(rule, reason, time.monotonic() - started), aborted(asked.con)
 
 
-def unanswerable(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> list[CheckOutcome]:
+def unanswerable(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    relation: str,
+    resolve: Callable[[str], str | None],
+) -> list[CheckOutcome]:
     """The SQL rules that no rows of a relation with the contract's columns could answer."""
     found = []
     for rule in product.rules:
         try:
             if rule.kind == "sql":
-                con.execute(f"EXPLAIN {questions.judged(rule, relation)}")
+                con.execute(f"EXPLAIN {questions.judged(con, rule, relation, resolve)}")
         except NotApplicable as error:
             found.append(_refused(rule, error.reason))
         except duckdb.Error as error:
@@ -162,6 +167,7 @@ def _judged(asked: Asked, rule: Rule, answer: Answer, seconds: float) -> CheckOu
     else:
         share = 100 * answer.violations / rows if rows else 0.0
         passed = rule.allowed.passes(share if rule.allowed.unit == "percent" else answer.violations)
+    counted = (answer.violations is not None or rule.kind == "row_count") and not answer.message
     sample = answer.sample
     if not passed and answer.condition and not sample:
         shown = sample_columns(asked.product, rule, asked.columns)
@@ -175,6 +181,7 @@ def _judged(asked: Asked, rule: Rule, answer: Answer, seconds: float) -> CheckOu
         sample=sample if not passed else (),
         observed=answer.observed,
         message="" if passed else answer.message or _message(rule, answer, rows),
+        plain=answer.plain or counted,
     )
 
 
@@ -193,6 +200,7 @@ def _message(rule: Rule, answer: Answer, rows: int) -> str:
         "length": f"with {names} of a wrong length, {(rule.limits or Bounds()).describe()}",
         "pattern": f"with {names} unlike the pattern {rule.pattern}",
         "unique": f"that repeat a value of {names}",
+        "disclosure": f"whose {names} is missing or not {(rule.limits or Bounds()).describe()}",
     }
     limit = f", {rule.allowed.describe()} allowed" if rule.allowed != NONE_ALLOWED else ""
     return f"{answer.violations:,} of {rows:,} rows {broken.get(rule.kind, 'break the rule')}{limit}"

@@ -39,7 +39,8 @@ def batch_gate(
         outcomes = tuple(_in_the_stream(con, product, o, relation, published) for o in found)
         if any(outcome.blocking for outcome in outcomes) or aborted(con):
             told = [
-                replace(o, message=f'batch "{batch}": {o.message}') if not o.passed else o for o in outcomes
+                replace(o, message=f'batch "{batch}": {o.message}', plain=False) if not o.passed else o
+                for o in outcomes
             ]
             raise ContractBroken(product, tuple(told))
         return outcomes

@@ -18,7 +18,7 @@ from platform_core.words import listed
 Columns = Mapping[str, str]
 """Names of a relation's columns and their DuckDB types."""
 
-ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "length", "pattern"})
+ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "length", "pattern", "disclosure"})
 
 
 class NotApplicable(Exception):
@@ -46,6 +46,10 @@ def violation(rule: Rule, columns: Columns) -> str:
             return " OR ".join(missing)
         case "accepted_values":
             return f"{column} NOT IN ({constants(rule.values, kind)})"
+        case "disclosure":
+            if family(kind) != "integer":
+                raise NotApplicable(f'"{name}" is {kind}, which counts nobody')
+            return f"{column} IS NULL OR {_beyond(column, rule.limits or Bounds(), literal)}"
         case "range":
             return _beyond(column, rule.limits or Bounds(), lambda value: constant(value, kind))
         case "length":

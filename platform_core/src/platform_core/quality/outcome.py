@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from platform_core.contracts.model import Rule
+from platform_core.words import counted
 
 Sample = tuple[dict[str, Any], ...]
 
@@ -27,6 +28,16 @@ class CheckOutcome:
     sample: Sample = ()
     observed: Any = None
     message: str = ""
+    plain: bool = False
+    """Whether the message is made of names of the contract and of counts alone."""
+
+    def in_counts(self, sample: Sample = ()) -> CheckOutcome:
+        """The same in our own words: whether it passed, and counts of what was looked at."""
+        message = self.message
+        if not (self.plain or self.passed):
+            found = "" if self.violations is None else f", with {counted(self.violations, 'violation')}"
+            message = f"it fails{found}"
+        return replace(self, sample=sample, observed=None, message=message, plain=True)
 
     @property
     def blocking(self) -> bool:

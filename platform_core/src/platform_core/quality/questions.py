@@ -16,13 +16,16 @@ from platform_core.quality.compile import NotApplicable, require
 from platform_core.quality.outcome import Sample
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
 from platform_core.sql.allowed import NotAllowed, tables_read
+from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe, family, is_type
 from platform_core.words import listed
 
 # Rows whose hashes are sorted in one pass, in about 700 MB; past so many passes the engine spills instead.
 _PASS, _PASSES = 25_000_000, 16
+_PLAIN_TYPE = re.compile(r"[A-Z_ ]+(\(\d+(,\d+)?\))?(\[\])*")
 _NUMERIC = {"integer", "number"}
+_TABLE = "__table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Answer:
     condition: str | None = None
     sample: Sample = ()
     message: str = ""
+    plain: bool = False
+    """Whether the message is made of names of the contract and of counts alone."""
 
 
 def ask(asked: Asked, rule: Rule) -> Answer:
@@ -80,7 +85,10 @@ def _schema(asked: Asked) -> Answer:
     for name, column in declared.items():
         if name in asked.columns and (expected := _expected(column, asked.columns[name])):
             faults.append(f'"{name}" is {asked.columns[name]} instead of {expected}')
-    return Answer(violations=len(faults), message=f"columns differ from the contract: {listed(faults)}")
+    message = f"columns differ from the contract: {listed(faults)}"
+    # The name of a column, and a type such as ENUM, may be made of values.
+    plain = not extra and all(map(_PLAIN_TYPE.fullmatch, asked.columns.values()))
+    return Answer(violations=len(faults), message=message, plain=plain)
 
 
 def _expected(column: Column, kind: str) -> str | None:
@@ -148,7 +156,7 @@ def _reference(asked: Asked, rule: Rule) -> Answer:
         names = ", ".join(f"source.{quoted(name)}" for name in shown)
         sample = fetch(asked.con, f"SELECT DISTINCT {names} {orphans} LIMIT {LIMIT}")
     words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
-    return Answer(violations=violations, sample=sample, message=words)
+    return Answer(violations=violations, sample=sample, message=words, plain=True)
 
 
 def _target(asked: Asked, rule: Rule, reference: Reference) -> str:
@@ -198,7 +206,7 @@ def _group_size(asked: Asked, rule: Rule) -> Answer:
     if smallest is None:
         return Answer(passed=True)
     words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
-    return Answer(observed=smallest, passed=not small, message=words)
+    return Answer(observed=smallest, passed=not small, message=words, plain=True)
 
 
 def _utc(value: object) -> datetime | None:
@@ -208,7 +216,7 @@ def _utc(value: object) -> datetime | None:
 
 
 def _sql(asked: Asked, rule: Rule) -> Answer:
-    query = judged(rule, asked.scopes[rule.scope])
+    query = judged(asked.con, rule, asked.scopes[rule.scope], asked.resolve)
     cursor = asked.con.execute(query)
     rows = cursor.fetchmany(2)
     if len(rows) != 1 or len(rows[0]) != 1:
@@ -236,11 +244,24 @@ def substituted(rule: Rule, relation: str) -> str:
     return re.sub(r"\$?\{(table|object|column|property)\}", value, rule.query or "")
 
 
-def judged(rule: Rule, relation: str) -> str:
-    """The query of a rule. Raises NotApplicable unless it is one SELECT that reads tables alone."""
-    query = substituted(rule, relation)
+def judged(
+    con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, resolve: Callable[[str], str | None]
+) -> str:
+    """The query of a rule, which reads a relation and products that ``resolve`` knows, and nothing else: by
+    its names, then by its plan. Raises NotApplicable, and duckdb.Error where it does not bind."""
+    reads = [relation]
     try:
-        tables_read(query)
+        for table in tables_read(substituted(rule, quoted(_TABLE))):
+            if str(table) == _TABLE:
+                continue
+            product = None if table.schema else resolve(table.name)
+            if product is None:
+                known = f'"{table}" is neither the table nor an input, as ${{table}} or "<domain>/<product>"'
+                raise NotAllowed("construct", known, table.line)
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS SELECT * FROM {product}")
+            reads.append(quoted(table.name))
+        query = substituted(rule, relation)
+        require_reads(con, query, reads)
     except NotAllowed as refused:
         reason = f"the query is not SQL: {refused.reason}" if refused.what == "syntax" else refused.reason
         raise NotApplicable(reason) from None

@@ -110,6 +110,7 @@ def _outcome(rule: Rule, found: dict[str, int], files: TwinFiles, seconds: float
         seconds=seconds,
         observed=counted(len(looked), "file"),
         message=message if found else "",
+        plain=True,
     )
 
 

@@ -24,7 +24,7 @@ def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.connect(":memory:", config={"threads": "1", "allow_persistent_secrets": "false"})
     ) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
         limit_memory(connection)
         yield connection

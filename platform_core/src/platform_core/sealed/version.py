@@ -86,19 +86,18 @@ def version_files(
     unmapped = any(mapped for *_, mapped in rows) or (evolved and not all(top for _, _, _, top, *_ in rows))
     files = files_of(con, lake, schema, table, version) or ()
     if unmapped or any(file.deletions for file in files):
-        return copied(con, relation, columns, copies)
+        return copied(con, relation, copies)
     return VersionFiles(columns, tuple(str(file.path) for file in files), evolved)
 
 
-def copied(
-    con: duckdb.DuckDBPyConnection, relation: str, columns: tuple[Column, ...], folder: Path | None
-) -> VersionFiles:
+def copied(con: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
     """A relation as a file of its own. Raises duckdb.Error, PermissionError."""
     if folder is None:
         raise PermissionError(errno.EACCES, "permission denied to copy a version with deletions beside it")
     file = folder / f"{len(list(folder.iterdir()))}.parquet"
     con.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
-    return VersionFiles(columns, (str(file),))
+    types = describe(con, f"FROM {relation}")
+    return VersionFiles(tuple(Column(0, name, kind, None) for name, kind in types.items()), (str(file),))
 
 
 def _field(column: Column) -> str:

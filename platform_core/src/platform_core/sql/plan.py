@@ -6,6 +6,7 @@ To plan binds the statement, which opens files: so its names are judged before (
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from platform_core.sql.allowed import TABLE_FUNCTIONS, NotAllowed
@@ -39,7 +40,13 @@ def sources(con: duckdb.DuckDBPyConnection, query: str) -> frozenset[Source]:
     )
 
 
-def require_sources(con: duckdb.DuckDBPyConnection, query: str, allowed: frozenset[Source]) -> None:
-    """Refuse a query that reads anything else. Raises NotAllowed ``construct``, and as ``sources`` does."""
+def require_reads(con: duckdb.DuckDBPyConnection, query: str, relations: Iterable[str]) -> None:
+    """Refuse a query that reads more than some relations do, such as ``"lines"``.
+
+    Raises:
+        NotAllowed: ``construct``.
+        duckdb.Error: the query does not bind.
+    """
+    allowed = frozenset[Source]().union(*(sources(con, f"SELECT * FROM {name}") for name in relations))
     if foreign := sources(con, query) - allowed:
-        raise NotAllowed("construct", f"the query reads by {min(foreign)[0]} what is not its input")
+        raise NotAllowed("construct", f"by {min(foreign)[0]}, it reads what is not its input")

@@ -27,6 +27,7 @@ def text_of(content: Any, indent: int | None = 2) -> str:
 def diagnostic_facts(diagnostic: Diagnostic, root: Path) -> dict[str, Any]:
     """A diagnostic as a JSON object; its place is relative to ``root`` where it lies there."""
     facts = asdict(diagnostic)
+    del facts["plain"]  # what it may be told beside is not what it says
     if diagnostic.place is not None:
         facts["place"]["path"] = relative(diagnostic.place.path, root)
     return facts

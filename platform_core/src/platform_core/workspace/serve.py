@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import json
 import selectors
@@ -10,9 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -28,60 +28,80 @@ from platform_core.workspace.starter import mesh_variables, names_of, start
 STARTING_SECONDS: Final = 180.0
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raise UsageError U027 unless a server can listen there."""
+def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> list[str]:
+    """The Host headers of requests that mean a server there, the first the one to tell.
+
+    Raises:
+        UsageError: U027, no server can listen there; U028, other machines would reach it, and that there
+            is no login is not accepted; U029, it is on all addresses, and no name is given.
+    """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen()
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(address)
+                listener.listen()
     except OSError as error:
-        raise UsageError(
-            Diagnostic(
-                "U027",
-                f"no server can listen on {host}:{port}: {error.strerror}",
-                fix=f"stop what uses it, or choose another one: mesh serve --port {port + 1}",
-            )
-        ) from None
+        what = f"no server can listen on {host}, port {port}: {error.strerror}"
+        fix = f"Write an address of this machine, and a port that is free: mesh serve --port {port + 1}"
+        raise UsageError(Diagnostic("U027", what, fix=fix)) from None
+    addresses = [ip_address(address[0]) for *_, address in found]
+    if not no_login and not all(address.is_loopback for address in addresses):
+        what = f"--host {host}: other machines would reach the UI, and it has no login"
+        fix = (
+            f"Leave --host out, and open a tunnel from the other machine: ssh -L {port}:127.0.0.1:{port} "
+            "MACHINE. Where everybody in the network may do everything, write --no-login."
+        )
+        raise UsageError(Diagnostic("U028", what, fix=fix))
+    own = [host, *map(str, addresses)]
+    if any(address.is_unspecified for address in addresses):
+        if not names:
+            what = f"--host {host} is every address of this machine, and none of its names is given"
+            fix = "Name each that people write into a browser: --name mesh.example.com --name 192.0.2.7"
+            raise UsageError(Diagnostic("U029", what, fix=fix))
+        own = []
+    known = dict.fromkeys([*own, *names, "localhost", "127.0.0.1", "::1"])
+    bracketed = [f"[{name}]" if ":" in name else name for name in known]
+    return [name if port == 80 else f"{name}:{port}" for name in bracketed]  # as browsers write it
 
 
-def serve(root: Path, home: Home, host: str, port: int, answered: Callable[[str], None]) -> bool:
-    """Serve until interrupted; ``answered`` gets the address once the UI answers.
+def serve(
+    root: Path, home: Home, host: str, port: int, hosts: Sequence[str], answered: Callable[[str], None]
+) -> bool:
+    """Serve until interrupted; ``answered`` gets the URL once the UI answers.
 
     Returns whether it ever answered. No process that it started is left when it returns or raises,
     and none survives it when it is killed.
 
     Raises:
-        UsageError: U027, the port is taken. RunError: R010 as ``Home.prepare``; R011, the UI is not
-            installed here; R012, the server ended by itself or never answered.
+        RunError: R010 as ``Home.prepare``; R011, the UI is not installed here; R012, the server ended by
+            itself or never answered.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
         raise RunError(
             Diagnostic("R011", "Dagster's webserver is not installed in this environment", fix="make setup")
         )
-    require_free_port(host, port)
     home.prepare(root)
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
-        guard = _start(root, home, host, port, log)
-        address = f"http://{host}:{port}"
+        guard = _start(root, home, [host, str(port), *hosts], log)
         since, up = time.monotonic(), False
         try:
             while not interrupts.count:
                 selector.select(0.2 if not up else 1.0)
                 if guard.poll() is not None or (not up and time.monotonic() - since > STARTING_SECONDS):
                     raise RunError(_ended(log, up))
-                if not up and _answers(address):
+                if not up and _answers(host, port, hosts[0]):
                     up = True
-                    answered(address)
+                    answered(f"http://{hosts[0]}")
         finally:
             _stop(guard, interrupts)
     return up
 
 
-def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+def _start(root: Path, home: Home, address: list[str], log: Path) -> subprocess.Popen[bytes]:
     # A folder of its own with a short name: the path of a socket may have about a hundred letters.
     folder = Path(tempfile.mkdtemp(prefix="mesh-"))
     locations = read_locations(root)
@@ -103,7 +123,7 @@ def _start(root: Path, home: Home, host: str, port: int, log: Path) -> subproces
             for location in locations
         ],
         "services": [
-            [*python, "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)],
+            [*python, "platform_core.workspace.web", str(workspace), *address],
             [*python, "dagster._daemon", "run", "-w", str(workspace)],
         ],
     }
@@ -145,12 +165,15 @@ def _stop(guard: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
     guard.wait()
 
 
-def _answers(address: str) -> bool:
+def _answers(host: str, port: int, name: str) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        with urllib.request.urlopen(f"{address}/server_info", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/server_info", headers={"Host": name})
+        return connection.getresponse().status == 200
+    except (http.client.HTTPException, OSError):
         return False
+    finally:
+        connection.close()
 
 
 def _ended(log: Path, up: bool) -> Diagnostic:

@@ -18,6 +18,7 @@ from platform_core.contracts.ticks import Schedule
 from platform_core.errors import Diagnostic, PlatformError
 from platform_core.graph import reached
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.reclassified import exposed
 from platform_core.lake.versions import Published
 from platform_core.product_id import ProductId
 from platform_core.source.workspace import read_locations
@@ -81,7 +82,9 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     """How every product stands now, the worst first."""
     now = now or datetime.now(UTC)
     products, faults = Registry.open(root).scan()
-    versions = publications(LakeLocation.current(root), products)
+    location = LakeLocation.current(root)
+    faults = (*faults, *exposed(location, products))
+    versions = publications(location, products)
     with recorded(root) as instance:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}

@@ -8,11 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError, UsageError
 from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policies.engine import ENGINE
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.reclassified import exposed
 from platform_core.product_id import ProductId
 from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
@@ -100,6 +103,7 @@ def validate(
     for code in (*select, *ignore):
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
+    found_in_lakes = exposed(LakeLocation.current(root), Registry.open(root).scan()[0])
     about = About(root, asked, found.mesh) if locations else None
 
     def wanted(diagnostic: Diagnostic) -> bool:
@@ -111,7 +115,7 @@ def validate(
 
     return Report(
         root=root,
-        diagnostics=tuple(d for d in found.judgement.diagnostics if wanted(d)),
+        diagnostics=tuple(d for d in (*found.judgement.diagnostics, *found_in_lakes) if wanted(d)),
         waived=tuple((d, waiver) for d, waiver in found.judgement.waived if wanted(d)),
         locations=tuple(location.name for location in asked),
         products=sum(len(location.products) for location in asked),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -24,9 +24,15 @@ def bind(
     function: ProductFunction,
     inputs: Mapping[str, BoundInput],
     rows: Rows,
+    engine: Callable[[], duckdb.DuckDBPyConnection] | None = None,
 ) -> dict[str, Argument]:
-    """The arguments to call a function with; its products are in ``inputs``, by argument."""
+    """The arguments to call a function with; its products are in ``inputs``, by argument.
+
+    SQL that it returns finds them on ``connection``; what it reads itself it reads with ``engine``, by
+    default the same.
+    """
     arguments: dict[str, Argument] = {}
+    engine = engine or (lambda: connection)
     for name, bound in inputs.items():
         columns = bound.declared.columns
         arguments[name] = show(
@@ -36,11 +42,15 @@ def bind(
             source=bound.product.id,
             frames=columns is not None,
             place=function.place,
+            engine=engine,
         )
     for name, source in function.sources.items():
         found = rows.of_source(name, source)
         if isinstance(found, str):
-            arguments[name] = show(connection, name, f"SELECT * FROM {found}", source=source.name)
+            # Of Parquet alone a plan tells which file is read.
+            kept = not source.path.endswith(".parquet")
+            query = f"SELECT * FROM {found}"
+            arguments[name] = show(connection, name, query, kept=kept, source=source.name, engine=engine)
         else:
             arguments[name] = found
     return arguments

@@ -11,6 +11,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
 from platform_core.lake.location import table_of
+from platform_core.lake.reading import at_version
 from platform_core.products.declare import Input, ProductFunction
 from platform_core.sql.quoting import literal
 from platform_core.words import did_you_mean, listed
@@ -83,6 +84,7 @@ def require_published(
                 f"{reader} reads {listed(missing)}, of which nothing was published yet",
                 expected="a published version of every input",
                 fix=f"mesh run {' '.join(missing)}",
+                plain=True,
             )
         )
 
@@ -97,8 +99,14 @@ def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) ->
 
 
 def published_table(
-    connection: duckdb.DuckDBPyConnection, referenced: Mapping[str, DataProduct], product_id: str
+    connection: duckdb.DuckDBPyConnection,
+    products: Mapping[str, DataProduct],
+    versions: Mapping[str, int],
+    product_id: str,
 ) -> str | None:
-    """The relation of a product that a foreign key points to; None while there is none."""
-    product = referenced[product_id]
-    return table_of(product) if is_published(connection, product) else None
+    """The relation of one of some products, at its version where that is pinned; None while there is none."""
+    product = products.get(product_id)
+    if product is None or not is_published(connection, product):
+        return None
+    relation, version = table_of(product), versions.get(product_id)
+    return relation if version is None else f"(FROM {at_version(relation, version)})"

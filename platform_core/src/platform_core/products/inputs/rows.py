@@ -15,7 +15,7 @@ from platform_core.errors import Diagnostic, Place, UsageError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.window import window_predicate
-from platform_core.products.batch import Batch
+from platform_core.products.batch import Delivered
 from platform_core.products.inbox import deliveries
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.source import Source
@@ -23,7 +23,7 @@ from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe, duckdb_type
 from platform_core.words import did_you_mean, listed
 
-NotTabular = Path | list[Batch]
+NotTabular = Path | list[Delivered]
 """A file that is no table, or the batches of an inbox."""
 
 
@@ -36,26 +36,33 @@ class LakeRows:
     window: Window | None = None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
-        producer, version, wanted = bound.product, bound.version, bound.declared.partitions
-        relation = table_of(producer)
-        if version is not None and bound.since is not None:
-            relation = insertions(producer, bound.since, version)
-        elif version is not None:
-            relation = at_version(relation, version)
+        producer, wanted = bound.product, bound.declared.partitions
+        relation = self.relation(name, bound)
         read = window_read(self.consumer.partitions, wanted, producer.partitions, self.window)
         return relation if read is None else self._within(relation, producer, read)
 
+    def relation(self, name: str, bound: BoundInput) -> str:
+        """All partitions of an input."""
+        relation, version = table_of(bound.product), bound.version
+        if version is not None and bound.since is not None:
+            return insertions(bound.product, bound.since, version)
+        return relation if version is None else at_version(relation, version)
+
     def of_source(self, name: str, source: Source) -> str | NotTabular:
         if source.inbox:
-            return [delivery.batch() for delivery in deliveries(source).values()]
+            return [delivery.batch(name) for delivery in deliveries(source).values()]
         if not source.tabular:
             return source.locate()
-        relation, grid = f"({source.query()})", self.consumer.partitions
+        relation, grid = f"({self.file(name, source)})", self.consumer.partitions
         if self.window is None or grid is None or source.time_column is None:
             return relation
         # The file has the consumer's grid, though perhaps under another column.
         on_file = replace(self.consumer, partitions=replace(grid, column=source.time_column))
         return self._within(relation, on_file, self.window)
+
+    def file(self, name: str, source: Source) -> str:
+        """SQL that reads all rows of a file."""
+        return source.query()
 
     def _within(self, relation: str, product: DataProduct, window: Window) -> str:
         types = describe(self.connection, f"FROM {relation}")
@@ -71,8 +78,8 @@ class NoRows:
 
     def of_source(self, name: str, source: Source) -> str | NotTabular:
         if source.inbox:
-            batches = (delivery.batch() for delivery in deliveries(source).values())
-            return [replace(batch, rows=f"SELECT * FROM {batch} LIMIT 0") for batch in batches]
+            batches = (delivery.batch(name) for delivery in deliveries(source).values())
+            return [replace(batch, query=f"{batch.query} LIMIT 0") for batch in batches]
         return f"({source.query()} LIMIT 0)" if source.tabular else source.locate()
 
 
@@ -94,8 +101,9 @@ class MadeUpRows:
     def of_source(self, name: str, source: Source) -> str | NotTabular:
         given = self.given.get(name)
         if source.inbox:
-            tables = {id: self._filled(f"{name}_{id}", rows) for id, rows in (given or {}).items()}
-            return [Batch(id, f"SELECT * FROM {table}") for id, table in tables.items()]
+            for id, rows in (given or {}).items():
+                self._filled(f"{name}_{id}", rows)
+            return [Delivered.of(id, f"__{name}_{id}") for id in given or {}]
         if isinstance(given, Path) or not source.tabular:
             return given if isinstance(given, Path) else source.locate()
         typed_by_file = given is None or isinstance(given, Sequence)

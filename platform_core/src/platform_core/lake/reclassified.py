@@ -1,0 +1,132 @@
+"""A product that moved to its domain's other lake, since a column became restricted or is not any more:
+what the lake that it left still holds of it, and how that is removed."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import Diagnostic, LakeError
+from platform_core.files import move_folder
+from platform_core.lake.faults import damaged, lake_faults
+from platform_core.lake.location import RESTRICTED, LakeLocation
+from platform_core.lake.lock import lake_lock
+from platform_core.lake.private import private_folder
+
+_FACTS = "CASE WHEN json_valid(commit_extra_info) THEN commit_extra_info END"
+_OF_PRODUCT = f"ducklake_snapshot_changes WHERE json_extract({_FACTS}, '$.asset') = :id"
+_TABLES = (
+    "SELECT table_id, schema_name || '/' || t.path FROM ducklake_table t JOIN ducklake_schema"
+    " USING (schema_id) WHERE schema_name = 'products' AND table_name = :name OR schema_name = 'staging'"
+    f" AND table_name IN (SELECT json_extract({_FACTS}, '$.staged') FROM {_OF_PRODUCT})"
+)
+_VIEWS = (
+    "SELECT view_id FROM ducklake_view JOIN ducklake_schema USING (schema_id)"
+    " WHERE schema_name = 'products' AND view_name = :name"
+)
+_HOLDING = (
+    "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    " AND c.name = 'table_id' AND m.name <> 'ducklake_schema_versions'"
+)
+
+
+def left_lake(product: DataProduct) -> str:
+    """The lake of its domain that a product is not in."""
+    return product.domain if product.restricted else product.domain + RESTRICTED
+
+
+def exposed(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator[Diagnostic]:
+    """L050 for each restricted product of which the shared lake still holds versions."""
+    for product in products:
+        # A lake that cannot be read is told elsewhere.
+        with suppress(LakeError):
+            if product.restricted and _is_left(location, product):
+                yield Diagnostic(
+                    "L050",
+                    f"{product.id} is restricted now, and the shared lake still holds versions of it",
+                    product.place,
+                    expected="restricted values in the restricted lake alone",
+                    fix=f"mesh run {product.id}, which removes them first",
+                )
+
+
+def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:
+    """Remove all versions of a product, with their files, from the lake that it left.
+
+    Other products keep their versions: DuckLake's own expiry takes whole snapshots, and with them those
+    that others are pinned to. No connection of this process may have the lake attached, since SQLite's
+    locks are the process's. What a killed process left undone is done by the next call. Raises LakeLocked,
+    LakeError.
+    """
+    lake, files = left_lake(product), private_files(location, product)
+    if not (files.is_dir() or _is_left(location, product)):
+        return
+    with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
+        private_folder(location, files.parent.name)
+        files.mkdir(mode=0o700, exist_ok=True)
+        for folder in _folders(location, product):  # at once out of reach, and not one file after the other
+            move_folder(folder, files / uuid.uuid4().hex)
+        _forget(location, product)
+        shutil.rmtree(files)
+
+
+def private_files(location: LakeLocation, product: DataProduct) -> Path:
+    """Where files wait for their removal."""
+    return location.folder(product.domain + RESTRICTED) / f".removed-{product.name}"
+
+
+def _is_left(location: LakeLocation, product: DataProduct) -> bool:
+    if not location.is_readable(left_lake(product)):
+        return False
+    listed = _ask(location, product, f"SELECT 1 FROM ({_TABLES}) UNION ALL {_VIEWS}")
+    return bool(listed or _folders(location, product))
+
+
+def _folders(location: LakeLocation, product: DataProduct) -> list[Path]:
+    """The folders of the product's tables, and of the files that it kept beside them."""
+    lake = left_lake(product)
+    names = {f"products/{product.name}", *(path for _, path in _ask(location, product, _TABLES))}
+    folders = {location.data(lake) / name for name in names}
+    return [
+        folder for folder in (*folders, location.folder(lake) / "files" / product.name) if folder.is_dir()
+    ]
+
+
+def _ask(location: LakeLocation, product: DataProduct, query: str) -> list[tuple[Any, ...]]:
+    with _catalog(location, product, "?mode=ro") as connection:
+        return connection.execute(query, {"id": product.id, "name": product.name}).fetchall()
+
+
+def _forget(location: LakeLocation, product: DataProduct) -> None:
+    """Take the product out of every snapshot, in one transaction: statistics hold values too."""
+    names = {"id": product.id, "name": product.name}
+    with _catalog(location, product, "") as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("BEGIN IMMEDIATE")
+        tables = ", ".join(str(number) for number, _ in connection.execute(_TABLES, names).fetchall())
+        for (holding,) in connection.execute(_HOLDING).fetchall():
+            connection.execute(f'DELETE FROM "{holding}" WHERE table_id IN ({tables})')
+        connection.execute(f"DELETE FROM ducklake_view WHERE view_id IN ({_VIEWS})", names)
+        signed = f"snapshot_id IN (SELECT snapshot_id FROM {_OF_PRODUCT})"
+        connection.execute(
+            f"UPDATE ducklake_snapshot_changes SET commit_extra_info = NULL WHERE {signed}", names
+        )
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def _catalog(location: LakeLocation, product: DataProduct, mode: str) -> Iterator[sqlite3.Connection]:
+    lake = left_lake(product)
+    address = location.catalog(lake).absolute().as_uri() + mode
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise damaged(location, lake, str(error)) from error

@@ -1,0 +1,81 @@
+"""What dbt works on: sealed views of a model's sources, and one database that is thrown away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from platform_core.lake.connect import limit_memory
+from platform_core.sealed.files import SCHEME, SealedFiles
+from platform_core.sealed.version import Column, VersionFiles
+from platform_core.sql.engine import lock_down
+from platform_core.sql.quoting import literal, quoted
+
+
+@dataclass(frozen=True)
+class DbtBuild:
+    """A build in a folder of its own, which the platform makes and removes."""
+
+    folder: Path
+    lake: str
+    """What the models call the database that they are built in: the lake of the product."""
+    schema: str
+    sources: Mapping[str, VersionFiles]
+    """The rows of the sources by lake and name, ``hr.store_staffing``."""
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "build.duckdb"
+
+    def save(self) -> dict[str, Any]:
+        """Keep it for dbt's process; returns the output of the profile that dbt is to run with."""
+        (self.folder / "build.json").write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
+        return {
+            "type": "duckdb",
+            "path": ":memory:",
+            "database": self.lake,
+            "schema": self.schema,
+            "threads": 1,
+            "plugins": [
+                {"module": "platform_core.sealed.dbt_plugin", "config": {"folder": str(self.folder)}}
+            ],
+            # Attached by the plugin already; named here so that dbt-duckdb knows.
+            "attach": [{"path": str(self.database), "alias": self.lake}],
+        }
+
+    @classmethod
+    def saved_in(cls, folder: Path) -> Self:
+        saved = json.loads((folder / "build.json").read_text(encoding="utf-8"))
+        sources = {
+            name: VersionFiles(
+                tuple(Column(**column) for column in source["columns"]),
+                tuple(source["files"]),
+                source["evolved"],
+            )
+            for name, source in saved["sources"].items()
+        }
+        return cls(folder, saved["lake"], saved["schema"], sources)
+
+    def show(self, con: duckdb.DuckDBPyConnection, files: SealedFiles) -> None:
+        """Attach the database, show the sources as views, and nothing else from then on. Raises OSError."""
+        con.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")
+        limit_memory(con)
+        con.execute(f"SET temp_directory = {literal(str(self.folder / 'spill'))}")
+        con.execute(f"ATTACH IF NOT EXISTS {literal(str(self.database))} AS {quoted(self.lake)}")
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.lake)}.{quoted(self.schema)}")
+        files.show(con)
+        for source, version in self.sources.items():
+            lake, name = source.split(".")
+            if lake != self.lake:
+                con.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(lake)}")
+            con.execute(f'CREATE SCHEMA IF NOT EXISTS {quoted(lake)}."products"')
+            opened = version.opened(files, source)
+            con.execute(f'CREATE OR REPLACE VIEW {quoted(lake)}."products".{quoted(name)} AS {opened.query}')
+        paths = [self.database, self.database.with_name(f"{self.database.name}.wal")]
+        lock_down(con, files=paths, folders=[f"{SCHEME}:/"])

@@ -1,0 +1,77 @@
+"""Where the UI listens: on this machine alone unless told otherwise, and always under known names."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from platform_core.errors import UsageError
+from platform_core.workspace.serve import known_hosts
+
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+SIX = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def known(host: str, port: int, *names: str, no_login: bool = False) -> list[str]:
+    """Without their port, which each has."""
+    hosts = known_hosts(host, port, names, no_login)
+    assert all(each.endswith(f":{port}") for each in hosts)
+    return [each.removesuffix(f":{port}") for each in hosts]
+
+
+def refused(host: str, port: int, *names: str, no_login: bool = False) -> str:
+    with pytest.raises(UsageError) as error:
+        known_hosts(host, port, names, no_login)
+    return error.value.diagnostics[0].code
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts"),
+    [
+        ("127.0.0.1", ["127.0.0.1", "localhost", "[::1]"]),
+        ("localhost", LOOPBACK),
+        ("127.1", ["127.1", "127.0.0.1", "localhost", "[::1]"]),
+        ("127.0.0.2", ["127.0.0.2", *LOOPBACK]),
+        pytest.param("::1", ["[::1]", "localhost", "127.0.0.1"], marks=SIX),
+    ],
+)
+def test_this_machine_needs_no_more(host: str, hosts: list[str], port: int) -> None:
+    found = known(host, port)
+    assert (found[0], sorted(found)) == (hosts[0], sorted(hosts))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "0", pytest.param("::", marks=SIX)])
+def test_every_address_needs_that_it_is_accepted_and_a_name(host: str, port: int) -> None:
+    assert refused(host, port, "mesh.example.com") == "U028"
+    assert refused(host, port, no_login=True) == "U029"
+
+    names = ("mesh.example.com", "2001:db8::7")
+    assert known(host, port, *names, no_login=True) == ["mesh.example.com", "[2001:db8::7]", *LOOPBACK]
+
+
+def test_a_browser_leaves_the_port_of_http_out() -> None:
+    try:
+        hosts = known_hosts("127.0.0.1", 80, (), False)
+    except UsageError:
+        pytest.skip("port 80 is taken, or not for this user")
+    assert hosts == ["127.0.0.1", "localhost", "[::1]"]
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.7"])
+def test_what_is_no_address_of_this_machine(host: str, port: int) -> None:
+    assert refused(host, port, no_login=True) == "U027"
+
+
+def test_a_taken_port_is_told_for_each_address_of_a_name(port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert refused("localhost", port) == "U027"
