@@ -143,8 +143,8 @@ class KeyRing:
 def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
     """Whether a domain published anything that was hashed under a key of that name."""
     with connect(location, read=[domain]) as con:
-        facts = (facts for _, _, facts in stamps(con, domain))
-        return any((each.get("keys") or {}).get(key.name) == key.fingerprint for each in facts)
+        made_under = (facts.get("keys") or {} for _, _, facts in stamps(con, domain))
+        return any(keys.get(key.name) == key.fingerprint for keys in made_under)
 
 
 def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:
