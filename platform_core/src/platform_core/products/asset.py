@@ -15,7 +15,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
 from platform_core.lake.kept import Shelf
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, seal
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_into
@@ -51,7 +51,6 @@ from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
-from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -215,9 +214,8 @@ def product_asset(
             with lake.connect(write=[product.lake], read=attach) as connection:
                 if discretion.applies:
                     spill_into(connection, location, discretion.lake)
-                folders = [location.data(name) for name in (product.lake, *attach)]
-                folders.append(Shelf(location, product).folder)
-                lock_down(connection, files=files_of(sources), folders=folders)
+                own = Shelf(location, product).folder
+                seal(connection, location, (product.lake, *attach), files=files_of(sources), folders=[own])
                 require_published(connection, reads, product.id)
                 versions = versions_read(connection, reads)
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
