@@ -298,6 +298,7 @@ def test_what_is_built_beside_the_models_is_refused(
 ) -> None:
     """Also where a helper of the product's model asks for it."""
     path = shop.root / "dbt_projects/shop" / file
+    path.parent.mkdir(exist_ok=True)
     before = path.read_text() if path.exists() else ""
     put(shop, "models/totals.sql", text("select * from {{ ref('staged') }}\n"))
     put(shop, file, text(f"{words}\n{before}" if file.endswith(".sql") else f"{before}\n{words}\n"))
