@@ -41,9 +41,8 @@ def plain() -> Callable[[], object]:
     for name, product in domain.products.items():
         function = domain.functions[name]
         deps = [read.product.split("/") for read in function.products.values()]
-        spec = product_spec(
-            product, [], [("python", function.place)], "python", upstream=Upstream(read=bool(deps))
-        )
+        upstream = Upstream(read=bool(deps))
+        spec = product_spec(product, [], [("python", function.place)], "python", upstream=upstream, code="")
         checks = [(c.name, c.description, c.blocking, dict(c.metadata or {})) for c in check_specs(product)]
         columns = [(c.name, c.logical_type or "string", c.description) for c in product.columns]
         places = [(str(place.path), place.line) for place in (product.place, function.place)]

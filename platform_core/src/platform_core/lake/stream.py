@@ -20,6 +20,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, Diagnostic, LakeError
+from platform_core.lake.content import CONTENT, Content, content_of, published_content
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait, stream_lock
@@ -80,6 +81,8 @@ class Stream:
     stamp: Stamp
     entries: dict[str, Entry]
     rows: int
+    content: Content | None
+    """None where the last batch was published without it."""
     compactions: int = 0
 
     @property
@@ -132,8 +135,11 @@ class Stream:
             self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
+            content = self._content_with_batch()
+            facts |= {CONTENT: content.facts(), **self.stamp.told(audited)}
+            facts["seconds"] = round(time.monotonic() - started, 3)
             commit.sign(self.stamp, {"kind": "stream", **facts})
-        self.entries[batch] = entry
+        self.entries[batch], self.content = entry, content
         self.rows += entry.rows
         seconds = time.monotonic() - started
         if len(self.entries) % COMPACT_EVERY == 0:
@@ -150,6 +156,14 @@ class Stream:
                 which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
         self.compactions += 1
+
+    def _content_with_batch(self) -> Content:
+        added = content_of(self.con, self.product, BATCH)
+        if not self.entries:
+            return added
+        known = self.content.plus(added) if self.content else None
+        # A new column changes every row.
+        return known or content_of(self.con, self.product, table_of(self.product))
 
     def _described(self, batch: str, fingerprint: str | None, position: Position) -> Entry:
         columns = describe(self.con, f"FROM {BATCH}")
@@ -232,7 +246,8 @@ def open_stream(
     with stream_lock(location, product.lake, product.name, holder=stamp.holder, on_wait=on_wait):
         with lake_faults(location, product.lake):
             entries = {entry.batch: entry for entry in ledger(con, product)}
-        yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()))
+            content = published_content(con, product)
+        yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()), content)
 
 
 def ledger_name(product: DataProduct) -> str:

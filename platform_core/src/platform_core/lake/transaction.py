@@ -6,6 +6,7 @@ Whoever writes to a lake does it inside of ``transaction``; there is no other CO
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ class Stamp:
     author: str = "dagster"
     facts: dict[str, Any] = field(default_factory=dict, compare=False)
     """What else the snapshot is to remember; the audit may add to it."""
+    told: Callable[[Any], dict[str, Any]] = field(default=lambda _: {}, compare=False)
+    """What the snapshot is to remember of what the audit returned. Readers attach it: no values."""
+    started: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def holder(self) -> str:
@@ -54,8 +58,10 @@ class Transaction:
         return audit(*relations)
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
-        """Have the snapshot remember who made it, and ``facts``."""
-        extra = json.dumps({**stamp.facts, "asset": stamp.asset, "run_id": stamp.run_id, **facts})
+        """Have the snapshot remember who made it, in how many seconds, and ``facts``."""
+        who = {"asset": stamp.asset, "run_id": stamp.run_id}
+        seconds = round(time.monotonic() - stamp.started, 3)
+        extra = json.dumps({"seconds": seconds, **stamp.facts, **who, **facts})
         self.con.execute(
             f"CALL {quoted(self.lake)}.set_commit_message({literal(stamp.author)}, "
             f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(extra)})"

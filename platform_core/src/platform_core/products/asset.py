@@ -43,6 +43,7 @@ from platform_core.products.inputs.versions import (
     versions_read,
     whole,
 )
+from platform_core.products.origin import checks_told, code_fingerprint, commit, contract_facts
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
@@ -188,10 +189,12 @@ def product_asset(
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
     upstream = _upstream(product, reads, edges.values())
+    code = code_fingerprint(product, place, kind)
+    origin = {**contract_facts(product), "code": code}
 
     @dg.multi_asset(
         name=f"{product.domain}__{product.name}",
-        specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream)],
+        specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream, code=code)],
         check_specs=check_specs(product),
         # One run may cover a range of partitions: one transaction, one version.
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
@@ -200,7 +203,8 @@ def product_asset(
         discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
         part = _part(context, product)
         window = part.window if part else None
-        stamp = Stamp(run_id=context.run.run_id, asset=product.id)
+        facts = {**origin, "commit": commit(mesh_root(place.path.parent))}
+        stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
 
         def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic]]:
             started = time.monotonic()
@@ -217,7 +221,7 @@ def product_asset(
                 own = Shelf(location, product).folder
                 seal(connection, location, (product.lake, *attach), files=files_of(sources), folders=[own])
                 require_published(connection, reads, product.id)
-                versions = versions_read(connection, reads)
+                versions = stamp.facts["inputs"] = versions_read(connection, reads)
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
@@ -256,8 +260,11 @@ def product_asset(
         if failure is not None:
             yield from check_results(product, discretion.outcomes(refused))
             raise failure
+        kept: dict[str, str] = stamp.facts.get("file", {})
+        content = publication.content and publication.content.digest(kept.get("sha256", ""))
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
+            data_version=dg.DataVersion(content) if content else None,
             metadata=metadata,
             check_results=check_results(product, discretion.outcomes(publication.audited)),
         )

@@ -49,8 +49,10 @@ def product_spec(
     kind: str,
     *,
     upstream: Upstream,
+    code: str,
 ) -> dg.AssetSpec:
-    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made."""
+    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made, ``code`` a
+    digest of what makes it."""
     return dg.AssetSpec(
         key=asset_key(product.id),
         deps=deps,
@@ -71,7 +73,7 @@ def product_spec(
             "dagster/column_schema": table_schema(product),
             "dagster/code_references": code_references([("contract", product.place), *places]),
         },
-        code_version=product.version,
+        code_version=code,
     )
 
 

@@ -87,6 +87,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
                 bytes_of(run.connection, product.lake, "products", product.name, version) or 0,
                 time.monotonic() - started,
                 tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
+                stream.content,
             )
 
     return product_asset(

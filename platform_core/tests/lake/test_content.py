@@ -1,0 +1,154 @@
+"""The content hash: what is added up of windows and batches is what one pass over all rows says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from small_mesh import SmallMesh
+
+from platform_core.contracts.model import Column, DataProduct
+from platform_core.contracts.windows import Window
+from platform_core.lake import content, publish, stream
+from platform_core.lake.content import Content, content_of, published_content
+from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.publish import publish_table
+from platform_core.lake.stream import open_stream
+from platform_core.lake.transaction import Stamp
+
+Con = duckdb.DuckDBPyConnection
+CLICKS = """\
+    physicalType: stream
+    customProperties: [{property: eventTime, value: clicked, vendor: platform-core}]
+    properties:
+      - {name: id, logicalType: integer}
+      - {name: clicked, logicalType: timestamp, required: true}
+"""
+
+
+def sums(con: Con, columns: str, row: str, others: Iterable[str], relation: str) -> Content:
+    """The formula as it is documented, asked without the code under test."""
+    hashes = [f"hash({row})", *(f"hash(hash({row}), {name})" for name in others)]
+    wanted = ", ".join(f"sum({each}::HUGEINT)" for each in hashes)
+    found = con.execute(f"SELECT version(), count(*), {wanted} FROM {relation}").fetchone()
+    assert found is not None
+    by = tuple(columns.split())
+    return Content(found[0], found[1], by, found[2], dict(zip(others, found[3:], strict=True)), ())
+
+
+def keyed(product: DataProduct) -> DataProduct:
+    return replace(product, columns=(Column("i", product.place, key_position=1),))
+
+
+def hours(first: str, count: int, word: str = "a") -> str:
+    sold = f"TIMESTAMP '{first}' + INTERVAL (i) HOUR"
+    return f"SELECT i, '{word}' AS word, {sold} AS sold FROM range({count}) r(i)"
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows that each pass looks at."""
+    seen: list[int] = []
+
+    def counted(con: Con, product: DataProduct, relation: str) -> Content:
+        found = content_of(con, product, relation)
+        seen.append(found.rows)
+        return found
+
+    for module in (publish, stream):
+        monkeypatch.setattr(module, "content_of", counted)
+    return seen
+
+
+@pytest.mark.parametrize("shaped", [lambda product: product, keyed], ids=["without a key", "with a key"])
+def test_windows_cost_their_own_rows_and_add_up_to_the_whole(
+    con: Con,
+    location: LakeLocation,
+    monthly: DataProduct,
+    january: Window,
+    february: Window,
+    passes: list[int],
+    shaped: Callable[[DataProduct], DataProduct],
+) -> None:
+    product = shaped(monthly)
+    for window, query in (
+        (january, hours("2017-01-01 05:00", 700)),
+        (february, hours("2017-02-01 05:00", 600)),
+        (january, hours("2017-01-01 05:00", 690, "late")),
+        (january, f"{hours('2017-01-01 05:00', 690)} UNION ALL {hours('2017-01-01 05:00', 9)}"),
+        (february, f"FROM ({hours('2017-02-01 05:00', 1)}) WHERE i < 0"),
+    ):
+        done = publish_table(
+            con, location, product, query, window=window, stamp=Stamp("run", product.id), audit=str
+        )
+        whole = content_of(con, product, table_of(product))
+        assert done.content == published_content(con, product) == whole
+    assert passes == [700, 0, 600, 700, 690, 690, 699, 600, 0], "the removed rows and the new ones, no others"
+    expected = (
+        sums(con, "i", "i", ["word", "sold"], table_of(product))
+        if product.key
+        else sums(con, "i sold word", "i, sold, word", [], table_of(product))
+    )
+    assert whole == expected
+
+
+@pytest.mark.parametrize(
+    "other", [{"duckdb": "v0.0.0"}, {"by": ["sold"]}, {"rows": 5}, {"columns": {"x": "1"}}]
+)
+def test_what_does_not_compare_is_never_added(
+    con: Con,
+    location: LakeLocation,
+    monthly: DataProduct,
+    january: Window,
+    february: Window,
+    monkeypatch: pytest.MonkeyPatch,
+    other: dict[str, object],
+) -> None:
+    product, stamp = keyed(monthly), Stamp("run", monthly.id)
+    told = Content.facts
+    monkeypatch.setattr(content.Content, "facts", lambda self: told(self) | other)
+    query = hours("2017-01-01 05:00", 7)
+    publish_table(con, location, product, query, window=january, stamp=stamp, audit=str)
+    query = hours("2017-02-01 05:00", 7)
+    done = publish_table(con, location, product, query, window=february, stamp=stamp, audit=str)
+    assert done.content == content_of(con, product, table_of(product))
+
+
+def test_batches_add_up_and_a_new_column_is_hashed_as_a_whole(
+    tmp_path: Path, con: Con, location: LakeLocation, passes: list[int]
+) -> None:
+    mesh = SmallMesh.make(tmp_path / "mesh", "sales")
+    mesh.contract("sales/clicks", CLICKS)
+    product, stamp = mesh.registry.get("sales/clicks"), Stamp("run", "sales/clicks")
+    with open_stream(con, location, product, stamp=stamp) as opened:
+        for number, more in enumerate(("", "", ", 1.5::DOUBLE AS x", ", 2.5::DOUBLE AS x")):
+            rows = f"SELECT i + {number} AS id, TIMESTAMP '2024-05-01' AS clicked{more} FROM range(3) t(i)"
+            opened.append(str(number), rows, audit=lambda *_: None)
+            assert opened.content == content_of(con, product, table_of(product))
+    assert passes == [3, 3, 3, 9, 3], "the third batch brings a column, which every row has since"
+    with open_stream(con, location, product, stamp=stamp) as opened:
+        assert opened.content is not None
+        assert opened.content.floats == ("x",)
+        opened.append("again", f"SELECT * FROM ({rows})", audit=lambda *_: None)
+        assert opened.content == content_of(con, product, table_of(product))
+
+
+def test_the_digest_tells_values_rows_and_columns_apart_and_no_order(con: Con, product: DataProduct) -> None:
+    product = keyed(product)
+    queries = {
+        "as it is": "SELECT i, i % 3 AS n, i % 2 AS m FROM range(6) r(i)",
+        "moved": "SELECT i, (i + 1) % 3 AS n, i % 2 AS m FROM range(6) r(i)",
+        "swapped": "SELECT i, i % 2 AS n, i % 3 AS m FROM range(6) r(i)",
+        "doubled": "SELECT i, i % 3 AS n, i % 2 AS m FROM range(6) r(i), range(2)",
+        "null": "SELECT i, nullif(i % 3, 0) AS n, i % 2 AS m FROM range(6) r(i)",
+        "renamed": "SELECT i, i % 3 AS n, i % 2 AS o FROM range(6) r(i)",
+    }
+    digests = {name: content_of(con, product, f"({query})").digest() for name, query in queries.items()}
+    assert len(set(digests.values())) == len(queries)
+    turned = content_of(con, product, f"(SELECT m, i, n FROM ({queries['as it is']}) ORDER BY i DESC)")
+    assert turned.digest() == digests["as it is"]
+    assert turned.digest() != turned.digest("the sha256 of a file")
+    assert turned == Content.read(turned.facts() | {"floats": []})
