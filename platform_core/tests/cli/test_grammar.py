@@ -35,6 +35,7 @@ CALLS = {
     "products": [],
     "status": [],
     "show": ["shop/stores"],
+    "history": ["shop/stores"],
     "keys": [],
     "query": ["SELECT * FROM shop.stores ORDER BY store_id"],
     "run": ["shop/stores"],
@@ -165,11 +166,11 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
 
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
-    assert bool(named) == (verb in ("new", "check", "scorecard", "products", "show", "run"))
+    assert bool(named) == (verb in ("new", "check", "scorecard", "products", "show", "history", "run"))
     counted = [value for key, value in members(document) if key == "checks"]
-    if verb in ("run", "status", "show"):
+    if verb in ("run", "status", "show", "history"):
         assert counted == [{"passed": 4, "warned": 1, "failed": 0}]
-        assert re.search("4 ok, 1 warning *\n", text)
+        assert re.search(r"4 ok, 1 warning\s", text)
     else:
         assert not counted
 
@@ -304,7 +305,7 @@ class TestUsage:
         assert "error[U094]" in self.fault(call, verb, *CALLS[verb], "--json=yes")
         assert "error[U093]: --format needs a value" in self.fault(call, verb, *CALLS[verb], "--format")
 
-    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "query"])
+    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "query"])
     def test_a_missing_argument(self, call: Call, verb: str) -> None:
         said = self.fault(call, verb, "--json")
         assert re.search(r"error\[U093\]: [A-Z|]+ is missing", said)
@@ -356,6 +357,7 @@ SAME = {
         "format": ["shop/store"],
         "check": ["shop/store"],
         "show": ["shop/store"],
+        "history": ["shop/store"],
         "run": ["shop/store"],
         "query": ["FROM shop.store"],
         "infer": ["SELECT * FROM shop.store"],
@@ -365,6 +367,7 @@ SAME = {
         "format": ["shp/stores"],
         "check": ["shp.stores"],
         "show": ["shp/stores"],
+        "history": ["shp/stores"],
         "run": ["shp/stores"],
         "query": ["FROM shp.stores"],
     }),
@@ -372,6 +375,7 @@ SAME = {
         "format": ["stores"],
         "check": ["stores"],
         "show": ["stores"],
+        "history": ["stores"],
         "run": ["stores"],
         "query": ["FROM stores"],
     }),

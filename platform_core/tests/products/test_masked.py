@@ -202,3 +202,24 @@ def test_a_twin_has_the_partitions_of_its_parent(mesh: SmallMesh, instance: dg.D
     rows = mesh.read("SELECT seen_at::DATE::VARCHAR, who FROM shop.products.masked_visits ORDER BY seen_at")
     assert [day for day, _ in rows] == days[1:]
     assert len({who for _, who in rows}) == 2
+
+
+def test_the_code_of_a_twin_is_its_parents_contract(people: SmallMesh, instance: dg.DagsterInstance) -> None:
+    def versions() -> list[str | None]:
+        nodes = people.definitions("shop").resolve_asset_graph()
+        return [nodes.get(dg.AssetKey(["shop", name])).code_version for name in ("people", "profiles")]
+
+    before = versions()
+    path = people.registry.path("shop/people")
+    path.write_text(path.read_text().replace("width: 10", "width: 20"))
+    parent, twin = versions()
+    assert (parent, twin) != (before[0], before[1])
+    assert parent == before[0]
+    for product in ("shop/people", "shop/profiles"):
+        assert people.run("shop", product, instance).success
+    stamped = "SELECT commit_extra_info FROM shop.snapshots() ORDER BY snapshot_id DESC LIMIT 1"
+    facts = json.loads(str(people.read(stamped)[0][0]))
+    assert facts["contract_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert facts["inputs"].keys() == {"shop/people"}
+    assert set(facts["content"]["columns"]) == {"nick", "mail", "age", "joined", "team"}, "its own columns"
+    assert {check.keys() - {"rule", "status", "count"} == set() for check in facts["checks"]} == {True}

@@ -44,6 +44,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "products": Verb("list the data products of the mesh", "a contract is broken"),
     "status": Verb("list products that are overdue, failing or stale", "a product is not as promised"),
     "show": Verb("show one product: contract, columns, checks, version", "a contract or a file is broken"),
+    "history": Verb("list the versions of a product, and how each was made", "the product cannot be read"),
     "keys": Verb("list the keys of masked products, or rotate one", "a contract is broken"),
     "query": Verb(
         "query granted products by their names, read-only",

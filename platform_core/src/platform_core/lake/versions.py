@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.sql.quoting import literal, quoted
+
+MAKING: Final = ("batch", "seconds", "contract_version", "contract_sha256", "code", "commit", "inputs")
+"""What a version says of its making, beside the results of its checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,15 @@ class FileFacts:
     name: str
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a check went; ``count`` is how many rows broke its rule, None for a rule about one number."""
+
+    rule: str
+    status: Literal["passed", "warned", "failed"]
+    count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,17 @@ class Version:
     file: FileFacts | None = None
     keys: dict[str, str] = field(default_factory=dict)
     """Of a masked twin: the fingerprints of the keys it was hashed under, by their names."""
+    batch: str | None = None
+    """Of a stream. What follows is None in versions from before 0.4.0."""
+    seconds: float | None = None
+    contract_version: str | None = None
+    contract_sha256: str | None = None
+    code: str | None = None
+    """A digest of what made it: see products.origin."""
+    commit: str | None = None
+    inputs: dict[str, int] | None = None
+    results: tuple[Result, ...] | None = None
+    """Of the checks that the version had to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +98,29 @@ def history(
     con: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
 ) -> tuple[Version, ...]:
     """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
-    found = list(stamps(con, product.lake, product.id, limit=limit))
-    return tuple(_version(con, product, *stamp) for stamp in found)
+    catalog = _catalog(product.lake)
+
+    def kept(row: str) -> str:
+        return (
+            f"pinned >= {row}.begin_snapshot AND ({row}.end_snapshot IS NULL OR pinned < {row}.end_snapshot)"
+        )
+
+    # As ``table_behind`` and ``bytes_of`` have it, for all versions by one statement.
+    rows = _asked(
+        con,
+        f"WITH signed AS ({_signed(product.lake, product.id, limit=limit)}), behind AS (SELECT *,"
+        " coalesce(CAST(facts->>'pinned' AS BIGINT), version) AS pinned,"
+        f" coalesce(facts->>'staged', {literal(product.name)}) AS held,"
+        " if(facts->>'staged' IS NULL, 'products', 'staging') AS room FROM signed)"
+        " SELECT version, any_value(published), any_value(facts), CASE WHEN count(t.table_id) > 0"
+        " THEN coalesce(sum(f.file_size_bytes + coalesce(d.file_size_bytes, 0)), 0)::BIGINT END FROM behind"
+        f" LEFT JOIN (SELECT a.*, schema_name FROM {catalog}.ducklake_table a JOIN {catalog}.ducklake_schema"
+        f" USING (schema_id)) t ON t.table_name = held AND t.schema_name = room AND {kept('t')}"
+        f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {kept('f')}"
+        f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id AND {kept('d')}"
+        " GROUP BY version ORDER BY version DESC",
+    )
+    return tuple(_version(product, version, at, json.loads(facts), size) for version, at, facts, size in rows)
 
 
 def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
@@ -97,22 +141,35 @@ def stamps(
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
     """What a lake's snapshots remember of their publication, the newest first; nothing of a lake that is
     not attached. Asks the catalog's own tables."""
-    catalog = quoted(f"__ducklake_metadata_{lake}")
-    asset = "json_extract_string(commit_extra_info, '$.asset')"
+    for number, at, extra in _asked(con, _signed(lake, product_id, version=version, limit=limit)):
+        yield int(number), at, json.loads(extra)
+
+
+def _catalog(lake: str) -> str:
+    return quoted(f"__ducklake_metadata_{lake}")
+
+
+def _signed(
+    lake: str, product_id: str | None = None, *, version: int | None = None, limit: int | None = None
+) -> str:
+    catalog, asset = _catalog(lake), "json_extract_string(commit_extra_info, '$.asset')"
     wanted = [f"{asset} = {literal(product_id)}" if product_id is not None else f"{asset} IS NOT NULL"]
     if version is not None:
         wanted.append(f"snapshot_id = {version:d}")
+    return (
+        "SELECT snapshot_id AS version, CAST(snapshot_time AS TIMESTAMPTZ) AS published,"
+        f" commit_extra_info AS facts FROM {catalog}.ducklake_snapshot_changes"
+        f" JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
+        f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
+        f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
+    )
+
+
+def _asked(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     try:
-        rows = con.execute(
-            "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"
-            f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
-            f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
-            f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
-        ).fetchall()
+        return con.execute(query).fetchall()
     except duckdb.CatalogException:
-        return  # the lake is not attached: there is none yet
-    for number, at, extra in rows:
-        yield int(number), at, json.loads(extra)
+        return []  # the lake is not attached: there is none yet
 
 
 def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> tuple[str, str, int]:
@@ -147,8 +204,9 @@ def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str,
 
 
 def _version(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, version: int, at: datetime, facts: dict[str, Any]
+    product: DataProduct, version: int, at: datetime, facts: dict[str, Any], size: int | None
 ) -> Version:
+    checks = facts.get("checks")
     return Version(
         version=version,
         published_at=at,
@@ -156,10 +214,12 @@ def _version(
         rows=facts["rows"],
         rows_written=facts["rows_written"],
         partition=facts.get("partition"),
-        bytes=bytes_of(con, product.lake, *table_behind(product, version, facts)),
+        bytes=size,
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
         # Before 0.4 a key had no domain.
         keys={
             n if "." in n else f"{product.domain}.{n}": key for n, key in (facts.get("keys") or {}).items()
         },
+        results=None if checks is None else tuple(Result(**check) for check in checks),
+        **{name: facts.get(name) for name in MAKING},
     )
