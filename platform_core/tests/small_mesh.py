@@ -107,7 +107,7 @@ def publish_pinned(
         rows = number(con, f"SELECT count(*) FROM {product.lake}.{behind}")
         con.execute(f"CREATE OR REPLACE VIEW {relation} AS FROM {behind} AT (VERSION => {pinned})")
         facts = {"rows": rows, "rows_written": rows, "pinned": pinned, "staged": product.name}
-        commit.sign(stamp, {"kind": "view", **facts})
+        commit.sign(stamp, {"kind": "view", "seconds": None, **facts})
     return commit.version
 
 

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry, location, limit = Registry.open(root), LakeLocation.current(root), options.limit
     product = registry.get(product_id(options.product, registry.names()))
-    principal = options.principal or f"domain:{product.domain}"
+    principal = f"domain:{product.domain}" if options.principal is None else options.principal
     require_principal(principal, registry.domains())
     require_grant(product, principal, root)
     found: tuple[Version, ...] = ()
