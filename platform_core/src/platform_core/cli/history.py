@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import Any
 
 from platform_core.cli.grammar import number
-
-if TYPE_CHECKING:
-    from platform_core.lake.versions import Version
-    from platform_core.workspace.result import Checks
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +24,8 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
     from platform_core.lake.connect import connect
-    from platform_core.lake.faults import lake_faults
     from platform_core.lake.location import LakeLocation
-    from platform_core.lake.versions import history
+    from platform_core.lake.versions import bytes_of, stamps, table_behind
     from platform_core.settings import mesh_root
 
     root = mesh_root()
@@ -39,49 +34,53 @@ def run(options: argparse.Namespace) -> int:
     principal = f"domain:{product.domain}" if options.principal is None else options.principal
     require_principal(principal, registry.domains())
     require_grant(product, principal, root)
-    found: tuple[Version, ...] = ()
+    versions: list[dict[str, Any]] = []
     if location.exists(product.lake):
-        with connect(location, read=[product.lake]) as connection, lake_faults(location, product.lake):
-            found = history(connection, product, limit=limit + 1 if limit else None)
-    shown = found[: limit or None]
-    facts = {
-        "product": product.id,
-        "versions": [{**asdict(each), "checks": (c := _checks(each)) and asdict(c)} for each in shown],
-        "complete": len(found) == len(shown),
-    }
-    never = f"{product.id} was never published; mesh run {product.id}"
+        with connect(location, read=[product.lake]) as connection:
+            found = list(stamps(connection, product.lake, product.id, limit=limit + 1 if limit else None))
+            tables = [table_behind(product, number, facts) for number, _, facts in found]
+            sizes = bytes_of(connection, product.lake, tables)
+        versions = [_facts(*stamp, size) for stamp, size in zip(found, sizes, strict=True)]
+    shown, never = versions[: limit or None], f"{product.id} was never published; mesh run {product.id}"
+    facts = {"product": product.id, "versions": shown, "complete": shown == versions}
     status = answer(options, root, facts, (lambda: _print(shown)) if shown else never)
-    if len(found) > len(shown):
+    if shown != versions:
         note(options, f"newest {limit} versions; --limit 0 shows all")
     return status
 
 
-def _checks(version: Version) -> Checks | None:
+def _facts(version: int, at: datetime, stamp: dict[str, Any], size: int | None) -> dict[str, Any]:
     from platform_core.workspace.result import Checks
 
-    return None if version.results is None else Checks.of([each.status for each in version.results])
+    results = stamp.get("checks")
+    checks = None if results is None else asdict(Checks.of([each["status"] for each in results]))
+    told = {"version": version, "published_at": at, "bytes": size}
+    return {**told, **stamp, "checks": checks, "results": results}
 
 
-def _print(versions: Iterable[Version]) -> None:
+def _print(versions: list[dict[str, Any]]) -> None:
+    from platform_core.workspace.result import Checks
     from platform_core.workspace.table import print_table
 
-    rows = []
-    for each in versions:
-        row = (
-            f"v{each.version}",
-            f"{each.published_at:%Y-%m-%d %H:%M:%S %Z}",
-            f"{each.rows:,}",
-            f"{each.rows_written:,}",
-            each.partition or each.batch,
-            each.contract_version,
-            each.commit and each.commit[:8],
-            _checks(each),
-            None if each.seconds is None else f"{each.seconds:.1f}",
-            None if each.bytes is None else f"{each.bytes:,}",
-            each.run_id,
-        )
-        rows.append(["" if cell is None else str(cell) for cell in row])
-    part = "partition or batch"
-    columns = ("version", "when", "rows", "written", part, "contract", "commit", "checks", "seconds", "bytes")
-    right = ("version", "rows", "written", "seconds", "bytes")
-    print_table((*columns, "run"), rows, right=[column in right for column in (*columns, "run")])
+    rows = [
+        {
+            "version": f"v{each['version']}",
+            "when": f"{each['published_at']:%Y-%m-%d %H:%M:%S %Z}",
+            "rows": each["rows"],
+            "written": each["rows_written"],
+            "partition or batch": each.get("partition") or each.get("batch"),
+            "contract": each.get("contract_version"),
+            "commit": (each.get("commit") or "")[:8],
+            "checks": each["checks"] and Checks(**each["checks"]),
+            "seconds": each.get("seconds"),
+            "bytes": each["bytes"],
+            "run": each["run_id"],
+        }
+        for each in versions
+    ]
+    right = [name in ("version", "rows", "written", "seconds", "bytes") for name in rows[0]]
+    print_table(list(rows[0]), [list(map(_cell, row.values())) for row in rows], right=right)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -82,15 +82,8 @@ def _facts(product: DataProduct, version: Version | None, root: Path) -> dict[st
         "contract": contract(product, root),
         "sla": sla_in_words(product) or None,
         "purpose": product.purpose.strip().partition("\n")[0],
-        "published": version and published(version),
+        "published": version and asdict(version),
     }
-
-
-def published(version: Version) -> dict[str, Any]:
-    """A version for JSON; how it was made is for ``mesh history``, which asks who reads."""
-    from platform_core.lake.versions import MAKING
-
-    return {name: value for name, value in asdict(version).items() if name not in (*MAKING, "results")}
 
 
 def contract(product: DataProduct, root: Path) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str
 
 
 def _facts(known: Known) -> dict[str, Any]:
-    from platform_core.cli.products import contract, published
+    from platform_core.cli.products import contract
     from platform_core.products.description import rule_in_words, sla_in_words
     from platform_core.products.reading import ways
     from platform_core.workspace.document import picked
@@ -233,6 +233,6 @@ def _facts(known: Known) -> dict[str, Any]:
         "grants": [picked(grant, "role", "access") for grant in product.grants],
         "read": [how if language == "SQL" else f"{language}: {how}" for language, how in ways(product)],
         "file": known.file,
-        "published": version and published(version),
+        "published": version and asdict(version),
         "checks": known.checks and asdict(known.checks),
     }

@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import duckdb
 
@@ -18,76 +17,58 @@ from platform_core.lake.versions import stamps
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 
-CONTENT = "content"
-"""What a snapshot remembers of it."""
 
+class Content(TypedDict):
+    """As a snapshot remembers it; sums are texts, since JSON has no whole numbers of their size."""
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The sums of one relation. They compare only where ``like`` holds: engines differ in their hashes."""
-
-    duckdb: str
+    duckdb: str  # each version of the engine has its own hashes
     rows: int
-    by: tuple[str, ...]
-    """The columns that tell a row: the primary key, or all columns where there is none."""
-    key: int
-    """The sum of the hashes of ``by``."""
-    columns: Mapping[str, int]
-    """By each other column, the sum of the hashes of ``by`` and the column."""
-    floats: tuple[str, ...]
-    """Columns that hold floats, whose last digits may differ from run to run."""
-
-    @classmethod
-    def read(cls, facts: Mapping[str, Any] | None) -> Content | None:
-        """What ``facts`` wrote; None for nothing."""
-        if not facts:
-            return None
-        sums = {name: int(value) for name, value in facts["columns"].items()}
-        by, floats = tuple(facts["by"]), tuple(facts["floats"])
-        return cls(facts["duckdb"], facts["rows"], by, int(facts["key"]), sums, floats)
-
-    def facts(self) -> dict[str, Any]:
-        """For JSON, which has no whole numbers of this size."""
-        columns = {name: str(value) for name, value in sorted(self.columns.items())}
-        told = {"duckdb": self.duckdb, "rows": self.rows, "by": self.by, "key": str(self.key)}
-        return {**told, "columns": columns, "floats": self.floats}
-
-    def digest(self, file: str = "") -> str:
-        """In short; ``file`` is the sha256 of what is kept beside the table."""
-        return hashlib.sha256(json.dumps([self.facts(), file]).encode()).hexdigest()[:16]
-
-    def like(self, other: Content) -> bool:
-        return (self.duckdb, self.by, self.columns.keys()) == (other.duckdb, other.by, other.columns.keys())
-
-    def plus(self, other: Content, sign: int = 1) -> Content | None:
-        """With the rows of another; None where their sums are not of one kind."""
-        if not self.like(other):
-            return None
-        columns = {name: value + sign * other.columns[name] for name, value in self.columns.items()}
-        rows, key = self.rows + sign * other.rows, self.key + sign * other.key
-        return Content(self.duckdb, rows, self.by, key, columns, self.floats)
-
-    def minus(self, other: Content) -> Content | None:
-        return self.plus(other, -1)
+    by: list[str]  # the columns of the primary key, or all columns where there is none
+    key: str  # of the hashes of ``by``
+    columns: dict[str, str]  # by each other column, of the hashes of ``by`` and the column
+    floats: list[str]  # columns that hold floats, whose last digits may differ from run to run
 
 
 def content_of(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> Content:
     """One pass over the rows of a relation that has the product's columns."""
     types = describe(con, f"FROM {relation}")
-    by = product.key if product.key and types.keys() >= set(product.key) else tuple(sorted(types))
-    others = [name for name in types if name not in by]
+    by = list(product.key) if product.key and types.keys() >= set(product.key) else sorted(types)
+    others = sorted(types.keys() - set(by))
     row_of = f"hash({', '.join(map(quoted, by))})"  # computed once a row, however often it is named
-    sums = [row_of, *(f"hash({row_of}, {quoted(name)})" for name in others)]
-    row = con.execute(
-        f"SELECT version(), count(*), {', '.join(f'coalesce(sum({s}::HUGEINT), 0)' for s in sums)}"
-        f" FROM {relation}"
-    ).fetchone()
+    hashes = [row_of, *(f"hash({row_of}, {quoted(name)})" for name in others)]
+    sums = ", ".join(f"coalesce(sum({each}::HUGEINT), 0)::VARCHAR" for each in hashes)
+    row = con.execute(f"SELECT version(), count(*), {sums} FROM {relation}").fetchone()
     assert row is not None  # an aggregate
-    floats = tuple(sorted(name for name, kind in types.items() if "DOUBLE" in kind or "FLOAT" in kind))
-    return Content(row[0], row[1], by, row[2], dict(zip(others, row[3:], strict=True)), floats)
+    return {
+        "duckdb": row[0],
+        "rows": row[1],
+        "by": by,
+        "key": row[2],
+        "columns": dict(zip(others, row[3:], strict=True)),
+        "floats": sorted(name for name, kind in types.items() if "DOUBLE" in kind or "FLOAT" in kind),
+    }
+
+
+def added(one: Content, other: Content, sign: int = 1) -> Content | None:
+    """With the rows of another, or without them; None where their sums are not of one kind."""
+    kinds = [[each["duckdb"], each["by"], list(each["columns"])] for each in (one, other)]
+    if kinds[0] != kinds[1]:
+        return None
+    columns = {
+        name: str(int(value) + sign * int(other["columns"][name])) for name, value in one["columns"].items()
+    }
+    key = str(int(one["key"]) + sign * int(other["key"]))
+    return {**one, "rows": one["rows"] + sign * other["rows"], "key": key, "columns": columns}
+
+
+def data_version(stamp: Mapping[str, Any]) -> str | None:
+    """In short what a snapshot with this stamp holds, beside its table too; None where it does not say."""
+    held = [stamp.get("content"), stamp.get("file", {}).get("sha256")]
+    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16] if held[0] else None
 
 
 def published_content(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Content | None:
     """That of the version that readers see; None where nothing was published, or without it."""
-    newest = next(stamps(con, product.lake, product.id, limit=1), None)
-    return Content.read(newest[2].get(CONTENT)) if newest else None
+    return next(
+        (facts.get("content") for _, _, facts in stamps(con, product.lake, product.id, limit=1)), None
+    )

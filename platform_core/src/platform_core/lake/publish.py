@@ -13,7 +13,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError, Diagnostic
-from platform_core.lake.content import CONTENT, Content, content_of, published_content
+from platform_core.lake.content import added, content_of, published_content
 from platform_core.lake.faults import beyond_inputs, environment_fault, sentence
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait
@@ -39,8 +39,6 @@ class Publication(Generic[T]):
     bytes: int
     seconds: float
     audited: T
-    content: Content | None
-    """None for a stream whose last version was published before 0.4."""
 
 
 def publish_table(
@@ -80,7 +78,7 @@ def publish_table(
             if reads is not None:
                 require_reads(con, select, map(quoted, reads))
         inside = window_predicate(product, new, window) if window else None
-        rest: Content | None = None
+        rest = None
         of_window = f"(FROM {relation} WHERE {inside})"
         kind = relation_kind(con, product)
         if kind == "VIEW":
@@ -88,7 +86,7 @@ def publish_table(
         if kind == "BASE TABLE" and inside and not replace:
             _same_columns(product, describe(con, f"FROM {relation}"), new)
             if (rest := published_content(con, product)) is not None:
-                rest = rest.minus(content_of(con, product, of_window))
+                rest = added(rest, content_of(con, product, of_window), -1)
             con.execute(f"DELETE FROM {relation} WHERE {inside}")
             write = f"INSERT INTO {relation} BY NAME {select}"
         else:
@@ -99,13 +97,13 @@ def publish_table(
             _all_inside(con, product, window, inside, written)
         rows = number(con, f"SELECT count(*) FROM {relation}")
         audited = commit.audited(audit, relation)
-        content = rest.plus(content_of(con, product, of_window)) if rest else None
-        if content is None or content.rows != rows:
+        content = added(rest, content_of(con, product, of_window)) if rest else None
+        if content is None or content["rows"] != rows:
             content = content_of(con, product, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
-        commit.sign(stamp, {"kind": "table", **facts, CONTENT: content.facts(), **stamp.told(audited)})
-    size = bytes_of(con, product.lake, "products", product.name, commit.version) or 0
-    return Publication(commit.version, rows, written, size, time.monotonic() - started, audited, content)
+        commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.told(audited)})
+    [size] = bytes_of(con, product.lake, [("products", product.name, commit.version)])
+    return Publication(commit.version, rows, written, size or 0, time.monotonic() - started, audited)
 
 
 @contextmanager

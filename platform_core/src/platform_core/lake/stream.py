@@ -20,7 +20,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, Diagnostic, LakeError
-from platform_core.lake.content import CONTENT, Content, content_of, published_content
+from platform_core.lake.content import Content, added, content_of, published_content
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait, stream_lock
@@ -82,7 +82,7 @@ class Stream:
     entries: dict[str, Entry]
     rows: int
     content: Content | None
-    """None where the last batch was published without it."""
+    """None before the first batch, and where the last one was published without it."""
     compactions: int = 0
 
     @property
@@ -135,10 +135,10 @@ class Stream:
             self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
-            content = self._content_with_batch()
-            facts |= {CONTENT: content.facts(), **self.stamp.told(audited)}
-            facts["seconds"] = round(time.monotonic() - started, 3)
-            commit.sign(self.stamp, {"kind": "stream", **facts})
+            content = self.content and added(self.content, content_of(self.con, self.product, BATCH))
+            content = content or content_of(self.con, self.product, table_of(self.product))
+            made = {"seconds": round(time.monotonic() - started, 3), "content": content}
+            commit.sign(self.stamp, {"kind": "stream", **facts, **made, **self.stamp.told(audited)})
         self.entries[batch], self.content = entry, content
         self.rows += entry.rows
         seconds = time.monotonic() - started
@@ -156,14 +156,6 @@ class Stream:
                 which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
         self.compactions += 1
-
-    def _content_with_batch(self) -> Content:
-        added = content_of(self.con, self.product, BATCH)
-        if not self.entries:
-            return added
-        known = self.content.plus(added) if self.content else None
-        # A new column changes every row.
-        return known or content_of(self.con, self.product, table_of(self.product))
 
     def _described(self, batch: str, fingerprint: str | None, position: Position) -> Entry:
         columns = describe(self.con, f"FROM {BATCH}")
@@ -246,7 +238,7 @@ def open_stream(
     with stream_lock(location, product.lake, product.name, holder=stamp.holder, on_wait=on_wait):
         with lake_faults(location, product.lake):
             entries = {entry.batch: entry for entry in ledger(con, product)}
-            content = published_content(con, product)
+            content = published_content(con, product) if entries else None
         yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()), content)
 
 

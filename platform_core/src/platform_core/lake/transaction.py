@@ -59,12 +59,11 @@ class Transaction:
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
         """Have the snapshot remember who made it, in how many seconds, and ``facts``."""
-        who = {"asset": stamp.asset, "run_id": stamp.run_id}
-        seconds = round(time.monotonic() - stamp.started, 3)
-        extra = json.dumps({"seconds": seconds, **stamp.facts, **who, **facts})
+        extra = {"seconds": round(time.monotonic() - stamp.started, 3), **stamp.facts, **facts}
+        extra |= {"asset": stamp.asset, "run_id": stamp.run_id}
         self.con.execute(
             f"CALL {quoted(self.lake)}.set_commit_message({literal(stamp.author)}, "
-            f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(extra)})"
+            f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(json.dumps(extra))})"
         )
 
     def once_committed(self, event: Callable[[int], None] | None) -> None:

@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.sql.quoting import literal, quoted
-
-MAKING: Final = ("batch", "seconds", "contract_version", "contract_sha256", "code", "commit", "inputs")
-"""What a version says of its making, beside the results of its checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +22,6 @@ class FileFacts:
     name: str
     bytes: int
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a check went; ``count`` is how many rows broke its rule, None for a rule about one number."""
-
-    rule: str
-    status: Literal["passed", "warned", "failed"]
-    count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +38,6 @@ class Version:
     file: FileFacts | None = None
     keys: dict[str, str] = field(default_factory=dict)
     """Of a masked twin: the fingerprints of the keys it was hashed under, by their names."""
-    batch: str | None = None
-    """Of a stream. What follows is None in versions from before 0.4.0."""
-    seconds: float | None = None
-    contract_version: str | None = None
-    contract_sha256: str | None = None
-    code: str | None = None
-    """A digest of what made it: see products.origin."""
-    commit: str | None = None
-    inputs: dict[str, int] | None = None
-    results: tuple[Result, ...] | None = None
-    """Of the checks that the version had to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +50,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file that holds rows of a version, with the file of its deletions; sizes in bytes."""
+    """A file that holds rows of a version, with the file of its deletions."""
 
     path: Path
-    bytes: int
     deletions: Path | None
-    deletion_bytes: int
 
 
 def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
@@ -98,29 +73,9 @@ def history(
     con: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
 ) -> tuple[Version, ...]:
     """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
-    catalog = _catalog(product.lake)
-
-    def kept(row: str) -> str:
-        return (
-            f"pinned >= {row}.begin_snapshot AND ({row}.end_snapshot IS NULL OR pinned < {row}.end_snapshot)"
-        )
-
-    # As ``table_behind`` and ``bytes_of`` have it, for all versions by one statement.
-    rows = _asked(
-        con,
-        f"WITH signed AS ({_signed(product.lake, product.id, limit=limit)}), behind AS (SELECT *,"
-        " coalesce(CAST(facts->>'pinned' AS BIGINT), version) AS pinned,"
-        f" coalesce(facts->>'staged', {literal(product.name)}) AS held,"
-        " if(facts->>'staged' IS NULL, 'products', 'staging') AS room FROM signed)"
-        " SELECT version, any_value(published), any_value(facts), CASE WHEN count(t.table_id) > 0"
-        " THEN coalesce(sum(f.file_size_bytes + coalesce(d.file_size_bytes, 0)), 0)::BIGINT END FROM behind"
-        f" LEFT JOIN (SELECT a.*, schema_name FROM {catalog}.ducklake_table a JOIN {catalog}.ducklake_schema"
-        f" USING (schema_id)) t ON t.table_name = held AND t.schema_name = room AND {kept('t')}"
-        f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {kept('f')}"
-        f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id AND {kept('d')}"
-        " GROUP BY version ORDER BY version DESC",
-    )
-    return tuple(_version(product, version, at, json.loads(facts), size) for version, at, facts, size in rows)
+    found = list(stamps(con, product.lake, product.id, limit=limit))
+    sizes = bytes_of(con, product.lake, [table_behind(product, number, facts) for number, _, facts in found])
+    return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
 
 
 def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
@@ -141,35 +96,22 @@ def stamps(
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
     """What a lake's snapshots remember of their publication, the newest first; nothing of a lake that is
     not attached. Asks the catalog's own tables."""
-    for number, at, extra in _asked(con, _signed(lake, product_id, version=version, limit=limit)):
-        yield int(number), at, json.loads(extra)
-
-
-def _catalog(lake: str) -> str:
-    return quoted(f"__ducklake_metadata_{lake}")
-
-
-def _signed(
-    lake: str, product_id: str | None = None, *, version: int | None = None, limit: int | None = None
-) -> str:
-    catalog, asset = _catalog(lake), "json_extract_string(commit_extra_info, '$.asset')"
+    catalog = quoted(f"__ducklake_metadata_{lake}")
+    asset = "json_extract_string(commit_extra_info, '$.asset')"
     wanted = [f"{asset} = {literal(product_id)}" if product_id is not None else f"{asset} IS NOT NULL"]
     if version is not None:
         wanted.append(f"snapshot_id = {version:d}")
-    return (
-        "SELECT snapshot_id AS version, CAST(snapshot_time AS TIMESTAMPTZ) AS published,"
-        f" commit_extra_info AS facts FROM {catalog}.ducklake_snapshot_changes"
-        f" JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
-        f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
-        f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
-    )
-
-
-def _asked(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     try:
-        return con.execute(query).fetchall()
+        rows = con.execute(
+            "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"
+            f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
+            f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
+            f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
+        ).fetchall()
     except duckdb.CatalogException:
-        return []  # the lake is not attached: there is none yet
+        return  # the lake is not attached: there is none yet
+    for number, at, extra in rows:
+        yield int(number), at, json.loads(extra)
 
 
 def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> tuple[str, str, int]:
@@ -183,30 +125,40 @@ def files_of(
     con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int
 ) -> tuple[DataFile, ...] | None:
     """The files that hold a table's version; None where they are not known: it was dropped, or is a view."""
+    which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}, snapshot_version => {version:d}"
     try:
-        rows = con.execute(
-            "SELECT data_file, data_file_size_bytes, delete_file, delete_file_size_bytes"
-            f" FROM ducklake_list_files({literal(lake)}, {literal(table)}, schema => {literal(schema)},"
-            f" snapshot_version => {version:d})"
-        ).fetchall()
+        rows = con.execute(f"SELECT data_file, delete_file FROM ducklake_list_files({which})").fetchall()
     except duckdb.CatalogException:
         return None
-    return tuple(
-        DataFile(Path(data), size or 0, Path(deleted) if deleted else None, deleted_size or 0)
-        for data, size, deleted, deleted_size in rows
+    return tuple(DataFile(Path(data), Path(deleted) if deleted else None) for data, deleted in rows)
+
+
+def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: list[tuple[str, str, int]]) -> list[int | None]:
+    """Bytes of the files that hold each (schema, table, version), its deletions too; None where they are not
+    known. Asks the catalog's own tables, by one statement for all."""
+    asked = ", ".join(f"({n}, {literal(s)}, {literal(t)}, {v:d})" for n, (s, t, v) in enumerate(of))
+    if not asked:
+        return []
+    catalog = quoted(f"__ducklake_metadata_{lake}")
+
+    def kept(row: str) -> str:
+        return f"{row}.begin_snapshot <= version AND coalesce(version < {row}.end_snapshot, true)"
+
+    rows = con.execute(
+        "SELECT if(count(t.table_id) = 0, NULL, coalesce(sum(f.file_size_bytes), 0) +"
+        f" coalesce(sum(d.file_size_bytes), 0))::BIGINT FROM (VALUES {asked}) of(n, room, name, version)"
+        f" LEFT JOIN (SELECT a.*, schema_name FROM {catalog}.ducklake_table a JOIN {catalog}.ducklake_schema"
+        f" USING (schema_id)) t ON t.schema_name = room AND t.table_name = name AND {kept('t')}"
+        f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {kept('f')}"
+        f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id AND {kept('d')}"
+        " GROUP BY n ORDER BY n"
     )
-
-
-def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int) -> int | None:
-    """Bytes of the files that hold a table's version, its deletions too; None where they are not known."""
-    files = files_of(con, lake, schema, table, version)
-    return None if files is None else sum(file.bytes + file.deletion_bytes for file in files)
+    return [size for (size,) in rows.fetchall()]
 
 
 def _version(
     product: DataProduct, version: int, at: datetime, facts: dict[str, Any], size: int | None
 ) -> Version:
-    checks = facts.get("checks")
     return Version(
         version=version,
         published_at=at,
@@ -220,6 +172,4 @@ def _version(
         keys={
             n if "." in n else f"{product.domain}.{n}": key for n, key in (facts.get("keys") or {}).items()
         },
-        results=None if checks is None else tuple(Result(**check) for check in checks),
-        **{name: facts.get(name) for name in MAKING},
     )

@@ -14,12 +14,14 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
+from platform_core.lake.content import data_version
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation, seal
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_into
 from platform_core.lake.transaction import Stamp
+from platform_core.lake.versions import stamps
 from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
@@ -43,7 +45,7 @@ from platform_core.products.inputs.versions import (
     versions_read,
     whole,
 )
-from platform_core.products.origin import checks_told, code_fingerprint, commit, contract_facts
+from platform_core.products.origin import checks_told, commit, origin
 from platform_core.products.report import Outcomes, check_results, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
@@ -189,8 +191,9 @@ def product_asset(
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
     upstream = _upstream(product, reads, edges.values())
-    code = code_fingerprint(product, place, kind)
-    origin = {**contract_facts(product), "code": code}
+    root = mesh_root(place.path.parent)
+    made_by = origin(product, kind, root)
+    code = made_by["code"]
 
     @dg.multi_asset(
         name=f"{product.domain}__{product.name}",
@@ -203,14 +206,14 @@ def product_asset(
         discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
         part = _part(context, product)
         window = part.window if part else None
-        facts = {**origin, "commit": commit(mesh_root(place.path.parent))}
+        facts = {**made_by, "commit": commit(root)}
         stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
 
-        def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic]]:
+        def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic], str | None]:
             started = time.monotonic()
             audited = (*referenced.values(), *compared)
             for read in (*reads, *audited):
-                require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
+                require_grant(read, f"domain:{product.domain}", root)
             location = LakeLocation.current()
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
@@ -234,6 +237,7 @@ def product_asset(
                     versions=versions,
                 )
                 publication = publish(run)
+                [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 told = publication.audited
                 preview, seconds = discretion.shows_rows(told), time.monotonic() - started
                 metadata = (
@@ -248,20 +252,18 @@ def product_asset(
                 )
             if not product.restricted:  # readers have the new one
                 remove_left(location, product, stamp.holder)
-            return publication, metadata, run.faults
+            return publication, metadata, run.faults, data_version(made)
 
         failure: BaseException | None = None
         refused: Outcomes = ()
         try:
-            publication, metadata, faults = discretion.work(work)
+            publication, metadata, faults, content = discretion.work(work)
         except BaseException as error:  # noqa: BLE001
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
             failure = discretion.failure(error)
         if failure is not None:
             yield from check_results(product, discretion.outcomes(refused))
             raise failure
-        kept: dict[str, str] = stamp.facts.get("file", {})
-        content = publication.content and publication.content.digest(kept.get("sha256", ""))
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
             data_version=dg.DataVersion(content) if content else None,

@@ -13,31 +13,21 @@ from typing import Any
 
 from platform_core import __version__
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Place
 from platform_core.products.dbt_project import DbtProject
 from platform_core.quality.outcome import CheckOutcome
-from platform_core.settings import mesh_root
 
 
-def contract_facts(product: DataProduct) -> dict[str, str]:
-    """Version and sha256 of the contract; those of its parent for a masked twin."""
-    digest = hashlib.sha256(product.path.read_bytes()).hexdigest()
-    return {"contract_version": product.version, "contract_sha256": digest}
-
-
-def code_fingerprint(product: DataProduct, place: Place, kind: str) -> str:
-    """A digest of what makes a product, beside its inputs: the sources of the domain's package, its dbt
-    project, or the contract of a masked twin; with the domain's locked libraries and platform_core."""
-    root = mesh_root(place.path.parent)
-    lock = root / "domains" / product.domain / "requirements.lock"
-    match kind:
-        case "dbt":
-            made_by = DbtProject(product.domain, root / "dbt_projects" / product.domain).content()
-        case "masked":
-            made_by = _digest(product.path)
-        case _:
-            made_by = _sources(sys.modules[product.domain])
-    return hashlib.sha256(f"{__version__} {made_by} {_digest(lock)}".encode()).hexdigest()[:16]
+def origin(product: DataProduct, kind: str, root: Path) -> dict[str, str]:
+    """The contract's version and sha256, and ``code``: a digest of what makes the product beside its inputs,
+    the domain's package, its dbt project or a twin's contract, with the locked libraries."""
+    contract = _digest(product.path)
+    if kind == "dbt":
+        made_by = DbtProject(product.domain, root / "dbt_projects" / product.domain).content()
+    else:
+        made_by = contract if kind == "masked" else _sources(sys.modules[product.domain])
+    lock = _digest(root / "domains" / product.domain / "requirements.lock")
+    code = hashlib.sha256(f"{__version__} {made_by} {lock}".encode()).hexdigest()[:16]
+    return {"contract_version": product.version, "contract_sha256": contract, "code": code}
 
 
 @cache
@@ -62,9 +52,8 @@ def checks_told(outcomes: Iterable[CheckOutcome]) -> dict[str, Any]:
 @cache  # by the module itself: one that was imported anew is another
 def _sources(package: ModuleType) -> str:
     folder = Path(str(package.__file__)).parent
-    files = sorted(folder.rglob("*.py"))
-    said = "".join(f"{file.relative_to(folder).parts} {_digest(file)}" for file in files)
-    return hashlib.sha256(said.encode()).hexdigest()
+    files = [(file.relative_to(folder).parts, _digest(file)) for file in sorted(folder.rglob("*.py"))]
+    return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -51,8 +51,7 @@ def product_spec(
     upstream: Upstream,
     code: str,
 ) -> dg.AssetSpec:
-    """The asset of a product. ``places`` are labelled files to link to, ``kind`` how it is made, ``code`` a
-    digest of what makes it."""
+    """The asset of a product: ``places`` to link to, by label; ``kind`` and ``code`` say how it is made."""
     return dg.AssetSpec(
         key=asset_key(product.id),
         deps=deps,

@@ -20,7 +20,7 @@ from platform_core.errors import DefinitionError, Diagnostic, PlatformError
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.stream import Appended, Stream, open_stream
-from platform_core.lake.versions import bytes_of, published_version
+from platform_core.lake.versions import latest
 from platform_core.products.asset import Publishing, dependencies, product_asset
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.changes import position_now, since
@@ -29,7 +29,6 @@ from platform_core.products.inbox import Delivery, deliveries
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
-    is_published,
     published_table,
     resolve_inputs,
 )
@@ -73,21 +72,19 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
             outcomes = together(rules, [taken.audited or () for taken in feed.published] + feed.broken)
             if run.faults and not feed.published:
                 raise _refused(product, run.faults, outcomes if feed.broken else ())
-            if not is_published(run.connection, product):
+            if (newest := latest(run.connection, product)) is None:
                 raise _empty(product)
             outcomes += audit_whole(run.connection, product, table_of(product), resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
             run.said.update(feed.latest())
-            version = published_version(run.connection, product) or 0
             return Publication(
-                version,
+                newest.version,
                 stream.rows,
                 sum(taken.entry.rows for taken in feed.published),
-                bytes_of(run.connection, product.lake, "products", product.name, version) or 0,
+                newest.bytes or 0,
                 time.monotonic() - started,
                 tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
-                stream.content,
             )
 
     return product_asset(
