@@ -104,7 +104,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "a process": (
         calls(*(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output"))),
         "workspace/starter.py",
-        {},
+        {"products/origin.py": "it asks git for the commit"},
     ),
     "a tree of SQL": (words("json_serialize_sql"), "sql/", {}),
     "a split id": (
