@@ -182,7 +182,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) 
 
 
 def _leave_everything(channel: Connection) -> None:
-    """Keep nothing of the parent's but the channel: no descriptor, no terminal, no Ctrl-C of its group."""
+    """Keep nothing of the parent's but the channel: no descriptor, folder, terminal, Ctrl-C of its group."""
+    os.chdir("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     nowhere = os.open(os.devnull, os.O_RDWR)
