@@ -5,6 +5,7 @@ the inputs) and ``lock`` (the connection reaches no other file and takes no sett
 if its query returned a number, since each asks for one that is not granted, or wrote something.
 """
 
+# ruff: noqa: E501 - an attempt has one line, however long
 from __future__ import annotations
 
 import re
@@ -55,7 +56,7 @@ QUERIES = {
     "a CTE": "WITH t AS (FROM hr.products.staffing) SELECT max(id) FROM t",
     "a CTE named as the input": 'WITH "sales/transactions" AS (FROM hr.products.staffing)'
     ' SELECT max(id) FROM "sales/transactions"',
-    "the Kelvin sign in a CTE": "WITH \"duc\u212adb_tables\" AS (SELECT 1) SELECT count(*) FROM duckdb_tables",
+    "the Kelvin sign in a CTE": 'WITH "duc\u212adb_tables" AS (SELECT 1) SELECT count(*) FROM duckdb_tables',
     "a pivot": "SELECT count(*) FROM (FROM hr.products.staffing) PIVOT (max(id) FOR id IN (1))",
     "a summary": "SELECT count(*) FROM (SUMMARIZE hr.products.staffing)",
     "order": "SELECT max(id) FROM ${{table}} ORDER BY (SELECT max(id) FROM hr.products.staffing)",
@@ -130,7 +131,9 @@ class Writing:
             connection.execute("SET VARIABLE mesh_mask_x_inner = 7731")
             if locked:
                 lock_down(connection, folders=[lakes.data("sales"), lakes.data("hr")])
-            connection.execute(f"BEGIN; CREATE TABLE {TABLE} AS SELECT range AS id, 1 AS amount FROM range(3)")
+            connection.execute(
+                f"BEGIN; CREATE TABLE {TABLE} AS SELECT range AS id, 1 AS amount FROM range(3)"
+            )
             yield cls(box, connection)
             connection.execute("ROLLBACK")
 

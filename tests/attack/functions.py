@@ -7,6 +7,7 @@ that it returns is judged), ``plan`` (what DuckDB would read of it is compared w
 anything but the product itself was changed.
 """
 
+# ruff: noqa: E501 - an attempt has one line, however long
 from __future__ import annotations
 
 import re
@@ -126,7 +127,7 @@ BODIES = {
     "return f'FROM {{a}}'",
     "a relation read later": "r = c.sql('SELECT id, 1.5 AS amount FROM sales.products.costs')\nreturn r",
     "metadata of the platform's": "return Result(f'FROM {{a}}', metadata={{'mesh/version': 1, 'x': "
-    "c.execute(\"SELECT max(id) FROM sales.products.costs\").fetchone()[0]}})",
+    'c.execute("SELECT max(id) FROM sales.products.costs").fetchone()[0]}})',
 }
 SOURCES = {
     "a link to another product's file": ("parquet", "{costs}"),
@@ -227,7 +228,9 @@ def _ran(box: Sandbox, module: str) -> bool:
         if published != "[]" or _amounts(box) != [(3, 4.5)]:
             return True
     # A stack trace tells where this Python is, which is no secret.
-    files = (path.stem for lake in ("hr", "hr_restricted") for path in box.mesh.lakes.data(lake).rglob("*.parquet"))
+    files = (
+        path.stem for lake in ("hr", "hr_restricted") for path in box.mesh.lakes.data(lake).rglob("*.parquet")
+    )
     secrets = [secret for secret in (SECRET, "root:x:0", "7731", *files) if secret not in module]
     said = " ".join((*told, published))
     return any(secret in said for secret in secrets) or _others(box) != before

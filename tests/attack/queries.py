@@ -5,6 +5,7 @@ attempt came through if its answer or its error shows a secret, or if a file was
 called. Where a granted file lies is no secret.
 """
 
+# ruff: noqa: E501 - an attempt has one line, however long
 from __future__ import annotations
 
 import os
@@ -197,7 +198,7 @@ STATEMENTS = (
     "SELECT $$ $$; FROM read_text('/etc/passwd')",
     "\ufeffFROM read_text('/etc/passwd')",
     "FROM\u00a0read_text('/etc/passwd')",
-    'FROM "read_text"(\'/etc/passwd\')',
+    "FROM \"read_text\"('/etc/passwd')",
     "FROM main.read_text('/etc/passwd')",
     "FROM system.main.read_text('/etc/passwd')",
     "FROM READ_TEXT('/etc/passwd')",
@@ -219,7 +220,12 @@ def queries(box: Sandbox) -> dict[str, str]:
         "a restricted product": employees,
         "a product of the same lake": costs,
         "all files of a lake": lakes.data("sales") / "**" / "*.parquet",
-        "the way around by ..": lakes.data("sales") / "products" / "transactions" / ".." / "costs" / "*.parquet",
+        "the way around by ..": lakes.data("sales")
+        / "products"
+        / "transactions"
+        / ".."
+        / "costs"
+        / "*.parquet",
         "a restricted catalog": lakes.catalog("hr_restricted"),
         "the own lake's catalog": lakes.catalog("sales"),
         **{f"bait, {name}": bait / f"s.{name}" for name in ("csv", "json", "sql", "duckdb", "parquet")},
@@ -254,12 +260,25 @@ def queries(box: Sandbox) -> dict[str, str]:
     }
     found |= {text[:100].strip(): text.format(**words) for text in STATEMENTS}
     for name, (plain, odd) in FOLDS.items():
-        for table in ("duckdb_tables", "duckdb_settings", "sqlite_scan", "sqlite_master", "information_schema"):
+        for table in (
+            "duckdb_tables",
+            "duckdb_settings",
+            "sqlite_scan",
+            "sqlite_master",
+            "information_schema",
+        ):
             if plain in table:
                 hidden = table.replace(plain, odd)
-                found[f"{name} in a CTE named {table}"] = f'WITH "{hidden}" AS (SELECT 1) SELECT * FROM {table}'
+                found[f"{name} in a CTE named {table}"] = (
+                    f'WITH "{hidden}" AS (SELECT 1) SELECT * FROM {table}'
+                )
                 found[f"{name} in {table}()"] = f"SELECT * FROM \"{hidden}\"('/etc/passwd')"
-        for file in (str(employees), str(bait / "s.parquet"), str(bait / "s.csv"), str(lakes.catalog("sales"))):
+        for file in (
+            str(employees),
+            str(bait / "s.parquet"),
+            str(bait / "s.csv"),
+            str(lakes.catalog("sales")),
+        ):
             hidden = file.replace(plain, odd)
             found[f"{name} in a CTE named after {Path(file).name[-9:]}"] = (
                 f"WITH \"{hidden}\" AS (SELECT 1) SELECT * FROM '{file}'"
@@ -315,7 +334,9 @@ def came_through(box: Sandbox, sql: str) -> bool:
     """Whether a query of an analyst had an effect that it must not have."""
     secrets: tuple[str, ...] = NAMES
     try:
-        with granted_query(sql, "analysts", box.registry, box.mesh.lakes, box.mesh.root, seconds=10) as answer:
+        with granted_query(
+            sql, "analysts", box.registry, box.mesh.lakes, box.mesh.root, seconds=10
+        ) as answer:
             told = repr((answer.columns, answer.types, answer.rows(200)))
     except PlatformError as error:
         # Where a contract is, and who is to be asked, is for everybody to know.

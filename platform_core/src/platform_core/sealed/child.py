@@ -6,7 +6,6 @@ answers in plain values, which the parent reads with nothing but the types of ro
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import pickle
@@ -16,13 +15,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 
@@ -35,6 +34,7 @@ from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
 from platform_core.sql.plan import sources
 
+T = TypeVar("T")
 _AT_ONCE: Final = 200
 _ROWS_ARE_OF: Final = {
     ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
@@ -97,7 +97,7 @@ class SealedQuery:
 
     def tables(self) -> list[TableName]:
         """The tables that it names. Raises NotAllowed too."""
-        return [TableName(*table) for table in self._answer()]
+        return self._answer(lambda tables: [TableName(*table) for table in tables])
 
     def run(
         self, versions: Mapping[str, VersionFiles], files: SealedFiles, spill: Path | None, many: bool
@@ -109,27 +109,26 @@ class SealedQuery:
         with socket.socket(fileno=os.dup(self.channel.fileno())) as wire:
             for some in _in_messages(list(opened.values())):
                 socket.send_fds(wire, [b"."], some)
-        return Result(*self._answer())
+        return self._answer(lambda said: Result(*said))
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows."""
-        self.channel.send(count)
-        found: list[tuple[Any, ...]] | bytes = self._answer()
-        return from_arrow(found) if isinstance(found, bytes) else found
+        with suppress(ConnectionError):  # it ended: so does its answer
+            self.channel.send(count)
+        return self._answer(lambda rows: from_arrow(rows) if isinstance(rows, bytes) else list(rows))
 
-    def _answer(self) -> Any:
+    def _answer(self, read: Callable[[Any], T]) -> T:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        if not self.channel.poll(left):
+            raise QueryEnded("timeout")
         try:
-            if not self.channel.poll(left):
-                raise QueryEnded("timeout")
             kind, *said = _PlainValues(io.BytesIO(self.channel.recv_bytes())).load()
-        except (EOFError, ConnectionError):
+            if kind == "answer":
+                return read(*said)
+            ended = NotAllowed(*said) if kind == "refused" else QueryEnded(kind, *map(str, said))
+        except Exception:  # noqa: BLE001 - no answer of ours, however it is none: its sender is lost
             raise QueryEnded("death") from None
-        if kind == "refused":
-            raise NotAllowed(*said)
-        if kind != "answer":
-            raise QueryEnded(kind, *said)
-        return said[0]
+        raise ended
 
 
 class _PlainValues(pickle.Unpickler):
@@ -147,7 +146,7 @@ class _PlainValues(pickle.Unpickler):
 def _serve(channel: Connection) -> None:
     _leave_everything(channel)
     try:
-        with contextlib.suppress(EOFError), sealed_engine() as connection:
+        with suppress(EOFError), sealed_engine() as connection:
             resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
             _work(channel, connection, channel.recv())
     except NotAllowed as refused:
