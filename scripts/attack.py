@@ -2,7 +2,7 @@
 
 Each attacker is run with all walls and with each wall off in turn. What comes through without a wall says
 what that wall holds; zeros say that another one holds it too. The exit status is 1 if anything came through
-all walls. Takes a quarter of an hour; ``--most N`` runs so many attempts of each.
+all walls. Takes half an hour or more; ``--most N`` runs so many attempts of each.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_it_has_the_granted_files_and_the_channel(box: Sandbox, monkeypatch: pyt
         opened = [str(link.readlink()) for link in links if link.is_symlink()]  # the listing's own is gone
         raise RuntimeError(f"{sorted(opened)} {Path.cwd()}")
 
-    monkeypatch.setattr(child, "shut", look)
+    monkeypatch.setattr(child, "wall_off", look)
     parents = [os.open(box.bait / "s.csv", os.O_RDONLY) for _ in range(3)]
     with pytest.raises(UsageError) as raised:
         ask(box, f"FROM {', '.join(name.replace('/', '.') for name in GRANTED)}")

@@ -22,7 +22,11 @@ from platform_core.sql.quoting import literal, quoted
 def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """An engine of one thread, on which the platform makes views before it is shut."""
     # A home of nobody: messages and settings say where it is.
-    config: dict[str, Any] = {"threads": "1", "allow_persistent_secrets": "false", "home_directory": os.devnull}
+    config: dict[str, Any] = {
+        "threads": "1",
+        "allow_persistent_secrets": "false",
+        "home_directory": os.devnull,
+    }
     with closing(duckdb.connect(":memory:", config=config)) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
