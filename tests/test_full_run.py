@@ -5,7 +5,7 @@ from mesh_command import Answer, Mesh
 ROWS = {
     "central_data_platform/data_product_catalog": 28,
     "central_data_platform/mesh_costs": 28,
-    "hr/attrition_by_department": 11,
+    "hr/attrition_by_department": 9,
     "hr/employees": 1_470,
     "hr/headcount_extract": 11,
     "hr/sales_commissions": 4_171,

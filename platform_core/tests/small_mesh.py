@@ -17,15 +17,17 @@ from pathlib import Path
 from textwrap import dedent
 
 import dagster as dg
+import duckdb
 import pytest
 import yaml
 
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import publish_table, publish_view
-from platform_core.lake.transaction import Stamp
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import read_domain
 from platform_core.source.workspace import read_locations
@@ -93,6 +95,20 @@ TEAM = """\
 """
 PLAIN = "import time, os, sys\nimport dagster as dg\n"
 ROWS = "SELECT range AS id, range * 1.5::DOUBLE AS amount FROM range(3)"
+
+
+def publish_pinned(
+    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct, stamp: Stamp
+) -> int:
+    """A view pinned to a staged table, which dbt's models were published as before 0.4.0; its version."""
+    relation, behind = f"{product.lake}.products.{product.name}", f"staging.{product.name}"
+    with transaction(con, location, product.lake, holder=stamp.holder) as commit:
+        pinned = number(con, f"SELECT max(snapshot_id) FROM {product.lake}.snapshots()")
+        rows = number(con, f"SELECT count(*) FROM {product.lake}.{behind}")
+        con.execute(f"CREATE OR REPLACE VIEW {relation} AS FROM {behind} AT (VERSION => {pinned})")
+        facts = {"rows": rows, "rows_written": rows, "pinned": pinned, "staged": product.name}
+        commit.sign(stamp, {"kind": "view", **facts})
+    return commit.version
 
 
 @dataclass
@@ -194,7 +210,7 @@ class SmallMesh:
         with connect(self.lakes, write=[found.lake]) as con:
             if pinned:
                 con.execute(f'CREATE TABLE {found.lake}.staging."{found.name}" AS {select}')
-                publish_view(con, self.lakes, found, stamp=stamp, audit=str)
+                publish_pinned(con, self.lakes, found, stamp)
             else:
                 publish_table(con, self.lakes, found, select, stamp=stamp, audit=str)
 

@@ -119,8 +119,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
 }
 DATABASES = {
     "lake/extensions.py": "the connection that lakes are attached to",
-    "sql/parser.py": "a parser, in memory, without files",
-    "quality/compile.py": "constants and patterns tried outside of the open transaction",
+    "sql/engine.py": "where texts are parsed and tried: in memory, without files",
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
 }
 """Who opens a database of its own, and what for."""

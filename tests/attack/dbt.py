@@ -1,8 +1,8 @@
 """What a dbt project can reach while the platform builds a model of it, in an environment that has dbt.
 
 dbt gets no lake: sealed views of the declared sources, and a database that is thrown away once the one
-table of the model was taken. The one wall that can be switched off is ``lock``: that the engine reaches
-nothing else. An attempt came through if a secret was published or told, or if anything but the product
+table of the model was taken. The walls are ``limits`` (what the platform does not take is refused before dbt runs)
+and ``lock`` (the engine that dbt is given reaches nothing else). An attempt came through if a secret was published or told, or if anything but the product
 itself was changed or is left behind. A Python model is Python; these use the session that it is handed.
 """
 
@@ -24,11 +24,16 @@ from small_mesh import SmallMesh
 
 from platform_core.lake.extensions import extension_path
 
-WALLS = ("lock",)
+WALLS = ("limits", "lock")
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / "domains/sales/.venv/bin/python"
 PRODUCT = "sales/later"
-UNLOCKED = "import platform_core.sql.engine as e\ne.lock_down = lambda *_, **__: None\n"
+OFF = {
+    "limits": "import platform_core.products.dbt_limits as m\n"
+    "m.refused_of_project = m.refused_of_model = lambda *_: ()\n",
+    "lock": "import platform_core.sql.engine as m\nm.lock_down = lambda *_, **__: None\n",
+}
+"""What every Python of a run begins with where a wall is off."""
 PROJECT = """\
 name: sales
 version: 1.0.0
@@ -163,10 +168,10 @@ def attempts(
 ) -> Iterator[tuple[str, bool]]:
     """Each with whether it came through; ``most`` limits their number."""
     with sandbox(folder) as box:
-        unlocked = folder / "bait" / "unlocked"
-        unlocked.mkdir()
-        (unlocked / "sitecustomize.py").write_text(UNLOCKED)
-        path = [ROOT / "tests", ROOT / "platform_core/tests", *([] if "lock" in walls else [unlocked])]
+        start = folder / "bait" / "start"
+        start.mkdir()
+        (start / "sitecustomize.py").write_text("".join(OFF[wall] for wall in WALLS if wall not in walls))
+        path = [ROOT / "tests", ROOT / "platform_core/tests", start]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
         box.mesh.code("sales", "")
         box.changed()  # from now on

@@ -98,5 +98,6 @@ def test_what_functions_are_handed_and_return_is_what_holds_them(
 
 
 @pytest.mark.full
-def test_no_dbt_project_comes_through(tmp_path: Path) -> None:
-    assert ways(dbt.attempts, tmp_path, dbt.WALLS, 12)[1] == []
+@pytest.mark.parametrize("off", ["", "limits"])
+def test_no_dbt_project_comes_through(tmp_path: Path, off: str) -> None:
+    assert ways(dbt.attempts, tmp_path, but(dbt.WALLS, off), 12)[1] == []

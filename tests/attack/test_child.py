@@ -101,7 +101,7 @@ def test_what_it_answers_is_read_as_rows_or_not_at_all(
     out = box.root / "work" / "out"
     message = message.replace(b"{out!r}", repr(str(out)).encode()).replace(b"{out}", str(out).encode())
 
-    def serve(channel: Any) -> None:
+    def serve(channel: Any, _: bool) -> None:
         channel.send_bytes(message)
         channel.recv()
 

@@ -34,11 +34,26 @@ def test_a_group_is_counted_with_its_leavers() -> None:
     ]
 
 
-@pytest.mark.parametrize(("leavers", "told"), [(0, 0), (1, None), (4, None), (5, 5)])
-def test_few_leavers_are_not_told(leavers: int, told: int | None) -> None:
-    [row] = evaluate(attrition_by_department, employees=people(10, "Manager", leavers)).rows
-    assert row["leaver_count"] == told
-    assert (row["attrition_rate"] is None) == (told is None)
+@pytest.mark.parametrize(("leavers", "told"), [(0, [0]), (1, []), (4, []), (5, [5])])
+def test_few_leavers_are_not_told(leavers: int, told: list[int]) -> None:
+    rows = evaluate(attrition_by_department, employees=people(10, "Manager", leavers)).rows
+    assert [row["leaver_count"] for row in rows] == told
+
+
+def test_few_leavers_are_put_together_until_they_are_not_few() -> None:
+    staff = [
+        *people(20, "Manager", 2),
+        *people(30, "Sales_Executive", 7),
+        *people(40, "Sales_Representative", 9),
+        *people(50, "Research_Scientist"),
+    ]
+    result = evaluate(attrition_by_department, employees=staff)
+    assert result.failed == []
+    assert {row["job_role"]: (row["employee_count"], row["leaver_count"]) for row in result.rows} == {
+        "(other)": (50, 9),
+        "Sales_Representative": (40, 9),
+        "Research_Scientist": (50, 0),
+    }
 
 
 def test_small_roles_are_put_together() -> None:
@@ -48,6 +63,11 @@ def test_small_roles_are_put_together() -> None:
     assert {row["job_role"]: row["employee_count"] for row in result.rows} == {"Manager": 6, "(other)": 5}
 
 
-def test_what_is_too_small_even_together_is_left_out() -> None:
+def test_roles_that_are_too_small_together_take_the_next_one_along() -> None:
     staff = people(6, "Manager") + people(4, "Sales_Executive")
-    assert [row["job_role"] for row in evaluate(attrition_by_department, employees=staff).rows] == ["Manager"]
+    [row] = evaluate(attrition_by_department, employees=staff).rows
+    assert (row["job_role"], row["employee_count"]) == ("(other)", 10)
+
+
+def test_what_is_too_small_even_with_all_of_its_department_is_left_out() -> None:
+    assert evaluate(attrition_by_department, employees=people(4, "Sales_Executive")).rows == []

@@ -254,7 +254,6 @@ def test_the_sql_of_a_model_is_what_dbt_would_run(shop: SmallMesh) -> None:
     [
         ("materialized='ephemeral'", "is ephemeral"),
         ("enabled=false", "is disabled"),
-        ("schema='elsewhere'", "is built in the schema elsewhere"),
     ],
 )
 def test_a_model_that_is_no_table_in_staging_is_refused(
@@ -268,6 +267,46 @@ def test_a_model_that_is_no_table_in_staging_is_refused(
     code, out, err = call(capfd, "check", "shop/totals", "--inside")
     assert (code, out) == (1, "")
     assert f"error[D026]: the dbt model of shop/totals {words}" in err
+
+
+ASKED = {
+    "models/staged.sql": [
+        (
+            "{{ config(schema='products', alias='stores') }}",
+            "the model staged is built in the schema products",
+        ),
+        ("{{ config(database='hr') }}", "the model staged is built in the database hr"),
+        ("{{ config(materialized='external') }}", "the model staged is materialized as external"),
+        ("{{ config(pre_hook=['attach x']) }}", "the model staged has hooks"),
+        ("{{ config(post_hook='copy x to y') }}", "the model staged has hooks"),
+    ],
+    "dbt_project.yml": [
+        ("on-run-start: [drop table products.stores]", "on-run-start runs statements"),
+        ('on-run-end: ["create table products.zz as select 1"]', "on-run-end runs statements"),
+        ("models: {shop: {+pre-hook: attach x}}", "+pre-hook runs statements"),
+        ("models: {shop: {marts: {post-hook: [{sql: copy}]}}}", "post-hook runs statements"),
+    ],
+    "snapshots/past.sql": [("{% snapshot past %} select 1 {% endsnapshot %}", "a snapshot keeps rows")],
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "told"), [(file, *asked) for file, all in ASKED.items() for asked in all]
+)
+def test_what_is_built_beside_the_models_is_refused(
+    file: str, words: str, told: str, shop: SmallMesh, capfd: Capture
+) -> None:
+    """Also where a helper of the product's model asks for it."""
+    path = shop.root / "dbt_projects/shop" / file
+    path.parent.mkdir(exist_ok=True)
+    before = path.read_text() if path.exists() else ""
+    put(shop, "models/totals.sql", text("select * from {{ ref('staged') }}\n"))
+    put(shop, file, text(f"{words}\n{before}" if file.endswith(".sql") else f"{before}\n{words}\n"))
+    code, out, err = call(capfd, "check", "shop/totals", "--inside")
+    assert (code, out) == (1, "")
+    assert f"error[D028]: {told}" in err
+    assert ", which is not taken here" in err
+    assert err.count("error[D028]") == 1
 
 
 def test_what_dbt_made_of_these_very_files_goes_before_them(shop: SmallMesh) -> None:

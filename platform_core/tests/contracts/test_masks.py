@@ -68,7 +68,7 @@ BAD = [
     ({"id": "{method: hash}"}, "C090", "hash", "key: id"),
     ({"id": "{method: hash, key: Person 1}"}, "C090", "Person 1", None),
     ({"id": "{method: hash, kee: person}"}, "C090", "kee", "key"),
-    ({"id": "{method: hash, key: crm.person}"}, "C090", "crm.person", "Write {method: hash, key: id}."),
+    ({"id": "{method: hash, key: crm.person}"}, "C090", "crm.person", "Write {method: hash, key: person}."),
     ({"id": "{method: hash, key: shop.person}"}, "C090", "shop.person", "Write {method: hash, key: person}."),
     ({"id": "{method: hash, key: Crm.person}"}, "C090", "Crm.person", None),
     ({"id": "{method: hash, key: crm.Person}"}, "C090", "crm.Person", None),

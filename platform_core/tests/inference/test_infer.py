@@ -73,7 +73,7 @@ def test_a_lake_table_is_read_by_its_own_domain(capsys: Capture) -> None:
     assert err.startswith("error[U067]: sales.staging.pinned is no product: only its own domain reads it")
 
 
-def test_a_dbt_model_is_known_by_its_staged_table_or_its_sql(capsys: Capture, mesh: SmallMesh) -> None:
+def test_a_dbt_model_is_known_by_its_product_or_its_sql(capsys: Capture, mesh: SmallMesh) -> None:
     folder = mesh.root / "dbt_projects" / "sales" / "models"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "doubled.sql").write_text(
@@ -83,7 +83,7 @@ def test_a_dbt_model_is_known_by_its_staged_table_or_its_sql(capsys: Capture, me
     assert code == 0
     assert "Inferred from the dbt model sales/doubled: all of its 3 rows." in out
     (folder / "pinned_too.sql").write_text("{% set x = 1 %} SELECT {{ x }} AS x")
-    assert "error[U069]: the dbt model sales/pinned_too was never built" in infer(capsys, "pinned_too")[2]
+    assert "error[U069]: the dbt model sales/pinned_too was never published" in infer(capsys, "pinned_too")[2]
 
 
 def test_a_contract_is_written_to_its_place_once(capsys: Capture, mesh: SmallMesh) -> None:

@@ -80,9 +80,14 @@ def test_a_folder_that_cannot_be_written_is_one_diagnostic(tmp_path: Path) -> No
 def test_a_folder_into_which_others_can_put_keys_is_refused(ring: KeyRing, rights: int) -> None:
     ring.folder.mkdir()
     ring.folder.chmod(rights)
+    key = ring.get("shop.person")
+    assert ring.folder.stat().st_mode & 0o777 == 0o700, "one of one's own is closed with its first key"
+    ring.folder.chmod(rights)
     with pytest.raises(LakeError, match="replaced by other users") as caught:
         ring.get("shop.person")
     assert "chmod 700" in str(caught.value.diagnostics[0].fix)
+    ring.folder.chmod(0o700)
+    assert ring.get("shop.person") == key
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from small_mesh import publish_pinned
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
@@ -20,7 +21,7 @@ from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import publish_table, publish_view
+from platform_core.lake.publish import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history, latest
 
@@ -348,57 +349,26 @@ def test_a_query_that_fails_is_one_message(
     assert_unlocked(location)
 
 
-def test_a_staged_table_is_published_as_it_was_audited(
+def test_a_pinned_view_of_before_is_read_until_a_table_takes_its_place(
     con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
 ) -> None:
     con.execute("CREATE TABLE sales.staging.baskets AS FROM range(100) r(i)")
-    done = publish_view(con, location, product, stamp=stamp, audit=lambda relation: rows(con, relation))
+    version = publish_pinned(con, location, product, stamp)
     con.execute("CREATE OR REPLACE TABLE sales.staging.baskets AS SELECT 'later' AS word")
 
     with connect(location, read=["sales"]) as reader:
         assert reader.execute("SELECT max(i) FROM sales.products.baskets").fetchall() == [(99,)]
         found = latest(reader, product)
-    assert (done.rows, done.audited) == (100, 100)
     assert found is not None
-    assert (found.version, found.rows, found.bytes) == (done.version, 100, done.bytes)
-    assert done.bytes > 0
-
-
-def test_a_refused_staged_table_leaves_the_pinned_one(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
-) -> None:
-    con.execute("CREATE TABLE sales.staging.baskets AS FROM range(100) r(i)")
-    publish_view(con, location, product, stamp=stamp, audit=accept)
-    con.execute("CREATE OR REPLACE TABLE sales.staging.baskets AS SELECT 'later' AS word")
+    assert (found.version, found.rows) == (version, 100)
+    assert found.bytes
 
     with pytest.raises(Refused):
-        publish_view(con, location, product, stamp=stamp, audit=refuse)
-
+        publish_table(con, location, product, "FROM range(7)", stamp=stamp, audit=refuse)
     assert rows(con, "sales.products.baskets") == 100
-    assert_unlocked(location)
-
-
-def test_a_product_can_turn_from_a_view_into_a_table_and_back(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
-) -> None:
-    con.execute("CREATE TABLE sales.staging.baskets AS FROM range(100) r(i)")
-    publish_view(con, location, product, stamp=stamp, audit=accept)
     publish_table(con, location, product, "FROM range(7)", stamp=stamp, audit=accept)
     assert rows(con, "sales.products.baskets") == 7
-    with pytest.raises(Refused):
-        publish_view(con, location, product, stamp=stamp, audit=refuse)
-    assert rows(con, "sales.products.baskets") == 7
-    publish_view(con, location, product, stamp=stamp, audit=accept)
-    assert rows(con, "sales.products.baskets") == 100
-    assert [version.rows for version in history(con, product)] == [100, 7, 100]
-
-
-def test_nothing_staged_is_one_message(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
-) -> None:
-    with pytest.raises(DefinitionError) as error:
-        publish_view(con, location, product, stamp=stamp, audit=accept)
-    assert code(error) == "L010"
+    assert [version.rows for version in history(con, product)] == [7, 100]
 
 
 def test_history_knows_only_its_own_product(

@@ -171,7 +171,7 @@ OF_EACH_STAGE = [
     "column",
     "asked",
 ]
-NOT_KEPT = {"broken", "object", "frame", "frozen", "said", "event", "output", "warning", "write"}
+NOT_KEPT = {"broken", "repeated", "object", "frame", "frozen", "said", "event", "output", "warning", "write"}
 """What is told nowhere at all, or in other words."""
 
 

@@ -19,6 +19,7 @@ from platform_core.lake.transaction import Stamp
 from platform_core.lake.twin_files import written_files
 from platform_core.products import masking
 from platform_core.quality.gate import ContractBroken, gate
+from platform_core.quality.outcome import CheckOutcome
 
 HERE = Place(Path("people.odcs.yaml"))
 PERSONAL = {"tags": ("personal",), "classification": "restricted"}
@@ -271,3 +272,20 @@ def test_a_prefix_as_long_as_all_values_is_refused(least: int, con: duckdb.DuckD
     [fault] = caught.value.diagnostics
     assert (fault.code, fault.place) == ("C090", HERE)
     assert not list(LakeLocation.current().data("shop").rglob("*.parquet"))
+
+
+def test_the_audit_runs_without_the_keys(con: duckdb.DuckDBPyConnection) -> None:
+    """Its rules are SQL of a contract, and a variable is read by whoever knows its name."""
+    parent = product(*COLUMNS)
+    twin = masked_twin(parent)
+    seen: list[object] = []
+
+    def audit(relation: str) -> tuple[CheckOutcome, ...]:
+        seen.extend(con.execute("SELECT name FROM duckdb_variables()").fetchall())
+        return ()
+
+    with masking.hashing(con, twin):
+        assert con.execute("SELECT count(*) > 0 FROM duckdb_variables()").fetchone() == (True,)
+        stamp = Stamp("run", twin.id)
+        masking.publish_masked(con, LakeLocation.current(), twin, parent, "rows", stamp=stamp, audit=audit)
+    assert seen == []

@@ -3,31 +3,52 @@
 from platform_core import Table, data_product
 
 SMALLEST = 5
-"""Fewer people than this are no group, and fewer leavers than this are not counted."""
+"""Fewer people than this are no group, and fewer leavers than this are not told."""
 
 
 @data_product(inputs={"employees": "hr/employees"})
 def attrition_by_department(employees: Table) -> str:
-    # Roles with too few people are put together; where even that is too small, the group is left out.
+    # Roles with too few people or leavers are put together, with the next role where even that is too few: a
+    # number that is left out could be told by subtraction of who is in service. Of a department in which they
+    # stay too few, they are left out. The mean is rounded: with all its digits it tells how many it is of.
     return f"""
-        WITH people AS (
+        WITH roles AS (
             SELECT
                 department,
-                CASE WHEN count(*) OVER (PARTITION BY department, job_role) >= {SMALLEST} THEN job_role
-                    ELSE '(other)' END AS job_role,
+                job_role,
+                count(*) AS people,
+                count(*) FILTER (has_left) AS leavers,
+                people < {SMALLEST} OR leavers BETWEEN 1 AND {SMALLEST - 1} AS few
+            FROM {employees}
+            GROUP BY department, job_role
+        ),
+        joining AS (
+            SELECT
+                *,
+                coalesce(sum(people) OVER before, 0) BETWEEN 1 AND {SMALLEST - 1}
+                    OR coalesce(sum(leavers) OVER before, 0) BETWEEN 1 AND {SMALLEST - 1} AS needed
+            FROM roles
+            WINDOW before AS (
+                PARTITION BY department ORDER BY few DESC, leavers = 0, leavers, job_role
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
+        ),
+        people AS (
+            SELECT
+                department,
+                CASE WHEN few OR needed THEN '(other)' ELSE job_role END AS job_role,
                 has_left,
                 years_at_company
-            FROM {employees}
+            FROM {employees} JOIN joining USING (department, job_role)
         )
         SELECT
             department,
             job_role,
             count(*) AS employee_count,
-            CASE WHEN count(*) FILTER (has_left) NOT BETWEEN 1 AND {SMALLEST - 1}
-                THEN count(*) FILTER (has_left) END AS leaver_count,
-            leaver_count / count(*) AS attrition_rate,
-            avg(years_at_company) AS average_years_at_company
+            count(*) FILTER (has_left) AS leaver_count,
+            leaver_count / employee_count AS attrition_rate,
+            round(avg(years_at_company), 1) AS average_years_at_company
         FROM people
         GROUP BY department, job_role
-        HAVING count(*) >= {SMALLEST}
+        HAVING count(*) >= {SMALLEST} AND count(*) FILTER (has_left) NOT BETWEEN 1 AND {SMALLEST - 1}
     """

@@ -50,7 +50,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
     product = registry.get(name)
     faults: list[Diagnostic] = []
     done = [f"contract ({len(product.columns)} columns, {len(product.rules)} checks)"]
-    if product.referenced:
+    if product.referenced or product.compared:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
@@ -118,7 +118,7 @@ def _import(module: str) -> Any:
 def _references(product: DataProduct, registry: Registry, root: Path) -> None:
     """The own domain has to be granted what its foreign keys point to; that it exists is said before."""
     names = set(registry.names())
-    for name in product.referenced:
+    for name in (*product.referenced, *product.compared):
         if name in names:
             require_grant(registry.get(name), f"domain:{product.domain}", root)
 

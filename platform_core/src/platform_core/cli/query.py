@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from platform_core.access.read import Answer
 
 BATCH: Final = 10_000
-NO_LANDLOCK: Final = "the kernel has no Landlock: the engine alone keeps the query from other files"
 Rows = Iterator[tuple[Any, ...]]
 
 
@@ -43,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import note
     from platform_core.contracts.registry import Registry
     from platform_core.lake.location import LakeLocation
+    from platform_core.sealed.landlock import MISSING
     from platform_core.settings import mesh_home, mesh_root
 
     root = mesh_root()
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         many=not 0 < options.limit < BATCH,
     ) as answer:
         if options.verbosity > 0 and not answer.walled:
-            print(NO_LANDLOCK, file=sys.stderr)
+            print(MISSING, file=sys.stderr)
         if not record_query(mesh_home(root), options.principal, answer.products):
             print("this query could not be recorded; data_product_usage will not know of it", file=sys.stderr)
         size = min(BATCH, options.limit + 1) if options.limit else BATCH

@@ -33,6 +33,7 @@ def _host(word: str) -> str:
 def run(options: argparse.Namespace) -> int:
     """Serve; 0 when it was stopped after it had answered, 130 when before."""
     from platform_core.cli.output import note
+    from platform_core.sealed.landlock import MISSING, has_landlock
     from platform_core.settings import mesh_root
     from platform_core.source.workspace import read_locations
     from platform_core.workspace.home import Home, require_root
@@ -46,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         known = f"anybody who reaches port {options.port} can read, run and delete everything"
         warning = Diagnostic("U028", f"there is no login: {known}", severity="warning")
         print(warning.render(), file=sys.stderr, flush=True)
+    if not has_landlock():
+        note(options, MISSING)
     note(options, f"starting the code locations {names} ...")
     answered = serve(root, Home.of(root), options.host, options.port, hosts, _tell)
     if not answered:

@@ -137,8 +137,8 @@ def _hash(node: Node, column: Column, mask: Mask, domain: str) -> Mask | None:
     if isinstance(key, str) and KEY_NAME.fullmatch(key):
         return replace(mask, key=f"{domain}.{key}")
     named = f'"{key}" is no name of a key of {domain}'
-    own = str(key).removeprefix(f"{domain}.")
-    fitting = own if KEY_NAME.fullmatch(own) else column.name.removesuffix("_id") or "name"
+    word = str(key).rpartition(".")[2]
+    fitting = word if KEY_NAME.fullmatch(word) else column.name.removesuffix("_id") or "name"
     node["method" if key is None else "key"].error(
         "C090",
         f'the hash of "{column.name}" names no key' if key is None else named,

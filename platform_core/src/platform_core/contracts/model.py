@@ -31,6 +31,7 @@ RuleKind = Literal[
     "no_raw_values",
     "no_raw_values_before",
     "disclosure",
+    "together",
 ]
 Grid = Literal["hour", "day", "week", "month"]
 Kind = Literal["table", "file", "model", "stream"]
@@ -299,8 +300,17 @@ class DataProduct:
     @cached_property
     def referenced(self) -> tuple[str, ...]:
         """Ids of the other products that foreign keys point to, sorted: read edges like inputs."""
-        targets = {rule.reference.product for rule in self.rules if rule.reference}
+        targets = {
+            rule.reference.product for rule in self.rules if rule.reference and rule.kind != "together"
+        }
         return tuple(sorted(targets - {self.id}))
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Ids of the products that it must be safe together with: its audit reads them, no run waits."""
+        return tuple(
+            rule.reference.product for rule in self.rules if rule.reference and rule.kind == "together"
+        )
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

@@ -15,7 +15,10 @@ class Level(Enum):
     """The places of a contract that take custom properties, with those that mean something there."""
 
     CONTRACT = ("the contract", ())
-    TABLE = ("a schema object", ("partitions", "model", "maskedAs", "suppress", "eventTime", "disclosure"))
+    TABLE = (
+        "a schema object",
+        ("partitions", "model", "maskedAs", "suppress", "eventTime", "disclosure", "safeTogether"),
+    )
     COLUMN = ("a column", ("mask",))
     QUALITY = ("a quality rule", ("scope",))
     RELATIONSHIP = ("a relationship", ("severity", "scope"))

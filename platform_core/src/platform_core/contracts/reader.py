@@ -19,6 +19,7 @@ from platform_core.contracts.rules import read_rules
 from platform_core.contracts.signature import baseline_rule, read_signature
 from platform_core.contracts.sla import read_sla
 from platform_core.contracts.stream import by_batch, read_event_time
+from platform_core.contracts.together import together_rules
 from platform_core.errors import ContractError
 from platform_core.source.document import Document, parse
 from platform_core.words import did_you_mean, slug
@@ -52,7 +53,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
     file = read_file_name(table, kind, identity.name)
     signature = read_signature(table, kind)
     derived = (*sla.recency, *file_rule(table, kind, file), *baseline_rule(signature))
-    derived += disclosure_rules(table, columns)
+    derived += (*disclosure_rules(table, columns), *together_rules(table, columns))
     rules = read_rules(table, identity, columns, partitions is not None, derived)
     description = contract["description"]
     product = DataProduct(

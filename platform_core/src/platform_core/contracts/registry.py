@@ -130,7 +130,8 @@ class Registry:
                 target = self.get(rule.reference.product)
             except DefinitionError as error:
                 fix = error.diagnostics[0].fix
-                message = f'the foreign key points to "{rule.reference.product}", which has no contract'
+                what = "safeTogether names" if rule.kind == "together" else "the foreign key points to"
+                message = f'{what} "{rule.reference.product}", which has no contract'
                 faults.append(Diagnostic("C057", message, rule.place, "the id of a product", fix))
                 continue
             except ContractError as error:

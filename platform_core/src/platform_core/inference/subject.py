@@ -135,20 +135,20 @@ def _model_or_query(path: Path, location: LakeLocation, root: Path) -> Subject:
 
 
 def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
-    """A model's staged table where dbt has built it, else its SQL, as far as that can be told without dbt."""
+    """A model's product where it was published, else its SQL, as far as that can be told without dbt."""
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
     for lake in (domain, f"{domain}_restricted"):
-        if location.exists(lake) and _has_table(location, lake, "staging", model):
-            return Subject("model", words, model, table=(lake, "staging", model))
+        if location.exists(lake) and _has_table(location, lake, "products", model):
+            return Subject("model", words, model, table=(lake, "products", model))
     sql = project.sql(model)
     if sql is None:
         raise UsageError(
             Diagnostic(
                 "U069",
-                f"the dbt model {name} was never built, and its SQL takes dbt to write it out",
-                expected="a staged table, or SQL with source() and ref() alone",
-                fix=f"Build it once: dbt build -s {model}",
+                f"the dbt model {name} was never published, and its SQL takes dbt to write it out",
+                expected="a published product, or SQL with source() and ref() alone",
+                fix="Write its contract by hand: `mesh new product --help`.",
             )
         )
     return Subject("model", words, model, sql=sql)

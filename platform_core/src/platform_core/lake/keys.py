@@ -58,24 +58,23 @@ class KeyRing:
     def share(self, location: LakeLocation) -> None:
         """Give a key of before, which had no domain, to each domain whose published twins were hashed under
         it, and to no other: their hashes stay as they are."""
-        if all("." in name for name in self.names()):
-            return
+        for name in self.names():
+            if "." not in name:
+                self._share(name, location)
+
+    def _share(self, name: str, location: LakeLocation) -> None:
+        path = self._path(name)
         try:
             with file_lock(self.folder / ".lock"):
-                for name in self.names():
-                    if "." not in name:
-                        self._share(self._read(name), location)
+                if (key := self.find(name)) is None:
+                    return  # another process was faster
+                domains = [domain for domain in location.shared() if _hashed(location, domain, key)]
+                for domain in domains:
+                    link_new(path, self._path(f"{domain}.{name}"))
+                if domains:
+                    path.unlink()
         except OSError as error:
-            why = f"cannot be renamed: {error.strerror or error}"
-            raise _unusable("", self.folder, why) from None
-
-    def _share(self, key: Key, location: LakeLocation) -> None:
-        path = self._path(key.name)
-        domains = [domain for domain in location.shared() if _hashed(location, domain, key)]
-        for domain in domains:
-            link_new(path, self._path(f"{domain}.{key.name}"))
-        if domains:
-            path.unlink()
+            raise _unusable(name, path, f"cannot be renamed: {error.strerror or error}") from None
 
     def names(self) -> tuple[str, ...]:
         """The keys that there are, sorted."""
@@ -144,8 +143,8 @@ class KeyRing:
 def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
     """Whether a domain published anything that was hashed under a key of that name."""
     with connect(location, read=[domain]) as con:
-        facts = (facts for _, _, facts in stamps(con, domain))
-        return any((each.get("keys") or {}).get(key.name) == key.fingerprint for each in facts)
+        made_under = (facts.get("keys") or {} for _, _, facts in stamps(con, domain))
+        return any(keys.get(key.name) == key.fingerprint for keys in made_under)
 
 
 def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
+from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
@@ -88,6 +90,18 @@ def attach(
         options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(f"ducklake:sqlite:{catalog or location.catalog(lake)}")
     con.execute(f"ATTACH {url} AS {quoted(alias or lake)} ({', '.join(options)})")
+
+
+def seal(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    lakes: Iterable[str],
+    *,
+    files: Iterable[Path],
+    folders: Iterable[Path],
+) -> None:
+    """From now on a connection reaches the data of some lakes, these files and folders: ``lock_down``."""
+    lock_down(con, files=files, folders=[*map(location.data, lakes), *folders])
 
 
 def table_of(product: DataProduct) -> str:

@@ -34,10 +34,11 @@ def set_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
             con.execute(f"SET VARIABLE {quoted(_variable(key.name, half))} = ?", [value])
 
 
-def forget_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
-    for key in keys:
+def forget_keys(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Takes them from the connection again, before SQL of somebody runs on it."""
+    for name in names:
         for half in ("inner", "outer"):
-            con.execute(f"RESET VARIABLE {quoted(_variable(key.name, half))}")
+            con.execute(f"RESET VARIABLE {quoted(_variable(name, half))}")
 
 
 def masked_query(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:

@@ -98,45 +98,6 @@ def publish_table(
     return Publication(commit.version, rows, written, size, time.monotonic() - started, audited)
 
 
-def publish_view(
-    con: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
-    product: DataProduct,
-    staged: str | None = None,
-    *,
-    stamp: Stamp,
-    audit: Callable[[str], T],
-    committed: Callable[[int], None] | None = None,
-    on_wait: OnWait | None = None,
-) -> Publication[T]:
-    """Publishes the table ``staging.<staged>``, by default of the product's name, as it now stands.
-
-    The published view is pinned to the audited version, so that what is later built behind it stays
-    unseen until it is published too. Raises as ``publish_table`` does.
-    """
-    started = time.monotonic()
-    name = staged or product.name
-    lake = quoted(product.lake)
-    with transaction(con, location, product.lake, holder=stamp.holder, on_wait=on_wait) as commit:
-        commit.once_committed(committed)
-        pinned = number(con, f"SELECT max(snapshot_id) FROM {lake}.snapshots()")
-        behind = f'"staging".{quoted(name)} AT (VERSION => {pinned})'
-        relation = f"(FROM {lake}.{behind})"
-        with query_faults(con, location, product):
-            columns = describe(con, f"FROM {lake}.{behind}")
-        rows = number(con, f"SELECT count(*) FROM {relation}")
-        audited = commit.audited(audit, relation)
-        if relation_kind(con, product) == "BASE TABLE":
-            con.execute(f"DROP TABLE {table_of(product)}")
-        # Without the lake's name, so that the view also works under another alias.
-        select = f"SELECT {', '.join(map(quoted, columns))} FROM {behind}"
-        con.execute(f"CREATE OR REPLACE VIEW {table_of(product)} AS {select}")
-        commit.sign(stamp, {"kind": "view", "rows": rows, "rows_written": rows, "pinned": pinned,
-                                    "staged": name})  # fmt: skip
-    size = bytes_of(con, product.lake, "staging", name, pinned) or 0
-    return Publication(commit.version, rows, rows, size, time.monotonic() - started, audited)
-
-
 @contextmanager
 def query_faults(
     con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct

@@ -1,5 +1,8 @@
 """A product that moved to its domain's other lake, since a column became restricted or is not any more:
-what the lake that it left still holds of it, and how that is removed."""
+what the lake that it left still holds of it, and how that is removed.
+
+Asks SQLite itself, so that a validation needs no DuckDB.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic, LakeError
+from platform_core.errors import Diagnostic
 from platform_core.files import move_folder
-from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import RESTRICTED, LakeLocation
-from platform_core.lake.lock import lake_lock
-from platform_core.lake.private import private_folder
 
 _FACTS = "CASE WHEN json_valid(commit_extra_info) THEN commit_extra_info END"
 _OF_PRODUCT = f"ducklake_snapshot_changes WHERE json_extract({_FACTS}, '$.asset') = :id"
@@ -45,7 +45,7 @@ def exposed(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator
     """L050 for each restricted product of which the shared lake still holds versions."""
     for product in products:
         # A lake that cannot be read is told elsewhere.
-        with suppress(LakeError):
+        with suppress(sqlite3.Error):
             if product.restricted and _is_left(location, product):
                 yield Diagnostic(
                     "L050",
@@ -64,21 +64,24 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
     locks are the process's. What a killed process left undone is done by the next call. Raises LakeLocked,
     LakeError.
     """
-    lake, files = left_lake(product), private_files(location, product)
-    if not (files.is_dir() or _is_left(location, product)):
-        return
-    with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
-        private_folder(location, files.parent.name)
-        files.mkdir(mode=0o700, exist_ok=True)
-        for folder in _folders(location, product):  # at once out of reach, and not one file after the other
-            move_folder(folder, files / uuid.uuid4().hex)
-        _forget(location, product)
-        shutil.rmtree(files)
+    from platform_core.lake.faults import damaged, lake_faults
+    from platform_core.lake.lock import lake_lock
+    from platform_core.lake.private import private_folder
 
-
-def private_files(location: LakeLocation, product: DataProduct) -> Path:
-    """Where files wait for their removal."""
-    return location.folder(product.domain + RESTRICTED) / f".removed-{product.name}"
+    lake, private = left_lake(product), product.domain + RESTRICTED
+    removed = location.folder(private) / f".removed-{product.name}"
+    try:
+        if not (removed.is_dir() or _is_left(location, product)):
+            return
+        with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
+            private_folder(location, private)
+            removed.mkdir(mode=0o700, exist_ok=True)
+            for folder in _folders(location, product):  # at once out of reach, not file by file
+                move_folder(folder, removed / uuid.uuid4().hex)
+            _forget(location, product)
+            shutil.rmtree(removed)
+    except sqlite3.Error as error:
+        raise damaged(location, lake, str(error)) from error
 
 
 def _is_left(location: LakeLocation, product: DataProduct) -> bool:
@@ -123,10 +126,6 @@ def _forget(location: LakeLocation, product: DataProduct) -> None:
 
 @contextmanager
 def _catalog(location: LakeLocation, product: DataProduct, mode: str) -> Iterator[sqlite3.Connection]:
-    lake = left_lake(product)
-    address = location.catalog(lake).absolute().as_uri() + mode
-    try:
-        with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise damaged(location, lake, str(error)) from error
+    address = location.catalog(left_lake(product)).absolute().as_uri() + mode
+    with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
+        yield connection

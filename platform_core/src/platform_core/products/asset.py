@@ -15,7 +15,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
 from platform_core.lake.kept import Shelf
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, seal
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_into
@@ -51,7 +51,6 @@ from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
-from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -184,6 +183,7 @@ def product_asset(
     and no other file than those of ``sources``.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
+    compared = [registry.get(name) for name in product.compared]
     edges = {dep.asset_key: dep for dep in deps}
     for name in referenced:
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
@@ -204,21 +204,21 @@ def product_asset(
 
         def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic]]:
             started = time.monotonic()
-            for read in (*reads, *referenced.values()):
+            audited = (*referenced.values(), *compared)
+            for read in (*reads, *audited):
                 require_grant(read, f"domain:{product.domain}", mesh_root(place.path.parent))
             location = LakeLocation.current()
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
-            attach = lakes_read([*reads, *referenced.values()], but=product.lake)
+            attach = lakes_read([*reads, *audited], but=product.lake)
             with lake.connect(write=[product.lake], read=attach) as connection:
                 if discretion.applies:
                     spill_into(connection, location, discretion.lake)
-                folders = [location.data(name) for name in (product.lake, *attach)]
-                folders.append(Shelf(location, product).folder)
-                lock_down(connection, files=files_of(sources), folders=folders)
+                own = Shelf(location, product).folder
+                seal(connection, location, (product.lake, *attach), files=files_of(sources), folders=[own])
                 require_published(connection, reads, product.id)
                 versions = versions_read(connection, reads)
-                known: dict[str, DataProduct] = {read.id: read for read in (*referenced.values(), *reads)}
+                known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
                     product,
@@ -235,7 +235,7 @@ def product_asset(
                 metadata = (
                     (run.said if discretion.speaks(told) else {})
                     | run.metadata
-                    | publication_metadata(connection, product, publication, window, seconds, preview=preview)
+                    | publication_metadata(connection, product, publication, window, seconds, preview)
                     | inputs_metadata(
                         connection,
                         run.readings or whole(reads, run.versions),

@@ -80,7 +80,7 @@ def dbt_asset(
             _build(project, product, build, run)
             try:
                 build.show(engine, files)
-                relation = engine.table(".".join(map(quoted, (product.lake, STAGING, staged))))
+                relation = engine.sql(f"FROM {quoted(product.lake)}.{quoted(STAGING)}.{quoted(staged)}")
             except duckdb.Error as error:
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
             return publish_table(

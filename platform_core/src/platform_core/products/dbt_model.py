@@ -43,7 +43,8 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class DbtModel:
     """What a model's file says. ``sql`` has ``"sales"."stores"`` for a source, ``"__model"`` for a ref; None
-    where it takes dbt to write it out. ``config`` are the constants in calls of ``config``."""
+    where it takes dbt to write it out. ``config`` is what calls of ``config`` say; None for what is
+    no constant."""
 
     calls: tuple[Call, ...] = ()
     sql: str | None = None
@@ -90,11 +91,10 @@ def read_model(path: Path) -> DbtModel:
     known = [piece for piece in pieces if piece is not None]
     sql = "".join(known).rstrip("; \n") if len(known) == len(pieces) else None
     config = {
-        keyword.key: keyword.value.value
+        keyword.key: keyword.value.value if isinstance(keyword.value, nodes.Const) else None
         for call in tree.find_all(nodes.Call)
         if isinstance(call.node, nodes.Name) and call.node.name == "config"
         for keyword in call.kwargs
-        if isinstance(keyword.value, nodes.Const)
     }
     return DbtModel(tuple(calls), sql, config)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.graph import ordered, reached
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_files import DbtFiles
+from platform_core.products.dbt_limits import refused_of_model, refused_of_project
 from platform_core.products.dbt_model import DbtModel
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.sql.quoting import quoted
@@ -84,21 +85,13 @@ class DbtProject:
         Raises:
             DefinitionError: D026 where it builds none there.
         """
-        if self.manifest is not None:
-            node = self._nodes[name][1]
-            config, schema, alias = node["config"], node["schema"], node["alias"]
-        else:
-            text = self.files.model(self.models[name])
-            config = text.config if text is not None else {}
-            schema, alias = config.get("schema", STAGING), config.get("alias", name)
-        if not config.get("enabled", True):
+        config = self._config(name)
+        if config.get("enabled") is False:
             what = "disabled"
         elif config.get("materialized") == "ephemeral":
             what = "ephemeral"
-        elif schema != STAGING:
-            what = f"built in the schema {schema}"
         else:
-            return str(alias)
+            return str(config.get("alias") or name)
         raise DefinitionError(
             Diagnostic(
                 "D026",
@@ -110,8 +103,8 @@ class DbtProject:
         )
 
     def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:
-        """The products that a model reads, through other models too, each with where it says so; and D011
-        and D010 where a file cannot be read, or a product is read by ref.
+        """The products that a model reads, through other models too, each with where it says so; and D011,
+        D010 and D028 where a file cannot be read, a product is read by ref, or more is built than models.
 
         A source ``hr.store_staffing`` is the product ``hr/store_staffing``. ``own`` are the names of the
         products of the domain: a ref would read a version of them that was not audited yet.
@@ -133,7 +126,7 @@ class DbtProject:
                     found.setdefault(product, Place(self.models[name]))
                 elif (model := names.get(parent, name)) != name and model in own:
                     refs.setdefault(model, Place(self.models[name]))
-        return found, self._faults(texts) + [
+        return found, self._faults(texts) + list(self._refused(texts)) + [
             Diagnostic(
                 "D010",
                 f"the dbt model reads the product {self.domain}/{model} by ref()",
@@ -191,6 +184,25 @@ class DbtProject:
             refs = text.refs if text is not None else ()
             waiting += [ref for ref in refs if ref not in waiting and ref not in but]
         return found
+
+    def _config(self, name: str) -> Mapping[str, Any]:
+        """What is known of how a model is built: by the manifest all, by its file what it says itself."""
+        if self.manifest is None:
+            text = self.files.model(self.models[name])
+            return text.config if text is not None else {}
+        node = self._nodes[name][1]
+        return {**node["config"]} | {
+            key: node.get(key) for key in ("schema", "database", "alias", "language")
+        }
+
+    def _refused(self, models: Iterable[str]) -> Iterator[Diagnostic]:
+        yield from refused_of_project(self.files.settings)
+        for name in models:
+            if name in self.models and not (
+                self.manifest is None and self.files.model(self.models[name]) is None
+            ):
+                config = self._config(name)
+                yield from refused_of_model(config, self.models[name], self.domain, STAGING)
 
     def _faults(self, models: Iterable[str]) -> list[Diagnostic]:
         files = [self.models[name] for name in models if name in self.models]

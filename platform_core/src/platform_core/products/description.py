@@ -121,6 +121,8 @@ def rule_in_words(rule: Rule) -> str:
             return f"The rows that share their {columns} are {(rule.limits or Bounds()).describe()}."
         case "disclosure":
             return f"The people behind each row, {columns}, are {(rule.limits or Bounds()).describe()}."
+        case "together":
+            return rule.description
         case "no_raw_values" | "no_raw_values_before":
             return f"No raw value of {columns} is in the files."
         case "sql":

@@ -56,7 +56,7 @@ def hashing(connection: duckdb.DuckDBPyConnection, twin: DataProduct) -> Iterato
     try:
         yield {key.name: key.fingerprint for key in keys}
     finally:
-        forget_keys(connection, keys)
+        forget_keys(connection, keys_of(twin))
 
 
 def publish_masked(
@@ -86,6 +86,7 @@ def publish_masked(
     before = written_files(location, twin)
 
     def audit_files_too(written: str) -> Outcomes:
+        forget_keys(connection, keys_of(twin))  # the rules are SQL of a contract
         outcomes = audit(written)
         files = twin_files(connection, location, twin, masks, before)
         proven = survivors(connection, twin, relation, files)

@@ -56,7 +56,6 @@ def publication_metadata(
     publication: Publication[Outcomes],
     window: Window | None,
     seconds: float,
-    *,
     preview: bool,
 ) -> dict[str, Any]:
     """Rows, bytes, version and seconds, and a preview where everybody may see one."""

@@ -55,7 +55,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
     inputs = resolve_inputs(function, registry)
     reads = [bound.product for bound in inputs.values()]
     known: dict[str, DataProduct] = {
-        read.id: read for read in (*map(registry.get, product.referenced), *reads)
+        read.id: read for read in (*map(registry.get, (*product.referenced, *product.compared)), *reads)
     }
 
     def publish(run: Publishing) -> Publication[Outcomes]:

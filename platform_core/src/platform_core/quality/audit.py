@@ -25,7 +25,7 @@ from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 
 # The engine aborts a transaction when a query fails while it runs: foreign SQL therefore comes last.
-_ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference", "sql")
+_ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference", "together", "sql")
 
 
 def audit(

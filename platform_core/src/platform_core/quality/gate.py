@@ -31,6 +31,7 @@ CODES: dict[RuleKind, str] = {
     "no_raw_values_before": "Q021",
     "group_size": "Q022",
     "disclosure": "Q023",
+    "together": "Q024",
 }
 """The code of a failed check, by the kind of its rule. Q012: a check below error broke the transaction."""
 

@@ -71,6 +71,8 @@ def ask(asked: Asked, rule: Rule) -> Answer:
             return _recency(asked, rule)
         case "group_size":
             return _group_size(asked, rule)
+        case "together":
+            return _together(asked, rule)
         case "sql":
             return _sql(asked, rule)
         case _:
@@ -207,6 +209,32 @@ def _group_size(asked: Asked, rule: Rule) -> Answer:
         return Answer(passed=True)
     words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
     return Answer(observed=smallest, passed=not small, message=words, plain=True)
+
+
+def _together(asked: Asked, rule: Rule) -> Answer:
+    """The differences of two products' counts that tell of too few: by their columns, by each part of these,
+    and of what is left where only one of them has a group. No sample, which would show the very ones."""
+    assert rule.reference is not None  # the reader makes no rule of this kind without one
+    assert rule.limits is not None
+    require(rule, asked.columns)
+    if asked.resolve(rule.reference.product) is None:
+        return Answer(violations=0)  # never published: there is nothing to subtract
+    theirs = _target(asked, rule, rule.reference)
+    *by, ours = map(quoted, rule.columns)
+    names, count = ", ".join(by), quoted(rule.reference.columns[-1])
+    sides = [
+        f"(SELECT {names}, sum({column}) AS {side} FROM {relation} GROUP BY {names})"
+        for side, column, relation in (("a", ours, asked.scopes[rule.scope]), ("b", count, theirs))
+    ]
+    few = f"BETWEEN 1 AND {rule.limits.minimum} - 1"
+    violations = _one(
+        asked,
+        f"SELECT count(*) FILTER (abs(a - b) {few}) + count(*) FILTER (abs(c - d) {few}) FROM ("
+        "SELECT sum(a) AS a, sum(b) AS b, sum(a) FILTER (b IS NULL) AS c, sum(b) FILTER (a IS NULL) AS d"
+        f" FROM {sides[0]} FULL JOIN {sides[1]} USING ({names}) GROUP BY CUBE ({names}))",
+    )[0]
+    words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
+    return Answer(violations=violations, message=words)
 
 
 def _utc(value: object) -> datetime | None:

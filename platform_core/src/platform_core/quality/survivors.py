@@ -42,8 +42,7 @@ def _in_new(
         return
     relation = parquet(files.new)
     columns = [row[0] for row in con.execute(f"DESCRIBE FROM {relation}").fetchall()]
-    # A twin may hide nothing: all of its columns may be generalized.
-    nothing = "SELECT NULL::VARCHAR AS text LIMIT 0"
+    nothing = "SELECT NULL::VARCHAR AS text LIMIT 0"  # where all columns are generalized
     raw = " UNION ALL ".join(_texts(name, parent) for name in rule.columns) or nothing
     branches = []
     for name in columns:

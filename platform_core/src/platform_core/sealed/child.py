@@ -45,6 +45,8 @@ _PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"
 _CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
 _MANY: Final = 1 << 20
 """Bytes of files from which on it is worth the time to load Arrow."""
+DAMAGED: Final = "damaged"
+"""How an answer ends that says in which product's files something is wrong."""
 _BESIDE_THE_ENGINE: Final = 1 << 30
 """Bytes that the child may take beside the engine's memory limit: the parser and binder obey no limit."""
 
@@ -74,7 +76,9 @@ class Result:
 def sealed_query(sql: str, seconds: float | None) -> Iterator[SealedQuery]:
     """A child that has the text of a query and nothing else; it is killed at the end, whatever happens."""
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+    process = _CONTEXT.Process(
+        target=_serve, args=(theirs, _CONTEXT.get_start_method() == "fork"), daemon=True
+    )
     try:
         process.start()
         theirs.close()
@@ -143,19 +147,19 @@ class _PlainValues(pickle.Unpickler):
 # In the child
 
 
-def _serve(channel: Connection) -> None:
+def _serve(channel: Connection, forked: bool) -> None:
     _leave_everything(channel)
     try:
         with suppress(EOFError), sealed_engine() as connection:
             resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
-            _work(channel, connection, channel.recv())
+            _work(channel, connection, channel.recv(), forked)
     except NotAllowed as refused:
         _tell(channel, "refused", refused.what, refused.reason)
     except Exception as error:  # noqa: BLE001 - told to the parent, who says it to a person
         _tell(channel, type(error).__name__, str(error).strip())
 
 
-def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
     _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
@@ -165,10 +169,14 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) 
                 files.take(descriptor, name)
     files.show(connection)
     for product, version in versions.items():
-        show_version(connection, product, version)
+        try:
+            show_version(connection, product, version)
+        except duckdb.Error:
+            return _tell(channel, DAMAGED, str(product))
     if many:
         load_arrow(connection)
-    walled = wall_off(spill)
+    # DuckDB starts a thread as it is imported, which a process that was started anew would keep unbound.
+    walled = forked and wall_off(spill)
     shut(connection, spill)
     read = _products(connection, sql)
     connection.execute(sql)

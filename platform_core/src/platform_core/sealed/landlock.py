@@ -20,12 +20,18 @@ _KILL: Final = 9
 _FILES: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files each version of the interface knows, the last of them from then on."""
 _EXECUTE: Final = 1 << 0
+MISSING: Final = "the kernel offers no Landlock: DuckDB's own settings alone keep a query from other files"
 
 
 def die_with_parent() -> None:
     """Have the kernel end this process when the one that started it ends, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, _KILL, 0, 0, 0)
+
+
+def has_landlock() -> bool:
+    """Whether the kernel offers it."""
+    return sys.platform == "linux" and _version(ctypes.CDLL(None)) > 0
 
 
 def wall_off(writable: Path | None = None) -> bool:
@@ -39,7 +45,7 @@ def wall_off(writable: Path | None = None) -> bool:
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("threads were started before the wall")
     libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_CREATE, None, 0, 1)
+    version = _version(libc)
     if version < 1:
         return False
     files = (1 << _FILES.get(version, 16)) - 1
@@ -60,3 +66,8 @@ def wall_off(writable: Path | None = None) -> bool:
         return bool(libc.syscall(_RESTRICT, ruleset, 0) == 0)
     finally:
         os.close(ruleset)
+
+
+def _version(libc: ctypes.CDLL) -> int:
+    """Of the interface; below 1 where there is none."""
+    return int(libc.syscall(_CREATE, None, 0, 1))

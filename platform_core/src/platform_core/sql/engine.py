@@ -38,8 +38,6 @@ def trial() -> duckdb.DuckDBPyConnection:
 def _engine() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    con = duckdb.connect(
-        ":memory:", config={"threads": "1", "temp_directory": "", "allow_persistent_secrets": "false"}
-    )
+    con = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
     lock_down(con)
     return con

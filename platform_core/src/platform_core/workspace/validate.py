@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError, UsageError
 from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import LocationFacts, MeshFacts
@@ -103,7 +102,7 @@ def validate(
     for code in (*select, *ignore):
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
-    found_in_lakes = exposed(LakeLocation.current(root), Registry.open(root).scan()[0])
+    found_in_lakes = exposed(LakeLocation.current(root), found.mesh.products.values())
     about = About(root, asked, found.mesh) if locations else None
 
     def wanted(diagnostic: Diagnostic) -> bool:

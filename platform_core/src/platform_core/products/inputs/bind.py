@@ -59,9 +59,7 @@ def bind(
 @contextmanager
 def in_memory(files: Iterable[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection without a lake, on which a timestamp means what it means in one; it reaches ``files``."""
-    with closing(
-        duckdb.connect(config={"temp_directory": "", "allow_persistent_secrets": "false"})
-    ) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with closing(duckdb.connect(config={"temp_directory": ""})) as connection:
+        connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
         lock_down(connection, files=files)
         yield connection
