@@ -22,6 +22,7 @@ import dagster as dg
 from attack.sandbox import SECRET, Sandbox, sandbox, some
 from small_mesh import SmallMesh
 
+from platform_core.errors import PlatformError
 from platform_core.lake.extensions import extension_path
 
 WALLS = ("limits", "lock")
@@ -209,12 +210,17 @@ def _sneaked(box: Sandbox) -> bool:
 
 def main(root: Path) -> None:
     """Run the product of the mesh; tells on standard output what was published and left behind."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        ran = SmallMesh(root).run("sales", PRODUCT, instance)
-        told = [str(event.event_specific_data) for event in ran.all_events if event.is_failure]
-        rows = str(SmallMesh(root).read("FROM sales.products.later", "sales")) if ran.success else ""
+    rows, told = "", []
+    try:
+        with dg.DagsterInstance.ephemeral() as instance:
+            ran = SmallMesh(root).run("sales", PRODUCT, instance)
+            told = [str(event.event_specific_data) for event in ran.all_events if event.is_failure]
+            if ran.success:
+                rows = str(SmallMesh(root).read("FROM sales.products.later", "sales"))
+    except PlatformError as refused:
+        told = [str(refused)]
     left = [str(path) for path in (root / ".mesh/lake").rglob(".spill-*/*")]
-    sys.stdout.write(json.dumps({"success": ran.success, "rows": rows, "told": told, "left": left}) + "\n")
+    sys.stdout.write(json.dumps({"rows": rows, "told": told, "left": left}) + "\n")
 
 
 if __name__ == "__main__":

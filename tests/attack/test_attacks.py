@@ -24,7 +24,7 @@ def but(walls: tuple[str, ...], *off: str) -> tuple[str, ...]:
     return tuple(wall for wall in walls if wall not in off)
 
 
-FEW, ALL = 100, None
+FEW, ALL = 60, None
 LONG = pytest.param(ALL, marks=pytest.mark.full)
 
 
@@ -33,23 +33,19 @@ def test_no_query_comes_through(tmp_path: Path, most: int | None) -> None:
     assert ways(queries.attempts, tmp_path, queries.WALLS, most)[1] == []
 
 
-@pytest.mark.parametrize("most", [20, pytest.param(700, marks=pytest.mark.full)])
-@pytest.mark.parametrize(
-    "off", [("names",), ("engine",), ("kernel",), ("names", "kernel"), ("names", "engine")]
-)
-def test_nor_where_a_wall_before_queries_is_off(
-    tmp_path: Path, off: tuple[str, ...], most: int | None
-) -> None:
+@pytest.mark.parametrize("most", [12, pytest.param(700, marks=pytest.mark.full)])
+@pytest.mark.parametrize("off", ["names", "engine", "kernel", "names kernel", "names engine"])
+def test_nor_where_a_wall_before_queries_is_off(tmp_path: Path, off: str, most: int | None) -> None:
     assert ways(queries.attempts, tmp_path, but(queries.WALLS, *off.split()), most)[1] == []
 
 
-@pytest.mark.parametrize("most", [20, pytest.param(700, marks=pytest.mark.full)])
+@pytest.mark.parametrize("most", [12, pytest.param(700, marks=pytest.mark.full)])
 def test_without_walls_queries_come_through(tmp_path: Path, most: int | None) -> None:
     count, found = ways(queries.attempts, tmp_path, (), most)
     assert len(found) > count / 20
 
 
-@pytest.mark.parametrize("most", [10, LONG])
+@pytest.mark.parametrize("most", [8, LONG])
 def test_no_rule_comes_through(tmp_path: Path, most: int | None) -> None:
     assert ways(contracts.attempts, tmp_path, contracts.WALLS, most)[1] == []
 
@@ -78,7 +74,7 @@ def test_no_text_of_a_contract_is_run(tmp_path: Path) -> None:
     assert ways(contracts.texts, tmp_path, (), 40)[1] == []
 
 
-@pytest.mark.parametrize("most", [6, LONG])
+@pytest.mark.parametrize("most", [4, LONG])
 def test_no_function_comes_through(tmp_path: Path, most: int | None) -> None:
     assert ways(functions.attempts, tmp_path, functions.WALLS, most)[1] == []
 

@@ -204,7 +204,7 @@ def _leave_everything(channel: Connection) -> None:
 def _products(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | None:
     try:
         found = sources(connection, sql)
-    except NotAllowed:
+    except (NotAllowed, duckdb.Error):  # the query itself says what is wrong with it
         return None
     return sorted({"".join(part) for scan in found for part in _PRODUCT.findall(scan[1])})
 
