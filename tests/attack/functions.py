@@ -183,6 +183,7 @@ def standing(walls: Collection[str]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if "engine" not in walls:
             patch.setattr(asset, "sealed_inputs", _writing)
+            patch.setattr(result, "streamed", _viewed)
         if "names" not in walls:
             patch.setattr(result, "inputs_read", lambda *_: ("a",))
         if "plan" not in walls:
@@ -195,6 +196,12 @@ def standing(walls: Collection[str]) -> Iterator[None]:
 @contextmanager
 def _writing(writer: duckdb.DuckDBPyConnection, *_: object) -> Iterator[Callable[[], Any]]:
     yield lambda: writer
+
+
+def _viewed(_: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> str:
+    """A relation of the writing connection itself, which would wait for itself if it were streamed."""
+    relation.create_view("shown")
+    return "SELECT * FROM shown"
 
 
 def attempts(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import zlib
@@ -43,6 +44,7 @@ def in_a_child(came_through: Callable[[], bool]) -> bool:
     """The answer of an attempt in a process of its own; one that ends it came through."""
     process = os.fork()
     if process == 0:
+        signal.alarm(300)  # one that hangs ends so, however slow the machine is
         found = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
