@@ -138,7 +138,7 @@ def _judged() -> Iterator[None]:
         yield
     except NotAllowed as refused:
         if refused.what == "syntax":
-            raise UsageError(Diagnostic("U040", f"the query does not run: {refused.reason}")) from None
+            raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
         raise AccessDenied(_refusal(refused)) from None
 
 
@@ -178,13 +178,11 @@ def _product_id(table: TableName, registry: Registry) -> str:
 
 
 def _never_published(product: DataProduct) -> RunError:
-    return RunError(
-        Diagnostic(
-            "R020",
-            f"{product.id} was never published",
-            expected="a published version of every product in the query",
-            fix=f"mesh run {product.id}",
-        )
+    return RunError.of(
+        "R020",
+        f"{product.id} was never published",
+        expected="a published version of every product in the query",
+        fix=f"mesh run {product.id}",
     )
 
 

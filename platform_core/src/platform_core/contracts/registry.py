@@ -219,14 +219,12 @@ class Registry:
             taken = f"{domain}/{first} has a masked twin of that name"
         else:
             return
-        raise ContractError(
-            Diagnostic(
-                "C092",
-                f'"{name}" cannot be the masked twin of {product.id}: {taken}',
-                product.masking.place,
-                expected=f"a name that no other product of {domain} has",
-                fix=f"Write maskedAs: {product.name}_masked.",
-            )
+        raise ContractError.of(
+            "C092",
+            f'"{name}" cannot be the masked twin of {product.id}: {taken}',
+            product.masking.place,
+            expected=f"a name that no other product of {domain} has",
+            fix=f"Write maskedAs: {product.name}_masked.",
         )
 
     def _folder(self, domain: str) -> Path:

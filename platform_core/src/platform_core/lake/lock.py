@@ -17,7 +17,7 @@ from typing import Final
 
 from filelock import Timeout
 
-from platform_core.errors import Diagnostic, LakeLocked, shown
+from platform_core.errors import LakeLocked, shown
 from platform_core.files import file_lock
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
@@ -107,13 +107,11 @@ def read_holder(path: Path) -> Holder | None:
 
 def _locked(path: Path, patience: float) -> LakeLocked:
     who = read_holder(path)
-    return LakeLocked(
-        Diagnostic(
-            "L001",
-            f'the lake "{path.parent.name}" is being written by {who or "another process"}, '
-            f"still after {patience:g} s",
-            expected=f"one writer at a time, by the lock {shown(path)}",
-            fix="wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait",
-            plain=True,
-        )
+    return LakeLocked.of(
+        "L001",
+        f'the lake "{path.parent.name}" is being written by {who or "another process"}, '
+        f"still after {patience:g} s",
+        expected=f"one writer at a time, by the lock {shown(path)}",
+        fix="wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait",
+        plain=True,
     )

@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, LakeError
+from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import OnWait, stream_lock
@@ -185,16 +185,13 @@ class Stream:
         changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
         changes += [f'"{name}" is gone' for name in old if name not in new]
         if changes:
-            raise DefinitionError(
-                Diagnostic(
-                    "L041",
-                    f'batch "{batch}" of {self.product.id} has other columns than the stream: '
-                    f"{listed(changes)}",
-                    place=self.product.place,
-                    expected="the columns that were published before, or these and new ones",
-                    fix="yield the old columns too, cast to their types; "
-                    "a different stream is a product of its own",
-                )
+            raise DefinitionError.of(
+                "L041",
+                f'batch "{batch}" of {self.product.id} has other columns than the stream: {listed(changes)}',
+                place=self.product.place,
+                expected="the columns that were published before, or these and new ones",
+                fix="yield the old columns too, cast to their types; "
+                "a different stream is a product of its own",
             )
         for name in new:
             if name not in old:
@@ -273,15 +270,13 @@ def _ledger(product: DataProduct) -> str:
 
 def _conflict(product: DataProduct, before: Entry, now: Entry) -> LakeError:
     first, second = (f"{entry.rows:,} rows (content {entry.digest[:12]})" for entry in (before, now))
-    return LakeError(
-        Diagnostic(
-            "L040",
-            f'the batch "{now.batch}" of {product.id} was published at {before.published_at:%Y-%m-%d %H:%M} '
-            f"with {first}, and is delivered again with {second}",
-            place=product.place,
-            expected="the same rows under the same id, however often they are delivered",
-            fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
-        )
+    return LakeError.of(
+        "L040",
+        f'the batch "{now.batch}" of {product.id} was published at {before.published_at:%Y-%m-%d %H:%M} '
+        f"with {first}, and is delivered again with {second}",
+        place=product.place,
+        expected="the same rows under the same id, however often they are delivered",
+        fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
     )
 
 

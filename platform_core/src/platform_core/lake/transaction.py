@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from platform_core.errors import Diagnostic, LakeError
+from platform_core.errors import LakeError
 from platform_core.lake.faults import environment_fault, other_fault
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import OnWait, lake_lock
@@ -103,7 +103,7 @@ def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
     """The one number that a statement answers with."""
     row = con.execute(statement).fetchone()
     if row is None:
-        raise LakeError(Diagnostic("L009", f"the engine gave no answer to: {statement[:200]}"))
+        raise LakeError.of("L009", f"the engine gave no answer to: {statement[:200]}")
     return int(row[0])
 
 

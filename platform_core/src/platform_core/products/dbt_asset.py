@@ -14,7 +14,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
+from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.spill import spill_folder
@@ -50,14 +50,12 @@ def dbt_asset(
     """
     place = Place(project.models[product.name])
     if product.kind not in BESIDE:
-        raise DefinitionError(
-            Diagnostic(
-                "D048",
-                f"{product.id} is a {product.kind}, which no dbt model can make",
-                place,
-                expected="a contract of a table or a file",
-                fix=f"make it by a function: @data_product def {product.name}(...)",
-            )
+        raise DefinitionError.of(
+            "D048",
+            f"{product.id} is a {product.kind}, which no dbt model can make",
+            place,
+            expected="a contract of a table or a file",
+            fix=f"make it by a function: @data_product def {product.name}(...)",
         )
     found, faults = project.reads(product.name, products)
     if faults:
@@ -134,12 +132,10 @@ def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publ
 
 
 def _not_built(product: DataProduct, place: Place, words: str | None = None) -> RunError:
-    return RunError(
-        Diagnostic(
-            "R021",
-            f"dbt could not build {product.id}",
-            place,
-            expected="a model that dbt builds, and dbt tests that pass",
-            fix=words,
-        )
+    return RunError.of(
+        "R021",
+        f"dbt could not build {product.id}",
+        place,
+        expected="a model that dbt builds, and dbt tests that pass",
+        fix=words,
     )

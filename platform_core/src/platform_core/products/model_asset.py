@@ -127,15 +127,12 @@ def require_model(result: Any, product: DataProduct, place: Place) -> Model:
     """What the function of a model product returned. Raises DefinitionError D040."""
     if isinstance(result, Model):
         return result
-    raise DefinitionError(
-        Diagnostic(
-            "D040",
-            f"the function of {product.id} returned {type(result).__name__}, "
-            "but its contract describes a model",
-            place,
-            expected="platform_core.Model: the fitted estimator, its scores, and how good it is",
-            fix="return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)",
-        )
+    raise DefinitionError.of(
+        "D040",
+        f"the function of {product.id} returned {type(result).__name__}, but its contract describes a model",
+        place,
+        expected="platform_core.Model: the fitted estimator, its scores, and how good it is",
+        fix="return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)",
     )
 
 
@@ -146,14 +143,12 @@ def features_of(model: Model, product: DataProduct, place: Place) -> tuple[dict[
         return _shape(frame)
     table = as_table(frame)
     if table is None:
-        raise DefinitionError(
-            Diagnostic(
-                "D042",
-                f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
-                place,
-                expected="the data frame of features that the estimator was fitted on",
-                fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
-            )
+        raise DefinitionError.of(
+            "D042",
+            f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
+            place,
+            expected="the data frame of features that the estimator was fitted on",
+            fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
         )
     with in_memory() as connection:
         connection.register(_FEATURES, table)

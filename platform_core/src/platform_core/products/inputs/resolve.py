@@ -9,7 +9,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
+from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
 from platform_core.products.declare import Input, ProductFunction
@@ -54,14 +54,12 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]
-                raise DefinitionError(
-                    Diagnostic(
-                        "D012",
-                        f'{product.id} has no column "{column}"',
-                        function.place,
-                        expected=f"columns of {product.id}: {listed(known)}",
-                        fix=did_you_mean(column, known),
-                    )
+                raise DefinitionError.of(
+                    "D012",
+                    f'{product.id} has no column "{column}"',
+                    function.place,
+                    expected=f"columns of {product.id}: {listed(known)}",
+                    fix=did_you_mean(column, known),
                 )
         bound[name] = BoundInput(declared, product)
     return bound
@@ -78,14 +76,12 @@ def require_published(
     """Refuse to run before the inputs were published for the first time (R020)."""
     missing = sorted({product.id for product in products if not is_published(connection, product)})
     if missing:
-        raise RunError(
-            Diagnostic(
-                "R020",
-                f"{reader} reads {listed(missing)}, of which nothing was published yet",
-                expected="a published version of every input",
-                fix=f"mesh run {' '.join(missing)}",
-                plain=True,
-            )
+        raise RunError.of(
+            "R020",
+            f"{reader} reads {listed(missing)}, of which nothing was published yet",
+            expected="a published version of every input",
+            fix=f"mesh run {' '.join(missing)}",
+            plain=True,
         )
 
 
