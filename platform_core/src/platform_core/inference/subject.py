@@ -23,12 +23,13 @@ from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.spill import spill_room
 from platform_core.lake.transaction import number
+from platform_core.lake.versions import relation_kind
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import version_files
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import quoted
 from platform_core.words import did_you_mean, listed
 
 Kind = Literal["file", "product", "table", "sql", "model"]
@@ -137,7 +138,9 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
     for lake in (domain, f"{domain}_restricted"):
-        if location.exists(lake) and _has_table(location, lake, "products", model):
+        with connect(location, read=[lake]) as connection:
+            kind = relation_kind(connection, lake, model)
+        if kind == "BASE TABLE":
             return Subject("model", words, model, table=(lake, "products", model))
     sql = project.sql(model)
     if sql is None:
@@ -148,15 +151,6 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
             fix="Write its contract by hand: `mesh new product --help`.",
         )
     return Subject("model", words, model, sql=sql)
-
-
-def _has_table(location: LakeLocation, lake: str, schema: str, name: str) -> bool:
-    with connect(location, read=[lake]) as connection:
-        row = connection.execute(
-            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {literal(lake)}"
-            f" AND schema_name = {literal(schema)} AND table_name = {literal(name)}"
-        ).fetchone()
-    return row is not None and row[0] > 0
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from platform_core.files import link_over, move_folder, sync
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.transaction import Stamp
+from platform_core.lake.transaction import Stamp, number
 from platform_core.lake.versions import Version, published_version
 from platform_core.sql.quoting import quoted
 
@@ -247,5 +247,4 @@ class Keeping:
     def _next(self) -> int:
         """The version that COMMIT will make: the lake's lock keeps every other writer out."""
         lake = quoted(self._shelf.product.lake)
-        row = self._con.execute(f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()").fetchone()
-        return int(row[0]) if row else 1
+        return number(self._con, f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()")

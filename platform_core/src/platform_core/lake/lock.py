@@ -59,11 +59,11 @@ def lake_lock(
 
 
 def stream_lock(
-    location: LakeLocation, lake: str, stream: str, *, holder: str, on_wait: OnWait | None = None
+    location: LakeLocation, lake: str, stream: str, *, holder: str
 ) -> AbstractContextManager[None]:
     """Holds the right to feed a stream, while others may write the rest of its lake; see ``lake_lock``."""
     path = location.folder(lake) / f"{stream}.stream.lock"
-    return _held(location, lake, path, holder, None, on_wait)
+    return _held(location, lake, path, holder)
 
 
 @contextmanager
@@ -72,8 +72,8 @@ def _held(
     lake: str,
     path: Path,
     holder: str,
-    timeout: float | None,
-    on_wait: OnWait | None,
+    timeout: float | None = None,
+    on_wait: OnWait | None = None,
 ) -> Iterator[None]:
     patience = LOCK_TIMEOUT.seconds(DEFAULT_TIMEOUT) if timeout is None else timeout
     lock = file_lock(path)

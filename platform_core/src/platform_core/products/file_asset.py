@@ -13,6 +13,7 @@ from platform_core.errors import Place
 from platform_core.lake.extract import difference, write_extract
 from platform_core.lake.kept import Keeping, KeptFile, Shelf
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.transaction import number
 from platform_core.products.asset import function_asset
 from platform_core.products.beside import Beside
 from platform_core.products.declare import ProductFunction
@@ -42,7 +43,6 @@ class Extract(Beside):
         product, connection = self.run.product, self.run.connection
         outcomes = self.run.audit(relation)
         started = time.monotonic()
-        rows = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
         with self.keeping.draft() as path:
             write_extract(connection, product, relation, path)
             wrong = difference(connection, product, relation, path)
@@ -50,7 +50,7 @@ class Extract(Beside):
                 file_check(product),
                 passed=wrong is None,
                 violations=None,
-                rows=rows[0] if rows else 0,
+                rows=number(connection, f"SELECT count(*) FROM {relation}"),
                 seconds=time.monotonic() - started,
                 message=f"{path.name} is not what was published: {wrong}" if wrong else "",
             )

@@ -15,7 +15,7 @@ from platform_core.lake.keys import KeyRing
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.masks import forget_keys, masked_query, set_keys
 from platform_core.lake.publish import Publication, publish_table
-from platform_core.lake.transaction import Stamp
+from platform_core.lake.transaction import Stamp, one
 from platform_core.lake.twin_files import MASKS, masks_of, twin_files, written_files
 from platform_core.lake.window import window_predicate
 from platform_core.quality.gate import ContractBroken
@@ -110,8 +110,8 @@ def _require_longer(connection: duckdb.DuckDBPyConnection, twin: DataProduct, re
     for column in twin.columns:
         if column.mask is None or column.mask.prefix is None:
             continue
-        row = connection.execute(f"SELECT max(length({quoted(column.name)})) FROM {relation}").fetchone()
-        if row and row[0] is not None and row[0] <= column.mask.prefix:
+        [longest] = one(connection, f"SELECT max(length({quoted(column.name)})) FROM {relation}")
+        if longest is not None and longest <= column.mask.prefix:
             raise DefinitionError.of(
                 "C090",
                 f'no value of "{column.name}" is longer than its prefix of {column.mask.prefix}',

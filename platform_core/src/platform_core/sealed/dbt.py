@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import duckdb
 
-from platform_core.lake.connect import limit_memory
+from platform_core.lake.connect import settle
 from platform_core.sealed.files import SCHEME, SealedFiles
 from platform_core.sealed.version import Column, VersionFiles
 from platform_core.sql.engine import lock_down
@@ -63,9 +63,8 @@ class DbtBuild:
 
     def show(self, con: duckdb.DuckDBPyConnection, files: SealedFiles) -> None:
         """Attach the database, show the sources as views, and nothing else from then on. Raises OSError."""
-        con.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
-        con.execute("SET enable_progress_bar = false")
-        limit_memory(con)
+        con.execute("SET allow_persistent_secrets = false")
+        settle(con)
         con.execute(f"SET temp_directory = {literal(str(self.folder / 'spill'))}")
         con.execute(f"ATTACH IF NOT EXISTS {literal(str(self.database))} AS {quoted(self.lake)}")
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.lake)}.{quoted(self.schema)}")

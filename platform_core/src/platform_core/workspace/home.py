@@ -17,10 +17,7 @@ def require_root(root: Path) -> None:
     servers and ours would look for interpreters in the wrong place.
     """
     if Path.cwd().resolve() != root.resolve():
-        raise UsageError.of(
-            "U026",
-            f"this command starts at the root of the mesh: cd {root}",
-        )
+        raise UsageError.of("U026", f"this command starts at the root of the mesh: cd {root}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
+from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
-from platform_core.sql.quoting import literal
 from platform_core.words import did_you_mean, listed
 
 
@@ -65,11 +65,6 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
     return bound
 
 
-def lakes_read(products: Iterable[DataProduct], but: str) -> tuple[str, ...]:
-    """The lakes to attach READ_ONLY beside the one that is written."""
-    return tuple(sorted({product.lake for product in products} - {but}))
-
-
 def require_published(
     connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct], reader: str
 ) -> None:
@@ -86,12 +81,7 @@ def require_published(
 
 
 def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
-    # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
-    found = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'products' "
-        f"AND database_name = {literal(product.lake)} AND table_name = {literal(product.name)}"
-    ).fetchone()
-    return bool(found and found[0])
+    return relation_kind(connection, product.lake, product.name) is not None
 
 
 def published_table(
