@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_mesh import SmallMesh
+from small_mesh import SmallMesh, published_mesh
 
 from platform_core.access.read import granted_query
 from platform_core.contracts.registry import Registry
-from platform_core.errors import AccessDenied, RunError, UsageError
+from platform_core.errors import AccessDenied, LakeError, RunError, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, NotAllowed, tables_read
@@ -311,3 +312,37 @@ def test_deep_nesting_is_refused_not_a_crash() -> None:
         tables_read("SELECT " + "(SELECT " * 900 + "1" + ")" * 900)
     with pytest.raises(NotAllowed):
         tables_read("SELECT " + "NOT " * 100_000 + "true")
+
+
+def test_a_file_that_is_damaged_is_told_of_the_lake_that_it_is_of(tmp_path: Path) -> None:
+    mesh = published_mesh(tmp_path)
+    for file in mesh.lakes.data("hr").rglob("*.parquet"):
+        os.truncate(file, 100)
+    with pytest.raises(LakeError) as raised:
+        read(mesh, "SELECT count(*) FROM sales.transactions, hr.staffing", "domain:sales")
+    [fault] = raised.value.diagnostics
+    assert fault.code == "L004"
+    assert '"hr"' in fault.message
+    for file in mesh.lakes.data("hr").rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(LakeError, match=r'(?s)L004.*"hr".*missing'):
+        read(mesh, "SELECT count(*) FROM hr.staffing", "domain:sales")
+
+
+def test_a_query_is_stopped_after_a_time_and_when_it_takes_too_much(
+    mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(sql: str, seconds: float | None) -> str:
+        asked = granted_query(sql, "analysts", registry_of(mesh), mesh.lakes, mesh.root, seconds=seconds)
+        with pytest.raises(UsageError) as raised, asked:
+            pass
+        [fault] = raised.value.diagnostics
+        return fault.code
+
+    assert (
+        ask("SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE a.range + b.range > 1", 1)
+        == "U044"
+    )
+    monkeypatch.setenv("MESH_MEMORY_LIMIT", "100MB")
+    assert ask("SELECT length(list(i)::VARCHAR) FROM range(100000000) t(i)", None) == "U045"
+    assert ask("SELECT repeat('x', 4000000000)", None) == "U045"

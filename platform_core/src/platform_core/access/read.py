@@ -18,7 +18,7 @@ from platform_core.lake.connect import connect
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.spill import spill_room
-from platform_core.sealed.child import QueryEnded, SealedQuery, sealed_query
+from platform_core.sealed.child import DAMAGED, QueryEnded, SealedQuery, sealed_query
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.settings import MEMORY
@@ -81,7 +81,13 @@ def granted_query(
         private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
         with spill_room(location, private) as room, closing(SealedFiles()) as files:
             versions = published_files(products.values(), location, files, room)
-            result = query.run(versions, files, room, many)
+            try:
+                result = query.run(versions, files, room, many)
+            except QueryEnded as ended:
+                if ended.kind == DAMAGED:
+                    lake = products[ended.words].lake
+                    raise damaged(location, lake, f"a file of {ended.words} cannot be read") from None
+                raise
             read = sorted(products) if result.read is None else result.read
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 

@@ -170,8 +170,8 @@ def _reads(location: LocationFacts) -> Iterator[Read]:
             )
     for product in location.products:
         for rule in product.rules:
-            if rule.reference is not None and rule.reference.product != product.id:
-                target = rule.reference
+            target = rule.reference if rule.kind == "reference" else None
+            if target is not None and target.product != product.id:
                 yield Read(product.id, domain, target.product, "reference", rule.place, target.columns)
     for asset in location.assets:
         if asset.materializable and asset.product is None:

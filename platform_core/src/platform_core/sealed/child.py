@@ -45,6 +45,8 @@ _PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"
 _CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
 _MANY: Final = 1 << 20
 """Bytes of files from which on it is worth the time to load Arrow."""
+DAMAGED: Final = "damaged"
+"""How an answer ends that says in which product's files something is wrong."""
 _BESIDE_THE_ENGINE: Final = 1 << 30
 """Bytes that the child may take beside the engine's memory limit: the parser and binder obey no limit."""
 
@@ -123,7 +125,7 @@ class SealedQuery:
             if not self.channel.poll(left):
                 raise QueryEnded("timeout")
             kind, *said = _PlainValues(io.BytesIO(self.channel.recv_bytes())).load()
-        except (EOFError, ConnectionError):
+        except (EOFError, ConnectionError, pickle.UnpicklingError):
             raise QueryEnded("death") from None
         if kind == "refused":
             raise NotAllowed(*said)
@@ -166,7 +168,10 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) 
                 files.take(descriptor, name)
     files.show(connection)
     for product, version in versions.items():
-        show_version(connection, product, version)
+        try:
+            show_version(connection, product, version)
+        except duckdb.Error:
+            return _tell(channel, DAMAGED, str(product))
     if many:
         load_arrow(connection)
     walled = wall_off(spill)
