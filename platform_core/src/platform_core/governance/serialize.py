@@ -162,12 +162,7 @@ _FORMS: dict[Any, tuple[Convert, Convert]] = {
 
 @cache
 def _writer(kind: type[Any]) -> Convert:
-    steps = [
-        (each.name, _default(each), _converter(hint, write=True))
-        for each, hint in _fields(kind)
-        if each.compare
-    ]
-    hidden = [(each.name, _converter(hint, write=True)) for each, hint in _fields(kind) if not each.compare]
+    steps = [(each.name, _default(each), _converter(hint, write=True)) for each, hint in _fields(kind)]
 
     def write(value: Any, files: _Files) -> dict[str, Any]:
         if kind is DataProduct:
@@ -176,9 +171,6 @@ def _writer(kind: type[Any]) -> Convert:
         for name, default, convert in steps:
             member = getattr(value, name)
             if default is MISSING or member != default:
-                written[name] = member if convert is None else convert(member, files)
-        for name, convert in hidden:
-            if member := getattr(value, name):
                 written[name] = member if convert is None else convert(member, files)
         if kind is DataProduct:
             files.own = None

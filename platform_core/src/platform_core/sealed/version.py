@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -16,8 +17,7 @@ from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column by the id that its values have in the files, whatever it was called when they were written."""
 
     id: int

@@ -22,18 +22,16 @@ from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import copied, product_files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SealedRows(LakeRows):
     """The rows of ``LakeRows`` out of files that ``connection``, a sealed engine, is shown."""
 
-    writer: duckdb.DuckDBPyConnection | None = None
+    writer: duckdb.DuckDBPyConnection
     """Where the lakes are attached."""
-    files: SealedFiles | None = None
-    copies: Path | None = None
+    files: SealedFiles
+    copies: Path
 
     def relation(self, name: str, bound: BoundInput) -> str:
-        assert self.writer is not None
-        assert self.files is not None
         found = None
         if bound.version is not None and bound.since is None:
             found = product_files(self.writer, bound.product, self.copies, bound.version)
@@ -41,7 +39,6 @@ class SealedRows(LakeRows):
         return f"({rows.opened(self.files, name).query})"
 
     def file(self, name: str, source: Source) -> str:
-        assert self.files is not None
         return source.query(self.files.add(str(source.locate()), name))
 
 
@@ -65,8 +62,10 @@ def sealed_inputs(
             files = stack.enter_context(closing(SealedFiles()))
             connection = stack.enter_context(sealed_engine())
             files.show(connection)
-            sealed = SealedRows(connection, rows.consumer, rows.window, writer, files, folder)
-            bind(connection, function, inputs, sealed)
+            shown = SealedRows(
+                connection, rows.consumer, rows.window, writer=writer, files=files, copies=folder
+            )
+            bind(connection, function, inputs, shown)
             shut(connection, folder)
             return connection
 
