@@ -137,7 +137,7 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
     """A model's product where it was published, else its SQL, as far as that can be told without dbt."""
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
-    for lake in (domain, f"{domain}_restricted"):
+    for lake in filter(location.exists, (domain, f"{domain}_restricted")):
         with connect(location, read=[lake]) as connection:
             kind = relation_kind(connection, lake, model)
         if kind == "BASE TABLE":
