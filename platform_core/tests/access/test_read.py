@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import AccessDenied, LakeError, RunError, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
+from platform_core.sealed import child
 from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, NotAllowed, tables_read
 
 
@@ -346,3 +349,56 @@ def test_a_query_is_stopped_after_a_time_and_when_it_takes_too_much(
     monkeypatch.setenv("MESH_MEMORY_LIMIT", "100MB")
     assert ask("SELECT length(list(i)::VARCHAR) FROM range(100000000) t(i)", None) == "U045"
     assert ask("SELECT repeat('x', 4000000000)", None) == "U045"
+
+
+def test_what_is_recorded_is_what_the_plan_reads(mesh: SmallMesh) -> None:
+    """A name that nothing is read by is judged, but it is no read."""
+    sql = "WITH unused AS (FROM sales.transactions) SELECT count(*) FROM sales.pinned"
+    with granted_query(sql, "analysts", registry_of(mesh), mesh.lakes, mesh.root) as answer:
+        assert answer.products == ("sales/pinned",)
+    both = "SELECT (SELECT max(id) FROM sales.transactions) FROM sales.pinned"
+    with granted_query(both, "analysts", registry_of(mesh), mesh.lakes, mesh.root) as answer:
+        assert answer.products == ("sales/pinned", "sales/transactions")
+
+
+@pytest.mark.parametrize("rows", [3, 400_000])
+def test_without_the_kernel_s_wall_and_with_a_process_that_is_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """As on macOS. Few rows and many give the same values."""
+    mesh = published_mesh(tmp_path)
+    mesh.publish(
+        "sales/transactions", f"SELECT range AS id, range * 1.5::DOUBLE AS amount FROM range({rows})"
+    )
+    sql = "SELECT *, uuid() IS NULL, INTERVAL 1 DAY, id::HUGEINT FROM sales.transactions ORDER BY id"
+
+    def ask() -> list[tuple[Any, ...]]:
+        asked = granted_query(sql, "analysts", registry_of(mesh), mesh.lakes, mesh.root, many=rows > 3)
+        with asked as answer:
+            return [row for batch in iter(lambda: answer.rows(10_000), []) for row in batch]
+
+    forked = ask()
+    monkeypatch.setattr(child, "_CONTEXT", get_context("spawn"))
+    assert ask() == forked
+    assert len(forked) == rows
+
+
+def test_a_lake_is_read_while_it_is_published(tmp_path: Path) -> None:
+    mesh = published_mesh(tmp_path)
+    done = threading.Event()
+
+    def publish() -> None:
+        for number in range(12):
+            mesh.publish(
+                "sales/transactions", f"SELECT range AS id, {number}::DOUBLE AS amount FROM range(9)"
+            )
+        done.set()
+
+    writer = threading.Thread(target=publish)
+    writer.start()
+    while not done.is_set():
+        [(count, least, most)] = read(
+            mesh, "SELECT count(*), min(amount), max(amount) FROM sales.transactions"
+        )
+        assert (count, least) in ((3, 0.0), (9, most))
+    writer.join()

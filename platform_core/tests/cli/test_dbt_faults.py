@@ -271,11 +271,14 @@ def test_a_model_that_is_no_table_in_staging_is_refused(
 
 ASKED = {
     "models/staged.sql": [
-        ("{{ config(schema='products', alias='stores') }}", "is built in the schema products"),
-        ("{{ config(database='hr') }}", "is built in the database hr"),
-        ("{{ config(materialized='external') }}", "is materialized as external"),
-        ("{{ config(pre_hook=['attach x']) }}", "has hooks"),
-        ("{{ config(post_hook='copy x to y') }}", "has hooks"),
+        (
+            "{{ config(schema='products', alias='stores') }}",
+            "the model staged is built in the schema products",
+        ),
+        ("{{ config(database='hr') }}", "the model staged is built in the database hr"),
+        ("{{ config(materialized='external') }}", "the model staged is materialized as external"),
+        ("{{ config(pre_hook=['attach x']) }}", "the model staged has hooks"),
+        ("{{ config(post_hook='copy x to y') }}", "the model staged has hooks"),
     ],
     "dbt_project.yml": [
         ("on-run-start: [drop table products.stores]", "on-run-start runs statements"),
@@ -283,6 +286,7 @@ ASKED = {
         ("models: {shop: {+pre-hook: attach x}}", "+pre-hook runs statements"),
         ("models: {shop: {marts: {post-hook: [{sql: copy}]}}}", "post-hook runs statements"),
     ],
+    "snapshots/past.sql": [("{% snapshot past %} select 1 {% endsnapshot %}", "a snapshot keeps rows")],
 }
 
 
@@ -293,12 +297,15 @@ def test_what_is_built_beside_the_models_is_refused(
     file: str, words: str, told: str, shop: SmallMesh, capfd: Capture
 ) -> None:
     """Also where a helper of the product's model asks for it."""
-    before = (shop.root / "dbt_projects/shop" / file).read_text()
+    path = shop.root / "dbt_projects/shop" / file
+    path.parent.mkdir(exist_ok=True)
+    before = path.read_text() if path.exists() else ""
     put(shop, "models/totals.sql", text("select * from {{ ref('staged') }}\n"))
     put(shop, file, text(f"{words}\n{before}" if file.endswith(".sql") else f"{before}\n{words}\n"))
     code, out, err = call(capfd, "check", "shop/totals", "--inside")
     assert (code, out) == (1, "")
-    assert f"{told}, which is not taken here" in err
+    assert f"error[D028]: {told}" in err
+    assert ", which is not taken here" in err
     assert err.count("error[D028]") == 1
 
 

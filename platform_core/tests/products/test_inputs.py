@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from small_mesh import DAYS, SALES, SmallMesh
+
+from platform_core.errors import SourceError
+from platform_core.products.inbox import deliveries
+from platform_core.products.source import Source
 
 SHOP = """
 @data_product
@@ -119,3 +124,28 @@ def test_of_a_partitioned_input_only_the_files_of_the_partitions_read_count(
 
     assert one > 0
     assert told(instance, "other/copy")["mesh/bytes_read"] == 3 * one
+
+
+@pytest.mark.parametrize(
+    "way", ["the path", "a link to the file", "a link to the folder", "an inbox of links"]
+)
+def test_a_source_is_no_way_into_the_mesh_s_own_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    (tmp_path / "workspace.yaml").touch()
+    table = tmp_path / ".mesh/lake/hr/data/products/staffing/1.parquet"
+    table.parent.mkdir(parents=True)
+    table.write_bytes(b"PAR1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/1.parquet").symlink_to(table)
+    (tmp_path / "folder").symlink_to(table.parent)
+    path = {
+        "the path": str(table.relative_to(tmp_path)),
+        "a link to the file": "in/1.parquet",
+        "a link to the folder": "folder/1.parquet",
+        "an inbox of links": "in/*.parquet",
+    }[way]
+    source = Source("raw/x", path)
+    with pytest.raises(SourceError, match=r"S003.*mesh's own state"):
+        deliveries(source) if source.inbox else source.locate()

@@ -19,10 +19,13 @@ _OPERATIONS: Final = ("on-run-start", "on-run-end")
 
 
 def refused_of_project(settings: LenientFile) -> Iterator[Diagnostic]:
-    """D028 for each operation and hook in ``dbt_project.yml``."""
+    """D028 for each operation and hook in ``dbt_project.yml``, and for each file of a snapshot."""
     for key in _OPERATIONS:
         if settings.at((key,)):
             yield _refused(f"{key} runs statements", settings.key_place((key,)))
+    for folder in settings.texts(("snapshot-paths",)) or ("snapshots",):
+        for file in sorted((settings.path.parent / folder).rglob("*.*")):
+            yield _refused("a snapshot keeps rows between builds", Place(file))
     for where in _hooks(settings.mapping(("models",)), ("models",)):
         yield _refused(f"{where[-1]} runs statements", settings.key_place(where))
 

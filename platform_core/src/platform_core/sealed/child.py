@@ -75,7 +75,9 @@ class Result:
 def sealed_query(sql: str, seconds: float | None) -> Iterator[SealedQuery]:
     """A child that has the text of a query and nothing else; it is killed at the end, whatever happens."""
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+    process = _CONTEXT.Process(
+        target=_serve, args=(theirs, _CONTEXT.get_start_method() == "fork"), daemon=True
+    )
     try:
         process.start()
         theirs.close()
@@ -144,19 +146,19 @@ class _PlainValues(pickle.Unpickler):
 # In the child
 
 
-def _serve(channel: Connection) -> None:
+def _serve(channel: Connection, forked: bool) -> None:
     _leave_everything(channel)
     try:
         with contextlib.suppress(EOFError), sealed_engine() as connection:
             resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
-            _work(channel, connection, channel.recv())
+            _work(channel, connection, channel.recv(), forked)
     except NotAllowed as refused:
         _tell(channel, "refused", refused.what, refused.reason)
     except Exception as error:  # noqa: BLE001 - told to the parent, who says it to a person
         _tell(channel, type(error).__name__, str(error).strip())
 
 
-def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
     _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
@@ -170,7 +172,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str) 
             return _tell(channel, DAMAGED, str(product))
     if many:
         load_arrow(connection)
-    walled = wall_off(spill)
+    # DuckDB starts a thread as it is imported, which a process that was started anew would keep unbound.
+    walled = forked and wall_off(spill)
     shut(connection, spill)
     read = _products(connection, sql)
     connection.execute(sql)
