@@ -9,14 +9,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from small_mesh import SmallMesh, published_mesh
 
 from platform_core.access.read import granted_query
 from platform_core.contracts.registry import Registry
 from platform_core.errors import AccessDenied, LakeError, RunError, UsageError
-from platform_core.lake.connect import configure
+from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.sealed import child
 from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, NotAllowed, tables_read
@@ -230,8 +229,7 @@ def test_the_attacks_are_about_something_that_is_there(mesh: SmallMesh) -> None:
 
 def test_every_function_that_duckdb_has_is_known_to_be_harmless_or_refused(tmp_path: Path) -> None:
     """The volatile and the describing ones that pass are listed here; a new version has to be looked at."""
-    with duckdb.connect() as connection:
-        configure(connection, LakeLocation(tmp_path))
+    with connect(LakeLocation(tmp_path)) as connection:
         rows = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability != 'CONSISTENT' "
             "AND function_type IN ('scalar', 'aggregate') AND function_name ~ '[a-z].*'"

@@ -15,7 +15,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
 from platform_core.lake.kept import Shelf
-from platform_core.lake.location import LakeLocation, seal
+from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_into
@@ -28,7 +28,6 @@ from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
-    lakes_read,
     published_table,
     require_published,
     resolve_inputs,
@@ -51,6 +50,7 @@ from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
+from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -210,12 +210,12 @@ def product_asset(
             location = LakeLocation.current()
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
-            attach = lakes_read([*reads, *audited], but=product.lake)
+            attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
             with lake.connect(write=[product.lake], read=attach) as connection:
                 if discretion.applies:
                     spill_into(connection, location, discretion.lake)
-                own = Shelf(location, product).folder
-                seal(connection, location, (product.lake, *attach), files=files_of(sources), folders=[own])
+                folders = [*map(location.data, (product.lake, *attach)), Shelf(location, product).folder]
+                lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = versions_read(connection, reads)
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}

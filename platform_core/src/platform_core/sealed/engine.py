@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.lake.connect import limit_memory
+from platform_core.lake.connect import settle
 from platform_core.product_id import ProductId
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
@@ -24,9 +24,7 @@ def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.connect(":memory:", config={"threads": "1", "allow_persistent_secrets": "false"})
     ) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        limit_memory(connection)
+        settle(connection)
         yield connection
 
 
