@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,7 +19,7 @@ from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
-from platform_core.lake.spill import spill_into
+from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.products.beside import Beside
 from platform_core.products.changes import require_streams
@@ -74,6 +75,8 @@ class Publishing:
     stamp: Stamp
     audit: Callable[[str], Outcomes]
     discretion: Discretion
+    room: Path
+    """A folder of its own, which goes when it ends."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of each input to read, by product id."""
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -112,7 +115,7 @@ def function_asset(
         rows = LakeRows(connection, product, run.window)
         with (
             beside(run, function.place) as kept,
-            sealed_inputs(connection, function, bound, rows) as engine,
+            sealed_inputs(connection, function, bound, rows, run.room) as engine,
         ):
             arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
@@ -211,10 +214,18 @@ def product_asset(
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
             attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
-            with lake.connect(write=[product.lake], read=attach) as connection:
+            private = discretion.lake if discretion.applies else None
+            with (
+                lake.connect(write=[product.lake], read=attach) as connection,
+                spill_folder(location, private) as room,
+            ):
                 if discretion.applies:
-                    spill_into(connection, location, discretion.lake)
-                folders = [*map(location.data, (product.lake, *attach)), Shelf(location, product).folder]
+                    spill_into(connection, location, private)
+                folders = [
+                    *map(location.data, (product.lake, *attach)),
+                    Shelf(location, product).folder,
+                    room,
+                ]
                 lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = versions_read(connection, reads)
@@ -227,6 +238,7 @@ def product_asset(
                     stamp,
                     gate(connection, product, window=window, resolve=resolve),
                     discretion,
+                    room,
                     versions=versions,
                 )
                 publication = publish(run)

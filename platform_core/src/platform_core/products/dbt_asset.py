@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -17,7 +16,6 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
-from platform_core.lake.spill import spill_folder
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.beside import Beside
 from platform_core.products.dbt_project import STAGING, DbtProject
@@ -63,17 +61,12 @@ def dbt_asset(
     staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        location = LakeLocation.current()
-        lakes = (product.lake, *(read.lake for read in reads))
-        discreet = run.discretion.lake if run.discretion.applies else None
-        private = next(filter(location.is_private, lakes), discreet)
         with (
             BESIDE[product.kind](run, place) as kept,
-            spill_folder(location, private) as folder,
             closing(SealedFiles()) as files,
             sealed_engine() as engine,
         ):
-            build = DbtBuild(folder, product.lake, STAGING, _sources(run, reads, folder))
+            build = DbtBuild(run.room, product.lake, STAGING, _sources(run, reads))
             _build(project, product, build, run)
             try:
                 build.show(engine, files)
@@ -82,7 +75,7 @@ def dbt_asset(
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
             return publish_table(
                 run.connection,
-                location,
+                LakeLocation.current(),
                 product,
                 streamed(run.connection, relation),
                 stamp=run.stamp,
@@ -101,11 +94,11 @@ def dbt_asset(
     )
 
 
-def _sources(run: Publishing, reads: Iterable[DataProduct], folder: Path) -> dict[str, VersionFiles]:
+def _sources(run: Publishing, reads: Iterable[DataProduct]) -> dict[str, VersionFiles]:
     """The files of the versions that a run reads, by the names that models use."""
     found: dict[str, VersionFiles] = {}
     for read in reads:
-        files = product_files(run.connection, read, folder, run.versions[read.id])
+        files = product_files(run.connection, read, run.room, run.versions[read.id])
         assert files is not None  # a run reads what was published
         found[f"{read.lake}.{read.name}"] = files
     return found

@@ -225,7 +225,9 @@ class Feed:
     def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
         rows = LakeRows(connection, self.product)
-        engine = self.engines.enter_context(sealed_inputs(connection, self.function, inputs, rows))
+        engine = self.engines.enter_context(
+            sealed_inputs(connection, self.function, inputs, rows, self.run.room)
+        )
         self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))
         self.run.said.update(said)

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.lake.location import LakeLocation
-from platform_core.lake.spill import spill_folder
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import BoundInput
@@ -48,25 +46,22 @@ def sealed_inputs(
     function: ProductFunction,
     inputs: Mapping[str, BoundInput],
     rows: LakeRows,
+    room: Path,
 ) -> Iterator[Callable[[], duckdb.DuckDBPyConnection]]:
     """Opens, at its first call, an engine that shows a function's inputs under their names; the rows are
-    those that ``rows`` shows on ``writer``. It can be read until the end."""
-    location = LakeLocation.current()
-    lakes = (rows.consumer.lake, *(bound.product.lake for bound in inputs.values()))
+    those that ``rows`` shows on ``writer``, which may write into ``room``. It can be read until the end."""
     with ExitStack() as stack:
 
         @cache
         def engine() -> duckdb.DuckDBPyConnection:
-            room = spill_folder(location, next(filter(location.is_private, lakes), None))
-            folder = stack.enter_context(room)
             files = stack.enter_context(closing(SealedFiles()))
             connection = stack.enter_context(sealed_engine())
             files.show(connection)
             shown = SealedRows(
-                connection, rows.consumer, rows.window, writer=writer, files=files, copies=folder
+                connection, rows.consumer, rows.window, writer=writer, files=files, copies=room
             )
             bind(connection, function, inputs, shown)
-            shut(connection, folder)
+            shut(connection, room / "spill")
             return connection
 
         yield engine
