@@ -84,7 +84,7 @@ def granted_query(
             try:
                 result = query.run(versions, files, room, many)
             except QueryEnded as ended:
-                if ended.kind == DAMAGED:
+                if ended.kind == DAMAGED and ended.words in products:
                     lake = products[ended.words].lake
                     raise damaged(location, lake, f"a file of {ended.words} cannot be read") from None
                 raise

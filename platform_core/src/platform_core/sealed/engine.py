@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -20,9 +21,13 @@ from platform_core.sql.quoting import literal, quoted
 @contextmanager
 def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """An engine of one thread, on which the platform makes views before it is shut."""
-    with closing(
-        duckdb.connect(":memory:", config={"threads": "1", "allow_persistent_secrets": "false"})
-    ) as connection:
+    # A home of nobody: messages and settings say where it is.
+    config: dict[str, Any] = {
+        "threads": "1",
+        "allow_persistent_secrets": "false",
+        "home_directory": os.devnull,
+    }
+    with closing(duckdb.connect(":memory:", config=config)) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         settle(connection)
         yield connection
