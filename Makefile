@@ -33,7 +33,7 @@ test-fast: setup ## run those of `make test` that do not need the mesh of all pr
 	@$(BIN)/python scripts/run_tests.py fast
 
 attack: setup ## run every attack that the tests know, and again with each wall switched off (half an hour)
-	@$(BIN)/python scripts/attack.py
+	@$(BIN)/python scripts/run_attacks.py
 
 check: setup ## lint, types, the layers of the tree, the public face, then validate
 	$(BIN)/ruff check

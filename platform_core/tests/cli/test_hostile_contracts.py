@@ -20,12 +20,11 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, PlatformError
 from platform_core.governance.columns import of_model
 from platform_core.lake.connect import connect
-from platform_core.lake.location import seal
 from platform_core.products.evaluate import evaluate, judge
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.inputs.rows import no_rows
 from platform_core.products.result import sql_faults
-from platform_core.sql.engine import trial
+from platform_core.sql.engine import lock_down, trial
 
 BAIT = "Xanthippe-7731"
 LINES = """\
@@ -235,7 +234,7 @@ def test_a_run_writes_its_lake_with_no_other_in_reach(mesh: SmallMesh, tmp_path:
     for product in ("shop/totals", "other/totals"):
         mesh.publish(product)
     with connect(mesh.lakes, write=["shop"]) as con:
-        seal(con, mesh.lakes, ["shop"], files=[], folders=[])
+        lock_down(con, folders=[mesh.lakes.data("shop")])
         files = {path: f"FROM read_parquet('{path}')" for path in mesh.lakes.root.rglob("*.parquet")}
         for path, read in files.items():
             if path.is_relative_to(mesh.lakes.folder("shop")):

@@ -12,14 +12,14 @@ import pickle
 import re
 import resource
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -35,7 +35,6 @@ from platform_core.sql.allowed import NotAllowed, TableName, tables_read
 from platform_core.sql.plan import sources
 
 T = TypeVar("T")
-_AT_ONCE: Final = 200
 _ROWS_ARE_OF: Final = {
     ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
 } | {("decimal", "Decimal"), ("uuid", "UUID"), ("pytz", "_UTC"), ("builtins", "bytearray")}
@@ -109,15 +108,15 @@ class SealedQuery:
         """Begin it over some versions, by the ids of their products; ``many`` rows may be asked for."""
         opened = files.descriptors
         many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
-        self.channel.send((dict(versions), list(opened), spill, many))
-        with socket.socket(fileno=os.dup(self.channel.fileno())) as wire:
-            for some in _in_messages(list(opened.values())):
-                socket.send_fds(wire, [b"."], some)
+        with suppress(ConnectionError):  # it ended: so does its answer
+            self.channel.send((dict(versions), list(opened), spill, many))
+            for file in opened.values():
+                send_handle(self.channel, file, None)
         return self._answer(lambda said: Result(*said))
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows."""
-        with suppress(ConnectionError):  # it ended: so does its answer
+        with suppress(ConnectionError):
             self.channel.send(count)
         return self._answer(lambda rows: from_arrow(rows) if isinstance(rows, bytes) else list(rows))
 
@@ -163,10 +162,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
-    with socket.socket(fileno=os.dup(channel.fileno())) as wire:
-        for some in _in_messages(opened):
-            for name, descriptor in zip(some, socket.recv_fds(wire, 1, len(some))[1], strict=True):
-                files.take(descriptor, name)
+    for name in opened:
+        files.take(recv_handle(channel), name)
     files.show(connection)
     for product, version in versions.items():
         try:
@@ -211,9 +208,3 @@ def _products(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | No
 
 def _tell(channel: Connection, *words: Any) -> None:
     channel.send_bytes(pickle.dumps(words))
-
-
-def _in_messages(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Descriptors as they are handed over: Linux takes up to 253 in one message."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]

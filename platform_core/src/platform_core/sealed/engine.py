@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from platform_core.lake.connect import limit_memory
+from platform_core.lake.connect import settle
 from platform_core.product_id import ProductId
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
@@ -29,9 +29,7 @@ def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     }
     with closing(duckdb.connect(":memory:", config=config)) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        limit_memory(connection)
+        settle(connection)
         yield connection
 
 
