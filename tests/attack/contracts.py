@@ -109,11 +109,11 @@ QUERIES = {
     "a view over the table": "CREATE OR REPLACE VIEW sales.products.costs AS FROM hr.products.staffing; SELECT 1",
 }
 PLAN_ALONE = {
-    "a setting", "a key of a mask", "a plan",
-    "several statements", "several statements, the last a count", "several statements, one of the table",
-    "a comment that hides the next", "a copy after the query",
-}  # fmt: skip
-"""What a plan does not show: settings, variables, and whatever stands behind the first statement."""
+    *("a setting", "a key of a mask", "a plan", "deletion", "a copy over a file of the lake"),
+    *("several statements", "several statements, one of the table", "a copy after the query"),
+    "an option of the lake",
+}
+"""What a plan does not show: settings, variables, and statements that are no query."""
 
 
 @dataclass(frozen=True)

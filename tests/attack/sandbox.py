@@ -6,6 +6,7 @@ compared with what it was: what changes one has written it.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import shutil
@@ -44,6 +45,7 @@ def in_a_child(came_through: Callable[[], bool]) -> bool:
     """The answer of an attempt in a process of its own; one that ends it came through."""
     process = os.fork()
     if process == 0:
+        faulthandler.disable()
         signal.alarm(300)  # one that hangs ends so, however slow the machine is
         found = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
