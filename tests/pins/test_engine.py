@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from platform_core.lake.connect import configure, connect
+from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number
 from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
@@ -68,8 +68,7 @@ def lake(tmp_path: Path) -> Iterator[Con]:
 
 def test_every_function_is_known_to_be_harmless_or_refused(tmp_path: Path) -> None:
     """The volatile and the describing ones that pass are listed here; a new version has to be looked at."""
-    with duckdb.connect() as connection:
-        configure(connection, LakeLocation(tmp_path))
+    with connect(LakeLocation(tmp_path)) as connection:
         found = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability != 'CONSISTENT' "
             "AND function_type IN ('scalar', 'aggregate') AND function_name ~ '[a-z].*'"
