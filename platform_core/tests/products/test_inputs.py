@@ -152,14 +152,12 @@ def test_a_source_is_no_way_into_the_mesh_s_own_state(
 
 
 @pytest.mark.parametrize(
-    "read",
-    ["relation()", "arrow()", "polars()", "connection.sql('FROM sales')", "relation().query('s', 'FROM s')"],
+    "read", ["relation()", "arrow()", "connection.sql('FROM sales')", "relation().query('s', 'FROM s')"]
 )
 def test_a_function_reads_a_version_with_deletions(
     mesh: SmallMesh, instance: dg.DagsterInstance, read: str
 ) -> None:
     """Of a month that was made anew, the old rows are still in the file of the year."""
-    pytest.importorskip("polars") if "polars" in read else None
     for product in ("shop/sales", "other/copy"):
         mesh.contract(product, DAYS)
     days = ("2024-03-30", "2024-04-01")
