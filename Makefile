@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-fast check validate bench lock clean
+.PHONY: help setup demo materialize test test-full test-fast attack check validate bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,9 @@ test-full: setup ## run what `make test` leaves out: kills, fuzzing, the UI, oth
 
 test-fast: setup ## run those of `make test` that do not need the mesh of all products
 	@$(BIN)/python scripts/run_tests.py fast
+
+attack: setup ## run every attack that the tests know, and again with each wall switched off (half an hour)
+	@$(BIN)/python scripts/run_attacks.py
 
 check: setup ## lint, types, the layers of the tree, the public face, then validate
 	$(BIN)/ruff check

@@ -91,15 +91,38 @@ def ways_into_a_lake(module: Module) -> Iterator[str]:
 
 # What is found, where it is at home, and who else may, with the reason.
 HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
-    "the environment": (reads_of_the_environment, "settings.py", {}),
-    "an ATTACH of a lake": (statements("ATTACH"), "lake/location.py", {}),
+    "the environment": (
+        reads_of_the_environment,
+        "settings.py",
+        {"sealed/arrow.py": "it tells Arrow, in its own process, to start no thread"},
+    ),
+    "an ATTACH of a lake": (
+        statements("ATTACH"),
+        "lake/location.py",
+        {"sealed/dbt.py": "the databases that dbt builds in, which are no lakes"},
+    ),
     "a COMMIT": (statements("BEGIN|COMMIT|ROLLBACK"), "lake/transaction.py", {}),
     "a path in a lake": (ways_into_a_lake, "lake/", {}),
-    "the tables of a lake's catalog": (words("__ducklake_metadata_|catalog\\.sqlite"), "lake/", {}),
+    "the tables of a lake's catalog": (
+        words("__ducklake_metadata_|catalog\\.sqlite"),
+        "lake/",
+        {"sealed/version.py": "the files of a version, to be read without its lake"},
+    ),
     "a hard link": (calls("os.link", ".hardlink_to", "os.symlink", ".symlink_to"), "files.py", {}),
     "a move of a file": (moves_of_files, "files.py", {}),
-    "a lock": (imports("fcntl", "filelock"), "files.py", {"lake/lock.py": "it tells who holds the lock"}),
-    "SQLite": (imports("sqlite3", "aiosqlite", "apsw"), "nowhere", {}),
+    "a lock": (
+        imports("fcntl", "filelock"),
+        "files.py",
+        {
+            "lake/lock.py": "it tells who holds the lock",
+            "lake/spill.py": "the lock of a folder itself, which tells that its process lives",
+        },
+    ),
+    "SQLite": (
+        imports("sqlite3", "aiosqlite", "apsw"),
+        "nowhere",
+        {"lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB"},
+    ),
     "YAML": (imports("yaml", "ruamel"), "source/", {}),
     "a process": (
         calls(*(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output"))),
@@ -121,6 +144,8 @@ DATABASES = {
     "lake/extensions.py": "the connection that lakes are attached to",
     "sql/engine.py": "where texts are parsed and tried: in memory, without files",
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
+    "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
+    "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
 }
 """Who opens a database of its own, and what for."""
 

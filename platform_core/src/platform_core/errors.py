@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 Severity = Literal["error", "warning", "info"]
 
@@ -98,6 +98,20 @@ class PlatformError(Exception):
         super().__init__(*diagnostics)
         # Parts that need the same broken file each meet its fault; it is told once.
         self.diagnostics: tuple[Diagnostic, ...] = tuple(dict.fromkeys(diagnostics))
+
+    @classmethod
+    def of(
+        cls,
+        code: str,
+        message: str,
+        place: Place | None = None,
+        expected: str | None = None,
+        fix: str | None = None,
+        *,
+        plain: bool = False,
+    ) -> Self:
+        """The error of one diagnostic."""
+        return cls(Diagnostic(code, message, place, expected, fix, plain=plain))
 
     def __str__(self) -> str:
         return render(self.diagnostics)

@@ -13,7 +13,7 @@ from typing import Final
 
 from filelock import FileLock
 
-from platform_core.errors import Diagnostic, UsageError, shown
+from platform_core.errors import UsageError, shown
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 """The rights of everybody but the owner."""
@@ -57,13 +57,11 @@ def write_files(contents: Mapping[Path, str | bytes]) -> None:
     except OSError as error:
         for written, bytes_ in before.items():
             _restore(written, bytes_)
-        raise UsageError(
-            Diagnostic(
-                "U068",
-                f"{shown(path)} cannot be written: {error.strerror or error}",
-                expected="a folder that may be written, with space left",
-                fix="Mend that and call again; nothing was left behind.",
-            )
+        raise UsageError.of(
+            "U068",
+            f"{shown(path)} cannot be written: {error.strerror or error}",
+            expected="a folder that may be written, with space left",
+            fix="Mend that and call again; nothing was left behind.",
         ) from None
     finally:
         for draft in drafts.values():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from platform_core.errors import Diagnostic, UsageError, shown
+from platform_core.errors import UsageError, shown
 
 WORKSPACE: Final = "workspace.yaml"
 SECRETS: Final = "MESH_SECRET_"
@@ -94,7 +94,7 @@ class Setting:
 
     def fault(self, expected: str, fix: str, reason: str = "") -> UsageError:
         said = f"{self.name}={self.text()}" + (f": {reason}" if reason else "")
-        return UsageError(Diagnostic(self.code, said, None, expected, fix))
+        return UsageError.of(self.code, said, None, expected, fix)
 
 
 ROOT: Final = Setting(
@@ -161,19 +161,15 @@ def mesh_root(start: Path | None = None) -> Path:
     if named is not None:
         if os.path.lexists(named / WORKSPACE):
             return named
-        raise UsageError(
-            Diagnostic("U001", f"MESH_ROOT={named}: there is no {WORKSPACE}", fix="Correct MESH_ROOT.")
-        )
+        raise UsageError.of("U001", f"MESH_ROOT={named}: there is no {WORKSPACE}", fix="Correct MESH_ROOT.")
     here = (start or Path.cwd()).absolute()
     for folder in (here, *here.parents):
         if os.path.lexists(folder / WORKSPACE):
             return folder
-    raise UsageError(
-        Diagnostic(
-            "U001",
-            f"{shown(here)} is in no mesh: no folder above it has a {WORKSPACE}",
-            fix="Change to the mesh's folder, or name it by MESH_ROOT.",
-        )
+    raise UsageError.of(
+        "U001",
+        f"{shown(here)} is in no mesh: no folder above it has a {WORKSPACE}",
+        fix="Change to the mesh's folder, or name it by MESH_ROOT.",
     )
 
 

@@ -20,12 +20,11 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, PlatformError
 from platform_core.governance.columns import of_model
 from platform_core.lake.connect import connect
-from platform_core.lake.location import seal
 from platform_core.products.evaluate import evaluate, judge
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.inputs.rows import no_rows
 from platform_core.products.result import sql_faults
-from platform_core.sql.engine import trial
+from platform_core.sql.engine import lock_down, trial
 
 BAIT = "Xanthippe-7731"
 LINES = """\
@@ -80,19 +79,15 @@ MADE = f"""
     def lines() -> str:
         return {SQL!r}
 """
-TEXTS = [
+ALL_TEXTS = (
     "INTEGER AS x; COPY (SELECT 1) TO '{out}'; --",
-    *(
-        pytest.param(text, marks=pytest.mark.full)
-        for text in (
-            "a'); COPY (SELECT 1) TO '{out}'; --",
-            "a\"; COPY (SELECT 1) TO '{out}'; --",
-            "a' || (SELECT content FROM read_text('{bait}')) || '",
-            "SELECT count(*) FROM read_text('{bait}')",
-            "ENUM('a\0', 'b')",
-        )
-    ),
-]
+    "a'); COPY (SELECT 1) TO '{out}'; --",
+    "a\"; COPY (SELECT 1) TO '{out}'; --",
+    "a' || (SELECT content FROM read_text('{bait}')) || '",
+    "SELECT count(*) FROM read_text('{bait}')",
+    "ENUM('a\0', 'b')",
+)
+TEXTS = [ALL_TEXTS[0], *(pytest.param(text, marks=pytest.mark.full) for text in ALL_TEXTS[1:])]
 TREE: dict[str, Any] = yaml.safe_load(LINES)
 
 
@@ -102,6 +97,16 @@ def leaves(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [at] * isinstance(value, str) + [
         found for key, inner in items for found in leaves(inner, (*at, key))
     ]
+
+
+def changed(pointer: tuple[Any, ...], text: str) -> str:
+    """The contract with a text in place of another."""
+    tree = copy.deepcopy(TREE)
+    parent = tree
+    for key in pointer[:-1]:
+        parent = parent[key]
+    parent[pointer[-1]] = text
+    return yaml.safe_dump(tree, sort_keys=False)
 
 
 @pytest.fixture
@@ -151,12 +156,7 @@ def test_no_text_of_a_contract_is_run(where: str, text: str, mesh: SmallMesh, tm
     registry = Registry(mesh.root / "domains", "contracts", shared if where == "registry" else None)
     assert "error[" not in "".join(attempt(mesh, registry, product) for product in products)
     for pointer in leaves(TREE):
-        tree = copy.deepcopy(TREE)
-        parent = tree
-        for key in pointer[:-1]:
-            parent = parent[key]
-        parent[pointer[-1]] = nasty
-        path.write_text(yaml.safe_dump(tree, sort_keys=False))
+        path.write_text(changed(pointer, nasty))
         registry = Registry(mesh.root / "domains", "contracts", shared if where == "registry" else None)
         for product in products:
             assert BAIT not in attempt(mesh, registry, product), pointer
@@ -234,7 +234,7 @@ def test_a_run_writes_its_lake_with_no_other_in_reach(mesh: SmallMesh, tmp_path:
     for product in ("shop/totals", "other/totals"):
         mesh.publish(product)
     with connect(mesh.lakes, write=["shop"]) as con:
-        seal(con, mesh.lakes, ["shop"], files=[], folders=[])
+        lock_down(con, folders=[mesh.lakes.data("shop")])
         files = {path: f"FROM read_parquet('{path}')" for path in mesh.lakes.root.rglob("*.parquet")}
         for path, read in files.items():
             if path.is_relative_to(mesh.lakes.folder("shop")):

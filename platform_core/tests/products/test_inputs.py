@@ -149,3 +149,33 @@ def test_a_source_is_no_way_into_the_mesh_s_own_state(
     source = Source("raw/x", path)
     with pytest.raises(SourceError, match=r"S003.*mesh's own state"):
         deliveries(source) if source.inbox else source.locate()
+
+
+@pytest.mark.parametrize(
+    "read", ["relation()", "arrow()", "connection.sql('FROM sales')", "relation().query('s', 'FROM s')"]
+)
+def test_a_function_reads_a_version_with_deletions(
+    mesh: SmallMesh, instance: dg.DagsterInstance, read: str
+) -> None:
+    """Of a month that was made anew, the old rows are still in the file of the year."""
+    for product in ("shop/sales", "other/copy"):
+        mesh.contract(product, DAYS)
+    days = ("2024-03-30", "2024-04-01")
+    lines = mesh.root / "lines.csv"
+    lines.write_text("\n".join(["sold", *(f"{day} 12:00:00" for day in days)]))
+    mesh.code("shop", PARTITIONED.replace("PATH", repr(str(lines))))
+    mesh.code(
+        "other",
+        f"""
+        @data_product(inputs={{"sales": Input("shop/sales", columns=("sold", "amount"), partitions="all")}})
+        def copy(sales: Table):
+            return sales.{read}
+        """,
+    )
+    assert mesh.run("shop", "shop/sales", instance, ("2024-03-30", "2024-04-01")).success
+    assert mesh.run("shop", "shop/sales", instance, "2024-03-30").success
+    files = "FROM ducklake_list_files('shop', 'sales', schema => 'products')"
+    assert mesh.read(f"SELECT count(delete_file) > 0 {files}") == [(True,)]
+    assert mesh.run("other", "other/copy", instance, ("2024-03-30", "2024-04-01")).success
+    assert mesh.read("SELECT count(*) FROM other.products.copy", "other") == [(2,)]
+    assert not list(mesh.lakes.root.glob(".spill-*/*"))

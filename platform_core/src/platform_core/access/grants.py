@@ -8,7 +8,7 @@ from typing import Final
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.named import domain_name
 from platform_core.contracts.twin import MASKED
-from platform_core.errors import AccessDenied, Diagnostic, UsageError, shown
+from platform_core.errors import AccessDenied, UsageError, shown
 from platform_core.source.federation import read_teams
 from platform_core.words import listed
 
@@ -23,12 +23,10 @@ def require_principal(principal: str, domains: tuple[str, ...]) -> None:
         return
     if principal and not colon:
         return
-    raise UsageError(
-        Diagnostic(
-            "U041",
-            f'"{principal}" is nobody who could read',
-            expected=f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}",
-        )
+    raise UsageError.of(
+        "U041",
+        f'"{principal}" is nobody who could read',
+        expected=f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}",
     )
 
 
@@ -43,30 +41,26 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
         return
     owner = asked(product, root)
     if product.restricted:
-        raise AccessDenied(
-            Diagnostic(
-                "A002",
-                f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it",
-                product.place,
-                expected=f"a product of {product.domain} without restricted columns",
-                fix=f"read its masked twin, {product.domain}/{product.masking.name}"
-                if product.masking is not None
-                else f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
-                plain=True,
-            )
+        raise AccessDenied.of(
+            "A002",
+            f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it",
+            product.place,
+            expected=f"a product of {product.domain} without restricted columns",
+            fix=f"read its masked twin, {product.domain}/{product.masking.name}"
+            if product.masking is not None
+            else f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
+            plain=True,
         )
     if not product.granted_to(principal):
         access = MASKED if product.twin_of else "read"
-        raise AccessDenied(
-            Diagnostic(
-                "A001",
-                f"{principal} was not granted {product.id}",
-                product.places.get("/roles", product.place),
-                expected=f"a role {principal} with {access} access in its contract",
-                fix=f"ask {owner} to add to {shown(product.path)}:\n"
-                f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: {access}}}",
-                plain=True,
-            )
+        raise AccessDenied.of(
+            "A001",
+            f"{principal} was not granted {product.id}",
+            product.places.get("/roles", product.place),
+            expected=f"a role {principal} with {access} access in its contract",
+            fix=f"ask {owner} to add to {shown(product.path)}:\n"
+            f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: {access}}}",
+            plain=True,
         )
 
 

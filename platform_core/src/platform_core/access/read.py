@@ -18,10 +18,9 @@ from platform_core.lake.connect import connect
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.spill import spill_room
-from platform_core.lake.versions import stamps, table_behind
 from platform_core.sealed.child import DAMAGED, QueryEnded, SealedQuery, sealed_query
 from platform_core.sealed.files import SealedFiles
-from platform_core.sealed.version import VersionFiles, version_files
+from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
 from platform_core.sql.quoting import fold
@@ -85,7 +84,7 @@ def granted_query(
             try:
                 result = query.run(versions, files, room, many)
             except QueryEnded as ended:
-                if ended.kind == DAMAGED:
+                if ended.kind == DAMAGED and ended.words in products:
                     lake = products[ended.words].lake
                     raise damaged(location, lake, f"a file of {ended.words} cannot be read") from None
                 raise
@@ -126,12 +125,9 @@ def _published(
     room: Path | None,
 ) -> VersionFiles:
     with lake_faults(location, product.lake):
-        stamp = next(stamps(connection, product.lake, product.id, limit=1), None)
-        if stamp is None:
+        found = product_files(connection, product, room)
+        if found is None:
             raise _never_published(product)
-        version, _, facts = stamp
-        table = table_behind(product, version, facts)
-        found = version_files(connection, product.lake, *table, room)
         try:
             return found.opened(files, product.id)
         except FileNotFoundError:
@@ -144,7 +140,7 @@ def _judged() -> Iterator[None]:
         yield
     except NotAllowed as refused:
         if refused.what == "syntax":
-            raise UsageError(Diagnostic("U040", f"the query does not run: {refused.reason}")) from None
+            raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
         raise AccessDenied(_refusal(refused)) from None
 
 
@@ -184,13 +180,11 @@ def _product_id(table: TableName, registry: Registry) -> str:
 
 
 def _never_published(product: DataProduct) -> RunError:
-    return RunError(
-        Diagnostic(
-            "R020",
-            f"{product.id} was never published",
-            expected="a published version of every product in the query",
-            fix=f"mesh run {product.id}",
-        )
+    return RunError.of(
+        "R020",
+        f"{product.id} was never published",
+        expected="a published version of every product in the query",
+        fix=f"mesh run {product.id}",
     )
 
 

@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import Diagnostic, RunError
+    from platform_core.errors import RunError
     from platform_core.settings import mesh_root
     from platform_core.workspace.child import unstartable
     from platform_core.workspace.home import Home
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         raise RunError(unstartable(location, error)) from None
     if status not in (OK, FAILED, USAGE, INTERRUPTED):
         message = f"the check of {name} broke off: its process ended with status {status}"
-        raise RunError(Diagnostic("R002", message, fix="Look for what ends the process, such as sys.exit()."))
+        raise RunError.of("R002", message, fix="Look for what ends the process, such as sys.exit().")
     return status
 
 

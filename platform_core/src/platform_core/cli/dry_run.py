@@ -74,7 +74,6 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
 
 def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:
     """The function of a product; only modules that mention it are imported."""
-
     for folder in _package_folders(product.domain, root):
         for file in sorted(folder.rglob("*.py")):
             text = file.read_text(encoding="utf-8", errors="replace")
@@ -104,14 +103,12 @@ def _import(module: str) -> Any:
     except PlatformError:
         raise
     except Exception as error:
-        raise DefinitionError(
-            Diagnostic(
-                "D023",
-                f"the module {module} cannot be imported: {type(error).__name__}: {error}",
-                _place_in(error, module.partition(".")[0]),
-                expected="a module that imports in the domain's own environment",
-                fix="mend the line, or add the missing package to the domain's pyproject.toml",
-            )
+        raise DefinitionError.of(
+            "D023",
+            f"the module {module} cannot be imported: {type(error).__name__}: {error}",
+            _place_in(error, module.partition(".")[0]),
+            expected="a module that imports in the domain's own environment",
+            fix="mend the line, or add the missing package to the domain's pyproject.toml",
         ) from error
 
 
@@ -147,7 +144,6 @@ def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
     """The function on no rows, held against its contract."""
-
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
     for bound in inputs.values():
@@ -173,27 +169,23 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
 
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
     """What the function returns; of a stream the first batch, None where it gives none."""
-
     try:
         result, _ = with_metadata(function(**arguments))
         return first_rows(result, product.id, function.place) if product.kind == "stream" else result
     except PlatformError:
         raise
     except Exception as error:
-        raise DefinitionError(
-            Diagnostic(
-                "D024",
-                f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}",
-                _place_in(error, product.domain) or function.place,
-                expected="a result with the contract's columns, without rows",
-                fix="let it work without rows too: a partition or an input may be empty",
-            )
+        raise DefinitionError.of(
+            "D024",
+            f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}",
+            _place_in(error, product.domain) or function.place,
+            expected="a result with the contract's columns, without rows",
+            fix="let it work without rows too: a partition or an input may be empty",
         ) from error
 
 
 def _twin(product: DataProduct, registry: Registry) -> None:
     """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
-
     parent = parent_of(product, registry)
     suppression = parent.masking.suppression if parent.masking else None
     with in_memory() as connection:
@@ -213,7 +205,6 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
             source that no YAML file of the project declares, D001 a source that is no product, A001 and A002
             missing grants, D020 and D021 what is wrong with its SQL.
     """
-
     project = DbtProject.of(product.domain, root)
     if product.name not in project.models:
         nothing = Diagnostic(
@@ -260,7 +251,6 @@ def _untyped(result: Any) -> frozenset[str]:
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:
-
     outcomes = judge(connection, product, MADE, {"schema"})
     faults = [diagnostic(product, outcome) for outcome in outcomes if not outcome.passed]
     if faults:

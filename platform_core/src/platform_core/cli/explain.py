@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 def _explained(written: str, catalogue: Catalogue, known: Sequence[str]) -> dict[str, Any]:
     """What there is to say of a code. Raises UsageError U051."""
     from platform_core.cli.codes import EXPLAINED
-    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.errors import UsageError
     from platform_core.words import did_you_mean
 
     code = written.upper()
@@ -59,13 +59,11 @@ def _explained(written: str, catalogue: Catalogue, known: Sequence[str]) -> dict
         return {"code": code, **asdict(EXPLAINED[code])}
     if len(code) == 4 and code[1:].isdigit() and code[0] in FAMILIES:
         return {"code": code, "why": FAMILIES[code[0]]}
-    raise UsageError(
-        Diagnostic(
-            "U051",
-            f'no diagnostic has the code "{written}"',
-            expected="a code such as G101",
-            fix=did_you_mean(code, known) or "`mesh explain` lists the policies",
-        )
+    raise UsageError.of(
+        "U051",
+        f'no diagnostic has the code "{written}"',
+        expected="a code such as G101",
+        fix=did_you_mean(code, known) or "`mesh explain` lists the policies",
     )
 
 

@@ -158,7 +158,7 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     if called not in VERBS:
         message = f'"{called}" is not a verb of mesh' if called else "no verb is named"
         fix = did_you_mean(called, VERBS) or "`mesh --help` lists the verbs"
-        raise UsageError(Diagnostic("U022", message, None, ", ".join(VERBS), fix))
+        raise UsageError.of("U022", message, None, ", ".join(VERBS), fix)
     options = parser_of(called).understand([*before, *rest])
     options.verb = called
     return options
@@ -170,7 +170,7 @@ def require_text(word: str) -> None:
         word.encode()
     except UnicodeEncodeError:
         said = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        raise UsageError(Diagnostic("U094", f"this is not text in UTF-8: {said}")) from None
+        raise UsageError.of("U094", f"this is not text in UTF-8: {said}") from None
 
 
 def domain_option(parser: argparse.ArgumentParser, what: str = "only the products of this domain") -> None:
@@ -183,7 +183,7 @@ def one_of(name: str, known: Sequence[str]) -> Callable[[str], str]:
     def convert(word: str) -> str:
         if word not in known:
             fix = did_you_mean(word, known)
-            raise UsageError(Diagnostic("U094", f'{name} cannot be "{word}"', None, listed(known), fix))
+            raise UsageError.of("U094", f'{name} cannot be "{word}"', None, listed(known), fix)
         return word
 
     return convert
@@ -195,7 +195,7 @@ def number(name: str, first: int, last: int | None = None) -> Callable[[str], in
     def convert(word: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", word) or not first <= int(word) <= (last or int(word)):
             bounds = f"a whole number from {first}{'' if last is None else f' to {last}'}"
-            raise UsageError(Diagnostic("U094", f'{name} cannot be "{word}"', expected=bounds))
+            raise UsageError.of("U094", f'{name} cannot be "{word}"', expected=bounds)
         return int(word)
 
     return convert

@@ -79,7 +79,7 @@ def place_of(product: str, registry: Registry, root: Path, *, replace: bool = Fa
     import re
 
     from platform_core.contracts.named import domain_name
-    from platform_core.errors import Diagnostic, UsageError, shown
+    from platform_core.errors import UsageError, shown
     from platform_core.words import listed
 
     name = ProductId(product).name
@@ -89,24 +89,20 @@ def place_of(product: str, registry: Registry, root: Path, *, replace: bool = Fa
     # Its function and its module have its name, and no package may be hidden by that.
     taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken:
-        raise UsageError(
-            Diagnostic(
-                "U067",
-                f'"{product}" cannot be a product',
-                expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
-                fix=f'Take another name: "{name}" is a word of Python or a module of the domain.'
-                if taken
-                else None,
-            )
+        raise UsageError.of(
+            "U067",
+            f'"{product}" cannot be a product',
+            expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
+            fix=f'Take another name: "{name}" is a word of Python or a module of the domain.'
+            if taken
+            else None,
         )
     path = registry.path(product)
     if path.exists() and not replace:
-        raise UsageError(
-            Diagnostic(
-                "U066",
-                f"{product} has a contract already: {shown(path)}",
-                expected="a product without one, or --replace",
-                fix="without --as the contract is printed, to compare; --replace loses the one that is there",
-            )
+        raise UsageError.of(
+            "U066",
+            f"{product} has a contract already: {shown(path)}",
+            expected="a product without one, or --replace",
+            fix="without --as the contract is printed, to compare; --replace loses the one that is there",
         )
     return path

@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.errors import UsageError
     from platform_core.lake.keys import KeyRing
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         _rotate(options.name, ring, named)
     elif options.name is not None:
         message, fix = f'unexpected argument "{options.name}"', f"mesh keys rotate {options.name}"
-        raise UsageError(Diagnostic("U091", message, expected="mesh keys", fix=fix))
+        raise UsageError.of("U091", message, expected="mesh keys", fix=fix)
     keys = _facts(named, ring, registry, location)
     status = answer(options, root, {"keys": keys}, lambda: _print(keys), faults)
     # What was asked for is done when a key is rotated, whatever other contracts are like.
@@ -69,18 +69,16 @@ def _named(registry: Registry) -> tuple[dict[str, list[str]], Sequence[Any]]:
 
 
 def _rotate(name: str | None, ring: KeyRing, named: Mapping[str, Sequence[str]]) -> None:
-    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.errors import UsageError
     from platform_core.words import did_you_mean, listed
 
     known = sorted({*named, *ring.names()})
     if name not in known:
-        raise UsageError(
-            Diagnostic(
-                "U090",
-                f'there is no key "{name}"' if name else "no key is named",
-                expected=f"one of {listed(known)}" if known else "a key that a contract names in a mask",
-                fix=(did_you_mean(name, known) if name else None) or "`mesh keys` lists the keys",
-            )
+        raise UsageError.of(
+            "U090",
+            f'there is no key "{name}"' if name else "no key is named",
+            expected=f"one of {listed(known)}" if known else "a key that a contract names in a mask",
+            fix=(did_you_mean(name, known) if name else None) or "`mesh keys` lists the keys",
         )
     ring.rotate(name)
 

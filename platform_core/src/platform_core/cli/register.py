@@ -72,17 +72,15 @@ def _folder(named: Path | None) -> Path:
     Raises:
         UsageError: U087 where none is named.
     """
-    from platform_core.errors import Diagnostic, UsageError
+    from platform_core.errors import UsageError
     from platform_core.settings import REGISTRY, whole
 
     folder = whole(named) if named is not None else REGISTRY.existing_folder()
     if folder is None:
-        raise UsageError(
-            Diagnostic(
-                "U087",
-                "no registry is named",
-                expected="a folder, which a first registration makes",
-                fix="mesh register --to FOLDER, or set MESH_REGISTRY",
-            )
+        raise UsageError.of(
+            "U087",
+            "no registry is named",
+            expected="a folder, which a first registration makes",
+            fix="mesh register --to FOLDER, or set MESH_REGISTRY",
         )
     return folder

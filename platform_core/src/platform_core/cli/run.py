@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Materialize, show how it goes, and say at the end what failed and why."""
     from platform_core.cli.output import answer, note
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import Diagnostic, RunError
+    from platform_core.errors import RunError
     from platform_core.settings import mesh_root
     from platform_core.source.federation import read_federation
     from platform_core.source.workspace import read_locations
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     selection = parse_selection(options.selection, here, elsewhere=set(names) - set(here))
     if not selection.named():
         fix = "mesh new product DOMAIN/PRODUCT --from FILE"
-        raise RunError(Diagnostic("R007", "no data product has a contract yet", fix=fix))
+        raise RunError.of("R007", "no data product has a contract yet", fix=fix)
     silent = options.format == "json" or options.verbosity < 0
     observer = Silent() if silent else Screen() if sys.stderr.isatty() else Lines()
     try:

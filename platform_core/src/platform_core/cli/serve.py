@@ -26,7 +26,7 @@ def _host(word: str) -> str:
     """A type for an argument. It raises UsageError U094."""
     if not re.fullmatch(r"[\w.-]+|\[?[0-9a-f:.]+\]?", word, re.ASCII | re.IGNORECASE):
         expected = "the name or address of a machine, without http:// and port"
-        raise UsageError(Diagnostic("U094", f'"{word}" is not a host', expected=expected))
+        raise UsageError.of("U094", f'"{word}" is not a host', expected=expected)
     return word.lower().strip("[]")
 
 

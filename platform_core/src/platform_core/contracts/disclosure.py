@@ -8,6 +8,7 @@ from platform_core.contracts.node import Node
 from platform_core.contracts.properties import find_property
 
 _EXPECTED = "{reason: <why>, minGroup: 5, count: <column>}"
+_KEYS = ("reason", "minGroup", "count")
 
 
 def disclosure_rules(table: Node, columns: tuple[Column, ...]) -> tuple[Rule, ...]:
@@ -17,11 +18,9 @@ def disclosure_rules(table: Node, columns: tuple[Column, ...]) -> tuple[Rule, ..
     column that counts the people behind each row; or of a product with hidden columns of its own.
     """
     node = find_property(table, "disclosure")
-    if node is None or not node.is_mapping("C095", "disclosure", _EXPECTED):
+    if node is None or not node.is_mapping("C095", "disclosure", _EXPECTED, only=_KEYS):
         return ()
-    if not node.has_only(("reason", "minGroup", "count"), "C095", "disclosure"):
-        return ()
-    reason, minimum, name = (node.get(key) for key in ("reason", "minGroup", "count"))
+    reason, minimum, name = (node.get(key) for key in _KEYS)
     counts = [column.name for column in columns if column.logical_type == "integer"]
     hidden = next((column.name for column in columns if not column.shown_in_samples), None)
     if hidden is not None:

@@ -244,12 +244,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _suppression(node: Node, columns: tuple[Column, ...]) -> Suppression | None:
-    if not node.is_mapping("C094", "suppress", "{groupsBelow: 5, columns: [<column>, <column>]}"):
-        return None
-    if not node.has_only(("groupsBelow", "columns"), "C094", "suppress"):
+    expected = "{groupsBelow: 5, columns: [<column>, <column>]}"
+    if not node.is_mapping("C094", "suppress", expected, only=("groupsBelow", "columns")):
         return None
     minimum, named = node.get("groupsBelow"), node.get("columns")
-    if not isinstance(minimum, int) or isinstance(minimum, bool) or minimum < 2:
+    if not isinstance(minimum, int) or minimum < 2:  # true is 1
         message = "suppress does not say which groups are too small"
         expected = "groupsBelow: a whole number above 1"
         node["groupsBelow"].error("C094", message, expected, "Write groupsBelow: 5.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -266,7 +267,7 @@ class DataProduct:
     """The masked twin that is made of it."""
     twin_of: str | None = None
     """Of a masked twin, which has no contract of its own: the id of the product that it is made of."""
-    places: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where the contract says a thing, by JSON pointer (``/team/name``); for policies."""
     remarks: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     """What a guest contract (one without our conventions) says that the platform does not act on."""

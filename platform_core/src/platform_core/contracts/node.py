@@ -90,9 +90,12 @@ class Node:
             self[key].error(code, message, expected, "Remove it.", known=known, at_key=True)
         return not others
 
-    def is_mapping(self, code: str, what: str, expected: str, fix: str | None = None) -> bool:
+    def is_mapping(
+        self, code: str, what: str, expected: str, fix: str | None = None, *, only: Collection[str] = ()
+    ) -> bool:
+        """Whether it is a mapping, of the keys ``only`` where these are named; else that is an error."""
         if isinstance(self.value, dict):
-            return True
+            return not only or self.has_only(only, code, what)
         self.error(code, f"{what} is no mapping", expected, fix)
         return False
 

@@ -62,13 +62,11 @@ def register(
 
 
 def _nothing_here(own: Registry, domain: str) -> UsageError:
-    return UsageError(
-        Diagnostic(
-            "U083",
-            f'"{domain}" has no contracts here to register',
-            expected=f"contracts in {shown(own.path(f'{domain}/x').parent)}",
-            fix="Call it in the repository of that domain.",
-        )
+    return UsageError.of(
+        "U083",
+        f'"{domain}" has no contracts here to register',
+        expected=f"contracts in {shown(own.path(f'{domain}/x').parent)}",
+        fix="Call it in the repository of that domain.",
     )
 
 
@@ -189,12 +187,10 @@ def _alone(folder: Path, write: bool) -> Iterator[None]:
 
 
 def _unwritable(folder: Path, error: OSError) -> UsageError:
-    return UsageError(
-        Diagnostic(
-            "U084",
-            f"the registry {shown(folder)} cannot be written: {error.strerror}",
-            Place(folder) if folder.is_file() else None,
-            expected="a folder that this user may write",
-            fix="Name another one by --to or MESH_REGISTRY.",
-        )
+    return UsageError.of(
+        "U084",
+        f"the registry {shown(folder)} cannot be written: {error.strerror}",
+        Place(folder) if folder.is_file() else None,
+        expected="a folder that this user may write",
+        fix="Name another one by --to or MESH_REGISTRY.",
     )

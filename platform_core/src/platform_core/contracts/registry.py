@@ -106,7 +106,7 @@ class Registry:
 
     def of_domain(self, domain: str) -> tuple[DataProduct, ...]:
         """All products of a domain. Raises ContractError with the faults of all its contracts."""
-        products, faults = self._read([domain])
+        products, faults = self.scan(domain)
         if faults:
             raise ContractError(*faults)
         return products
@@ -114,7 +114,19 @@ class Registry:
     def scan(self, *domains: str) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
         """Some domains, without names the whole mesh: the products that could be read, and every fault
         of the others."""
-        return self._read(domains or self.domains())
+        products: list[DataProduct] = []
+        faults: list[Diagnostic] = []
+        for domain in domains or self.domains():
+            for name in self._index().get(domain, {}):
+                try:
+                    product = self.get(f"{domain}/{name}")
+                except ContractError as error:
+                    faults.extend(error.diagnostics)
+                    continue
+                products.append(product)
+                if product.masking is not None:
+                    products.append(self.get(f"{domain}/{product.masking.name}"))
+        return tuple(products), tuple(faults)
 
     def read(self) -> tuple[str, ...]:
         """The ids of the products whose contracts were read so far."""
@@ -144,23 +156,6 @@ class Registry:
                     fix = did_you_mean(name, known)
                     faults.append(Diagnostic("C057", message, rule.place, f"one of {listed(known)}", fix))
         return tuple(faults)
-
-    def _read(
-        self, domains: list[str] | tuple[str, ...]
-    ) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
-        products: list[DataProduct] = []
-        faults: list[Diagnostic] = []
-        for domain in domains:
-            for name in self._index().get(domain, {}):
-                try:
-                    product = self.get(f"{domain}/{name}")
-                except ContractError as error:
-                    faults.extend(error.diagnostics)
-                    continue
-                products.append(product)
-                if product.masking is not None:
-                    products.append(self.get(f"{domain}/{product.masking.name}"))
-        return tuple(products), tuple(faults)
 
     def _registered(self, domain: str) -> dict[str, tuple[Path, ...]]:
         """The registry's files of another repository's domain, by the product that each says it is."""
@@ -219,14 +214,12 @@ class Registry:
             taken = f"{domain}/{first} has a masked twin of that name"
         else:
             return
-        raise ContractError(
-            Diagnostic(
-                "C092",
-                f'"{name}" cannot be the masked twin of {product.id}: {taken}',
-                product.masking.place,
-                expected=f"a name that no other product of {domain} has",
-                fix=f"Write maskedAs: {product.name}_masked.",
-            )
+        raise ContractError.of(
+            "C092",
+            f'"{name}" cannot be the masked twin of {product.id}: {taken}',
+            product.masking.place,
+            expected=f"a name that no other product of {domain} has",
+            fix=f"Write maskedAs: {product.name}_masked.",
         )
 
     def _folder(self, domain: str) -> Path:

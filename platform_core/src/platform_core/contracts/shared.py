@@ -10,7 +10,7 @@ from platform_core.contracts.files import rivals
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES
 from platform_core.contracts.reader import load_contract
-from platform_core.errors import ContractError, Diagnostic, shown
+from platform_core.errors import ContractError, shown
 from platform_core.source.document import parse
 
 
@@ -37,22 +37,18 @@ def require_not_behind(product: DataProduct, shared: Path) -> None:
     ours, theirs = number(product.version), number(there)
     place = product.places.get("/version") or product.place
     if product.version == there:
-        raise ContractError(
-            Diagnostic(
-                "C140",
-                f"{product.id} {there} says one thing here and another in the registry",
-                place,
-                expected=f"what {shown(registered)} says, or another version",
-                fix="Raise the version and register it, or take the registered contract back.",
-            )
+        raise ContractError.of(
+            "C140",
+            f"{product.id} {there} says one thing here and another in the registry",
+            place,
+            expected=f"what {shown(registered)} says, or another version",
+            fix="Raise the version and register it, or take the registered contract back.",
         )
     if ours is not None and theirs is not None and ours < theirs:
-        raise ContractError(
-            Diagnostic(
-                "C141",
-                f"{product.id} is {product.version} here, and {there} was registered",
-                place,
-                expected=f"{there} or newer, as in {shown(registered)}",
-                fix="Update this checkout: versions do not go back.",
-            )
+        raise ContractError.of(
+            "C141",
+            f"{product.id} is {product.version} here, and {there} was registered",
+            place,
+            expected=f"{there} or newer, as in {shown(registered)}",
+            fix="Update this checkout: versions do not go back.",
         )

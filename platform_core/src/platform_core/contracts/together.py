@@ -26,9 +26,7 @@ def together_rules(table: Node, columns: tuple[Column, ...]) -> Iterator[Rule]:
         return
     own = [column.name for column in columns]
     for entry in [node[n] for n in range(len(node.value))] if isinstance(node.value, list) else [node]:
-        if not entry.is_mapping("C096", "safeTogether", _EXPECTED):
-            continue
-        if not entry.has_only(_KEYS, "C096", "safeTogether"):
+        if not entry.is_mapping("C096", "safeTogether", _EXPECTED, only=_KEYS):
             continue
         product, by, counts, minimum = (entry.get(key) for key in _KEYS)
         if not isinstance(product, str) or "/" not in product:

@@ -11,7 +11,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from platform_core.contracts.model import Grid, Partitions
-from platform_core.errors import Diagnostic, UsageError
+from platform_core.errors import UsageError
 from platform_core.words import did_you_mean
 
 PartitionsRead = Literal["same", "all", "last"]
@@ -46,14 +46,12 @@ def window(partitions: Partitions, key: str, now: datetime | None = None) -> Win
     span = (
         f"{keys[0]} to {keys[-1]}, every {partitions.every}" if keys else "none yet: the grid has not begun"
     )
-    raise UsageError(
-        Diagnostic(
-            "U020",
-            f'there is no partition "{key}"',
-            partitions.place,
-            expected=span,
-            fix=did_you_mean(key, keys),
-        )
+    raise UsageError.of(
+        "U020",
+        f'there is no partition "{key}"',
+        partitions.place,
+        expected=span,
+        fix=did_you_mean(key, keys),
     )
 
 
@@ -64,17 +62,15 @@ def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None =
     """
     cells = sorted((window(partitions, key, now) for key in set(keys)), key=lambda cell: cell.start)
     if not cells:
-        raise UsageError(Diagnostic("U021", "no partition is named", partitions.place, "one key or more"))
+        raise UsageError.of("U021", "no partition is named", partitions.place, "one key or more")
     for before, after in pairwise(cells):
         if before.end != after.start:
-            raise UsageError(
-                Diagnostic(
-                    "U021",
-                    f'partitions are missing between "{before.key}" and "{after.key}"',
-                    partitions.place,
-                    expected="partitions that follow each other, since one transaction writes them all",
-                    fix="Run each stretch by itself.",
-                )
+            raise UsageError.of(
+                "U021",
+                f'partitions are missing between "{before.key}" and "{after.key}"',
+                partitions.place,
+                expected="partitions that follow each other, since one transaction writes them all",
+                fix="Run each stretch by itself.",
             )
     if len(cells) == 1:
         return cells[0]

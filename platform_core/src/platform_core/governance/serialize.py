@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -81,48 +81,31 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
     return facts
 
 
-class Places(dict[str, Place]):
-    """Where a contract says a thing. Hundreds a product, of which a policy asks for a few: each is
-    made when it is asked for."""
+class Places(Mapping[str, Place]):
+    """Where a contract says a thing. Hundreds a product, of which a policy asks for a few: they are made
+    when one is asked for."""
 
     def __init__(self, text: str, path: Path) -> None:
-        super().__init__()
-        self._text: str | None = text
+        self._text = text
         self._path = path
 
-    def __missing__(self, pointer: str) -> Place:
-        if self._text is None:
-            raise KeyError(pointer)
-        return self._all()[pointer]
-
-    def get(self, pointer: str, default: Any = None) -> Any:
-        return super().get(pointer, default) if self._text is None else self._all().get(pointer, default)
-
-    def __contains__(self, pointer: object) -> bool:
-        return dict.__contains__(self._all(), pointer)
-
-    def __iter__(self) -> Iterator[str]:
-        return dict.__iter__(self._all())
-
-    def __len__(self) -> int:
-        return dict.__len__(self._all())
-
-    def keys(self) -> Any:
-        return dict.keys(self._all())
-
-    def values(self) -> Any:
-        return dict.values(self._all())
-
-    def items(self) -> Any:
-        return dict.items(self._all())
-
-    def _all(self) -> Places:
-        text, self._text = self._text, None
-        for entry in text.split("|") if text else ():
+    @cached_property
+    def _places(self) -> dict[str, Place]:
+        found = {}
+        for entry in self._text.split("|") if self._text else ():
             position, _, pointer = entry.partition(" ")
             number, column, length = position.split(":")
-            self[pointer.replace("~2", "|")] = Place(self._path, int(number), int(column), int(length))
-        return self
+            found[pointer.replace("~2", "|")] = Place(self._path, int(number), int(column), int(length))
+        return found
+
+    def __getitem__(self, pointer: str) -> Place:
+        return self._places[pointer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def _write_places(places: Mapping[str, Place], files: _Files) -> str:
@@ -168,7 +151,7 @@ def _read_places(text: str, files: _Files) -> Places:
 
 _FORMS: dict[Any, tuple[Convert, Convert]] = {
     Place: (_write_place, _read_place),
-    dict[str, Place]: (_write_places, _read_places),
+    Mapping[str, Place]: (_write_places, _read_places),
     Path: (lambda path, files: files.name(path), lambda name, files: files.path(name)),
     timedelta: (lambda span, files: span.total_seconds(), lambda number, files: timedelta(seconds=number)),
     datetime: (lambda moment, files: moment.isoformat(), lambda text, files: datetime.fromisoformat(text)),
@@ -179,12 +162,7 @@ _FORMS: dict[Any, tuple[Convert, Convert]] = {
 
 @cache
 def _writer(kind: type[Any]) -> Convert:
-    steps = [
-        (each.name, _default(each), _converter(hint, write=True))
-        for each, hint in _fields(kind)
-        if each.compare
-    ]
-    hidden = [(each.name, _converter(hint, write=True)) for each, hint in _fields(kind) if not each.compare]
+    steps = [(each.name, _default(each), _converter(hint, write=True)) for each, hint in _fields(kind)]
 
     def write(value: Any, files: _Files) -> dict[str, Any]:
         if kind is DataProduct:
@@ -193,9 +171,6 @@ def _writer(kind: type[Any]) -> Convert:
         for name, default, convert in steps:
             member = getattr(value, name)
             if default is MISSING or member != default:
-                written[name] = member if convert is None else convert(member, files)
-        for name, convert in hidden:
-            if member := getattr(value, name):
                 written[name] = member if convert is None else convert(member, files)
         if kind is DataProduct:
             files.own = None

@@ -9,7 +9,7 @@ from typing import Final
 
 import duckdb
 
-from platform_core.errors import Diagnostic, SourceError, UsageError, shown
+from platform_core.errors import SourceError, UsageError, shown
 from platform_core.sql.quoting import literal, quoted
 from platform_core.words import counted
 
@@ -80,13 +80,11 @@ def query(
     except duckdb.Error as error:
         raise _unreadable(path, error) from None
     if suffix in (".json", ".jsonl", ".ndjson") and names == ["json"]:
-        raise UsageError(
-            Diagnostic(
-                "U066",
-                f"{shown(path)} is no table",
-                expected="a list of objects, or one object per line",
-                fix="Write one object per row.",
-            )
+        raise UsageError.of(
+            "U066",
+            f"{shown(path)} is no table",
+            expected="a list of objects, or one object per line",
+            fix="Write one object per row.",
         )
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
@@ -126,32 +124,28 @@ def _present(path: Path) -> None:
     if not path.exists():
         near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         same = [name for name in near if name.lower() == path.name.lower()]
-        raise UsageError(
-            Diagnostic(
-                "U060",
-                f"there is no file {shown(path)}",
-                expected="a Parquet, CSV or JSON file",
-                fix=f'did you mean "{same[0]}"?' if same else None,
-            )
+        raise UsageError.of(
+            "U060",
+            f"there is no file {shown(path)}",
+            expected="a Parquet, CSV or JSON file",
+            fix=f'did you mean "{same[0]}"?' if same else None,
         )
     if not path.is_file() or _suffix(path) not in _READERS:
         kind = f"{', '.join(_READERS)} file" if path.is_file() else "regular file"
         what = "a folder" if path.is_dir() else f"no {kind}"
-        raise UsageError(
-            Diagnostic(
-                "U066",
-                f"{shown(path)} is {what}",
-                expected="one table: a Parquet, CSV or JSON file",
-                fix="Name a file in it." if path.is_dir() else "Save the table as one of these.",
-            )
+        raise UsageError.of(
+            "U066",
+            f"{shown(path)} is {what}",
+            expected="one table: a Parquet, CSV or JSON file",
+            fix="Name a file in it." if path.is_dir() else "Save the table as one of these.",
         )
     try:
         empty = path.stat().st_size == 0
         with path.open("rb"):
             pass
     except OSError as error:
-        raise SourceError(
-            Diagnostic("U062", f"{shown(path)} cannot be read: {error.strerror}", fix="Let it be read.")
+        raise SourceError.of(
+            "U062", f"{shown(path)} cannot be read: {error.strerror}", fix="Let it be read."
         ) from None
     if empty:
         raise no_rows(shown(path))
@@ -159,13 +153,11 @@ def _present(path: Path) -> None:
 
 def no_rows(what: str) -> SourceError:
     """Data without rows: nothing is known of them."""
-    return SourceError(
-        Diagnostic(
-            "U061",
-            f"{what} has no rows, so nothing can be inferred from it",
-            expected="at least one row; more rows tell more",
-            fix="Infer from data as it will be.",
-        )
+    return SourceError.of(
+        "U061",
+        f"{what} has no rows, so nothing can be inferred from it",
+        expected="at least one row; more rows tell more",
+        fix="Infer from data as it will be.",
     )
 
 
@@ -177,34 +169,28 @@ def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: S
         raise _unreadable(path, error) from None
     header, found = row if row else (True, [])
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
-        raise SourceError(
-            Diagnostic(
-                "U062",
-                f"{shown(path)} cannot be read as CSV: its lines have different numbers of values",
-                expected=f"as many values in each line as in the first: {found[0]['name']}",
-                fix="Mend the lines with more or fewer values, or quote values that hold the separator.",
-            )
+        raise SourceError.of(
+            "U062",
+            f"{shown(path)} cannot be read as CSV: its lines have different numbers of values",
+            expected=f"as many values in each line as in the first: {found[0]['name']}",
+            fix="Mend the lines with more or fewer values, or quote values that hold the separator.",
         )
     if columns and (header or len(columns) != len(found)):
-        raise UsageError(
-            Diagnostic(
-                "U063",
-                f"{shown(path)} names its columns itself"
-                if header
-                else f"{shown(path)} has {len(found)} columns, and {len(columns)} names were given",
-                expected="--columns for a file that does not name them, as many as it has",
-                fix="Leave --columns out." if header else None,
-            )
+        raise UsageError.of(
+            "U063",
+            f"{shown(path)} names its columns itself"
+            if header
+            else f"{shown(path)} has {len(found)} columns, and {len(columns)} names were given",
+            expected="--columns for a file that does not name them, as many as it has",
+            fix="Leave --columns out." if header else None,
         )
     if not header and not columns:
         names = ",".join(f"name{number}" for number in range(1, len(found) + 1))
-        raise UsageError(
-            Diagnostic(
-                "U063",
-                f"{shown(path)} does not name its {counted(len(found), 'column')}",
-                expected="a first line with the names of the columns",
-                fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
-            )
+        raise UsageError.of(
+            "U063",
+            f"{shown(path)} does not name its {counted(len(found), 'column')}",
+            expected="a first line with the names of the columns",
+            fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
         )
 
 
@@ -227,11 +213,9 @@ def _unreadable(path: Path, error: duckdb.Error) -> SourceError:
     )
     reason = next((told for said, told in reasons if said.lower() in words.lower()), None)
     kind = _suffix(path).removeprefix(".").upper()
-    return SourceError(
-        Diagnostic(
-            "U062",
-            f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else ""),
-            expected="a table: in every row the same columns",
-            fix=f"Mend line {line[1]} of the file." if line else "Save the file anew.",
-        )
+    return SourceError.of(
+        "U062",
+        f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else ""),
+        expected="a table: in every row the same columns",
+        fix=f"Mend line {line[1]} of the file." if line else "Save the file anew.",
     )

@@ -9,6 +9,7 @@ from typing import Final
 import duckdb
 
 from platform_core.inference.facts import ColumnFacts
+from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import quoted
 
 WIDEST: Final = 6
@@ -107,8 +108,7 @@ def _different_in_sample(connection: duckdb.DuckDBPyConnection, names: Sequence[
     for first in range(0, max(1, len(names)), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
         asked = ["count(*)", *(f"count(DISTINCT {quoted(name)})" for name in some)]
-        row = connection.execute(f"SELECT {', '.join(asked)} FROM {SAMPLE}").fetchone()
-        assert row is not None
+        row = one(connection, f"SELECT {', '.join(asked)} FROM {SAMPLE}")
         found |= dict(zip((ALL_ROWS, *some), row, strict=True))
     return found
 
@@ -132,15 +132,11 @@ def _combinations(connection: duckdb.DuckDBPyConnection, names: tuple[str, ...])
 
 def _distinct_in_sample(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> bool:
     values = ", ".join(map(quoted, columns))
-    row = connection.execute(f"SELECT count(*) = count(DISTINCT hash({values})) FROM {SAMPLE}").fetchone()
-    return bool(row and row[0])
+    return bool(number(connection, f"SELECT count(*) = count(DISTINCT hash({values})) FROM {SAMPLE}"))
 
 
 def _unique_in_bucket(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]) -> bool:
     """Whether a sixteenth of the combinations, with all of their rows, is without a double."""
     value = f"hash({', '.join(map(quoted, columns))})"
-    row = connection.execute(
-        f"SELECT count(*) = count(DISTINCT value) FROM (SELECT {value} AS value FROM {relation})"
-        f" WHERE value % {_BUCKETS} = 0"
-    ).fetchone()
-    return bool(row and row[0])
+    bucket = f"(SELECT {value} AS value FROM {relation}) WHERE value % {_BUCKETS} = 0"
+    return bool(number(connection, f"SELECT count(*) = count(DISTINCT value) FROM {bucket}"))

@@ -17,6 +17,7 @@ from platform_core.inference.people import (
     personal_content,
     stands_for_somebody,
 )
+from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
 
 COLUMNS_AT_ONCE: Final = 100
@@ -83,9 +84,7 @@ def _measure(
         asked = ["count(*)"]
         for column in blank:
             asked += [f"count({quoted(column.name)})", *_bounds(column)]
-        answer = connection.execute(f"SELECT {', '.join(asked)} FROM {relation}").fetchone()
-        assert answer is not None
-        rows, *values = answer
+        rows, *values = one(connection, f"SELECT {', '.join(asked)} FROM {relation}")
         left = iter(values)
         for column in blank:
             found.append(_measured(column, left))
@@ -116,8 +115,7 @@ def _take_sample(connection: duckdb.DuckDBPyConnection, relation: str, rows: int
     share = 100 * wanted / rows
     how = f"TABLESAMPLE system({share:.6f}%) REPEATABLE (1)" if share < 50 else f"LIMIT {2 * wanted}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {SAMPLE} AS SELECT * FROM {relation} {how}")
-    row = connection.execute(f"SELECT count(*) FROM {SAMPLE}").fetchone()
-    if row == (0,):  # No block was drawn.
+    if not number(connection, f"SELECT count(*) FROM {SAMPLE}"):  # No block was drawn.
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {SAMPLE} AS SELECT * FROM {relation} LIMIT {wanted}"
         )
@@ -151,8 +149,7 @@ def _sampled(
         texts = [f"{quoted(column.name)}::VARCHAR" for column in some]
         values = connection.execute(f"SELECT {', '.join(texts)} FROM {LOOKED_AT}").fetchall()
         questions = [f"count(*) FILTER ({_readable(kind, text)})" for text in texts for kind, _ in _CASTS]
-        readable = connection.execute(f"SELECT {', '.join(questions)} FROM {LOOKED_AT}").fetchone()
-        assert readable is not None
+        readable = one(connection, f"SELECT {', '.join(questions)} FROM {LOOKED_AT}")
         for position, column in enumerate(some):
             filled = [row[position] for row in values if row[position] is not None]
             # Nearly always missing: the sample may have hit none of those that are there.
@@ -229,13 +226,11 @@ def _readable_as(
     for (kind, words), readable in zip(_CASTS, sample.readable, strict=True):
         if not readable or readable < 0.9 * sample.filled:
             continue
-        wrong = connection.execute(
-            f"SELECT count(*) FROM {relation} WHERE {name} IS NOT NULL AND NOT ({_readable(kind, name)})"
-        ).fetchone()
-        assert wrong is not None
-        if wrong[0] == 0:
+        others = f"{name} IS NOT NULL AND NOT ({_readable(kind, name)})"
+        wrong = number(connection, f"SELECT count(*) FROM {relation} WHERE {others}")
+        if wrong == 0:
             return (f"{words} as text: cast to {kind} to have them as such",)
-        return (f"mixed: {words}, but for {wrong[0]:,} of {column.filled:,} values",)
+        return (f"mixed: {words}, but for {wrong:,} of {column.filled:,} values",)
     return ()
 
 
@@ -256,8 +251,7 @@ def _with_patterns(
         f"count(*) FILTER (NOT regexp_full_match({quoted(name)}, {literal(form)}))"
         for name, form in found.items()
     ]
-    broken = connection.execute(f"SELECT {', '.join(asked)} FROM {relation}").fetchone()
-    assert broken is not None
+    broken = one(connection, f"SELECT {', '.join(asked)} FROM {relation}")
     kept = {name: form for (name, form), wrong in zip(found.items(), broken, strict=True) if wrong == 0}
     return tuple(replace(c, pattern=f"^{kept[c.name]}$") if c.name in kept else c for c in columns)
 

@@ -11,6 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.inference.facts import ColumnFacts, Reference
+from platform_core.lake.transaction import one
 from platform_core.sql.quoting import quoted
 
 PER_COLUMN: Final = 3
@@ -110,13 +111,13 @@ def _contained(
     described = connection.execute(f"SELECT typeof({key}) FROM {target} LIMIT 1").fetchone()
     if described is None or ColumnFacts("", described[0], 0).kind != column.kind:
         return None
-    row = connection.execute(
+    counted = one(
+        connection,
         f"SELECT count(*), count(*) FILTER (NOT there) FROM ("
         f"SELECT value, value IN (SELECT {key} FROM {target}) AS there"
-        f" FROM (SELECT DISTINCT {name} AS value FROM {relation} WHERE {name} IS NOT NULL))"
-    ).fetchone()
-    assert row is not None
-    return Reference(product.id, product.key[0], *row)
+        f" FROM (SELECT DISTINCT {name} AS value FROM {relation} WHERE {name} IS NOT NULL))",
+    )
+    return Reference(product.id, product.key[0], *counted)
 
 
 def grids(columns: Iterable[ColumnFacts]) -> Iterator[str]:

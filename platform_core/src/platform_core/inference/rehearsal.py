@@ -20,6 +20,7 @@ from platform_core.inference.draft import contract, identifies, rounded
 from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.infer import Inferred
 from platform_core.inference.scaffold import Maker
+from platform_core.lake.transaction import number
 from platform_core.product_id import ProductId
 from platform_core.products.evaluate import JUDGED, MADE, judge
 from platform_core.products.inputs.bind import in_memory
@@ -168,9 +169,8 @@ def _tried(
             }
             connection.execute(f"CREATE TABLE {MADE} AS {made.sql.format(**tables)}")
             outcomes = judge(connection, product, MADE, JUDGED)
-            count = connection.execute(f"SELECT count(*) FROM {MADE}").fetchone()
             failed = [outcome.rule.name for outcome in outcomes if not outcome.passed]
-            found.append((failed, int(count[0]) if count else 0))
+            found.append((failed, number(connection, f"SELECT count(*) FROM {MADE}")))
     return found[0], found[1]
 
 

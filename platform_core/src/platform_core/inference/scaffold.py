@@ -13,7 +13,7 @@ from typing import Final
 
 from platform_core.access.read import granted_products
 from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic, Place, UsageError, shown
+from platform_core.errors import Place, UsageError, shown
 from platform_core.inference import files
 from platform_core.inference.infer import Inferred
 from platform_core.product_id import ProductId
@@ -88,24 +88,20 @@ def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> 
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise UsageError(
-            Diagnostic(
-                "U068",
-                f"{shown(path)} is no Python, so nothing was added to it: {error.msg}",
-                Place(path, error.lineno or 1, error.offset or 1),
-                fix="Mend it and call again.",
-            )
+        raise UsageError.of(
+            "U068",
+            f"{shown(path)} is no Python, so nothing was added to it: {error.msg}",
+            Place(path, error.lineno or 1, error.offset or 1),
+            fix="Mend it and call again.",
         ) from None
     taken = {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name in taken:
-        raise UsageError(
-            Diagnostic(
-                "U066",
-                f'{shown(path)} has a function "{name}" already',
-                Place(path, taken[name]),
-                expected="a product without a function",
-                fix=f"mesh infer ... --as <domain>/{name} writes the contract alone",
-            )
+        raise UsageError.of(
+            "U066",
+            f'{shown(path)} has a function "{name}" already',
+            Place(path, taken[name]),
+            expected="a product without a function",
+            fix=f"mesh infer ... --as <domain>/{name} writes the contract alone",
         )
     return f"{_importing(text, tree, made.imports)}\n\n\n{block}\n"
 
@@ -113,13 +109,11 @@ def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> 
 def refuse_taken(path: Path) -> None:
     """Raise UsageError U066 for a test that is there already."""
     if path.exists():
-        raise UsageError(
-            Diagnostic(
-                "U066",
-                f"{shown(path)} is there already",
-                expected="a product without a test",
-                fix="Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>",
-            )
+        raise UsageError.of(
+            "U066",
+            f"{shown(path)} is there already",
+            expected="a product without a test",
+            fix="Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>",
         )
 
 
@@ -243,6 +237,6 @@ def in_lines(sql: str) -> str:
 
 
 def _cannot(what: str, instead: str) -> UsageError:
-    return UsageError(
-        Diagnostic("U069", f"no function can be written: {what}", expected=instead, fix=f"Name {instead}.")
+    return UsageError.of(
+        "U069", f"no function can be written: {what}", expected=instead, fix=f"Name {instead}."
     )

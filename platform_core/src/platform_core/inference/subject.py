@@ -15,7 +15,7 @@ from platform_core.access.grants import require_grant
 from platform_core.access.read import granted_products, published_files, query_fault
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic, PlatformError, UsageError, shown
+from platform_core.errors import PlatformError, UsageError, shown
 from platform_core.inference import files as tabular
 from platform_core.inference.references import candidates
 from platform_core.lake.connect import connect, memory_of
@@ -23,12 +23,13 @@ from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.spill import spill_room
 from platform_core.lake.transaction import number
+from platform_core.lake.versions import relation_kind
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_project import DbtProject
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import version_files
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import quoted
 from platform_core.words import did_you_mean, listed
 
 Kind = Literal["file", "product", "table", "sql", "model"]
@@ -106,16 +107,14 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     if len(set(alone)) == 1:
         return find(alone[0], registry, location, root)
     known = [*registry.names(), *models]
-    raise UsageError(
-        Diagnostic(
-            "U060",
-            f'"{words}" is no file, product, table, query or dbt model',
-            expected="a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
-            "SQL in quotes, or the name of a dbt model",
-            fix=f"did you mean {listed(sorted(set(alone)))}?"
-            if alone
-            else did_you_mean(written, known) or "`mesh products` lists the products",
-        )
+    raise UsageError.of(
+        "U060",
+        f'"{words}" is no file, product, table, query or dbt model',
+        expected="a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
+        "SQL in quotes, or the name of a dbt model",
+        fix=f"did you mean {listed(sorted(set(alone)))}?"
+        if alone
+        else did_you_mean(written, known) or "`mesh products` lists the products",
     )
 
 
@@ -138,29 +137,20 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
     """A model's product where it was published, else its SQL, as far as that can be told without dbt."""
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
-    for lake in (domain, f"{domain}_restricted"):
-        if location.exists(lake) and _has_table(location, lake, "products", model):
+    for lake in filter(location.exists, (domain, f"{domain}_restricted")):
+        with connect(location, read=[lake]) as connection:
+            kind = relation_kind(connection, lake, model)
+        if kind == "BASE TABLE":
             return Subject("model", words, model, table=(lake, "products", model))
     sql = project.sql(model)
     if sql is None:
-        raise UsageError(
-            Diagnostic(
-                "U069",
-                f"the dbt model {name} was never published, and its SQL takes dbt to write it out",
-                expected="a published product, or SQL with source() and ref() alone",
-                fix="Write its contract by hand: `mesh new product --help`.",
-            )
+        raise UsageError.of(
+            "U069",
+            f"the dbt model {name} was never published, and its SQL takes dbt to write it out",
+            expected="a published product, or SQL with source() and ref() alone",
+            fix="Write its contract by hand: `mesh new product --help`.",
         )
     return Subject("model", words, model, sql=sql)
-
-
-def _has_table(location: LakeLocation, lake: str, schema: str, name: str) -> bool:
-    with connect(location, read=[lake]) as connection:
-        row = connection.execute(
-            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {literal(lake)}"
-            f" AND schema_name = {literal(schema)} AND table_name = {literal(name)}"
-        ).fetchone()
-    return row is not None and row[0] > 0
 
 
 @contextmanager
@@ -249,13 +239,11 @@ def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room
     lake, schema, name = table
     domain, location = lake.removesuffix("_restricted"), reader.location
     if reader.principal not in (f"domain:{domain}", f"domain:{lake}"):
-        raise UsageError(
-            Diagnostic(
-                "U067",
-                f"{'.'.join(table)} is no product: only its own domain reads it",
-                expected=f"a product of {domain}, or a contract for {domain}",
-                fix=f"mesh infer {'.'.join(table)} --as {domain}/{name}",
-            )
+        raise UsageError.of(
+            "U067",
+            f"{'.'.join(table)} is no product: only its own domain reads it",
+            expected=f"a product of {domain}, or a contract for {domain}",
+            fix=f"mesh infer {'.'.join(table)} --as {domain}/{name}",
         )
     if not location.exists(lake):
         raise _no_table(table)
@@ -269,13 +257,11 @@ def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room
 
 
 def _no_table(table: tuple[str, str, str]) -> UsageError:
-    return UsageError(
-        Diagnostic(
-            "U060",
-            f"there is no table {'.'.join(table)}",
-            expected="a table that was written: <lake>.<schema>.<table>",
-            fix="`mesh products` lists what was published",
-        )
+    return UsageError.of(
+        "U060",
+        f"there is no table {'.'.join(table)}",
+        expected="a table that was written: <lake>.<schema>.<table>",
+        fix="`mesh products` lists what was published",
     )
 
 

@@ -29,69 +29,51 @@ def connect(
     read: Collection[str] = (),
     database: str = ":memory:",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the lakes attached under their own names; see ``configure``. Where a restricted
-    lake is among them and no other is written, this process writes for its own user alone meanwhile."""
+    """A connection with the lakes attached under their own names.
+
+    A lake in ``write`` is made where it is missing. One in ``read`` is attached READ_ONLY, and left
+    out where it does not exist yet. Where a restricted lake is among them and no other is written, this
+    process writes for its own user alone meanwhile. Raises LakeError: L002 unwritable, L003 full, L004
+    damaged, L005 extension missing.
+    """
     for lake in write:
         with lake_faults(location, lake):
             location.root.mkdir(parents=True, exist_ok=True)
     private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
+    there = [lake for lake in dict.fromkeys((*write, *read)) if lake in write or location.exists(lake)]
     try:
         with private_umask() if private else nullcontext(), closing(opened(database)) as con:
-            configure(con, location, write=write, read=read)
+            load(con)
+            settle(con)
+            spill_into(con, location, next(filter(location.is_private, there), None))
+            for lake in there:
+                _attach(con, location, lake, writing=lake in write)
             yield con
     finally:
         remove_unused()
 
 
-def configure(
-    con: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
-    *,
-    write: Collection[str] = (),
-    read: Collection[str] = (),
-) -> frozenset[str]:
-    """Attaches lakes to an open connection and returns the names of those attached.
-
-    A lake in ``write`` is made where it is missing. One in ``read`` is attached READ_ONLY, and left
-    out where it does not exist yet. Raises LakeError: L002 unwritable, L003 full, L004 damaged,
-    L005 extension missing.
-    """
-    there = (lake for lake in (*write, *read) if lake in write or location.exists(lake))
-    _settle(con, location, next(filter(location.is_private, there), None))
-    for lake in dict.fromkeys((*write, *read)):
-        writing = lake in write
-        if writing and not location.exists(lake):
-            with written_privately(location, lake):
-                _create(location, lake)
-        if location.exists(lake):
-            with lake_faults(location, lake):
-                close_folder(location, lake)
-        if writing or location.exists(lake):
-            with lake_faults(location, lake):
-                # SQLite takes an empty file for a new database, which a reader may not even begin.
-                if location.catalog(lake).stat().st_size == 0:
-                    raise damaged(location, lake, "the catalog is empty")
-                attach(con, location, lake, read_only=not writing)
-    return attached(con)
+def _attach(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str, *, writing: bool) -> None:
+    if writing and not location.exists(lake):
+        with written_privately(location, lake):
+            _create(location, lake)
+    with lake_faults(location, lake):
+        close_folder(location, lake)
+        # SQLite takes an empty file for a new database, which a reader may not even begin.
+        if location.catalog(lake).stat().st_size == 0:
+            raise damaged(location, lake, "the catalog is empty")
+        attach(con, location, lake, read_only=not writing)
 
 
-def attached(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Names of the lakes attached to a connection."""
-    rows = con.execute("SELECT database_name FROM duckdb_databases() WHERE type = 'ducklake'").fetchall()
-    return frozenset(name for (name,) in rows)
-
-
-def _settle(con: duckdb.DuckDBPyConnection, location: LakeLocation, private: str | None = None) -> None:
-    """``private`` is the restricted lake in whose closed folder the connection spills."""
-    load(con)
+def settle(con: duckdb.DuckDBPyConnection) -> None:
+    """What every engine keeps to: one time zone, and its share of the memory."""
     con.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
-    limit_memory(con)
-    spill_into(con, location, private)
+    _limit_memory(con)
 
 
-def limit_memory(con: duckdb.DuckDBPyConnection) -> None:
+def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
     """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
     words = MEMORY.memory() or f"{memory_of(con) // 2} B"
     try:
@@ -115,7 +97,9 @@ def _create(location: LakeLocation, lake: str) -> None:
         location.data(lake).mkdir(parents=True, exist_ok=True)
         try:
             with closing(opened()) as con:
-                _settle(con, location)
+                load(con)
+                settle(con)
+                spill_into(con, location, None)
                 attach(con, location, lake, read_only=False, catalog=draft)
                 # Rows kept inside the catalog would make sizes untrue and the catalog grow.
                 con.execute(f"CALL {quoted(lake)}.set_option('data_inlining_row_limit', 0)")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.errors import Diagnostic, LakeError
+from platform_core.errors import LakeError
 from platform_core.sql.quoting import literal
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
@@ -51,13 +51,11 @@ def extension_path(extension: str) -> Path:
         if path.exists():
             return path
     distribution = package.replace("_", "-")
-    raise LakeError(
-        Diagnostic(
-            "L005",
-            f"DuckDB's extension {extension} for version {duckdb.__version__} is not installed",
-            expected=f"{distribution} of exactly DuckDB's own version",
-            fix=f"pip install {distribution}=={duckdb.__version__}",
-        )
+    raise LakeError.of(
+        "L005",
+        f"DuckDB's extension {extension} for version {duckdb.__version__} is not installed",
+        expected=f"{distribution} of exactly DuckDB's own version",
+        fix=f"pip install {distribution}=={duckdb.__version__}",
     )
 
 

@@ -42,7 +42,7 @@ def reading(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
     )
 
 
-def difference(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, path: Path) -> str | None:
+def difference(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str | None:
     """What the file holds that the relation does not, in one sentence; None where they are the same.
 
     Rows are compared by their number and the sum of their hashes, whatever their order.

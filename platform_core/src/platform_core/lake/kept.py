@@ -23,12 +23,12 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic, LakeError, shown
+from platform_core.errors import LakeError, shown
 from platform_core.files import link_over, move_folder, sync
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.transaction import Stamp
+from platform_core.lake.transaction import Stamp, number
 from platform_core.lake.versions import Version, published_version
 from platform_core.sql.quoting import quoted
 
@@ -97,27 +97,23 @@ class Shelf:
             LakeError: L030 where it is gone, L031 where it has other bytes, L032 where there was none.
         """
         if version.file is None:
-            raise LakeError(
-                Diagnostic(
-                    "L032",
-                    f"version {version.version} of {self.product.id} was published without a file",
-                    self.product.place,
-                    expected=f"a version that was published as a {self.product.kind}",
-                    fix=f"mesh run {self.product.id}",
-                )
+            raise LakeError.of(
+                "L032",
+                f"version {version.version} of {self.product.id} was published without a file",
+                self.product.place,
+                expected=f"a version that was published as a {self.product.kind}",
+                fix=f"mesh run {self.product.id}",
             )
         path = self.path(version.version)
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise LakeError(
-                Diagnostic(
-                    "L030",
-                    f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}",
-                    self.product.place,
-                    expected=shown(path),
-                    fix=f"mesh run {self.product.id}, which writes it anew; its table is not affected",
-                )
+            raise LakeError.of(
+                "L030",
+                f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}",
+                self.product.place,
+                expected=shown(path),
+                fix=f"mesh run {self.product.id}, which writes it anew; its table is not affected",
             ) from error
         if size != version.file.bytes:
             raise self._changed(version, f"has {size:,} bytes instead of {version.file.bytes:,}")
@@ -131,14 +127,12 @@ class Shelf:
         return content
 
     def _changed(self, version: Version, how: str) -> LakeError:
-        return LakeError(
-            Diagnostic(
-                "L031",
-                f"the file of {self.product.id}, version {version.version}, was changed: it {how}",
-                self.product.place,
-                expected=f"{shown(self.path(version.version))} with the sha256 that the lake remembers",
-                fix=f"mesh run {self.product.id}, which writes it anew",
-            )
+        return LakeError.of(
+            "L031",
+            f"the file of {self.product.id}, version {version.version}, was changed: it {how}",
+            self.product.place,
+            expected=f"{shown(self.path(version.version))} with the sha256 that the lake remembers",
+            fix=f"mesh run {self.product.id}, which writes it anew",
         )
 
     def heal(self, con: duckdb.DuckDBPyConnection) -> None:
@@ -180,15 +174,13 @@ class Shelf:
             # A hard link: it is a file for every tool, and stays whole when the folder is copied.
             link_over(self.path(version), self.stable)
         except OSError as error:
-            raise LakeError(
-                Diagnostic(
-                    "L033",
-                    f"version {version} of {self.product.id} is published, but {shown(self.stable)} "
-                    f"could not be put in place: {error.strerror or error}",
-                    self.product.place,
-                    expected=f"a link to {shown(self.path(version))}",
-                    fix=f"mend the folder; the next run of {self.product.id} puts it in place",
-                )
+            raise LakeError.of(
+                "L033",
+                f"version {version} of {self.product.id} is published, but {shown(self.stable)} "
+                f"could not be put in place: {error.strerror or error}",
+                self.product.place,
+                expected=f"a link to {shown(self.path(version))}",
+                fix=f"mend the folder; the next run of {self.product.id} puts it in place",
             ) from error
 
 
@@ -255,5 +247,4 @@ class Keeping:
     def _next(self) -> int:
         """The version that COMMIT will make: the lake's lock keeps every other writer out."""
         lake = quoted(self._shelf.product.lake)
-        row = self._con.execute(f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()").fetchone()
-        return int(row[0]) if row else 1
+        return number(self._con, f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()")

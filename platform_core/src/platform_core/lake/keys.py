@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic, LakeError, Place, shown
+from platform_core.errors import LakeError, Place, shown
 from platform_core.files import OTHERS, close_to_others, file_lock, link_new, write_whole
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
@@ -148,12 +148,10 @@ def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
 
 
 def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:
-    return LakeError(
-        Diagnostic(
-            "L020",
-            f'the key "{name}" {why}',
-            Place(path) if path.is_dir() else None,
-            expected=f"64 hexadecimal digits in {shown(path)}, of mode 600",
-            fix=fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS.name}",
-        )
+    return LakeError.of(
+        "L020",
+        f'the key "{name}" {why}',
+        Place(path) if path.is_dir() else None,
+        expected=f"64 hexadecimal digits in {shown(path)}, of mode 600",
+        fix=fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS.name}",
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.settings import LAKE, mesh_home
-from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
@@ -60,10 +58,6 @@ class LakeLocation:
         """Whether there is such a lake for this user; a restricted one is its domain's alone."""
         return os.access(self.catalog(lake), os.R_OK | os.W_OK)
 
-    def hidden(self) -> dict[str, str]:
-        """What messages for a reader must not show of where the lakes are, and what to write instead."""
-        return {str(self.root): "the lakes"}
-
 
 def attach(
     con: duckdb.DuckDBPyConnection,
@@ -71,12 +65,11 @@ def attach(
     lake: str,
     *,
     read_only: bool,
-    alias: str | None = None,
     catalog: Path | None = None,
 ) -> None:
     """The one ATTACH of a lake: another catalog or object store is a change here only. Raises duckdb.Error.
 
-    ``alias`` is by default the lake's own name. ``catalog`` names the file of a lake that is to be made; a
+    ``catalog`` names the file of a lake that is to be made; a
     lake that is there is never made anew, not even where its catalog was emptied.
     """
     # The catalog keeps the path under which it was made; its files are relative to it. A folder that was
@@ -89,19 +82,7 @@ def attach(
     if catalog is None:
         options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(f"ducklake:sqlite:{catalog or location.catalog(lake)}")
-    con.execute(f"ATTACH {url} AS {quoted(alias or lake)} ({', '.join(options)})")
-
-
-def seal(
-    con: duckdb.DuckDBPyConnection,
-    location: LakeLocation,
-    lakes: Iterable[str],
-    *,
-    files: Iterable[Path],
-    folders: Iterable[Path],
-) -> None:
-    """From now on a connection reaches the data of some lakes, these files and folders: ``lock_down``."""
-    lock_down(con, files=files, folders=[*map(location.data, lakes), *folders])
+    con.execute(f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})")
 
 
 def table_of(product: DataProduct) -> str:

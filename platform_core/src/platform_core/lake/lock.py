@@ -17,7 +17,7 @@ from typing import Final
 
 from filelock import Timeout
 
-from platform_core.errors import Diagnostic, LakeLocked, shown
+from platform_core.errors import LakeLocked, shown
 from platform_core.files import file_lock
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
@@ -59,11 +59,11 @@ def lake_lock(
 
 
 def stream_lock(
-    location: LakeLocation, lake: str, stream: str, *, holder: str, on_wait: OnWait | None = None
+    location: LakeLocation, lake: str, stream: str, *, holder: str
 ) -> AbstractContextManager[None]:
     """Holds the right to feed a stream, while others may write the rest of its lake; see ``lake_lock``."""
     path = location.folder(lake) / f"{stream}.stream.lock"
-    return _held(location, lake, path, holder, None, on_wait)
+    return _held(location, lake, path, holder)
 
 
 @contextmanager
@@ -72,8 +72,8 @@ def _held(
     lake: str,
     path: Path,
     holder: str,
-    timeout: float | None,
-    on_wait: OnWait | None,
+    timeout: float | None = None,
+    on_wait: OnWait | None = None,
 ) -> Iterator[None]:
     patience = LOCK_TIMEOUT.seconds(DEFAULT_TIMEOUT) if timeout is None else timeout
     lock = file_lock(path)
@@ -107,13 +107,11 @@ def read_holder(path: Path) -> Holder | None:
 
 def _locked(path: Path, patience: float) -> LakeLocked:
     who = read_holder(path)
-    return LakeLocked(
-        Diagnostic(
-            "L001",
-            f'the lake "{path.parent.name}" is being written by {who or "another process"}, '
-            f"still after {patience:g} s",
-            expected=f"one writer at a time, by the lock {shown(path)}",
-            fix="wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait",
-            plain=True,
-        )
+    return LakeLocked.of(
+        "L001",
+        f'the lake "{path.parent.name}" is being written by {who or "another process"}, '
+        f"still after {patience:g} s",
+        expected=f"one writer at a time, by the lock {shown(path)}",
+        fix="wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait",
+        plain=True,
     )

@@ -12,13 +12,12 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.errors import DefinitionError
 from platform_core.lake.content import added, content_of, published_content
 from platform_core.lake.faults import beyond_inputs, environment_fault, sentence
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.lock import OnWait
 from platform_core.lake.transaction import Stamp, number, transaction
-from platform_core.lake.versions import bytes_of
+from platform_core.lake.versions import bytes_of, relation_kind
 from platform_core.lake.window import window_predicate
 from platform_core.sql.allowed import NotAllowed
 from platform_core.sql.plan import require_reads
@@ -53,7 +52,6 @@ def publish_table(
     audit: Callable[[str], T],
     reads: Iterable[str] | None = None,
     committed: Callable[[int], None] | None = None,
-    on_wait: OnWait | None = None,
 ) -> Publication[T]:
     """Publishes the rows of a query as the product's table.
 
@@ -71,7 +69,7 @@ def publish_table(
     """
     started = time.monotonic()
     relation = table_of(product)
-    with transaction(con, location, product.lake, holder=stamp.holder, on_wait=on_wait) as commit:
+    with transaction(con, location, product.lake, holder=stamp.holder) as commit:
         commit.once_committed(committed)
         with query_faults(con, location, product):
             new = describe(con, select)
@@ -80,7 +78,7 @@ def publish_table(
         inside = window_predicate(product, new, window) if window else None
         rest = None
         of_window = f"(FROM {relation} WHERE {inside})"
-        kind = relation_kind(con, product)
+        kind = relation_kind(con, product.lake, product.name)
         if kind == "VIEW":
             con.execute(f"DROP VIEW {relation}")
         if kind == "BASE TABLE" and inside and not replace:
@@ -119,23 +117,12 @@ def query_faults(
         # A file of the product's own sources may be missing or unreadable as well as the lake's.
         if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
             raise fault from error
-        raise DefinitionError(
-            Diagnostic(
-                "L010",
-                f"the query of {product.id} fails: {sentence(error)}",
-                place=product.place,
-                fix="mend the product's function or model; nothing was published",
-            )
+        raise DefinitionError.of(
+            "L010",
+            f"the query of {product.id} fails: {sentence(error)}",
+            place=product.place,
+            fix="mend the product's function or model; nothing was published",
         ) from error
-
-
-def relation_kind(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
-    row = con.execute(
-        "SELECT table_type FROM information_schema.tables"
-        " WHERE table_catalog = ? AND table_schema = 'products' AND table_name = ?",
-        [product.lake, product.name],
-    ).fetchone()
-    return str(row[0]) if row else None
 
 
 def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
@@ -144,14 +131,12 @@ def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]
     changes = [f'"{name}" is new' for name in new if name not in old]
     changes += [f'"{name}" is gone' for name in old if name not in new]
     changes += [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
-    raise DefinitionError(
-        Diagnostic(
-            "L006",
-            f"{product.id} has other columns than its published partitions: {listed(changes)}",
-            place=product.place,
-            expected="the same columns in every partition",
-            fix=f"rebuild all partitions in one run: mesh run {product.id} --partitions all",
-        )
+    raise DefinitionError.of(
+        "L006",
+        f"{product.id} has other columns than its published partitions: {listed(changes)}",
+        place=product.place,
+        expected="the same columns in every partition",
+        fix=f"rebuild all partitions in one run: mesh run {product.id} --partitions all",
     )
 
 
@@ -163,14 +148,12 @@ def _all_inside(
     if kept == written:
         return
     assert product.partitions is not None  # a window without partitions was refused before
-    raise DefinitionError(
-        Diagnostic(
-            "L007",
-            f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}",
-            place=product.partitions.place,
-            expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
-            f"before {window.end.isoformat()}",
-            fix="filter the rows by the run's partition; nothing was published",
-            plain=True,
-        )
+    raise DefinitionError.of(
+        "L007",
+        f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}",
+        place=product.partitions.place,
+        expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
+        f"before {window.end.isoformat()}",
+        fix="filter the rows by the run's partition; nothing was published",
+        plain=True,
     )

@@ -9,6 +9,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.windows import Window
+from platform_core.lake.transaction import number
 from platform_core.lake.versions import stamps, table_behind
 from platform_core.sql.quoting import literal, quoted
 
@@ -34,10 +35,8 @@ def table_identity(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str 
 
 def has_version(con: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
     """Whether a product's lake still keeps a version, whoever made it."""
-    found = con.execute(
-        f"SELECT count(*) FROM {_catalog(product)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
-    ).fetchone()
-    return bool(found and found[0])
+    kept = f"FROM {_catalog(product)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
+    return bool(number(con, f"SELECT count(*) {kept}"))
 
 
 def changes_between(
@@ -111,8 +110,7 @@ def bytes_of_columns(
             f" AND c.column_name = {literal(product.partitions.column)}"
             f" AND {_overlaps(product.partitions, window)})"
         )
-    row = con.execute(f"SELECT coalesce(sum(st.column_size_bytes), 0) {chunks}{only}").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, f"SELECT coalesce(sum(st.column_size_bytes), 0) {chunks}{only}")
 
 
 def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
@@ -125,13 +123,13 @@ def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
         f"SELECT table_id, file_size_bytes FROM {catalog}.{kind}"
         for kind in ("ducklake_data_file", "ducklake_delete_file")
     )
-    row = con.execute(
+    return number(
+        con,
         f"SELECT coalesce(sum(file_size_bytes), 0) FROM ({files}) WHERE table_id IN ("
         f"SELECT t.table_id FROM {catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s"
         f" ON s.schema_id = t.schema_id WHERE s.schema_name IN ('products', 'staging')"
-        f" AND t.table_name = {literal(product.name)})"
-    ).fetchone()
-    return int(row[0]) if row else 0
+        f" AND t.table_name = {literal(product.name)})",
+    )
 
 
 def _overlaps(partitions: Partitions, window: Window) -> str:

@@ -111,16 +111,15 @@ def _forget(location: LakeLocation, product: DataProduct) -> None:
     names = {"id": product.id, "name": product.name}
     with _catalog(location, product, "") as connection:
         connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("BEGIN IMMEDIATE")
         tables = ", ".join(str(number) for number, _ in connection.execute(_TABLES, names).fetchall())
-        for (holding,) in connection.execute(_HOLDING).fetchall():
-            connection.execute(f'DELETE FROM "{holding}" WHERE table_id IN ({tables})')
-        connection.execute(f"DELETE FROM ducklake_view WHERE view_id IN ({_VIEWS})", names)
-        signed = f"snapshot_id IN (SELECT snapshot_id FROM {_OF_PRODUCT})"
-        connection.execute(
-            f"UPDATE ducklake_snapshot_changes SET commit_extra_info = NULL WHERE {signed}", names
-        )
-        connection.commit()
+        holding = connection.execute(_HOLDING).fetchall()
+        with connection:
+            for (table,) in holding:
+                connection.execute(f'DELETE FROM "{table}" WHERE table_id IN ({tables})')
+            connection.execute(f"DELETE FROM ducklake_view WHERE view_id IN ({_VIEWS})", names)
+            signed = f"snapshot_id IN (SELECT snapshot_id FROM {_OF_PRODUCT})"
+            forget = f"UPDATE ducklake_snapshot_changes SET commit_extra_info = NULL WHERE {signed}"
+            connection.execute(forget, names)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

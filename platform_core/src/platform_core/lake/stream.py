@@ -19,13 +19,14 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, LakeError
+from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.content import Content, added, content_of, published_content
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.lock import OnWait, stream_lock
-from platform_core.lake.publish import query_faults, relation_kind
-from platform_core.lake.transaction import Stamp, transaction
+from platform_core.lake.lock import stream_lock
+from platform_core.lake.publish import query_faults
+from platform_core.lake.transaction import Stamp, one, transaction
+from platform_core.lake.versions import relation_kind
 from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -108,7 +109,6 @@ class Stream:
         reads: Iterable[str] | None = None,
         fingerprint: str | None = None,
         position: Position | None = None,
-        on_wait: OnWait | None = None,
     ) -> Appended[T]:
         """Publishes the rows of a query as a batch, or skips them where they were published before.
 
@@ -129,7 +129,7 @@ class Stream:
             return Appended(before, "skipped", time.monotonic() - started)
         latest = self.last_event
         lake = self.product.lake
-        with transaction(self.con, self.location, lake, holder=self.stamp.holder, on_wait=on_wait) as commit:
+        with transaction(self.con, self.location, lake, holder=self.stamp.holder) as commit:
             self._shape(batch)
             audited = commit.audited(audit, BATCH, table_of(self.product))
             self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
@@ -163,12 +163,12 @@ class Stream:
         name = self.product.event_time
         event = f"{quoted(name)}::TIMESTAMPTZ" if name in columns and name else "NULL::TIMESTAMPTZ"
         # The same rows in another order are the same batch, so their hashes are sorted.
-        row = self.con.execute(
+        row = one(
+            self.con,
             "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), "
             "epoch_us(min(e)), epoch_us(max(e)) "
-            f"FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})"
-        ).fetchone()
-        assert row is not None  # an aggregate
+            f"FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})",
+        )
         first, last = (_moment(number) for number in row[2:])
         return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
 
@@ -178,7 +178,7 @@ class Stream:
         new = describe(self.con, f"FROM {BATCH}")
         if not self.entries:
             # Of a product that was no stream before, nothing stays: what is in no ledger is in no batch.
-            if relation_kind(self.con, self.product) == "VIEW":
+            if relation_kind(self.con, self.product.lake, self.product.name) == "VIEW":
                 self.con.execute(f"DROP VIEW {relation}")
             self.con.execute(f"CREATE OR REPLACE TABLE {relation} AS FROM {BATCH} LIMIT 0")
             self.con.execute(
@@ -191,16 +191,13 @@ class Stream:
         changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
         changes += [f'"{name}" is gone' for name in old if name not in new]
         if changes:
-            raise DefinitionError(
-                Diagnostic(
-                    "L041",
-                    f'batch "{batch}" of {self.product.id} has other columns than the stream: '
-                    f"{listed(changes)}",
-                    place=self.product.place,
-                    expected="the columns that were published before, or these and new ones",
-                    fix="yield the old columns too, cast to their types; "
-                    "a different stream is a product of its own",
-                )
+            raise DefinitionError.of(
+                "L041",
+                f'batch "{batch}" of {self.product.id} has other columns than the stream: {listed(changes)}',
+                place=self.product.place,
+                expected="the columns that were published before, or these and new ones",
+                fix="yield the old columns too, cast to their types; "
+                "a different stream is a product of its own",
             )
         for name in new:
             if name not in old:
@@ -229,13 +226,12 @@ def open_stream(
     product: DataProduct,
     *,
     stamp: Stamp,
-    on_wait: OnWait | None = None,
 ) -> Iterator[Stream]:
     """A stream to append to. Nobody else does meanwhile; other products of the lake may be written.
 
     Raises LakeLocked (L001) where another process feeds it already; LakeError.
     """
-    with stream_lock(location, product.lake, product.name, holder=stamp.holder, on_wait=on_wait):
+    with stream_lock(location, product.lake, product.name, holder=stamp.holder):
         with lake_faults(location, product.lake):
             entries = {entry.batch: entry for entry in ledger(con, product)}
             content = published_content(con, product) if entries else None
@@ -249,11 +245,7 @@ def ledger_name(product: DataProduct) -> str:
 
 def ledger(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry, ...]:
     """The published batches in the order of their publication; empty where there is no such stream."""
-    with_ledger = con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'internal' "
-        f"AND database_name = {literal(product.lake)} AND table_name = {literal(ledger_name(product))}"
-    ).fetchone()
-    if not with_ledger or not with_ledger[0]:
+    if relation_kind(con, product.lake, ledger_name(product), "internal") is None:
         return ()
     rows = con.execute(
         "SELECT batch, rows, digest, fingerprint, epoch_us(first_event), epoch_us(last_event), "
@@ -280,15 +272,13 @@ def _ledger(product: DataProduct) -> str:
 
 def _conflict(product: DataProduct, before: Entry, now: Entry) -> LakeError:
     first, second = (f"{entry.rows:,} rows (content {entry.digest[:12]})" for entry in (before, now))
-    return LakeError(
-        Diagnostic(
-            "L040",
-            f'the batch "{now.batch}" of {product.id} was published at {before.published_at:%Y-%m-%d %H:%M} '
-            f"with {first}, and is delivered again with {second}",
-            place=product.place,
-            expected="the same rows under the same id, however often they are delivered",
-            fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
-        )
+    return LakeError.of(
+        "L040",
+        f'the batch "{now.batch}" of {product.id} was published at {before.published_at:%Y-%m-%d %H:%M} '
+        f"with {first}, and is delivered again with {second}",
+        place=product.place,
+        expected="the same rows under the same id, however often they are delivered",
+        fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
     )
 
 

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from platform_core.errors import Diagnostic, LakeError
+from platform_core.errors import LakeError
 from platform_core.lake.faults import environment_fault, other_fault
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.lock import OnWait, lake_lock
+from platform_core.lake.lock import lake_lock
 from platform_core.lake.private import written_privately
 from platform_core.sql.quoting import literal, quoted
 
@@ -85,13 +85,12 @@ def transaction(
     lake: str,
     *,
     holder: str,
-    on_wait: OnWait | None = None,
 ) -> Iterator[Transaction]:
     """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens.
 
     Raises LakeLocked, LakeError, and whatever is raised inside.
     """
-    with written_privately(location, lake), lake_lock(location, lake, holder=holder, on_wait=on_wait):
+    with written_privately(location, lake), lake_lock(location, lake, holder=holder):
         try:
             con.execute("BEGIN TRANSACTION")
             under_way = Transaction(con, lake)
@@ -104,12 +103,17 @@ def transaction(
             raise
 
 
-def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
-    """The one number that a statement answers with."""
+def one(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
+    """The one row that a statement answers with."""
     row = con.execute(statement).fetchone()
     if row is None:
-        raise LakeError(Diagnostic("L009", f"the engine gave no answer to: {statement[:200]}"))
-    return int(row[0])
+        raise LakeError.of("L009", f"the engine gave no answer to: {statement[:200]}")
+    return row
+
+
+def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+    """The one number that a statement answers with."""
+    return int(one(con, statement)[0])
 
 
 def _roll_back(con: duckdb.DuckDBPyConnection) -> None:

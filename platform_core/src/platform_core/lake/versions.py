@@ -121,6 +121,18 @@ def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> t
     return "products", product.name, version
 
 
+def relation_kind(
+    con: duckdb.DuckDBPyConnection, lake: str, name: str, schema: str = "products"
+) -> str | None:
+    """``BASE TABLE`` or ``VIEW``; None where an attached lake has no such relation."""
+    # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
+    row = con.execute(
+        f"SELECT table_type FROM information_schema.tables WHERE table_catalog = {literal(lake)}"
+        f" AND table_schema = {literal(schema)} AND table_name = {literal(name)}"
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def files_of(
     con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int
 ) -> tuple[DataFile, ...] | None:

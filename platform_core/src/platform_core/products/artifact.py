@@ -16,7 +16,7 @@ from typing import Any
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, LakeError, Place
+from platform_core.errors import DefinitionError, LakeError, Place
 from platform_core.lake.connect import connect
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
@@ -55,14 +55,12 @@ def dump(estimator: Any, product: DataProduct, place: Place) -> bytes:
     try:
         content = canonical(skops.dumps(estimator))
     except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
-        raise DefinitionError(
-            Diagnostic(
-                "D046",
-                f"the model of {product.id} cannot be written: {type(error).__name__}: {error}",
-                place,
-                expected="an estimator of which skops knows every part, such as scikit-learn's own",
-                fix="leave out what is no part of the model: functions, open files, connections",
-            )
+        raise DefinitionError.of(
+            "D046",
+            f"the model of {product.id} cannot be written: {type(error).__name__}: {error}",
+            place,
+            expected="an estimator of which skops knows every part, such as scikit-learn's own",
+            fix="leave out what is no part of the model: functions, open files, connections",
         ) from error
     _require_trusted(skops, content, product, place)
     return content
@@ -126,14 +124,12 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
     root = mesh_root()
     product = Registry.open(root).get(product_id)
     if product.signature is None:
-        raise DefinitionError(
-            Diagnostic(
-                "D047",
-                f"{product.id} is a {product.kind}, no model",
-                product.place,
-                expected="a product with physicalType: model",
-                fix=f'read its rows: mesh query "FROM {product.domain}.{product.name}"',
-            )
+        raise DefinitionError.of(
+            "D047",
+            f"{product.id} is a {product.kind}, no model",
+            product.place,
+            expected="a product with physicalType: model",
+            fix=f'read its rows: mesh query "FROM {product.domain}.{product.name}"',
         )
     require_grant(product, reader, root)
     location = LakeLocation.current(root)
@@ -155,14 +151,12 @@ def _chosen(product: DataProduct, versions: tuple[Version, ...], wanted: int | N
         if wanted is None or each.version == wanted:
             return each
     known = listed([str(each.version) for each in versions])
-    raise LakeError(
-        Diagnostic(
-            "L034",
-            f"{product.id} has no version {wanted}" if known else f"{product.id} was never published",
-            product.place,
-            expected=f"one of the versions {known}" if known else "a published model",
-            fix="name one of these versions" if known else f"mesh run {product.id}",
-        )
+    raise LakeError.of(
+        "L034",
+        f"{product.id} has no version {wanted}" if known else f"{product.id} was never published",
+        product.place,
+        expected=f"one of the versions {known}" if known else "a published model",
+        fix="name one of these versions" if known else f"mesh run {product.id}",
     )
 
 
@@ -170,14 +164,12 @@ def _require_trusted(skops: ModuleType, content: bytes, product: DataProduct, pl
     trusted = product.signature.trusted if product.signature else ()
     unknown = [kind for kind in skops.get_untrusted_types(data=content) if kind not in trusted]
     if unknown:
-        raise DefinitionError(
-            Diagnostic(
-                "D045",
-                f"the model of {product.id} holds types that nobody has vouched for: {listed(unknown)}",
-                place,
-                expected="types that skops trusts by itself, or that the contract names",
-                fix=f"look at them; then add to the property model:\ntrusted: [{', '.join(unknown)}]",
-            )
+        raise DefinitionError.of(
+            "D045",
+            f"the model of {product.id} holds types that nobody has vouched for: {listed(unknown)}",
+            place,
+            expected="types that skops trusts by itself, or that the contract names",
+            fix=f"look at them; then add to the property model:\ntrusted: [{', '.join(unknown)}]",
         )
 
 
@@ -185,12 +177,10 @@ def _skops(product: DataProduct, place: Place) -> ModuleType:
     try:
         return importlib.import_module("skops.io")
     except ImportError as error:
-        raise DefinitionError(
-            Diagnostic(
-                "D044",
-                f"the model of {product.id} is kept by skops, which is not installed here",
-                place,
-                expected="the libraries of the domain that trains it: skops and scikit-learn",
-                fix="add skops and scikit-learn to the domain's pyproject.toml, then: make lock setup",
-            )
+        raise DefinitionError.of(
+            "D044",
+            f"the model of {product.id} is kept by skops, which is not installed here",
+            place,
+            expected="the libraries of the domain that trains it: skops and scikit-learn",
+            fix="add skops and scikit-learn to the domain's pyproject.toml, then: make lock setup",
         ) from error

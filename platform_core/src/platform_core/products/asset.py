@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,10 +17,10 @@ from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place
 from platform_core.lake.content import data_version
 from platform_core.lake.kept import Shelf
-from platform_core.lake.location import LakeLocation, seal
+from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
-from platform_core.lake.spill import spill_into
+from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
 from platform_core.products.beside import Beside
@@ -30,7 +31,6 @@ from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
-    lakes_read,
     published_table,
     require_published,
     resolve_inputs,
@@ -54,6 +54,7 @@ from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
+from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -77,6 +78,8 @@ class Publishing:
     stamp: Stamp
     audit: Callable[[str], Outcomes]
     discretion: Discretion
+    room: Path
+    """A folder of its own, which goes when it ends."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of each input to read, by product id."""
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +118,7 @@ def function_asset(
         rows = LakeRows(connection, product, run.window)
         with (
             beside(run, function.place) as kept,
-            sealed_inputs(connection, function, bound, rows) as engine,
+            sealed_inputs(connection, function, bound, rows, run.room) as engine,
         ):
             arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
@@ -217,12 +220,20 @@ def product_asset(
             location = LakeLocation.current()
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
-            attach = lakes_read([*reads, *audited], but=product.lake)
-            with lake.connect(write=[product.lake], read=attach) as connection:
+            attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
+            private = discretion.lake if discretion.applies else None
+            with (
+                lake.connect(write=[product.lake], read=attach) as connection,
+                spill_folder(location, private) as room,
+            ):
                 if discretion.applies:
-                    spill_into(connection, location, discretion.lake)
-                own = Shelf(location, product).folder
-                seal(connection, location, (product.lake, *attach), files=files_of(sources), folders=[own])
+                    spill_into(connection, location, private)
+                folders = [
+                    *map(location.data, (product.lake, *attach)),
+                    Shelf(location, product).folder,
+                    room,
+                ]
+                lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
@@ -234,6 +245,7 @@ def product_asset(
                     stamp,
                     gate(connection, product, window=window, resolve=resolve),
                     discretion,
+                    room,
                     versions=versions,
                 )
                 publication = publish(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.errors import DefinitionError, Place
 from platform_core.products.model import Model
 from platform_core.products.report import Outcomes
 
@@ -30,15 +30,13 @@ class Beside:
     def rows(self, result: Any) -> Any:
         """The rows of what the function returned. Raises DefinitionError D040."""
         if isinstance(result, Model):
-            raise DefinitionError(
-                Diagnostic(
-                    "D040",
-                    f"the function of {self.run.product.id} returned a Model, "
-                    f"but its contract describes a {self.run.product.kind}",
-                    self.place,
-                    expected="rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
-                    fix="write physicalType: model in the contract, or return the scores alone",
-                )
+            raise DefinitionError.of(
+                "D040",
+                f"the function of {self.run.product.id} returned a Model, "
+                f"but its contract describes a {self.run.product.kind}",
+                self.place,
+                expected="rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
+                fix="write physicalType: model in the contract, or return the scores alone",
             )
         return result
 

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Diagnostic, LakeError, Place
+from platform_core.errors import DefinitionError, LakeError, Place
 from platform_core.lake.reading import changes_between, has_version, table_identity
 from platform_core.products.inputs.resolve import BoundInput
 
@@ -25,25 +25,21 @@ def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], plac
         if not bound.declared.changes:
             continue
         if product.kind != "stream":
-            raise DefinitionError(
-                Diagnostic(
-                    "D050",
-                    f'{product.id} reads the changes of {bound.product.id} as "{name}" and is no stream',
-                    place,
-                    expected="a stream, which keeps what it made of earlier changes",
-                    fix="set physicalType: stream in its contract, or read the whole product: changes=False",
-                )
+            raise DefinitionError.of(
+                "D050",
+                f'{product.id} reads the changes of {bound.product.id} as "{name}" and is no stream',
+                place,
+                expected="a stream, which keeps what it made of earlier changes",
+                fix="set physicalType: stream in its contract, or read the whole product: changes=False",
             )
         if bound.product.kind != "stream":
-            raise DefinitionError(
-                Diagnostic(
-                    "D051",
-                    f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
-                    f'{product.id} cannot read its changes as "{name}"',
-                    place,
-                    expected="an input that is a stream, to which rows are only added",
-                    fix="read the whole product: changes=False",
-                )
+            raise DefinitionError.of(
+                "D051",
+                f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
+                f'{product.id} cannot read its changes as "{name}"',
+                place,
+                expected="an input that is a stream, to which rows are only added",
+                fix="read the whole product: changes=False",
             )
 
 
@@ -71,38 +67,32 @@ def since(
     before = int(position["version"])
     rebuild = f"give {reader.id} a new name, or drop its table and its ledger, so that it reads all again"
     if position["table"] != table_identity(connection, producer) or version < before:
-        raise LakeError(
-            Diagnostic(
-                "L043",
-                f"{producer.id} was made anew since {reader.id} read it up to version {before}: "
-                "which of its rows are new cannot be told",
-                place,
-                expected="a stream to which rows were only added",
-                fix=rebuild,
-            )
+        raise LakeError.of(
+            "L043",
+            f"{producer.id} was made anew since {reader.id} read it up to version {before}: "
+            "which of its rows are new cannot be told",
+            place,
+            expected="a stream to which rows were only added",
+            fix=rebuild,
         )
     if version == before:
         return before
     if not has_version(connection, producer, before + 1):
-        raise LakeError(
-            Diagnostic(
-                "L042",
-                f"version {before + 1} of the lake of {producer.id} is not kept any more, "
-                f"and {reader.id} has read it up to version {before} only",
-                place,
-                expected="versions that are kept until every reader of changes has read them",
-                fix=rebuild,
-            )
+        raise LakeError.of(
+            "L042",
+            f"version {before + 1} of the lake of {producer.id} is not kept any more, "
+            f"and {reader.id} has read it up to version {before} only",
+            place,
+            expected="versions that are kept until every reader of changes has read them",
+            fix=rebuild,
         )
     if changes_between(connection, producer, before + 1, version) - {"inserted_into_table"}:
-        raise LakeError(
-            Diagnostic(
-                "L043",
-                f"rows of {producer.id} were changed or deleted after version {before}, "
-                f"up to which {reader.id} has read it",
-                place,
-                expected="a stream to which rows were only added",
-                fix=rebuild,
-            )
+        raise LakeError.of(
+            "L043",
+            f"rows of {producer.id} were changed or deleted after version {before}, "
+            f"up to which {reader.id} has read it",
+            place,
+            expected="a stream to which rows were only added",
+            fix=rebuild,
         )
     return before

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from pathlib import Path
 
 import dagster as dg
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
+from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
-from platform_core.lake.spill import spill_folder
-from platform_core.lake.versions import stamps, table_behind
 from platform_core.products.asset import Publishing, product_asset
 from platform_core.products.beside import Beside
 from platform_core.products.dbt_project import STAGING, DbtProject
@@ -31,7 +28,7 @@ from platform_core.products.spec import asset_key
 from platform_core.sealed.dbt import DbtBuild
 from platform_core.sealed.engine import sealed_engine
 from platform_core.sealed.files import SealedFiles
-from platform_core.sealed.version import VersionFiles, version_files
+from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.sql.quoting import quoted
 
 BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
@@ -50,14 +47,12 @@ def dbt_asset(
     """
     place = Place(project.models[product.name])
     if product.kind not in BESIDE:
-        raise DefinitionError(
-            Diagnostic(
-                "D048",
-                f"{product.id} is a {product.kind}, which no dbt model can make",
-                place,
-                expected="a contract of a table or a file",
-                fix=f"make it by a function: @data_product def {product.name}(...)",
-            )
+        raise DefinitionError.of(
+            "D048",
+            f"{product.id} is a {product.kind}, which no dbt model can make",
+            place,
+            expected="a contract of a table or a file",
+            fix=f"make it by a function: @data_product def {product.name}(...)",
         )
     found, faults = project.reads(product.name, products)
     if faults:
@@ -66,26 +61,21 @@ def dbt_asset(
     staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        location = LakeLocation.current()
-        lakes = (product.lake, *(read.lake for read in reads))
-        discreet = run.discretion.lake if run.discretion.applies else None
-        private = next(filter(location.is_private, lakes), discreet)
         with (
             BESIDE[product.kind](run, place) as kept,
-            spill_folder(location, private) as folder,
             closing(SealedFiles()) as files,
             sealed_engine() as engine,
         ):
-            build = DbtBuild(folder, product.lake, STAGING, _sources(run, reads, folder))
+            build = DbtBuild(run.room, product.lake, STAGING, _sources(run, reads))
             _build(project, product, build, run)
             try:
                 build.show(engine, files)
-                relation = engine.table(".".join(map(quoted, (product.lake, STAGING, staged))))
+                relation = engine.sql(f"FROM {quoted(product.lake)}.{quoted(STAGING)}.{quoted(staged)}")
             except duckdb.Error as error:
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
             return publish_table(
                 run.connection,
-                location,
+                LakeLocation.current(),
                 product,
                 streamed(run.connection, relation),
                 stamp=run.stamp,
@@ -104,14 +94,13 @@ def dbt_asset(
     )
 
 
-def _sources(run: Publishing, reads: Iterable[DataProduct], folder: Path) -> dict[str, VersionFiles]:
+def _sources(run: Publishing, reads: Iterable[DataProduct]) -> dict[str, VersionFiles]:
     """The files of the versions that a run reads, by the names that models use."""
     found: dict[str, VersionFiles] = {}
     for read in reads:
-        version = run.versions[read.id]
-        [(_, _, facts)] = stamps(run.connection, read.lake, read.id, version=version)
-        table = table_behind(read, version, facts)
-        found[f"{read.lake}.{read.name}"] = version_files(run.connection, read.lake, *table, folder)
+        files = product_files(run.connection, read, run.room, run.versions[read.id])
+        assert files is not None  # a run reads what was published
+        found[f"{read.lake}.{read.name}"] = files
     return found
 
 
@@ -134,12 +123,10 @@ def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publ
 
 
 def _not_built(product: DataProduct, place: Place, words: str | None = None) -> RunError:
-    return RunError(
-        Diagnostic(
-            "R021",
-            f"dbt could not build {product.id}",
-            place,
-            expected="a model that dbt builds, and dbt tests that pass",
-            fix=words,
-        )
+    return RunError.of(
+        "R021",
+        f"dbt could not build {product.id}",
+        place,
+        expected="a model that dbt builds, and dbt tests that pass",
+        fix=words,
     )

@@ -72,7 +72,7 @@ def read_model(path: Path) -> DbtModel:
     except (TemplateSyntaxError, RecursionError) as error:
         reason = getattr(error, "message", "nested too deeply")
         place = Place(path, getattr(error, "lineno", 1))
-        raise OF_DBT.raised(OF_DBT.fault("C004", f"{shown(path)} is not Jinja: {reason}", place)) from None
+        raise OF_DBT.error("C004", f"{shown(path)} is not Jinja: {reason}", place) from None
     calls: list[Call] = []
     pieces: list[str | None] = []
     begin = at = 0

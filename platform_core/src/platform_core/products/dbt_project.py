@@ -92,14 +92,12 @@ class DbtProject:
             what = "ephemeral"
         else:
             return str(config.get("alias") or name)
-        raise DefinitionError(
-            Diagnostic(
-                "D026",
-                f"the dbt model of {self.domain}/{name} is {what}: there is no table to publish",
-                Place(self.models[name]),
-                expected=f"a model that is built as a table in the schema {STAGING}",
-                fix=f"config(materialized='table', schema='{STAGING}')",
-            )
+        raise DefinitionError.of(
+            "D026",
+            f"the dbt model of {self.domain}/{name} is {what}: there is no table to publish",
+            Place(self.models[name]),
+            expected=f"a model that is built as a table in the schema {STAGING}",
+            fix=f"config(materialized='table', schema='{STAGING}')",
         )
 
     def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:

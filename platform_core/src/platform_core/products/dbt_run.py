@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.errors import DefinitionError, Place
 from platform_core.files import file_lock, write_whole
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.settings import mesh_root
@@ -81,12 +81,10 @@ def _parse(project: DbtProject) -> None:
     write_profile(project, target, output)
     invocation = dbt(project, target).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
     if (error := invocation.get_error()) is not None:
-        raise DefinitionError(
-            Diagnostic(
-                "D011",
-                f"dbt cannot parse the project of {project.domain}",
-                Place(project.folder / "dbt_project.yml"),
-                expected="a project that `dbt parse` reads",
-                fix=dbt_messages(str(error)),
-            )
+        raise DefinitionError.of(
+            "D011",
+            f"dbt cannot parse the project of {project.domain}",
+            Place(project.folder / "dbt_project.yml"),
+            expected="a project that `dbt parse` reads",
+            fix=dbt_messages(str(error)),
         )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from platform_core.contracts.model import DataProduct, Rule
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Place
 from platform_core.lake.extract import difference, write_extract
-from platform_core.lake.kept import Keeping, KeptFile, Shelf
+from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.transaction import number
 from platform_core.products.asset import function_asset
 from platform_core.products.beside import Beside
 from platform_core.products.declare import ProductFunction
@@ -30,37 +33,33 @@ def file_asset(product: DataProduct, function: ProductFunction, registry: Regist
     return function_asset(product, function, registry, beside=Extract)
 
 
-class Extract(Beside):
-    """One run of a file product: the file is written from the audited version before its COMMIT."""
+class WithFile(Beside):
+    """One run of a product that keeps a file of each version, written before its COMMIT."""
 
     def __init__(self, run: Publishing, place: Place) -> None:
         super().__init__(run, place)
-        self.shelf = Shelf(LakeLocation.current(), run.product)
-        self.keeping = Keeping(run.connection, self.shelf)
+        self.keeping = Keeping(run.connection, Shelf(LakeLocation.current(), run.product))
 
-    def audit(self, relation: str) -> Outcomes:
-        product, connection = self.run.product, self.run.connection
-        outcomes = self.run.audit(relation)
-        started = time.monotonic()
-        rows = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-        with self.keeping.draft() as path:
-            write_extract(connection, product, relation, path)
-            wrong = difference(connection, product, relation, path)
-            outcome = CheckOutcome(
-                file_check(product),
-                passed=wrong is None,
-                violations=None,
-                rows=rows[0] if rows else 0,
-                seconds=time.monotonic() - started,
-                message=f"{path.name} is not what was published: {wrong}" if wrong else "",
-            )
-            if wrong:
-                raise ContractBroken(product, (*outcomes, outcome))
-            columns = [{"name": n, "type": t} for n, t in describe(connection, f"FROM {relation}").items()]
-            card = {"contract_version": product.version, "rows": outcome.rows, "columns": columns}
-            kept = self.keeping.keep(path, card, self.run.stamp)
-        self.run.metadata.update(file_metadata(kept))
-        return (*outcomes, outcome)
+    def judged(self, outcomes: Outcomes, wrong: str, rows: int, started: float) -> Outcomes:
+        """The outcomes with that of the file, of which ``wrong`` says what it is not; refuses by raising."""
+        rule = next(rule for rule in self.run.product.rules if rule.kind == "file")
+        seconds = time.monotonic() - started
+        outcomes += (CheckOutcome(rule, not wrong, None, rows, seconds, message=wrong),)
+        if wrong:
+            raise ContractBroken(self.run.product, outcomes)
+        return outcomes
+
+    def keep(self, path: Path, card: Mapping[str, Any]) -> None:
+        """Keep the written file, and tell where it is and what anyone who copies it compares."""
+        kept = self.keeping.keep(path, card, self.run.stamp)
+        self.run.metadata.update(
+            {
+                "mesh/file": dg.MetadataValue.path(str(kept.stable)),
+                "mesh/file_format": kept.path.suffix.removeprefix("."),
+                "mesh/file_bytes": kept.bytes,
+                "mesh/file_sha256": kept.sha256,
+            }
+        )
 
     def committed(self, version: int) -> None:
         self.keeping.committed(version)
@@ -69,16 +68,19 @@ class Extract(Beside):
         self.keeping.discard()
 
 
-def file_check(product: DataProduct) -> Rule:
-    """The rule about the file that a product keeps."""
-    return next(rule for rule in product.rules if rule.kind == "file")
+class Extract(WithFile):
+    """One run of a file product: the file is an extract of the audited version."""
 
-
-def file_metadata(kept: KeptFile) -> dict[str, object]:
-    """Where the file is, and what anyone who copies it compares."""
-    return {
-        "mesh/file": dg.MetadataValue.path(str(kept.stable)),
-        "mesh/file_format": kept.path.suffix.removeprefix("."),
-        "mesh/file_bytes": kept.bytes,
-        "mesh/file_sha256": kept.sha256,
-    }
+    def audit(self, relation: str) -> Outcomes:
+        product, connection = self.run.product, self.run.connection
+        outcomes = self.run.audit(relation)
+        started = time.monotonic()
+        with self.keeping.draft() as path:
+            write_extract(connection, product, relation, path)
+            reason = difference(connection, relation, path)
+            wrong = f"{path.name} is not what was published: {reason}" if reason else ""
+            rows = number(connection, f"SELECT count(*) FROM {relation}")
+            outcomes = self.judged(outcomes, wrong, rows, started)
+            columns = [{"name": n, "type": t} for n, t in describe(connection, f"FROM {relation}").items()]
+            self.keep(path, {"contract_version": product.version, "rows": rows, "columns": columns})
+        return outcomes

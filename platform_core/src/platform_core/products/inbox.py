@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic, SourceError, shown
+from platform_core.errors import SourceError, shown
 from platform_core.products.batch import Delivered
 from platform_core.products.source import READERS, Source, require_foreign
 from platform_core.sql.quoting import literal
@@ -36,13 +36,11 @@ class Delivery:
     def require_whole(self, source: Source) -> None:
         """Refuse a file that its sender has not finished (S010), which would lose or spoil rows."""
         if (reason := _half_written(self.path)) is not None:
-            raise SourceError(
-                Diagnostic(
-                    "S010",
-                    f"the batch {self.id} of {source.name} is half-written: {reason}",
-                    expected=f"a whole file in {shown(self.path.parent)}, renamed into it once it is written",
-                    fix="deliver it again, or wait: it stays where it is and is taken when it is whole",
-                )
+            raise SourceError.of(
+                "S010",
+                f"the batch {self.id} of {source.name} is half-written: {reason}",
+                expected=f"a whole file in {shown(self.path.parent)}, renamed into it once it is written",
+                fix="deliver it again, or wait: it stays where it is and is taken when it is whole",
             )
 
 
@@ -59,26 +57,22 @@ def deliveries(source: Source) -> dict[str, Delivery]:
     while glob.has_magic(str(folder)):
         folder = folder.parent
     if not folder.is_dir():
-        raise SourceError(
-            Diagnostic(
-                "S011",
-                f"the inbox of the source {source.name} is missing",
-                expected=f"the folder {shown(folder)}",
-                fix="make the folder, or correct the path of the source",
-            )
+        raise SourceError.of(
+            "S011",
+            f"the inbox of the source {source.name} is missing",
+            expected=f"the folder {shown(folder)}",
+            fix="make the folder, or correct the path of the source",
         )
     found: dict[str, Delivery] = {}
     for path in sorted(folder.glob(str(Path(pattern).relative_to(folder)))):
         if not path.is_file():
             continue
         if path.suffix not in READERS:
-            raise SourceError(
-                Diagnostic(
-                    "S012",
-                    f"the file {path.name} in the inbox of {source.name} is of no kind that is read",
-                    expected=f"files ending in {', '.join(READERS)}",
-                    fix="narrow the pattern, such as inbox/*.parquet, or move the file away",
-                )
+            raise SourceError.of(
+                "S012",
+                f"the file {path.name} in the inbox of {source.name} is of no kind that is read",
+                expected=f"files ending in {', '.join(READERS)}",
+                fix="narrow the pattern, such as inbox/*.parquet, or move the file away",
             )
         require_foreign(path, source.name)
         state = path.stat()

@@ -8,7 +8,7 @@ import dagster as dg
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.errors import DefinitionError
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.reading import at_version
@@ -73,12 +73,10 @@ def require_no_maker(
     if function is None and project is None:
         return
     what = "a function" if function is not None else "a dbt model"
-    raise DefinitionError(
-        Diagnostic(
-            "D031",
-            f"{what} makes {twin.id}, which is the masked twin of {twin.twin_of}",
-            function.place if function is not None else twin.place,
-            expected="no function and no model: the platform makes a masked twin",
-            fix="rename it, or the twin",
-        )
+    raise DefinitionError.of(
+        "D031",
+        f"{what} makes {twin.id}, which is the masked twin of {twin.twin_of}",
+        function.place if function is not None else twin.place,
+        expected="no function and no model: the platform makes a masked twin",
+        fix="rename it, or the twin",
     )

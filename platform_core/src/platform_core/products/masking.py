@@ -10,12 +10,12 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.errors import DefinitionError
 from platform_core.lake.keys import KeyRing
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.masks import forget_keys, masked_query, set_keys
 from platform_core.lake.publish import Publication, publish_table
-from platform_core.lake.transaction import Stamp
+from platform_core.lake.transaction import Stamp, one
 from platform_core.lake.twin_files import MASKS, masks_of, twin_files, written_files
 from platform_core.lake.window import window_predicate
 from platform_core.quality.gate import ContractBroken
@@ -35,7 +35,7 @@ def parent_of(twin: DataProduct, registry: Registry) -> DataProduct:
         DefinitionError: D030 for a product that is no masked twin.
     """
     if twin.twin_of is None:
-        raise DefinitionError(Diagnostic("D030", f"{twin.id} is no masked twin", twin.place))
+        raise DefinitionError.of("D030", f"{twin.id} is no masked twin", twin.place)
     return registry.get(twin.twin_of)
 
 
@@ -110,14 +110,12 @@ def _require_longer(connection: duckdb.DuckDBPyConnection, twin: DataProduct, re
     for column in twin.columns:
         if column.mask is None or column.mask.prefix is None:
             continue
-        row = connection.execute(f"SELECT max(length({quoted(column.name)})) FROM {relation}").fetchone()
-        if row and row[0] is not None and row[0] <= column.mask.prefix:
-            raise DefinitionError(
-                Diagnostic(
-                    "C090",
-                    f'no value of "{column.name}" is longer than its prefix of {column.mask.prefix}',
-                    column.mask.place,
-                    expected="a prefix that is shorter than the values",
-                    fix="Write a smaller prefix, or {method: redact}.",
-                )
+        [longest] = one(connection, f"SELECT max(length({quoted(column.name)})) FROM {relation}")
+        if longest is not None and longest <= column.mask.prefix:
+            raise DefinitionError.of(
+                "C090",
+                f'no value of "{column.name}" is longer than its prefix of {column.mask.prefix}',
+                column.mask.place,
+                expected="a prefix that is shorter than the values",
+                fix="Write a smaller prefix, or {method: redact}.",
             )

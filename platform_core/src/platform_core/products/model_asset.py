@@ -14,13 +14,10 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Rule, Signature
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
-from platform_core.lake.kept import Keeping, Shelf
-from platform_core.lake.location import LakeLocation
 from platform_core.products import artifact
 from platform_core.products.asset import function_asset
-from platform_core.products.beside import Beside
 from platform_core.products.declare import ProductFunction
-from platform_core.products.file_asset import file_check, file_metadata
+from platform_core.products.file_asset import WithFile
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.model import Model
 from platform_core.products.report import Outcomes
@@ -41,12 +38,11 @@ def model_asset(product: DataProduct, function: ProductFunction, registry: Regis
     return function_asset(product, function, registry, beside=Training)
 
 
-class Training(Beside):
+class Training(WithFile):
     """One run of a model product: the artifact is written from the audited version before its COMMIT."""
 
     def __init__(self, run: Publishing, place: Place) -> None:
         super().__init__(run, place)
-        self.keeping = Keeping(run.connection, Shelf(LakeLocation.current(), run.product))
         self.signature = signature_of(run.product)
         self.model: Model | None = None
         self.trained_rows = 0
@@ -73,23 +69,14 @@ class Training(Beside):
         started = time.monotonic()
         content = artifact.dump(model.estimator, product, self.place)
         again = artifact.dump(artifact.load(content, product, self.place), product, self.place)
-        outcome = CheckOutcome(
-            file_check(product),
-            passed=again == content,
-            violations=None,
-            rows=self.trained_rows,
-            seconds=time.monotonic() - started,
-            message="" if again == content else "the model that is read back is another one",
-        )
-        if outcome.blocking:
-            raise ContractBroken(product, (*outcomes, outcome))
+        wrong = "" if again == content else "the model that is read back is another one"
+        outcomes = self.judged(outcomes, wrong, self.trained_rows, started)
         with self.keeping.draft() as path:
             path.write_bytes(content)
-            kept = self.keeping.keep(path, self.card(model), self.run.stamp)
-        self.run.metadata.update(file_metadata(kept))
+            self.keep(path, self.card(model))
         self.run.said.update(metrics_metadata(model))
         self.run.said["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
-        return (*outcomes, outcome)
+        return outcomes
 
     def card(self, model: Model) -> dict[str, Any]:
         """What is to be known of the model without loading it."""
@@ -109,12 +96,6 @@ class Training(Beside):
             "libraries": artifact.libraries(),
         }
 
-    def committed(self, version: int) -> None:
-        self.keeping.committed(version)
-
-    def discard(self) -> None:
-        self.keeping.discard()
-
 
 def signature_of(product: DataProduct) -> Signature:
     """What the contract of a model promises; the reader of contracts lets none without it pass."""
@@ -127,15 +108,12 @@ def require_model(result: Any, product: DataProduct, place: Place) -> Model:
     """What the function of a model product returned. Raises DefinitionError D040."""
     if isinstance(result, Model):
         return result
-    raise DefinitionError(
-        Diagnostic(
-            "D040",
-            f"the function of {product.id} returned {type(result).__name__}, "
-            "but its contract describes a model",
-            place,
-            expected="platform_core.Model: the fitted estimator, its scores, and how good it is",
-            fix="return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)",
-        )
+    raise DefinitionError.of(
+        "D040",
+        f"the function of {product.id} returned {type(result).__name__}, but its contract describes a model",
+        place,
+        expected="platform_core.Model: the fitted estimator, its scores, and how good it is",
+        fix="return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)",
     )
 
 
@@ -146,14 +124,12 @@ def features_of(model: Model, product: DataProduct, place: Place) -> tuple[dict[
         return _shape(frame)
     table = as_table(frame)
     if table is None:
-        raise DefinitionError(
-            Diagnostic(
-                "D042",
-                f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
-                place,
-                expected="the data frame of features that the estimator was fitted on",
-                fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
-            )
+        raise DefinitionError.of(
+            "D042",
+            f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
+            place,
+            expected="the data frame of features that the estimator was fitted on",
+            fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
         )
     with in_memory() as connection:
         connection.register(_FEATURES, table)

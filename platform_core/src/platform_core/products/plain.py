@@ -9,7 +9,7 @@ import dagster as dg
 
 from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import DataProduct, Rule
-from platform_core.errors import Diagnostic, Place, UsageError
+from platform_core.errors import Place, UsageError
 from platform_core.lake.location import LakeLocation
 from platform_core.products.report import check_result
 from platform_core.products.resource import LakeResource
@@ -30,14 +30,12 @@ def owners(*teams: str) -> list[str]:
     for team in teams:
         name = team.removeprefix("team:")
         if not ("@" in team or slug(name, "-") == name):
-            raise UsageError(
-                Diagnostic(
-                    "U010",
-                    f'"{team}" is no owner',
-                    _caller(),
-                    expected="a team's slug such as sales-analytics, or an e-mail address",
-                    fix="use a slug of governance/teams.yaml",
-                )
+            raise UsageError.of(
+                "U010",
+                f'"{team}" is no owner',
+                _caller(),
+                expected="a team's slug such as sales-analytics, or an e-mail address",
+                fix="use a slug of governance/teams.yaml",
             )
         found.append(team if "@" in team else f"team:{name}")
     return found

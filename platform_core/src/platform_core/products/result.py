@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import duckdb
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.errors import DefinitionError, Place
 from platform_core.lake.faults import beyond_inputs
 from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
@@ -82,14 +82,12 @@ def as_query(
         return Made(streamed(connection, result))
     table = as_table(result)
     if table is None:
-        raise DefinitionError(
-            Diagnostic(
-                "D004",
-                f"the function of {product} returned {_kind(result)}",
-                place,
-                expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
-                fix="return one of these" if result is not None else "return the product's rows",
-            )
+        raise DefinitionError.of(
+            "D004",
+            f"the function of {product} returned {_kind(result)}",
+            place,
+            expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
+            fix="return one of these" if result is not None else "return the product's rows",
         )
     connection.register(RESULT, table)
     return Made(f"SELECT * FROM {quoted(RESULT)}")
@@ -136,14 +134,12 @@ def inputs_read(
         if refused.what == "syntax":
             raise _sql_fault(product, place, refused) from None
         if refused.what == "statement":
-            raise DefinitionError(
-                Diagnostic(
-                    "D005",
-                    f"the SQL of {product} is not one query",
-                    place,
-                    expected="a single SELECT; the platform writes its result",
-                    fix="return the SELECT alone",
-                )
+            raise DefinitionError.of(
+                "D005",
+                f"the SQL of {product} is not one query",
+                place,
+                expected="a single SELECT; the platform writes its result",
+                fix="return the SELECT alone",
             ) from None
         raise beyond_inputs(product, place, refused) from None
     return tuple(found)
@@ -159,14 +155,12 @@ def sql_faults(product: str, place: Place | None) -> Iterator[None]:
 
 
 def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
-    return DefinitionError(
-        Diagnostic(
-            "D006",
-            f"the SQL of {product} does not run",
-            place,
-            expected="a query that DuckDB can run over the declared inputs",
-            fix=str(error).strip(),
-        )
+    return DefinitionError.of(
+        "D006",
+        f"the SQL of {product} does not run",
+        place,
+        expected="a query that DuckDB can run over the declared inputs",
+        fix=str(error).strip(),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from platform_core.errors import Diagnostic, SourceError, UsageError, shown
+from platform_core.errors import SourceError, UsageError, shown
 from platform_core.settings import KEYS, LAKE, mesh_home
 from platform_core.sql.quoting import literal
 
@@ -53,14 +53,12 @@ class Source:
         if self.package is not None:
             spec = find_spec(self.package)
             if spec is None or not spec.submodule_search_locations:
-                raise SourceError(
-                    Diagnostic(
-                        "S001",
-                        f'the source {self.name} is in the Python package "{self.package}", '
-                        "which is not installed here",
-                        expected=f"{self.path} inside the package {self.package}",
-                        fix="add the package to the domain's pyproject.toml, then: make lock setup",
-                    )
+                raise SourceError.of(
+                    "S001",
+                    f'the source {self.name} is in the Python package "{self.package}", '
+                    "which is not installed here",
+                    expected=f"{self.path} inside the package {self.package}",
+                    fix="add the package to the domain's pyproject.toml, then: make lock setup",
                 )
             folder = Path(spec.submodule_search_locations[0])
         return folder
@@ -81,15 +79,13 @@ class Source:
                     file = above / self.path
                     break
         if not file.is_file():
-            raise SourceError(
-                Diagnostic(
-                    "S002",
-                    f"the file of the source {self.name} is missing",
-                    expected=str(file),
-                    fix=f"reinstall the package {self.package}"
-                    if self.package
-                    else "put the file there, or correct the path of the source",
-                )
+            raise SourceError.of(
+                "S002",
+                f"the file of the source {self.name} is missing",
+                expected=str(file),
+                fix=f"reinstall the package {self.package}"
+                if self.package
+                else "put the file there, or correct the path of the source",
             )
         require_foreign(file, self.name)
         return file
@@ -111,11 +107,9 @@ def require_foreign(file: Path, source: str) -> None:
         folders.append(mesh_home())
     where = file.resolve()
     if any(folder is not None and where.is_relative_to(folder.resolve()) for folder in folders):
-        raise SourceError(
-            Diagnostic(
-                "S003",
-                f"the source {source} leads to {shown(file)}, in the mesh's own state",
-                expected="a file of the domain's; a product is read as an input, which takes a grant",
-                fix='Declare the product: inputs={"...": "<domain>/<product>"}.',
-            )
+        raise SourceError.of(
+            "S003",
+            f"the source {source} leads to {shown(file)}, in the mesh's own state",
+            expected="a file of the domain's; a product is read as an input, which takes a grant",
+            fix='Declare the product: inputs={"...": "<domain>/<product>"}.',
         )

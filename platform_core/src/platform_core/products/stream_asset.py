@@ -211,21 +211,21 @@ class Feed:
             return
         result = self._called(narrowed)
         if isinstance(result, Iterator | Batch):
-            raise DefinitionError(
-                Diagnostic(
-                    "D052",
-                    f"the function of {self.product.id} reads changes and yields batches",
-                    place,
-                    expected="the rows that it makes of the changes, which are one batch",
-                    fix="return the rows",
-                )
+            raise DefinitionError.of(
+                "D052",
+                f"the function of {self.product.id} reads changes and yields batches",
+                place,
+                expected="the rows that it makes of the changes, which are one batch",
+                fix="return the rows",
             )
         yield Batch(", ".join(parts), result)
 
     def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
         rows = LakeRows(connection, self.product)
-        engine = self.engines.enter_context(sealed_inputs(connection, self.function, inputs, rows))
+        engine = self.engines.enter_context(
+            sealed_inputs(connection, self.function, inputs, rows, self.run.room)
+        )
         self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))
         self.run.said.update(said)
@@ -262,12 +262,10 @@ def _refused(product: DataProduct, faults: list[Diagnostic], outcomes: Outcomes)
 
 
 def _empty(product: DataProduct) -> DefinitionError:
-    return DefinitionError(
-        Diagnostic(
-            "D055",
-            f"the stream {product.id} has no batch yet",
-            product.place,
-            expected="one batch at least, which gives the stream its columns",
-            fix="run it again when the first batch has arrived",
-        )
+    return DefinitionError.of(
+        "D055",
+        f"the stream {product.id} has no batch yet",
+        product.place,
+        expected="one batch at least, which gives the stream its columns",
+        fix="run it again when the first batch has arrived",
     )

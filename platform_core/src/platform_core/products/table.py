@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.errors import DefinitionError, Place
 from platform_core.sql.quoting import quoted
 
 if TYPE_CHECKING:
@@ -52,16 +52,14 @@ class Table:
     def relation(self) -> duckdb.DuckDBPyRelation:
         """A DuckDB relation on ``connection``: lazy, nothing is read yet."""
         if not self.frames:
-            raise DefinitionError(
-                Diagnostic(
-                    "D003",
-                    f'the input "{self.name}" ({self.source}) is read as a data frame, '
-                    "but its columns are not declared",
-                    self.place,
-                    expected="columns named in the decorator, or SQL that names them itself",
-                    fix=f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}',
-                    plain=True,
-                )
+            raise DefinitionError.of(
+                "D003",
+                f'the input "{self.name}" ({self.source}) is read as a data frame, '
+                "but its columns are not declared",
+                self.place,
+                expected="columns named in the decorator, or SQL that names them itself",
+                fix=f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}',
+                plain=True,
             )
         connection = self.connection
         if connection is None:

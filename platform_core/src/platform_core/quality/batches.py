@@ -9,6 +9,7 @@ from dataclasses import replace
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Rule
+from platform_core.lake.transaction import number, one
 from platform_core.quality.audit import aborted, audit
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome
@@ -98,20 +99,19 @@ def _in_the_stream(
     limits = _limits(con, relation, rule, types)
     names = ", ".join(map(quoted, rule.columns))
     repeated = f"FROM {relation} SEMI JOIN (SELECT {names} FROM {published} WHERE {limits}) USING ({names})"
-    row = con.execute(f"SELECT count(*) {repeated}").fetchone() if limits else (0,)
-    violations = (outcome.violations or 0) + (int(row[0]) if row else 0)
+    again = number(con, f"SELECT count(*) {repeated}") if limits else 0
     seconds = outcome.seconds + time.monotonic() - started
-    if not row or not row[0]:
+    if not again:
         return replace(outcome, seconds=seconds)
     shown = sample_columns(product, rule, rule.columns)
     wanted = ", ".join(quoted(name) for name in rule.columns if name in shown)
     return replace(
         outcome,
         passed=False,
-        violations=violations,
+        violations=(outcome.violations or 0) + again,
         seconds=seconds,
         sample=fetch(con, f"SELECT {wanted} {repeated} LIMIT 10") if wanted else (),
-        message=f"{row[0]:,} of {outcome.rows:,} rows repeat a value of {names} that was published before",
+        message=f"{again:,} of {outcome.rows:,} rows repeat a value of {names} that was published before",
     )
 
 
@@ -121,7 +121,7 @@ def _limits(con: duckdb.DuckDBPyConnection, relation: str, rule: Rule, types: di
     Constants, unlike a join, are compared with the statistics of files before these are opened.
     """
     ends = ", ".join(f"min({quoted(n)})::VARCHAR, max({quoted(n)})::VARCHAR" for n in rule.columns)
-    row = con.execute(f"SELECT {ends} FROM {relation}").fetchone() or ()
+    row = one(con, f"SELECT {ends} FROM {relation}")
     parts = []
     for name, low, high in zip(rule.columns, row[::2], row[1::2], strict=True):
         if low is None:

@@ -12,6 +12,7 @@ import duckdb
 
 from platform_core.contracts.bounds import NONE_ALLOWED
 from platform_core.contracts.model import Column, DataProduct, Reference, Rule, Scope
+from platform_core.lake.transaction import number, one
 from platform_core.quality.compile import NotApplicable, require
 from platform_core.quality.outcome import Sample
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
@@ -118,7 +119,7 @@ def _unique(asked: Asked, rule: Rule) -> Answer:
     if not any(_equal_hashes(asked, relation, names, present, passes, turn) for turn in range(passes)):
         return Answer(violations=0)
     repeated = f"FROM {relation} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
-    violations = int(_one(asked, f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {repeated})")[0])
+    violations = number(asked.con, f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {repeated})")
     shown = sample_columns(asked.product, rule, rule.columns)
     kept = [name for name in rule.columns if name in shown]
     sample: Sample = ()
@@ -133,7 +134,7 @@ def _equal_hashes(asked: Asked, relation: str, names: str, present: str, passes:
     part = f" AND hash({names}) % {passes} = {turn}" if passes > 1 else ""
     hashes = f"SELECT hash({names}) AS h FROM {relation} WHERE {present}{part}"
     neighbours = f"SELECT h, lag(h) OVER (ORDER BY h) AS before FROM ({hashes})"
-    return bool(_one(asked, f"SELECT count(*) FROM ({neighbours}) WHERE h = before")[0])
+    return bool(number(asked.con, f"SELECT count(*) FROM ({neighbours}) WHERE h = before"))
 
 
 def _reference(asked: Asked, rule: Rule) -> Answer:
@@ -149,9 +150,8 @@ def _reference(asked: Asked, rule: Rule) -> Answer:
     # would build its hash table from the table's rows instead of from the few that they point to.
     names = ", ".join(quoted(name) for name in rule.columns)
     values = f"(SELECT {names}, count(*) AS __rows FROM {relation} GROUP BY {names})"
-    violations = int(
-        _one(asked, f"SELECT coalesce(sum(__rows), 0) FROM {values} AS source WHERE {orphan}")[0]
-    )
+    orphaned = f"FROM {values} AS source WHERE {orphan}"
+    violations = number(asked.con, f"SELECT coalesce(sum(__rows), 0) {orphaned}")
     sample: Sample = ()
     shown = sample_columns(asked.product, rule, asked.columns)
     if violations and shown:
@@ -186,7 +186,7 @@ def _recency(asked: Asked, rule: Rule) -> Answer:
     kind = asked.columns[name]
     if family(kind) not in ("timestamp", "date"):
         raise NotApplicable(f'"{name}" is {kind}, which has no age')
-    newest = _utc(_one(asked, f"SELECT max({quoted(name)}) FROM {asked.scopes[rule.scope]}")[0])
+    newest = _utc(one(asked.con, f"SELECT max({quoted(name)}) FROM {asked.scopes[rule.scope]}")[0])
     if newest is None or rule.maximum_age is None:
         return Answer(passed=False, message=f'no value in "{name}" to measure the age of')
     age = asked.until - newest
@@ -204,7 +204,7 @@ def _group_size(asked: Asked, rule: Rule) -> Answer:
     groups = ", ".join(map(quoted, rule.columns))
     counted = f"SELECT count(*) AS n FROM {asked.scopes[rule.scope]} GROUP BY {groups}"
     least = rule.limits.minimum if rule.limits else None
-    smallest, small = _one(asked, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
+    smallest, small = one(asked.con, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
     if smallest is None:
         return Answer(passed=True)
     words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
@@ -227,12 +227,12 @@ def _together(asked: Asked, rule: Rule) -> Answer:
         for side, column, relation in (("a", ours, asked.scopes[rule.scope]), ("b", count, theirs))
     ]
     few = f"BETWEEN 1 AND {rule.limits.minimum} - 1"
-    violations = _one(
-        asked,
+    violations = number(
+        asked.con,
         f"SELECT count(*) FILTER (abs(a - b) {few}) + count(*) FILTER (abs(c - d) {few}) FROM ("
         "SELECT sum(a) AS a, sum(b) AS b, sum(a) FILTER (b IS NULL) AS c, sum(b) FILTER (a IS NULL) AS d"
         f" FROM {sides[0]} FULL JOIN {sides[1]} USING ({names}) GROUP BY CUBE ({names}))",
-    )[0]
+    )
     words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
     return Answer(violations=violations, message=words)
 
@@ -294,9 +294,3 @@ def judged(
         reason = f"the query is not SQL: {refused.reason}" if refused.what == "syntax" else refused.reason
         raise NotApplicable(reason) from None
     return query
-
-
-def _one(asked: Asked, query: str) -> tuple[Any, ...]:
-    row = asked.con.execute(query).fetchone()
-    assert row is not None  # every query here is an aggregate
-    return row

@@ -10,6 +10,7 @@ import duckdb
 
 from platform_core.contracts.model import Column, DataProduct, Rule
 from platform_core.lake.masks import HASH, masked
+from platform_core.lake.transaction import number
 from platform_core.lake.twin_files import TwinFiles, columns_of, parquet
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.sql.quoting import fold, literal, quoted
@@ -72,8 +73,7 @@ def _in_earlier(
         found = f"SELECT text FROM ({kept}) SEMI JOIN ({raw}) USING (text)"
         if (own := _legitimate(twin.column(name), parent)) is not None:
             found += f" ANTI JOIN ({own}) USING (text)"
-        row = con.execute(f"SELECT count(*) FROM ({found})").fetchone()
-        yield name, int(row[0]) if row else 0
+        yield name, number(con, f"SELECT count(*) FROM ({found})")
 
 
 def _texts(name: str, relation: str) -> str:

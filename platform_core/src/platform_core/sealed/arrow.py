@@ -46,7 +46,8 @@ def from_arrow(data: bytes) -> list[tuple[Any, ...]]:
 
     table = pa.ipc.open_stream(data).read_all()
     table.validate(full=True)  # its offsets come from the other process
-    return _converter().from_arrow(table).fetchall()
+    # Two columns may have one name.
+    return _converter().from_arrow(table.rename_columns(list(map(str, range(table.num_columns))))).fetchall()
 
 
 @cache

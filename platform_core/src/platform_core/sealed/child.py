@@ -6,23 +6,22 @@ answers in plain values, which the parent reads with nothing but the types of ro
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import pickle
 import re
 import resource
 import signal
-import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 
@@ -35,7 +34,7 @@ from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
 from platform_core.sql.plan import sources
 
-_AT_ONCE: Final = 200
+T = TypeVar("T")
 _ROWS_ARE_OF: Final = {
     ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
 } | {("decimal", "Decimal"), ("uuid", "UUID"), ("pytz", "_UTC"), ("builtins", "bytearray")}
@@ -101,7 +100,7 @@ class SealedQuery:
 
     def tables(self) -> list[TableName]:
         """The tables that it names. Raises NotAllowed too."""
-        return [TableName(*table) for table in self._answer()]
+        return self._answer(lambda tables: [TableName(*table) for table in tables])
 
     def run(
         self, versions: Mapping[str, VersionFiles], files: SealedFiles, spill: Path | None, many: bool
@@ -109,31 +108,30 @@ class SealedQuery:
         """Begin it over some versions, by the ids of their products; ``many`` rows may be asked for."""
         opened = files.descriptors
         many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
-        self.channel.send((dict(versions), list(opened), spill, many))
-        with socket.socket(fileno=os.dup(self.channel.fileno())) as wire:
-            for some in _in_messages(list(opened.values())):
-                socket.send_fds(wire, [b"."], some)
-        return Result(*self._answer())
+        with suppress(ConnectionError):  # it ended: so does its answer
+            self.channel.send((dict(versions), list(opened), spill, many))
+            for file in opened.values():
+                send_handle(self.channel, file, None)
+        return self._answer(lambda said: Result(*said))
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows."""
-        self.channel.send(count)
-        found: list[tuple[Any, ...]] | bytes = self._answer()
-        return from_arrow(found) if isinstance(found, bytes) else found
+        with suppress(ConnectionError):
+            self.channel.send(count)
+        return self._answer(lambda rows: from_arrow(rows) if isinstance(rows, bytes) else list(rows))
 
-    def _answer(self) -> Any:
+    def _answer(self, read: Callable[[Any], T]) -> T:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        if not self.channel.poll(left):
+            raise QueryEnded("timeout")
         try:
-            if not self.channel.poll(left):
-                raise QueryEnded("timeout")
             kind, *said = _PlainValues(io.BytesIO(self.channel.recv_bytes())).load()
-        except (EOFError, ConnectionError, pickle.UnpicklingError):
+            if kind == "answer":
+                return read(*said)
+            ended = NotAllowed(*said) if kind == "refused" else QueryEnded(kind, *map(str, said))
+        except Exception:  # noqa: BLE001 - no answer of ours, however it is none: its sender is lost
             raise QueryEnded("death") from None
-        if kind == "refused":
-            raise NotAllowed(*said)
-        if kind != "answer":
-            raise QueryEnded(kind, *said)
-        return said[0]
+        raise ended
 
 
 class _PlainValues(pickle.Unpickler):
@@ -151,7 +149,7 @@ class _PlainValues(pickle.Unpickler):
 def _serve(channel: Connection, forked: bool) -> None:
     _leave_everything(channel)
     try:
-        with contextlib.suppress(EOFError), sealed_engine() as connection:
+        with suppress(EOFError), sealed_engine() as connection:
             resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
             _work(channel, connection, channel.recv(), forked)
     except NotAllowed as refused:
@@ -164,10 +162,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
-    with socket.socket(fileno=os.dup(channel.fileno())) as wire:
-        for some in _in_messages(opened):
-            for name, descriptor in zip(some, socket.recv_fds(wire, 1, len(some))[1], strict=True):
-                files.take(descriptor, name)
+    for name in opened:
+        files.take(recv_handle(channel), name)
     files.show(connection)
     for product, version in versions.items():
         try:
@@ -190,7 +186,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
 
 
 def _leave_everything(channel: Connection) -> None:
-    """Keep nothing of the parent's but the channel: no descriptor, no terminal, no Ctrl-C of its group."""
+    """Keep nothing of the parent's but the channel: no descriptor, folder, terminal, Ctrl-C of its group."""
+    os.chdir("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -204,16 +201,10 @@ def _leave_everything(channel: Connection) -> None:
 def _products(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | None:
     try:
         found = sources(connection, sql)
-    except NotAllowed:
+    except (NotAllowed, duckdb.Error):  # the query itself says what is wrong with it
         return None
     return sorted({"".join(part) for scan in found for part in _PRODUCT.findall(scan[1])})
 
 
 def _tell(channel: Connection, *words: Any) -> None:
     channel.send_bytes(pickle.dumps(words))
-
-
-def _in_messages(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Descriptors as they are handed over: Linux takes up to 253 in one message."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]

@@ -10,10 +10,10 @@ from typing import Any, Self
 
 import duckdb
 
-from platform_core.lake.connect import limit_memory
-from platform_core.sealed.files import SCHEME, SealedFiles
+from platform_core.lake.connect import settle
+from platform_core.sealed.engine import shut
+from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import Column, VersionFiles
-from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
 
@@ -52,21 +52,15 @@ class DbtBuild:
     def saved_in(cls, folder: Path) -> Self:
         saved = json.loads((folder / "build.json").read_text(encoding="utf-8"))
         sources = {
-            name: VersionFiles(
-                tuple(Column(**column) for column in source["columns"]),
-                tuple(source["files"]),
-                source["evolved"],
-            )
-            for name, source in saved["sources"].items()
+            name: VersionFiles(tuple(Column(*each) for each in s["columns"]), tuple(s["files"]), s["evolved"])
+            for name, s in saved["sources"].items()
         }
         return cls(folder, saved["lake"], saved["schema"], sources)
 
     def show(self, con: duckdb.DuckDBPyConnection, files: SealedFiles) -> None:
         """Attach the database, show the sources as views, and nothing else from then on. Raises OSError."""
-        con.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
-        con.execute("SET enable_progress_bar = false")
-        limit_memory(con)
-        con.execute(f"SET temp_directory = {literal(str(self.folder / 'spill'))}")
+        con.execute("SET allow_persistent_secrets = false")
+        settle(con)
         con.execute(f"ATTACH IF NOT EXISTS {literal(str(self.database))} AS {quoted(self.lake)}")
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.lake)}.{quoted(self.schema)}")
         files.show(con)
@@ -78,4 +72,4 @@ class DbtBuild:
             opened = version.opened(files, source)
             con.execute(f'CREATE OR REPLACE VIEW {quoted(lake)}."products".{quoted(name)} AS {opened.query}')
         paths = [self.database, self.database.with_name(f"{self.database.name}.wal")]
-        lock_down(con, files=paths, folders=[f"{SCHEME}:/"])
+        shut(con, self.folder / "spill", paths)

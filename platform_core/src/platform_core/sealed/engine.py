@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from platform_core.lake.connect import limit_memory
+from platform_core.lake.connect import settle
 from platform_core.product_id import ProductId
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
@@ -20,13 +21,15 @@ from platform_core.sql.quoting import literal, quoted
 @contextmanager
 def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """An engine of one thread, on which the platform makes views before it is shut."""
-    with closing(
-        duckdb.connect(":memory:", config={"threads": "1", "allow_persistent_secrets": "false"})
-    ) as connection:
+    # A home of nobody: messages and settings say where it is.
+    config: dict[str, Any] = {
+        "threads": "1",
+        "allow_persistent_secrets": "false",
+        "home_directory": os.devnull,
+    }
+    with closing(duckdb.connect(":memory:", config=config)) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        limit_memory(connection)
+        settle(connection)
         yield connection
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
+from platform_core.contracts.model import DataProduct
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import files_of
+from platform_core.lake.versions import files_of, stamps, table_behind
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column by the id that its values have in the files, whatever it was called when they were written."""
 
     id: int
@@ -88,6 +89,17 @@ def version_files(
     if unmapped or any(file.deletions for file in files):
         return copied(con, relation, copies)
     return VersionFiles(columns, tuple(str(file.path) for file in files), evolved)
+
+
+def product_files(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int | None = None
+) -> VersionFiles | None:
+    """``version_files`` of a published version, by default the newest; None where there is none."""
+    stamp = next(stamps(con, product.lake, product.id, version=version, limit=1), None)
+    if stamp is None:
+        return None
+    version, _, facts = stamp
+    return version_files(con, product.lake, *table_behind(product, version, facts), copies)
 
 
 def copied(con: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:

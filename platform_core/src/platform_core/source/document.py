@@ -81,7 +81,7 @@ def parse(path: Path, genre: Genre = CONTRACT) -> Document:
         place = Place(path, error.mark.line + 1, error.mark.column + 1)
         raise genre.raised(_shape(place, "is nested too deeply", genre)) from None
     except yaml.YAMLError as error:
-        raise genre.raised(genre.fault("C004", f"{shown(path)} is not YAML: {error}", Place(path))) from None
+        raise genre.error("C004", f"{shown(path)} is not YAML: {error}", Place(path)) from None
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL):
         if genre.may_be_empty:
             return Document(path, {}, {}, {})
@@ -111,14 +111,12 @@ class _Reading:
         place = _place(self.path, node)
         self.values[pointer] = place
         if len(self.values) > MAXIMUM_VALUES:
-            raise self.genre.raised(
-                self.genre.fault(
-                    "C007",
-                    f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
-                    place,
-                    expected="aliases (*name) that repeat little",
-                    fix="Write out what the aliases stand for, or leave them out.",
-                )
+            raise self.genre.error(
+                "C007",
+                f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
+                place,
+                expected="aliases (*name) that repeat little",
+                fix="Write out what the aliases stand for, or leave them out.",
             )
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, place)

@@ -30,6 +30,12 @@ class Genre:
             self.code or code, message, place, expected, fix or (self.code and self.begin) or None
         )
 
+    def error(
+        self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
+    ) -> PlatformError:
+        """What is raised for one fault."""
+        return self.raised(self.fault(code, message, place, expected, fix))
+
 
 CONTRACT: Final = Genre(
     "contract",

@@ -23,29 +23,23 @@ def _bytes(path: Path, genre: Genre) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise genre.raised(
-                genre.fault("C001", f"{shown(path)} is a folder, not a {genre.noun}", where, genre.expected)
-            )
+            raise genre.error("C001", f"{shown(path)} is a folder, not a {genre.noun}", where, genre.expected)
         if not stat.S_ISREG(status.st_mode):  # a pipe would never end
-            raise genre.raised(
-                genre.fault("C001", f"{shown(path)} is not a regular file", where, genre.expected)
-            )
+            raise genre.error("C001", f"{shown(path)} is not a regular file", where, genre.expected)
         if status.st_size > MAXIMUM_BYTES:
-            raise genre.raised(
-                genre.fault(
-                    "C002",
-                    f"{shown(path)} has {status.st_size / 1024 / 1024:.1f} MB, too much for a {genre.noun}",
-                    where,
-                    expected=f"at most {MAXIMUM_BYTES // 1024 // 1024} MB",
-                    fix=f"Keep data out of the {genre.noun}.",
-                )
+            raise genre.error(
+                "C002",
+                f"{shown(path)} has {status.st_size / 1024 / 1024:.1f} MB, too much for a {genre.noun}",
+                where,
+                expected=f"at most {MAXIMUM_BYTES // 1024 // 1024} MB",
+                fix=f"Keep data out of the {genre.noun}.",
             )
         with path.open("rb") as file:
             return file.read(MAXIMUM_BYTES + 1)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         message = f"cannot read the {genre.noun} {shown(path)}: {reason}"
-        raise genre.raised(genre.fault("C001", message, where, genre.expected)) from None
+        raise genre.error("C001", message, where, genre.expected) from None
 
 
 def _decoded(path: Path, raw: bytes, genre: Genre) -> str:
@@ -53,25 +47,21 @@ def _decoded(path: Path, raw: bytes, genre: Genre) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
-        raise genre.raised(
-            genre.fault(
-                "C003",
-                f"{shown(path)} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}",
-                _position(path, before, len(before)),
-                expected="text in UTF-8",
-                fix="Save the file as UTF-8.",
-            )
+        raise genre.error(
+            "C003",
+            f"{shown(path)} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}",
+            _position(path, before, len(before)),
+            expected="text in UTF-8",
+            fix="Save the file as UTF-8.",
         ) from None
     bad = _UNPRINTABLE.search(text)
     if bad:
-        raise genre.raised(
-            genre.fault(
-                "C003",
-                f"{shown(path)} holds a character that is no text (U+{ord(bad.group()):04X})",
-                _position(path, text, bad.start()),
-                expected="printable text in UTF-8",
-                fix="Remove the character.",
-            )
+        raise genre.error(
+            "C003",
+            f"{shown(path)} holds a character that is no text (U+{ord(bad.group()):04X})",
+            _position(path, text, bad.start()),
+            expected="printable text in UTF-8",
+            fix="Remove the character.",
         )
     return text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.errors import DefinitionError, Place
 
 
 def columns_used(
@@ -35,14 +35,12 @@ def columns_used(
     try:
         queries = parse(sql)
     except duckdb.Error as error:
-        raise DefinitionError(
-            Diagnostic(
-                "D021",
-                "the SQL does not parse",
-                place,
-                expected="a query in DuckDB's SQL",
-                fix=str(error).strip(),
-            )
+        raise DefinitionError.of(
+            "D021",
+            "the SQL does not parse",
+            place,
+            expected="a query in DuckDB's SQL",
+            fix=str(error).strip(),
         ) from None
     names = Names(sql, tables, place)
     if queries is None:

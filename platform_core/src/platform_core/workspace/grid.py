@@ -25,9 +25,7 @@ def chosen_keys(asked: str, grid: Sequence[str], asset: str) -> tuple[str, ...]:
             raise UsageError(_off_grid(key, grid, asset))
     start, stop = (grid.index(key) for key in ends)
     if stop < start:
-        raise UsageError(
-            Diagnostic("U024", f"the range {asked} runs backwards", fix=f"--partitions {last}..{first}")
-        )
+        raise UsageError.of("U024", f"the range {asked} runs backwards", fix=f"--partitions {last}..{first}")
     return tuple(grid[start : stop + 1])
 
 
@@ -44,12 +42,10 @@ def chosen_partitions(
         UsageError: U024 as above; U025 where keys were asked for and no asset has partitions.
     """
     if asked is not None and asked != ALL and not any(grid is not None for grid in grids.values()):
-        raise UsageError(
-            Diagnostic(
-                "U025",
-                "--partitions was given, but no selected product has partitions",
-                fix="leave --partitions out, or select a partitioned product",
-            )
+        raise UsageError.of(
+            "U025",
+            "--partitions was given, but no selected product has partitions",
+            fix="leave --partitions out, or select a partitioned product",
         )
     known = settled or {}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_core.errors import Diagnostic, RunError, UsageError
+from platform_core.errors import RunError, UsageError
 from platform_core.files import write_whole
 from platform_core.settings import mesh_home
 
@@ -17,12 +17,7 @@ def require_root(root: Path) -> None:
     servers and ours would look for interpreters in the wrong place.
     """
     if Path.cwd().resolve() != root.resolve():
-        raise UsageError(
-            Diagnostic(
-                "U026",
-                f"this command starts at the root of the mesh: cd {root}",
-            )
-        )
+        raise UsageError.of("U026", f"this command starts at the root of the mesh: cd {root}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +49,10 @@ class Home:
             self.dagster.mkdir(parents=True, exist_ok=True)
             _keep_equal(root / "dagster.yaml", self.dagster / "dagster.yaml")
         except OSError as error:
-            raise RunError(
-                Diagnostic(
-                    "R010",
-                    f"the mesh's state cannot be written: {error.strerror}: {error.filename}",
-                    fix="free some space, or point MESH_HOME to a folder that you can write",
-                )
+            raise RunError.of(
+                "R010",
+                f"the mesh's state cannot be written: {error.strerror}: {error.filename}",
+                fix="free some space, or point MESH_HOME to a folder that you can write",
             ) from None
 
 

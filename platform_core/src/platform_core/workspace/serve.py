@@ -45,7 +45,7 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
     except OSError as error:
         what = f"no server can listen on {host}, port {port}: {error.strerror}"
         fix = f"Write an address of this machine, and a port that is free: mesh serve --port {port + 1}"
-        raise UsageError(Diagnostic("U027", what, fix=fix)) from None
+        raise UsageError.of("U027", what, fix=fix) from None
     addresses = [ip_address(address[0]) for *_, address in found]
     if not no_login and not all(address.is_loopback for address in addresses):
         what = f"--host {host}: other machines would reach the UI, and it has no login"
@@ -53,13 +53,13 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
             f"Leave --host out, and open a tunnel from the other machine: ssh -L {port}:127.0.0.1:{port} "
             "MACHINE. Where everybody in the network may do everything, write --no-login."
         )
-        raise UsageError(Diagnostic("U028", what, fix=fix))
+        raise UsageError.of("U028", what, fix=fix)
     own = [host, *map(str, addresses)]
     if any(address.is_unspecified for address in addresses):
         if not names:
             what = f"--host {host} is every address of this machine, and none of its names is given"
             fix = "Name each that people write into a browser: --name mesh.example.com --name 192.0.2.7"
-            raise UsageError(Diagnostic("U029", what, fix=fix))
+            raise UsageError.of("U029", what, fix=fix)
         own = []
     known = dict.fromkeys([*own, *names, "localhost", "127.0.0.1", "::1"])
     bracketed = [f"[{name}]" if ":" in name else name for name in known]
@@ -79,9 +79,7 @@ def serve(
             itself or never answered.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
-        raise RunError(
-            Diagnostic("R011", "Dagster's webserver is not installed in this environment", fix="make setup")
-        )
+        raise RunError.of("R011", "Dagster's webserver is not installed here", fix="make setup")
     home.prepare(root)
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from platform_core.errors import DefinitionError, Diagnostic, Place, shown
+from platform_core.errors import DefinitionError, Place, shown
 from platform_core.settings import HOME, ROOT, SECRETS, SETTINGS, environment
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
@@ -135,4 +135,4 @@ def _fault(path: Path, message: str) -> DefinitionError:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         line = next((n for n, text in enumerate(lines, 1) if text.startswith("environment")), 1)
     expected = "names of environment variables that the domain's code needs"
-    return DefinitionError(Diagnostic("D071", message, Place(path, line), expected, f"Write:\n{_TABLE}"))
+    return DefinitionError.of("D071", message, Place(path, line), expected, f"Write:\n{_TABLE}")

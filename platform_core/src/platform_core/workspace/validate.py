@@ -155,13 +155,11 @@ class About:
 def _require_known(wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
-            raise UsageError(
-                Diagnostic(
-                    "U052",
-                    f'no code location is named "{name}"',
-                    expected=f"one of {listed(known)}",
-                    fix=did_you_mean(name, known),
-                )
+            raise UsageError.of(
+                "U052",
+                f'no code location is named "{name}"',
+                expected=f"one of {listed(known)}",
+                fix=did_you_mean(name, known),
             )
 
 
@@ -171,11 +169,9 @@ def _require_code(code: str, found: Examination) -> None:
     known |= {diagnostic.code for diagnostic in found.judgement.diagnostics}
     other = code[:1] in OTHER_FAMILIES and (not code[1:] or code[1:].isdigit()) and len(code) <= 4
     if not code or not (other or any(each.startswith(code) for each in known)):
-        raise UsageError(
-            Diagnostic(
-                "U051",
-                f'no policy has the code "{code}"',
-                expected="a code such as G101, or the beginning of one",
-                fix=did_you_mean(code.upper(), sorted(known)) or "`mesh explain` lists them",
-            )
+        raise UsageError.of(
+            "U051",
+            f'no policy has the code "{code}"',
+            expected="a code such as G101, or the beginning of one",
+            fix=did_you_mean(code.upper(), sorted(known)) or "`mesh explain` lists them",
         )

@@ -9,11 +9,11 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, RunError
+from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
+from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
-from platform_core.sql.quoting import literal
 from platform_core.words import did_you_mean, listed
 
 
@@ -54,22 +54,15 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]
-                raise DefinitionError(
-                    Diagnostic(
-                        "D012",
-                        f'{product.id} has no column "{column}"',
-                        function.place,
-                        expected=f"columns of {product.id}: {listed(known)}",
-                        fix=did_you_mean(column, known),
-                    )
+                raise DefinitionError.of(
+                    "D012",
+                    f'{product.id} has no column "{column}"',
+                    function.place,
+                    expected=f"columns of {product.id}: {listed(known)}",
+                    fix=did_you_mean(column, known),
                 )
         bound[name] = BoundInput(declared, product)
     return bound
-
-
-def lakes_read(products: Iterable[DataProduct], but: str) -> tuple[str, ...]:
-    """The lakes to attach READ_ONLY beside the one that is written."""
-    return tuple(sorted({product.lake for product in products} - {but}))
 
 
 def require_published(
@@ -78,24 +71,17 @@ def require_published(
     """Refuse to run before the inputs were published for the first time (R020)."""
     missing = sorted({product.id for product in products if not is_published(connection, product)})
     if missing:
-        raise RunError(
-            Diagnostic(
-                "R020",
-                f"{reader} reads {listed(missing)}, of which nothing was published yet",
-                expected="a published version of every input",
-                fix=f"mesh run {' '.join(missing)}",
-                plain=True,
-            )
+        raise RunError.of(
+            "R020",
+            f"{reader} reads {listed(missing)}, of which nothing was published yet",
+            expected="a published version of every input",
+            fix=f"mesh run {' '.join(missing)}",
+            plain=True,
         )
 
 
 def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
-    # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
-    found = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'products' "
-        f"AND database_name = {literal(product.lake)} AND table_name = {literal(product.name)}"
-    ).fetchone()
-    return bool(found and found[0])
+    return relation_kind(connection, product.lake, product.name) is not None
 
 
 def published_table(

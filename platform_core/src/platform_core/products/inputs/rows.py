@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window, window_read
-from platform_core.errors import Diagnostic, Place, UsageError
+from platform_core.errors import Place, UsageError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.window import window_predicate
@@ -167,12 +167,10 @@ def require_known(
     """Raise UsageError U011 for a name that does not exist."""
     for name in given:
         if name not in known:
-            raise UsageError(
-                Diagnostic(
-                    "U011",
-                    f'{whose} has no {what} "{name}"',
-                    place,
-                    expected=f"{what}s: {listed(known) or 'none'}",
-                    fix=did_you_mean(name, known),
-                )
+            raise UsageError.of(
+                "U011",
+                f'{whose} has no {what} "{name}"',
+                place,
+                expected=f"{what}s: {listed(known) or 'none'}",
+                fix=did_you_mean(name, known),
             )

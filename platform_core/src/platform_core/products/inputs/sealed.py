@@ -10,9 +10,6 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.lake.location import LakeLocation
-from platform_core.lake.spill import spill_folder
-from platform_core.lake.versions import stamps, table_behind
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import BoundInput
@@ -20,36 +17,26 @@ from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.source import Source
 from platform_core.sealed.engine import sealed_engine, shut
 from platform_core.sealed.files import SealedFiles
-from platform_core.sealed.version import copied, version_files
+from platform_core.sealed.version import copied, product_files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SealedRows(LakeRows):
     """The rows of ``LakeRows`` out of files that ``connection``, a sealed engine, is shown."""
 
-    writer: duckdb.DuckDBPyConnection | None = None
+    writer: duckdb.DuckDBPyConnection
     """Where the lakes are attached."""
-    files: SealedFiles | None = None
-    copies: Path | None = None
+    files: SealedFiles
+    copies: Path
 
     def relation(self, name: str, bound: BoundInput) -> str:
-        assert self.writer is not None
-        assert self.files is not None
-        product, version = bound.product, bound.version
-        stamp = (
-            None
-            if version is None
-            else next(stamps(self.writer, product.lake, product.id, version=version), None)
-        )
-        if stamp is None or version is None or bound.since is not None:
-            rows = copied(self.writer, super().relation(name, bound), self.copies)
-        else:
-            table = table_behind(product, version, stamp[2])
-            rows = version_files(self.writer, product.lake, *table, self.copies)
+        found = None
+        if bound.version is not None and bound.since is None:
+            found = product_files(self.writer, bound.product, self.copies, bound.version)
+        rows = found or copied(self.writer, super().relation(name, bound), self.copies)
         return f"({rows.opened(self.files, name).query})"
 
     def file(self, name: str, source: Source) -> str:
-        assert self.files is not None
         return source.query(self.files.add(str(source.locate()), name))
 
 
@@ -59,23 +46,22 @@ def sealed_inputs(
     function: ProductFunction,
     inputs: Mapping[str, BoundInput],
     rows: LakeRows,
+    room: Path,
 ) -> Iterator[Callable[[], duckdb.DuckDBPyConnection]]:
     """Opens, at its first call, an engine that shows a function's inputs under their names; the rows are
-    those that ``rows`` shows on ``writer``. It can be read until the end."""
-    location = LakeLocation.current()
-    lakes = (rows.consumer.lake, *(bound.product.lake for bound in inputs.values()))
+    those that ``rows`` shows on ``writer``, which may write into ``room``. It can be read until the end."""
     with ExitStack() as stack:
 
         @cache
         def engine() -> duckdb.DuckDBPyConnection:
-            room = spill_folder(location, next(filter(location.is_private, lakes), None))
-            folder = stack.enter_context(room)
             files = stack.enter_context(closing(SealedFiles()))
             connection = stack.enter_context(sealed_engine())
             files.show(connection)
-            sealed = SealedRows(connection, rows.consumer, rows.window, writer, files, folder)
-            bind(connection, function, inputs, sealed)
-            shut(connection, folder)
+            shown = SealedRows(
+                connection, rows.consumer, rows.window, writer=writer, files=files, copies=room
+            )
+            bind(connection, function, inputs, shown)
+            shut(connection, room / "spill")
             return connection
 
         yield engine
