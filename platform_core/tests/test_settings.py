@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from platform_core.settings import (
     ROOT,
     SETTINGS,
     Setting,
+    forget,
     mesh_home,
     mesh_root,
     table,
@@ -115,3 +117,13 @@ def test_a_folder_that_may_not_be_looked_into_is_no_fault_yet(monkeypatch: pytes
     monkeypatch.setenv(KEYS.name, "/secure/keys")
     monkeypatch.setattr(Path, "exists", refused)
     assert KEYS.folder() == Path("/secure/keys")
+
+
+def test_variables_of_another_program_are_forgotten_but_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DBT_TARGET", "DBT_FULL_REFRESH", "DBT_ENV_SECRET_TOKEN", "MESH_HOME"):
+        monkeypatch.setenv(name, "x")
+    forget("DBT_", but="DBT_ENV_")
+    assert {name for name in os.environ if name.startswith(("DBT_", "MESH_H"))} == {
+        "DBT_ENV_SECRET_TOKEN",
+        "MESH_HOME",
+    }

@@ -186,6 +186,12 @@ def environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
+def forget(prefix: str, but: str) -> None:
+    """Take the variables that begin so from this process and those that it starts, ``but`` some of them."""
+    for name in [name for name in os.environ if name.startswith(prefix) and not name.startswith(but)]:
+        del os.environ[name]
+
+
 def table() -> str:
     """All settings as a table in Markdown."""
     rows = [f"| `{s.name}` | {s.kind} | {s.default} | {s.meaning} |" for s in SETTINGS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import dagster as dg
 import pytest
 
 from platform_core.contracts import Partitions, spanning, window, windows
+from platform_core.contracts.windows import Window
 from platform_core.errors import Place, UsageError
 
 DEFINITIONS: dict[str, Any] = {
@@ -86,3 +88,30 @@ def test_unknown_and_scattered_keys_are_told(keys: list[str], code: str) -> None
     with pytest.raises(UsageError) as caught:
         spanning(months, keys)
     assert caught.value.diagnostics[0].code == code
+
+
+def test_a_day_that_a_zone_never_had_is_no_key() -> None:
+    """Samoa went from the 29th to the 31st of December 2011, across the date line."""
+    days = grid("day", datetime(2011, 12, 28), datetime(2012, 1, 2), "Pacific/Apia")
+    keys = [cell.key for cell in windows(days)]
+    assert keys == ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01"]
+    assert spanning(days, keys).end - spanning(days, keys).start == timedelta(days=4)
+    with pytest.raises(UsageError, match="U020"):
+        window(days, "2011-12-30")
+
+
+def test_a_span_of_many_keys_makes_the_grid_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not once for each key: a year of hours took minutes."""
+    hours = grid("hour", datetime(2022, 1, 1), datetime(2023, 1, 1), "UTC")
+    every = windows(hours)
+    made: list[Partitions] = []
+    module = sys.modules[windows.__module__]  # whose name in the package is the function's
+
+    def counted(partitions: Partitions, now: datetime | None) -> tuple[Window, ...]:
+        made.append(partitions)
+        return every
+
+    monkeypatch.setattr(module, "windows", counted)
+    found = spanning(hours, [cell.key for cell in every])
+    assert (found.start, found.end) == (every[0].start, every[-1].end)
+    assert made == [hours]

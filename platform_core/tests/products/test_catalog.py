@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from small_mesh import DAYS, SALES, SmallMesh
 
-from platform_core.errors import DefinitionError, PlatformError
-from platform_core.products.spec import GRIDS
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import DefinitionError, Place, PlatformError
+from platform_core.products.spec import GRIDS, tags
 
 READS = """
 @data_product(inputs={"sales": "shop/sales"})
@@ -211,3 +213,13 @@ def test_contracts_may_lie_in_a_registry_elsewhere(
     monkeypatch.delenv("MESH_ROOT")
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
     assert spec(mesh.definitions("shop"), "shop/sales").owners == ["team:shop-team"]
+
+
+def test_a_tag_that_dagster_has_no_letter_for_takes_no_location_down() -> None:
+    place = Place(Path("x"))
+    product = DataProduct(
+        *("shop", "sales", Path("x"), place, "1.0.0", "active", (), ()),
+        tags=("日本", "-", "customer data", "a" * 62 + "-b"),
+    )
+    assert tags(product) == {"mesh/domain": "shop", "customer-data": "", "a" * 62: ""}
+    dg.AssetSpec("x", tags=tags(product))

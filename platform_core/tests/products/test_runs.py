@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dagster as dg
 import pytest
 from small_mesh import DAYS, SALES, SmallMesh
@@ -265,3 +267,17 @@ def test_the_standard_checks_serve_a_plain_asset(mesh: SmallMesh, instance: dg.D
         "row_count": True,
         "two": False,
     }
+
+
+def test_a_run_over_a_day_that_the_zone_never_had_covers_the_others(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    grid = "{every: day, start: 2011-12-29, end: 2012-01-01, timezone: Pacific/Apia}"
+    mesh.contract("shop/days", re.sub(r"\{every: day.*?\}", grid, DAYS))
+    mesh.code(
+        "shop",
+        "@data_product\ndef days():\n"
+        "    return \"SELECT TIMESTAMPTZ '2011-12-30 12:00:00+00' AS sold, 1 AS amount\"\n",
+    )
+    assert mesh.run("shop", "shop/days", instance, ("2011-12-29", "2011-12-31")).success
+    assert mesh.read("SELECT count(*) FROM shop.products.days") == [(1,)]

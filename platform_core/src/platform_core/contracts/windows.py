@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -39,20 +39,19 @@ def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window
 
 def window(partitions: Partitions, key: str, now: datetime | None = None) -> Window:
     """The partition of a key. Raises UsageError U020 for a key that is not on the grid (yet)."""
-    found = {cell.key: cell for cell in windows(partitions, now)}
-    if key in found:
-        return found[key]
-    keys = list(found)
-    span = (
-        f"{keys[0]} to {keys[-1]}, every {partitions.every}" if keys else "none yet: the grid has not begun"
-    )
-    raise UsageError.of(
-        "U020",
-        f'there is no partition "{key}"',
-        partitions.place,
-        expected=span,
-        fix=did_you_mean(key, keys),
-    )
+    [found] = _windows_of(partitions, [key], now)
+    return found
+
+
+def _windows_of(partitions: Partitions, keys: Collection[str], now: datetime | None) -> list[Window]:
+    known = {cell.key: cell for cell in windows(partitions, now)}
+    names = list(known)
+    for key in keys:
+        if key not in known:
+            grid = f"{names[0]} to {names[-1]}, every {partitions.every}" if names else "none yet"
+            message, fix = f'there is no partition "{key}"', did_you_mean(key, names)
+            raise UsageError.of("U020", message, partitions.place, expected=grid, fix=fix)
+    return [known[key] for key in keys]
 
 
 def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None = None) -> Window:
@@ -60,7 +59,7 @@ def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None =
 
     Raises UsageError U020 for an unknown key, U021 for no keys and for keys with a gap between them.
     """
-    cells = sorted((window(partitions, key, now) for key in set(keys)), key=lambda cell: cell.start)
+    cells = sorted(_windows_of(partitions, set(keys), now), key=lambda cell: cell.start)
     if not cells:
         raise UsageError.of("U021", "no partition is named", partitions.place, "one key or more")
     for before, after in pairwise(cells):
@@ -114,7 +113,8 @@ def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:
         end = _utc(following, zone)
         if end > until:
             return
-        yield Window(local.strftime(_KEY_FORM[partitions.every]), start, end)
+        if start < end:  # not a day that the zone never had, as when it crossed the date line
+            yield Window(local.strftime(_KEY_FORM[partitions.every]), start, end)
         local, start = following, end
 
 

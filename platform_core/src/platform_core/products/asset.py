@@ -307,6 +307,7 @@ def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterabl
 def _part(context: dg.AssetExecutionContext, product: DataProduct) -> Part | None:
     if product.partitions is None:
         return None
-    keys = tuple(context.partition_keys)
     grid = {window.key for window in windows(product.partitions)}
+    # Dagster also names a day that the time zone never had.
+    keys = tuple(key for key in context.partition_keys if key in grid) or tuple(context.partition_keys)
     return Part(spanning(product.partitions, keys), whole=grid <= set(keys))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from platform_core.errors import DefinitionError, Place
 from platform_core.files import file_lock, write_whole
 from platform_core.products.dbt_project import STAGING, DbtProject
-from platform_core.settings import mesh_root
+from platform_core.settings import forget, mesh_root
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtCliResource
@@ -50,6 +50,8 @@ def dbt(project: DbtProject, profile: Path) -> DbtCliResource:
     """dagster-dbt's resource on the dbt of this environment. Loading dbt takes seconds."""
     from dagster_dbt import DbtCliResource
 
+    # DBT_TARGET, DBT_FULL_REFRESH and others are meant for other projects; models may read DBT_ENV_ ones.
+    forget("DBT_", but="DBT_ENV_")
     return DbtCliResource(
         project_dir=str(project.folder),
         profiles_dir=str(profile),
