@@ -33,13 +33,13 @@ def test_no_query_comes_through(tmp_path: Path, most: int | None) -> None:
     assert ways(queries.attempts, tmp_path, queries.WALLS, most)[1] == []
 
 
-@pytest.mark.parametrize("most", [12, pytest.param(700, marks=pytest.mark.full)])
+@pytest.mark.parametrize("most", [12, pytest.param(400, marks=pytest.mark.full)])
 @pytest.mark.parametrize("off", ["names", "engine", "kernel", "names kernel", "names engine"])
 def test_nor_where_a_wall_before_queries_is_off(tmp_path: Path, off: str, most: int | None) -> None:
     assert ways(queries.attempts, tmp_path, but(queries.WALLS, *off.split()), most)[1] == []
 
 
-@pytest.mark.parametrize("most", [12, pytest.param(700, marks=pytest.mark.full)])
+@pytest.mark.parametrize("most", [12, pytest.param(400, marks=pytest.mark.full)])
 def test_without_walls_queries_come_through(tmp_path: Path, most: int | None) -> None:
     count, found = ways(queries.attempts, tmp_path, (), most)
     assert len(found) > count / 20
