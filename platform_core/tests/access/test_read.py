@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from small_mesh import SmallMesh, published_mesh
 
@@ -367,22 +370,47 @@ def test_without_the_kernel_s_wall_and_with_a_process_that_is_started_anew(
     assert len(forked) == rows
 
 
+WRITER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from small_mesh import SmallMesh
+mesh = SmallMesh(Path(sys.argv[2]))
+for number in range(12):
+    mesh.publish("sales/transactions", f"SELECT range AS id, {number}::DOUBLE AS amount FROM range(9)")
+"""
+
+
 def test_a_lake_is_read_while_it_is_published(tmp_path: Path) -> None:
     mesh = published_mesh(tmp_path)
+    helpers = str(Path(__file__).parents[1])
+    seen = set()
+    with subprocess.Popen([sys.executable, "-c", WRITER, helpers, str(mesh.root)]) as writer:
+        while writer.poll() is None:
+            sql = "SELECT count(*), min(amount), max(amount) FROM sales.transactions"
+            [(count, least, most)] = read(mesh, sql)
+            assert (count, least) in ((3, 0.0), (9, most))
+            seen.add(most)
+    assert writer.returncode == 0
+    assert read(mesh, "SELECT max(amount) FROM sales.transactions") == [(11.0,)]
+    assert seen
+
+
+def test_a_query_starts_while_another_thread_opens_engines(mesh: SmallMesh) -> None:
+    """A fork copies DuckDB's own locks as they are."""
     done = threading.Event()
 
-    def publish() -> None:
-        for number in range(12):
-            mesh.publish(
-                "sales/transactions", f"SELECT range AS id, {number}::DOUBLE AS amount FROM range(9)"
-            )
-        done.set()
+    def connect() -> None:
+        while not done.is_set():
+            duckdb.connect().close()
 
-    writer = threading.Thread(target=publish)
-    writer.start()
-    while not done.is_set():
-        [(count, least, most)] = read(
-            mesh, "SELECT count(*), min(amount), max(amount) FROM sales.transactions"
-        )
-        assert (count, least) in ((3, 0.0), (9, most))
-    writer.join()
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            assert read(mesh, "SELECT count(*) FROM sales.transactions") == [(3,)]
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()

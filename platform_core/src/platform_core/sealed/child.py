@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -32,6 +32,7 @@ from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read
+from platform_core.sql.engine import trial
 from platform_core.sql.plan import sources
 
 T = TypeVar("T")
@@ -75,18 +76,20 @@ class Result:
 def sealed_query(sql: str, seconds: float | None) -> Iterator[SealedQuery]:
     """A child that has the text of a query and nothing else; it is killed at the end, whatever happens."""
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(
-        target=_serve, args=(theirs, _CONTEXT.get_start_method() == "fork"), daemon=True
-    )
-    try:
+    with ExitStack() as copied:
+        # Made before the fork: a copy of a lock of DuckDB that another thread holds is never given back.
+        forks = _CONTEXT.get_start_method() == "fork"
+        engine = copied.enter_context(sealed_engine()) if forks else None
+        trial()
+        process = _CONTEXT.Process(target=_serve, args=(theirs, engine), daemon=True)
         process.start()
+    try:
         theirs.close()
         ours.send(sql)
         yield SealedQuery(ours, None if seconds is None else time.monotonic() + seconds)
     finally:
-        if process.pid is not None:
-            process.kill()
-            process.join()
+        process.kill()
+        process.join()
         process.close()
         ours.close()
 
@@ -146,12 +149,13 @@ class _PlainValues(pickle.Unpickler):
 # In the child
 
 
-def _serve(channel: Connection, forked: bool) -> None:
+def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> None:
     _leave_everything(channel)
     try:
-        with suppress(EOFError), sealed_engine() as connection:
+        with suppress(EOFError), ExitStack() as own:
+            connection = own.enter_context(sealed_engine()) if engine is None else engine
             resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
-            _work(channel, connection, channel.recv(), forked)
+            _work(channel, connection, channel.recv(), engine is not None)
     except NotAllowed as refused:
         _tell(channel, "refused", refused.what, refused.reason)
     except Exception as error:  # noqa: BLE001 - told to the parent, who says it to a person
