@@ -10,7 +10,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.windows import Window
 from platform_core.lake.transaction import number
-from platform_core.lake.versions import stamps, table_behind
+from platform_core.lake.versions import alive, stamps, table_behind
 from platform_core.sql.quoting import literal, quoted
 
 
@@ -87,21 +87,16 @@ def bytes_of_columns(
     schema, table, snapshot = table_behind(product, version, stamp[2])
     catalog = _catalog(product)
 
-    def alive(name: str) -> str:
-        return (
-            f"{name}.begin_snapshot <= {snapshot:d} AND "
-            f"({name}.end_snapshot IS NULL OR {name}.end_snapshot > {snapshot:d})"
-        )
-
     named = " OR ".join(f"c.column_name = {literal(column)}" for column in columns or ())
     chunks = (
         f"FROM {catalog}.ducklake_data_file f"
-        f" JOIN {catalog}.ducklake_table t ON t.table_id = f.table_id AND {alive('t')}"
+        f" JOIN {catalog}.ducklake_table t ON t.table_id = f.table_id AND {alive('t', snapshot)}"
         f" JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
         f" JOIN {catalog}.ducklake_file_column_stats st ON st.data_file_id = f.data_file_id"
         f" JOIN {catalog}.ducklake_column c ON c.table_id = t.table_id AND c.column_id = st.column_id"
-        f" AND {alive('c')}"
-        f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)} AND {alive('f')}"
+        f" AND {alive('c', snapshot)}"
+        f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)}"
+        f" AND {alive('f', snapshot)}"
     )
     only = f" AND ({named})" if columns is not None else ""
     if window is not None and product.partitions is not None:

@@ -145,6 +145,11 @@ def files_of(
     return tuple(DataFile(Path(data), Path(deleted) if deleted else None) for data, deleted in rows)
 
 
+def alive(row: str, version: int | str) -> str:
+    """SQL for whether a row of DuckLake's own tables counts at a version, a number or a column of it."""
+    return f"{row}.begin_snapshot <= {version} AND coalesce({version} < {row}.end_snapshot, true)"
+
+
 def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: list[tuple[str, str, int]]) -> list[int | None]:
     """Bytes of the files that hold each (schema, table, version), its deletions too; None where they are not
     known. Asks the catalog's own tables, by one statement for all."""
@@ -152,17 +157,14 @@ def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: list[tuple[str, str,
     if not asked:
         return []
     catalog = quoted(f"__ducklake_metadata_{lake}")
-
-    def kept(row: str) -> str:
-        return f"{row}.begin_snapshot <= version AND coalesce(version < {row}.end_snapshot, true)"
-
     rows = con.execute(
         "SELECT if(count(t.table_id) = 0, NULL, coalesce(sum(f.file_size_bytes), 0) +"
         f" coalesce(sum(d.file_size_bytes), 0))::BIGINT FROM (VALUES {asked}) of(n, room, name, version)"
         f" LEFT JOIN (SELECT a.*, schema_name FROM {catalog}.ducklake_table a JOIN {catalog}.ducklake_schema"
-        f" USING (schema_id)) t ON t.schema_name = room AND t.table_name = name AND {kept('t')}"
-        f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {kept('f')}"
-        f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id AND {kept('d')}"
+        f" USING (schema_id)) t ON t.schema_name = room AND t.table_name = name AND {alive('t', 'version')}"
+        f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {alive('f', 'version')}"
+        f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id"
+        f" AND {alive('d', 'version')}"
         " GROUP BY n ORDER BY n"
     )
     return [size for (size,) in rows.fetchall()]

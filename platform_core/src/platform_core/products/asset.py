@@ -270,7 +270,7 @@ def product_asset(
         refused: Outcomes = ()
         try:
             publication, metadata, faults, content = discretion.work(work)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
             failure = discretion.failure(error)
         if failure is not None:

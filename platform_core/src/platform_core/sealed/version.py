@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import files_of, stamps, table_behind
+from platform_core.lake.versions import alive, files_of, stamps, table_behind
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -65,19 +65,16 @@ def version_files(
     relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
     types = describe(con, f"FROM {relation}")
     catalog = quoted(f"__ducklake_metadata_{lake}")
-
-    def alive(name: str) -> str:
-        return f"{name}.begin_snapshot <= {version:d} AND coalesce({name}.end_snapshot > {version:d}, true)"
-
     rows = con.execute(
         "SELECT c.column_id, c.column_name, c.initial_default, c.parent_column IS NULL,"
-        f" {alive('c')}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"
+        f" {alive('c', version)}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"
         f" EXISTS (FROM {catalog}.ducklake_inlined_data_tables i WHERE i.table_id = t.table_id)"
         f" OR EXISTS (FROM {catalog}.ducklake_column_mapping m WHERE m.table_id = t.table_id)"
         f" FROM {catalog}.ducklake_table t"
-        f" JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id AND {alive('s')}"
+        f" JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id AND {alive('s', version)}"
         f" JOIN {catalog}.ducklake_column c ON c.table_id = t.table_id"
-        f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)} AND {alive('t')}"
+        f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)}"
+        f" AND {alive('t', version)}"
         " ORDER BY c.column_order"
     ).fetchall()
     columns = tuple(
