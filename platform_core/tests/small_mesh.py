@@ -209,7 +209,7 @@ class SmallMesh:
         stamp = Stamp(run_id="run-1", asset=product)
         with connect(self.lakes, write=[found.lake]) as con:
             if pinned:
-                con.execute(f'CREATE TABLE {found.lake}.staging."{found.name}" AS {select}')
+                con.execute(f'CREATE OR REPLACE TABLE {found.lake}.staging."{found.name}" AS {select}')
                 publish_pinned(con, self.lakes, found, stamp)
             else:
                 publish_table(con, self.lakes, found, select, stamp=stamp, audit=str)

@@ -274,7 +274,6 @@ def test_unknown_reader(mesh: SmallMesh) -> None:
         "SELECT id + FROM sales.transactions",
         "SELECT error('x') FROM sales.transactions",
         "SELECT t.nope FROM sales.transactions t",
-        "SELECT * FROM sales.transactions AT (VERSION => 99)",
     ],
 )
 def test_a_query_that_does_not_run_shows_duckdb_s_words_and_no_internal_name(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
@@ -17,16 +17,21 @@ from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.faults import damaged, lake_faults
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.reading import version_at
 from platform_core.lake.spill import spill_room
+from platform_core.lake.versions import published_version
 from platform_core.sealed.child import DAMAGED, QueryEnded, SealedQuery, sealed_query
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.settings import MEMORY
-from platform_core.sql.allowed import NotAllowed, TableName, tables_read
+from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
 from platform_core.sql.quoting import fold
+from platform_core.words import listed
 
 if TYPE_CHECKING:
     import duckdb
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,23 @@ def granted_query(
     *,
     seconds: float | None = None,
     many: bool = False,
+    as_of: str | None = None,
 ) -> Iterator[Answer]:
     """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
 
-    The query names products as ``domain.product`` or ``"domain/product"``. It is judged and run in a
-    process of its own, which sees the files of their published versions and nothing else, and which is
-    killed at the end, or ``seconds`` after its start. ``many``: all of many rows are wanted.
+    The query names products as ``domain.product`` or ``"domain/product"``, and a version that is kept by
+    ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')`` after it. ``as_of`` is the version or time
+    of those without. The query is judged and run in a process of its own, which sees the files of these
+    versions and nothing else, and which is killed at the end, or ``seconds`` after its start. ``many``: all
+    of many rows are wanted.
 
     Raises:
         AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A012 a function that
             reaches beyond the data, A013 a construct that is not known to be harmless.
-        RunError: R020 a product that was never published.
+        RunError: R020 a product that was never published, R023 a version that is not kept.
         UsageError: U040 SQL that does not run, U041 an unknown reader, U042 an unknown domain, U043 an
-            unknown product, U044 it took too long, U045 it took too much memory, or ended the engine.
+            unknown product, U044 it took too long, U045 it took too much memory, or ended the engine,
+            U046 ``as_of`` is a version, and products of several lakes are read.
         LakeError: a lake that cannot be read.
     """
     require_principal(principal, registry.domains())
@@ -78,9 +87,12 @@ def granted_query(
         with _judged():
             named = query.tables()
         products = _granted(named, principal, registry, root)
+        wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
+        _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
         private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
         with spill_room(location, private) as room, closing(SealedFiles()) as files:
-            versions = published_files(products.values(), location, files, room)
+            asked = {key: (products[key[0]], at) for key, at in wanted.items()}
+            versions = files_of_versions(asked, location, files, room)
             try:
                 result = query.run(versions, files, room, many)
             except QueryEnded as ended:
@@ -103,33 +115,48 @@ def granted_products(sql: str, principal: str, registry: Registry, root: Path) -
 def published_files(
     products: Iterable[DataProduct], location: LakeLocation, files: SealedFiles, room: Path | None
 ) -> dict[str, VersionFiles]:
-    """The published versions of products by id, their files opened; copies are written in ``room``.
+    """The published versions of products by id; otherwise as ``files_of_versions``."""
+    return files_of_versions({product.id: (product, "") for product in products}, location, files, room)
+
+
+def files_of_versions(
+    asked: Mapping[K, tuple[DataProduct, str]], location: LakeLocation, files: SealedFiles, room: Path | None
+) -> dict[K, VersionFiles]:
+    """Versions of products, their files opened: the published one, or that of a moment (``allowed.moment``).
+    Copies are written in ``room``.
 
     Raises:
-        RunError: R020 a product that was never published.
+        RunError: R020 a product that was never published, R023 a version that is not kept.
         LakeError: a lake that cannot be read.
     """
-    products = tuple(products)
-    for product in products:
+    for product, _ in asked.values():
         if not location.exists(product.lake):
             raise _never_published(product)
-    with connect(location, read=[product.lake for product in products]) as connection:
-        return {p.id: _published(connection, p, location, files, room) for p in products}
+    with connect(location, read={product.lake for product, _ in asked.values()}) as connection:
+        return {
+            key: _files(connection, product, at, location, files, room)
+            for key, (product, at) in asked.items()
+        }
 
 
-def _published(
+def _files(
     connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
+    at: str,
     location: LakeLocation,
     files: SealedFiles,
     room: Path | None,
 ) -> VersionFiles:
     with lake_faults(location, product.lake):
-        found = product_files(connection, product, room)
-        if found is None:
-            raise _never_published(product)
+        version = (
+            version_at(connection, product, moment(at)) if at else published_version(connection, product)
+        )
+        if version is None:
+            raise _not_kept(product, at) if at else _never_published(product)
+        found = product_files(connection, product, room, version)
+        assert found is not None  # the version was found
         try:
-            return found.opened(files, product.id)
+            return found.opened(files, f"{product.id}/{version}")
         except FileNotFoundError:
             raise damaged(location, product.lake, "a file of its rows is missing") from None
 
@@ -179,6 +206,25 @@ def _product_id(table: TableName, registry: Registry) -> str:
     raise UsageError(unknown_product(str(table), list(names.values())))
 
 
+def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
+    if as_of and isinstance(moment(as_of), int) and len(lakes) > 1:
+        raise UsageError.of(
+            "U046",
+            f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}",
+            expected="a time, or products of one lake: each lake counts its own versions",
+            fix=f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})",
+        )
+
+
+def _not_kept(product: DataProduct, at: str) -> RunError:
+    return RunError.of(
+        "R023",
+        f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}",
+        expected="a version of its lake, or a time, by which it was published, and which is still kept",
+        fix=f"`mesh history {product.id}` lists the versions",
+    )
+
+
 def _never_published(product: DataProduct) -> RunError:
     return RunError.of(
         "R020",
@@ -219,5 +265,5 @@ def query_fault(kind: str, words: str) -> Diagnostic:
             words = "a value is missing for a parameter (? or $name) of the query"
         case "InvalidInputException":
             words = "Invalid Input Error: a function refuses a value of the data"
-    words = re.sub(r"mesh://([^/\s\"]+)/([^/\s\"]+)/\d+", r"\1.\2", words.split("\n\nAt:")[0])
+    words = re.sub(r"mesh://([^/\s\"]+)/([^/\s\"]+)/\d+/\d+", r"\1.\2", words.split("\n\nAt:")[0])
     return Diagnostic("U040", f"the query does not run: {words}")

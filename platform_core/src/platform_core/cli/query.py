@@ -28,6 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     reader = "who reads: analysts (default) or domain:<name>"
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
+    past = "read what was published at a version of the lake, or at a time such as 2026-01-31T12:00 (UTC)"
+    parser.add_argument("--as-of", type=_moment, metavar="VERSION|TIME", help=past)
     shown = "rows shown; default: 1000; 0 shows all"
     parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
     longest = "stopped after so many seconds; default: 300; 0 waits for ever"
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         root,
         seconds=options.timeout or None,
         many=not 0 < options.limit < BATCH,
+        as_of=options.as_of,
     ) as answer:
         if options.verbosity > 0 and not answer.walled:
             print(MISSING, file=sys.stderr)
@@ -78,6 +81,18 @@ def run(options: argparse.Namespace) -> int:
         if more():
             note(options, f"first {options.limit} rows; --limit 0 shows all")
     return OK
+
+
+def _moment(word: str) -> str:
+    """Raises UsageError U094."""
+    from platform_core.errors import UsageError
+    from platform_core.sql.allowed import moment
+
+    try:
+        return str(moment(word))
+    except (ValueError, OverflowError):
+        expected = "a version, such as 12, or a time, such as 2026-01-31T12:00"
+        raise UsageError.of("U094", f'--as-of cannot be "{word}"', expected=expected) from None
 
 
 def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:

@@ -76,6 +76,16 @@ def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None =
     return Window(f"{cells[0].key}...{cells[-1].key}", cells[0].start, cells[-1].end)
 
 
+def keys_in(partitions: Partitions, span: str) -> tuple[str, ...]:
+    """The keys that a window of ``spanning`` covers, by its own key; none where the grid has its ends no
+    more."""
+    names = [cell.key for cell in windows(partitions)]
+    first, _, last = span.partition("...")
+    if not {first, last or first} <= set(names):
+        return ()
+    return tuple(names[names.index(first) : names.index(last or first) + 1])
+
+
 def partitions_read(
     reader: Partitions | None, wanted: PartitionsRead | None, source: Partitions | None
 ) -> PartitionsRead | None:

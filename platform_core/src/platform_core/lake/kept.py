@@ -241,7 +241,10 @@ class Keeping:
 
     def discard(self) -> None:
         """Leave nothing of a version that was not published."""
-        if self._folder is not None and not self._published:
+        if self._folder is None or self._published:
+            return
+        # Ctrl-C may have come between COMMIT and ``committed``.
+        if published_version(self._con, self._shelf.product) != int(self._folder.name):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _next(self) -> int:

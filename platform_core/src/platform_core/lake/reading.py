@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.windows import Window
-from platform_core.lake.transaction import number
+from platform_core.lake.transaction import number, one
 from platform_core.lake.versions import alive, stamps, table_behind
 from platform_core.sql.quoting import literal, quoted
 
@@ -37,6 +38,24 @@ def has_version(con: duckdb.DuckDBPyConnection, product: DataProduct, version: i
     """Whether a product's lake still keeps a version, whoever made it."""
     kept = f"FROM {_catalog(product)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
     return bool(number(con, f"SELECT count(*) {kept}"))
+
+
+def version_at(con: duckdb.DuckDBPyConnection, product: DataProduct, at: int | datetime) -> int | None:
+    """The version of a product that was read at a version of its lake, or at a time; None where it was not
+    published by then, where there is no such version of the lake, or where it is not kept."""
+    moment = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)" if isinstance(at, datetime) else str(at)
+    column = "CAST(snapshot_time AS TIMESTAMPTZ)" if isinstance(at, datetime) else "snapshot_id"
+    kept = f"FROM {_catalog(product)}.ducklake_snapshot"
+    then, newest = one(con, f"SELECT max(snapshot_id) FILTER ({column} <= {moment}), max(snapshot_id) {kept}")
+    if then is None or (isinstance(at, int) and at > newest):
+        return None
+    stamp = next(stamps(con, product.lake, product.id, until=then, limit=1), None)
+    if stamp is None:
+        return None
+    # Of the versions that are not kept any more, none may have come between.
+    last = at if isinstance(at, int) else min(then + 1, newest)
+    whole = number(con, f"SELECT count(*) {kept} WHERE snapshot_id BETWEEN {stamp[0]:d} AND {last:d}")
+    return stamp[0] if whole == last - stamp[0] + 1 else None
 
 
 def changes_between(

@@ -86,12 +86,27 @@ def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Publ
     return {product: tuple(versions) for product, versions in found.items()}
 
 
+def newest(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[int, datetime]]:
+    """The version that readers see of each product that a lake holds, by id, and when it was published."""
+    catalog, asset = (
+        quoted(f"__ducklake_metadata_{lake}"),
+        "json_extract_string(commit_extra_info, '$.asset')",
+    )
+    rows = con.execute(
+        f"SELECT {asset} AS product, max(snapshot_id), max(CAST(snapshot_time AS TIMESTAMPTZ))"
+        f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
+        f" WHERE {asset} IS NOT NULL GROUP BY product ORDER BY product"
+    ).fetchall()
+    return {product: (version, at) for product, version, at in rows}
+
+
 def stamps(
     con: duckdb.DuckDBPyConnection,
     lake: str,
     product_id: str | None = None,
     *,
     version: int | None = None,
+    until: int | None = None,
     limit: int | None = None,
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
     """What a lake's snapshots remember of their publication, the newest first; nothing of a lake that is
@@ -101,6 +116,8 @@ def stamps(
     wanted = [f"{asset} = {literal(product_id)}" if product_id is not None else f"{asset} IS NOT NULL"]
     if version is not None:
         wanted.append(f"snapshot_id = {version:d}")
+    if until is not None:
+        wanted.append(f"snapshot_id <= {until:d}")
     try:
         rows = con.execute(
             "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"

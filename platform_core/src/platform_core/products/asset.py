@@ -14,7 +14,7 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
-from platform_core.errors import Diagnostic, Place
+from platform_core.errors import Diagnostic, Place, PlatformError
 from platform_core.lake.content import data_version
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
@@ -46,7 +46,13 @@ from platform_core.products.inputs.versions import (
     whole,
 )
 from platform_core.products.origin import checks_told, commit, origin
-from platform_core.products.report import Outcomes, check_results, publication_metadata
+from platform_core.products.report import (
+    WARNING,
+    Outcomes,
+    check_results,
+    publication_metadata,
+    published_result,
+)
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.service_levels import Upstream
@@ -274,8 +280,17 @@ def product_asset(
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
             failure = discretion.failure(error)
         if failure is not None:
-            yield from check_results(product, discretion.outcomes(refused))
-            raise failure
+            words = getattr(failure, "description", None) or failure
+            late = f"{product.id} was published. After that:\n{words}"
+            published = _published(lake, product, stamp.run_id, late)
+            if published is None:
+                yield from check_results(product, discretion.outcomes(refused))
+                raise failure
+            # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
+            yield published
+            if product.kind == "stream" or not isinstance(failure, Exception):
+                raise failure
+            return
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
             data_version=dg.DataVersion(content) if content else None,
@@ -286,6 +301,20 @@ def product_asset(
             raise discretion.failed(faults)
 
     return materialize
+
+
+def _published(
+    lake: LakeResource, product: DataProduct, run_id: str, warning: str
+) -> dg.MaterializeResult[None] | None:
+    """What a run has published, by the version's own stamp; None where it published nothing."""
+    try:
+        with lake.connect(read=[product.lake]) as connection:
+            newest = next(stamps(connection, product.lake, product.id, limit=1), None)
+    except PlatformError:
+        return None  # the next start looks again
+    if newest is None or newest[2]["run_id"] != run_id:
+        return None
+    return published_result(product.id, newest[0], newest[2], **{WARNING: warning})
 
 
 def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:

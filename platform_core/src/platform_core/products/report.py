@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,15 +11,19 @@ import duckdb
 from platform_core import __version__
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import Window
+from platform_core.lake.content import data_version
 from platform_core.lake.location import table_of
 from platform_core.lake.publish import Publication
 from platform_core.products.description import preview_cell
+from platform_core.products.origin import checks_told
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.sql.quoting import quoted
 
 Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5
+WARNING = "mesh/warning"
+"""What went wrong after a version was published, which is good all the same."""
 
 
 def check_results(product: DataProduct, outcomes: Outcomes) -> list[dg.AssetCheckResult]:
@@ -50,6 +54,70 @@ def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult
     )
 
 
+def version_metadata(version: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a version's own stamp says of it, in Dagster's words."""
+    statuses = [check["status"] for check in facts.get("checks", ())]
+    metadata: dict[str, Any] = {
+        "dagster/row_count": facts["rows"],
+        "mesh/rows_written": facts["rows_written"],
+        "mesh/version": version,
+        "mesh/checks_passed": statuses.count("passed"),
+        "mesh/checks_warned": statuses.count("warned"),
+    }
+    if facts.get("seconds") is not None:
+        metadata["mesh/seconds"] = facts["seconds"]
+    if facts.get("partition") is not None:
+        metadata["mesh/partition"] = facts["partition"]
+    if facts.get("inputs") is not None:
+        metadata["mesh/inputs"] = dg.MetadataValue.json(facts["inputs"])
+    return metadata
+
+
+def published_result(
+    product_id: str, version: int, facts: Mapping[str, Any], **said: Any
+) -> dg.MaterializeResult[None]:
+    """A version with its checks, by its own stamp; ``said`` is metadata beside its facts."""
+    content = data_version(facts)
+    checks = [
+        dg.AssetCheckResult(
+            asset_key=asset_key(product_id),
+            check_name=check["rule"],
+            passed=check["status"] == "passed",
+            severity=dg.AssetCheckSeverity.WARN
+            if check["status"] == "warned"
+            else dg.AssetCheckSeverity.ERROR,
+            metadata={} if check["count"] is None else {"violations": check["count"]},
+        )
+        for check in facts.get("checks", ())
+    ]
+    return dg.MaterializeResult(
+        asset_key=asset_key(product_id),
+        metadata={**version_metadata(version, facts), **said},
+        data_version=dg.DataVersion(content) if content else None,
+        check_results=checks,
+    )
+
+
+def published_events(
+    result: dg.MaterializeResult[None], keys: Iterable[str | None]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """A result as events: a materialization of each partition key, or of None, and the check results."""
+    assert result.asset_key is not None  # products are named
+    version = result.data_version
+    tags = (
+        {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
+        if version
+        else None
+    )
+    for key in keys:
+        yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata, partition=key, tags=tags)
+    for check in result.check_results:
+        assert check.check_name is not None
+        yield dg.AssetCheckEvaluation(
+            result.asset_key, check.check_name, check.passed, check.metadata, severity=check.severity
+        )
+
+
 def publication_metadata(
     connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
@@ -59,18 +127,15 @@ def publication_metadata(
     preview: bool,
 ) -> dict[str, Any]:
     """Rows, bytes, version and seconds, and a preview where everybody may see one."""
-    metadata: dict[str, Any] = {
-        "dagster/row_count": publication.rows,
-        "mesh/rows_written": publication.rows_written,
-        "mesh/bytes": publication.bytes,
-        "mesh/version": publication.version,
-        "mesh/seconds": round(seconds, 3),
-        "mesh/checks_passed": sum(o.passed for o in publication.audited),
-        "mesh/checks_warned": sum(not o.passed for o in publication.audited),
-        "mesh/platform_core": __version__,
+    facts = {
+        "rows": publication.rows,
+        "rows_written": publication.rows_written,
+        "seconds": round(seconds, 3),
+        "partition": window.key if window else None,
+        **checks_told(publication.audited),
     }
-    if window is not None:
-        metadata["mesh/partition"] = window.key
+    metadata = version_metadata(publication.version, facts)
+    metadata |= {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
     if preview and (rows := _preview(connection, product)):
         metadata["mesh/preview"] = _table(rows)
     return metadata

@@ -31,7 +31,7 @@ from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
 from platform_core.sealed.version import VersionFiles
-from platform_core.sql.allowed import NotAllowed, TableName, tables_read
+from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
 from platform_core.sql.engine import trial
 from platform_core.sql.plan import sources
 
@@ -106,9 +106,14 @@ class SealedQuery:
         return self._answer(lambda tables: [TableName(*table) for table in tables])
 
     def run(
-        self, versions: Mapping[str, VersionFiles], files: SealedFiles, spill: Path | None, many: bool
+        self,
+        versions: Mapping[tuple[str, str], VersionFiles],
+        files: SealedFiles,
+        spill: Path | None,
+        many: bool,
     ) -> Result:
-        """Begin it over some versions, by the ids of their products; ``many`` rows may be asked for."""
+        """Begin it over some versions, by the ids of their products and what stands after ``AT``; ``many``
+        rows may be asked for."""
         opened = files.descriptors
         many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
         with suppress(ConnectionError):  # it ended: so does its answer
@@ -163,15 +168,16 @@ def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> Non
 
 
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
-    _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog) for t in tables_read(sql)])
+    named, sql = tables_read_at(sql)
+    _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
     for name in opened:
         files.take(recv_handle(channel), name)
     files.show(connection)
-    for product, version in versions.items():
+    for (product, at), version in versions.items():
         try:
-            show_version(connection, product, version)
+            show_version(connection, product, version, at)
         except duckdb.Error:
             return _tell(channel, DAMAGED, str(product))
     if many:

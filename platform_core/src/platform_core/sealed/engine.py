@@ -14,6 +14,7 @@ from platform_core.lake.connect import settle
 from platform_core.product_id import ProductId
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
+from platform_core.sql.allowed import schema_at
 from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 
@@ -45,11 +46,15 @@ def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Itera
     lock_down(connection, files=files, folders=[SCHEME + ":/"])
 
 
-def show_version(connection: duckdb.DuckDBPyConnection, product: str, version: VersionFiles) -> None:
-    """Make a product readable as ``domain.product`` and as ``"domain/product"``. Raises duckdb.Error."""
+def show_version(
+    connection: duckdb.DuckDBPyConnection, product: str, version: VersionFiles, at: str = ""
+) -> None:
+    """Make a product readable as ``domain.product`` and as ``"domain/product"``, where it is read ``AT`` a
+    version in the schemas for that. Raises duckdb.Error."""
     domain, name = ProductId(product).path
+    bare, domain = (quoted(schema_at(schema, at)) for schema in ("" if at else "main", domain))
     # Of a version without files a table: a plan tells by its name what was read.
     kind = "VIEW" if version.files else "TABLE"
-    connection.execute(f"CREATE {kind} {quoted(product)} AS {version.query}")
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(domain)}")
-    connection.execute(f"CREATE VIEW {quoted(domain)}.{quoted(name)} AS FROM {quoted(product)}")
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {bare}; CREATE SCHEMA IF NOT EXISTS {domain}")
+    connection.execute(f"CREATE {kind} {bare}.{quoted(product)} AS {version.query}")
+    connection.execute(f"CREATE VIEW {domain}.{quoted(name)} AS FROM {bare}.{quoted(product)}")

@@ -9,9 +9,19 @@ it, was found to name tables and nothing else. What is not known to be harmless 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 
-from platform_core.sql.parser import QUERY_NODES, Node, common_tables, kinds_of, line_of, outermost, parse
+from platform_core.sql.parser import (
+    QUERY_NODES,
+    Node,
+    common_tables,
+    kinds_of,
+    line_of,
+    outermost,
+    parse,
+    written,
+)
 from platform_core.sql.quoting import fold
 
 TABLE_FUNCTIONS: Final = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
@@ -55,6 +65,8 @@ class TableName:
     name: str
     line: int | None = None
     catalog: str = ""
+    at: str = ""
+    """The version or time after AT, for ``moment``; empty where the published version is read."""
 
     def __str__(self) -> str:
         return ".".join(part for part in (self.catalog, self.schema, self.name) if part)
@@ -89,6 +101,16 @@ def tables_read(sql: str) -> tuple[TableName, ...]:
     Whether it may read these tables is for the caller to say. Raises NotAllowed, also ``function`` and
     ``construct`` for what is not known to be harmless.
     """
+    tables, _ = tables_read_at(sql)
+    for table in tables:
+        if table.at:
+            raise NotAllowed("construct", "AT (...) is not available here", table.line)
+    return tables
+
+
+def tables_read_at(sql: str) -> tuple[tuple[TableName, ...], str]:
+    """As ``tables_read``, with tables at a version or time, and the query to run: there each of them is a
+    table without AT, in a schema that ``schema_at`` names. Anything but a literal after AT is refused."""
     require_one_select(sql)
     queries = parse(sql)
     if queries is None:
@@ -98,7 +120,21 @@ def tables_read(sql: str) -> tuple[TableName, ...]:
         found.visit(queries[0], frozenset())
     except RecursionError:
         raise NotAllowed("construct", "the query nests too deeply to be judged") from None
-    return tuple(sorted(found.names))
+    past = any(table.at for table in found.names)
+    return tuple(sorted(found.names)), written(queries[0]) if past else sql
+
+
+def schema_at(schema: str, at: str) -> str:
+    """The schema for the tables of another that were read ``AT`` a version or time."""
+    return f"{schema}@{at}" if at else schema
+
+
+def moment(text: str) -> int | datetime:
+    """A version, such as 12, or a time in ISO 8601, in UTC where it names no zone. Raises ValueError."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 class _Tables:
@@ -155,7 +191,27 @@ class _Tables:
         # ``recurring.<name>`` is the collected result of a recursive CTE.
         if not catalog and fold(schema) in ("", "recurring") and fold(name) in common:
             return
-        self.names.add(TableName(schema, name, line_of(self._sql, node), catalog))
+        at = self._at(node)
+        node |= {"schema_name": schema_at(schema, at), "at_clause": None}
+        self.names.add(TableName(schema, name, line_of(self._sql, node), catalog, at))
+
+    def _at(self, node: Node) -> str:
+        """The literal after AT; empty where there is none."""
+        if not (clause := node["at_clause"]):
+            return ""
+        unit, literal = clause["unit"], clause["expr"]
+        if unit == "TIMESTAMP" and literal["type"] == "OPERATOR_CAST":  # TIMESTAMP '...' is a cast
+            literal = literal["child"]
+        value = literal.get("value") or {"type": {"id": None}}
+        if value["type"]["id"] in ("INTEGER", "BIGINT", "VARCHAR"):  # a DECIMAL's value has lost its point
+            try:
+                asked = moment(str(value.get("value")))
+            except (ValueError, OverflowError):
+                asked = None
+            if isinstance(asked, int if unit == "VERSION" else datetime):
+                return str(asked)
+        example = "12" if unit == "VERSION" else "TIMESTAMP '2026-01-31 12:00:00'"
+        raise self._refusal("construct", f"AT ({unit} => ...) takes a literal, such as {example}", node)
 
     def _function(self, node: Node) -> None:
         name = fold(str(node["function_name"]))

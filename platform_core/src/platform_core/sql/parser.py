@@ -40,6 +40,13 @@ def parse(sql: str) -> tuple[Node, ...] | None:
     return tuple(statement["node"] for statement in answer["statements"])
 
 
+def written(query: Node) -> str:
+    """The SQL of one tree. Raises duckdb.Error."""
+    document = json.dumps({"error": False, "statements": [{"node": query, "named_param_map": []}]})
+    row = trial().execute(f"SELECT json_deserialize_sql({literal(document)})").fetchone()
+    return str(row[0]) if row else ""
+
+
 def kinds_of(sql: str) -> list[str]:
     """The kind of each statement of a text, ``SELECT``, as DuckDB parses it. Raises duckdb.Error."""
     return [statement.type.name for statement in trial().extract_statements(sql)]

@@ -7,27 +7,34 @@ its database at the same time leave it unusable.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
 from platform_core.files import file_lock
+from platform_core.settings import mesh_root
+from platform_core.source.workspace import read_locations
 from platform_core.workspace.processes import is_alive
 from platform_core.workspace.recipe import close_abandoned, open_instance
+from platform_core.workspace.reconcile import reconcile
 
 PROCESS_TAG: Final = "mesh/worker"
 """Names the process that executes a run, see ``processes.signature``."""
 
 
-def shared_instance(home: Path) -> dg.DagsterInstance:
+def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.DagsterInstance:
     """The instance of a home. One process at a time: the first makes its database, and each closes
-    the runs whose process was killed before it could record their end."""
+    the runs whose process was killed before it could record their end, and records what such runs have
+    published in the lakes of its domains."""
     with file_lock(home / "instance.lock"):
         instance = open_instance(home)
         close_abandoned(instance, PROCESS_TAG, is_alive)
+        reconcile(instance, root, domains)
     return instance
 
 
 if __name__ == "__main__":
-    shared_instance(Path(sys.argv[1])).dispose()
+    root = mesh_root()
+    shared_instance(Path(sys.argv[1]), root, [each.name for each in read_locations(root)]).dispose()

@@ -9,6 +9,7 @@ from typing import Final
 
 import dagster as dg
 
+from platform_core.products.report import WARNING
 from platform_core.workspace.explained import explain_error, explain_event
 from platform_core.workspace.messages import Moved, State
 from platform_core.workspace.recipe import run_error, was_interrupted
@@ -117,6 +118,8 @@ class Progress:
         rows = materialization.metadata.get(ROW_COUNT)
         if seen is not None and rows is not None and isinstance(rows.value, int):
             seen.rows = rows.value
+        if seen is not None and (warning := materialization.metadata.get(WARNING)) is not None:
+            seen.error = str(warning.value)
 
     def _waiting(self, step: str) -> list[tuple[str, _Seen]]:
         return [(asset, seen) for asset, seen in self._seen.items() if step in seen.waits_for]

@@ -18,6 +18,7 @@ from dagster._core.code_pointer import CodePointer
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer
+from dagster._core.events import StepMaterializationData
 from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 from dagster._core.execution.compute_logs import redirect_to_file
 from dagster._core.execution.plan.objects import ErrorSource
@@ -211,6 +212,22 @@ def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
         instance.report_run_canceled(run, "Interrupted before it started.")
 
 
+def record(
+    instance: dg.DagsterInstance, run_id: str, event: dg.AssetMaterialization | dg.AssetCheckEvaluation
+) -> None:
+    """Record what a run has made that ended before it could; where it is not known, without a run."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        instance.report_runless_asset_event(event)
+        return
+    kind, data = (
+        ("ASSET_MATERIALIZATION", StepMaterializationData(event, []))
+        if isinstance(event, dg.AssetMaterialization)
+        else ("ASSET_CHECK_EVALUATION", event)
+    )
+    instance.report_dagster_event(dg.DagsterEvent(kind, run.job_name, event_specific_data=data), run_id)
+
+
 def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str], bool]) -> None:
     """Record unfinished runs as failed (canceled where that was asked) whose process is gone.
 
@@ -223,7 +240,7 @@ def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str
         if run.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, "Its process ended before it could say so.")
         else:
-            instance.report_run_failed(run, "Its process was killed; nothing it wrote was published.")
+            instance.report_run_failed(run, "Its process was killed. What it had published is recorded.")
 
 
 def _in_process(job: dg.JobDefinition) -> dg.JobDefinition:

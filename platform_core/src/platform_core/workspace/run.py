@@ -292,7 +292,7 @@ class MeshRun:
         self._tell(Moved(key, state, error=error))
 
     def _tell(self, moved: Moved) -> None:
-        if moved.state == "failed" and moved.error is not None:
+        if moved.state in ("failed", "ok") and moved.error is not None:
             self._faults[moved.error] = None
         if moved.key in self._results:
             checks = Checks(moved.passed, moved.warned, moved.failed)
