@@ -278,6 +278,26 @@ def test_what_a_contract_says_wrongly(mesh: SmallMesh, table: str, code: str, wo
     assert fault.place.line > 14
 
 
+def test_an_interrupt_right_after_the_commit_leaves_the_file_of_the_version(
+    mesh: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(keeping: Keeping, version: int) -> None:
+        raise KeyboardInterrupt
+
+    returning(mesh)
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeping, "committed", interrupted)
+        assert not mesh.run("shop", "shop/extract", instance).success
+    product = mesh.registry.get("shop/extract")
+    with connect(LakeLocation.current(), read=["shop"]) as con:
+        [version] = history(con, product)
+        assert Shelf(LakeLocation.current(), product).content(version) == CSV.encode()
+    made = instance.get_latest_materialization_event(KEY)
+    assert made is not None
+    assert made.asset_materialization is not None
+    assert made.asset_materialization.metadata["mesh/version"].value == version.version
+
+
 def test_show_says_where_the_file_is_and_goes_on_without_it(
     mesh: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:

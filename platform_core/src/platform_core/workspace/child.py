@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Final
 
@@ -96,19 +97,21 @@ class Child:
             self.output.close()
             self.stop()
 
-    def obituary(self, doing: str) -> Diagnostic:
-        """Why it ended though nobody asked it to. Call after its end."""
+    def obituary(self, doing: str, published: Iterable[str] = ()) -> Diagnostic:
+        """Why it ended though nobody asked it to, and how to see what it has ``published``. Call after its
+        end."""
         code = self._process.wait()
         if code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
             fix = "out of memory is the usual reason" if -code == signal.SIGKILL else None
         else:
             how, fix = f"ended by itself with exit code {code}", None
+        seen = [f"`mesh history {name}` tells whether it was published before" for name in published]
         last = self._last_words()
         return Diagnostic(
             "R002",
             f"the worker of {self.location.name} {how} {doing}" + (f": {last}" if last else ""),
-            fix="; ".join(filter(None, (fix, f"its log is {shown(self.log)}"))),
+            fix="; ".join(filter(None, (fix, f"its log is {shown(self.log)}", *seen))),
         )
 
     def _last_words(self) -> str:

@@ -258,7 +258,7 @@ class MeshRun:
         left = [key for key in seat.batch.assets if self._plan.state(key) not in FINAL]
         guilty = [key for key in left if self._plan.state(key) == "running"] or left
         if guilty:
-            text = child.obituary(f"while it made {', '.join(guilty)}").render()
+            text = child.obituary(f"while it made {', '.join(guilty)}", published=guilty).render()
             for key in guilty:
                 self._end(key, "failed", text)
         # A new one closes the run of the dead worker in the record, and makes what that had not come to.

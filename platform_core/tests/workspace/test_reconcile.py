@@ -1,0 +1,165 @@
+"""A version that was committed is published, and told, whatever came after COMMIT."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from small_mesh import DAYS, SALES, SmallMesh
+
+from platform_core.lake.connect import connect
+from platform_core.lake.content import data_version
+from platform_core.lake.publish import publish_table
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.versions import stamps
+from platform_core.workspace.home import Home
+from platform_core.workspace.instance import PROCESS_TAG, shared_instance
+from platform_core.workspace.processes import signature
+from platform_core.workspace.reconcile import reconcile
+from platform_core.workspace.records import checked, every
+from platform_core.workspace.result import MeshResult
+
+CODE = """
+import os
+from pathlib import Path
+import platform_core.products.asset as asset
+
+told = asset.publication_metadata
+
+def told_or_not(*words):
+    if Path(os.environ["MESH_ROOT"], "kill").exists():
+        os.kill(os.getpid(), 9)
+    if Path(os.environ["MESH_ROOT"], "fail").exists():
+        raise OSError("the disk went away")
+    return told(*words)
+
+asset.publication_metadata = told_or_not
+
+@data_product
+def sales():
+    return "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
+
+@data_product
+def days():
+    return "SELECT TIMESTAMP '2024-03-30 06:00' + INTERVAL 1 DAY * range AS sold, 1 AS amount FROM range(3)"
+"""
+UNJUDGED = """
+from platform_core.products.definitions import assemble
+from platform_core.products.domain import read_domain
+
+defs, _ = assemble(read_domain("shop"))
+"""
+PRODUCTS = ("shop/days", "shop/sales")
+
+
+@pytest.fixture
+def shop(mesh: SmallMesh) -> SmallMesh:
+    mesh.location("shop", UNJUDGED)
+    mesh.contract("shop/sales", SALES)
+    mesh.contract("shop/days", DAYS)
+    mesh.code("shop", CODE)
+    return mesh
+
+
+@pytest.fixture
+def instance(shop: SmallMesh) -> Iterator[dg.DagsterInstance]:
+    home = Home.of(shop.root)
+    home.prepare(shop.root)
+    with shared_instance(home.dagster, shop.root, []) as instance:
+        yield instance
+
+
+def newest(mesh: SmallMesh, product: str) -> tuple[int, dict[str, object]]:
+    with connect(mesh.lakes, read=["shop"]) as con:
+        version, _, facts = next(stamps(con, "shop", product, limit=1))
+    return version, facts
+
+
+def recorded(instance: dg.DagsterInstance, product: str) -> list[int | None]:
+    return [made.version for made in every(instance, product)]
+
+
+def statuses(result: MeshResult) -> dict[str, str | None]:
+    return {product.product: product.status for product in result.products}
+
+
+def test_what_a_killed_worker_had_published_is_recorded_by_the_next(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    (shop.root / "kill").touch()
+    assert statuses(shop.coordinate()) == dict.fromkeys(PRODUCTS, "failed")
+    for product, keys in (("shop/sales", {None}), ("shop/days", {"2024-03-30", "2024-03-31", "2024-04-01"})):
+        version, facts = newest(shop, product)
+        [made] = every(instance, product)
+        assert (made.version, made.run_id, made.rows) == (version, facts["run_id"], facts["rows"])
+        run = instance.get_run_by_id(made.run_id)
+        assert run is not None
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        events = instance.fetch_materializations(dg.AssetKey(product.split("/")), limit=10).records
+        materializations = [event.asset_materialization for event in events]
+        assert {said.partition for said in materializations if said} == keys
+        assert {(said.tags or {})["dagster/data_version"] for said in materializations if said} == {
+            data_version(facts)
+        }
+        contract = shop.registry.get(product)
+        assert checked(instance, [contract])[product] == ["passed"] * len(contract.rules)
+    (shop.root / "kill").unlink()
+    assert statuses(shop.coordinate()) == dict.fromkeys(PRODUCTS, "ok")
+    for product in PRODUCTS:
+        assert len(recorded(instance, product)) == 2
+
+
+def test_a_fault_after_commit_is_a_warning_on_a_good_version(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    (shop.root / "fail").touch()
+    result = shop.coordinate()
+    assert statuses(result) == dict.fromkeys(PRODUCTS, "ok")
+    assert result.ok
+    [told] = [fault for fault in result.faults if fault.startswith("shop/days was published. After that:")]
+    assert "disk went away" in told
+    for product in PRODUCTS:
+        assert recorded(instance, product) == [newest(shop, product)[0]]
+
+
+def publish(mesh: SmallMesh, run_id: str) -> int:
+    product = mesh.registry.get("shop/sales")
+    with connect(mesh.lakes, write=["shop"]) as con:
+        stamp = Stamp(run_id=run_id, asset=product.id)
+        return publish_table(con, mesh.lakes, product, "SELECT 1 AS id", stamp=stamp, audit=str).version
+
+
+def test_a_version_whose_run_is_under_way_is_left_to_it(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    tags = {PROCESS_TAG: signature(os.getpid())}
+    run = instance.create_run_for_job(dg.job(name="made")(lambda: None), tags=tags)
+    version = publish(shop, run.run_id)
+    reconcile(instance, shop.root, ["shop"])
+    assert recorded(instance, "shop/sales") == []
+    instance.report_run_failed(run)
+    for _ in range(2):
+        reconcile(instance, shop.root, ["shop"])
+        assert recorded(instance, "shop/sales") == [version]
+
+
+def test_of_many_lost_versions_the_newest_is_recorded_also_of_an_unknown_run(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    versions = [publish(shop, f"run-{number}") for number in range(3)]
+    reconcile(instance, shop.root, ["shop", "nobody"])
+    assert recorded(instance, "shop/sales") == [versions[-1]]
+
+
+def test_a_lake_that_cannot_be_read_is_told_and_keeps_no_other_back(
+    shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = publish(shop, "run-1")
+    broken = shop.lakes.catalog("broken")
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"no database at all" * 100)
+    reconcile(instance, shop.root, ["broken", "shop"])
+    assert recorded(instance, "shop/sales") == [version]
+    assert "broken" in capsys.readouterr().err
