@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -163,7 +163,7 @@ STATEMENTS = (
             *("hr.employees", '"hr/employees"', "hr.payroll", "hr.staffing", "sales.costs"),
             *("hr_restricted.products.employees", "sales.products.costs", "sales.staging.pinned"),
             *("memory.hr.employees", "__ducklake_metadata_sales.ducklake_table", "sales_lake.products.costs"),
-            *("sales.transactions AT (VERSION => 1)", "sales.transactions AT (VERSION => 2)"),
+            *("hr.employees AT (VERSION => 1)", '"sales@1".transactions', '"@1"."sales/transactions"'),
             *("sales.transactions AT (TIMESTAMP => now() - INTERVAL 1 DAY)", "ducklake_snapshots('sales')"),
             *("ducklake_table_insertions('sales', 'products', 'costs', 0, 99)", "ducklake_scan('x')"),
         )
@@ -240,8 +240,8 @@ def queries(box: Sandbox) -> dict[str, str]:
         "an address": f"http://127.0.0.1:{box.port}/x.parquet",
         "a bucket": f"s3://127.0.0.1:{box.port}/x.parquet",
         "the folder of work": "../bait/s.csv",
-        "the granted file": "mesh://sales/transactions/0",
-        "a made-up file": "mesh://hr/employees/0",
+        "the granted file": "mesh://sales/transactions/1/0",
+        "a made-up file": "mesh://hr/employees/1/0",
         "a way out of the made-up names": "mesh://../../../../../../../../etc/passwd",
         "a path below the made-up names": f"mesh://{employees}",
         "all made-up names": "mesh://**",
@@ -306,15 +306,20 @@ def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
     """Some of the walls alone, around the real child."""
     versions = published_files(map(box.registry.get, GRANTED), box.mesh.lakes, _Paths(), None)
 
-    def opened(products: Iterable[DataProduct], _: object, files: SealedFiles, room: object) -> Any:
-        return {p.id: versions[p.id].opened(files, p.id) for p in products}
+    def opened(
+        asked: Mapping[Any, tuple[DataProduct, str]],
+        _: object,
+        files: SealedFiles,
+        room: object,
+    ) -> Any:
+        return {key: versions[p.id].opened(files, f"{p.id}/1") for key, (p, _) in asked.items()}
 
     with pytest.MonkeyPatch.context() as patch:
         # Lakes are opened once, not for each attempt.
-        patch.setattr(read, "published_files", opened)
+        patch.setattr(read, "files_of_versions", opened)
         if "names" not in walls:
             granted = tuple(TableName(*name.split("/")) for name in GRANTED)
-            patch.setattr(child, "tables_read", lambda sql: granted)
+            patch.setattr(child, "tables_read_at", lambda sql: (granted, sql))
             patch.setattr(child, "_products", lambda connection, sql: None)
         if "engine" not in walls:
             patch.setattr(child, "shut", lambda connection, spill: None)
