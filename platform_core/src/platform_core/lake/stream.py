@@ -22,6 +22,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.content import Content, added, content_of, published_content
 from platform_core.lake.faults import lake_faults
+from platform_core.lake.fit import fitted, insert
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import stream_lock
 from platform_core.lake.publish import query_faults
@@ -121,7 +122,10 @@ class Stream:
         with query_faults(self.con, self.location, self.product):
             if reads is not None:
                 require_reads(self.con, select, map(quoted, reads))
-            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {select}")
+            old = describe(self.con, f"FROM {table_of(self.product)}") if self.entries else {}
+            fit = fitted(self.con, self.product, select, old)
+        with query_faults(self.con, self.location, self.product, fit):
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {fit.query}")
         entry = self._described(batch, fingerprint, position or {})
         if (before := self.entries.get(batch)) is not None:
             if before.digest != entry.digest:
@@ -132,7 +136,7 @@ class Stream:
         with transaction(self.con, self.location, lake, holder=self.stamp.holder) as commit:
             self._shape(batch)
             audited = commit.audited(audit, BATCH, table_of(self.product))
-            self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
+            insert(self.con, table_of(self.product), BATCH)
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
             content = self.content and added(self.content, content_of(self.con, self.product, BATCH))
