@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 MANY: Final = 100_000
 """Fewer rows than DuckDB writes into one row group."""
 _BATCH: Final = "__nan"
-_KEPT_AS: Final = {"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT", "TIME_NS": "TIME", UNTYPED: "INTEGER"}
+_KEPT_AS: Final = {
+    "HUGEINT": "BIGINT",
+    "UHUGEINT": "UBIGINT",
+    "TIME_NS": "TIME",
+    UNTYPED: "INTEGER",
+} | dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "TIMESTAMP")
 # DuckLake keeps the limits of a FLOAT in six digits and skips files by them: a column of it would lose rows.
 _NEVER: Final = {"array", "bignum", "bit", "enum", "time_ns", "union", "variant"}
 _CHANGED: Final = {
