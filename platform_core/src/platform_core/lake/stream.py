@@ -26,6 +26,7 @@ from platform_core.lake.fit import fitted, insert
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import stream_lock
 from platform_core.lake.publish import query_faults
+from platform_core.lake.reading import holds_nan
 from platform_core.lake.transaction import Stamp, one, transaction
 from platform_core.lake.versions import relation_kind
 from platform_core.sql.plan import require_reads
@@ -152,10 +153,14 @@ class Stream:
         return Appended(entry, "published", seconds, late, audited)
 
     def compact(self) -> None:
-        """Merges the files of small batches. Versions, and what was inserted with each, stay as they were."""
+        """Merges the files of small batches. Versions, and what was inserted with each, stay as they were.
+
+        Those of a stream with a NaN stay too: a merged file may have it before its last row group.
+        """
         lake = self.product.lake
+        tables = [("products", self.product.name), ("internal", ledger_name(self.product))]
         with transaction(self.con, self.location, lake, holder=f"{self.product.id}, merging files"):
-            for schema, table in (("products", self.product.name), ("internal", ledger_name(self.product))):
+            for schema, table in tables[holds_nan(self.con, self.product) :]:
                 which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}"
                 which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")

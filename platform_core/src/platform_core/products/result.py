@@ -12,7 +12,7 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.errors import DefinitionError, Place
-from platform_core.lake.faults import beyond_inputs
+from platform_core.lake.faults import beyond_inputs, sentence
 from platform_core.lake.fit import Fitted, mapped
 from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
@@ -83,17 +83,20 @@ def as_query(
         return Made(query, used, inputs_read(connection, query, arguments, product, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
         return Made(streamed(connection, result))
-    table = as_table(result)
-    if table is None:
-        raise DefinitionError.of(
-            "D004",
-            f"the function of {product} returned {_kind(result)}",
-            place,
-            expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
-            fix="return one of these" if result is not None else "return the product's rows",
-        )
-    connection.register(RESULT, table)
-    return Made(f"SELECT * FROM {quoted(RESULT)}")
+    table, unread = as_table(result), ""
+    if table is not None:
+        try:
+            connection.register(RESULT, table)
+            return Made(f"SELECT * FROM {quoted(RESULT)}")
+        except duckdb.Error as error:
+            unread = f", which the engine cannot read: {sentence(error)}"
+    raise DefinitionError.of(
+        "D004",
+        f"the function of {product} returned {_kind(result)}{unread}",
+        place,
+        expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
+        fix="return one of these" if result is not None else "return the product's rows",
+    )
 
 
 def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
