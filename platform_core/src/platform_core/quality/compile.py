@@ -106,7 +106,7 @@ def _out_of_range(column: str, kind: str, bounds: Bounds) -> str:
         if kind in _FLOATS:  # 4.02 is 402 times 0.01 as it is written, and not as it is stored
             exact = f"TRY_CAST({column} AS DECIMAL(38, {len(step.partition('.')[2])}))"
             multiple = f"TRY({exact} % {step} = 0 AND {exact} = {column})"
-        beyond = f"({beyond}) OR NOT coalesce({multiple}, {column}::DOUBLE % {step} = 0)"
+        beyond = f"({beyond}) OR NOT {multiple}"
     if kind not in _FLOATS:
         return beyond
     # In an order NaN is above everything, and out of range it is on no side.
