@@ -83,13 +83,13 @@ def as_query(
         return Made(query, used, inputs_read(connection, query, arguments, product, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
         return Made(streamed(connection, result))
-    table, unread = as_table(result), ""
-    if table is not None:
-        try:
+    unread = ""
+    try:
+        if (table := as_table(result)) is not None:
             connection.register(RESULT, table)
             return Made(f"SELECT * FROM {quoted(RESULT)}")
-        except duckdb.Error as error:
-            unread = f", which the engine cannot read: {sentence(error)}"
+    except Exception as error:  # noqa: BLE001 - each library has its own for a column that it cannot hand over
+        unread = f", which the engine cannot read: {sentence(error)}"
     raise DefinitionError.of(
         "D004",
         f"the function of {product} returned {_kind(result)}{unread}",
@@ -185,6 +185,8 @@ def as_table(result: Any) -> Any | None:
         if isinstance(result, polars.LazyFrame):
             result = result.collect()
         if isinstance(result, polars.DataFrame):
+            if polars.Object in result.dtypes:  # Arrow gets where in memory they are
+                raise TypeError("a column holds Python objects")
             return result.to_arrow()
     if (pandas := loaded("pandas")) and isinstance(result, pandas.DataFrame):
         return result
