@@ -18,7 +18,7 @@ import pandas as pd
 import polars as pl
 
 from platform_core.contracts.model import Column, DataProduct
-from platform_core.errors import PlatformError, Place
+from platform_core.errors import Place, PlatformError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import publish_table
@@ -87,7 +87,7 @@ def main(folder: Path) -> None:
                 said: list[Any] = [kind, *(value for (value,) in rows)]
             except PlatformError as error:
                 said = [error.diagnostics[0].code]
-            print(json.dumps([name, said]), flush=True)
+            sys.stdout.write(json.dumps([name, said]) + "\n")
 
 
 if __name__ == "__main__":

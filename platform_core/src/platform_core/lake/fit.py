@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 MANY: Final = 100_000
 """Fewer rows than DuckDB writes into one row group."""
 _BATCH: Final = "__nan"
-_KEPT_AS: Final = {
-    "HUGEINT": "BIGINT",
-    "UHUGEINT": "UBIGINT",
-    "TIME_NS": "TIME",
-    UNTYPED: "INTEGER",
-} | dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "TIMESTAMP")
+_MICROSECONDS: Final = dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "TIMESTAMP") | {"TIME_NS": "TIME"}
+_KEPT_AS: Final = {"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT", UNTYPED: "INTEGER", **_MICROSECONDS}
 # DuckLake keeps the limits of a FLOAT in six digits and skips files by them: a column of it would lose rows.
 _NEVER: Final = {"array", "bignum", "bit", "enum", "time_ns", "union", "variant"}
 _CHANGED: Final = {
@@ -40,21 +36,17 @@ _CHANGED: Final = {
     "INTERVAL": "least(date_part('year', {x}), date_part('month', {x}), date_part('day', {x}),"
     " epoch_us({x} - date_trunc('day', {x}))) < 0 OR date_part('hour', {x}) > 1192"
     " OR date_part('microsecond', {x}) % 1000 <> 0",
-    "TIMESTAMP_S": "NOT isfinite({x})",
 }
 """SQL that is true for a value of a type that is another one once it is written."""
 _INSTEAD: Final = {
     "HUGEINT": 'sum("...")::DECIMAL(38,0), and physicalType: DECIMAL(38,0) in the contract',
-    "UHUGEINT": '"..."::DECIMAL(38,0), and physicalType: DECIMAL(38,0) in the contract',
     "FLOAT": "physicalType: DOUBLE, which holds every FLOAT",
     "TIME WITH TIME ZONE": "a TIMESTAMP WITH TIME ZONE, or the TIME and its offset in two columns",
-    "TIME_NS": "physicalType: TIME, and the nanoseconds in a column of their own",
     "INTERVAL": 'epoch_us("...") as a BIGINT, or its text',
     "VARIANT": '"..."::JSON',
-    "BIT": '"..."::VARCHAR',
-    "BIGNUM": '"..."::VARCHAR',
     "UNION": "a column for each member",
     "ENUM": "VARCHAR, and the words as enum in the contract",
+    "": "another type: cast the column, or change its physicalType in the contract",
 }
 
 
@@ -86,12 +78,13 @@ def fitted(
     What differs from the contract and cannot be cast stays as it is: the audit says so.
     Raises duckdb.Error; DefinitionError L012 for a type that no lake keeps.
     """
-    types, refusals, written = exact_types(con, query), {}, []
-    for number, (name, kind) in enumerate(types.items()):
+    types, refusals, written = {}, {}, []
+    for number, (name, kind) in enumerate(exact_types(con, query).items()):
         have, column = trial().type(kind), product.column(name)
         want, changed = _fit(product, name, have, column, (published or {}).get(name))
+        types[name] = str(want)
         if changed or str(have) != str(want):
-            mark = f"L012 column {number}"
+            mark = f"L012 column {number}."
             refusals[mark] = _refusal(product, name, have, want, f"with values that {want} does not keep")
             value = f"CAST({quoted(name)} AS {want})"
             if changed:
@@ -99,7 +92,7 @@ def fitted(
             written.append(f"{value} AS {quoted(name)}")
     if written:
         query = f"SELECT * REPLACE ({', '.join(written)}) FROM ({query}\n)"
-    return Fitted(query, describe(con, query), refusals)
+    return Fitted(query, types, refusals)
 
 
 def _fit(
@@ -110,33 +103,30 @@ def _fit(
     kept = trial().type("DOUBLE" if str(have) == "FLOAT" else mapped(have, _kept))
     wanted = (column and column.physical_type) or published or (str(have) == UNTYPED and logical) or kept
     want = trial().type(str(wanted))
-    if not _keepable(want) or (str(want) == "FLOAT" and published != "FLOAT"):
+    if _lost("x", want, want) is None or (str(want) == "FLOAT" and published != "FLOAT"):
         raise _refusal(product, name, want, want, "which no lake keeps")
     for each in (want, kept):
-        try:
-            return each, _somewhere(quoted(name), have, each, _changed)
-        except _Unfit:
-            continue
+        if (changed := _lost(quoted(name), have, each)) is not None:
+            return each, changed
     raise _refusal(product, name, have, want, "which no lake keeps")
 
 
 def _refusal(product: DataProduct, name: str, have: Type, want: Type, why: str) -> DefinitionError:
-    found = [instead for kind, instead in _INSTEAD.items() if kind in f"{have} {want}"]
+    instead = next(words for kind, words in _INSTEAD.items() if kind in f"{have} {want}")
     return DefinitionError.of(
         "L012",
         f'the column "{name}" of {product.id} is {have}, {why}',
         product.place,
         expected="values that are read as they were written",
-        fix=f"Write {found[0] if found else 'another physicalType in the contract'}. Nothing was published.",
+        fix=f"Write {instead}. Nothing was published.",
     )
 
 
-def _keepable(kind: Type) -> bool:
+def _lost(x: str, have: Type, want: Type) -> str | None:
     try:
-        _somewhere("x", kind, kind, _changed)
+        return _somewhere(x, have, want, _changed)
     except _Unfit:
-        return False
-    return True
+        return None
 
 
 def mapped(kind: Type, leaf: Callable[[Type], str]) -> str:
