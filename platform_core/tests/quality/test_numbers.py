@@ -97,6 +97,11 @@ def test_a_multiple_is_one_as_it_is_written(tmp_path: Path, step: str, values: s
     assert f"a multiple of {float(step) if '.' in step else int(step)}" in outcome.message
 
 
+def test_a_text_is_a_multiple_of_nothing(tmp_path: Path) -> None:
+    found = broken(tmp_path, "'1.5'", "{multipleOf: 0.5, minimum: 0}")
+    assert "VARCHAR" in found["multiple_of__price"].message
+
+
 def assert_multiples(step: Fraction, values: list[float], root: Path) -> None:
     written = f"{float(step):.3f}"
     count = sum(Fraction(repr(value)) % step != 0 for value in values)

@@ -46,7 +46,7 @@ _INSTEAD: Final = {
     "VARIANT": '"..."::JSON',
     "UNION": "a column for each member",
     "ENUM": "VARCHAR, and the words as enum in the contract",
-    "": "another type: cast the column, or change its physicalType in the contract",
+    "": "another type: cast it, change its physicalType, or publish all partitions anew",
 }
 
 
@@ -113,10 +113,11 @@ def _fit(
 
 def _refusal(product: DataProduct, name: str, have: Type, want: Type, why: str) -> DefinitionError:
     instead = next(words for kind, words in _INSTEAD.items() if kind in f"{have} {want}")
+    column = product.column(name)
     return DefinitionError.of(
         "L012",
         f'the column "{name}" of {product.id} is {have}, {why}',
-        product.place,
+        column.place if column is not None else product.place,
         expected="values that are read as they were written",
         fix=f"Write {instead}. Nothing was published.",
     )

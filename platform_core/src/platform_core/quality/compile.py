@@ -101,6 +101,8 @@ def constants(values: tuple[Scalar, ...], kind: str) -> str:
 def _out_of_range(column: str, kind: str, bounds: Bounds) -> str:
     beyond = _beyond(column, bounds, lambda value: constant(value, kind))
     if bounds.step is not None:
+        if family(kind) not in ("integer", "number"):
+            raise NotApplicable(f"{column} is {kind}, which is a multiple of nothing")
         step = f"{Decimal(str(bounds.step)):f}"
         multiple = f"TRY({column} % {step} = 0)"
         if kind in _FLOATS:  # 4.02 is 402 times 0.01 as it is written, and not as it is stored
