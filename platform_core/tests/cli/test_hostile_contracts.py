@@ -55,7 +55,7 @@ schema:
       - {name: id, logicalType: integer, physicalType: BIGINT, primaryKey: true, description: Number., customProperties: [{property: mask, value: {method: hash, key: line}, vendor: platform-core}]}
       - {name: amount, logicalType: number, physicalType: "DECIMAL(10,2)", classification: internal, logicalTypeOptions: {minimum: 0}}
       - {name: sold, logicalType: timestamp, physicalType: TIMESTAMP, partitioned: true, required: true, logicalTypeOptions: {minimum: 2017-01-01T00:00:00Z, format: yyyy}}
-      - {name: kind, logicalType: string, physicalType: "ENUM('a', 'b')", enum: [{value: a}], tags: [retail]}
+      - {name: kind, logicalType: string, physicalType: VARCHAR, enum: [{value: a}], tags: [retail]}
       - {name: part, physicalType: 'STRUCT("x" INTEGER)[]', logicalType: array, items: {logicalType: object}}
       - {name: who, logicalType: string, classification: confidential, tags: [personal], customProperties: [{property: mask, value: {method: generalize, groups: {young: [kid], old: [gran]}, other: else}, vendor: platform-core}]}
       - {name: code, logicalType: string, physicalType: VARCHAR, logicalTypeOptions: {pattern: "^[a-z]+$", minLength: 1}, quality: [{metric: missingValues, name: none, arguments: {missingValues: [n/a]}, mustBe: 0, unit: rows}, {metric: invalidValues, arguments: {validValues: [x, y]}, mustBeLessThan: 5, unit: percent}]}
@@ -71,7 +71,7 @@ CODE = """
         return f"SELECT 1::BIGINT AS id, 1.5::DOUBLE AS amount FROM {lines}"
 """
 SQL = """
-    SELECT 1::BIGINT AS id, 1.5::DECIMAL(10,2) AS amount, TIMESTAMP '2017-01-02' AS sold, 'a'::ENUM('a', 'b') AS kind,
+    SELECT 1::BIGINT AS id, 1.5::DECIMAL(10,2) AS amount, TIMESTAMP '2017-01-02' AS sold, 'a' AS kind,
         [{'x': 1::INTEGER}] AS part, 'kid' AS who, 'x' AS code, 1::BIGINT AS other
 """
 MADE = f"""

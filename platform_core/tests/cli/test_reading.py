@@ -150,6 +150,7 @@ def test_query_limit_across_batches(capsys: pytest.CaptureFixture[str]) -> None:
 def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str]) -> None:
     sql = (
         "SELECT 1 AS a, 2 AS a, NULL AS n, 'NaN'::DOUBLE AS x, 1.50::DECIMAL(5, 2) AS d, "
+        "12345678901234567.89::DECIMAL(38, 2) AS e, "
         "TIMESTAMP '2017-01-01' AS t, [DATE '2017-01-02'] AS l, {'k': 'ä'} AS s, '\\xFF'::BLOB AS b"
     )
     assert main(["query", sql, "--format", "json"]) == 0
@@ -163,6 +164,7 @@ def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str])
         "n": None,
         "x": None,
         "d": 1.5,
+        "e": "12345678901234567.89",
         "t": "2017-01-01T00:00:00",
         "l": ["2017-01-02"],
         "s": {"k": "ä"},

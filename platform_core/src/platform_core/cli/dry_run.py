@@ -19,6 +19,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, render, shown
 from platform_core.governance.columns import of_model
+from platform_core.lake.fit import fitted
 from platform_core.lake.masks import masked_query
 from platform_core.products.batch import first_rows
 from platform_core.products.changes import require_streams
@@ -33,8 +34,6 @@ from platform_core.products.masking import parent_of
 from platform_core.products.result import as_query, sql_faults, with_metadata
 from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
-from platform_core.sql.quoting import quoted
-from platform_core.sql.types import duckdb_type
 from platform_core.words import counted, did_you_mean
 
 
@@ -158,12 +157,8 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
             return  # there is no batch to look at
         query = as_query(connection, result, arguments, product.id, function.place).query
         with sql_faults(product.id, function.place):
-            connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({query}) LIMIT 0")
-        for column in product.columns:
-            if column.name in _untyped(result):
-                connection.execute(
-                    f"ALTER TABLE {MADE} ALTER {quoted(column.name)} TYPE {duckdb_type(column)}"
-                )
+            fit = fitted(connection, product, query)
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
         _schema(connection, product, function.place)
 
 
@@ -240,14 +235,6 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
     if warnings:
         print(render(warnings), file=sys.stderr)
     return shown(file), len(read)
-
-
-def _untyped(result: Any) -> frozenset[str]:
-    """Columns of Python objects in a data frame: without rows they have no type."""
-    pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(result, pandas.DataFrame) or len(result):
-        return frozenset()
-    return frozenset(str(name) for name, kind in result.dtypes.items() if kind.kind == "O")
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:

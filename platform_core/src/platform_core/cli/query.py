@@ -141,6 +141,8 @@ def _plain(value: Any) -> Any:
     from decimal import Decimal
 
     match value:
+        case Decimal() if Decimal(str(float(value))) != value:
+            return str(value)  # no float is this number
         case float() | Decimal():
             return float(value) if isfinite(value) else None
         case bytes():

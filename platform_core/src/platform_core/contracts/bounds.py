@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 from typing import Final, Literal
 
 Scalar = str | int | float | bool | date | datetime
@@ -25,10 +26,14 @@ class Bounds:
     outside: bool = False
     """True for ``mustNotBeBetween``: the limits enclose what is refused."""
     unit: Literal["rows", "percent"] = "rows"
+    step: int | float | None = None
+    """What values are multiples of."""
+    special: bool = False
+    """Whether NaN and infinities are within the limits of a column, whatever these are."""
 
     def passes(self, value: object) -> bool:
-        """Whether a number lies within the limits. NULL does not."""
-        if value is None:
+        """Whether a number lies within the limits. NULL, NaN and infinities do not."""
+        if value is None or (isinstance(value, float) and not isfinite(value)):
             return False
         lower = self.minimum is None or _in_order(self.minimum, value, self.minimum_exclusive)
         upper = self.maximum is None or _in_order(value, self.maximum, self.maximum_exclusive)
@@ -50,6 +55,8 @@ class Bounds:
             words.append(f"exactly {self.equal}")
         if self.not_equal is not None:
             words.append(f"not {self.not_equal}")
+        if self.step is not None:
+            words.append(f"a multiple of {self.step}")
         unit = " percent" if self.unit == "percent" else ""
         return " and ".join(words) + unit if words else "any number"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,8 @@ from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.node import Node
 from platform_core.contracts.patterns import complaint
+from platform_core.contracts.properties import text_property
 from platform_core.contracts.terms import check_name, typed
-from platform_core.sql.quoting import quoted
 
 _ORDERED = {"integer", "number", "date", "timestamp", "time"}
 _WRITTEN = {
@@ -42,7 +43,8 @@ def column_rules(node: Node, column: Column) -> Iterator[Rule]:
         place = node.key_place("enum")
         yield Rule(join_name("accepted_values", name), "accepted_values", place, (name,), values=values)
     if node.get("logicalTypeOptions"):
-        yield from _options(node["logicalTypeOptions"], column)
+        special = text_property(node, "specialFloats", ("allowed",)) is not None
+        yield from _options(node["logicalTypeOptions"], column, special)
 
 
 def key_rule(table: Node, columns: tuple[Column, ...]) -> Rule | None:
@@ -75,22 +77,18 @@ def column_values(said: list[Node], column: Column) -> tuple[Scalar, ...]:
     return tuple(value for value in found if value is not None)
 
 
-def _options(options: Node, column: Column) -> Iterator[Rule]:
+def _options(options: Node, column: Column, special: bool) -> Iterator[Rule]:
     place, name = options.key_place(), column.name
     if column.logical_type in _ORDERED:
         bounds = _range(options, column)
         if bounds is not None:
-            yield Rule(join_name("range", name), "range", place, (name,), limits=bounds)
+            yield Rule(
+                join_name("range", name), "range", place, (name,), limits=replace(bounds, special=special)
+            )
         step = options.get("multipleOf")
         if step is not None:
-            yield Rule(
-                join_name("multiple_of", name),
-                "sql",
-                options.key_place("multipleOf"),
-                (name,),
-                limits=Bounds(equal=0),
-                query=f"SELECT count(*) FROM ${{table}} WHERE {quoted(name)} % {step} <> 0",
-            )
+            at, limits = options.key_place("multipleOf"), Bounds(step=step, special=special)
+            yield Rule(join_name("multiple_of", name), "range", at, (name,), limits=limits)
     low, high = options.get("minLength"), options.get("maxLength")
     if low is not None or high is not None:
         if low is not None and high is not None and low > high:

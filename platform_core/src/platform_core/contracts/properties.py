@@ -19,7 +19,7 @@ class Level(Enum):
         "a schema object",
         ("partitions", "model", "maskedAs", "suppress", "eventTime", "disclosure", "safeTogether"),
     )
-    COLUMN = ("a column", ("mask",))
+    COLUMN = ("a column", ("mask", "specialFloats"))
     QUALITY = ("a quality rule", ("scope",))
     RELATIONSHIP = ("a relationship", ("severity", "scope"))
     SLA = ("an SLA property", ("timezone", "warnAfter", "severity", "scope"))

@@ -17,6 +17,9 @@ from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
+LONGEST = 1 << 26
+"""Bytes that a row of a text file may have."""
+LONG_LINES = f"max_line_size = {LONGEST}, buffer_size = {LONGEST + 1}"  # by default sixteen times as large
 _CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
 
@@ -38,7 +41,8 @@ def reading(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
     types = ", ".join(f"{literal(n)}: {literal(t)}" for n, t in describe(con, f"FROM {relation}").items())
     return (
         f"read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{types}}}, "
-        "delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false)"
+        "delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
+        f"{LONG_LINES})"
     )
 
 

@@ -15,6 +15,7 @@ from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
 from platform_core.lake.content import added, content_of, published_content
 from platform_core.lake.faults import beyond_inputs, environment_fault, sentence
+from platform_core.lake.fit import MANY, Fitted, fitted, nan_apart
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.lake.versions import bytes_of, relation_kind
@@ -71,26 +72,31 @@ def publish_table(
     relation = table_of(product)
     with transaction(con, location, product.lake, holder=stamp.holder) as commit:
         commit.once_committed(committed)
+        kind = relation_kind(con, product.lake, product.name)
+        into = kind == "BASE TABLE" and window is not None and not replace
         with query_faults(con, location, product):
-            new = describe(con, select)
             if reads is not None:
                 require_reads(con, select, map(quoted, reads))
+            old = describe(con, f"FROM {relation}") if into else {}
+            fit = fitted(con, product, select, old)
+        select, new = fit.query, fit.types
         inside = window_predicate(product, new, window) if window else None
         rest = None
         of_window = f"(FROM {relation} WHERE {inside})"
-        kind = relation_kind(con, product.lake, product.name)
         if kind == "VIEW":
             con.execute(f"DROP VIEW {relation}")
-        if kind == "BASE TABLE" and inside and not replace:
-            _same_columns(product, describe(con, f"FROM {relation}"), new)
+        if into:
+            _same_columns(product, old, new)
             if (rest := published_content(con, product)) is not None:
                 rest = added(rest, content_of(con, product, of_window), -1)
             con.execute(f"DELETE FROM {relation} WHERE {inside}")
             write = f"INSERT INTO {relation} BY NAME {select}"
         else:
             write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
-        with query_faults(con, location, product):
+        with query_faults(con, location, product, fit):
             written = number(con, write)
+            if written > MANY:
+                nan_apart(con, relation, inside if into else None)
         if window and inside:
             _all_inside(con, product, window, inside, written)
         rows = number(con, f"SELECT count(*) FROM {relation}")
@@ -106,13 +112,15 @@ def publish_table(
 
 @contextmanager
 def query_faults(
-    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct
+    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct, fit: Fitted | None = None
 ) -> Iterator[None]:
     try:
         yield
     except NotAllowed as refused:
         raise beyond_inputs(product.id, product.place, refused) from None
     except duckdb.Error as error:
+        if fit and (unfit := fit.refusal(error)):
+            raise unfit from None
         fault = environment_fault(error, location, product.lake)
         # A file of the product's own sources may be missing or unreadable as well as the lake's.
         if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):

@@ -34,6 +34,13 @@ def table_identity(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str 
     return str(row[0]) if row else None
 
 
+def holds_nan(con: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
+    """Whether a product's table holds a NaN, by the lake's statistics."""
+    table = f"SELECT t.table_id FROM {_table(product)} AND t.end_snapshot IS NULL"
+    known = f"FROM {_catalog(product)}.ducklake_table_column_stats WHERE contains_nan::BOOLEAN"
+    return bool(number(con, f"SELECT count(*) {known} AND table_id IN ({table})"))
+
+
 def has_version(con: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
     """Whether a product's lake still keeps a version, whoever made it."""
     kept = f"FROM {_catalog(product)}.ducklake_snapshot WHERE snapshot_id = {version:d}"

@@ -22,9 +22,11 @@ from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, LakeError
 from platform_core.lake.content import Content, added, content_of, published_content
 from platform_core.lake.faults import lake_faults
+from platform_core.lake.fit import fitted, insert
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import stream_lock
 from platform_core.lake.publish import query_faults
+from platform_core.lake.reading import holds_nan
 from platform_core.lake.transaction import Stamp, one, transaction
 from platform_core.lake.versions import relation_kind
 from platform_core.sql.plan import require_reads
@@ -121,7 +123,10 @@ class Stream:
         with query_faults(self.con, self.location, self.product):
             if reads is not None:
                 require_reads(self.con, select, map(quoted, reads))
-            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {select}")
+            old = describe(self.con, f"FROM {table_of(self.product)}") if self.entries else {}
+            fit = fitted(self.con, self.product, select, old)
+        with query_faults(self.con, self.location, self.product, fit):
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {fit.query}")
         entry = self._described(batch, fingerprint, position or {})
         if (before := self.entries.get(batch)) is not None:
             if before.digest != entry.digest:
@@ -132,7 +137,7 @@ class Stream:
         with transaction(self.con, self.location, lake, holder=self.stamp.holder) as commit:
             self._shape(batch)
             audited = commit.audited(audit, BATCH, table_of(self.product))
-            self.con.execute(f"INSERT INTO {table_of(self.product)} BY NAME FROM {BATCH}")
+            insert(self.con, table_of(self.product), BATCH)
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
             content = self.content and added(self.content, content_of(self.con, self.product, BATCH))
@@ -148,10 +153,14 @@ class Stream:
         return Appended(entry, "published", seconds, late, audited)
 
     def compact(self) -> None:
-        """Merges the files of small batches. Versions, and what was inserted with each, stay as they were."""
+        """Merges the files of small batches. Versions, and what was inserted with each, stay as they were.
+
+        Those of a stream with a NaN stay too: a merged file may have it before its last row group.
+        """
         lake = self.product.lake
+        tables = [("products", self.product.name), ("internal", ledger_name(self.product))]
         with transaction(self.con, self.location, lake, holder=f"{self.product.id}, merging files"):
-            for schema, table in (("products", self.product.name), ("internal", ledger_name(self.product))):
+            for schema, table in tables[holds_nan(self.con, self.product) :]:
                 which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}"
                 which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")

@@ -34,6 +34,7 @@ _SAID: Final = {
     "L004": "the catalog or a file of the lake is damaged",
     "L009": "the engine refuses",
     "L010": "the query fails",
+    "L012": "a column holds what no lake keeps as it is",
     "L011": "there is too little memory; MESH_MEMORY_LIMIT gives more",
     "R021": "dbt cannot build the model",
 }

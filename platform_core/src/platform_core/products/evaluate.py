@@ -11,6 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
 from platform_core.contracts.registry import Registry
+from platform_core.lake.fit import fitted
 from platform_core.product_id import ProductId
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.declare import ProductFunction
@@ -74,7 +75,9 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
             query = as_query(connection, made, arguments, product.id, function.place).query
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
             with sql_faults(product.id, function.place):
-                connection.execute(f"{write} {query}")
+                fit = fitted(connection, product, query)
+            with sql_faults(product.id, function.place, fit):
+                connection.execute(f"{write} {fit.query}")
         outcomes = judge(connection, product, MADE, JUDGED)
         cursor = connection.execute(f"FROM {MADE}")
         names = [column[0] for column in cursor.description or ()]

@@ -12,18 +12,21 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.errors import DefinitionError, Place
-from platform_core.lake.faults import beyond_inputs
+from platform_core.lake.faults import beyond_inputs, sentence
+from platform_core.lake.fit import Fitted, mapped
 from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
 from platform_core.products.table import Table
 from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.columns import columns_used
+from platform_core.sql.engine import trial
 from platform_core.sql.quoting import fold, quoted
+from platform_core.sql.types import UNTYPED
 
 RESULT = "__result"
 _ROWS_AT_ONCE: Final = 122_880
 """As many as DuckDB writes into one row group."""
-_NOT_IN_ARROW: Final = re.compile(r"HUGEINT|UUID|JSON|BIT|BIGNUM|TIME WITH TIME ZONE|ENUM|UNION")
+_NOT_IN_ARROW: Final = re.compile(r"HUGEINT|UUID|JSON|BIT|BIGNUM|^TIME WITH TIME ZONE|ENUM|UNION|VARIANT")
 
 
 @dataclass(frozen=True)
@@ -80,30 +83,36 @@ def as_query(
         return Made(query, used, inputs_read(connection, query, arguments, product, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
         return Made(streamed(connection, result))
-    table = as_table(result)
-    if table is None:
-        raise DefinitionError.of(
-            "D004",
-            f"the function of {product} returned {_kind(result)}",
-            place,
-            expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
-            fix="return one of these" if result is not None else "return the product's rows",
-        )
-    connection.register(RESULT, table)
-    return Made(f"SELECT * FROM {quoted(RESULT)}")
+    unread = ""
+    try:
+        if (table := as_table(result)) is not None:
+            connection.register(RESULT, table)
+            return Made(f"SELECT * FROM {quoted(RESULT)}")
+    except Exception as error:  # noqa: BLE001 - each library has its own for a column that it cannot hand over
+        unread = f", which the engine cannot read: {sentence(error)}"
+    raise DefinitionError.of(
+        "D004",
+        f"the function of {product} returned {_kind(result)}{unread}",
+        place,
+        expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
+        fix="return one of these" if result is not None else "return the product's rows",
+    )
 
 
 def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
     """A query over the rows of a relation of another connection, read as they are made."""
-    types = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
+    kinds = result.limit(0).aggregate("typeof(any_value(COLUMNS(*)))").fetchall()[0]
+    types = {name: trial().type(kind) for name, kind in zip(result.columns, kinds, strict=True)}
     # Arrow has no such types: their text goes over, and is what it was again.
-    as_text = {name for name, kind in types.items() if _NOT_IN_ARROW.search(kind)}
-    if as_text:
-        texts = (f"{quoted(n)}::VARCHAR AS {quoted(n)}" if n in as_text else quoted(n) for n in types)
-        result = result.project(", ".join(texts))
-    connection.register(RESULT, result.to_arrow_reader(_ROWS_AT_ONCE))
+    over = {name: mapped(kind, lambda each: _in_arrow(str(each))) for name, kind in types.items()}
+    cast = [f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in over.items()]
+    connection.register(RESULT, result.project(", ".join(cast)).to_arrow_reader(_ROWS_AT_ONCE))
     typed = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items())
     return f"SELECT {typed} FROM {quoted(RESULT)}"
+
+
+def _in_arrow(kind: str) -> str:
+    return "INTEGER" if kind == UNTYPED else "VARCHAR" if _NOT_IN_ARROW.search(kind) else kind
 
 
 def inputs_read(
@@ -146,12 +155,12 @@ def inputs_read(
 
 
 @contextmanager
-def sql_faults(product: str, place: Place | None) -> Iterator[None]:
-    """DuckDB's complaints about a product's SQL, said as ours (D006)."""
+def sql_faults(product: str, place: Place | None, fit: Fitted | None = None) -> Iterator[None]:
+    """DuckDB's complaints about a product's SQL, said as ours (D006; L012 of a column)."""
     try:
         yield
     except duckdb.Error as error:
-        raise _sql_fault(product, place, error) from None
+        raise (fit and fit.refusal(error)) or _sql_fault(product, place, error) from None
 
 
 def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
@@ -176,6 +185,8 @@ def as_table(result: Any) -> Any | None:
         if isinstance(result, polars.LazyFrame):
             result = result.collect()
         if isinstance(result, polars.DataFrame):
+            if polars.Object in result.dtypes:  # Arrow gets where in memory they are
+                raise TypeError("a column holds Python objects")
             return result.to_arrow()
     if (pandas := loaded("pandas")) and isinstance(result, pandas.DataFrame):
         return result

@@ -9,10 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from platform_core.errors import SourceError, UsageError, shown
+from platform_core.lake.extract import LONG_LINES, LONGEST
 from platform_core.settings import KEYS, LAKE, mesh_home
 from platform_core.sql.quoting import literal
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
+# Types that hold for all rows of a CSV file, not only for its first 20,480.
+_OPTIONS = {".csv": f", sample_size = -1, {LONG_LINES}", ".json": f", maximum_object_size = {LONGEST}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,8 @@ class Source:
     def query(self, opened: str | None = None) -> str:
         """SQL that reads the whole file; for tabular sources. ``opened`` is what an engine calls the file."""
         file = opened or str(self.locate())
-        # Types that hold for all rows of a CSV file, not only for its first 20,480.
         suffix = Path(self.path).suffix
-        options = ", sample_size = -1" if suffix == ".csv" else ""
-        return f"SELECT * FROM {READERS[suffix]}({literal(file)}{options})"
+        return f"SELECT * FROM {READERS[suffix]}({literal(file)}{_OPTIONS.get(suffix, '')})"
 
 
 def require_foreign(file: Path, source: str) -> None:

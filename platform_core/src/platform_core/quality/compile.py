@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 import duckdb
 
 from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Rule
+from platform_core.contracts.patterns import complaint
 from platform_core.lake.faults import sentence
 from platform_core.sql.engine import trial
 from platform_core.sql.quoting import literal, quoted
@@ -18,6 +20,7 @@ from platform_core.words import listed
 Columns = Mapping[str, str]
 """Names of a relation's columns and their DuckDB types."""
 
+_FLOATS = ("DOUBLE", "FLOAT")
 ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "length", "pattern", "disclosure"})
 
 
@@ -51,13 +54,15 @@ def violation(rule: Rule, columns: Columns) -> str:
                 raise NotApplicable(f'"{name}" is {kind}, which counts nobody')
             return f"{column} IS NULL OR {_beyond(column, rule.limits or Bounds(), literal)}"
         case "range":
-            return _beyond(column, rule.limits or Bounds(), lambda value: constant(value, kind))
+            return _out_of_range(column, kind, rule.limits or Bounds())
         case "length":
             measured = f"length({column})" if family(kind) == "string" else f"length({column}::VARCHAR)"
             return _beyond(measured, rule.limits or Bounds(), literal)
         case "pattern":
             words = column if kind == "VARCHAR" else f"{column}::VARCHAR"
-            return f"NOT regexp_matches({words}, {literal(_checked(rule.pattern or ''))})"
+            if wrong := complaint(rule.pattern or ""):
+                raise NotApplicable(f"the pattern is not a regular expression: {wrong}")
+            return f"NOT regexp_matches({words}, {literal(rule.pattern or '')})"
         case _:
             raise NotApplicable(f"a rule of kind {rule.kind} is not about single rows")
 
@@ -93,6 +98,23 @@ def constants(values: tuple[Scalar, ...], kind: str) -> str:
     return ", ".join(constant(value, kind) for value in values)
 
 
+def _out_of_range(column: str, kind: str, bounds: Bounds) -> str:
+    beyond = _beyond(column, bounds, lambda value: constant(value, kind))
+    if bounds.step is not None:
+        if family(kind) not in ("integer", "number"):
+            raise NotApplicable(f"{column} is {kind}, which is a multiple of nothing")
+        step = f"{Decimal(str(bounds.step)):f}"
+        multiple = f"TRY({column} % {step} = 0)"
+        if kind in _FLOATS:  # 4.02 is 402 times 0.01 as it is written, and not as it is stored
+            exact = f"TRY_CAST({column} AS DECIMAL(38, {len(step.partition('.')[2])}))"
+            multiple = f"TRY({exact} % {step} = 0 AND {exact} = {column})"
+        beyond = f"({beyond}) OR NOT {multiple}"
+    if kind not in _FLOATS:
+        return beyond
+    # In an order NaN is above everything, and out of range it is on no side.
+    return f"isfinite({column}) AND ({beyond})" if bounds.special else f"NOT isfinite({column}) OR {beyond}"
+
+
 def _beyond(measured: str, bounds: Bounds, write: Callable[[Scalar], str]) -> str:
     """SQL that is true where a value is beyond its bounds."""
     parts = []
@@ -108,11 +130,3 @@ def _beyond(measured: str, bounds: Bounds, write: Callable[[Scalar], str]) -> st
     if bounds.not_equal is not None:
         beyond = f"({beyond}) OR {measured} = {write(bounds.not_equal)}"
     return beyond
-
-
-def _checked(pattern: str) -> str:
-    try:
-        trial().execute(f"SELECT regexp_matches('', {literal(pattern)})")
-    except duckdb.Error as error:
-        raise NotApplicable(f"the pattern is not a regular expression: {sentence(error)}") from error
-    return pattern

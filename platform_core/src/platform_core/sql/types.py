@@ -29,6 +29,8 @@ LOGICAL: Final = {
     "time": "TIME",
 }
 """What holds the standard's logical types where a contract names no physical one."""
+UNTYPED: Final = '"NULL"'
+"""The type of what is NULL everywhere, before DuckDB has given it one."""
 
 _INTEGERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _UNSIGNED: Final = tuple(f"U{name}" for name in _INTEGERS)
@@ -96,6 +98,13 @@ def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
     return {row[0]: row[1] for row in con.execute(f"DESCRIBE {query}").fetchall()}
 
 
+def exact_types(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    """As ``describe``, but UNTYPED where a column or a part of it has no type, which DuckDB calls INTEGER."""
+    cursor = con.execute(f"SELECT typeof(any_value(COLUMNS(*))) FROM (FROM ({query}\n) LIMIT 0)")
+    names = [column[0] for column in cursor.description or ()]
+    return dict(zip(names, cursor.fetchall()[0], strict=True))
+
+
 @lru_cache(maxsize=1024)
 def canonical_type(text: str) -> str:
     """A type as DuckDB writes it, however it was spelled: ``int8`` is ``BIGINT``. Raises BadType.
@@ -115,10 +124,7 @@ def canonical_type(text: str) -> str:
 
 def is_type(found: str, declared: str) -> bool:
     """Whether a type that DuckDB tells is a canonical one."""
-    try:
-        return canonical_type(found) == declared
-    except BadType:
-        return found == declared  # one that no contract can name
+    return found == declared or bool(trial().type(found) == trial().type(declared))
 
 
 def _tried(found: str) -> None:
