@@ -145,3 +145,13 @@ def test_personal_columns_have_neither_values_nor_patterns(connection: duckdb.Du
 
 def test_a_column_of_nothing_says_so(connection: duckdb.DuckDBPyConnection) -> None:
     assert column(connection, "NULL::VARCHAR").remarks == ("without a value in any row",)
+
+
+def test_a_column_may_be_named_like_anything_in_our_queries(connection: duckdb.DuckDBPyConnection) -> None:
+    found = facts(
+        connection,
+        "SELECT range AS h, ['color', 'size', 'gone'][1 + range % 3] AS attribute,"
+        " CASE WHEN range % 3 < 2 THEN 'x' || range % 7 END AS value FROM range(90)",
+    )
+    assert found.column("attribute").values == ("color", "gone", "size")
+    assert None not in (found.column("value").values or ())

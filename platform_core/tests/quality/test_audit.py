@@ -412,3 +412,26 @@ def test_columns_that_nobody_classified_are_not_shown(con: Con, make_rule: Any, 
     assert (outcome.violations, outcome.sample) == (5, ())
     noted = replace(product, columns=(*product.columns, Column("note", product.place, "string")))
     assert ask(con, noted).sample == ({"note": None},)
+
+
+def test_columns_may_be_named_like_anything_in_our_queries(
+    con: Con, make_rule: Any, make_product: Any
+) -> None:
+    con.execute("CREATE TABLE stays AS SELECT id, id AS n, id AS rows, {'id': 7} AS source FROM visits")
+    con.execute("CREATE TABLE rooms AS SELECT id AS their0, {'n': 7} AS source FROM visits WHERE id < 5")
+    columns = tuple(Column(name, Place(Path("x")), "integer") for name in ("n", "rows"))
+
+    def asked(rule: Rule) -> CheckOutcome:
+        product = replace(make_product(rule, keyed=False), columns=columns)
+        (outcome,) = audit(con, product, "stays", resolve=lambda _: "rooms")
+        return outcome
+
+    orphans = asked(make_rule("reference", "n", reference=Reference("hr/rooms", ("their0",))))
+    assert (orphans.violations, orphans.sample) == (1, ({"n": 5},))
+    twice = asked(make_rule("unique", "rows"))
+    assert (twice.violations, twice.sample) == (1, ({"rows": 3, "rows_": 2},))
+    few = Reference("hr/few", ("a", "b"))
+    rule = make_rule("together", "a", "b", limits=Bounds(minimum=5), reference=few)
+    one, other = "(SELECT 'x' AS a, 11 AS b)", "(SELECT 'x' AS a, 9 AS b)"
+    (near,) = audit(con, make_product(rule), one, resolve=lambda _: other)
+    assert near.violations

@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 
 from platform_core.errors import SourceError, UsageError, shown
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import literal, quoted, unlike
 from platform_core.words import counted
 
 _READERS: Final = {
@@ -89,9 +89,7 @@ def query(
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
         plain = (columns[position - 1] if columns else snake(name)) or f"column_{position}"
-        while plain in renamed:
-            plain += "_"
-        renamed[plain] = name
+        renamed[unlike(plain, renamed)] = name
     selected = ", ".join(f"{quoted(own)} AS {quoted(plain)}" for plain, own in renamed.items())
     return f"SELECT {selected} FROM {source}", {k: v for k, v in renamed.items() if k != v}
 

@@ -202,14 +202,14 @@ def _look(
         return column
     if named_after_people(column.name) and looks_like_names(sample.values):
         return replace(column, personal="looks like names of persons")
-    different = len(sample.values)
+    name, different = quoted(column.name), len(sample.values)
     few = different <= MOST_VALUES and (column.longest or 0) <= LONGEST_VALUE
     if few and column.filled >= REPEATED * different:
         if looks_like_names(sample.values):
             return replace(column, remarks=("could be names of persons, so no values are listed",))
         listed = connection.execute(
-            f"SELECT DISTINCT {quoted(column.name)} AS value FROM {relation}"
-            f" WHERE value IS NOT NULL ORDER BY value LIMIT {MOST_VALUES + 1}"
+            f"SELECT DISTINCT {name} FROM {relation} WHERE {name} IS NOT NULL ORDER BY ALL"
+            f" LIMIT {MOST_VALUES + 1}"
         ).fetchall()
         if len(listed) <= MOST_VALUES and column.filled >= REPEATED * len(listed):
             return replace(column, values=tuple(value for (value,) in listed))
