@@ -93,9 +93,9 @@ class Source:
     def query(self, opened: str | None = None) -> str:
         """SQL that reads the whole file; for tabular sources. ``opened`` is what an engine calls the file."""
         file = opened or str(self.locate())
-        # Types that hold for all rows of a CSV file, not only for its first 20,480.
+        # Types that hold for all rows of a text file, not only for its first 20,480.
         suffix = Path(self.path).suffix
-        options = ", sample_size = -1" if suffix == ".csv" else ""
+        options = ", sample_size = -1" if suffix != ".parquet" else ""
         return f"SELECT * FROM {READERS[suffix]}({literal(file)}{options})"
 
 
