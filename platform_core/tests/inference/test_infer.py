@@ -212,3 +212,19 @@ def test_types_are_those_of_all_rows(capsys: Capture, tmp_path: Path, kind: str)
     duckdb.sql(f"COPY ({query}) TO '{tmp_path / f'late.{kind}'}'")
     code, out, _ = infer(capsys, f"late.{kind}")
     assert (code, read(out, tmp_path)["late"]["logicalType"]) == (0, "integer")
+
+
+def test_words_for_a_missing_number_are_read_as_missing(capsys: Capture, tmp_path: Path) -> None:
+    rows = [
+        f"{n},{'NA' if n % 9 == 0 else n},{'-' if n % 7 == 0 else n / 4},00{n % 9},n/a" for n in range(90)
+    ]
+    (tmp_path / "gaps.csv").write_text("\n".join(["id,whole,part,code,never", *rows]))
+    code, out, err = infer(capsys, "gaps.csv")
+    assert (code, err) == (0, "")
+    columns = read(out, tmp_path)
+    assert columns["whole"]["logicalType"] == "integer"
+    assert columns["part"]["logicalTypeOptions"] == {"minimum": 0, "maximum": 23}
+    assert [columns[name].get("required") for name in ("whole", "part", "code")] == [None, None, True]
+    assert [columns[name]["logicalType"] for name in ("code", "never")] == ["string", "string"]
+    assert '# "NA" is read as missing by the function; all other values are numbers.' in out
+    assert '# "-" is read as missing' in out

@@ -104,12 +104,17 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: 
         raise
     except duckdb.Error as error:
         raise _unreadable(connection, path, error) from None
-    texts = [quoted(n) for n, kind in describe(connection, f"FROM {relation}").items() if kind == "VARCHAR"]
-    open_quotes = " OR ".join(f"starts_with({text}, '\"')" for text in texts)
-    if _suffix(path) in _CSV and texts and number(connection, f"SELECT count(*) FROM {relation} WHERE {open_quotes}"):
+    if _suffix(path) in _CSV and _quotes_left(connection, relation):
         # Rather than refuse a file whose quotation marks do not pair, the engine takes them for letters.
-        if (fault := _fault(connection, path)) is not None:
+        fault = _fault(connection, path)
+        if fault is not None:
             raise _unreadable(connection, path, fault)
+
+
+def _quotes_left(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    types = describe(connection, f"FROM {relation}")
+    left = [f"starts_with({quoted(name)}, '\"')" for name, kind in types.items() if kind == "VARCHAR"]
+    return bool(number(connection, f"SELECT count(*) FROM {relation} WHERE {' OR '.join(left) or 'false'}"))
 
 
 def _suffix(path: Path) -> str:
