@@ -193,6 +193,24 @@ def test_recency(
     assert outcome.observed == datetime(2017, 2, 6, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_S", "DATE"])
+def test_times_that_python_cannot_hold_have_no_age(
+    con: Con, make_rule: Any, make_product: Any, kind: str
+) -> None:
+    con.execute(f"ALTER TABLE visits ALTER seen TYPE {kind}")
+    for far in ("20000-01-01", "infinity", "-infinity", "0044-03-15 (BC)"):
+        con.execute(f"INSERT INTO visits VALUES (7, 'Eve', 1, 'A1', '{far}')")
+    product = make_product(make_rule("recency", "seen", maximum_age=timedelta(days=1)))
+    outcome = ask(con, product, now=datetime(2017, 2, 6, 12, tzinfo=UTC))
+    assert (outcome.passed, outcome.observed.date()) == (True, date(2017, 2, 6))
+    assert not ask(con, product, now=datetime(2017, 2, 8, tzinfo=UTC)).passed
+    con.execute("DELETE FROM visits WHERE id < 7")
+    assert "no value" in ask(con, product).message
+    repeated = make_product(make_rule("unique", "id"), make_rule("pattern", "seen", pattern="^x"))
+    _, shown = audit(con, repeated, "visits", resolve=lambda _: None)
+    assert {"infinity", "-infinity"} <= {row["seen"] for row in shown.sample}
+
+
 def test_a_table_without_times_is_not_recent(con: Con, make_rule: Any, make_product: Any) -> None:
     con.execute("DELETE FROM visits")
     assert not ask(con, make_product(make_rule("recency", "seen", maximum_age=timedelta(days=1)))).passed

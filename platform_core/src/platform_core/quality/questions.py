@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -19,6 +19,7 @@ from platform_core.quality.samples import LIMIT, fetch, sample_columns
 from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import quoted, unlike
+from platform_core.sql.times import microseconds, moment
 from platform_core.sql.types import describe, family, is_type
 from platform_core.words import listed
 
@@ -190,7 +191,8 @@ def _recency(asked: Asked, rule: Rule) -> Answer:
     kind = asked.columns[name]
     if family(kind) not in ("timestamp", "date"):
         raise NotApplicable(f'"{name}" is {kind}, which has no age')
-    newest = _utc(one(asked.con, f"SELECT max({quoted(name)}) FROM {asked.scopes[rule.scope]}")[0])
+    since = microseconds(quoted(name))
+    newest = moment(one(asked.con, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
     if newest is None or rule.maximum_age is None:
         return Answer(passed=False, message=f'no value in "{name}" to measure the age of')
     age = asked.until - newest
@@ -240,12 +242,6 @@ def _together(asked: Asked, rule: Rule) -> Answer:
     )
     words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
     return Answer(violations=violations, message=words)
-
-
-def _utc(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime.combine(value, time(), UTC) if isinstance(value, date) else None
 
 
 def _sql(asked: Asked, rule: Rule) -> Answer:
