@@ -104,17 +104,12 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: 
         raise
     except duckdb.Error as error:
         raise _unreadable(connection, path, error) from None
-    if _suffix(path) in _CSV and _quotes_left(connection, relation):
-        # Rather than refuse a file whose quotation marks do not pair, the engine takes them for letters.
-        fault = _fault(connection, path)
-        if fault is not None:
-            raise _unreadable(connection, path, fault)
-
-
-def _quotes_left(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    types = describe(connection, f"FROM {relation}")
-    left = [f"starts_with({quoted(name)}, '\"')" for name, kind in types.items() if kind == "VARCHAR"]
-    return bool(number(connection, f"SELECT count(*) FROM {relation} WHERE {' OR '.join(left) or 'false'}"))
+    texts = [quoted(n) for n, kind in describe(connection, f"FROM {relation}").items() if kind == "VARCHAR"]
+    left = " OR ".join(f"starts_with({text}, '\"')" for text in texts) or "false"
+    quotes = _suffix(path) in _CSV and number(connection, f"SELECT count(*) FROM {relation} WHERE {left}")
+    # Rather than refuse a file whose quotation marks do not pair, the engine takes them for letters.
+    if quotes and (fault := _fault(connection, path)):
+        raise _unreadable(connection, path, fault)
 
 
 def _suffix(path: Path) -> str:

@@ -11,7 +11,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic
 from platform_core.inference import files
 from platform_core.inference.draft import draft
-from platform_core.inference.facts import ColumnFacts, TableFacts
+from platform_core.inference.facts import TableFacts
 from platform_core.inference.keys import CANDIDATES
 from platform_core.inference.profile import profile
 from platform_core.inference.readings import Reading, as_read, readings
@@ -70,14 +70,12 @@ def infer(
         if facts.rows == 0:
             raise files.no_rows(subject.words)
         found = with_references(data.connection, _READ, facts.columns, data.pairs, data.targets)
-        facts = replace(facts, columns=tuple(_with_remark(column, read) for column in found))
+        marked = (
+            replace(c, remarks=(read[c.name].remark, *c.remarks)) if c.name in read else c for c in found
+        )
+        facts = replace(facts, columns=tuple(marked))
         text = draft(facts, own, name, subject.words, data.columns)
     return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
-
-
-def _with_remark(column: ColumnFacts, read: Mapping[str, Reading]) -> ColumnFacts:
-    remarks = (read[column.name].remark, *column.remarks) if column.name in read else column.remarks
-    return replace(column, remarks=remarks)
 
 
 def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:

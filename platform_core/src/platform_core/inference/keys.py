@@ -120,22 +120,18 @@ def _candidates(different: Mapping[str, int], usable: Sequence[ColumnFacts]) -> 
     return tuple(column.name for column in usable if column.name in best)
 
 
-def _worse(column: ColumnFacts) -> tuple[bool, int]:
+def _worse(column: ColumnFacts) -> int:
     """Less is the better key: named like one, then short."""
     long = column.longest if column.longest is not None else len(str(column.maximum or ""))
-    return not named_like_key(column), long
+    return long + 1000 * (not named_like_key(column))
 
 
 def _combinations(
-    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...], worse: Mapping[str, tuple[bool, int]]
+    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...], worse: Mapping[str, int]
 ) -> Iterator[tuple[str, ...]]:
     """Combinations that the sample does not refute, the smallest first, none around another that it found."""
-
-    def weight(some: tuple[str, ...]) -> tuple[int, ...]:
-        return tuple(map(sum, zip(*(worse[name] for name in some), strict=True)))
-
     for size in range(2, min(len(names), WIDEST) + 1):
-        for some in sorted(combinations(names, size), key=weight):
+        for some in sorted(combinations(names, size), key=lambda each: sum(map(worse.__getitem__, each))):
             if _distinct_in_sample(connection, some):
                 yield some
     if len(names) > WIDEST and _distinct_in_sample(connection, names):

@@ -23,10 +23,9 @@ _QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the function of a product reads a column of its source."""
+    """How the function of a product reads a column, which is of the type ``source`` there."""
 
     source: str
-    """The column's type there."""
     type: str
     missing: tuple[str, ...] = ()
     """The words that stand for a missing value."""

@@ -237,14 +237,13 @@ class Feed:
         place = self.function.place
         try:
             return as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
-        except (PlatformError, dg.RetryRequested):
-            raise
         except Exception as error:
-            if str(error) == "Query interrupted":
-                raise  # by Ctrl-C
+            ours = isinstance(error, PlatformError | dg.RetryRequested)
+            if ours or str(error) == "Query interrupted":  # by Ctrl-C
+                raise
             raise DefinitionError.of(
                 "D056",
-                f"the rows cannot be made: {type(error).__name__}: {sentence(error)}",
+                f'batch "{batch.id}" cannot be made: {type(error).__name__}: {sentence(error)}',
                 line_in(error, place.path.parent) or place,
                 expected="rows, for each batch by itself",
                 fix="deliver it anew, or mend what makes its rows; the other batches were published",
@@ -252,14 +251,9 @@ class Feed:
 
     def _refuse(self, batch: Batch, fault: PlatformError) -> None:
         self.refused += 1
-        told, plain = self.run.discretion.diagnostics(fault), f"batch {batch.id}"
-        if not self.run.discretion.applies:
-            told = tuple(
-                each
-                if plain in each.message.replace('"', "")
-                else replace(each, message=f'batch "{batch.id}": {each.message}')
-                for each in told
-            )
+        told = self.run.discretion.diagnostics(fault)
+        if not self.run.discretion.applies and batch.id not in told[0].message:
+            told = tuple(replace(each, message=f'batch "{batch.id}": {each.message}') for each in told)
         self.run.faults.extend(told)
 
 
