@@ -17,7 +17,8 @@ from platform_core.source.document import parse
 
 ROOT = Path(__file__).resolve().parents[3]
 
-NOT_TEXT = ["", " ", "y", "no", "On", "null", "~", "1e3", "0o17", "0x1F", "10:00", "1_000", "2017-01-01", "="]
+WORDS_OF_YAML = "y no On null ~ 1e3 008 0o17 0x1F 10:00 1_000 2017-01-01 ="
+NOT_TEXT = ["", " ", *WORDS_OF_YAML.split()]
 NOT_PLAIN = ["<<", "- a", "a: b", "a #b", "#a", "*a", "&a", "!a", "%a", "@a", "`a`", "'a", '"a', "a,b", "[a]"]
 NOT_A_LINE = [
     "a\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -179,3 +180,51 @@ def test_a_wide_table_is_inferred_with_a_warning(capsys: Capture, tmp_path: Path
     code, out, err = infer(capsys, "wide.parquet")
     assert (code, out.count("logicalType: integer")) == (0, 2000)
     assert err.startswith("warning[U065]: wide.parquet has 2,000 columns")
+
+
+FAULTS = {
+    "it is not text in UTF-8": "id,city\n1,Köln\n2,Bonn\n".encode("latin-1"),
+    "its lines end in several ways": b"id,city\n" + b"1,Bonn\r\n2,Ulm\n" * 30,
+    "in line 3: its lines have different numbers of values": b"id,city\n1,Bonn\n2,Ulm,7\n3,Ulm\n",
+    "in line 2: a quotation mark is never closed": b'id,city\n1,"Bonn\n2,Ulm\n',
+    "in line 3: a quotation mark is never closed": b'id,city\n1,"Bonn"\n2,"Ul"m"\n3,Ulm\n',
+}
+
+
+@pytest.mark.parametrize("late", [0, 30_000])
+@pytest.mark.parametrize("words", FAULTS)
+def test_a_file_that_cannot_be_read_is_told_its_own_fault(
+    capsys: Capture, tmp_path: Path, words: str, late: int
+) -> None:
+    head, rows = FAULTS[words].split(b"\n", 1)
+    (tmp_path / "bad.csv").write_bytes(head + b"\n" + b"7,Rom\n" * late + rows)
+    status, _, err = infer(capsys, "bad.csv")
+    said = re.sub(r"line (\d)\b", lambda match: f"line {int(match[1]) + late}", words)
+    assert status == 1
+    assert err.startswith("error[U062]: bad.csv cannot be read as CSV")
+    assert said in err
+    assert "Bonn" not in err
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_types_are_those_of_all_rows(capsys: Capture, tmp_path: Path, kind: str) -> None:
+    query = "SELECT range AS id, CASE WHEN range > 29000 THEN range END AS late FROM range(30000)"
+    duckdb.sql(f"COPY ({query}) TO '{tmp_path / f'late.{kind}'}'")
+    code, out, _ = infer(capsys, f"late.{kind}")
+    assert (code, read(out, tmp_path)["late"]["logicalType"]) == (0, "integer")
+
+
+def test_words_for_a_missing_number_are_read_as_missing(capsys: Capture, tmp_path: Path) -> None:
+    rows = [
+        f"{n},{'NA' if n % 9 == 0 else n},{'-' if n % 7 == 0 else n / 4},00{n % 9},n/a" for n in range(90)
+    ]
+    (tmp_path / "gaps.csv").write_text("\n".join(["id,whole,part,code,never", *rows]))
+    code, out, err = infer(capsys, "gaps.csv")
+    assert (code, err) == (0, "")
+    columns = read(out, tmp_path)
+    assert columns["whole"]["logicalType"] == "integer"
+    assert columns["part"]["logicalTypeOptions"] == {"minimum": 0, "maximum": 23}
+    assert [columns[name].get("required") for name in ("whole", "part", "code")] == [None, None, True]
+    assert [columns[name]["logicalType"] for name in ("code", "never")] == ["string", "string"]
+    assert '# "NA" is read as missing by the function; all other values are numbers.' in out
+    assert '# "-" is read as missing' in out

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 from small_mesh import SALES, SmallMesh, here
 
@@ -160,3 +161,85 @@ def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.Monke
     assert error.value.diagnostics[0].code == "U068"
     assert (tmp_path / "a.txt").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+EVERY_TYPE = """
+SELECT range AS id, [range::DECIMAL(10,2), 1.5] AS prices, [{'a': range}] AS items, MAP {'k': range} AS m,
+  {'street': 's', 'n o': range} AS address, range::HUGEINT * 10::HUGEINT ** 20 AS huge, uuid() AS u,
+  INTERVAL (range) SECOND AS lasted, 'x'::BLOB AS b, '10:00'::TIME AS t, '10:00:00+02'::TIMETZ AS tz,
+  (range % 3)::TINYINT AS small, (range * 3)::UBIGINT AS unsigned, '{"a": 1}'::JSON AS js, 1.5::FLOAT AS f,
+  CASE WHEN range % 2 = 0 THEN 'nan'::DOUBLE ELSE range END AS half, 'inf'::FLOAT AS g, NULL AS nothing,
+  DATE '0044-03-15 (BC)' AS bc, TIMESTAMP 'infinity' AS never, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS at,
+  TIMESTAMP_NS '2024-01-01 00:00:00.123456789' AS ns, 1e308::DOUBLE AS far, range % 2 = 0 AS even,
+  DATE '20000-01-01' + range::INTEGER AS late, [[range]] AS nested, ''::VARCHAR AS blank,
+  [1.5, 2.5]::FLOAT[2] AS pair, '101'::BIT AS bits, 1::UTINYINT AS tiny FROM range(200)
+"""
+HOSTILE = {
+    "every type": ("parquet", EVERY_TYPE),
+    "types of no lake": (
+        None,
+        "SELECT range AS id, '101'::BIT AS bits, [1, 2, 3]::FLOAT[3] AS v, [range::BIGNUM] AS big,"
+        " {'a': [1, 2]::INTEGER[2]} AS pair, union_value(n := range) AS u FROM range(30)",
+    ),
+    "names": (
+        "parquet",
+        'SELECT range AS "Größe in m", range AS "a""b", 1 AS "select", 2 AS "{x}",'
+        ' 3 AS "日本", 4 AS "1st", 5 AS "a\'b", 6 AS value, 7 AS rows, 8 AS raw, 9 AS "left" FROM range(30)',
+    ),
+    "wide": ("parquet", f"SELECT {', '.join(f'range % {n + 2} AS c{n}' for n in range(150))} FROM range(60)"),
+    "empty columns": ("csv", "SELECT range AS id, NULL AS a, NULL AS b FROM range(30)"),
+    "missing words": (
+        "csv",
+        "SELECT range AS id, CASE WHEN range % 7 = 0 THEN 'NA' ELSE (range * 1.5)::VARCHAR END AS v,"
+        " CASE WHEN range % 5 = 0 THEN '-' ELSE range::VARCHAR END AS \"W w\" FROM range(60)",
+    ),
+    "missing words of a query": (
+        None,
+        "SELECT range AS id, CASE WHEN range % 7 = 0 THEN 'N/A' ELSE range::VARCHAR END AS v FROM range(60)",
+    ),
+    "late types": ("csv", "SELECT range AS id, if(range > 29000, range, NULL) AS late FROM range(30000)"),
+    "eav": (
+        "csv",
+        "SELECT range AS id, ['color', 'size', 'gone'][1 + range % 3] AS attribute,"
+        " if(range % 3 < 2, (range % 4)::VARCHAR, NULL) AS value FROM range(180)",
+    ),
+    "json": ("json", "SELECT range AS id, [{'a': range}] AS items, {'b': 'x'} AS o FROM range(50)"),
+    "far numbers": (
+        "csv",
+        "SELECT range AS id, if(range > 5, 0.1, 1.7976931348623157e308) AS big,"
+        " 170141183460469231731687303715884105727 - range::HUGEINT AS huge FROM range(40)",
+    ),
+    "dates beyond Python": (
+        "parquet",
+        "SELECT range AS id, if(range > 5, DATE '2024-01-01', DATE '0044-03-15 (BC)') AS d,"
+        " if(range > 5, TIMESTAMP '2024-01-01 10:00:00', TIMESTAMP 'infinity') AS t FROM range(40)",
+    ),
+}
+
+
+@pytest.mark.parametrize("subject", HOSTILE)
+def test_the_platform_accepts_what_it_inferred(
+    mesh: SmallMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    kind, query = HOSTILE[subject]
+    named = f"subject.{kind}" if kind else query
+    if kind:
+        duckdb.sql(f"COPY ({query}) TO '{mesh.root / named}'")
+    assert new("shop/inferred", "--from", named) == 0, capsys.readouterr().err
+    decide(mesh.root / "domains/shop/contracts/inferred.odcs.yaml")
+    monkeypatch.syspath_prepend(mesh.root / "domains" / "shop" / "src")
+    assert main(["check", "--inside", "shop/inferred"]) == 0, capsys.readouterr().err
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = mesh.run("shop", "shop/inferred", instance)
+        faults = [e.event_specific_data.user_failure_data for e in result.get_step_failure_events()]
+        assert result.success, faults
+        failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
+        assert failed == []
+    lake = mesh.registry.get("shop/inferred").lake
+    assert (
+        mesh.read(f"SELECT count(*) FROM {lake}.products.inferred", lake)
+        == duckdb.sql(f"SELECT count(*) FROM ({query})").fetchall()
+    )
+    for name, test in runpy.run_path(str(mesh.root / "domains/shop/tests/test_inferred.py")).items():
+        if name.startswith("test_"):
+            test()

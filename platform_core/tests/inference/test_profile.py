@@ -32,6 +32,9 @@ def test_ranges_and_missing_values_are_those_of_all_rows(connection: duckdb.Duck
     [
         ("SELECT range AS id, range AS other FROM range(500)", ("id",)),
         ("SELECT range AS other, range AS order_no FROM range(500)", ("order_no",)),
+        ("SELECT uuid()::VARCHAR AS a, range AS n, 'item ' || range AS b FROM range(500)", ("n",)),
+        ("SELECT uuid()::VARCHAR AS row_id, range AS short_id FROM range(500)", ("short_id",)),
+        ("SELECT 'long ' || range // 50 AS a, range // 50 AS b, range % 50 AS c FROM range(500)", ("b", "c")),
         ("SELECT range // 50 AS a, range % 50 AS b, range // 7 AS c FROM range(500)", ("a", "b")),
         (
             "SELECT range // 50 AS a, (range % 50) // 10 AS b, range % 10 AS c FROM range(500)",
@@ -61,7 +64,9 @@ def test_rows_that_are_there_twice_have_no_key(connection: duckdb.DuckDBPyConnec
 
 def test_few_values_of_a_text_are_listed_many_are_not(connection: duckdb.DuckDBPyConnection) -> None:
     assert column(connection, "['open', 'paid', NULL][1 + range % 3]").values == ("open", "paid")
-    assert column(connection, "'v' || range % 41").values is None
+    assert column(connection, "'v' || range % 21").values is None
+    assert column(connection, "repeat('v', 31)").values is None
+    assert column(connection, "CASE WHEN range = 7 THEN 'once' ELSE 'open' END").values is None
     # Late values count, although no sample sees them.
     found = column(connection, "CASE WHEN range > 250000 THEN 'late' || range % 60 ELSE 'a' END", 300_000)
     assert found.values is None
@@ -135,13 +140,26 @@ def test_personal_columns_have_neither_values_nor_patterns(connection: duckdb.Du
         connection,
         "SELECT ['ann@example.com', 'bob@example.org'][1 + range % 2] AS contact, 'F' AS gender,"
         " ['Ann Smith', 'Bob Jones', 'Eve Miller'][1 + range % 3] AS created_by,"
-        " ['Ann Smith', 'Bob Jones', 'Eve Miller'][1 + range % 3] AS label FROM range(90)",
+        " ['Ann Smith', 'Bob Jones', 'Eve Miller'][1 + range % 3] AS label,"
+        " ['Smith, Ann', 'Dr. Bob Jones', 'nobody'][1 + range % 3] AS signed,"
+        " ['ann', 'bob'][1 + range % 2] AS manager FROM range(90)",
     )
     by_name = {each.name: each for each in found.columns}
     assert [each.name for each in found.columns if each.personal] == ["contact", "gender", "created_by"]
     assert all(each.values is None and each.pattern is None for each in found.columns)
-    assert by_name["label"].remarks == ("could be names of persons, so no values are listed",)
+    for name in ("label", "signed", "manager"):
+        assert by_name[name].remarks == ("could be names of persons, so no values are listed",)
 
 
 def test_a_column_of_nothing_says_so(connection: duckdb.DuckDBPyConnection) -> None:
     assert column(connection, "NULL::VARCHAR").remarks == ("without a value in any row",)
+
+
+def test_a_column_may_be_named_like_anything_in_our_queries(connection: duckdb.DuckDBPyConnection) -> None:
+    found = facts(
+        connection,
+        "SELECT range AS h, ['color', 'size', 'gone'][1 + range % 3] AS attribute,"
+        " CASE WHEN range % 3 < 2 THEN 'x' || range % 7 END AS value FROM range(90)",
+    )
+    assert found.column("attribute").values == ("color", "gone", "size")
+    assert None not in (found.column("value").values or ())

@@ -204,3 +204,50 @@ def test_what_is_no_batch_is_refused(mesh: SmallMesh, instance: dg.DagsterInstan
     mesh.code("shop", "@data_product\ndef clicks() -> str:\n    return 'SELECT 1 AS id'\n")
     result = mesh.run("shop", "shop/clicks", instance)
     assert "D053" in reason(result)
+
+
+UNSURE = """
+@data_product(inputs={"inbox": Source("till/clicks", path=INBOX)})
+def clicks(inbox):
+    for batch in inbox:
+        yield Batch(batch.id, f"SELECT id, clicked::TIMESTAMP AS clicked, page FROM {batch}")
+    yield Batch("by hand", rows)
+    yield Batch("last", "SELECT 10::BIGINT AS id, TIMESTAMP '2024-05-02 10:00:00' AS clicked, 'shop' AS page")
+
+def rows():
+    raise ValueError("no rows today")
+"""
+GOOD = {
+    "a": b"1,2024-05-01 10:00:00,home\n",
+    "f": b"7,20000-01-01 10:00:00,home\n",
+    "g": b"8,infinity,home\n",
+    "h": b"9,2024-05-02 10:00:00,shop\n",
+}
+BAD = {
+    "b": b"2,0044-03-15 (BC) 10:00:00,home\n" * 2,
+    "c": "3,2024-05-01 10:00:00,Köln\n".encode("latin-1"),
+    "d": b"4,2024-05-01 10:00:00,home\r\n5,2024-05-01 10:00:00,home\n" * 9,
+    "e": b"6,soon,home\n",
+}
+
+
+def test_one_bad_batch_holds_no_other_back(clicks: Clicks) -> None:
+    """Not even one with times that Python cannot hold; each is told by its name, and tried again."""
+    clicks.mesh.code("shop", UNSURE.replace("INBOX", repr(str(clicks.inbox / "*.csv"))))
+    for name, rows in {**GOOD, **BAD}.items():
+        (clicks.inbox / f"{name}.csv").write_bytes(b"id,clicked,page\n" + rows)
+    result = clicks.run()
+    assert not result.success
+    assert clicks.ids() == [1, 7, 8, 9, 10]
+    said = reason(result)
+    for name in (*(f"{name}.csv" for name in BAD), "by hand"):
+        assert said.count(f'batch "{name}"') == 1, said
+    assert "ValueError: no rows today" in said
+    assert clicks.told()["mesh/batches_refused"] == 5
+    assert clicks.told()["mesh/latest_event_time"] == 1714644000.0
+
+    (clicks.inbox / "b.csv").write_bytes(b"id,clicked,page\n2,0044-03-15 (BC) 10:00:00,home\n")
+    (clicks.inbox / "e.csv").write_bytes(b"id,clicked,page\n6,2024-04-01 10:00:00,home\n")
+    assert not clicks.run().success
+    assert clicks.ids() == [1, 2, 6, 7, 8, 9, 10]
+    assert clicks.told()["mesh/batches_late"] == 1

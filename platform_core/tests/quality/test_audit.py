@@ -193,6 +193,24 @@ def test_recency(
     assert outcome.observed == datetime(2017, 2, 6, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_S", "DATE"])
+def test_times_that_python_cannot_hold_have_no_age(
+    con: Con, make_rule: Any, make_product: Any, kind: str
+) -> None:
+    con.execute(f"ALTER TABLE visits ALTER seen TYPE {kind}")
+    for far in ("20000-01-01", "infinity", "-infinity", "0044-03-15 (BC)"):
+        con.execute(f"INSERT INTO visits VALUES (7, 'Eve', 1, 'A1', '{far}')")
+    product = make_product(make_rule("recency", "seen", maximum_age=timedelta(days=1)))
+    outcome = ask(con, product, now=datetime(2017, 2, 6, 12, tzinfo=UTC))
+    assert (outcome.passed, outcome.observed.date()) == (True, date(2017, 2, 6))
+    assert not ask(con, product, now=datetime(2017, 2, 8, tzinfo=UTC)).passed
+    con.execute("DELETE FROM visits WHERE id < 7")
+    assert "no value" in ask(con, product).message
+    repeated = make_product(make_rule("unique", "id"), make_rule("pattern", "seen", pattern="^x"))
+    _, shown = audit(con, repeated, "visits", resolve=lambda _: None)
+    assert {"infinity", "-infinity"} <= {row["seen"] for row in shown.sample}
+
+
 def test_a_table_without_times_is_not_recent(con: Con, make_rule: Any, make_product: Any) -> None:
     con.execute("DELETE FROM visits")
     assert not ask(con, make_product(make_rule("recency", "seen", maximum_age=timedelta(days=1)))).passed
@@ -412,3 +430,26 @@ def test_columns_that_nobody_classified_are_not_shown(con: Con, make_rule: Any, 
     assert (outcome.violations, outcome.sample) == (5, ())
     noted = replace(product, columns=(*product.columns, Column("note", product.place, "string")))
     assert ask(con, noted).sample == ({"note": None},)
+
+
+def test_columns_may_be_named_like_anything_in_our_queries(
+    con: Con, make_rule: Any, make_product: Any
+) -> None:
+    con.execute("CREATE TABLE stays AS SELECT id, id AS n, id AS rows, {'id': 7} AS source FROM visits")
+    con.execute("CREATE TABLE rooms AS SELECT id AS their0, {'n': 7} AS source FROM visits WHERE id < 5")
+    columns = tuple(Column(name, Place(Path("x")), "integer") for name in ("n", "rows"))
+
+    def asked(rule: Rule) -> CheckOutcome:
+        product = replace(make_product(rule, keyed=False), columns=columns)
+        (outcome,) = audit(con, product, "stays", resolve=lambda _: "rooms")
+        return outcome
+
+    orphans = asked(make_rule("reference", "n", reference=Reference("hr/rooms", ("their0",))))
+    assert (orphans.violations, orphans.sample) == (1, ({"n": 5},))
+    twice = asked(make_rule("unique", "rows"))
+    assert (twice.violations, twice.sample) == (1, ({"rows": 3, "rows_": 2},))
+    few = Reference("hr/few", ("a", "b"))
+    rule = make_rule("together", "a", "b", limits=Bounds(minimum=5), reference=few)
+    one, other = "(SELECT 'x' AS a, 11 AS b)", "(SELECT 'x' AS a, 9 AS b)"
+    (near,) = audit(con, make_product(rule), one, resolve=lambda _: other)
+    assert near.violations

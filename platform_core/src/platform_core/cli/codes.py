@@ -132,6 +132,12 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "The id of a batch is what tells a delivery that is new from one that comes again.",
         "Yield Batch(id, rows). The id names the delivery for good: a day, a file, an offset.",
     ),
+    "D056": Explained(
+        "The rows of a batch cannot be made",
+        "A batch is refused by itself: its file cannot be read, or what makes its rows fails. The others are "
+        "published, the run fails at its end and names each, and the next run tries them again.",
+        "Deliver the batch anew, or mend what makes its rows. A batch of another id never waits for it.",
+    ),
     "L040": Explained(
         "A batch came again with other rows",
         "What was published under a batch's id was read by others and is not replaced. The same rows under "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from platform_core.contracts.decisions import MARK
@@ -18,6 +18,7 @@ from platform_core.words import counted
 
 DIGITS: Final = 2
 """To how many digits a range is rounded, outwards: a promise that the next row does not break."""
+_LONGEST_NUMBER: Final = 400  # the digits of the greatest DOUBLE
 _NEEDED: Final = frozenset({"VARCHAR", "DOUBLE", "FLOAT", "BOOLEAN", "DATE", "TIMESTAMP", "TIME"})
 
 
@@ -105,8 +106,10 @@ def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
     if column.personal or column.filled == 0:
         return {}
     low, high = column.minimum, column.maximum
-    if low is not None and high is not None and column.kind in ("integer", "number"):
+    if column.kind in ("integer", "number"):
         bounds = {"minimum": rounded(low, up=False), "maximum": rounded(high, up=True)}
+        if None in bounds.values():
+            return {}  # NaN and infinity are in no range
         if identified:
             least = min(low, 1) if isinstance(low, int) and low >= 0 else None
             bounds = {"minimum": least, "maximum": None}
@@ -120,17 +123,19 @@ def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
     return {}
 
 
-def rounded(value: Value, *, up: bool) -> int | float | None:
+def rounded(value: Value | None, *, up: bool) -> int | float | None:
     """A bound with two digits that encloses a value; 0 for what is not below it; None for no number."""
-    if isinstance(value, (date, datetime)) or not math.isfinite(value):
+    if value is None or isinstance(value, date) or not math.isfinite(value):
         return None
     exact = Decimal(str(value))
     if exact == 0 or (not up and 0 < exact < 1):
         return 0
-    step = Decimal(10) ** (exact.adjusted() - DIGITS + 1)
-    steps = exact / step
-    near = (steps.to_integral_value("ROUND_CEILING" if up else "ROUND_FLOOR")) * step
-    return int(near) if near == near.to_integral_value() else float(near)
+    with localcontext(prec=_LONGEST_NUMBER):
+        step = Decimal(10) ** (exact.adjusted() - DIGITS + 1)
+        near = (exact / step).to_integral_value("ROUND_CEILING" if up else "ROUND_FLOOR") * step
+        if near == near.to_integral_value() and (isinstance(value, int) or abs(near) < 2**53):
+            return int(near)
+    return float(near) if math.isfinite(float(near)) else None
 
 
 def _moment(value: date, kind: str) -> str | None:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+
+from platform_core.sql.types import family
 
 Value = int | float | Decimal | date | datetime
-
-INTEGERS: Final = frozenset(
-    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
-    | {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +49,9 @@ class ColumnFacts:
     @property
     def kind(self) -> str:
         """The logical type that the contract gives it."""
-        base = self.type.partition("(")[0]
-        if base in INTEGERS:
-            return "integer"
-        if base in ("FLOAT", "DOUBLE", "DECIMAL"):
-            return "number"
-        if base in ("BOOLEAN", "DATE", "TIME"):
-            return base.lower()
-        if base.startswith("TIMESTAMP"):
-            return "timestamp"
-        if base.endswith("]"):
+        if self.type.endswith("]"):
             return "array"
-        return "object" if base in ("STRUCT", "MAP") else "string"
+        return family(self.type) or ("object" if self.type.startswith(("STRUCT(", "MAP(")) else "string")
 
 
 @dataclass(frozen=True, slots=True)

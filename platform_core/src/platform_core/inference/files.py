@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Final
 import duckdb
 
 from platform_core.errors import SourceError, UsageError, shown
-from platform_core.sql.quoting import literal, quoted
+from platform_core.lake.transaction import number, one
+from platform_core.sql.quoting import literal, quoted, unlike
+from platform_core.sql.types import describe
 from platform_core.words import counted
 
 _READERS: Final = {
@@ -21,6 +24,7 @@ _READERS: Final = {
     ".jsonl": "read_json",
     ".ndjson": "read_json",
 }
+_CSV: Final = (".csv", ".tsv")
 _COMPRESSED: Final = (".gz", ".zst")
 _LINE: Final = re.compile(r"Line:?\s*(\d+)")
 
@@ -72,13 +76,11 @@ def query(
     """
     _present(path)
     suffix = _suffix(path)
-    if suffix in (".csv", ".tsv"):
-        _require_names(connection, path, columns)
-    source = f"{_READERS[suffix]}({literal(str(path))})"
     try:
+        source = _csv(connection, path, columns) if suffix in _CSV else _plain(path)
         names = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
     except duckdb.Error as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(connection, path, error) from None
     if suffix in (".json", ".jsonl", ".ndjson") and names == ["json"]:
         raise UsageError.of(
             "U066",
@@ -89,28 +91,25 @@ def query(
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
         plain = (columns[position - 1] if columns else snake(name)) or f"column_{position}"
-        while plain in renamed:
-            plain += "_"
-        renamed[plain] = name
+        renamed[unlike(plain, renamed)] = name
     selected = ", ".join(f"{quoted(own)} AS {quoted(plain)}" for plain, own in renamed.items())
     return f"SELECT {selected} FROM {source}", {k: v for k, v in renamed.items() if k != v}
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: str) -> None:
-    """Read a text file once into a table. Where rows do not fit the types of the first, all tell them."""
+    """Read a text file once into a table. Raises SourceError U062."""
     try:
         connection.execute(f"CREATE TEMP TABLE {relation} AS {sql}")
-        return
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        whole = sql.replace(f"{literal(str(path))}", f"{literal(str(path))}, sample_size = -1", 1)
-        if "sample_size" in sql or whole == sql:
-            raise _unreadable(path, error) from None
-    try:
-        connection.execute(f"CREATE TEMP TABLE {relation} AS {whole}")
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(connection, path, error) from None
+    texts = [quoted(n) for n, kind in describe(connection, f"FROM {relation}").items() if kind == "VARCHAR"]
+    left = " OR ".join(f"starts_with({text}, '\"')" for text in texts) or "false"
+    quotes = _suffix(path) in _CSV and number(connection, f"SELECT count(*) FROM {relation} WHERE {left}")
+    # Rather than refuse a file whose quotation marks do not pair, the engine takes them for letters.
+    if quotes and (fault := _fault(connection, path)):
+        raise _unreadable(connection, path, fault)
 
 
 def _suffix(path: Path) -> str:
@@ -161,20 +160,18 @@ def no_rows(what: str) -> SourceError:
     )
 
 
-def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> None:
-    """A CSV file names its columns, or somebody else does (U063)."""
-    try:
-        row = connection.execute(f"SELECT HasHeader, Columns FROM sniff_csv({literal(str(path))})").fetchone()
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from None
-    header, found = row if row else (True, [])
+def _plain(path: Path) -> str:
+    """Types that hold for all rows of a text, not only for its first 20,480."""
+    options = "" if columnar(path) else ", sample_size = -1"
+    return f"{_READERS[_suffix(path)]}({literal(str(path))}{options})"
+
+
+def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
+    """The table function that reads a CSV file, which names its columns, or else somebody does (U063)."""
+    asked = _plain(path).replace("read_csv", "sniff_csv", 1)
+    header, found, prompt = one(connection, f"SELECT HasHeader, Columns, Prompt FROM {asked}")
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
-        raise SourceError.of(
-            "U062",
-            f"{shown(path)} cannot be read as CSV: its lines have different numbers of values",
-            expected=f"as many values in each line as in the first: {found[0]['name']}",
-            fix="Mend the lines with more or fewer values, or quote values that hold the separator.",
-        )
+        raise _unreadable(connection, path, _fault(connection, path) or duckdb.Error("Number of Columns"))
     if columns and (header or len(columns) != len(found)):
         raise UsageError.of(
             "U063",
@@ -192,17 +189,39 @@ def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: S
             expected="a first line with the names of the columns",
             fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
         )
+    return str(prompt).removeprefix("FROM ").rstrip(";")
 
 
-def _unreadable(path: Path, error: duckdb.Error) -> SourceError:
+def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | None:
+    """What is wrong with a CSV file whose values are apart as in its first line, and quoted by ``"``.
+
+    Where it may guess how values are apart and quoted, the engine tells only that no guess fits.
+    """
+    read = f"FROM read_csv({literal(str(path))}, auto_detect = false"
+    try:
+        whole = "header = false, delim = '\x01', quote = '', escape = '', columns = {line: VARCHAR}"
+        [first] = one(connection, f"{read}, {whole}, strict_mode = false, ignore_errors = true) LIMIT 1")
+        separator = max(",;\t|", key=str(first).count)
+        width = len(next(csv.reader([str(first)], delimiter=separator)))
+        names = ", ".join(f"c{n}: VARCHAR" for n in range(width))
+        dialect = f"delim = {literal(separator)}, quote = '\"', escape = '\"', columns = {{{names}}}"
+        number(connection, f"SELECT count(*) FROM ({read}, header = true, {dialect})) t WHERE hash(t) > 0")
+    except duckdb.Error as error:
+        return error
+    return None
+
+
+def _unreadable(connection: duckdb.DuckDBPyConnection, path: Path, error: duckdb.Error) -> SourceError:
     """Why a file cannot be read; DuckDB's own words quote what is in the file, so they are not repeated."""
-    words = str(error)
+    if _suffix(path) in _CSV and "sniffing" in str(error):
+        error = _fault(connection, path) or error
+    words = str(error).partition("Possible")[0]
     line = _LINE.search(words)
     where = f" in line {line[1]}" if line else ""
     reasons = (
-        ("Expected Number of Columns", "its lines have different numbers of values"),
-        ("unterminated", "a quotation mark is never closed"),
-        ("Unterminated", "a quotation mark is never closed"),
+        ("Number of Columns", "its lines have different numbers of values"),
+        ("unterminated", "a quotation mark is never closed, or stands alone in a value"),
+        ("invalid state", "its lines end in several ways, some in CR LF and some in LF"),
         ("unicode", "it is not text in UTF-8"),
         ("utf-8", "it is not text in UTF-8"),
         ("Maximum line size", "a line is too long to be one row"),

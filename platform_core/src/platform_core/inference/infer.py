@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic
@@ -13,6 +14,7 @@ from platform_core.inference.draft import draft
 from platform_core.inference.facts import TableFacts
 from platform_core.inference.keys import CANDIDATES
 from platform_core.inference.profile import profile
+from platform_core.inference.readings import Reading, as_read, readings
 from platform_core.inference.references import with_references
 from platform_core.inference.subject import Reader, Subject, find, opened
 from platform_core.lake.location import LakeLocation
@@ -20,6 +22,7 @@ from platform_core.product_id import ProductId
 from platform_core.words import counted
 
 WIDE = 500
+_READ: Final = '"__read"'
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Inferred:
     subject: Subject
     renamed: dict[str, str]
     warnings: tuple[Diagnostic, ...] = ()
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """By column: what the function has to do so that the facts are true."""
 
 
 def infer(
@@ -58,15 +63,19 @@ def infer(
     name = ProductId(own).name if own else subject.name
     reader = Reader(principal, registry, location, root)
     with opened(subject, reader, own=own, columns=columns) as data:
-        facts = profile(data.connection, data.relation)
+        # What is in a lake already stays as it is.
+        read = readings(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
+        data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {as_read(data.relation, read)}")
+        facts = profile(data.connection, _READ)
         if facts.rows == 0:
             raise files.no_rows(subject.words)
-        facts = replace(
-            facts,
-            columns=with_references(data.connection, data.relation, facts.columns, data.pairs, data.targets),
+        found = with_references(data.connection, _READ, facts.columns, data.pairs, data.targets)
+        marked = (
+            replace(c, remarks=(read[c.name].remark, *c.remarks)) if c.name in read else c for c in found
         )
+        facts = replace(facts, columns=tuple(marked))
         text = draft(facts, own, name, subject.words, data.columns)
-    return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)))
+    return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
 
 
 def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:

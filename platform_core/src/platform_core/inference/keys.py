@@ -34,13 +34,12 @@ def find_key(
     """The key, further columns that are unique by themselves, and whether no key can be.
 
     A single column is preferred, then the fewest columns; among equals those that are named like keys,
-    then those further to the left.
+    then the shorter ones, then those further to the left.
     """
     usable = [column for column in columns if column.filled == rows and _may_identify(column)]
     different = _different_in_sample(connection, [column.name for column in usable])
     singles = sorted(
-        (c for c in usable if c.kind in _NAMES and different[c.name] == different[ALL_ROWS]),
-        key=lambda column: not named_like_key(column),
+        (c for c in usable if c.kind in _NAMES and different[c.name] == different[ALL_ROWS]), key=_worse
     )
     unique = [
         column.name
@@ -55,7 +54,8 @@ def find_key(
     if len(names) == len(columns) and not _distinct_in_sample(connection, names):
         return (), frozenset(), True
     proofs = 0
-    for some in _combinations(connection, names):
+    weights = {column.name: _worse(column) for column in usable}
+    for some in _combinations(connection, names, weights):
         # With all of the columns there is nothing further to try: the proof may come at once.
         if some != names and not _unique_in_bucket(connection, relation, some):
             continue
@@ -120,10 +120,18 @@ def _candidates(different: Mapping[str, int], usable: Sequence[ColumnFacts]) -> 
     return tuple(column.name for column in usable if column.name in best)
 
 
-def _combinations(connection: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _worse(column: ColumnFacts) -> int:
+    """Less is the better key: named like one, then short."""
+    long = column.longest if column.longest is not None else len(str(column.maximum or ""))
+    return long + 1000 * (not named_like_key(column))
+
+
+def _combinations(
+    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...], worse: Mapping[str, int]
+) -> Iterator[tuple[str, ...]]:
     """Combinations that the sample does not refute, the smallest first, none around another that it found."""
     for size in range(2, min(len(names), WIDEST) + 1):
-        for some in combinations(names, size):
+        for some in sorted(combinations(names, size), key=lambda each: sum(map(worse.__getitem__, each))):
             if _distinct_in_sample(connection, some):
                 yield some
     if len(names) > WIDEST and _distinct_in_sample(connection, names):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 MOSTLY: Final = 0.8
+HALF: Final = 0.5
 FEW: Final = 0.01
 
 _WHOLE: Final[tuple[tuple[str, str], ...]] = (
@@ -18,7 +19,7 @@ _WHOLE: Final[tuple[tuple[str, str], ...]] = (
     ("phone numbers", r"(?:\+|00)[1-9][\d\s()./-]{6,18}\d|\(?\d{3,5}\)?[\s./-]\d{3,4}[\s./-]?\d{3,6}"),
 )
 _INSIDE: Final = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
-_NAME: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ]\.?)? [A-ZÀ-Þ][\w'’-]+")
+_NAME: Final = re.compile(r"(?:\w{1,4}\. )?[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ]\.?)?,? [A-ZÀ-Þ][\w'’-]+")
 _CARD: Final = re.compile(r"\d(?:[ -]?\d){12,18}")
 _IBAN: Final = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}")
 
@@ -50,8 +51,8 @@ def personal_content(values: Sequence[str]) -> str | None:
 
 
 def looks_like_names(values: Sequence[str]) -> bool:
-    """Whether texts are mostly two capitalized words: names of persons, or of anything else."""
-    return len(values) > 2 and _share(values, lambda value: _NAME.fullmatch(value) is not None) >= MOSTLY
+    """Whether half of the texts are two capitalized words: names of persons, or of anything else."""
+    return bool(values) and _share(values, lambda value: _NAME.fullmatch(value) is not None) >= HALF
 
 
 def named_after_people(name: str) -> bool:

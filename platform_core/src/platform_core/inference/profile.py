@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Final
 
 import duckdb
@@ -26,11 +27,11 @@ MANY: Final = 1000
 SAMPLE_VALUES: Final = 2_000_000
 """How many values the sample has, over all columns."""
 SAMPLE_ROWS: Final = 100_000
-MOST_VALUES: Final = 40
-"""A text with more different values is no list of accepted ones."""
-REPEATED: Final = 5
-"""How often a value stands there on average before it counts as one of a list."""
-LONGEST_VALUE: Final = 60
+MOST_VALUES: Final = 20
+LONGEST_VALUE: Final = 30
+"""A text with more different values, or longer ones, is no list of accepted ones."""
+REPEATED: Final = 3
+"""How often each value has to be there before it counts as one of a list."""
 PATTERN_ROWS: Final = 5_000_000
 """Above, a pattern would cost more than it tells; the constant length alone is claimed."""
 LOOKED_AT: Final = "__looked_at"
@@ -40,6 +41,7 @@ LEAST_LOOKED_AT: Final = 100
 """How many values are looked at one by one, of all columns and of each."""
 
 _ORDERED: Final = frozenset({"integer", "number", "date", "timestamp"})
+_TIMES: Final = ("date", "timestamp")
 _CASTS: Final = (
     ("BIGINT", "whole numbers"),
     ("DOUBLE", "numbers"),
@@ -94,7 +96,9 @@ def _measure(
 def _bounds(column: ColumnFacts) -> list[str]:
     name = quoted(column.name)
     if column.kind in _ORDERED:
-        return [f"min({name})", f"max({name})"]
+        # Times as text: Python knows none of before the year 1, after 9999, or of infinity.
+        text = "::VARCHAR" if column.kind in _TIMES else ""
+        return [f"min({name}){text}", f"max({name}){text}"]
     if column.type == "VARCHAR":
         return [f"min(length({name}))", f"max(length({name}))"]
     return []
@@ -103,10 +107,20 @@ def _bounds(column: ColumnFacts) -> list[str]:
 def _measured(column: ColumnFacts, left: Iterator[Any]) -> ColumnFacts:
     filled = next(left)
     if column.kind in _ORDERED:
-        return replace(column, filled=filled, minimum=next(left), maximum=next(left))
+        low, high = next(left), next(left)
+        if column.kind in _TIMES:
+            low, high = _moment(low), _moment(high)
+        return replace(column, filled=filled, minimum=low, maximum=high)
     if column.type == "VARCHAR":
         return replace(column, filled=filled, shortest=next(left), longest=next(left))
     return replace(column, filled=filled)
+
+
+def _moment(text: str | None) -> date | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _take_sample(connection: duckdb.DuckDBPyConnection, relation: str, rows: int, width: int) -> None:
@@ -202,17 +216,19 @@ def _look(
         return column
     if named_after_people(column.name) and looks_like_names(sample.values):
         return replace(column, personal="looks like names of persons")
-    different = len(sample.values)
+    name, different = quoted(column.name), len(sample.values)
     few = different <= MOST_VALUES and (column.longest or 0) <= LONGEST_VALUE
     if few and column.filled >= REPEATED * different:
-        if looks_like_names(sample.values):
-            return replace(column, remarks=("could be names of persons, so no values are listed",))
         listed = connection.execute(
-            f"SELECT DISTINCT {quoted(column.name)} AS value FROM {relation}"
-            f" WHERE value IS NOT NULL ORDER BY value LIMIT {MOST_VALUES + 1}"
+            f"SELECT {name}, count(*) FROM {relation} WHERE {name} IS NOT NULL GROUP BY {name}"
+            f" ORDER BY {name} LIMIT {MOST_VALUES + 1}"
         ).fetchall()
-        if len(listed) <= MOST_VALUES and column.filled >= REPEATED * len(listed):
-            return replace(column, values=tuple(value for (value,) in listed))
+        values = tuple(value for value, _ in listed)
+        words = all(value.strip() and times >= REPEATED for value, times in listed)
+        if len(values) <= MOST_VALUES and words:
+            if named_after_people(column.name) or looks_like_names(values):
+                return replace(column, remarks=("could be names of persons, so no values are listed",))
+            return replace(column, values=values)
     return replace(column, remarks=_readable_as(connection, relation, column, sample))
 
 

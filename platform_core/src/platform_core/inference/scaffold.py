@@ -57,7 +57,7 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
     if subject.file is not None:
         return _from_file(inferred, subject.file, name, root)
     if subject.product is not None:
-        columns = _selected({column.name: column.name for column in inferred.facts.columns})
+        columns = _selected(inferred, {})
         argument = subject.product.name
         sql = f"SELECT\n{columns}\nFROM {{{argument}}}"
         return _from_products({argument: subject.product.id}, sql, name)
@@ -71,7 +71,10 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
         product.name if names.count(product.name) == 1 else product.id.replace("/", "_"): product.id
         for product in products.values()
     }
-    return _from_products(inputs, in_lines(_with_arguments(subject.sql, inputs)), name)
+    sql = in_lines(_with_arguments(subject.sql, inputs))
+    if inferred.readings:
+        sql = f"SELECT\n{_selected(inferred, {})}\nFROM (\n{sql}\n)"
+    return _from_products(inputs, sql, name)
 
 
 def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> str:
@@ -149,7 +152,7 @@ def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
         absolute = file.absolute()
         named = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
         where = f"    path={json.dumps(str(named), ensure_ascii=False)},\n"
-    columns = _selected({c.name: inferred.renamed.get(c.name, c.name) for c in inferred.facts.columns})
+    columns = _selected(inferred, inferred.renamed)
     sql = f"SELECT\n{columns}\nFROM {{raw}}"
     return Maker(
         ("Source", "Table", "data_product"),
@@ -172,16 +175,21 @@ def _function(name: str, inputs: Mapping[str, str], sql: str) -> str:
     body = "\n".join(f"        {line}".rstrip() for line in sql.splitlines())
     quote = "'''" if '"""' in body else '"""'
     decorator = f"@data_product(inputs={{{named}}})" if inputs else "@data_product"
-    prefix = f"{raw}f" if inputs else raw
+    prefix = f"{raw}f" if inputs or "{" in sql else raw
     return f"{decorator}\ndef {name}({taken}) -> str:\n    return {prefix}{quote}\n{body}\n    {quote}"
 
 
-def _selected(columns: Mapping[str, str]) -> str:
-    """The columns of a SELECT by their new names, as many on a line as fit; braces are for the f-string."""
-    items = [
-        (_name(new) if new == old else f"{_name(old)} AS {_name(new)}").replace("{", "{{").replace("}", "}}")
-        for new, old in columns.items()
-    ]
+def _selected(inferred: Inferred, called: Mapping[str, str]) -> str:
+    """The columns of a SELECT, as many on a line as fit; braces are for the f-string.
+
+    ``called`` has the source's own names of those that it calls otherwise.
+    """
+    items = []
+    for new in (column.name for column in inferred.facts.columns):
+        old, reading = called.get(new, new), inferred.readings.get(new)
+        value = reading.sql(_name(old)) if reading else _name(old)
+        item = value if value == _name(new) else f"{value} AS {_name(new)}"
+        items.append(item.replace("{", "{{").replace("}", "}}"))
     lines, line = [], "    "
     for position, item in enumerate(items):
         word = item + ("," if position < len(items) - 1 else "")
@@ -199,10 +207,11 @@ def _name(name: str) -> str:
 
 @cache
 def _reserved() -> frozenset[str]:
-    """The words that are no names in DuckDB's SQL."""
+    """The words that are no names of columns in DuckDB's SQL."""
     with in_memory() as connection:
         rows = connection.execute(
-            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+            "SELECT keyword_name FROM duckdb_keywords()"
+            " WHERE keyword_category IN ('reserved', 'type_function')"
         ).fetchall()
     return frozenset(word for (word,) in rows)
 

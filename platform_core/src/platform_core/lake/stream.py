@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import duckdb
@@ -31,11 +31,11 @@ from platform_core.lake.transaction import Stamp, one, transaction
 from platform_core.lake.versions import relation_kind
 from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.times import microseconds, moment
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
 T = TypeVar("T")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BATCH: Final = "__batch"
 """The temporary table that holds a batch until it is appended."""
 COMPACT_EVERY: Final = 100
@@ -170,15 +170,15 @@ class Stream:
         columns = describe(self.con, f"FROM {BATCH}")
         names = ", ".join(f"{quoted(name)}::VARCHAR" for name in sorted(columns))
         name = self.product.event_time
-        event = f"{quoted(name)}::TIMESTAMPTZ" if name in columns and name else "NULL::TIMESTAMPTZ"
+        event = microseconds(quoted(name)) if name in columns and name else "NULL::BIGINT"
         # The same rows in another order are the same batch, so their hashes are sorted.
         row = one(
             self.con,
             "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), "
-            "epoch_us(min(e)), epoch_us(max(e)) "
+            "min(e), max(e) "
             f"FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})",
         )
-        first, last = (_moment(number) for number in row[2:])
+        first, last = map(moment, row[2:])
         return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
 
     def _shape(self, batch: str) -> None:
@@ -266,9 +266,9 @@ def ledger(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry,
             rows=row[1],
             digest=row[2],
             fingerprint=row[3],
-            first_event=_moment(row[4]),
-            last_event=_moment(row[5]),
-            published_at=_moment(row[6]) or datetime.now(UTC),
+            first_event=moment(row[4]),
+            last_event=moment(row[5]),
+            published_at=moment(row[6]) or datetime.now(UTC),
             position=json.loads(row[7]),
         )
         for row in rows
@@ -289,7 +289,3 @@ def _conflict(product: DataProduct, before: Entry, now: Entry) -> LakeError:
         expected="the same rows under the same id, however often they are delivered",
         fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
     )
-
-
-def _moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)

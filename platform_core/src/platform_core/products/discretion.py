@@ -161,7 +161,7 @@ class Discretion:
             "D032",
             f"what makes {self.product.id} fails with {kind.__name__ if known else 'an exception'}; its "
             "words are not shown, since they may hold values that are personal or restricted",
-            _line_in(error, self.place.path.parent) or self.place,
+            line_in(error, self.place.path.parent) or self.place,
             fix="mend the line; the function's test with made-up rows shows the whole error",
         )
 
@@ -176,7 +176,7 @@ def _raised_in_the_library(error: BaseException) -> bool:
     return bool(frames) and Path(frames[0].filename).is_relative_to(_LIBRARY)
 
 
-def _line_in(error: BaseException, folder: Path) -> Place | None:
+def line_in(error: BaseException, folder: Path) -> Place | None:
     """The innermost line of the product's own code."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)

@@ -19,6 +19,7 @@ from platform_core.products.origin import checks_told
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.sql.quoting import quoted
+from platform_core.sql.times import in_words
 
 Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5
@@ -146,7 +147,8 @@ def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> lis
     if not columns:
         return []
     wanted = ", ".join(quoted(column) for column in columns)
-    rows = connection.execute(f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}").fetchall()
+    shown = in_words(connection, f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}")
+    rows = connection.execute(shown).fetchall()
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 

@@ -17,6 +17,7 @@ import dagster as dg
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, PlatformError
+from platform_core.lake.faults import sentence
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.stream import Appended, Stream, open_stream
@@ -25,6 +26,7 @@ from platform_core.products.asset import Publishing, dependencies, product_asset
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.changes import position_now, since
 from platform_core.products.declare import ProductFunction
+from platform_core.products.discretion import line_in
 from platform_core.products.inbox import Delivery, deliveries
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
@@ -154,9 +156,9 @@ class Feed:
             )
         except ContractBroken as refused:
             self.broken.append(refused.outcomes)
-            self._refuse(refused)
+            self._refuse(batch, refused)
         except PlatformError as refused:
-            self._refuse(refused)
+            self._refuse(batch, refused)
         else:
             if taken.state == "skipped":
                 self.skipped += 1
@@ -232,12 +234,27 @@ class Feed:
         return result
 
     def _made(self, batch: Batch) -> Made:
-        rows, place = batch.made(), self.function.place
-        return as_query(self.run.connection, rows, self._arguments, self.product.id, place)
+        place = self.function.place
+        try:
+            return as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
+        except Exception as error:
+            ours = isinstance(error, PlatformError | dg.RetryRequested)
+            if ours or str(error) == "Query interrupted":  # by Ctrl-C
+                raise
+            raise DefinitionError.of(
+                "D056",
+                f'batch "{batch.id}" cannot be made: {type(error).__name__}: {sentence(error)}',
+                line_in(error, place.path.parent) or place,
+                expected="rows, for each batch by itself",
+                fix="deliver it anew, or mend what makes its rows; the other batches were published",
+            ) from error
 
-    def _refuse(self, fault: PlatformError) -> None:
+    def _refuse(self, batch: Batch, fault: PlatformError) -> None:
         self.refused += 1
-        self.run.faults.extend(self.run.discretion.diagnostics(fault))
+        told = self.run.discretion.diagnostics(fault)
+        if not self.run.discretion.applies and batch.id not in told[0].message:
+            told = tuple(replace(each, message=f'batch "{batch.id}": {each.message}') for each in told)
+        self.run.faults.extend(told)
 
 
 def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -18,7 +18,8 @@ from platform_core.quality.outcome import Sample
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
 from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.plan import require_reads
-from platform_core.sql.quoting import quoted
+from platform_core.sql.quoting import quoted, unlike
+from platform_core.sql.times import microseconds, moment
 from platform_core.sql.types import describe, family, is_type
 from platform_core.words import listed
 
@@ -124,7 +125,8 @@ def _unique(asked: Asked, rule: Rule) -> Answer:
     kept = [name for name in rule.columns if name in shown]
     sample: Sample = ()
     if kept:
-        counted = f"SELECT {', '.join(map(quoted, kept))}, count(*) AS rows {repeated} LIMIT {LIMIT}"
+        rows = quoted(unlike("rows", kept))
+        counted = f"SELECT {', '.join(map(quoted, kept))}, count(*) AS {rows} {repeated} LIMIT {LIMIT}"
         sample = fetch(asked.con, counted)
     return Answer(violations=violations, sample=sample)
 
@@ -141,22 +143,25 @@ def _reference(asked: Asked, rule: Rule) -> Answer:
     require(rule, asked.columns)
     assert rule.reference is not None  # the reader makes no rule of this kind without one
     relation, target = asked.scopes[rule.scope], _target(asked, rule, rule.reference)
-    pairs = list(zip(rule.columns, rule.reference.columns, strict=True))
-    equal = " AND ".join(f"target.{quoted(theirs)} = source.{quoted(ours)}" for ours, theirs in pairs)
-    present = " AND ".join(f"source.{quoted(ours)} IS NOT NULL" for ours, _ in pairs)
-    orphan = f"{present} AND NOT EXISTS (FROM {target} AS target WHERE {equal})"
-    orphans = f"FROM {relation} AS source WHERE {orphan}"
+    # Lists of aliases: a column may have any name, that of an alias too, and would hide it.
+    ours, theirs = ([f"{side}{n}" for n in range(len(rule.columns))] for side in ("our", "their"))
+    names, keys = (", ".join(map(quoted, each)) for each in (rule.columns, rule.reference.columns))
+    equal = " AND ".join(f"{our} = {their}" for our, their in zip(ours, theirs, strict=True))
+    present = " AND ".join(f"{our} IS NOT NULL" for our in ours)
     # Each value is looked up once. An uncommitted table has no statistics, so that a plain anti-join
     # would build its hash table from the table's rows instead of from the few that they point to.
-    names = ", ".join(quoted(name) for name in rule.columns)
-    values = f"(SELECT {names}, count(*) AS __rows FROM {relation} GROUP BY {names})"
-    orphaned = f"FROM {values} AS source WHERE {orphan}"
-    violations = number(asked.con, f"SELECT coalesce(sum(__rows), 0) {orphaned}")
+    values = f"(SELECT {names}, count(*) FROM {relation} GROUP BY {names}) AS o({', '.join(ours)}, n)"
+    orphaned = f"FROM {values} ANTI JOIN (SELECT {keys} FROM {target}) AS t({', '.join(theirs)}) ON {equal}"
+    orphaned += f" WHERE {present}"
+    violations = number(asked.con, f"SELECT coalesce(sum(n), 0) {orphaned}")
     sample: Sample = ()
     shown = sample_columns(asked.product, rule, asked.columns)
     if violations and shown:
-        names = ", ".join(f"source.{quoted(name)}" for name in shown)
-        sample = fetch(asked.con, f"SELECT DISTINCT {names} {orphans} LIMIT {LIMIT}")
+        orphans = f"WHERE ({names}) IN (SELECT {', '.join(ours)} {orphaned})"
+        sample = fetch(
+            asked.con,
+            f"SELECT DISTINCT {', '.join(map(quoted, shown))} FROM {relation} {orphans} LIMIT {LIMIT}",
+        )
     words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
     return Answer(violations=violations, sample=sample, message=words, plain=True)
 
@@ -186,7 +191,8 @@ def _recency(asked: Asked, rule: Rule) -> Answer:
     kind = asked.columns[name]
     if family(kind) not in ("timestamp", "date"):
         raise NotApplicable(f'"{name}" is {kind}, which has no age')
-    newest = _utc(one(asked.con, f"SELECT max({quoted(name)}) FROM {asked.scopes[rule.scope]}")[0])
+    since = microseconds(quoted(name))
+    newest = moment(one(asked.con, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
     if newest is None or rule.maximum_age is None:
         return Answer(passed=False, message=f'no value in "{name}" to measure the age of')
     age = asked.until - newest
@@ -221,9 +227,10 @@ def _together(asked: Asked, rule: Rule) -> Answer:
         return Answer(violations=0)  # never published: there is nothing to subtract
     theirs = _target(asked, rule, rule.reference)
     *by, ours = map(quoted, rule.columns)
-    names, count = ", ".join(by), quoted(rule.reference.columns[-1])
+    groups, count = ", ".join(by), quoted(rule.reference.columns[-1])
+    names = ", ".join(f"by{n}" for n in range(len(by)))
     sides = [
-        f"(SELECT {names}, sum({column}) AS {side} FROM {relation} GROUP BY {names})"
+        f"(SELECT {groups}, sum({column}) FROM {relation} GROUP BY {groups}) AS of_{side}({names}, {side})"
         for side, column, relation in (("a", ours, asked.scopes[rule.scope]), ("b", count, theirs))
     ]
     few = f"BETWEEN 1 AND {rule.limits.minimum} - 1"
@@ -235,12 +242,6 @@ def _together(asked: Asked, rule: Rule) -> Answer:
     )
     words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
     return Answer(violations=violations, message=words)
-
-
-def _utc(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime.combine(value, time(), UTC) if isinstance(value, date) else None
 
 
 def _sql(asked: Asked, rule: Rule) -> Answer:

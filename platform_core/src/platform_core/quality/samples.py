@@ -9,6 +9,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Rule
 from platform_core.quality.outcome import Sample
 from platform_core.sql.quoting import quoted
+from platform_core.sql.times import in_words
 
 LIMIT = 10
 
@@ -34,7 +35,7 @@ def sample_rows(
 
 
 def fetch(con: duckdb.DuckDBPyConnection, query: str) -> Sample:
-    cursor = con.execute(query)
+    cursor = con.execute(in_words(con, query))
     names = [column[0] for column in cursor.description or ()]
     return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT))
 

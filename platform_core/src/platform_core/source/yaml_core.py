@@ -128,9 +128,9 @@ def is_text(text: str) -> bool:
     """Whether a text without quotes is text, by YAML 1.2 and by 1.1."""
     resolvers = yaml.SafeLoader.yaml_implicit_resolvers
     candidates = [*resolvers.get(text[0], ()), *resolvers.get(None, ())]
-    # What 1.2 has and 1.1 has not: 0o17, 1e3.
-    only_1_2 = re.fullmatch(r"0o[0-7]+|[-+]?[0-9.]+[eE][-+]?[0-9]+", text)
-    return not only_1_2 and not any(form.match(text) for _, form in candidates)
+    # Numbers by 1.2, though not all by 1.1: 0o17, 1e3, 008.
+    number = _INT.fullmatch(text) or _FLOAT.fullmatch(text)
+    return not number and not any(form.match(text) for _, form in candidates)
 
 
 def scalar(node: ScalarNode) -> str | int | float | bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
@@ -24,6 +25,14 @@ def fold(name: str) -> str:
     Python's ``lower`` also folds what DuckDB tells apart, such as the Kelvin sign and ``k``.
     """
     return name.translate(_FOLDED)
+
+
+def unlike(name: str, taken: Iterable[str]) -> str:
+    """A name that is none of those taken, as DuckDB compares them: the given one, or with ``_`` behind it."""
+    known = set(map(fold, taken))
+    while fold(name) in known:
+        name += "_"
+    return name
 
 
 def literal(value: Value) -> str:
