@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 
 from platform_core.errors import SourceError, UsageError, shown
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import file_literal, quoted
 from platform_core.words import counted
 
 _READERS: Final = {
@@ -74,7 +74,7 @@ def query(
     suffix = _suffix(path)
     if suffix in (".csv", ".tsv"):
         _require_names(connection, path, columns)
-    source = f"{_READERS[suffix]}({literal(str(path))})"
+    source = f"{_READERS[suffix]}({file_literal(path)})"
     try:
         names = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
     except duckdb.Error as error:
@@ -104,7 +104,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: 
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        whole = sql.replace(f"{literal(str(path))}", f"{literal(str(path))}, sample_size = -1", 1)
+        whole = sql.replace(file_literal(path), f"{file_literal(path)}, sample_size = -1", 1)
         if "sample_size" in sql or whole == sql:
             raise _unreadable(path, error) from None
     try:
@@ -164,7 +164,7 @@ def no_rows(what: str) -> SourceError:
 def _require_names(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> None:
     """A CSV file names its columns, or somebody else does (U063)."""
     try:
-        row = connection.execute(f"SELECT HasHeader, Columns FROM sniff_csv({literal(str(path))})").fetchone()
+        row = connection.execute(f"SELECT HasHeader, Columns FROM sniff_csv({file_literal(path)})").fetchone()
     except duckdb.Error as error:
         raise _unreadable(path, error) from None
     header, found = row if row else (True, [])

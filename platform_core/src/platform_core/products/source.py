@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from platform_core.errors import SourceError, UsageError, shown
 from platform_core.settings import KEYS, LAKE, mesh_home
-from platform_core.sql.quoting import literal
+from platform_core.sql.quoting import file_literal, literal
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
 
@@ -23,8 +22,9 @@ class Source:
     named to the working directory, else to a folder above it up to the mesh's. A partitioned product
     that is made from it sees only the rows whose ``time_column`` lies in the partitions of its run.
 
-    A pattern as path, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as batches,
-    each under the name of its file, in the order of these names.
+    A path with ``*`` or ``?``, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as
+    batches, each under the name of its file, with the folders that the pattern leaves open, in the order of
+    these names. Brackets mean themselves, except in a part of the path that has one of the two.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Source:
     @property
     def inbox(self) -> bool:
         """Whether it is a folder of batches: its path is a pattern, ``inbox/*.parquet``."""
-        return glob.has_magic(self.path)
+        return is_pattern(self.path)
 
     @property
     def tabular(self) -> bool:
-        return not self.inbox and Path(self.path).suffix in READERS
+        return not self.inbox and Path(self.path).suffix.lower() in READERS
 
     def folder(self) -> Path:
         """What the path is relative to.
@@ -92,11 +92,19 @@ class Source:
 
     def query(self, opened: str | None = None) -> str:
         """SQL that reads the whole file; for tabular sources. ``opened`` is what an engine calls the file."""
-        file = opened or str(self.locate())
-        # Types that hold for all rows of a CSV file, not only for its first 20,480.
-        suffix = Path(self.path).suffix
-        options = ", sample_size = -1" if suffix == ".csv" else ""
-        return f"SELECT * FROM {READERS[suffix]}({literal(file)}{options})"
+        return rows_of(self.locate(), opened)
+
+
+def is_pattern(path: str) -> bool:
+    return "*" in path or "?" in path
+
+
+def rows_of(file: Path, opened: str | None = None) -> str:
+    """SQL that reads all of a file. ``opened`` is what an engine calls it."""
+    suffix = file.suffix.lower()
+    # Types that hold for all rows of a CSV file, not only for its first 20,480.
+    options = ", sample_size = -1" if suffix == ".csv" else ""
+    return f"SELECT * FROM {READERS[suffix]}({literal(opened) if opened else file_literal(file)}{options})"
 
 
 def require_foreign(file: Path, source: str) -> None:
