@@ -10,8 +10,7 @@ from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.node import Node
 from platform_core.contracts.patterns import complaint
-from platform_core.contracts.terms import check_name, typed
-from platform_core.sql.quoting import quoted
+from platform_core.contracts.terms import column_word, typed
 
 _ORDERED = {"integer", "number", "date", "timestamp", "time"}
 _WRITTEN = {
@@ -27,7 +26,7 @@ _WRITTEN = {
 
 def join_name(kind: str, *columns: str) -> str:
     """The name of a rule by kind and columns: ``unique__basket_id__product_id``."""
-    return "__".join([kind, *(check_name(column) or "column" for column in columns)])
+    return "__".join([kind, *map(column_word, columns)])
 
 
 def column_rules(node: Node, column: Column) -> Iterator[Rule]:
@@ -89,7 +88,7 @@ def _options(options: Node, column: Column) -> Iterator[Rule]:
                 options.key_place("multipleOf"),
                 (name,),
                 limits=Bounds(equal=0),
-                query=f"SELECT count(*) FROM ${{table}} WHERE {quoted(name)} % {step} <> 0",
+                query=f"SELECT count(*) FROM ${{table}} WHERE ${{column}} % {step} <> 0",
             )
     low, high = options.get("minLength"), options.get("maxLength")
     if low is not None or high is not None:

@@ -36,12 +36,10 @@ class Delivery:
     def require_whole(self, source: Source) -> None:
         """Refuse a file that its sender has not finished (S010), which would lose or spoil rows."""
         if (reason := _half_written(self.path)) is not None:
-            raise SourceError.of(
-                "S010",
-                f"the batch {self.id} of {source.name} is half-written: {reason}",
-                expected=f"a whole file in {shown(self.path.parent)}, renamed into it once it is written",
-                fix="deliver it again, or wait: it stays where it is and is taken when it is whole",
-            )
+            message = f"the batch {self.id} of {source.name} is half-written: {reason}"
+            expected = f"a whole file in {shown(self.path.parent)}, renamed into it once it is written"
+            fix = "deliver it again, or wait: it stays where it is and is taken when it is whole"
+            raise SourceError.of("S010", message, None, expected, fix)
 
 
 def batches(source: Source, argument: str) -> list[Delivered]:
@@ -62,23 +60,17 @@ def deliveries(source: Source) -> dict[str, Delivery]:
     """
     folder, pattern = _split(source)
     if not folder.is_dir():
-        raise SourceError.of(
-            "S011",
-            f"the inbox of the source {source.name} is missing",
-            expected=f"the folder {shown(folder)}",
-            fix="make the folder, or correct the path of the source",
-        )
+        message = f"the inbox of the source {source.name} is missing"
+        fix = "make the folder, or correct the path of the source"
+        raise SourceError.of("S011", message, None, f"the folder {shown(folder)}", fix)
     found: dict[str, Delivery] = {}
     for path in sorted(folder.glob(pattern)):
         if not path.is_file():
             continue
         if path.suffix.lower() not in READERS:
-            raise SourceError.of(
-                "S012",
-                f"the file {path.name} in the inbox of {source.name} is of no kind that is read",
-                expected=f"files ending in {', '.join(READERS)}",
-                fix="narrow the pattern, such as inbox/*.parquet, or move the file away",
-            )
+            message = f"the file {path.name} in the inbox of {source.name} is of no kind that is read"
+            fix = "narrow the pattern, such as inbox/*.parquet, or move the file away"
+            raise SourceError.of("S012", message, None, f"files ending in {', '.join(READERS)}", fix)
         require_foreign(path, source.name)
         state, id = path.stat(), path.relative_to(folder).as_posix()
         found[id] = Delivery(id, path, f"{state.st_size}:{state.st_mtime_ns}")
@@ -103,14 +95,8 @@ def unmatched(sources: Iterable[Source]) -> list[str]:
 
 def left_over(names: str, product: str, place: Place) -> Diagnostic:
     """S013: files that no inbox of a product takes."""
-    return Diagnostic(
-        "S013",
-        f"no inbox of {product} takes {names}",
-        place,
-        expected="files that the pattern of a source matches",
-        fix="widen the pattern, or move the files away; `**` in a pattern is any folders",
-        severity="warning",
-    )
+    fix = "widen the pattern, or move the files away; `**` in a pattern is any folders"
+    return Diagnostic("S013", f"no inbox of {product} takes {names}", place, fix=fix, severity="warning")
 
 
 def files_of(sources: Iterable[Source]) -> list[Path]:
@@ -118,8 +104,8 @@ def files_of(sources: Iterable[Source]) -> list[Path]:
     found: list[Path] = []
     for source in sources:
         with contextlib.suppress(SourceError):
-            inbox = deliveries(source).values() if source.inbox else ()
-            found += [each.path for each in inbox] if source.inbox else [source.locate()]
+            inbox = source.inbox
+            found += [each.path for each in deliveries(source).values()] if inbox else [source.locate()]
     return found
 
 

@@ -53,13 +53,10 @@ class Source:
         if self.package is not None:
             spec = find_spec(self.package)
             if spec is None or not spec.submodule_search_locations:
-                raise SourceError.of(
-                    "S001",
-                    f'the source {self.name} is in the Python package "{self.package}", '
-                    "which is not installed here",
-                    expected=f"{self.path} inside the package {self.package}",
-                    fix="add the package to the domain's pyproject.toml, then: make lock setup",
-                )
+                where = f'the source {self.name} is in the Python package "{self.package}"'
+                expected = f"{self.path} inside the package {self.package}"
+                fix = "add the package to the domain's pyproject.toml, then: make lock setup"
+                raise SourceError.of("S001", f"{where}, which is not installed here", None, expected, fix)
             folder = Path(spec.submodule_search_locations[0])
         return folder
 
@@ -79,14 +76,10 @@ class Source:
                     file = above / self.path
                     break
         if not file.is_file():
-            raise SourceError.of(
-                "S002",
-                f"the file of the source {self.name} is missing",
-                expected=str(file),
-                fix=f"reinstall the package {self.package}"
-                if self.package
-                else "put the file there, or correct the path of the source",
-            )
+            message = f"the file of the source {self.name} is missing"
+            fix = "put the file there, or correct the path of the source"
+            fix = f"reinstall the package {self.package}" if self.package else fix
+            raise SourceError.of("S002", message, None, str(file), fix)
         require_foreign(file, self.name)
         return file
 
@@ -115,9 +108,7 @@ def require_foreign(file: Path, source: str) -> None:
         folders.append(mesh_home())
     where = file.resolve()
     if any(folder is not None and where.is_relative_to(folder.resolve()) for folder in folders):
-        raise SourceError.of(
-            "S003",
-            f"the source {source} leads to {shown(file)}, in the mesh's own state",
-            expected="a file of the domain's; a product is read as an input, which takes a grant",
-            fix='Declare the product: inputs={"...": "<domain>/<product>"}.',
-        )
+        message = f"the source {source} leads to {shown(file)}, in the mesh's own state"
+        expected = "a file of the domain's; a product is read as an input, which takes a grant"
+        fix = 'Declare the product: inputs={"...": "<domain>/<product>"}.'
+        raise SourceError.of("S003", message, None, expected, fix)
