@@ -36,6 +36,11 @@ def slug(text: str, separator: str) -> str:
     return re.sub(r"[^a-z0-9]+", separator, text.lower()).strip(separator) or "unnamed"
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an e-mail address as Dagster takes one for an owner."""
+    return bool(re.fullmatch(r"\w[\w.%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", text, re.ASCII))
+
+
 def duration_in_words(span: timedelta) -> str:
     """A span of time, exact to the second: ``26 hours``, ``90 minutes``, ``1 day 30 minutes``."""
     seconds = int(span.total_seconds())

@@ -52,10 +52,13 @@ def decide(path: Path) -> None:
     path.write_text(re.sub(r"(: |\")DECIDE", r"\1What it is.", text))
 
 
+@pytest.mark.parametrize("file", ["returns.csv", "RETURNS.CSV", 'data [2024] "é".csv'])
 def test_from_a_file_to_a_published_table(
-    mesh: SmallMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    file: str, mesh: SmallMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert new("shop/returns", "--from", "returns.csv") == 0
+    mesh.write(file, RETURNS)
+    mesh.write('data 2 "é".csv', "a\n1\n")
+    assert new("shop/returns", "--from", file) == 0
     said = capsys.readouterr().out
     steps = re.findall(r"^ +\d+\. (.*)$", said, re.MULTILINE)
     assert "decide which team" in steps[0]
@@ -133,12 +136,14 @@ def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: SmallMesh) ->
         ("shop/definitions", "returns.csv", "U067"),
         ("shop/returns", "shop/sales", "R020"),
         ("shop/returns", "returns.tsv", "U069"),
+        ("shop/returns", "what?.csv", "U069"),
     ],
 )
 def test_what_cannot_be_made_leaves_nothing_behind(
     mesh: SmallMesh, capsys: Capture, product: str, subject: str, code: str
 ) -> None:
     (mesh.root / "returns.tsv").write_text(RETURNS.replace(";", "\t"))
+    (mesh.root / "what?.csv").write_text(RETURNS)
     source = mesh.root / "domains/shop/src/shop"
     (source / "doubled.py").write_text("def doubled() -> str: ...\n")
     (source / "broken.py").write_text("def broken(:\n")

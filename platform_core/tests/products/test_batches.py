@@ -10,9 +10,11 @@ import pytest
 from platform_core import Batch, Source
 from platform_core.errors import DefinitionError, Place, SourceError
 from platform_core.products.batch import first_rows, yielded
-from platform_core.products.inbox import deliveries
+from platform_core.products.inbox import batches, deliveries, unmatched
 
 PLACE = Place(Path("products.py"))
+AHEAD = 4_000_000_000
+"""A time of change that no clock has reached: somebody is writing."""
 
 
 def inbox(folder: Path, pattern: str = "*.csv") -> Source:
@@ -28,9 +30,46 @@ def test_an_inbox_is_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "c.csv.part").write_text("id\n")
     found = deliveries(source)
     assert list(found) == ["a.csv", "b.csv"]
-    batch = found["a.csv"].batch("lines")
-    assert str(batch) == '(SELECT * FROM "lines/a.csv")'
-    assert batch.query.endswith(f"read_csv('{tmp_path / 'a.csv'}')")
+    batch = batches(source, "lines")[0]
+    assert (batch.id, str(batch)) == ("a.csv", '(SELECT * FROM "lines/1/a.csv")')
+    assert batch.query.endswith(f"read_csv('{tmp_path / 'a.csv'}', sample_size = -1)")
+
+
+@pytest.mark.parametrize(
+    ("path", "ids"),
+    [
+        ("*/*.csv", ["1/x.csv", "1/y [1].csv", "[2]/x.csv"]),
+        ("**/*.csv", ["1/x.csv", "1/y [1].csv", "[2]/x.csv", "x.csv"]),
+        ("[2]/*.csv", ["x.csv"]),
+        ("[2]/?.csv", ["x.csv"]),
+        ("*/x.csv", ["1/x.csv", "[2]/x.csv"]),
+        ("*/y [1].csv", ["1/y [1].csv"]),
+        ("1/[xy]*.CSV", ["x.CSV"]),
+    ],
+)
+def test_an_id_is_the_path_that_the_pattern_leaves_open(path: str, ids: list[str], tmp_path: Path) -> None:
+    for name in ("x.csv", "1/x.csv", "[2]/x.csv", "1/y [1].csv", "2/x.txt", "1/x.CSV"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("id\n1\n")
+    assert list(deliveries(inbox(tmp_path, path))) == ids
+
+
+def test_a_name_with_brackets_or_capitals_is_a_file() -> None:
+    for name in ("data [2024].csv", "UPPER.CSV"):
+        source = Source("till/data", path=name)
+        assert (source.inbox, source.tabular) == (False, True)
+
+
+def test_what_no_pattern_matches_is_known_once_nobody_writes_it(tmp_path: Path) -> None:
+    names = ("a.csv", "B.CSV", "deep/c.csv", "d.json", ".e.csv", ".git/f.csv", "g.csv.part")
+    for name in names:
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("id\n1\n")
+        os.utime(file, (AHEAD, AHEAD) if name.endswith(".part") else (1, 1))
+    sources = [inbox(tmp_path), inbox(tmp_path, "*.json"), Source("till/one", path="one.csv")]
+    assert unmatched(sources) == [str(tmp_path / "B.CSV"), str(tmp_path / "deep/c.csv")]
 
 
 def test_a_file_that_changed_has_another_stamp(tmp_path: Path) -> None:
@@ -45,7 +84,15 @@ def test_a_file_that_changed_has_another_stamp(tmp_path: Path) -> None:
     ("name", "content", "reason"),
     [
         ("a.csv", b"", "it is empty"),
-        ("a.csv", b"id,page\n1,home\n2,ho", "its last line does not end"),
+        (
+            "a.csv",
+            b"id,page\n1,home\n2,ho",
+            "end, and it has changed in the last 60 seconds",
+        ),
+        ("a.json", b'[\n{"id": 1},\n{"id": 2},\n', "its first bracket is not closed"),
+        ("a.json", b'[\n{"id": 1},\n{"id": 2}', "its first bracket is not closed"),
+        ("a.json", b'{"id": 1}\n{"id": 2, "page', "its first bracket is not closed"),
+        ("a.json", b'{\n "rows": [\n', "its first bracket is not closed"),
         ("a.parquet", b"PAR1" + b"x" * 50, "its end is missing"),
         ("a.parquet", b"x" * 50 + b"\x01\0\0\0PAR1", "its beginning is missing"),
         ("a.parquet", b"PAR1" + b"x" * 50 + b"\0\xff\0\0PAR1", "it is shorter than its own footer says"),
@@ -55,6 +102,7 @@ def test_a_half_written_file_is_told_from_a_whole_one(
     tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
+    os.utime(tmp_path / name, (AHEAD, AHEAD))
     source = inbox(tmp_path, "a.*")
     with pytest.raises(SourceError) as error:
         deliveries(source)[name].require_whole(source)
@@ -63,10 +111,23 @@ def test_a_half_written_file_is_told_from_a_whole_one(
     assert fault.message.endswith(reason)
 
 
-def test_a_whole_csv_is_whole(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(b"id\n1\n")
-    source = inbox(tmp_path)
-    deliveries(source)["a.csv"].require_whole(source)
+@pytest.mark.parametrize(
+    ("name", "content", "changed"),
+    [
+        ("a.csv", b"id\n1\n", AHEAD),
+        ("A.CSV", b"id\n1\r\n", AHEAD),
+        ("a.csv", b"id\n1", 1),
+        ("a.json", b'[{"id": 1}]', AHEAD),
+        ("a.json", b'\xef\xbb\xbf\n[{"id": 1}\n] \r\n', AHEAD),
+        ("a.json", b'{"id": 1}\n{"id": 2}', AHEAD),
+        ("a.json", b'{"id": 1}\n\n', AHEAD),
+    ],
+)
+def test_a_whole_file_is_whole(name: str, content: bytes, changed: int, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    os.utime(tmp_path / name, (changed, changed))
+    source = inbox(tmp_path, "*.*")
+    deliveries(source)[name].require_whole(source)
 
 
 @pytest.mark.parametrize(("pattern", "code"), [("in/*.csv", "S011"), ("*.txt", "S012")])

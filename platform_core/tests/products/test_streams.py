@@ -251,3 +251,110 @@ def test_one_bad_batch_holds_no_other_back(clicks: Clicks) -> None:
     assert not clicks.run().success
     assert clicks.ids() == [1, 2, 6, 7, 8, 9, 10]
     assert clicks.told()["mesh/batches_late"] == 1
+
+
+def put(path: Path, text: str, changed: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (changed, changed))
+    return path
+
+
+def row(number: int) -> str:
+    return f'[{{"id": {number}, "clicked": "2024-05-01 10:00:00", "page": "home"}}]'
+
+
+def reading(clicks: Clicks, *patterns: str) -> None:
+    """The stream reads inboxes of its folder."""
+    numbers = range(len(patterns))
+    sources = {f"in{n}": f"Source('till/in{n}', path={str(clicks.inbox / patterns[n])!r})" for n in numbers}
+    inputs = ", ".join(f'"{name}": {source}' for name, source in sources.items())
+    loop = f"for batch in [{', '.join(f'*{name}' for name in sources)}]:"
+    made = INBOX.splitlines()[-1]
+    code = f"@data_product(inputs={{{inputs}}})\ndef clicks({', '.join(sources)}):\n    {loop}\n{made}\n"
+    clicks.mesh.code("shop", code)
+
+
+def test_files_of_one_name_in_several_folders_are_several_batches(clicks: Clicks) -> None:
+    reading(clicks, "*/*.json")
+    for day in (1, 2, 3):
+        put(clicks.inbox / f"dt=2024-01-0{day}" / "part-0.json", row(day))
+    assert clicks.run().success
+    assert clicks.ids() == [1, 2, 3]
+    put(clicks.inbox / "dt=2024-01-04" / "part-0.json", row(4))
+    assert clicks.run().success
+    assert clicks.ids() == [1, 2, 3, 4]
+    assert clicks.told()["mesh/last_batch"] == "dt=2024-01-04/part-0.json"
+
+
+def test_names_that_differ_by_case_or_look_like_patterns_are_files(clicks: Clicks, tmp_path: Path) -> None:
+    clicks.inbox = tmp_path / "[client] in"
+    put(tmp_path / "c in" / "a.json", row(8))
+    reading(clicks, "*.*")
+    names = (
+        "a.json",
+        "A.json",
+        "A.JSON",
+        "data [2].json",
+        "data 2.json",
+        "[!a].json",
+        "{a,b}.json",
+        "it's.json",
+    )
+    for number, name in enumerate(names):
+        put(clicks.inbox / name, row(number))
+    assert clicks.run().success
+    assert clicks.ids() == list(range(len(names)))
+
+
+def test_what_was_published_before_ids_had_folders_is_known(clicks: Clicks) -> None:
+    reading(clicks, "*/*.json")
+    now = clicks.mesh.root / "domains/shop/src/shop/products.py"
+    for number, name in enumerate(("one/a.json", "two/b.json")):
+        put(clicks.inbox / name, row(number))
+    code = now.read_text()
+    # As an earlier version called them: by the file's name, with the stamp of its state.
+    before = code.replace("Batch(batch.id, ", 'Batch(batch.id.split("/")[-1], ').replace(
+        '")\n', '", batch.fingerprint)\n'
+    )
+    assert before.count("split") == before.count("fingerprint") == 1
+    now.write_text(before)
+    assert clicks.run().success
+    now.write_text(code)
+    put(clicks.inbox / "a" / "a.json", row(2))
+    assert clicks.run().success
+    told = clicks.told()
+    assert (told["mesh/batches_published"], told["mesh/batches_skipped"]) == (1, 2)
+    assert clicks.ids() == [0, 1, 2]
+
+
+def test_two_batches_of_one_id_in_one_run_are_refused(clicks: Clicks) -> None:
+    reading(clicks, "one/*.json", "two/*.json")
+    put(clicks.inbox / "one" / "a.json", row(1))
+    put(clicks.inbox / "two" / "a.json", row(2))
+    for _ in range(2):
+        result = clicks.run()
+        assert not result.success
+        assert "L040" in reason(result)
+        assert clicks.ids() == [1]
+
+
+def test_files_that_no_pattern_matches_are_told_once(clicks: Clicks) -> None:
+    clicks.deliver("a", range(3))
+    put(clicks.inbox / "B.PARQUET", "")
+
+    def logged() -> list[str]:
+        result = clicks.run()
+        assert result.success
+        logs = clicks.instance.all_logs(result.run_id)
+        return [log.user_message for log in logs if "S013" in log.user_message]
+
+    assert [message.count("B.PARQUET") for message in logged()] == [1]
+    assert logged() == []
+    told = clicks.told()
+    assert (told["mesh/files_unmatched"], told["mesh/unmatched_files"]) == (
+        1,
+        str(clicks.inbox / "B.PARQUET"),
+    )
+    put(clicks.inbox / "late" / "c.parquet", "")
+    assert [message.count("c.parquet") for message in logged()] == [1]

@@ -161,6 +161,12 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "A batch in an inbox is half-written",
         "Its sender has not finished, or broke off. A part of it would be published under its id, and the "
         "whole of it refused.",
-        "Write under another name and rename it into the inbox. The file is taken when it is whole.",
+        "Write under another name and rename it into the inbox. The file is taken when it is whole: a "
+        "CSV without a last newline, when it has not changed for a minute.",
+    ),
+    "S013": Explained(
+        "A file in the folder of an inbox is matched by no pattern",
+        "It is never read, so its rows would be missing without a word: a name in capitals, a folder more.",
+        "Widen the pattern of the source, or move the file away. It is told of once, not at every run.",
     ),
 }

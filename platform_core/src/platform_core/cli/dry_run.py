@@ -24,6 +24,7 @@ from platform_core.lake.masks import masked_query
 from platform_core.products.batch import first_rows
 from platform_core.products.changes import require_streams
 from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt_run import reads_more, with_manifest
 from platform_core.products.declare import ProductFunction
 from platform_core.products.evaluate import MADE, judge
 from platform_core.products.inbox import files_of
@@ -202,6 +203,9 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
     """
     project = DbtProject.of(product.domain, root)
     if product.name not in project.models:
+        if reads_more(project):
+            with_manifest(project)
+            return _model(product, registry, root)
         nothing = Diagnostic(
             "D015",
             f"nothing makes {product.id}, which this contract promises",
@@ -211,7 +215,7 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
             fix=did_you_mean(product.name, project.models),
         )
         # It may be where a file that cannot be read says.
-        raise DefinitionError(*(project.files.all_faults() or (nothing,)))
+        raise DefinitionError(*(project.files.all_faults() or project.refused(product.name) or (nothing,)))
     own = {name.name for name in registry.names() if name.domain == product.domain}
     read, faults = project.reads(product.name, own)
     granted: dict[str, DataProduct] = {}
@@ -226,6 +230,9 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
     file = project.models[product.name]
     if not faults:
         project.table(product.name)
+        if reads_more(project):  # properties, variables and macros
+            with_manifest(project)
+            return _model(product, registry, root)
         by_name = {found.id.in_sql: found for found in granted.values()}
         faults += of_model(project.sql(product.name), by_name, Place(file)).faults
     unneeded = [fault for fault in project.files.all_faults() if fault not in faults]

@@ -22,16 +22,16 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
     """The table's columns in their order. Faults: C040 twice, C041 primary key, C043 sensitivity."""
     items = table.items("properties")
     columns: list[Column] = []
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for item in items:
         name = item.text("name") or ""
         if not name.strip():
             item["name"].error("C040", "a column without a name", "name: <column>")
         elif fold(name) in seen:
             message = f'the column "{name}" is described twice'
-            expected = "every column once (SQL does not tell case apart)"
+            expected = f"every column once (SQL does not tell case apart); line {seen[fold(name)]} has it too"
             item["name"].error("C040", message, expected, "Keep one of the two.")
-        seen.add(fold(name))
+        seen.setdefault(fold(name), item.place("name").line)
         physical = item.text("physicalName")
         if physical is not None and physical != name:
             message = f'physicalName is "{physical}", but the column is named "{name}"'

@@ -12,7 +12,7 @@ from platform_core.contracts.model import Column, Rule
 from platform_core.contracts.node import Node
 from platform_core.contracts.patterns import complaint
 from platform_core.contracts.properties import text_property
-from platform_core.contracts.terms import check_name, typed
+from platform_core.contracts.terms import column_word, typed
 
 _ORDERED = {"integer", "number", "date", "timestamp", "time"}
 _WRITTEN = {
@@ -28,7 +28,7 @@ _WRITTEN = {
 
 def join_name(kind: str, *columns: str) -> str:
     """The name of a rule by kind and columns: ``unique__basket_id__product_id``."""
-    return "__".join([kind, *(check_name(column) or "column" for column in columns)])
+    return "__".join([kind, *map(column_word, columns)])
 
 
 def column_rules(node: Node, column: Column) -> Iterator[Rule]:

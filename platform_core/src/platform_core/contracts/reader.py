@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from platform_core.contracts import names, standard
@@ -22,7 +23,7 @@ from platform_core.contracts.stream import by_batch, read_event_time
 from platform_core.contracts.together import together_rules
 from platform_core.errors import ContractError
 from platform_core.source.document import Document, parse
-from platform_core.words import did_you_mean, slug
+from platform_core.words import did_you_mean, is_address, slug
 
 
 def load_contract(path: Path, domain: str | None = None) -> DataProduct:
@@ -101,7 +102,12 @@ def _owner(contract: Node) -> str | None:
     if not name:
         return None
     # An address is already the name of somebody; a team's name becomes its slug.
-    return name.strip().lower() if "@" in name else slug(name, "-")
+    owner = name.strip().lower() if "@" in name else slug(name, "-")
+    if is_address(owner) if "@" in owner else re.search(r"[a-z0-9]", name.lower()):
+        return owner
+    expected = "a team of governance/teams.yaml, or an e-mail address: letters, digits and signs of ASCII"
+    contract["team"]["name"].error("C021", f'"{name}" cannot be the name of an owner', expected)
+    return None
 
 
 def _grant(node: Node) -> Grant:

@@ -18,6 +18,7 @@ from platform_core.contracts.units import UNITS, BadCron, cron_interval, duratio
 from platform_core.words import did_you_mean, duration_in_words, listed
 
 _ACTED_ON = ("latency", "retention")
+_LEAST = timedelta(minutes=1)
 _UNIT_WORDS = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
 # A slip in a name would lose a promise silently; a property of somebody else's is not that close.
 _NEAR = 0.8
@@ -121,6 +122,7 @@ def _deadline(node: Node, span: timedelta) -> Deadline | None:
             'For every day at six: schedule: "0 6 * * *".',
         )
         return None
+    _require(node["value"], span, _LEAST)
     if span > interval:
         node["value"].error(
             "C063",
@@ -136,10 +138,17 @@ def _deadline(node: Node, span: timedelta) -> Deadline | None:
     return Deadline(schedule, span, zone, node.place("schedule")) if zone is not None else None
 
 
+def _require(at: Node, span: timedelta, least: timedelta) -> None:
+    if span < least:
+        words = f"at least {duration_in_words(least)}: Dagster looks once a minute"
+        at.error("C060", f"the time is too short: {duration_in_words(span)}", words)
+
+
 def _maximum_age(node: Node, span: timedelta) -> MaximumAge:
     if (zone := find_property(node, "timezone")) is not None:
         fix = "Remove timezone, or add scheduler: cron and a schedule."
         zone.error("C063", "an age has no time zone", "timezone only beside a schedule", fix)
+    _require(node["value"], span, 2 * _LEAST)  # with a warning before it
     age = MaximumAge(span, node.place("value"))
     at = find_property(node, "warnAfter")
     if at is None:
@@ -153,6 +162,8 @@ def _maximum_age(node: Node, span: timedelta) -> MaximumAge:
         warn = _measured(at, match[1], at, match[2])
     else:
         warn = _measured(at, value, unit_at, unit)
+    if warn is not None:
+        _require(at, warn, _LEAST)
     if warn is not None and warn >= span:
         at.error(
             "C063",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
+from hashlib import sha256
 from typing import Any, get_args
 
 from platform_core.contracts.bounds import Bounds, Scalar
@@ -135,6 +136,12 @@ def own_name(node: Node, default: str) -> str:
     """The name of a rule: its own ``name``, else its ``id``, else ``default``; letters, digits and _."""
     words = (check_name(node.text(key) or "") for key in ("name", "id"))
     return next(filter(None, words), default)
+
+
+def column_word(column: str) -> str:
+    """A column's name as a part of a check's; what is lost of it is made up for by a digest of it."""
+    word = check_name(column)
+    return word if word == column else f"{word or 'column'}_{sha256(column.encode()).hexdigest()[:6]}"
 
 
 def check_name(text: str) -> str:

@@ -12,7 +12,7 @@ import duckdb
 
 from platform_core.errors import SourceError, UsageError, shown
 from platform_core.lake.transaction import number, one
-from platform_core.sql.quoting import literal, quoted, unlike
+from platform_core.sql.quoting import file_literal, literal, quoted, unlike
 from platform_core.sql.types import describe
 from platform_core.words import counted
 
@@ -163,7 +163,7 @@ def no_rows(what: str) -> SourceError:
 def _plain(path: Path) -> str:
     """Types that hold for all rows of a text, not only for its first 20,480."""
     options = "" if columnar(path) else ", sample_size = -1"
-    return f"{_READERS[_suffix(path)]}({literal(str(path))}{options})"
+    return f"{_READERS[_suffix(path)]}({file_literal(path)}{options})"
 
 
 def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
@@ -197,7 +197,7 @@ def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | 
 
     Where it may guess how values are apart and quoted, the engine tells only that no guess fits.
     """
-    read = f"FROM read_csv({literal(str(path))}, auto_detect = false"
+    read = f"FROM read_csv({file_literal(path)}, auto_detect = false"
     try:
         whole = "header = false, delim = '\x01', quote = '', escape = '', columns = {line: VARCHAR}"
         [first] = one(connection, f"{read}, {whole}, strict_mode = false, ignore_errors = true) LIMIT 1")

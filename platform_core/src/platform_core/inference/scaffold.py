@@ -18,7 +18,7 @@ from platform_core.inference import files
 from platform_core.inference.infer import Inferred
 from platform_core.product_id import ProductId
 from platform_core.products.inputs.bind import in_memory
-from platform_core.products.source import READERS
+from platform_core.products.source import READERS, is_pattern
 from platform_core.sql.quoting import quoted
 from platform_core.words import slug
 
@@ -140,14 +140,13 @@ def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:
 
 
 def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
-    if file.suffix.lower() not in READERS:
-        raise _cannot(
-            f"a product's source cannot be {shown(file)}", f"a file that ends in {', '.join(READERS)}"
-        )
+    if file.suffix.lower() not in READERS or is_pattern(str(file)):
+        kinds = f"a file that ends in {', '.join(READERS)}, without * and ? in its path"
+        raise _cannot(f"a product's source cannot be {shown(file)}", kinds)
     constant = f"{name.upper()}_FILE"
     packaged = files.packaged(file)
     if packaged is not None:
-        where = f'    package="{packaged[0]}",\n    path="{packaged[1]}",\n'
+        where = f'    package="{packaged[0]}",\n    path={json.dumps(packaged[1], ensure_ascii=False)},\n'
     else:
         absolute = file.absolute()
         named = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute

@@ -13,7 +13,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.faults import sentence
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import file_literal, literal, quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
@@ -37,10 +37,10 @@ def write_extract(con: duckdb.DuckDBPyConnection, product: DataProduct, relation
 def reading(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
     """SQL that reads the file: a CSV with the types of the relation, since it holds none itself."""
     if path.suffix != ".csv":
-        return f"read_parquet({literal(str(path))})"
+        return f"read_parquet({file_literal(path)})"
     types = ", ".join(f"{literal(n)}: {literal(t)}" for n, t in describe(con, f"FROM {relation}").items())
     return (
-        f"read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{types}}}, "
+        f"read_csv({file_literal(path)}, header = true, auto_detect = false, columns = {{{types}}}, "
         "delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
         f"{LONG_LINES})"
     )

@@ -12,7 +12,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Mask
 from platform_core.lake.location import LakeLocation
-from platform_core.sql.quoting import fold, literal, quoted
+from platform_core.sql.quoting import file_literal, fold, quoted
 
 MASKS: Final = "masks"
 """What a snapshot remembers of the masks under which it was made."""
@@ -90,7 +90,7 @@ def parquet(files: list[Path] | tuple[Path, ...]) -> str:
 
 
 def _list(files: list[Path] | tuple[Path, ...]) -> str:
-    return f"[{', '.join(literal(str(file)) for file in files)}]"
+    return f"[{', '.join(map(file_literal, files))}]"
 
 
 def _said(mask: Mask | None) -> list[object] | None:

@@ -47,13 +47,9 @@ def dbt_asset(
     """
     place = Place(project.models[product.name])
     if product.kind not in BESIDE:
-        raise DefinitionError.of(
-            "D048",
-            f"{product.id} is a {product.kind}, which no dbt model can make",
-            place,
-            expected="a contract of a table or a file",
-            fix=f"make it by a function: @data_product def {product.name}(...)",
-        )
+        message = f"{product.id} is a {product.kind}, which no dbt model can make"
+        fix = f"make it by a function: @data_product def {product.name}(...)"
+        raise DefinitionError.of("D048", message, place, "a contract of a table or a file", fix)
     found, faults = project.reads(product.name, products)
     if faults:
         raise DefinitionError(*faults)
@@ -110,7 +106,7 @@ def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publ
     error = (
         dbt(project, build.folder)
         .cli(
-            ["build", "--select", f"+{product.name}"],
+            ["build", "--select", project.selection(product.name)],
             manifest=project.manifest,
             target_path=build.folder,
             raise_on_error=False,
@@ -123,10 +119,5 @@ def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publ
 
 
 def _not_built(product: DataProduct, place: Place, words: str | None = None) -> RunError:
-    return RunError.of(
-        "R021",
-        f"dbt could not build {product.id}",
-        place,
-        expected="a model that dbt builds, and dbt tests that pass",
-        fix=words,
-    )
+    expected = "a model that dbt builds, and dbt tests that pass"
+    return RunError.of("R021", f"dbt could not build {product.id}", place, expected, words)

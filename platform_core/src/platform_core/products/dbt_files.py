@@ -38,7 +38,7 @@ class DbtFiles:
     @cached_property
     def models(self) -> dict[str, Path]:
         """The files of models by the models' names."""
-        return {file.stem: file for file in self._in_model_paths(".sql")}
+        return {file.stem: file for file in self._in_model_paths(".sql", ".py")}
 
     @cached_property
     def sources(self) -> frozenset[str]:

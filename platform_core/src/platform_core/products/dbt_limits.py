@@ -48,6 +48,13 @@ def refused_of_model(
         yield _refused(f"the model {file.stem} has hooks", place)
 
 
+def refused_of_node(node: Mapping[str, Any], folder: Path) -> Iterator[Diagnostic]:
+    """D028 for what is no model, of those that dbt builds tables of."""
+    if node["resource_type"] in ("seed", "snapshot"):
+        what = f"{node['name']} is a {node['resource_type']} of dbt"
+        yield _refused(what, Place(folder / node["original_file_path"]))
+
+
 def _hooks(tree: Mapping[str, Any], where: Where) -> Iterator[Where]:
     for key, value in tree.items():
         if key.removeprefix("+") in _HOOKS and value:

@@ -5,6 +5,7 @@ dbt itself, which takes seconds to load, is for ``dbt_run``.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.graph import ordered, reached
 from platform_core.product_id import ProductId
 from platform_core.products.dbt_files import DbtFiles
-from platform_core.products.dbt_limits import refused_of_model, refused_of_project
+from platform_core.products.dbt_limits import refused_of_model, refused_of_node, refused_of_project
 from platform_core.products.dbt_model import DbtModel
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.sql.quoting import quoted
@@ -92,13 +93,19 @@ class DbtProject:
             what = "ephemeral"
         else:
             return str(config.get("alias") or name)
-        raise DefinitionError.of(
-            "D026",
-            f"the dbt model of {self.domain}/{name} is {what}: there is no table to publish",
-            Place(self.models[name]),
-            expected=f"a model that is built as a table in the schema {STAGING}",
-            fix=f"config(materialized='table', schema='{STAGING}')",
-        )
+        message = f"the dbt model of {self.domain}/{name} is {what}: there is no table to publish"
+        expected = f"a model that is built as a table in the schema {STAGING}"
+        fix = f"config(materialized='table', schema='{STAGING}')"
+        raise DefinitionError.of("D026", message, Place(self.models[name]), expected, fix)
+
+    def selection(self, name: str) -> str:
+        """What dbt is told to build for a model: its file. Its name may be that of a folder too."""
+        return f"+path:{glob.escape(self._nodes[name][1]['original_file_path'])}"
+
+    def refused(self, name: str) -> list[Diagnostic]:
+        """D028 where what has the name is no model."""
+        nodes = [node for node in (self.manifest or {"nodes": {}})["nodes"].values() if node["name"] == name]
+        return [fault for node in nodes for fault in refused_of_node(node, self.folder)]
 
     def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:
         """The products that a model reads, through other models too, each with where it says so; and D011,
@@ -109,6 +116,7 @@ class DbtProject:
         """
         found: dict[str, Place] = {}
         refs: dict[str, Place] = {}
+        others: list[Diagnostic] = []
         texts = self._made_of(name, own)
         for call in (call for text in texts.values() if text is not None for call in text.calls):
             if call.function == "source":
@@ -124,7 +132,9 @@ class DbtProject:
                     found.setdefault(product, Place(self.models[name]))
                 elif (model := names.get(parent, name)) != name and model in own:
                     refs.setdefault(model, Place(self.models[name]))
-        return found, self._faults(texts) + list(self._refused(texts)) + [
+                elif node := self.manifest["nodes"].get(parent):
+                    others += refused_of_node(node, self.folder)
+        return found, self._faults(texts) + list(self._refused(texts)) + others + [
             Diagnostic(
                 "D010",
                 f"the dbt model reads the product {self.domain}/{model} by ref()",

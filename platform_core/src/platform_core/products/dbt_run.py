@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,12 @@ def with_manifest(project: DbtProject) -> DbtProject:
         _parse(project)
         project.stamp.write_text(content)
         return DbtProject.of(project.domain, root)
+
+
+def reads_more(project: DbtProject) -> bool:
+    """Whether dbt can be asked here for more than the files say by themselves."""
+    there = project.manifest is None and (project.folder / "dbt_project.yml").is_file()
+    return there and find_spec("dagster_dbt") is not None and not project.files.all_faults()
 
 
 def write_profile(project: DbtProject, folder: Path, output: Mapping[str, Any]) -> None:
@@ -83,10 +90,6 @@ def _parse(project: DbtProject) -> None:
     write_profile(project, target, output)
     invocation = dbt(project, target).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
     if (error := invocation.get_error()) is not None:
-        raise DefinitionError.of(
-            "D011",
-            f"dbt cannot parse the project of {project.domain}",
-            Place(project.folder / "dbt_project.yml"),
-            expected="a project that `dbt parse` reads",
-            fix=dbt_messages(str(error)),
-        )
+        message = f"dbt cannot parse the project of {project.domain}"
+        place, expected = Place(project.folder / "dbt_project.yml"), "a project that `dbt parse` reads"
+        raise DefinitionError.of("D011", message, place, expected, dbt_messages(str(error)))

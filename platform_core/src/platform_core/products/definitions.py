@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
@@ -21,7 +22,7 @@ from platform_core.products.masked_asset import masked_asset, require_no_maker
 from platform_core.products.model_asset import model_asset
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
-from platform_core.products.spec import asset_key, external_spec
+from platform_core.products.spec import asset_key, external_spec, tag_word
 from platform_core.products.stream_asset import stream_asset
 
 # What the UI says of the code location's libraries.
@@ -124,6 +125,6 @@ def _source_spec(source: Source) -> dg.AssetSpec:
         key=asset_key(source.name),
         description=source.description or f"The file `{source.path}`, as it was delivered.",
         group_name="sources",
-        kinds={"file", source.path.rsplit(".", 1)[-1]},
+        kinds={"file"} | ({tag_word(Path(source.path).suffix)} - {""}),
         metadata=metadata,
     )

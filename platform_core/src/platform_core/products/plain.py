@@ -8,14 +8,16 @@ from pathlib import Path
 import dagster as dg
 
 from platform_core.contracts.bounds import Bounds, Scalar
+from platform_core.contracts.constraints import join_name
 from platform_core.contracts.model import DataProduct, Rule
+from platform_core.contracts.terms import column_word
 from platform_core.errors import Place, UsageError
 from platform_core.lake.location import LakeLocation
 from platform_core.products.report import check_result
 from platform_core.products.resource import LakeResource
 from platform_core.products.spec import check_spec
 from platform_core.quality.audit import audit
-from platform_core.words import slug
+from platform_core.words import is_address, slug
 
 Limits = tuple[Scalar | None, Scalar | None]
 
@@ -29,7 +31,7 @@ def owners(*teams: str) -> list[str]:
     found = []
     for team in teams:
         name = team.removeprefix("team:")
-        if not ("@" in team or slug(name, "-") == name):
+        if not (is_address(team) or slug(name, "-") == name):
             raise UsageError.of(
                 "U010",
                 f'"{team}" is no owner',
@@ -80,7 +82,7 @@ def checks(
     rules: list[Rule] = []
 
     def add(kind: str, columns: Sequence[str], **details: object) -> None:
-        name = "__".join([kind, *columns])
+        name = join_name(kind, *columns)
         rules.append(Rule(name=name, kind=kind, place=place, columns=tuple(columns), **details))  # type: ignore[arg-type]
 
     for column in not_null:
@@ -98,7 +100,7 @@ def checks(
     if row_count is not None:
         add("row_count", [], limits=Bounds(*row_count))
     for name, query in (sql or {}).items():
-        rules.append(Rule(name=name, kind="sql", place=place, query=query, limits=Bounds(maximum=0)))
+        rules.append(Rule(column_word(name), "sql", place, query=query, limits=Bounds(maximum=0)))
 
     key = asset.key if isinstance(asset, dg.AssetsDefinition) else dg.AssetKey.from_user_string(asset)
     lake_name = table.split(".")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,7 +10,7 @@ from pathlib import Path
 from platform_core.errors import SourceError, UsageError, shown
 from platform_core.lake.extract import LONG_LINES, LONGEST
 from platform_core.settings import KEYS, LAKE, mesh_home
-from platform_core.sql.quoting import literal
+from platform_core.sql.quoting import file_literal, literal
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
 # Types that hold for all rows of a CSV file, not only for its first 20,480.
@@ -26,8 +25,9 @@ class Source:
     named to the working directory, else to a folder above it up to the mesh's. A partitioned product
     that is made from it sees only the rows whose ``time_column`` lies in the partitions of its run.
 
-    A pattern as path, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as batches,
-    each under the name of its file, in the order of these names.
+    A path with ``*`` or ``?``, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as
+    batches, each under the name of its file, with the folders that the pattern leaves open, in the order of
+    these names. Brackets mean themselves, except in a part of the path that has one of the two.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Source:
     @property
     def inbox(self) -> bool:
         """Whether it is a folder of batches: its path is a pattern, ``inbox/*.parquet``."""
-        return glob.has_magic(self.path)
+        return is_pattern(self.path)
 
     @property
     def tabular(self) -> bool:
-        return not self.inbox and Path(self.path).suffix in READERS
+        return not self.inbox and Path(self.path).suffix.lower() in READERS
 
     def folder(self) -> Path:
         """What the path is relative to.
@@ -56,13 +56,10 @@ class Source:
         if self.package is not None:
             spec = find_spec(self.package)
             if spec is None or not spec.submodule_search_locations:
-                raise SourceError.of(
-                    "S001",
-                    f'the source {self.name} is in the Python package "{self.package}", '
-                    "which is not installed here",
-                    expected=f"{self.path} inside the package {self.package}",
-                    fix="add the package to the domain's pyproject.toml, then: make lock setup",
-                )
+                where = f'the source {self.name} is in the Python package "{self.package}"'
+                expected = f"{self.path} inside the package {self.package}"
+                fix = "add the package to the domain's pyproject.toml, then: make lock setup"
+                raise SourceError.of("S001", f"{where}, which is not installed here", None, expected, fix)
             folder = Path(spec.submodule_search_locations[0])
         return folder
 
@@ -82,22 +79,27 @@ class Source:
                     file = above / self.path
                     break
         if not file.is_file():
-            raise SourceError.of(
-                "S002",
-                f"the file of the source {self.name} is missing",
-                expected=str(file),
-                fix=f"reinstall the package {self.package}"
-                if self.package
-                else "put the file there, or correct the path of the source",
-            )
+            message = f"the file of the source {self.name} is missing"
+            fix = "put the file there, or correct the path of the source"
+            fix = f"reinstall the package {self.package}" if self.package else fix
+            raise SourceError.of("S002", message, None, str(file), fix)
         require_foreign(file, self.name)
         return file
 
     def query(self, opened: str | None = None) -> str:
         """SQL that reads the whole file; for tabular sources. ``opened`` is what an engine calls the file."""
-        file = opened or str(self.locate())
-        suffix = Path(self.path).suffix
-        return f"SELECT * FROM {READERS[suffix]}({literal(file)}{_OPTIONS.get(suffix, '')})"
+        return rows_of(self.locate(), opened)
+
+
+def is_pattern(path: str) -> bool:
+    return "*" in path or "?" in path
+
+
+def rows_of(file: Path, opened: str | None = None) -> str:
+    """SQL that reads all of a file. ``opened`` is what an engine calls it."""
+    suffix = file.suffix.lower()
+    name = literal(opened) if opened else file_literal(file)
+    return f"SELECT * FROM {READERS[suffix]}({name}{_OPTIONS.get(suffix, '')})"
 
 
 def require_foreign(file: Path, source: str) -> None:
@@ -108,9 +110,7 @@ def require_foreign(file: Path, source: str) -> None:
         folders.append(mesh_home())
     where = file.resolve()
     if any(folder is not None and where.is_relative_to(folder.resolve()) for folder in folders):
-        raise SourceError.of(
-            "S003",
-            f"the source {source} leads to {shown(file)}, in the mesh's own state",
-            expected="a file of the domain's; a product is read as an input, which takes a grant",
-            fix='Declare the product: inputs={"...": "<domain>/<product>"}.',
-        )
+        message = f"the source {source} leads to {shown(file)}, in the mesh's own state"
+        expected = "a file of the domain's; a product is read as an input, which takes a grant"
+        fix = 'Declare the product: inputs={"...": "<domain>/<product>"}.'
+        raise SourceError.of("S003", message, None, expected, fix)

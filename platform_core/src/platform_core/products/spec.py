@@ -103,7 +103,7 @@ def owners(product: DataProduct) -> list[str]:
 def tags(product: DataProduct) -> dict[str, str]:
     """The contract's tags, and the domain."""
     # One without a letter that Dagster takes is shown nowhere but in the description.
-    return {"mesh/domain": product.domain} | {tag: "" for tag in map(_tag, product.tags) if tag}
+    return {"mesh/domain": product.domain} | {tag: "" for tag in map(tag_word, product.tags) if tag}
 
 
 def partitions_definition(partitions: Partitions | None) -> dg.TimeWindowPartitionsDefinition | None:
@@ -148,7 +148,7 @@ def _table_column(column: Column) -> dg.TableColumn:
             unique=column.unique,
             other=other,
         ),
-        tags={_tag(name): _tag(value) if value else "" for name, value in marks.items()},
+        tags={tag_word(name): tag_word(value) if value else "" for name, value in marks.items()},
     )
 
 
@@ -180,6 +180,6 @@ def check_spec(rule: Rule, key: dg.AssetKey, *, blocking: bool = True) -> dg.Ass
 
 
 @cache
-def _tag(text: str) -> str:
+def tag_word(text: str) -> str:
     """A word as a Dagster tag: at most 63 of ``A-Za-z0-9_.-``."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[:63].strip("-.")

@@ -27,7 +27,7 @@ from platform_core.products.batch import Batch, yielded
 from platform_core.products.changes import position_now, since
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import line_in
-from platform_core.products.inbox import Delivery, deliveries
+from platform_core.products.inbox import Delivery, deliveries, left_over, unmatched
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import (
     BoundInput,
@@ -40,8 +40,10 @@ from platform_core.products.inputs.versions import pinned, readings
 from platform_core.products.report import Outcomes
 from platform_core.products.result import Made, as_query, with_metadata
 from platform_core.products.source import Source
+from platform_core.products.spec import asset_key
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
+from platform_core.words import listed
 
 
 def stream_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
@@ -119,6 +121,7 @@ class Feed:
     position: Mapping[str, Any] = field(default_factory=dict)
     """How far the inputs whose changes are read will be read."""
     _files: dict[str, tuple[Source, Delivery]] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
     _stamps: str | None = None
 
     def batches(self) -> Iterator[Batch]:
@@ -130,6 +133,7 @@ class Feed:
         for source in self.function.sources.values():
             if source.inbox:
                 self._files |= {name: (source, file) for name, file in deliveries(source).items()}
+        self._look_around()
         self._stamps = _stamps(self.function, self.run.versions)
         result = self._called(bound)
         self.run.readings.extend(readings(self.product, bound, None, {}))
@@ -140,7 +144,10 @@ class Feed:
         source, file = self._files.get(batch.id, (None, None))
         fingerprint = batch.fingerprint or (file.stamp if file else self._stamps)
         try:
-            if self.stream.known(batch.id, fingerprint):
+            # What the inputs were tells nothing of a second batch of the same id in one run.
+            known = batch.id not in self._seen and self.stream.known(batch.id, fingerprint)
+            self._seen.add(batch.id)
+            if known or (file and self._known_by_name(file)):
                 self.skipped += 1
                 return
             if source is not None and file is not None:
@@ -190,6 +197,26 @@ class Feed:
             found["mesh/latest_event_time"] = dg.MetadataValue.timestamp(latest)
             found["mesh/event_age_hours"] = round((datetime.now(UTC) - latest).total_seconds() / 3600, 3)
         return found
+
+    def _known_by_name(self, file: Delivery) -> bool:
+        """Whether a file was published when ids had no folders, and the last file of a name was the batch."""
+        name = file.path.name
+        if name in self._files or not self.stream.known(name, file.stamp):
+            return False
+        return [other for _, other in self._files.values() if other.path.name == name][-1] is file
+
+    def _look_around(self) -> None:
+        """Tell of files that no pattern matches: as metadata, and in the log when there are others (S013)."""
+        left = unmatched(self.function.sources.values())
+        self.run.metadata["mesh/files_unmatched"] = len(left)
+        if not left or self.run.discretion.applies:
+            return
+        names = self.run.said["mesh/unmatched_files"] = listed(left)
+        context = dg.AssetExecutionContext.get()
+        event = context.instance.get_latest_materialization_event(asset_key(self.product.id))
+        before = event.asset_materialization.metadata if event and event.asset_materialization else {}
+        if before.get("mesh/unmatched_files") != dg.MetadataValue.text(names):
+            context.log.warning(left_over(names, self.product.id, self.function.place).render())
 
     def _changes(self, bound: Mapping[str, BoundInput]) -> Iterator[Batch]:
         connection, place = self.run.connection, self.function.place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,11 @@ def lock_down(
 ) -> None:
     """From now on a connection reaches these files and folders and no others, loads no extension and takes
     no other setting. DuckDB also permits to write them: see that what it is to run is a SELECT."""
-    paths = ", ".join(literal(str(path)) for path in files)
-    directories = ", ".join(literal(f"{path}/") for path in folders)
+    paths, directories = (
+        # As they are opened, and as ``file_literal`` writes them.
+        ", ".join(literal(each) for path in map(str, given) for each in (path, glob.escape(path)))
+        for given in (files, (f"{folder}/" for folder in folders))
+    )
     con.execute("SET python_enable_replacements = false")
     con.execute("SET allow_community_extensions = false")
     con.execute("SET allow_unsigned_extensions = false")

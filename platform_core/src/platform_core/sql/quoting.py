@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import string
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
+from pathlib import Path
 from typing import Final
 
 _FOLDED: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -52,3 +54,8 @@ def literal(value: Value) -> str:
             return f"DATE '{value.isoformat()}'"
         case str():
             return "'" + value.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """The path of one file to read: DuckDB takes brackets in a path for a pattern."""
+    return literal(glob.escape(str(path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -46,21 +47,25 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
     """The contracts behind a function's inputs.
 
     Raises:
-        DefinitionError: D001 for an unknown product, D012 for a column that it does not have.
+        DefinitionError: D001 for an unknown product, D012 for a column that it does not have, D007 for a
+            source whose name is no key of an asset, or is that of a product.
     """
+    for source in function.sources.values():
+        is_product = source.name in registry.names()
+        if is_product or not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", f"{source.name}", re.ASCII):
+            what = "is a product, and no source" if is_product else "cannot name a source"
+            expected = "a name of its own: letters and digits of ASCII, _, - and dots, / between words"
+            fix = "Declare the product as an input." if is_product else "Write files/sales, for example."
+            raise DefinitionError.of("D007", f'"{source.name}" {what}', function.place, expected, fix)
     bound = {}
     for name, declared in function.products.items():
         product = look_up(registry, declared.product, function.place)
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]
-                raise DefinitionError.of(
-                    "D012",
-                    f'{product.id} has no column "{column}"',
-                    function.place,
-                    expected=f"columns of {product.id}: {listed(known)}",
-                    fix=did_you_mean(column, known),
-                )
+                message = f'{product.id} has no column "{column}"'
+                expected, near = f"columns of {product.id}: {listed(known)}", did_you_mean(column, known)
+                raise DefinitionError.of("D012", message, function.place, expected, near)
         bound[name] = BoundInput(declared, product)
     return bound
 

@@ -16,7 +16,7 @@ from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.window import window_predicate
 from platform_core.products.batch import Delivered
-from platform_core.products.inbox import deliveries
+from platform_core.products.inbox import batches
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.source import Source
 from platform_core.sql.quoting import quoted
@@ -50,7 +50,7 @@ class LakeRows:
 
     def of_source(self, name: str, source: Source) -> str | NotTabular:
         if source.inbox:
-            return [delivery.batch(name) for delivery in deliveries(source).values()]
+            return batches(source, name)
         if not source.tabular:
             return source.locate()
         relation, grid = f"({self.file(name, source)})", self.consumer.partitions
@@ -78,8 +78,7 @@ class NoRows:
 
     def of_source(self, name: str, source: Source) -> str | NotTabular:
         if source.inbox:
-            batches = (delivery.batch(name) for delivery in deliveries(source).values())
-            return [replace(batch, query=f"{batch.query} LIMIT 0") for batch in batches]
+            return [replace(batch, query=f"{batch.query} LIMIT 0") for batch in batches(source, name)]
         return f"({source.query()} LIMIT 0)" if source.tabular else source.locate()
 
 
