@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from small_mesh import SmallMesh
 
-from platform_core.errors import DefinitionError
+from platform_core.errors import DefinitionError, LakeError
 
 CLICKS = """\
     physicalType: stream
@@ -251,6 +251,23 @@ def test_one_bad_batch_holds_no_other_back(clicks: Clicks) -> None:
     assert not clicks.run().success
     assert clicks.ids() == [1, 2, 6, 7, 8, 9, 10]
     assert clicks.told()["mesh/batches_late"] == 1
+
+
+def test_a_batch_whose_files_could_not_be_merged_after_it_is_published(
+    clicks: Clicks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(stream: Any) -> None:
+        raise LakeError.of("L003", "there is no room to write the lake")
+
+    monkeypatch.setattr("platform_core.lake.stream.COMPACT_EVERY", 1)
+    monkeypatch.setattr("platform_core.lake.stream.Stream.compact", full)
+    for number in range(2):
+        clicks.deliver(str(number), range(number, number + 1))
+    result = clicks.run()
+    assert not result.success
+    assert "L003" in reason(result)
+    assert clicks.ids() == [0, 1]
+    assert (clicks.told()["mesh/batches_published"], clicks.told()["mesh/batches_refused"]) == (2, 0)
 
 
 def put(path: Path, text: str, changed: int = 1) -> Path:

@@ -189,7 +189,8 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[st
             expected="a first line with the names of the columns",
             fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
         )
-    return str(prompt).removeprefix("FROM ").rstrip(";")
+    # The engine names the file there, which it would take for a pattern.
+    return str(prompt).removeprefix("FROM ").rstrip(";").replace(literal(str(path)), file_literal(path), 1)
 
 
 def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | None:

@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, LakeError
+from platform_core.errors import DefinitionError, LakeError, PlatformError
 from platform_core.lake.content import Content, added, content_of, published_content
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.fit import fitted, insert
@@ -72,6 +72,8 @@ class Appended(Generic[T]):
     late: bool = False
     """Whether its last event is older than one that was published before."""
     audited: T | None = None
+    fault: PlatformError | None = None
+    """Why the files of small batches could not be merged after it."""
 
 
 @dataclass
@@ -147,10 +149,14 @@ class Stream:
         self.entries[batch], self.content = entry, content
         self.rows += entry.rows
         seconds = time.monotonic() - started
+        fault = None
         if len(self.entries) % COMPACT_EVERY == 0:
-            self.compact()
+            try:
+                self.compact()
+            except PlatformError as error:  # the batch is published all the same
+                fault = error
         late = bool(latest and entry.last_event and entry.last_event < latest)
-        return Appended(entry, "published", seconds, late, audited)
+        return Appended(entry, "published", seconds, late, audited, fault)
 
     def compact(self) -> None:
         """Merges the files of small batches. Versions, and what was inserted with each, stay as they were.

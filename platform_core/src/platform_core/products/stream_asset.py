@@ -171,6 +171,8 @@ class Feed:
                 self.skipped += 1
             else:
                 self.published.append(taken)
+            if taken.fault is not None:
+                self.run.faults.extend(self.run.discretion.diagnostics(taken.fault))
 
     def metadata(self) -> dict[str, Any]:
         """Numbers for plots."""
