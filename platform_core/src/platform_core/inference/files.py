@@ -189,8 +189,9 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[st
             expected="a first line with the names of the columns",
             fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
         )
-    # The engine names the file there, which it would take for a pattern.
-    return str(prompt).removeprefix("FROM ").rstrip(";").replace(literal(str(path)), file_literal(path), 1)
+    # The engine names the file as found, which read_csv would take for a pattern again.
+    dialect = str(prompt).partition(", auto_detect=")[2].rstrip(";")
+    return f"read_csv({file_literal(path)}, auto_detect={dialect}"
 
 
 def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | None:
