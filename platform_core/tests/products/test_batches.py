@@ -32,7 +32,7 @@ def test_an_inbox_is_a_pattern(tmp_path: Path) -> None:
     assert list(found) == ["a.csv", "b.csv"]
     batch = batches(source, "lines")[0]
     assert (batch.id, str(batch)) == ("a.csv", '(SELECT * FROM "lines/1/a.csv")')
-    assert batch.query.endswith(f"read_csv('{tmp_path / 'a.csv'}', sample_size = -1)")
+    assert f"read_csv('{tmp_path / 'a.csv'}', sample_size = -1" in batch.query
 
 
 @pytest.mark.parametrize(

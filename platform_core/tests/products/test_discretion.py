@@ -85,7 +85,7 @@ QUERIES = {
     "full": "SELECT id, ('disk full, no magic bytes ' || planted)::BIGINT AS amount FROM rows",
     "overflow": "SELECT id, strptime(planted, '%Y')::BIGINT AS amount FROM rows",
     "column": 'SELECT id, 1::BIGINT AS amount, 1 AS "{planted}" FROM rows',
-    "type": "SELECT id, planted::ENUM('{planted}') AS amount FROM rows",
+    "type": "SELECT id, {{'{planted}': id}} AS amount FROM rows",
     "unknown": 'SELECT id, "{planted}" AS amount FROM rows',
     "parse": "SELECT '{planted}' '{planted}' FROM",
     "table": 'FROM "{planted}"',
