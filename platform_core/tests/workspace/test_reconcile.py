@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from small_mesh import DAYS, SALES, SmallMesh
 
 from platform_core.lake.connect import connect
@@ -188,6 +189,10 @@ def test_what_a_killed_worker_had_recorded_in_part_is_completed(
     run = instance.create_run_for_job(
         dg.job(name="made")(lambda: None), tags={PROCESS_TAG: signature(os.getpid())}
     )
+    for key in checks:
+        planned = AssetCheckEvaluationPlanned(asset_key=key.asset_key, check_name=key.name)
+        event = dg.DagsterEvent("ASSET_CHECK_EVALUATION_PLANNED", run.job_name, event_specific_data=planned)
+        instance.report_dagster_event(event, run.run_id)
     with connect(shop.lakes, write=["shop"]) as con:
         select = "SELECT TIMESTAMP '2024-03-30 06:00' AS sold, 7::BIGINT AS amount"
         stamp = Stamp(run_id=run.run_id, asset=product.id)
@@ -198,8 +203,8 @@ def test_what_a_killed_worker_had_recorded_in_part_is_completed(
         "checks": [{"rule": key.name, "status": "passed", "count": 0} for key in checks],
     }
     events = list(published_events(published_result(product.id, version, facts), keys))
-    for event in events[:told]:
-        record(instance, run.run_id, event)
+    for said in events[:told]:
+        record(instance, run.run_id, said)
     with connect(shop.lakes, write=["shop"]) as con:
         con.execute(
             "UPDATE __ducklake_metadata_shop.ducklake_snapshot_changes SET commit_extra_info = ?"
@@ -207,13 +212,15 @@ def test_what_a_killed_worker_had_recorded_in_part_is_completed(
             [json.dumps(facts), version],
         )
     instance.report_run_failed(run)
-    for _ in range(2):
+    for _ in range(3):
         reconcile(instance, shop.root, ["shop"])
         assert sorted(events_of(instance, product.id)[:3]) == [(version, key) for key in keys]
         assert len(events_of(instance, product.id)) == 6
         for key in checks:
-            history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
-            assert [each.run_id for each in history if each.evaluation].count(run.run_id) == 1
+            [latest, *_] = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+            assert (latest.run_id, latest.status.name) == (run.run_id, "SUCCEEDED")
+        kinds = {dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+        assert len(instance.get_records_for_run(run.run_id, of_type=kinds).records) == len(checks)
 
 
 def test_a_later_result_of_a_check_stays_the_newest(shop: SmallMesh, instance: dg.DagsterInstance) -> None:

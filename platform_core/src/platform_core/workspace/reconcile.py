@@ -110,9 +110,13 @@ def _checked_since(
         if check.asset_key and check.check_name
     ]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    # Of a check that a run planned, Dagster keeps the time of the plan, also when it has its result.
     return {
         key.name
         for key, last in latest.items()
-        if last.create_timestamp >= at.timestamp()
-        and (last.run_id != run_id or isinstance(last.evaluation, dg.AssetCheckEvaluation))
+        if (
+            isinstance(last.evaluation, dg.AssetCheckEvaluation)
+            if last.run_id == run_id
+            else last.create_timestamp >= at.timestamp()
+        )
     }
