@@ -106,6 +106,13 @@ def test_anything_but_a_literal_is_refused(mesh: SmallMesh, at: str, code: str) 
         read(mesh, PAST + at)
 
 
+def test_a_query_of_its_own_has_no_versions(mesh: SmallMesh) -> None:
+    for name in ("t", '"sales/transactions"'):
+        sql = f"WITH {name} AS (FROM sales.transactions) FROM {name} AT (VERSION => 1)"
+        with pytest.raises(AccessDenied, match=r"(?s)A013.*is for products"):
+            read(mesh, sql)
+
+
 @pytest.mark.parametrize("at", ["(VERSION => 99)", "(VERSION => 0)", "(TIMESTAMP => '2001-01-01')"])
 def test_what_is_not_kept_is_named(mesh: SmallMesh, at: str) -> None:
     with pytest.raises(RunError, match=r"(?s)R023.*sales/transactions.*mesh history sales/transactions"):

@@ -249,3 +249,20 @@ def test_an_output_that_is_closed(mesh: SmallMesh) -> None:
 def test_a_parameter_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "SELECT ?"]) == 2
     assert "a value is missing for a parameter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["1000", "0"])
+def test_values_of_every_type_come_from_behind_the_wall(mesh: SmallMesh, limit: str) -> None:
+    """In a process of its own: what this one has loaded already, the query could use."""
+    values = {
+        "TIMESTAMPTZ '2024-01-01 12:00:00+00'": "2024-01-01 12:00:00+00:00",
+        "[TIMESTAMPTZ '2024-01-01 12:00:00+00'][1]": "2024-01-01 12:00:00+00:00",
+        "TIMESTAMP '2024-01-01'": "2024-01-01 00:00:00",
+        "TIMETZ '12:00:00+05'": "12:00:00+05:00",
+        "1.50::DECIMAL(9,2)": "1.50",
+        "'00000000-0000-0000-0000-000000000001'::UUID": "00000000-0000-0000-0000-000000000001",
+        "1::HUGEINT": "1",
+    }
+    process = mesh.start("query", f"SELECT {', '.join(values)}", "--format", "csv", "--limit", limit)
+    out, err = process.communicate()
+    assert (process.returncode, out.splitlines()[1:], err) == (0, [",".join(values.values())], "")

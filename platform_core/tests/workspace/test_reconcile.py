@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from small_mesh import DAYS, SALES, SmallMesh
 
 from platform_core.lake.connect import connect
@@ -14,15 +17,19 @@ from platform_core.lake.content import data_version
 from platform_core.lake.publish import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
+from platform_core.products.report import published_events, published_result
 from platform_core.workspace.home import Home
 from platform_core.workspace.instance import PROCESS_TAG, shared_instance
 from platform_core.workspace.processes import signature
+from platform_core.workspace.recipe import record
 from platform_core.workspace.reconcile import reconcile
 from platform_core.workspace.records import checked, every
 from platform_core.workspace.result import MeshResult
 
 CODE = """
+import json
 import os
+import subprocess
 from pathlib import Path
 import platform_core.products.asset as asset
 
@@ -163,3 +170,83 @@ def test_a_lake_that_cannot_be_read_is_told_and_keeps_no_other_back(
     reconcile(instance, shop.root, ["broken", "shop"])
     assert recorded(instance, "shop/sales") == [version]
     assert "broken" in capsys.readouterr().err
+
+
+def events_of(instance: dg.DagsterInstance, product: str) -> list[tuple[int | None, str | None]]:
+    said = instance.fetch_materializations(dg.AssetKey(product.split("/")), limit=10).records
+    materializations = [each.asset_materialization for each in said]
+    return [(e.metadata["mesh/version"].value, e.partition) for e in materializations if e]
+
+
+@pytest.mark.parametrize("told", [1, 2, 3, 4])
+def test_what_a_killed_worker_had_recorded_in_part_is_completed(
+    shop: SmallMesh, instance: dg.DagsterInstance, told: int
+) -> None:
+    assert statuses(shop.coordinate()) == dict.fromkeys(PRODUCTS, "ok")
+    product = shop.registry.get("shop/days")
+    keys = ["2024-03-30", "2024-03-31", "2024-04-01"]
+    checks = [dg.AssetCheckKey(dg.AssetKey(["shop", "days"]), rule.name) for rule in product.rules]
+    run = instance.create_run_for_job(
+        dg.job(name="made")(lambda: None), tags={PROCESS_TAG: signature(os.getpid())}
+    )
+    for key in checks:
+        planned = AssetCheckEvaluationPlanned(asset_key=key.asset_key, check_name=key.name)
+        event = dg.DagsterEvent("ASSET_CHECK_EVALUATION_PLANNED", run.job_name, event_specific_data=planned)
+        instance.report_dagster_event(event, run.run_id)
+    with connect(shop.lakes, write=["shop"]) as con:
+        select = "SELECT TIMESTAMP '2024-03-30 06:00' AS sold, 7::BIGINT AS amount"
+        stamp = Stamp(run_id=run.run_id, asset=product.id)
+        version = publish_table(con, shop.lakes, product, select, stamp=stamp, audit=str).version
+    _, facts = newest(shop, product.id)
+    facts |= {
+        "partition": f"{keys[0]}...{keys[-1]}",
+        "checks": [{"rule": key.name, "status": "passed", "count": 0} for key in checks],
+    }
+    events = list(published_events(published_result(product.id, version, facts), keys))
+    for said in events[:told]:
+        record(instance, run.run_id, said)
+    with connect(shop.lakes, write=["shop"]) as con:
+        con.execute(
+            "UPDATE __ducklake_metadata_shop.ducklake_snapshot_changes SET commit_extra_info = ?"
+            " WHERE snapshot_id = ?",
+            [json.dumps(facts), version],
+        )
+    instance.report_run_failed(run)
+    for _ in range(3):
+        reconcile(instance, shop.root, ["shop"])
+        assert sorted(events_of(instance, product.id)[:3]) == [(version, key) for key in keys]
+        assert len(events_of(instance, product.id)) == 6
+        for key in checks:
+            [latest, *_] = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+            assert (latest.run_id, latest.status.name) == (run.run_id, "SUCCEEDED")
+        kinds = {dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+        assert len(instance.get_records_for_run(run.run_id, of_type=kinds).records) == len(checks)
+
+
+def test_a_later_result_of_a_check_stays_the_newest(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
+    (shop.root / "kill").touch()
+    shop.coordinate()
+    (shop.root / "kill").unlink()
+    [rule, *_] = shop.registry.get("shop/sales").rules
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(dg.AssetKey(["shop", "sales"]), rule.name, False)
+    )
+    reconcile(instance, shop.root, ["shop"])
+    assert checked(instance, [shop.registry.get("shop/sales")])["shop/sales"].count("failed") == 1
+
+
+def test_a_run_is_over_whose_process_ended_and_was_not_waited_for(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    run = instance.create_run_for_job(
+        dg.job(name="made")(lambda: None), tags={PROCESS_TAG: signature(process.pid)}
+    )
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and still in the list of processes
+    home = Home.of(shop.root).dagster
+    shared_instance(home, shop.root, []).dispose()
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.FAILURE
+    process.wait()

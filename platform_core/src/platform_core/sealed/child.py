@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -182,6 +183,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
             return _tell(channel, DAMAGED, str(product))
     if many:
         load_arrow(connection)
+    # DuckDB makes times with a zone of it, and behind the wall nothing more is loaded.
+    import_module("pytz")
     # DuckDB starts a thread as it is imported, which a process that was started anew would keep unbound.
     walled = forked and wall_off(spill)
     shut(connection, spill)

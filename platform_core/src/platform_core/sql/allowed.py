@@ -189,9 +189,11 @@ class _Tables:
     def _table(self, node: Node, common: frozenset[str]) -> None:
         catalog, schema, name = node["catalog_name"], node["schema_name"], node["table_name"]
         # ``recurring.<name>`` is the collected result of a recursive CTE.
-        if not catalog and fold(schema) in ("", "recurring") and fold(name) in common:
-            return
         at = self._at(node)
+        if not catalog and fold(schema) in ("", "recurring") and fold(name) in common:
+            if at:  # the engine takes it, and reads the same as without it
+                raise self._refusal("construct", f"AT (...) is for products, and {name} is none", node)
+            return
         node |= {"schema_name": schema_at(schema, at), "at_clause": None}
         self.names.add(TableName(schema, name, line_of(self._sql, node), catalog, at))
 

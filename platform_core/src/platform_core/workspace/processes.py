@@ -23,11 +23,15 @@ def signature(pid: int) -> str:
 
 
 def is_alive(name: str) -> bool:
-    """Whether the process of a ``signature`` lives. One of another machine is taken to live."""
+    """Whether the process of a ``signature`` lives. One of another machine is taken to live; one that ended,
+    and that nobody has waited for, does not."""
     host, number, birth = name.rsplit(":", 2)
     if host != socket.gethostname():
         return True
-    return psutil.pid_exists(int(number)) and _birth(int(number)) == birth
+    try:
+        return _lives(psutil.Process(int(number))) and _birth(int(number)) == birth
+    except psutil.NoSuchProcess:
+        return False
 
 
 def descendants(pid: int) -> tuple[int, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -20,13 +20,14 @@ from platform_core.products.report import published_events, published_result
 from platform_core.workspace.recipe import record
 from platform_core.workspace.records import newest as recorded
 
-Version = tuple[int, dict[str, Any]]
+Version = tuple[int, datetime, dict[str, Any]]
+BROKEN: Final = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def reconcile(instance: dg.DagsterInstance, root: Path, domains: Collection[str]) -> None:
     """Record what the lakes of some domains hold beyond what the instance knows: materializations and check
     results, by the facts in each version's own stamp. Of the versions that a product lost, the newest is
-    recorded, or the newest of each partition.
+    recorded, or the newest of each partition; of one that was recorded in part, what is missing.
 
     To be called by one process at a time. A version whose run is still under way is left to it, so no lake
     is locked. A lake that cannot be read is told on standard error, and keeps no other back.
@@ -37,8 +38,8 @@ def reconcile(instance: dg.DagsterInstance, root: Path, domains: Collection[str]
             continue
         try:
             for product, versions in _lost(instance, location, lake).items():
-                for version, facts in versions:
-                    _record(instance, root, product, version, facts)
+                for version in versions:
+                    _record(instance, root, product, version)
         except PlatformError as error:
             sys.stderr.write(f"{error}\n")
 
@@ -47,29 +48,33 @@ def _lost(instance: dg.DagsterInstance, location: LakeLocation, lake: str) -> di
     with connect(location, read=[lake]) as connection:
         published = newest(connection, lake)
         known = recorded(instance, published)
+        broken = _broken(instance, {made.run_id for made in known.values()})
         found: dict[str, list[Version]] = {}
         for product, (version, at) in published.items():
             made = known.get(product)
             if made is not None and (made.version == version or made.at >= at):
+                if made.version == version and made.run_id in broken:
+                    found[product] = list(stamps(connection, lake, product, version=version, limit=1))
                 continue
             since = [s for s in stamps(connection, lake, product) if made is None or s[1] > made.at]
             found[product] = list(_newest_of_each_part(since))
-    # Asked for its run first, and then once more what is recorded: it may have been recorded meanwhile.
-    over = {
-        product: [each for each in versions if not _under_way(instance, each[1]["run_id"])]
+    return {
+        product: [each for each in versions if not _under_way(instance, each[2]["run_id"])]
         for product, versions in found.items()
     }
-    known = recorded(instance, over)
-    return {
-        product: [each for each in versions if product not in known or known[product].version != each[0]]
-        for product, versions in over.items()
-    }
 
 
-def _newest_of_each_part(versions: Sequence[tuple[int, datetime, dict[str, Any]]]) -> Iterator[Version]:
+def _newest_of_each_part(versions: Sequence[Version]) -> Iterator[Version]:
     """The oldest first; ``versions`` are the newest first."""
-    parts = {facts.get("partition"): (version, facts) for version, _, facts in reversed(versions)}
+    parts = {each[2].get("partition"): each for each in reversed(versions)}
     yield from sorted(parts.values(), key=lambda each: each[0])
+
+
+def _broken(instance: dg.DagsterInstance, runs: Collection[str]) -> set[str]:
+    """Runs that did not end well: what they have recorded may be a part of what there was to record."""
+    if not runs:  # which Dagster takes for all of them
+        return set()
+    return {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=list(runs), statuses=BROKEN))}
 
 
 def _under_way(instance: dg.DagsterInstance, run_id: str) -> bool:
@@ -77,12 +82,41 @@ def _under_way(instance: dg.DagsterInstance, run_id: str) -> bool:
     return run is not None and not run.is_finished
 
 
-def _record(
-    instance: dg.DagsterInstance, root: Path, product_id: str, version: int, facts: dict[str, Any]
-) -> None:
+def _record(instance: dg.DagsterInstance, root: Path, product_id: str, published: Version) -> None:
+    version, at, facts = published
     keys: Collection[str | None] = [None]
     if facts.get("partition") is not None:
         partitions = Registry.open(root).get(product_id).partitions
         keys = (partitions and keys_in(partitions, facts["partition"])) or keys
-    for event in published_events(published_result(product_id, version, facts), keys):
-        record(instance, facts["run_id"], event)
+    result = published_result(product_id, version, facts)
+    assert result.asset_key is not None  # products are named
+    # Asked now that its run is over: it may have recorded all of it meanwhile.
+    events = instance.fetch_materializations(result.asset_key, limit=len(keys)).records
+    said = [event.asset_materialization for event in events]
+    told = {e.partition for e in said if e and e.metadata.get("mesh/version") == dg.IntMetadataValue(version)}
+    checked = _checked_since(instance, result.check_results, at, facts["run_id"])
+    for event in published_events(result, [key for key in keys if key not in told]):
+        if isinstance(event, dg.AssetMaterialization) or event.check_name not in checked:
+            record(instance, facts["run_id"], event)
+
+
+def _checked_since(
+    instance: dg.DagsterInstance, results: Iterable[dg.AssetCheckResult], at: datetime, run_id: str
+) -> set[str]:
+    """The checks that have a result since a version of this run was published, or that a later run plans."""
+    keys = [
+        dg.AssetCheckKey(check.asset_key, check.check_name)
+        for check in results
+        if check.asset_key and check.check_name
+    ]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    # Of a check that a run planned, Dagster keeps the time of the plan, also when it has its result.
+    return {
+        key.name
+        for key, last in latest.items()
+        if (
+            isinstance(last.evaluation, dg.AssetCheckEvaluation)
+            if last.run_id == run_id
+            else last.create_timestamp >= at.timestamp()
+        )
+    }
