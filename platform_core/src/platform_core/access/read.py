@@ -184,18 +184,13 @@ def _granted(
 
 def _refusal(refused: NotAllowed) -> Diagnostic:
     if refused.what == "statement":
-        return Diagnostic(
-            "A010",
-            "only a single query is run here",
-            expected="one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products",
-            fix="Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...).",
-        )
-    return Diagnostic(
-        {"function": "A012", "construct": "A013"}[refused.what],
-        refused.reason,
-        expected="data products by name, as in FROM sales.transactions, and plain functions",
-        fix="`mesh products` lists the products that can be read",
-    )
+        expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
+        fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
+        return Diagnostic("A010", "only a single query is run here", None, expected, fix)
+    code = "A012" if refused.what == "function" else "A013"
+    expected = "data products by name, as in FROM sales.transactions, and plain functions"
+    fix = "`mesh products` lists the products that can be read"
+    return Diagnostic(code, refused.reason, None, expected, fix)
 
 
 def _product_id(table: TableName, registry: Registry) -> str:
@@ -208,30 +203,21 @@ def _product_id(table: TableName, registry: Registry) -> str:
 
 def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
     if as_of and isinstance(moment(as_of), int) and len(lakes) > 1:
-        raise UsageError.of(
-            "U046",
-            f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}",
-            expected="a time, or products of one lake: each lake counts its own versions",
-            fix=f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})",
-        )
+        message = f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}"
+        expected = "a time, or products of one lake: each lake counts its own versions"
+        fix = f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})"
+        raise UsageError.of("U046", message, None, expected, fix)
 
 
 def _not_kept(product: DataProduct, at: str) -> RunError:
-    return RunError.of(
-        "R023",
-        f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}",
-        expected="a version of its lake, or a time, by which it was published, and which is still kept",
-        fix=f"`mesh history {product.id}` lists the versions",
-    )
+    message = f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}"
+    expected = "a version of its lake, or a time, by which it was published, and which is still kept"
+    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions")
 
 
 def _never_published(product: DataProduct) -> RunError:
-    return RunError.of(
-        "R020",
-        f"{product.id} was never published",
-        expected="a published version of every product in the query",
-        fix=f"mesh run {product.id}",
-    )
+    expected = "a published version of every product in the query"
+    return RunError.of("R020", f"{product.id} was never published", None, expected, f"mesh run {product.id}")
 
 
 @contextmanager

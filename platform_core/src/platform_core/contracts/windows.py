@@ -64,13 +64,9 @@ def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None =
         raise UsageError.of("U021", "no partition is named", partitions.place, "one key or more")
     for before, after in pairwise(cells):
         if before.end != after.start:
-            raise UsageError.of(
-                "U021",
-                f'partitions are missing between "{before.key}" and "{after.key}"',
-                partitions.place,
-                expected="partitions that follow each other, since one transaction writes them all",
-                fix="Run each stretch by itself.",
-            )
+            message = f'partitions are missing between "{before.key}" and "{after.key}"'
+            expected = "partitions that follow each other, since one transaction writes them all"
+            raise UsageError.of("U021", message, partitions.place, expected, "Run each stretch by itself.")
     if len(cells) == 1:
         return cells[0]
     return Window(f"{cells[0].key}...{cells[-1].key}", cells[0].start, cells[-1].end)

@@ -91,33 +91,22 @@ def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> 
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise UsageError.of(
-            "U068",
-            f"{shown(path)} is no Python, so nothing was added to it: {error.msg}",
-            Place(path, error.lineno or 1, error.offset or 1),
-            fix="Mend it and call again.",
-        ) from None
+        message = f"{shown(path)} is no Python, so nothing was added to it: {error.msg}"
+        place = Place(path, error.lineno or 1, error.offset or 1)
+        raise UsageError.of("U068", message, place, fix="Mend it and call again.") from None
     taken = {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name in taken:
-        raise UsageError.of(
-            "U066",
-            f'{shown(path)} has a function "{name}" already',
-            Place(path, taken[name]),
-            expected="a product without a function",
-            fix=f"mesh infer ... --as <domain>/{name} writes the contract alone",
-        )
+        message = f'{shown(path)} has a function "{name}" already'
+        fix = f"mesh infer ... --as <domain>/{name} writes the contract alone"
+        raise UsageError.of("U066", message, Place(path, taken[name]), "a product without a function", fix)
     return f"{_importing(text, tree, made.imports)}\n\n\n{block}\n"
 
 
 def refuse_taken(path: Path) -> None:
     """Raise UsageError U066 for a test that is there already."""
     if path.exists():
-        raise UsageError.of(
-            "U066",
-            f"{shown(path)} is there already",
-            expected="a product without a test",
-            fix="Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>",
-        )
+        fix = "Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>"
+        raise UsageError.of("U066", f"{shown(path)} is there already", None, "a product without a test", fix)
 
 
 def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:

@@ -114,13 +114,10 @@ def _fit(
 def _refusal(product: DataProduct, name: str, have: Type, want: Type, why: str) -> DefinitionError:
     instead = next(words for kind, words in _INSTEAD.items() if kind in f"{have} {want}")
     column = product.column(name)
-    return DefinitionError.of(
-        "L012",
-        f'the column "{name}" of {product.id} is {have}, {why}',
-        column.place if column is not None else product.place,
-        expected="values that are read as they were written",
-        fix=f"Write {instead}. Nothing was published.",
-    )
+    message = f'the column "{name}" of {product.id} is {have}, {why}'
+    place = column.place if column is not None else product.place
+    fix = f"Write {instead}. Nothing was published."
+    return DefinitionError.of("L012", message, place, "values that are read as they were written", fix)
 
 
 def _lost(x: str, have: Type, want: Type) -> str | None:

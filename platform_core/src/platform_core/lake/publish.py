@@ -125,12 +125,9 @@ def query_faults(
         # A file of the product's own sources may be missing or unreadable as well as the lake's.
         if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
             raise fault from error
-        raise DefinitionError.of(
-            "L010",
-            f"the query of {product.id} fails: {sentence(error)}",
-            place=product.place,
-            fix="mend the product's function or model; nothing was published",
-        ) from error
+        message = f"the query of {product.id} fails: {sentence(error)}"
+        fix = "mend the product's function or model; nothing was published"
+        raise DefinitionError.of("L010", message, product.place, fix=fix) from error
 
 
 def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
@@ -139,13 +136,9 @@ def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]
     changes = [f'"{name}" is new' for name in new if name not in old]
     changes += [f'"{name}" is gone' for name in old if name not in new]
     changes += [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
-    raise DefinitionError.of(
-        "L006",
-        f"{product.id} has other columns than its published partitions: {listed(changes)}",
-        place=product.place,
-        expected="the same columns in every partition",
-        fix=f"rebuild all partitions in one run: mesh run {product.id} --partitions all",
-    )
+    message = f"{product.id} has other columns than its published partitions: {listed(changes)}"
+    fix = f"rebuild all partitions in one run: mesh run {product.id} --partitions all"
+    raise DefinitionError.of("L006", message, product.place, "the same columns in every partition", fix)
 
 
 def _all_inside(
@@ -156,12 +149,8 @@ def _all_inside(
     if kept == written:
         return
     assert product.partitions is not None  # a window without partitions was refused before
-    raise DefinitionError.of(
-        "L007",
-        f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}",
-        place=product.partitions.place,
-        expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
-        f"before {window.end.isoformat()}",
-        fix="filter the rows by the run's partition; nothing was published",
-        plain=True,
-    )
+    message = f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}"
+    column, start, end = product.partitions.column, window.start.isoformat(), window.end.isoformat()
+    fix = "filter the rows by the run's partition; nothing was published"
+    expected = f'"{column}" from {start}, before {end}'
+    raise DefinitionError.of("L007", message, product.partitions.place, expected, fix, plain=True)

@@ -206,14 +206,12 @@ class Stream:
         changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
         changes += [f'"{name}" is gone' for name in old if name not in new]
         if changes:
-            raise DefinitionError.of(
-                "L041",
-                f'batch "{batch}" of {self.product.id} has other columns than the stream: {listed(changes)}',
-                place=self.product.place,
-                expected="the columns that were published before, or these and new ones",
-                fix="yield the old columns too, cast to their types; "
-                "a different stream is a product of its own",
+            message = (
+                f'batch "{batch}" of {self.product.id} has other columns than the stream: {listed(changes)}'
             )
+            expected = "the columns that were published before, or these and new ones"
+            fix = "yield the old columns too, cast to their types; a different stream is a product of its own"
+            raise DefinitionError.of("L041", message, self.product.place, expected, fix)
         for name in new:
             if name not in old:
                 self.con.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {new[name]}")

@@ -242,13 +242,9 @@ class Feed:
             return
         result = self._called(narrowed)
         if isinstance(result, Iterator | Batch):
-            raise DefinitionError.of(
-                "D052",
-                f"the function of {self.product.id} reads changes and yields batches",
-                place,
-                expected="the rows that it makes of the changes, which are one batch",
-                fix="return the rows",
-            )
+            message = f"the function of {self.product.id} reads changes and yields batches"
+            expected = "the rows that it makes of the changes, which are one batch"
+            raise DefinitionError.of("D052", message, place, expected, "return the rows")
         yield Batch(", ".join(parts), result)
 
     def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
@@ -308,10 +304,6 @@ def _refused(product: DataProduct, faults: list[Diagnostic], outcomes: Outcomes)
 
 
 def _empty(product: DataProduct) -> DefinitionError:
-    return DefinitionError.of(
-        "D055",
-        f"the stream {product.id} has no batch yet",
-        product.place,
-        expected="one batch at least, which gives the stream its columns",
-        fix="run it again when the first batch has arrived",
-    )
+    place, expected = product.place, "one batch at least, which gives the stream its columns"
+    fix = "run it again when the first batch has arrived"
+    return DefinitionError.of("D055", f"the stream {product.id} has no batch yet", place, expected, fix)
