@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
@@ -27,9 +27,6 @@ from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
-
-if TYPE_CHECKING:
-    import duckdb
 
 K = TypeVar("K")
 
@@ -129,36 +126,26 @@ def files_of_versions(
         RunError: R020 a product that was never published, R023 a version that is not kept.
         LakeError: a lake that cannot be read.
     """
+    found: dict[K, VersionFiles] = {}
     for product, _ in asked.values():
         if not location.exists(product.lake):
             raise _never_published(product)
     with connect(location, read={product.lake for product, _ in asked.values()}) as connection:
-        return {
-            key: _files(connection, product, at, location, files, room)
-            for key, (product, at) in asked.items()
-        }
-
-
-def _files(
-    connection: duckdb.DuckDBPyConnection,
-    product: DataProduct,
-    at: str,
-    location: LakeLocation,
-    files: SealedFiles,
-    room: Path | None,
-) -> VersionFiles:
-    with lake_faults(location, product.lake):
-        version = (
-            version_at(connection, product, moment(at)) if at else published_version(connection, product)
-        )
-        if version is None:
-            raise _not_kept(product, at) if at else _never_published(product)
-        found = product_files(connection, product, room, version)
-        assert found is not None  # the version was found
-        try:
-            return found.opened(files, f"{product.id}/{version}")
-        except FileNotFoundError:
-            raise damaged(location, product.lake, "a file of its rows is missing") from None
+        for key, (product, at) in asked.items():
+            with lake_faults(location, product.lake):
+                if at:
+                    version = version_at(connection, product, moment(at))
+                else:
+                    version = published_version(connection, product)
+                if version is None:
+                    raise _not_kept(product, at) if at else _never_published(product)
+                rows = product_files(connection, product, room, version)
+                assert rows is not None  # the version was found
+                try:
+                    found[key] = rows.opened(files, f"{product.id}/{version}")
+                except FileNotFoundError:
+                    raise damaged(location, product.lake, "a file of its rows is missing") from None
+    return found
 
 
 @contextmanager

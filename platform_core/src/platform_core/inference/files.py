@@ -132,9 +132,8 @@ def _present(path: Path) -> None:
         with path.open("rb"):
             pass
     except OSError as error:
-        raise SourceError.of(
-            "U062", f"{shown(path)} cannot be read: {error.strerror}", fix="Let it be read."
-        ) from None
+        message = f"{shown(path)} cannot be read: {error.strerror}"
+        raise SourceError.of("U062", message, fix="Let it be read.") from None
     if empty:
         raise no_rows(shown(path))
 
@@ -159,14 +158,10 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[st
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
         raise _unreadable(connection, path, _fault(connection, path) or duckdb.Error("Number of Columns"))
     if columns and (header or len(columns) != len(found)):
-        raise UsageError.of(
-            "U063",
-            f"{shown(path)} names its columns itself"
-            if header
-            else f"{shown(path)} has {len(found)} columns, and {len(columns)} names were given",
-            expected="--columns for a file that does not name them, as many as it has",
-            fix="Leave --columns out." if header else None,
-        )
+        wrong = f"has {len(found)} columns, and {len(columns)} names were given"
+        message = f"{shown(path)} {'names its columns itself' if header else wrong}"
+        expected = "--columns for a file that does not name them, as many as it has"
+        raise UsageError.of("U063", message, None, expected, "Leave --columns out." if header else None)
     if not header and not columns:
         names = ",".join(f"name{number}" for number in range(1, len(found) + 1))
         message = f"{shown(path)} does not name its {counted(len(found), 'column')}"

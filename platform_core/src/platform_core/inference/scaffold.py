@@ -178,14 +178,13 @@ def _selected(inferred: Inferred, called: Mapping[str, str]) -> str:
         value = reading.sql(_name(old)) if reading else _name(old)
         item = value if value == _name(new) else f"{value} AS {_name(new)}"
         items.append(item.replace("{", "{{").replace("}", "}}"))
-    lines, line = [], "    "
+    lines = ["   "]
     for position, item in enumerate(items):
         word = item + ("," if position < len(items) - 1 else "")
-        if len(line) + len(word) > _WIDTH - 12 and line.strip():
-            lines.append(line.rstrip())
-            line = "    "
-        line += f"{word} "
-    return "\n".join([*lines, line.rstrip()])
+        if len(lines[-1]) + len(word) >= _WIDTH - 12 and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return "\n".join(lines)
 
 
 def _name(name: str) -> str:
@@ -234,6 +233,4 @@ def in_lines(sql: str) -> str:
 
 
 def _cannot(what: str, instead: str) -> UsageError:
-    return UsageError.of(
-        "U069", f"no function can be written: {what}", expected=instead, fix=f"Name {instead}."
-    )
+    return UsageError.of("U069", f"no function can be written: {what}", None, instead, f"Name {instead}.")

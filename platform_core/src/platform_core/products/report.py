@@ -65,10 +65,8 @@ def version_metadata(version: int, facts: Mapping[str, Any]) -> dict[str, Any]:
         "mesh/checks_passed": statuses.count("passed"),
         "mesh/checks_warned": statuses.count("warned"),
     }
-    if facts.get("seconds") is not None:
-        metadata["mesh/seconds"] = facts["seconds"]
-    if facts.get("partition") is not None:
-        metadata["mesh/partition"] = facts["partition"]
+    told = ("seconds", "partition")
+    metadata |= {f"mesh/{name}": facts[name] for name in told if facts.get(name) is not None}
     if facts.get("inputs") is not None:
         metadata["mesh/inputs"] = dg.MetadataValue.json(facts["inputs"])
     return metadata
@@ -84,9 +82,7 @@ def published_result(
             asset_key=asset_key(product_id),
             check_name=check["rule"],
             passed=check["status"] == "passed",
-            severity=dg.AssetCheckSeverity.WARN
-            if check["status"] == "warned"
-            else dg.AssetCheckSeverity.ERROR,
+            severity=SEVERITY_IN_DAGSTER["warning" if check["status"] == "warned" else "error"],
             metadata={} if check["count"] is None else {"violations": check["count"]},
         )
         for check in facts.get("checks", ())
@@ -104,12 +100,9 @@ def published_events(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """A result as events: a materialization of each partition key, or of None, and the check results."""
     assert result.asset_key is not None  # products are named
-    version = result.data_version
-    tags = (
-        {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
-        if version
-        else None
-    )
+    tags: dict[str, str] = {}
+    if (version := result.data_version) is not None:
+        tags = {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
     for key in keys:
         yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata, partition=key, tags=tags)
     for check in result.check_results:

@@ -13,7 +13,7 @@ import duckdb
 
 from platform_core.errors import DefinitionError, Place
 from platform_core.lake.faults import beyond_inputs, sentence
-from platform_core.lake.fit import Fitted, mapped
+from platform_core.lake.fit import mapped
 from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
 from platform_core.products.table import Table
@@ -148,12 +148,12 @@ def inputs_read(
 
 
 @contextmanager
-def sql_faults(product: str, place: Place | None, fit: Fitted | None = None) -> Iterator[None]:
-    """DuckDB's complaints about a product's SQL, said as ours (D006; L012 of a column)."""
+def sql_faults(product: str, place: Place | None) -> Iterator[None]:
+    """DuckDB's complaints about a product's SQL, said as ours (D006)."""
     try:
         yield
     except duckdb.Error as error:
-        raise (fit and fit.refusal(error)) or _sql_fault(product, place, error) from None
+        raise _sql_fault(product, place, error) from None
 
 
 def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from platform_core.products.report import published_events, published_result
 from platform_core.workspace.recipe import record
 from platform_core.workspace.records import newest as recorded
 
-Version = tuple[int, dict[str, Any]]
+Version = tuple[str, int, dict[str, Any]]
+"""Of a product: its id, the version, and the facts in its stamp."""
 
 
 def reconcile(instance: dg.DagsterInstance, root: Path, domains: Collection[str]) -> None:
@@ -36,40 +36,30 @@ def reconcile(instance: dg.DagsterInstance, root: Path, domains: Collection[str]
         if not location.is_readable(lake):
             continue
         try:
-            for product, versions in _lost(instance, location, lake).items():
-                for version, facts in versions:
-                    _record(instance, root, product, version, facts)
+            for version in _lost(instance, location, lake):
+                _record(instance, root, *version)
         except PlatformError as error:
             sys.stderr.write(f"{error}\n")
 
 
-def _lost(instance: dg.DagsterInstance, location: LakeLocation, lake: str) -> dict[str, list[Version]]:
+def _lost(instance: dg.DagsterInstance, location: LakeLocation, lake: str) -> list[Version]:
     with connect(location, read=[lake]) as connection:
         published = newest(connection, lake)
         known = recorded(instance, published)
-        found: dict[str, list[Version]] = {}
+        found: list[Version] = []
         for product, (version, at) in published.items():
             made = known.get(product)
             if made is not None and (made.version == version or made.at >= at):
                 continue
-            since = [s for s in stamps(connection, lake, product) if made is None or s[1] > made.at]
-            found[product] = list(_newest_of_each_part(since))
+            parts: dict[str | None, Version] = {}
+            for number, then, facts in stamps(connection, lake, product):  # the newest first
+                if made is None or then > made.at:
+                    parts.setdefault(facts.get("partition"), (product, number, facts))
+            found += reversed(parts.values())
     # Asked for its run first, and then once more what is recorded: it may have been recorded meanwhile.
-    over = {
-        product: [each for each in versions if not _under_way(instance, each[1]["run_id"])]
-        for product, versions in found.items()
-    }
-    known = recorded(instance, over)
-    return {
-        product: [each for each in versions if product not in known or known[product].version != each[0]]
-        for product, versions in over.items()
-    }
-
-
-def _newest_of_each_part(versions: Sequence[tuple[int, datetime, dict[str, Any]]]) -> Iterator[Version]:
-    """The oldest first; ``versions`` are the newest first."""
-    parts = {facts.get("partition"): (version, facts) for version, _, facts in reversed(versions)}
-    yield from sorted(parts.values(), key=lambda each: each[0])
+    over = [each for each in found if not _under_way(instance, each[2]["run_id"])]
+    known = recorded(instance, {product for product, _, _ in over})
+    return [each for each in over if each[0] not in known or known[each[0]].version != each[1]]
 
 
 def _under_way(instance: dg.DagsterInstance, run_id: str) -> bool:
