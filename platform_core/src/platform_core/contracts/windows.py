@@ -94,10 +94,7 @@ def partitions_read(
 
 
 def window_read(
-    reader: Partitions | None,
-    wanted: PartitionsRead | None,
-    source: Partitions | None,
-    run: Window | None,
+    reader: Partitions | None, wanted: PartitionsRead | None, source: Partitions | None, run: Window | None
 ) -> Window | None:
     """The part of a product that one run reads, which itself covers ``run``; None for all of it."""
     which = partitions_read(reader, wanted, source)

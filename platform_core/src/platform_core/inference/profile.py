@@ -20,6 +20,7 @@ from platform_core.inference.people import (
 )
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 
 COLUMNS_AT_ONCE: Final = 100
 MANY: Final = 1000
@@ -56,9 +57,7 @@ def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
     Keys, ranges, lengths, missing values and accepted values hold for all rows; what a column looks like
     is told by a sample.
     """
-    described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    names = {row[0]: row[1] for row in described}
-    rows, columns = _measure(connection, relation, names)
+    rows, columns = _measure(connection, relation, describe(connection, f"FROM {relation}"))
     if rows == 0:
         return TableFacts(0, columns)
     _take_sample(connection, relation, rows, len(columns))

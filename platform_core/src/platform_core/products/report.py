@@ -17,9 +17,9 @@ from platform_core.lake.publish import Publication
 from platform_core.products.description import preview_cell
 from platform_core.products.origin import checks_told
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import CheckOutcome, Sample
+from platform_core.quality.samples import fetch
 from platform_core.sql.quoting import quoted
-from platform_core.sql.times import in_words
 
 Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5
@@ -135,14 +135,11 @@ def publication_metadata(
     return metadata
 
 
-def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> list[dict[str, Any]]:
-    columns = [column.name for column in product.columns if column.shown_in_samples]
-    if not columns:
-        return []
-    wanted = ", ".join(quoted(column) for column in columns)
-    shown = in_words(connection, f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}")
-    rows = connection.execute(shown).fetchall()
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Sample:
+    wanted = ", ".join(quoted(column.name) for column in product.columns if column.shown_in_samples)
+    if not wanted:
+        return ()
+    return fetch(connection, f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}")
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
