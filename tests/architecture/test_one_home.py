@@ -104,7 +104,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "a COMMIT": (statements("BEGIN|COMMIT|ROLLBACK"), "lake/transaction.py", {}),
     "a path in a lake": (ways_into_a_lake, "lake/", {}),
     "the tables of a lake's catalog": (
-        words("__ducklake_metadata_|catalog\\.sqlite"),
+        words("__ducklake_metadata_|\\.ducklake_|catalog\\.sqlite"),
         "lake/",
         {"sealed/version.py": "the files of a version, to be read without its lake"},
     ),

@@ -107,7 +107,7 @@ def test_a_span_of_many_keys_makes_the_grid_once(monkeypatch: pytest.MonkeyPatch
     made: list[Partitions] = []
     module = sys.modules[windows.__module__]  # whose name in the package is the function's
 
-    def counted(partitions: Partitions, now: datetime | None) -> tuple[Window, ...]:
+    def counted(partitions: Partitions) -> tuple[Window, ...]:
         made.append(partitions)
         return every
 

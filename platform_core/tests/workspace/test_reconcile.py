@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from small_mesh import DAYS, SALES, SmallMesh
 
+from platform_core.contracts.windows import windows
 from platform_core.lake.connect import connect
 from platform_core.lake.content import data_version
 from platform_core.lake.publish import publish_table
@@ -22,7 +24,6 @@ from platform_core.workspace.home import Home
 from platform_core.workspace.instance import PROCESS_TAG, shared_instance
 from platform_core.workspace.processes import signature
 from platform_core.workspace.recipe import record
-from platform_core.workspace.reconcile import reconcile
 from platform_core.workspace.records import checked, every
 from platform_core.workspace.result import MeshResult
 
@@ -158,6 +159,33 @@ def test_of_many_lost_versions_the_newest_is_recorded_also_of_an_unknown_run(
     versions = [publish(shop, f"run-{number}") for number in range(3)]
     reconcile(instance, shop.root, ["shop", "nobody"])
     assert recorded(instance, "shop/sales") == [versions[-1]]
+
+
+def test_a_reconciler_that_was_killed_itself_is_followed_by_the_next(
+    shop: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = shop.registry.get("shop/days")
+    assert days.partitions is not None
+    select = "SELECT TIMESTAMPTZ '{}' + INTERVAL 1 HOUR AS sold, 1 AS amount"
+    versions = []
+    for window in windows(days.partitions):
+        stamp, rows = Stamp(run_id="gone", asset=days.id), select.format(window.start.isoformat())
+        with connect(shop.lakes, write=["shop"]) as con:
+            made = publish_table(con, shop.lakes, days, rows, window=window, stamp=stamp, audit=str)
+        versions.append(made.version)
+
+    def killed(*of: Any) -> None:
+        record(*of)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("platform_core.workspace.reconcile.record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            reconcile(instance, shop.root, ["shop"])
+    assert recorded(instance, "shop/days") == versions[:1]
+    for _ in range(2):
+        reconcile(instance, shop.root, ["shop"])
+        assert recorded(instance, "shop/days") == versions[::-1]
 
 
 def test_a_lake_that_cannot_be_read_is_told_and_keeps_no_other_back(

@@ -23,11 +23,8 @@ def require_principal(principal: str, domains: tuple[str, ...]) -> None:
         return
     if principal and not colon:
         return
-    raise UsageError.of(
-        "U041",
-        f'"{principal}" is nobody who could read',
-        expected=f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}",
-    )
+    expected = f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}"
+    raise UsageError.of("U041", f'"{principal}" is nobody who could read', None, expected)
 
 
 def require_grant(product: DataProduct, principal: str, root: Path) -> None:
@@ -41,16 +38,14 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
         return
     owner = asked(product, root)
     if product.restricted:
-        raise AccessDenied.of(
-            "A002",
-            f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it",
-            product.place,
-            expected=f"a product of {product.domain} without restricted columns",
-            fix=f"read its masked twin, {product.domain}/{product.masking.name}"
+        message = f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it"
+        expected = f"a product of {product.domain} without restricted columns"
+        fix = (
+            f"read its masked twin, {product.domain}/{product.masking.name}"
             if product.masking is not None
-            else f"ask {owner} for one, or run `mesh products --domain {product.domain}`",
-            plain=True,
+            else f"ask {owner} for one, or run `mesh products --domain {product.domain}`"
         )
+        raise AccessDenied.of("A002", message, product.place, expected, fix, plain=True)
     if not product.granted_to(principal):
         access = MASKED if product.twin_of else "read"
         raise AccessDenied.of(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
@@ -27,9 +27,6 @@ from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
-
-if TYPE_CHECKING:
-    import duckdb
 
 K = TypeVar("K")
 
@@ -129,36 +126,26 @@ def files_of_versions(
         RunError: R020 a product that was never published, R023 a version that is not kept.
         LakeError: a lake that cannot be read.
     """
+    found: dict[K, VersionFiles] = {}
     for product, _ in asked.values():
         if not location.exists(product.lake):
             raise _never_published(product)
     with connect(location, read={product.lake for product, _ in asked.values()}) as connection:
-        return {
-            key: _files(connection, product, at, location, files, room)
-            for key, (product, at) in asked.items()
-        }
-
-
-def _files(
-    connection: duckdb.DuckDBPyConnection,
-    product: DataProduct,
-    at: str,
-    location: LakeLocation,
-    files: SealedFiles,
-    room: Path | None,
-) -> VersionFiles:
-    with lake_faults(location, product.lake):
-        version = (
-            version_at(connection, product, moment(at)) if at else published_version(connection, product)
-        )
-        if version is None:
-            raise _not_kept(product, at) if at else _never_published(product)
-        found = product_files(connection, product, room, version)
-        assert found is not None  # the version was found
-        try:
-            return found.opened(files, f"{product.id}/{version}")
-        except FileNotFoundError:
-            raise damaged(location, product.lake, "a file of its rows is missing") from None
+        for key, (product, at) in asked.items():
+            with lake_faults(location, product.lake):
+                if at:
+                    version = version_at(connection, product, moment(at))
+                else:
+                    version = published_version(connection, product)
+                if version is None:
+                    raise _not_kept(product, at) if at else _never_published(product)
+                rows = product_files(connection, product, room, version)
+                assert rows is not None  # the version was found
+                try:
+                    found[key] = rows.opened(files, f"{product.id}/{version}")
+                except FileNotFoundError:
+                    raise damaged(location, product.lake, "a file of its rows is missing") from None
+    return found
 
 
 @contextmanager
@@ -184,18 +171,13 @@ def _granted(
 
 def _refusal(refused: NotAllowed) -> Diagnostic:
     if refused.what == "statement":
-        return Diagnostic(
-            "A010",
-            "only a single query is run here",
-            expected="one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products",
-            fix="Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...).",
-        )
-    return Diagnostic(
-        {"function": "A012", "construct": "A013"}[refused.what],
-        refused.reason,
-        expected="data products by name, as in FROM sales.transactions, and plain functions",
-        fix="`mesh products` lists the products that can be read",
-    )
+        expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
+        fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
+        return Diagnostic("A010", "only a single query is run here", None, expected, fix)
+    code = "A012" if refused.what == "function" else "A013"
+    expected = "data products by name, as in FROM sales.transactions, and plain functions"
+    fix = "`mesh products` lists the products that can be read"
+    return Diagnostic(code, refused.reason, None, expected, fix)
 
 
 def _product_id(table: TableName, registry: Registry) -> str:
@@ -208,30 +190,21 @@ def _product_id(table: TableName, registry: Registry) -> str:
 
 def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
     if as_of and isinstance(moment(as_of), int) and len(lakes) > 1:
-        raise UsageError.of(
-            "U046",
-            f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}",
-            expected="a time, or products of one lake: each lake counts its own versions",
-            fix=f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})",
-        )
+        message = f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}"
+        expected = "a time, or products of one lake: each lake counts its own versions"
+        fix = f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})"
+        raise UsageError.of("U046", message, None, expected, fix)
 
 
 def _not_kept(product: DataProduct, at: str) -> RunError:
-    return RunError.of(
-        "R023",
-        f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}",
-        expected="a version of its lake, or a time, by which it was published, and which is still kept",
-        fix=f"`mesh history {product.id}` lists the versions",
-    )
+    message = f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}"
+    expected = "a version of its lake, or a time, by which it was published, and which is still kept"
+    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions")
 
 
 def _never_published(product: DataProduct) -> RunError:
-    return RunError.of(
-        "R020",
-        f"{product.id} was never published",
-        expected="a published version of every product in the query",
-        fix=f"mesh run {product.id}",
-    )
+    expected = "a published version of every product in the query"
+    return RunError.of("R020", f"{product.id} was never published", None, expected, f"mesh run {product.id}")
 
 
 @contextmanager

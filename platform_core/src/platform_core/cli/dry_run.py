@@ -103,13 +103,11 @@ def _import(module: str) -> Any:
     except PlatformError:
         raise
     except Exception as error:
-        raise DefinitionError.of(
-            "D023",
-            f"the module {module} cannot be imported: {type(error).__name__}: {error}",
-            _place_in(error, module.partition(".")[0]),
-            expected="a module that imports in the domain's own environment",
-            fix="mend the line, or add the missing package to the domain's pyproject.toml",
-        ) from error
+        message = f"the module {module} cannot be imported: {type(error).__name__}: {error}"
+        place = _place_in(error, module.partition(".")[0])
+        expected = "a module that imports in the domain's own environment"
+        fix = "mend the line, or add the missing package to the domain's pyproject.toml"
+        raise DefinitionError.of("D023", message, place, expected, fix) from error
 
 
 def _references(product: DataProduct, registry: Registry, root: Path) -> None:
@@ -171,13 +169,11 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
     except PlatformError:
         raise
     except Exception as error:
-        raise DefinitionError.of(
-            "D024",
-            f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}",
-            _place_in(error, product.domain) or function.place,
-            expected="a result with the contract's columns, without rows",
-            fix="let it work without rows too: a partition or an input may be empty",
-        ) from error
+        message = f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}"
+        place = _place_in(error, product.domain) or function.place
+        expected = "a result with the contract's columns, without rows"
+        fix = "let it work without rows too: a partition or an input may be empty"
+        raise DefinitionError.of("D024", message, place, expected, fix) from error
 
 
 def _twin(product: DataProduct, registry: Registry) -> None:

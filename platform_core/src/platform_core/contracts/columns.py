@@ -126,10 +126,6 @@ def read_type(node: Node) -> str | None:
     try:
         return canonical_type(text)
     except BadType as error:
-        node.error(
-            "C042",
-            f'"{text}" is not a type: {error}',
-            "a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]",
-            error.fix,
-        )
+        expected = "a type of DuckDB, such as BIGINT, DECIMAL(18,2), TIMESTAMP or VARCHAR[]"
+        node.error("C042", f'"{text}" is not a type: {error}', expected, error.fix)
     return None

@@ -63,11 +63,8 @@ def column_value(node: Node, column: Column) -> Scalar | None:
     """A value that the column is to hold, in the column's type (C053)."""
     result = typed(node.value, column.logical_type)
     if result is None:
-        node.error(
-            "C053",
-            f'"{node.value}" can be no value of "{column.name}", which is a {column.logical_type}',
-            _WRITTEN.get(column.logical_type or "", "a single value"),
-        )
+        message = f'"{node.value}" can be no value of "{column.name}", which is a {column.logical_type}'
+        node.error("C053", message, _WRITTEN.get(column.logical_type or "", "a single value"))
     return result
 
 

@@ -66,10 +66,6 @@ def twin_named_in(path: Path, domain: str) -> str | None:
 
 
 def rivals(product_id: str, files: tuple[Path, ...]) -> Diagnostic:
-    return Diagnostic(
-        "C022",
-        f"{product_id} has two contracts: {files[0].name} and {files[1].name}",
-        Place(files[1]),
-        expected="one file for a product",
-        fix=f"Keep one of them, as {files[0].name}.",
-    )
+    message = f"{product_id} has two contracts: {files[0].name} and {files[1].name}"
+    fix = f"Keep one of them, as {files[0].name}."
+    return Diagnostic("C022", message, Place(files[1]), "one file for a product", fix)

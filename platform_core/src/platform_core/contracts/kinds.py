@@ -52,12 +52,9 @@ def read_file_name(table: Node, kind: Kind, name: str) -> str | None:
         return default
     suffix = said[said.rfind(".") :] if "." in said else ""
     if suffix not in formats:
-        at.error(
-            "C103",
-            f'"{said}" is of no format that is written for a {kind}',
-            f"a name that ends with {' or '.join(formats)}",
-            did_you_mean(suffix.lower(), formats) or f"Write physicalName: {default}.",
-        )
+        message = f'"{said}" is of no format that is written for a {kind}'
+        fix = did_you_mean(suffix.lower(), formats) or f"Write physicalName: {default}."
+        at.error("C103", message, f"a name that ends with {' or '.join(formats)}", fix)
         return default
     return said
 

@@ -76,14 +76,12 @@ def read_masking(table: Node, identity: Identity, columns: tuple[Column, ...]) -
         place = mask.place if mask else suppress.place() if suppress else None
         if place is not None and find_property(table, "maskedAs") is None:
             said = "a mask" if mask else "suppress"
-            table.faults.error(
-                "C091",
-                f"{said} without maskedAs: no twin of {identity.id} is made",
-                place,
-                expected="the name of the twin on the schema object",
-                fix=f"customProperties:\n  - {{property: maskedAs, value: {identity.name}_masked, "
-                "vendor: platform-core}",
+            message = f"{said} without maskedAs: no twin of {identity.id} is made"
+            fix = (
+                f"customProperties:\n  - {{property: maskedAs, value: {identity.name}_masked, "
+                "vendor: platform-core}"
             )
+            table.faults.error("C091", message, place, "the name of the twin on the schema object", fix)
         return None
     name = masked.value.removeprefix(f"{identity.domain}/")
     if name == identity.name:
@@ -139,12 +137,10 @@ def _hash(node: Node, column: Column, mask: Mask, domain: str) -> Mask | None:
     named = f'"{key}" is no name of a key of {domain}'
     word = str(key).rpartition(".")[2]
     fitting = word if KEY_NAME.fullmatch(word) else column.name.removesuffix("_id") or "name"
-    node["method" if key is None else "key"].error(
-        "C090",
-        f'the hash of "{column.name}" names no key' if key is None else named,
-        f"key: lower-case letters, digits and _, without a domain; it is {domain}'s alone",
-        f"Write {{method: hash, key: {fitting}}}.",
-    )
+    message = f'the hash of "{column.name}" names no key' if key is None else named
+    expected = f"key: lower-case letters, digits and _, without a domain; it is {domain}'s alone"
+    fix = f"Write {{method: hash, key: {fitting}}}."
+    node["method" if key is None else "key"].error("C090", message, expected, fix)
     return None
 
 

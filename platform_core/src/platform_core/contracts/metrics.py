@@ -102,12 +102,9 @@ class _Entry:
     def of_column(self, metric: str) -> tuple[Column, Bounds] | None:
         """The column that a metric is about, and how many of its values may break the rule."""
         if self.column is None:
-            self.node["metric"].error(
-                "C051",
-                f"{metric} is about a column, but stands on the schema object",
-                "the rule under the property that it is about",
-                "Move it to quality of that property.",
-            )
+            message = f"{metric} is about a column, but stands on the schema object"
+            expected = "the rule under the property that it is about"
+            self.node["metric"].error("C051", message, expected, "Move it to quality of that property.")
         allowed = self.allowed()
         return (self.column, allowed) if self.column is not None and allowed is not None else None
 
@@ -126,12 +123,9 @@ def _missing_values(entry: _Entry) -> Rule | None:
     column, allowed = found
     said = entry.argument("missingValues")
     if not isinstance(said.value, list) or not said.value:
-        entry.node["arguments"].error(
-            "C051",
-            "missingValues does not say which values count as missing",
-            "arguments: {missingValues: [...]}",
-            'Write arguments: {missingValues: ["", "n/a"]}.',
-        )
+        message = "missingValues does not say which values count as missing"
+        fix = 'Write arguments: {missingValues: ["", "n/a"]}.'
+        entry.node["arguments"].error("C051", message, "arguments: {missingValues: [...]}", fix)
         return None
     values = column_values([said[index] for index in range(len(said.value))], column)
     name = entry.base.name or join_name("missing_values", column.name)
@@ -198,12 +192,8 @@ def _duplicate_values(entry: _Entry) -> Rule | None:
 def _row_count(entry: _Entry) -> Rule | None:
     node = entry.node
     if entry.column is not None:
-        node["metric"].error(
-            "C051",
-            f'rowCount is about the table, but stands on the column "{entry.column.name}"',
-            "the rule under quality of the schema object",
-            "Move it there.",
-        )
+        message = f'rowCount is about the table, but stands on the column "{entry.column.name}"'
+        node["metric"].error("C051", message, "the rule under quality of the schema object", "Move it there.")
         return None
     limits = read_bounds(node, True)
     if limits is None:

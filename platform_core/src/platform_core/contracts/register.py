@@ -62,12 +62,9 @@ def register(
 
 
 def _nothing_here(own: Registry, domain: str) -> UsageError:
-    return UsageError.of(
-        "U083",
-        f'"{domain}" has no contracts here to register',
-        expected=f"contracts in {shown(own.path(f'{domain}/x').parent)}",
-        fix="Call it in the repository of that domain.",
-    )
+    message = f'"{domain}" has no contracts here to register'
+    expected = f"contracts in {shown(own.path(f'{domain}/x').parent)}"
+    return UsageError.of("U083", message, None, expected, "Call it in the repository of that domain.")
 
 
 @dataclass(frozen=True)
@@ -187,10 +184,6 @@ def _alone(folder: Path, write: bool) -> Iterator[None]:
 
 
 def _unwritable(folder: Path, error: OSError) -> UsageError:
-    return UsageError.of(
-        "U084",
-        f"the registry {shown(folder)} cannot be written: {error.strerror}",
-        Place(folder) if folder.is_file() else None,
-        expected="a folder that this user may write",
-        fix="Name another one by --to or MESH_REGISTRY.",
-    )
+    message = f"the registry {shown(folder)} cannot be written: {error.strerror}"
+    expected, fix = "a folder that this user may write", "Name another one by --to or MESH_REGISTRY."
+    return UsageError.of("U084", message, Place(folder) if folder.is_file() else None, expected, fix)

@@ -214,13 +214,9 @@ class Registry:
             taken = f"{domain}/{first} has a masked twin of that name"
         else:
             return
-        raise ContractError.of(
-            "C092",
-            f'"{name}" cannot be the masked twin of {product.id}: {taken}',
-            product.masking.place,
-            expected=f"a name that no other product of {domain} has",
-            fix=f"Write maskedAs: {product.name}_masked.",
-        )
+        message = f'"{name}" cannot be the masked twin of {product.id}: {taken}'
+        place, expected = product.masking.place, f"a name that no other product of {domain} has"
+        raise ContractError.of("C092", message, place, expected, f"Write maskedAs: {product.name}_masked.")
 
     def _folder(self, domain: str) -> Path:
         return self.base / domain / self.inner if self.inner else self.base / domain
@@ -254,9 +250,5 @@ class Registry:
             if self.shared is not None and not self.is_own(domain):
                 verb = f"mesh register {domain} --to {shown(self.shared)}"
                 fix = f"Register it, in the repository of {domain}: {verb}"
-        return Diagnostic(
-            "D001",
-            f'there is no data product "{product_id}"',
-            expected=f"one of {listed(known, 20)}" if known else "a product with a contract",
-            fix=fix,
-        )
+        expected = f"one of {listed(known, 20)}" if known else "a product with a contract"
+        return Diagnostic("D001", f'there is no data product "{product_id}"', None, expected, fix)

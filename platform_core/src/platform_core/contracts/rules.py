@@ -29,13 +29,10 @@ def read_rules(
         other = rules.setdefault(rule.name, rule)
         if other is rule or _same(other, rule):
             continue
-        table.faults.error(
-            "C054",
-            f'two rules are named "{rule.name}"; the first stands in line {other.place.line}',
-            rule.place,
-            expected="every rule once, under a name of its own",
-            fix="Remove one of the two, or give it a name.",
-        )
+        message = f'two rules are named "{rule.name}"; the first stands in line {other.place.line}'
+        expected = "every rule once, under a name of its own"
+        fix = "Remove one of the two, or give it a name."
+        table.faults.error("C054", message, rule.place, expected, fix)
     return tuple(rules.values())
 
 

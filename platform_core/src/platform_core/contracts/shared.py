@@ -37,18 +37,11 @@ def require_not_behind(product: DataProduct, shared: Path) -> None:
     ours, theirs = number(product.version), number(there)
     place = product.places.get("/version") or product.place
     if product.version == there:
-        raise ContractError.of(
-            "C140",
-            f"{product.id} {there} says one thing here and another in the registry",
-            place,
-            expected=f"what {shown(registered)} says, or another version",
-            fix="Raise the version and register it, or take the registered contract back.",
-        )
+        message = f"{product.id} {there} says one thing here and another in the registry"
+        expected = f"what {shown(registered)} says, or another version"
+        fix = "Raise the version and register it, or take the registered contract back."
+        raise ContractError.of("C140", message, place, expected, fix)
     if ours is not None and theirs is not None and ours < theirs:
-        raise ContractError.of(
-            "C141",
-            f"{product.id} is {product.version} here, and {there} was registered",
-            place,
-            expected=f"{there} or newer, as in {shown(registered)}",
-            fix="Update this checkout: versions do not go back.",
-        )
+        message = f"{product.id} is {product.version} here, and {there} was registered"
+        fix = "Update this checkout: versions do not go back."
+        raise ContractError.of("C141", message, place, f"{there} or newer, as in {shown(registered)}", fix)

@@ -24,21 +24,15 @@ def read_signature(table: Node, kind: Kind) -> Signature | None:
     found = find_property(table, "model")
     if found is None:
         if kind == "model":
-            table["physicalType"].error(
-                "C104",
-                "the contract of a model does not say what it takes and what it must beat",
-                "the custom property model on the schema object",
-                f"Add to its customProperties:\n- property: model\n  {_EXAMPLE}",
-            )
+            message = "the contract of a model does not say what it takes and what it must beat"
+            expected = "the custom property model on the schema object"
+            fix = f"Add to its customProperties:\n- property: model\n  {_EXAMPLE}"
+            table["physicalType"].error("C104", message, expected, fix)
         return None
     if kind != "model":
-        found.error(
-            "C104",
-            f"a {kind} has no features and no baseline",
-            "the property model where physicalType is model",
-            "Add physicalType: model, or remove the property.",
-            at_key=True,
-        )
+        expected = "the property model where physicalType is model"
+        fix = "Add physicalType: model, or remove the property."
+        found.error("C104", f"a {kind} has no features and no baseline", expected, fix, at_key=True)
         return None
     known = found.is_mapping("C105", "model", listed(_KEYS), f"Write {_EXAMPLE}.")
     return _signature(found) if known else None

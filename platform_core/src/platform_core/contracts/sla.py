@@ -115,12 +115,9 @@ def _deadline(node: Node, span: timedelta) -> Deadline | None:
     try:
         interval = cron_interval(schedule)
     except BadCron as error:
-        node["schedule"].error(
-            "C061",
-            f'"{schedule}" is no schedule: {error}',
-            "five fields of cron: minute, hour, day of the month, month, day of the week",
-            'For every day at six: schedule: "0 6 * * *".',
-        )
+        expected = "five fields of cron: minute, hour, day of the month, month, day of the week"
+        fix = 'For every day at six: schedule: "0 6 * * *".'
+        node["schedule"].error("C061", f'"{schedule}" is no schedule: {error}', expected, fix)
         return None
     _require(node["value"], span, _LEAST)
     if span > interval:

@@ -165,13 +165,8 @@ def _missing(
         "version": 'version: "1.0.0"',
         "name": "name: <name>",
     }
-    return Diagnostic(
-        "C011",
-        f'"{word}" is missing in {_where(pointer)}',
-        place,
-        expected=f"the property {word}, which {because}",
-        fix=f"Add:\n{examples.get(word, f'{word}: ...')}",
-    )
+    expected, fix = f"the property {word}, which {because}", f"Add:\n{examples.get(word, f'{word}: ...')}"
+    return Diagnostic("C011", f'"{word}" is missing in {_where(pointer)}', place, expected, fix)
 
 
 def _word(
@@ -184,13 +179,9 @@ def _word(
         fix = f"Write {options[0]}."
     if pointer[-1:] == ("rule",) or pointer[-1:] == ("metric",):
         fix = fix or "Say it as `type: sql` with a query, or as `type: text` for people."
-    return Diagnostic(
-        "C012",
-        f"{_said(value)} is no {_noun(pointer)} of the standard",
-        document.place(*pointer),
-        expected=f"one of {listed(options, 60)}" if len(options) > 1 else listed(options),
-        fix=fix,
-    )
+    message = f"{_said(value)} is no {_noun(pointer)} of the standard"
+    expected = f"one of {listed(options, 60)}" if len(options) > 1 else listed(options)
+    return Diagnostic("C012", message, document.place(*pointer), expected, fix)
 
 
 def _type(

@@ -30,12 +30,9 @@ def read_event_time(
         message = "a stream has no partitions: its rows come in batches, and stay"
         table.faults.error("C112", message, partitions.place, "eventTime alone", "Remove partitions.")
     if said is None:
-        table["physicalType"].error(
-            "C110",
-            "a stream without an event time",
-            "the column that says when a row happened, since rows arrive late and out of order",
-            "Add to the schema object's customProperties: {property: eventTime, value: <column>}.",
-        )
+        expected = "the column that says when a row happened, since rows arrive late and out of order"
+        fix = "Add to the schema object's customProperties: {property: eventTime, value: <column>}."
+        table["physicalType"].error("C110", "a stream without an event time", expected, fix)
         return None
     name = str(said.value)
     column = next((column for column in columns if column.name == name), None)

@@ -32,19 +32,18 @@ def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window
     """All partitions that are complete at ``now`` (aware; the present by default), in order."""
     moment = now if now is not None else datetime.now(UTC)
     if partitions.end is not None:
-        last = _utc(partitions.end, ZoneInfo(partitions.timezone))
-        moment = min(moment, last)
-    return tuple(cell for cell in _cells(partitions, moment))
+        moment = min(moment, _utc(partitions.end, ZoneInfo(partitions.timezone)))
+    return tuple(_cells(partitions, moment))
 
 
-def window(partitions: Partitions, key: str, now: datetime | None = None) -> Window:
+def window(partitions: Partitions, key: str) -> Window:
     """The partition of a key. Raises UsageError U020 for a key that is not on the grid (yet)."""
-    [found] = _windows_of(partitions, [key], now)
+    [found] = _windows_of(partitions, [key])
     return found
 
 
-def _windows_of(partitions: Partitions, keys: Collection[str], now: datetime | None) -> list[Window]:
-    known = {cell.key: cell for cell in windows(partitions, now)}
+def _windows_of(partitions: Partitions, keys: Collection[str]) -> list[Window]:
+    known = {cell.key: cell for cell in windows(partitions)}
     names = list(known)
     for key in keys:
         if key not in known:
@@ -54,23 +53,19 @@ def _windows_of(partitions: Partitions, keys: Collection[str], now: datetime | N
     return [known[key] for key in keys]
 
 
-def spanning(partitions: Partitions, keys: Iterable[str], now: datetime | None = None) -> Window:
+def spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
     """One window over adjacent partitions, its key ``<first>...<last>``.
 
     Raises UsageError U020 for an unknown key, U021 for no keys and for keys with a gap between them.
     """
-    cells = sorted(_windows_of(partitions, set(keys), now), key=lambda cell: cell.start)
+    cells = sorted(_windows_of(partitions, set(keys)), key=lambda cell: cell.start)
     if not cells:
         raise UsageError.of("U021", "no partition is named", partitions.place, "one key or more")
     for before, after in pairwise(cells):
         if before.end != after.start:
-            raise UsageError.of(
-                "U021",
-                f'partitions are missing between "{before.key}" and "{after.key}"',
-                partitions.place,
-                expected="partitions that follow each other, since one transaction writes them all",
-                fix="Run each stretch by itself.",
-            )
+            message = f'partitions are missing between "{before.key}" and "{after.key}"'
+            expected = "partitions that follow each other, since one transaction writes them all"
+            raise UsageError.of("U021", message, partitions.place, expected, "Run each stretch by itself.")
     if len(cells) == 1:
         return cells[0]
     return Window(f"{cells[0].key}...{cells[-1].key}", cells[0].start, cells[-1].end)
@@ -99,10 +94,7 @@ def partitions_read(
 
 
 def window_read(
-    reader: Partitions | None,
-    wanted: PartitionsRead | None,
-    source: Partitions | None,
-    run: Window | None,
+    reader: Partitions | None, wanted: PartitionsRead | None, source: Partitions | None, run: Window | None
 ) -> Window | None:
     """The part of a product that one run reads, which itself covers ``run``; None for all of it."""
     which = partitions_read(reader, wanted, source)

@@ -107,13 +107,12 @@ def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
         return {}
     low, high = column.minimum, column.maximum
     if column.kind in ("integer", "number"):
-        bounds = {"minimum": rounded(low, up=False), "maximum": rounded(high, up=True)}
-        if None in bounds.values():
+        least, most = rounded(low, up=False), rounded(high, up=True)
+        if least is None or most is None:
             return {}  # NaN and infinity are in no range
-        if identified:
-            least = min(low, 1) if isinstance(low, int) and low >= 0 else None
-            bounds = {"minimum": least, "maximum": None}
-        return {key: value for key, value in bounds.items() if value is not None}
+        if not identified:
+            return {"minimum": least, "maximum": most}
+        return {"minimum": min(low, 1)} if isinstance(low, int) and low >= 0 else {}
     if column.kind in ("date", "timestamp") and isinstance(low, date) and not identified:
         return {"minimum": _moment(low, column.kind)} if _moment(low, column.kind) else {}
     if column.pattern is not None:

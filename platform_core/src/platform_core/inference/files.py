@@ -82,12 +82,8 @@ def query(
     except duckdb.Error as error:
         raise _unreadable(connection, path, error) from None
     if suffix in (".json", ".jsonl", ".ndjson") and names == ["json"]:
-        raise UsageError.of(
-            "U066",
-            f"{shown(path)} is no table",
-            expected="a list of objects, or one object per line",
-            fix="Write one object per row.",
-        )
+        expected = "a list of objects, or one object per line"
+        raise UsageError.of("U066", f"{shown(path)} is no table", None, expected, "Write one object per row.")
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
         plain = (columns[position - 1] if columns else snake(name)) or f"column_{position}"
@@ -123,41 +119,30 @@ def _present(path: Path) -> None:
     if not path.exists():
         near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         same = [name for name in near if name.lower() == path.name.lower()]
-        raise UsageError.of(
-            "U060",
-            f"there is no file {shown(path)}",
-            expected="a Parquet, CSV or JSON file",
-            fix=f'did you mean "{same[0]}"?' if same else None,
-        )
+        expected, fix = "a Parquet, CSV or JSON file", f'did you mean "{same[0]}"?' if same else None
+        raise UsageError.of("U060", f"there is no file {shown(path)}", None, expected, fix)
     if not path.is_file() or _suffix(path) not in _READERS:
         kind = f"{', '.join(_READERS)} file" if path.is_file() else "regular file"
         what = "a folder" if path.is_dir() else f"no {kind}"
-        raise UsageError.of(
-            "U066",
-            f"{shown(path)} is {what}",
-            expected="one table: a Parquet, CSV or JSON file",
-            fix="Name a file in it." if path.is_dir() else "Save the table as one of these.",
-        )
+        expected = "one table: a Parquet, CSV or JSON file"
+        fix = "Name a file in it." if path.is_dir() else "Save the table as one of these."
+        raise UsageError.of("U066", f"{shown(path)} is {what}", None, expected, fix)
     try:
         empty = path.stat().st_size == 0
         with path.open("rb"):
             pass
     except OSError as error:
-        raise SourceError.of(
-            "U062", f"{shown(path)} cannot be read: {error.strerror}", fix="Let it be read."
-        ) from None
+        message = f"{shown(path)} cannot be read: {error.strerror}"
+        raise SourceError.of("U062", message, fix="Let it be read.") from None
     if empty:
         raise no_rows(shown(path))
 
 
 def no_rows(what: str) -> SourceError:
     """Data without rows: nothing is known of them."""
-    return SourceError.of(
-        "U061",
-        f"{what} has no rows, so nothing can be inferred from it",
-        expected="at least one row; more rows tell more",
-        fix="Infer from data as it will be.",
-    )
+    message = f"{what} has no rows, so nothing can be inferred from it"
+    expected, fix = "at least one row; more rows tell more", "Infer from data as it will be."
+    return SourceError.of("U061", message, None, expected, fix)
 
 
 def _plain(path: Path) -> str:
@@ -173,22 +158,15 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[st
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
         raise _unreadable(connection, path, _fault(connection, path) or duckdb.Error("Number of Columns"))
     if columns and (header or len(columns) != len(found)):
-        raise UsageError.of(
-            "U063",
-            f"{shown(path)} names its columns itself"
-            if header
-            else f"{shown(path)} has {len(found)} columns, and {len(columns)} names were given",
-            expected="--columns for a file that does not name them, as many as it has",
-            fix="Leave --columns out." if header else None,
-        )
+        wrong = f"has {len(found)} columns, and {len(columns)} names were given"
+        message = f"{shown(path)} {'names its columns itself' if header else wrong}"
+        expected = "--columns for a file that does not name them, as many as it has"
+        raise UsageError.of("U063", message, None, expected, "Leave --columns out." if header else None)
     if not header and not columns:
         names = ",".join(f"name{number}" for number in range(1, len(found) + 1))
-        raise UsageError.of(
-            "U063",
-            f"{shown(path)} does not name its {counted(len(found), 'column')}",
-            expected="a first line with the names of the columns",
-            fix=f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}",
-        )
+        message = f"{shown(path)} does not name its {counted(len(found), 'column')}"
+        fix = f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}"
+        raise UsageError.of("U063", message, None, "a first line with the names of the columns", fix)
     # The engine names the file as found, which read_csv would take for a pattern again.
     dialect = str(prompt).partition(", auto_detect=")[2].rstrip(";")
     return f"read_csv({file_literal(path)}, auto_detect={dialect}"
@@ -234,9 +212,6 @@ def _unreadable(connection: duckdb.DuckDBPyConnection, path: Path, error: duckdb
     )
     reason = next((told for said, told in reasons if said.lower() in words.lower()), None)
     kind = _suffix(path).removeprefix(".").upper()
-    return SourceError.of(
-        "U062",
-        f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else ""),
-        expected="a table: in every row the same columns",
-        fix=f"Mend line {line[1]} of the file." if line else "Save the file anew.",
-    )
+    message = f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else "")
+    fix = f"Mend line {line[1]} of the file." if line else "Save the file anew."
+    return SourceError.of("U062", message, None, "a table: in every row the same columns", fix)

@@ -70,9 +70,8 @@ def infer(
         if facts.rows == 0:
             raise files.no_rows(subject.words)
         found = with_references(data.connection, _READ, facts.columns, data.pairs, data.targets)
-        marked = (
-            replace(c, remarks=(read[c.name].remark, *c.remarks)) if c.name in read else c for c in found
-        )
+        remarks = {name: (each.remark,) for name, each in read.items()}
+        marked = (replace(c, remarks=(*remarks.get(c.name, ()), *c.remarks)) for c in found)
         facts = replace(facts, columns=tuple(marked))
         text = draft(facts, own, name, subject.words, data.columns)
     return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
@@ -82,29 +81,16 @@ def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:
     found = []
     mixed = [column for column in facts.columns if any(r.startswith("mixed") for r in column.remarks)]
     if mixed:
+        message = f"{subject.words} mixes types in {counted(len(mixed), 'column')}, taken as text"
         lines = [
-            f"{column.name}: {remark.removeprefix('mixed: ')}"
-            for column in mixed
-            for remark in column.remarks
+            f"{column.name}: {each.removeprefix('mixed: ')}" for column in mixed for each in column.remarks
         ]
-        found.append(
-            Diagnostic(
-                "U064",
-                f"{subject.words} mixes types in {counted(len(mixed), 'column')}, taken as text",
-                expected="\n".join(lines),
-                fix="Mend the values, or let the product's function cast or leave them out.",
-                severity="warning",
-            )
-        )
+        fix = "Mend the values, or let the product's function cast or leave them out."
+        found.append(Diagnostic("U064", message, None, "\n".join(lines), fix, "warning"))
     if len(facts.columns) > WIDE:
-        found.append(
-            Diagnostic(
-                "U065",
-                f"{subject.words} has {len(facts.columns):,} columns; keys of several columns were sought "
-                f"among {CANDIDATES} of them",
-                expected=f"a table of at most {WIDE} columns, that people can read",
-                fix="Turn columns into rows (UNPIVOT), or leave out what nobody reads.",
-                severity="warning",
-            )
-        )
+        message = f"{subject.words} has {len(facts.columns):,} columns"
+        message += f"; keys of several columns were sought among {CANDIDATES} of them"
+        expected = f"a table of at most {WIDE} columns, that people can read"
+        fix = "Turn columns into rows (UNPIVOT), or leave out what nobody reads."
+        found.append(Diagnostic("U065", message, None, expected, fix, "warning"))
     return found

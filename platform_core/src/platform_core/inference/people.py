@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 MOSTLY: Final = 0.8
@@ -38,21 +38,20 @@ def personal_content(values: Sequence[str]) -> str | None:
     if not values:
         return None
     for what, form in _WHOLE:
-        pattern = re.compile(form)
-        if _share(values, lambda value, p=pattern: p.fullmatch(value.strip()) is not None) >= MOSTLY:
+        if _share([value.strip() for value in values], re.compile(form).fullmatch) >= MOSTLY:
             return what
     if _share(values, _is_card) >= MOSTLY:
         return "card numbers"
     if _share(values, _is_iban) >= MOSTLY:
         return "IBANs"
-    if _share(values, lambda value: _INSIDE.search(value) is not None) >= FEW:
+    if _share(values, _INSIDE.search) >= FEW:
         return "e-mail addresses within text"
     return None
 
 
 def looks_like_names(values: Sequence[str]) -> bool:
     """Whether half of the texts are two capitalized words: names of persons, or of anything else."""
-    return bool(values) and _share(values, lambda value: _NAME.fullmatch(value) is not None) >= HALF
+    return bool(values) and _share(values, _NAME.fullmatch) >= HALF
 
 
 def named_after_people(name: str) -> bool:
@@ -88,6 +87,5 @@ def _is_iban(value: str) -> bool:
     return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1
 
 
-def _share(values: Sequence[str], holds: object) -> float:
-    assert callable(holds)
+def _share(values: Sequence[str], holds: Callable[[str], object]) -> float:
     return sum(1 for value in values if holds(value)) / len(values)

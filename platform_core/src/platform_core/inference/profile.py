@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
@@ -20,6 +20,7 @@ from platform_core.inference.people import (
 )
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
 
 COLUMNS_AT_ONCE: Final = 100
 MANY: Final = 1000
@@ -56,9 +57,7 @@ def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
     Keys, ranges, lengths, missing values and accepted values hold for all rows; what a column looks like
     is told by a sample.
     """
-    described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    names = {row[0]: row[1] for row in described}
-    rows, columns = _measure(connection, relation, names)
+    rows, columns = _measure(connection, relation, describe(connection, f"FROM {relation}"))
     if rows == 0:
         return TableFacts(0, columns)
     _take_sample(connection, relation, rows, len(columns))
@@ -83,37 +82,25 @@ def _measure(
     every = [ColumnFacts(name, kind, 0) for name, kind in types.items()]
     for first in range(0, len(every), COLUMNS_AT_ONCE):
         blank = every[first : first + COLUMNS_AT_ONCE]
-        asked = ["count(*)"]
-        for column in blank:
-            asked += [f"count({quoted(column.name)})", *_bounds(column)]
-        rows, *values = one(connection, f"SELECT {', '.join(asked)} FROM {relation}")
-        left = iter(values)
-        for column in blank:
-            found.append(_measured(column, left))
+        asked = ", ".join(["count(*)", *map(_measures, blank)])
+        rows, *values = one(connection, f"SELECT {asked} FROM {relation}")
+        for column, filled, low, high in zip(blank, *(values[n::3] for n in range(3)), strict=True):
+            if column.kind in _TIMES:
+                low, high = _moment(low), _moment(high)
+            ends = {"minimum": low, "maximum": high}
+            if _is_text(column):
+                ends = {"shortest": low, "longest": high}
+            found.append(replace(column, filled=filled, **ends))
     return rows, tuple(found)
 
 
-def _bounds(column: ColumnFacts) -> list[str]:
+def _measures(column: ColumnFacts) -> str:
+    """SQL for how many values there are, and for the least and the greatest one, or length of a text."""
     name = quoted(column.name)
-    if column.kind in _ORDERED:
-        # Times as text: Python knows none of before the year 1, after 9999, or of infinity.
-        text = "::VARCHAR" if column.kind in _TIMES else ""
-        return [f"min({name}){text}", f"max({name}){text}"]
-    if column.type == "VARCHAR":
-        return [f"min(length({name}))", f"max(length({name}))"]
-    return []
-
-
-def _measured(column: ColumnFacts, left: Iterator[Any]) -> ColumnFacts:
-    filled = next(left)
-    if column.kind in _ORDERED:
-        low, high = next(left), next(left)
-        if column.kind in _TIMES:
-            low, high = _moment(low), _moment(high)
-        return replace(column, filled=filled, minimum=low, maximum=high)
-    if column.type == "VARCHAR":
-        return replace(column, filled=filled, shortest=next(left), longest=next(left))
-    return replace(column, filled=filled)
+    ordered = name if column.kind in _ORDERED else f"length({name})" if _is_text(column) else "NULL"
+    # Times as text: Python knows none of before the year 1, after 9999, or of infinity.
+    text = "::VARCHAR" if column.kind in _TIMES else ""
+    return f"count({name}), min({ordered}){text}, max({ordered}){text}"
 
 
 def _moment(text: str | None) -> date | None:

@@ -91,33 +91,22 @@ def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> 
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise UsageError.of(
-            "U068",
-            f"{shown(path)} is no Python, so nothing was added to it: {error.msg}",
-            Place(path, error.lineno or 1, error.offset or 1),
-            fix="Mend it and call again.",
-        ) from None
+        message = f"{shown(path)} is no Python, so nothing was added to it: {error.msg}"
+        place = Place(path, error.lineno or 1, error.offset or 1)
+        raise UsageError.of("U068", message, place, fix="Mend it and call again.") from None
     taken = {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name in taken:
-        raise UsageError.of(
-            "U066",
-            f'{shown(path)} has a function "{name}" already',
-            Place(path, taken[name]),
-            expected="a product without a function",
-            fix=f"mesh infer ... --as <domain>/{name} writes the contract alone",
-        )
+        message = f'{shown(path)} has a function "{name}" already'
+        fix = f"mesh infer ... --as <domain>/{name} writes the contract alone"
+        raise UsageError.of("U066", message, Place(path, taken[name]), "a product without a function", fix)
     return f"{_importing(text, tree, made.imports)}\n\n\n{block}\n"
 
 
 def refuse_taken(path: Path) -> None:
     """Raise UsageError U066 for a test that is there already."""
     if path.exists():
-        raise UsageError.of(
-            "U066",
-            f"{shown(path)} is there already",
-            expected="a product without a test",
-            fix="Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>",
-        )
+        fix = "Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>"
+        raise UsageError.of("U066", f"{shown(path)} is there already", None, "a product without a test", fix)
 
 
 def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:
@@ -189,14 +178,13 @@ def _selected(inferred: Inferred, called: Mapping[str, str]) -> str:
         value = reading.sql(_name(old)) if reading else _name(old)
         item = value if value == _name(new) else f"{value} AS {_name(new)}"
         items.append(item.replace("{", "{{").replace("}", "}}"))
-    lines, line = [], "    "
+    lines = ["   "]
     for position, item in enumerate(items):
         word = item + ("," if position < len(items) - 1 else "")
-        if len(line) + len(word) > _WIDTH - 12 and line.strip():
-            lines.append(line.rstrip())
-            line = "    "
-        line += f"{word} "
-    return "\n".join([*lines, line.rstrip()])
+        if len(lines[-1]) + len(word) >= _WIDTH - 12 and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return "\n".join(lines)
 
 
 def _name(name: str) -> str:
@@ -245,6 +233,4 @@ def in_lines(sql: str) -> str:
 
 
 def _cannot(what: str, instead: str) -> UsageError:
-    return UsageError.of(
-        "U069", f"no function can be written: {what}", expected=instead, fix=f"Name {instead}."
-    )
+    return UsageError.of("U069", f"no function can be written: {what}", None, instead, f"Name {instead}.")

@@ -144,12 +144,10 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
             return Subject("model", words, model, table=(lake, "products", model))
     sql = project.sql(model)
     if sql is None:
-        raise UsageError.of(
-            "U069",
-            f"the dbt model {name} was never published, and its SQL takes dbt to write it out",
-            expected="a published product, or SQL with source() and ref() alone",
-            fix="Write its contract by hand: `mesh new product --help`.",
-        )
+        message = f"the dbt model {name} was never published, and its SQL takes dbt to write it out"
+        expected = "a published product, or SQL with source() and ref() alone"
+        fix = "Write its contract by hand: `mesh new product --help`."
+        raise UsageError.of("U069", message, None, expected, fix)
     return Subject("model", words, model, sql=sql)
 
 
@@ -239,12 +237,9 @@ def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room
     lake, schema, name = table
     domain, location = lake.removesuffix("_restricted"), reader.location
     if reader.principal not in (f"domain:{domain}", f"domain:{lake}"):
-        raise UsageError.of(
-            "U067",
-            f"{'.'.join(table)} is no product: only its own domain reads it",
-            expected=f"a product of {domain}, or a contract for {domain}",
-            fix=f"mesh infer {'.'.join(table)} --as {domain}/{name}",
-        )
+        message = f"{'.'.join(table)} is no product: only its own domain reads it"
+        fix = f"mesh infer {'.'.join(table)} --as {domain}/{name}"
+        raise UsageError.of("U067", message, None, f"a product of {domain}, or a contract for {domain}", fix)
     if not location.exists(lake):
         raise _no_table(table)
     with connect(location, read=[lake]) as attached, lake_faults(location, lake):
@@ -257,12 +252,8 @@ def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room
 
 
 def _no_table(table: tuple[str, str, str]) -> UsageError:
-    return UsageError.of(
-        "U060",
-        f"there is no table {'.'.join(table)}",
-        expected="a table that was written: <lake>.<schema>.<table>",
-        fix="`mesh products` lists what was published",
-    )
+    message, fix = f"there is no table {'.'.join(table)}", "`mesh products` lists what was published"
+    return UsageError.of("U060", message, None, "a table that was written: <lake>.<schema>.<table>", fix)
 
 
 def _pairs(names: Sequence[str], reader: Reader, own: str) -> list[tuple[str, DataProduct]]:

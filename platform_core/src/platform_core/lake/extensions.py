@@ -51,12 +51,9 @@ def extension_path(extension: str) -> Path:
         if path.exists():
             return path
     distribution = package.replace("_", "-")
-    raise LakeError.of(
-        "L005",
-        f"DuckDB's extension {extension} for version {duckdb.__version__} is not installed",
-        expected=f"{distribution} of exactly DuckDB's own version",
-        fix=f"pip install {distribution}=={duckdb.__version__}",
-    )
+    message = f"DuckDB's extension {extension} for version {duckdb.__version__} is not installed"
+    fix = f"pip install {distribution}=={duckdb.__version__}"
+    raise LakeError.of("L005", message, None, f"{distribution} of exactly DuckDB's own version", fix)
 
 
 def _forbid_unsigned(con: duckdb.DuckDBPyConnection) -> None:

@@ -49,28 +49,21 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(text):
         # Before all others: it comes in the words of whatever it broke off, "failed to probe" too.
-        return LakeError.of(
-            "L011",
-            f'too little memory for the lake "{lake}": {sentence(error)}',
-            expected="memory for one product at a time, by default 40% of the machine's",
-            fix="set MESH_MEMORY_LIMIT higher, such as MESH_MEMORY_LIMIT=4GB; nothing was published",
-        )
+        message = f'too little memory for the lake "{lake}": {sentence(error)}'
+        expected = "memory for one product at a time, by default 40% of the machine's"
+        fix = "set MESH_MEMORY_LIMIT higher, such as MESH_MEMORY_LIMIT=4GB; nothing was published"
+        return LakeError.of("L011", message, None, expected, fix)
     folder = shown(location.folder(lake))
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _NO_ROOM.search(text):
-        return LakeError.of(
-            "L003",
-            f'no room to write the lake "{lake}" in {folder}: {sentence(error)}',
-            expected="free space for the new version beside the one that readers still use",
-            fix="free some space, or name another folder in MESH_LAKE; nothing was published",
-        )
+        message = f'no room to write the lake "{lake}" in {folder}: {sentence(error)}'
+        expected = "free space for the new version beside the one that readers still use"
+        fix = "free some space, or name another folder in MESH_LAKE; nothing was published"
+        return LakeError.of("L003", message, None, expected, fix)
     unwritable = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST)
     if number in unwritable or _NOT_WRITABLE.search(text):
-        return LakeError.of(
-            "L002",
-            f'the lake "{lake}" in {folder} cannot be opened or written: {sentence(error)}',
-            expected="a folder that this user may write",
-            fix=f"give this user {folder}, or name another folder in MESH_LAKE",
-        )
+        message = f'the lake "{lake}" in {folder} cannot be opened or written: {sentence(error)}'
+        fix = f"give this user {folder}, or name another folder in MESH_LAKE"
+        return LakeError.of("L002", message, None, "a folder that this user may write", fix)
     if _UNREADABLE.search(text):
         return damaged(location, lake, sentence(error))
     if number is not None:
@@ -80,12 +73,10 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
 
 def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
     folder = shown(location.folder(lake))
-    return LakeError.of(
-        "L004",
-        f'the catalog or a file of the lake "{lake}" is damaged: {reason}',
-        expected=f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it",
-        fix=f"restore {folder} from a backup, or move it away and materialize the products again",
-    )
+    message = f'the catalog or a file of the lake "{lake}" is damaged: {reason}'
+    expected = f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it"
+    fix = f"restore {folder} from a backup, or move it away and materialize the products again"
+    return LakeError.of("L004", message, None, expected, fix)
 
 
 def other_fault(error: BaseException, lake: str) -> LakeError:
@@ -94,13 +85,10 @@ def other_fault(error: BaseException, lake: str) -> LakeError:
 
 def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> DefinitionError:
     """SQL of a function that reads or calls more than its inputs give."""
-    return DefinitionError.of(
-        "D027",
-        f"the SQL of {product} reaches beyond its inputs: {refused.reason}",
-        place,
-        expected="the declared inputs by their names, and functions that compute from values",
-        fix="Declare what it reads: @data_product(inputs={...}).",
-    )
+    message = f"the SQL of {product} reaches beyond its inputs: {refused.reason}"
+    expected = "the declared inputs by their names, and functions that compute from values"
+    fix = "Declare what it reads: @data_product(inputs={...})."
+    return DefinitionError.of("D027", message, place, expected, fix)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ L012 a column that no lake keeps, or values that its type does not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -13,6 +14,7 @@ import duckdb
 
 from platform_core.contracts.model import Column, DataProduct
 from platform_core.errors import DefinitionError
+from platform_core.lake.transaction import one
 from platform_core.sql.engine import trial
 from platform_core.sql.quoting import fold, literal, quoted
 from platform_core.sql.types import LOGICAL, UNTYPED, describe, exact_types, family
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 MANY: Final = 100_000
 """Fewer rows than DuckDB writes into one row group."""
 _BATCH: Final = "__nan"
-_MICROSECONDS: Final = dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "TIMESTAMP") | {"TIME_NS": "TIME"}
-_KEPT_AS: Final = {"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT", UNTYPED: "INTEGER", **_MICROSECONDS}
+_KEPT_AS: Final = dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "TIMESTAMP")
+_KEPT_AS.update({"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT", "TIME_NS": "TIME", UNTYPED: "INTEGER"})
 # DuckLake keeps the limits of a FLOAT in six digits and skips files by them: a column of it would lose rows.
 _NEVER: Final = {"array", "bignum", "bit", "enum", "time_ns", "union", "variant"}
 _CHANGED: Final = {
@@ -62,9 +64,15 @@ class Fitted:
     types: dict[str, str]
     _refusals: Mapping[str, DefinitionError]
 
-    def refusal(self, error: Exception) -> DefinitionError | None:
-        """What an error of the query says of a column; None where it is about something else."""
-        return next((fault for mark, fault in self._refusals.items() if mark in str(error)), None)
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Errors of the query, raised inside: of a column as DefinitionError L012, others as they are."""
+        try:
+            yield
+        except duckdb.Error as error:
+            raise next(
+                (fault for mark, fault in self._refusals.items() if mark in str(error)), error
+            ) from None
 
 
 def fitted(
@@ -114,13 +122,10 @@ def _fit(
 def _refusal(product: DataProduct, name: str, have: Type, want: Type, why: str) -> DefinitionError:
     instead = next(words for kind, words in _INSTEAD.items() if kind in f"{have} {want}")
     column = product.column(name)
-    return DefinitionError.of(
-        "L012",
-        f'the column "{name}" of {product.id} is {have}, {why}',
-        column.place if column is not None else product.place,
-        expected="values that are read as they were written",
-        fix=f"Write {instead}. Nothing was published.",
-    )
+    message = f'the column "{name}" of {product.id} is {have}, {why}'
+    place = column.place if column is not None else product.place
+    fix = f"Write {instead}. Nothing was published."
+    return DefinitionError.of("L012", message, place, "values that are read as they were written", fix)
 
 
 def _lost(x: str, have: Type, want: Type) -> str | None:
@@ -199,12 +204,11 @@ def _changed(x: str, have: Type, want: Type) -> str:
 def nan_in(types: Mapping[str, str]) -> str:
     """SQL that is true for a row of columns of some types that holds a NaN; "" where none can."""
     parsed = {quoted(name): trial().type(kind) for name, kind in types.items()}
-    found = [_somewhere(name, kind, kind, _is_nan) for name, kind in parsed.items()]
-    return " OR ".join(part for part in found if part)
 
+    def is_nan(x: str, kind: Type, _: Type) -> str:
+        return f"isnan({x})" if str(kind) in ("DOUBLE", "FLOAT") else ""
 
-def _is_nan(x: str, have: Type, _: Type) -> str:
-    return f"isnan({x})" if str(have) in ("DOUBLE", "FLOAT") else ""
+    return " OR ".join(filter(None, (_somewhere(name, kind, kind, is_nan) for name, kind in parsed.items())))
 
 
 def insert(con: duckdb.DuckDBPyConnection, relation: str, rows: str) -> None:
@@ -214,15 +218,13 @@ def insert(con: duckdb.DuckDBPyConnection, relation: str, rows: str) -> None:
     ``x > 1`` loses the row. So of many rows, those with a NaN come into files of one row group each.
     """
     nan = nan_in(describe(con, f"FROM {rows}"))
-    counted = con.execute(f"SELECT count(*), count(*) FILTER ({nan or 'false'}) FROM {rows}").fetchone()
-    assert counted is not None  # an aggregate
-    if not counted[1] or counted[0] <= MANY:
+    every, holding = one(con, f"SELECT count(*), count(*) FILTER ({nan or 'false'}) FROM {rows}")
+    if not holding or every <= MANY:
         con.execute(f"INSERT INTO {relation} BY NAME FROM {rows}")
         return
     con.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE NOT coalesce({nan}, false)")
-    for start in range(0, counted[1], MANY):
-        part = f"FROM {rows} WHERE {nan} LIMIT {MANY} OFFSET {start}"
-        con.execute(f"INSERT INTO {relation} BY NAME {part}")
+    for start in range(0, holding, MANY):
+        con.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE {nan} LIMIT {MANY} OFFSET {start}")
 
 
 def nan_apart(con: duckdb.DuckDBPyConnection, relation: str, inside: str | None) -> None:
@@ -231,7 +233,6 @@ def nan_apart(con: duckdb.DuckDBPyConnection, relation: str, inside: str | None)
     if not nan or not con.execute(f"{those} AND ({nan}) LIMIT 1").fetchone():
         return
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_BATCH} AS {those}")
-    empty = f"DELETE {those}" if inside else f"CREATE OR REPLACE TABLE {relation} AS {those} LIMIT 0"
-    con.execute(empty)
+    con.execute(f"DELETE {those}" if inside else f"CREATE OR REPLACE TABLE {relation} AS {those} LIMIT 0")
     insert(con, relation, _BATCH)
     con.execute(f"DROP TABLE {_BATCH}")

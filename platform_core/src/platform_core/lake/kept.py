@@ -97,24 +97,16 @@ class Shelf:
             LakeError: L030 where it is gone, L031 where it has other bytes, L032 where there was none.
         """
         if version.file is None:
-            raise LakeError.of(
-                "L032",
-                f"version {version.version} of {self.product.id} was published without a file",
-                self.product.place,
-                expected=f"a version that was published as a {self.product.kind}",
-                fix=f"mesh run {self.product.id}",
-            )
+            message = f"version {version.version} of {self.product.id} was published without a file"
+            expected = f"a version that was published as a {self.product.kind}"
+            raise LakeError.of("L032", message, self.product.place, expected, f"mesh run {self.product.id}")
         path = self.path(version.version)
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise LakeError.of(
-                "L030",
-                f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}",
-                self.product.place,
-                expected=shown(path),
-                fix=f"mesh run {self.product.id}, which writes it anew; its table is not affected",
-            ) from error
+            message = f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}"
+            fix = f"mesh run {self.product.id}, which writes it anew; its table is not affected"
+            raise LakeError.of("L030", message, self.product.place, shown(path), fix) from error
         if size != version.file.bytes:
             raise self._changed(version, f"has {size:,} bytes instead of {version.file.bytes:,}")
         return KeptFile(path, self.stable, size, version.file.sha256)
@@ -127,13 +119,10 @@ class Shelf:
         return content
 
     def _changed(self, version: Version, how: str) -> LakeError:
-        return LakeError.of(
-            "L031",
-            f"the file of {self.product.id}, version {version.version}, was changed: it {how}",
-            self.product.place,
-            expected=f"{shown(self.path(version.version))} with the sha256 that the lake remembers",
-            fix=f"mesh run {self.product.id}, which writes it anew",
-        )
+        message = f"the file of {self.product.id}, version {version.version}, was changed: it {how}"
+        expected = f"{shown(self.path(version.version))} with the sha256 that the lake remembers"
+        fix = f"mesh run {self.product.id}, which writes it anew"
+        return LakeError.of("L031", message, self.product.place, expected, fix)
 
     def heal(self, con: duckdb.DuckDBPyConnection) -> None:
         """Finish what a process that died left: its stable name after COMMIT, its drafts before.

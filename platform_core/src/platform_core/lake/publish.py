@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -15,7 +15,7 @@ from platform_core.contracts.windows import Window
 from platform_core.errors import DefinitionError
 from platform_core.lake.content import added, content_of, published_content
 from platform_core.lake.faults import beyond_inputs, environment_fault, sentence
-from platform_core.lake.fit import MANY, Fitted, fitted, nan_apart
+from platform_core.lake.fit import MANY, fitted, nan_apart
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.lake.versions import bytes_of, relation_kind
@@ -64,9 +64,9 @@ def publish_table(
     exception and Ctrl-C leave the published version and the lock as they were before. ``committed``
     is called with the version once it is published, before the lock is given back.
 
-    Raises what ``audit`` raises; LakeLocked; DefinitionError D027 (it reads more),
-    L006 (columns differ, all partitions
-    have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails); LakeError.
+    Raises what ``audit`` raises; LakeLocked; DefinitionError D027 (it reads more), L006 (columns differ, all
+    partitions have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails), L012;
+    LakeError.
     """
     started = time.monotonic()
     relation = table_of(product)
@@ -74,7 +74,7 @@ def publish_table(
         commit.once_committed(committed)
         kind = relation_kind(con, product.lake, product.name)
         into = kind == "BASE TABLE" and window is not None and not replace
-        with query_faults(con, location, product):
+        with query_faults(location, product):
             if reads is not None:
                 require_reads(con, select, map(quoted, reads))
             old = describe(con, f"FROM {relation}") if into else {}
@@ -93,7 +93,7 @@ def publish_table(
             write = f"INSERT INTO {relation} BY NAME {select}"
         else:
             write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
-        with query_faults(con, location, product, fit):
+        with query_faults(location, product), fit.refusals():
             written = number(con, write)
             if written > MANY:
                 nan_apart(con, relation, inside if into else None)
@@ -111,41 +111,34 @@ def publish_table(
 
 
 @contextmanager
-def query_faults(
-    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct, fit: Fitted | None = None
-) -> Iterator[None]:
+def query_faults(location: LakeLocation, product: DataProduct) -> Iterator[None]:
     try:
         yield
     except NotAllowed as refused:
         raise beyond_inputs(product.id, product.place, refused) from None
     except duckdb.Error as error:
-        if fit and (unfit := fit.refusal(error)):
-            raise unfit from None
         fault = environment_fault(error, location, product.lake)
         # A file of the product's own sources may be missing or unreadable as well as the lake's.
         if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
             raise fault from error
-        raise DefinitionError.of(
-            "L010",
-            f"the query of {product.id} fails: {sentence(error)}",
-            place=product.place,
-            fix="mend the product's function or model; nothing was published",
-        ) from error
+        message = f"the query of {product.id} fails: {sentence(error)}"
+        fix = "mend the product's function or model; nothing was published"
+        raise DefinitionError.of("L010", message, product.place, fix=fix) from error
 
 
 def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
     if old == new or dict(sorted(old.items())) == dict(sorted(new.items())):
         return
-    changes = [f'"{name}" is new' for name in new if name not in old]
-    changes += [f'"{name}" is gone' for name in old if name not in new]
-    changes += [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
-    raise DefinitionError.of(
-        "L006",
-        f"{product.id} has other columns than its published partitions: {listed(changes)}",
-        place=product.place,
-        expected="the same columns in every partition",
-        fix=f"rebuild all partitions in one run: mesh run {product.id} --partitions all",
-    )
+    changes = [*(f'"{name}" is new' for name in new if name not in old), *lost_columns(old, new)]
+    message = f"{product.id} has other columns than its published partitions: {listed(changes)}"
+    fix = f"rebuild all partitions in one run: mesh run {product.id} --partitions all"
+    raise DefinitionError.of("L006", message, product.place, "the same columns in every partition", fix)
+
+
+def lost_columns(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Which of some columns and types there are no more, each in words."""
+    changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
+    return [*changes, *(f'"{name}" is gone' for name in old if name not in new)]
 
 
 def _all_inside(
@@ -156,12 +149,8 @@ def _all_inside(
     if kept == written:
         return
     assert product.partitions is not None  # a window without partitions was refused before
-    raise DefinitionError.of(
-        "L007",
-        f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}",
-        place=product.partitions.place,
-        expected=f'"{product.partitions.column}" from {window.start.isoformat()}, '
-        f"before {window.end.isoformat()}",
-        fix="filter the rows by the run's partition; nothing was published",
-        plain=True,
-    )
+    message = f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}"
+    column, start, end = product.partitions.column, window.start.isoformat(), window.end.isoformat()
+    fix = "filter the rows by the run's partition; nothing was published"
+    expected = f'"{column}" from {start}, before {end}'
+    raise DefinitionError.of("L007", message, product.partitions.place, expected, fix, plain=True)

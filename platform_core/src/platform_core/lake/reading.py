@@ -11,8 +11,8 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.windows import Window
 from platform_core.lake.transaction import number, one
-from platform_core.lake.versions import alive, stamps, table_behind
-from platform_core.sql.quoting import literal, quoted
+from platform_core.lake.versions import alive, catalog_of, stamps, table_behind
+from platform_core.sql.quoting import literal
 
 
 def at_version(relation: str, version: int) -> str:
@@ -37,13 +37,13 @@ def table_identity(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str 
 def holds_nan(con: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
     """Whether a product's table holds a NaN, by the lake's statistics."""
     table = f"SELECT t.table_id FROM {_table(product)} AND t.end_snapshot IS NULL"
-    known = f"FROM {_catalog(product)}.ducklake_table_column_stats WHERE contains_nan::BOOLEAN"
+    known = f"FROM {catalog_of(product.lake)}.ducklake_table_column_stats WHERE contains_nan::BOOLEAN"
     return bool(number(con, f"SELECT count(*) {known} AND table_id IN ({table})"))
 
 
 def has_version(con: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
     """Whether a product's lake still keeps a version, whoever made it."""
-    kept = f"FROM {_catalog(product)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
+    kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
     return bool(number(con, f"SELECT count(*) {kept}"))
 
 
@@ -52,7 +52,7 @@ def version_at(con: duckdb.DuckDBPyConnection, product: DataProduct, at: int | d
     published by then, where there is no such version of the lake, or where it is not kept."""
     moment = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)" if isinstance(at, datetime) else str(at)
     column = "CAST(snapshot_time AS TIMESTAMPTZ)" if isinstance(at, datetime) else "snapshot_id"
-    kept = f"FROM {_catalog(product)}.ducklake_snapshot"
+    kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot"
     then, newest = one(con, f"SELECT max(snapshot_id) FILTER ({column} <= {moment}), max(snapshot_id) {kept}")
     if then is None or (isinstance(at, int) and at > newest):
         return None
@@ -71,7 +71,7 @@ def changes_between(
     """What was done to a product's rows in some versions: DuckLake's words, ``inserted_into_table``."""
     rows = con.execute(
         f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)} AND t.end_snapshot IS NULL,"
-        f" {_catalog(product)}.ducklake_snapshot_changes c"
+        f" {catalog_of(product.lake)}.ducklake_snapshot_changes c"
         f" WHERE c.snapshot_id BETWEEN {first:d} AND {last:d}"
     ).fetchall()
     done = set()
@@ -85,7 +85,7 @@ def changes_between(
 
 
 def _table(product: DataProduct) -> str:
-    catalog = _catalog(product)
+    catalog = catalog_of(product.lake)
     return (
         f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
         f" AND s.schema_name = 'products' AND s.end_snapshot IS NULL"
@@ -111,7 +111,7 @@ def bytes_of_columns(
     if stamp is None:
         return 0
     schema, table, snapshot = table_behind(product, version, stamp[2])
-    catalog = _catalog(product)
+    catalog = catalog_of(product.lake)
 
     named = " OR ".join(f"c.column_name = {literal(column)}" for column in columns or ())
     chunks = (
@@ -139,7 +139,7 @@ def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
 
     A version shares its files with those before and after it as far as they are alike.
     """
-    catalog = _catalog(product)
+    catalog = catalog_of(product.lake)
     files = " UNION ALL ".join(
         f"SELECT table_id, file_size_bytes FROM {catalog}.{kind}"
         for kind in ("ducklake_data_file", "ducklake_delete_file")
@@ -167,8 +167,3 @@ def _between(kind: str, lower: str, upper: str) -> str:
         f"coalesce(TRY_CAST(st.min_value AS {kind}) < {upper}"
         f" AND TRY_CAST(st.max_value AS {kind}) >= {lower}, true)"
     )
-
-
-def _catalog(product: DataProduct) -> str:
-    """DuckLake's own tables, as DuckDB attaches them beside a lake whatever database keeps them."""
-    return quoted(f"__ducklake_metadata_{product.lake}")

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -25,7 +25,7 @@ from platform_core.lake.faults import lake_faults
 from platform_core.lake.fit import fitted, insert
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.lock import stream_lock
-from platform_core.lake.publish import query_faults
+from platform_core.lake.publish import lost_columns, query_faults
 from platform_core.lake.reading import holds_nan
 from platform_core.lake.transaction import Stamp, one, transaction
 from platform_core.lake.versions import relation_kind
@@ -122,13 +122,13 @@ class Stream:
         Raises what ``audit`` raises; LakeError L040; DefinitionError L010, L041; LakeLocked; LakeError.
         """
         started = time.monotonic()
-        with query_faults(self.con, self.location, self.product):
+        with query_faults(self.location, self.product):
             if reads is not None:
                 require_reads(self.con, select, map(quoted, reads))
             old = describe(self.con, f"FROM {table_of(self.product)}") if self.entries else {}
             fit = fitted(self.con, self.product, select, old)
-        with query_faults(self.con, self.location, self.product, fit):
-            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {fit.query}")
+            with fit.refusals():
+                self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {fit.query}")
         entry = self._described(batch, fingerprint, position or {})
         if (before := self.entries.get(batch)) is not None:
             if before.digest != entry.digest:
@@ -137,7 +137,7 @@ class Stream:
         latest = self.last_event
         lake = self.product.lake
         with transaction(self.con, self.location, lake, holder=self.stamp.holder) as commit:
-            self._shape(batch)
+            self._shape(batch, old)
             audited = commit.audited(audit, BATCH, table_of(self.product))
             insert(self.con, table_of(self.product), BATCH)
             self._enter(entry)
@@ -180,14 +180,13 @@ class Stream:
         # The same rows in another order are the same batch, so their hashes are sorted.
         row = one(
             self.con,
-            "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), "
-            "min(e), max(e) "
-            f"FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})",
+            "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), min(e), max(e)"
+            f" FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})",
         )
         first, last = map(moment, row[2:])
         return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
 
-    def _shape(self, batch: str) -> None:
+    def _shape(self, batch: str, old: Mapping[str, str]) -> None:
         """Makes the table and the ledger, or gives the table a new column; its others stay as they began."""
         relation = table_of(self.product)
         new = describe(self.con, f"FROM {BATCH}")
@@ -202,34 +201,17 @@ class Stream:
                 " last_event TIMESTAMPTZ, published_at TIMESTAMPTZ, inputs VARCHAR)"
             )
             return
-        old = describe(self.con, f"FROM {relation}")
-        changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
-        changes += [f'"{name}" is gone' for name in old if name not in new]
-        if changes:
-            raise DefinitionError.of(
-                "L041",
-                f'batch "{batch}" of {self.product.id} has other columns than the stream: {listed(changes)}',
-                place=self.product.place,
-                expected="the columns that were published before, or these and new ones",
-                fix="yield the old columns too, cast to their types; "
-                "a different stream is a product of its own",
-            )
+        if changes := listed(lost_columns(old, new)):
+            message = f'batch "{batch}" of {self.product.id} has other columns than the stream: {changes}'
+            expected = "the columns that were published before, or these and new ones"
+            fix = "yield the old columns too, cast to their types; a different stream is a product of its own"
+            raise DefinitionError.of("L041", message, self.product.place, expected, fix)
         for name in new:
             if name not in old:
                 self.con.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {new[name]}")
 
     def _enter(self, entry: Entry) -> None:
-        values = (
-            len(self.entries),
-            entry.batch,
-            entry.rows,
-            entry.digest,
-            entry.fingerprint,
-            entry.first_event,
-            entry.last_event,
-            entry.published_at,
-            json.dumps(entry.position),
-        )
+        values = (len(self.entries), *astuple(entry)[:-1], json.dumps(entry.position))
         written = ", ".join("NULL" if value is None else literal(value) for value in values)
         self.con.execute(f"INSERT INTO {_ledger(self.product)} VALUES ({written})")
 
@@ -266,19 +248,12 @@ def ledger(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry,
         "SELECT batch, rows, digest, fingerprint, epoch_us(first_event), epoch_us(last_event), "
         f"epoch_us(published_at), inputs FROM {_ledger(product)} ORDER BY number"
     ).fetchall()
-    return tuple(
-        Entry(
-            batch=row[0],
-            rows=row[1],
-            digest=row[2],
-            fingerprint=row[3],
-            first_event=moment(row[4]),
-            last_event=moment(row[5]),
-            published_at=moment(row[6]) or datetime.now(UTC),
-            position=json.loads(row[7]),
-        )
-        for row in rows
-    )
+    found = []
+    for batch, count, digest, fingerprint, *times, position in rows:
+        first, last, published = map(moment, times)
+        at = published or datetime.now(UTC)
+        found.append(Entry(batch, count, digest, fingerprint, first, last, at, json.loads(position)))
+    return tuple(found)
 
 
 def _ledger(product: DataProduct) -> str:

@@ -12,7 +12,8 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Mask
 from platform_core.lake.location import LakeLocation
-from platform_core.sql.quoting import file_literal, fold, quoted
+from platform_core.lake.versions import catalog_of
+from platform_core.sql.quoting import file_literal, fold
 
 MASKS: Final = "masks"
 """What a snapshot remembers of the masks under which it was made."""
@@ -51,7 +52,7 @@ def twin_files(
 
     What a killed run left behind, which no version knows, is removed: nobody audited it.
     """
-    catalog = quoted(f"__ducklake_metadata_{twin.lake}")
+    catalog = catalog_of(twin.lake)
     rows = con.execute(
         "SELECT parse_filename(f.path), c.commit_extra_info"
         f" FROM {catalog}.ducklake_data_file f LEFT JOIN {catalog}.ducklake_snapshot_changes c"

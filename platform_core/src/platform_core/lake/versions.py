@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.sql.quoting import literal, quoted
+
+_ASSET: Final = "json_extract_string(commit_extra_info, '$.asset')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class DataFile:
     deletions: Path | None
 
 
+def catalog_of(lake: str) -> str:
+    """DuckLake's own tables, as DuckDB attaches them beside a lake whatever database keeps them."""
+    return quoted(f"__ducklake_metadata_{lake}")
+
+
 def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
     """The version that readers see now; None where nothing was published, or the lake is not attached.
 
@@ -86,18 +93,13 @@ def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Publ
     return {product: tuple(versions) for product, versions in found.items()}
 
 
-def newest(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[int, datetime]]:
-    """The version that readers see of each product that a lake holds, by id, and when it was published."""
-    catalog, asset = (
-        quoted(f"__ducklake_metadata_{lake}"),
-        "json_extract_string(commit_extra_info, '$.asset')",
-    )
+def newest(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, int]:
+    """The version that readers see of each product that a lake holds, by id."""
     rows = con.execute(
-        f"SELECT {asset} AS product, max(snapshot_id), max(CAST(snapshot_time AS TIMESTAMPTZ))"
-        f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
-        f" WHERE {asset} IS NOT NULL GROUP BY product ORDER BY product"
+        f"SELECT {_ASSET} AS product, max(snapshot_id) FROM {catalog_of(lake)}.ducklake_snapshot_changes"
+        f" WHERE {_ASSET} IS NOT NULL GROUP BY product ORDER BY product"
     ).fetchall()
-    return {product: (version, at) for product, version, at in rows}
+    return dict(rows)
 
 
 def stamps(
@@ -111,9 +113,8 @@ def stamps(
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
     """What a lake's snapshots remember of their publication, the newest first; nothing of a lake that is
     not attached. Asks the catalog's own tables."""
-    catalog = quoted(f"__ducklake_metadata_{lake}")
-    asset = "json_extract_string(commit_extra_info, '$.asset')"
-    wanted = [f"{asset} = {literal(product_id)}" if product_id is not None else f"{asset} IS NOT NULL"]
+    catalog = catalog_of(lake)
+    wanted = [f"{_ASSET} = {literal(product_id)}" if product_id is not None else f"{_ASSET} IS NOT NULL"]
     if version is not None:
         wanted.append(f"snapshot_id = {version:d}")
     if until is not None:
@@ -173,7 +174,7 @@ def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: list[tuple[str, str,
     asked = ", ".join(f"({n}, {literal(s)}, {literal(t)}, {v:d})" for n, (s, t, v) in enumerate(of))
     if not asked:
         return []
-    catalog = quoted(f"__ducklake_metadata_{lake}")
+    catalog = catalog_of(lake)
     rows = con.execute(
         "SELECT if(count(t.table_id) = 0, NULL, coalesce(sum(f.file_size_bytes), 0) +"
         f" coalesce(sum(d.file_size_bytes), 0))::BIGINT FROM (VALUES {asked}) of(n, room, name, version)"

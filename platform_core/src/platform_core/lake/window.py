@@ -19,12 +19,9 @@ def window_predicate(product: DataProduct, columns: dict[str, str], window: Wind
     """
     partitions = product.partitions
     if partitions is None:
-        raise DefinitionError.of(
-            "L008",
-            f"{product.id} has no partitions, but partition {window.key} was to be written",
-            place=product.place,
-            fix="declare the partitions in the contract, or run without --partitions",
-        )
+        message = f"{product.id} has no partitions, but partition {window.key} was to be written"
+        fix = "declare the partitions in the contract, or run without --partitions"
+        raise DefinitionError.of("L008", message, product.place, fix=fix)
     name, kind = partitions.column, columns.get(partitions.column)
     if kind == "DATE" and window.end - window.start >= timedelta(hours=23):
         zone = ZoneInfo(partitions.timezone)
@@ -36,11 +33,8 @@ def window_predicate(product: DataProduct, columns: dict[str, str], window: Wind
         lower, upper = (literal(t.replace(tzinfo=None)) for t in (window.start, window.end))
     else:
         found = "is not in the data" if kind is None else f"is {kind}"
-        raise DefinitionError.of(
-            "L008",
-            f'the partition column "{name}" of {product.id} {found}',
-            place=partitions.place,
-            expected="a column of type TIMESTAMP or TIMESTAMPTZ, or DATE where partitions are whole days",
-            fix=f'return a column "{name}" of such a type, or name another in the contract',
-        )
+        message = f'the partition column "{name}" of {product.id} {found}'
+        expected = "a column of type TIMESTAMP or TIMESTAMPTZ, or DATE where partitions are whole days"
+        fix = f'return a column "{name}" of such a type, or name another in the contract'
+        raise DefinitionError.of("L008", message, partitions.place, expected, fix)
     return f"({quoted(name)} >= {lower} AND {quoted(name)} < {upper})"

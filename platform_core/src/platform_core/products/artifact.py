@@ -55,13 +55,10 @@ def dump(estimator: Any, product: DataProduct, place: Place) -> bytes:
     try:
         content = canonical(skops.dumps(estimator))
     except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
-        raise DefinitionError.of(
-            "D046",
-            f"the model of {product.id} cannot be written: {type(error).__name__}: {error}",
-            place,
-            expected="an estimator of which skops knows every part, such as scikit-learn's own",
-            fix="leave out what is no part of the model: functions, open files, connections",
-        ) from error
+        message = f"the model of {product.id} cannot be written: {type(error).__name__}: {error}"
+        expected = "an estimator of which skops knows every part, such as scikit-learn's own"
+        fix = "leave out what is no part of the model: functions, open files, connections"
+        raise DefinitionError.of("D046", message, place, expected, fix) from error
     _require_trusted(skops, content, product, place)
     return content
 
@@ -124,13 +121,9 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
     root = mesh_root()
     product = Registry.open(root).get(product_id)
     if product.signature is None:
-        raise DefinitionError.of(
-            "D047",
-            f"{product.id} is a {product.kind}, no model",
-            product.place,
-            expected="a product with physicalType: model",
-            fix=f'read its rows: mesh query "FROM {product.domain}.{product.name}"',
-        )
+        message = f"{product.id} is a {product.kind}, no model"
+        fix = f'read its rows: mesh query "FROM {product.domain}.{product.name}"'
+        raise DefinitionError.of("D047", message, product.place, "a product with physicalType: model", fix)
     require_grant(product, reader, root)
     location = LakeLocation.current(root)
     with connect(location, read=[product.lake]) as connection:
@@ -151,36 +144,27 @@ def _chosen(product: DataProduct, versions: tuple[Version, ...], wanted: int | N
         if wanted is None or each.version == wanted:
             return each
     known = listed([str(each.version) for each in versions])
-    raise LakeError.of(
-        "L034",
-        f"{product.id} has no version {wanted}" if known else f"{product.id} was never published",
-        product.place,
-        expected=f"one of the versions {known}" if known else "a published model",
-        fix="name one of these versions" if known else f"mesh run {product.id}",
-    )
+    message = f"{product.id} has no version {wanted}" if known else f"{product.id} was never published"
+    expected = f"one of the versions {known}" if known else "a published model"
+    fix = "name one of these versions" if known else f"mesh run {product.id}"
+    raise LakeError.of("L034", message, product.place, expected, fix)
 
 
 def _require_trusted(skops: ModuleType, content: bytes, product: DataProduct, place: Place) -> None:
     trusted = product.signature.trusted if product.signature else ()
     unknown = [kind for kind in skops.get_untrusted_types(data=content) if kind not in trusted]
     if unknown:
-        raise DefinitionError.of(
-            "D045",
-            f"the model of {product.id} holds types that nobody has vouched for: {listed(unknown)}",
-            place,
-            expected="types that skops trusts by itself, or that the contract names",
-            fix=f"look at them; then add to the property model:\ntrusted: [{', '.join(unknown)}]",
-        )
+        message = f"the model of {product.id} holds types that nobody has vouched for: {listed(unknown)}"
+        expected = "types that skops trusts by itself, or that the contract names"
+        fix = f"look at them; then add to the property model:\ntrusted: [{', '.join(unknown)}]"
+        raise DefinitionError.of("D045", message, place, expected, fix)
 
 
 def _skops(product: DataProduct, place: Place) -> ModuleType:
     try:
         return importlib.import_module("skops.io")
     except ImportError as error:
-        raise DefinitionError.of(
-            "D044",
-            f"the model of {product.id} is kept by skops, which is not installed here",
-            place,
-            expected="the libraries of the domain that trains it: skops and scikit-learn",
-            fix="add skops and scikit-learn to the domain's pyproject.toml, then: make lock setup",
-        ) from error
+        message = f"the model of {product.id} is kept by skops, which is not installed here"
+        expected = "the libraries of the domain that trains it: skops and scikit-learn"
+        fix = "add skops and scikit-learn to the domain's pyproject.toml, then: make lock setup"
+        raise DefinitionError.of("D044", message, place, expected, fix) from error

@@ -33,12 +33,9 @@ class Batch:
 
     def __str__(self) -> str:
         if not isinstance(self.rows, str):
-            raise DefinitionError.of(
-                "D054",
-                f'the batch "{self.id}" is used in SQL, but its rows are no SQL',
-                expected="a batch of an inbox, or one whose rows are SQL text",
-                fix="read its rows in Python: batch.rows",
-            )
+            message = f'the batch "{self.id}" is used in SQL, but its rows are no SQL'
+            expected = "a batch of an inbox, or one whose rows are SQL text"
+            raise DefinitionError.of("D054", message, None, expected, "read its rows in Python: batch.rows")
         return f"({self.rows})"
 
     def __format__(self, spec: str) -> str:
@@ -71,13 +68,10 @@ def yielded(result: Any, product: str, place: Place) -> Iterator[Batch]:
     for batch in result if many else [result]:
         if not isinstance(batch, Batch) or not str(batch.id).strip():
             what = "a batch without an id" if isinstance(batch, Batch) else f"a {type(batch).__qualname__}"
-            raise DefinitionError.of(
-                "D053",
-                f"the function of the stream {product} gave {what}",
-                place,
-                expected="Batch(id, rows): the id is what tells a batch that is delivered twice",
-                fix="yield a Batch for each piece of data that arrives at once, such as a day's",
-            )
+            message = f"the function of the stream {product} gave {what}"
+            expected = "Batch(id, rows): the id is what tells a batch that is delivered twice"
+            fix = "yield a Batch for each piece of data that arrives at once, such as a day's"
+            raise DefinitionError.of("D053", message, place, expected, fix)
         yield batch
 
 

@@ -25,13 +25,10 @@ def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], plac
         if not bound.declared.changes:
             continue
         if product.kind != "stream":
-            raise DefinitionError.of(
-                "D050",
-                f'{product.id} reads the changes of {bound.product.id} as "{name}" and is no stream',
-                place,
-                expected="a stream, which keeps what it made of earlier changes",
-                fix="set physicalType: stream in its contract, or read the whole product: changes=False",
-            )
+            message = f'{product.id} reads the changes of {bound.product.id} as "{name}" and is no stream'
+            expected = "a stream, which keeps what it made of earlier changes"
+            fix = "set physicalType: stream in its contract, or read the whole product: changes=False"
+            raise DefinitionError.of("D050", message, place, expected, fix)
         if bound.product.kind != "stream":
             raise DefinitionError.of(
                 "D051",
@@ -67,32 +64,24 @@ def since(
     before = int(position["version"])
     rebuild = f"give {reader.id} a new name, or drop its table and its ledger, so that it reads all again"
     if position["table"] != table_identity(connection, producer) or version < before:
-        raise LakeError.of(
-            "L043",
+        message = (
             f"{producer.id} was made anew since {reader.id} read it up to version {before}: "
-            "which of its rows are new cannot be told",
-            place,
-            expected="a stream to which rows were only added",
-            fix=rebuild,
+            "which of its rows are new cannot be told"
         )
+        raise LakeError.of("L043", message, place, "a stream to which rows were only added", rebuild)
     if version == before:
         return before
     if not has_version(connection, producer, before + 1):
-        raise LakeError.of(
-            "L042",
+        message = (
             f"version {before + 1} of the lake of {producer.id} is not kept any more, "
-            f"and {reader.id} has read it up to version {before} only",
-            place,
-            expected="versions that are kept until every reader of changes has read them",
-            fix=rebuild,
+            f"and {reader.id} has read it up to version {before} only"
         )
+        expected = "versions that are kept until every reader of changes has read them"
+        raise LakeError.of("L042", message, place, expected, rebuild)
     if changes_between(connection, producer, before + 1, version) - {"inserted_into_table"}:
-        raise LakeError.of(
-            "L043",
+        message = (
             f"rows of {producer.id} were changed or deleted after version {before}, "
-            f"up to which {reader.id} has read it",
-            place,
-            expected="a stream to which rows were only added",
-            fix=rebuild,
+            f"up to which {reader.id} has read it"
         )
+        raise LakeError.of("L043", message, place, "a stream to which rows were only added", rebuild)
     return before

@@ -103,16 +103,11 @@ def _sources(run: Publishing, reads: Iterable[DataProduct]) -> dict[str, Version
 def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:
     """Run ``dbt build`` for the model and the models that it is made of."""
     write_profile(project, build.folder, build.save())
-    error = (
-        dbt(project, build.folder)
-        .cli(
-            ["build", "--select", project.selection(product.name)],
-            manifest=project.manifest,
-            target_path=build.folder,
-            raise_on_error=False,
-        )
-        .get_error()
+    build_it = ["build", "--select", project.selection(product.name)]
+    invocation = dbt(project, build.folder).cli(
+        build_it, manifest=project.manifest, target_path=build.folder, raise_on_error=False
     )
+    error = invocation.get_error()
     run.discretion.keep(build.folder / "dbt.log")
     if error is not None:
         raise _not_built(product, Place(project.models[product.name]), dbt_messages(str(error)))

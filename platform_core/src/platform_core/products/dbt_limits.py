@@ -64,10 +64,6 @@ def _hooks(tree: Mapping[str, Any], where: Where) -> Iterator[Where]:
 
 
 def _refused(what: str, place: Place) -> Diagnostic:
-    return Diagnostic(
-        "D028",
-        f"{what}, which is not taken here",
-        place,
-        expected=f"models in SQL in the schema staging without hooks, as {listed(_MATERIALIZED)}",
-        fix="Remove it. What it prepares can be a model or a product of its own.",
-    )
+    expected = f"models in SQL in the schema staging without hooks, as {listed(_MATERIALIZED)}"
+    fix = "Remove it. What it prepares can be a model or a product of its own."
+    return Diagnostic("D028", f"{what}, which is not taken here", place, expected, fix)

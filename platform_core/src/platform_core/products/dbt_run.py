@@ -79,15 +79,10 @@ def _profile_name(project: DbtProject) -> str:
 
 def _parse(project: DbtProject) -> None:
     target = project.stamp.parent.absolute()
-    output: dict[str, Any] = {
-        "type": "duckdb",
-        "path": ":memory:",
-        "database": project.domain,
-        "schema": STAGING,
-    }
+    built = {"type": "duckdb", "path": ":memory:", "database": project.domain, "schema": STAGING}
     # A file of its name, so that dbt-duckdb takes another database than the one in memory.
-    output["attach"] = [{"path": str(target / "parse.duckdb"), "alias": project.domain}]
-    write_profile(project, target, output)
+    attached = {"path": str(target / "parse.duckdb"), "alias": project.domain}
+    write_profile(project, target, {**built, "attach": [attached]})
     invocation = dbt(project, target).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
     if (error := invocation.get_error()) is not None:
         message = f"dbt cannot parse the project of {project.domain}"

@@ -119,18 +119,12 @@ def _check_arguments(product: ProductFunction) -> None:
     unused = [parameter for parameter in product.inputs if parameter not in parameters]
     if unknown:
         guess = did_you_mean(unknown[0], unused)
-        raise DefinitionError.of(
-            "D002",
-            f'"{product.name}" takes the argument "{unknown[0]}", which is no declared input',
-            product.place,
-            expected=f"one argument per input: {listed(list(product.inputs)) or 'none'}",
-            fix=guess or f'add it: @data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})',
-        )
+        message = f'"{product.name}" takes the argument "{unknown[0]}", which is no declared input'
+        expected = f"one argument per input: {listed(list(product.inputs)) or 'none'}"
+        fix = guess or f'add it: @data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})'
+        raise DefinitionError.of("D002", message, product.place, expected, fix)
     if unused:
-        raise DefinitionError.of(
-            "D002",
-            f'"{product.name}" declares the input "{unused[0]}" but takes no argument of that name',
-            product.place,
-            expected=f"one argument per input: {listed(list(product.inputs))}",
-            fix=f'add the argument "{unused[0]}" or take the input away',
-        )
+        message = f'"{product.name}" declares the input "{unused[0]}" but takes no argument of that name'
+        expected = f"one argument per input: {listed(list(product.inputs))}"
+        fix = f'add the argument "{unused[0]}" or take the input away'
+        raise DefinitionError.of("D002", message, product.place, expected, fix)

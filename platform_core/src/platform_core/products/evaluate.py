@@ -76,8 +76,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
             with sql_faults(product.id, function.place):
                 fit = fitted(connection, product, query)
-            with sql_faults(product.id, function.place, fit):
-                connection.execute(f"{write} {fit.query}")
+                with fit.refusals():
+                    connection.execute(f"{write} {fit.query}")
         outcomes = judge(connection, product, MADE, JUDGED)
         cursor = connection.execute(f"FROM {MADE}")
         names = [column[0] for column in cursor.description or ()]

@@ -73,10 +73,7 @@ def require_no_maker(
     if function is None and project is None:
         return
     what = "a function" if function is not None else "a dbt model"
-    raise DefinitionError.of(
-        "D031",
-        f"{what} makes {twin.id}, which is the masked twin of {twin.twin_of}",
-        function.place if function is not None else twin.place,
-        expected="no function and no model: the platform makes a masked twin",
-        fix="rename it, or the twin",
-    )
+    message = f"{what} makes {twin.id}, which is the masked twin of {twin.twin_of}"
+    place = function.place if function is not None else twin.place
+    expected = "no function and no model: the platform makes a masked twin"
+    raise DefinitionError.of("D031", message, place, expected, "rename it, or the twin")

@@ -112,10 +112,6 @@ def _require_longer(connection: duckdb.DuckDBPyConnection, twin: DataProduct, re
             continue
         [longest] = one(connection, f"SELECT max(length({quoted(column.name)})) FROM {relation}")
         if longest is not None and longest <= column.mask.prefix:
-            raise DefinitionError.of(
-                "C090",
-                f'no value of "{column.name}" is longer than its prefix of {column.mask.prefix}',
-                column.mask.place,
-                expected="a prefix that is shorter than the values",
-                fix="Write a smaller prefix, or {method: redact}.",
-            )
+            message = f'no value of "{column.name}" is longer than its prefix of {column.mask.prefix}'
+            place, fix = column.mask.place, "Write a smaller prefix, or {method: redact}."
+            raise DefinitionError.of("C090", message, place, "a prefix that is shorter than the values", fix)

@@ -124,13 +124,10 @@ def features_of(model: Model, product: DataProduct, place: Place) -> tuple[dict[
         return _shape(frame)
     table = as_table(frame)
     if table is None:
-        raise DefinitionError.of(
-            "D042",
-            f"trained_on of {product.id} is a {type(frame).__name__}, without names of features",
-            place,
-            expected="the data frame of features that the estimator was fitted on",
-            fix="fit it on an Arrow, Polars or pandas table, and pass that as trained_on",
-        )
+        message = f"trained_on of {product.id} is a {type(frame).__name__}, without names of features"
+        expected = "the data frame of features that the estimator was fitted on"
+        fix = "fit it on an Arrow, Polars or pandas table, and pass that as trained_on"
+        raise DefinitionError.of("D042", message, place, expected, fix)
     with in_memory() as connection:
         connection.register(_FEATURES, table)
         return _shape(connection.table(_FEATURES))

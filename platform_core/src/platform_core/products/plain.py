@@ -32,13 +32,9 @@ def owners(*teams: str) -> list[str]:
     for team in teams:
         name = team.removeprefix("team:")
         if not (is_address(team) or slug(name, "-") == name):
-            raise UsageError.of(
-                "U010",
-                f'"{team}" is no owner',
-                _caller(),
-                expected="a team's slug such as sales-analytics, or an e-mail address",
-                fix="use a slug of governance/teams.yaml",
-            )
+            expected = "a team's slug such as sales-analytics, or an e-mail address"
+            fix = "use a slug of governance/teams.yaml"
+            raise UsageError.of("U010", f'"{team}" is no owner', _caller(), expected, fix)
         found.append(team if "@" in team else f"team:{name}")
     return found
 

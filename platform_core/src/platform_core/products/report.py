@@ -17,9 +17,9 @@ from platform_core.lake.publish import Publication
 from platform_core.products.description import preview_cell
 from platform_core.products.origin import checks_told
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import CheckOutcome, Sample
+from platform_core.quality.samples import fetch
 from platform_core.sql.quoting import quoted
-from platform_core.sql.times import in_words
 
 Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5
@@ -65,10 +65,8 @@ def version_metadata(version: int, facts: Mapping[str, Any]) -> dict[str, Any]:
         "mesh/checks_passed": statuses.count("passed"),
         "mesh/checks_warned": statuses.count("warned"),
     }
-    if facts.get("seconds") is not None:
-        metadata["mesh/seconds"] = facts["seconds"]
-    if facts.get("partition") is not None:
-        metadata["mesh/partition"] = facts["partition"]
+    told = ("seconds", "partition")
+    metadata |= {f"mesh/{name}": facts[name] for name in told if facts.get(name) is not None}
     if facts.get("inputs") is not None:
         metadata["mesh/inputs"] = dg.MetadataValue.json(facts["inputs"])
     return metadata
@@ -84,9 +82,7 @@ def published_result(
             asset_key=asset_key(product_id),
             check_name=check["rule"],
             passed=check["status"] == "passed",
-            severity=dg.AssetCheckSeverity.WARN
-            if check["status"] == "warned"
-            else dg.AssetCheckSeverity.ERROR,
+            severity=SEVERITY_IN_DAGSTER["warning" if check["status"] == "warned" else "error"],
             metadata={} if check["count"] is None else {"violations": check["count"]},
         )
         for check in facts.get("checks", ())
@@ -104,12 +100,9 @@ def published_events(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """A result as events: a materialization of each partition key, or of None, and the check results."""
     assert result.asset_key is not None  # products are named
-    version = result.data_version
-    tags = (
-        {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
-        if version
-        else None
-    )
+    tags: dict[str, str] = {}
+    if (version := result.data_version) is not None:
+        tags = {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
     for key in keys:
         yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata, partition=key, tags=tags)
     for check in result.check_results:
@@ -142,14 +135,11 @@ def publication_metadata(
     return metadata
 
 
-def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> list[dict[str, Any]]:
-    columns = [column.name for column in product.columns if column.shown_in_samples]
-    if not columns:
-        return []
-    wanted = ", ".join(quoted(column) for column in columns)
-    shown = in_words(connection, f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}")
-    rows = connection.execute(shown).fetchall()
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Sample:
+    wanted = ", ".join(quoted(column.name) for column in product.columns if column.shown_in_samples)
+    if not wanted:
+        return ()
+    return fetch(connection, f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}")
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:

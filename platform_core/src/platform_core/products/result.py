@@ -13,7 +13,7 @@ import duckdb
 
 from platform_core.errors import DefinitionError, Place
 from platform_core.lake.faults import beyond_inputs, sentence
-from platform_core.lake.fit import Fitted, mapped
+from platform_core.lake.fit import mapped
 from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
 from platform_core.products.table import Table
@@ -90,13 +90,10 @@ def as_query(
             return Made(f"SELECT * FROM {quoted(RESULT)}")
     except Exception as error:  # noqa: BLE001 - each library has its own for a column that it cannot hand over
         unread = f", which the engine cannot read: {sentence(error)}"
-    raise DefinitionError.of(
-        "D004",
-        f"the function of {product} returned {_kind(result)}{unread}",
-        place,
-        expected="SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
-        fix="return one of these" if result is not None else "return the product's rows",
-    )
+    message = f"the function of {product} returned {_kind(result)}{unread}"
+    expected = "SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
+    fix = "return one of these" if result is not None else "return the product's rows"
+    raise DefinitionError.of("D004", message, place, expected, fix)
 
 
 def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
@@ -143,34 +140,25 @@ def inputs_read(
         if refused.what == "syntax":
             raise _sql_fault(product, place, refused) from None
         if refused.what == "statement":
-            raise DefinitionError.of(
-                "D005",
-                f"the SQL of {product} is not one query",
-                place,
-                expected="a single SELECT; the platform writes its result",
-                fix="return the SELECT alone",
-            ) from None
+            message = f"the SQL of {product} is not one query"
+            expected = "a single SELECT; the platform writes its result"
+            raise DefinitionError.of("D005", message, place, expected, "return the SELECT alone") from None
         raise beyond_inputs(product, place, refused) from None
     return tuple(found)
 
 
 @contextmanager
-def sql_faults(product: str, place: Place | None, fit: Fitted | None = None) -> Iterator[None]:
-    """DuckDB's complaints about a product's SQL, said as ours (D006; L012 of a column)."""
+def sql_faults(product: str, place: Place | None) -> Iterator[None]:
+    """DuckDB's complaints about a product's SQL, said as ours (D006)."""
     try:
         yield
     except duckdb.Error as error:
-        raise (fit and fit.refusal(error)) or _sql_fault(product, place, error) from None
+        raise _sql_fault(product, place, error) from None
 
 
 def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
-    return DefinitionError.of(
-        "D006",
-        f"the SQL of {product} does not run",
-        place,
-        expected="a query that DuckDB can run over the declared inputs",
-        fix=str(error).strip(),
-    )
+    expected, fix = "a query that DuckDB can run over the declared inputs", str(error).strip()
+    return DefinitionError.of("D006", f"the SQL of {product} does not run", place, expected, fix)
 
 
 def as_table(result: Any) -> Any | None:

@@ -29,11 +29,7 @@ from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import line_in
 from platform_core.products.inbox import Delivery, deliveries, left_over, unmatched
 from platform_core.products.inputs.bind import bind
-from platform_core.products.inputs.resolve import (
-    BoundInput,
-    published_table,
-    resolve_inputs,
-)
+from platform_core.products.inputs.resolve import BoundInput, published_table, resolve_inputs
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import pinned, readings
@@ -77,7 +73,10 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
             if run.faults and not feed.published:
                 raise _refused(product, run.faults, outcomes if feed.broken else ())
             if (newest := latest(run.connection, product)) is None:
-                raise _empty(product)
+                message = f"the stream {product.id} has no batch yet"
+                expected = "one batch at least, which gives the stream its columns"
+                fix = "run it again when the first batch has arrived"
+                raise DefinitionError.of("D055", message, product.place, expected, fix)
             outcomes += audit_whole(run.connection, product, table_of(product), resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
@@ -242,13 +241,9 @@ class Feed:
             return
         result = self._called(narrowed)
         if isinstance(result, Iterator | Batch):
-            raise DefinitionError.of(
-                "D052",
-                f"the function of {self.product.id} reads changes and yields batches",
-                place,
-                expected="the rows that it makes of the changes, which are one batch",
-                fix="return the rows",
-            )
+            message = f"the function of {self.product.id} reads changes and yields batches"
+            expected = "the rows that it makes of the changes, which are one batch"
+            raise DefinitionError.of("D052", message, place, expected, "return the rows")
         yield Batch(", ".join(parts), result)
 
     def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
@@ -270,13 +265,10 @@ class Feed:
             ours = isinstance(error, PlatformError | dg.RetryRequested)
             if ours or str(error) == "Query interrupted":  # by Ctrl-C
                 raise
-            raise DefinitionError.of(
-                "D056",
-                f'batch "{batch.id}" cannot be made: {type(error).__name__}: {sentence(error)}',
-                line_in(error, place.path.parent) or place,
-                expected="rows, for each batch by itself",
-                fix="deliver it anew, or mend what makes its rows; the other batches were published",
-            ) from error
+            message = f'batch "{batch.id}" cannot be made: {type(error).__name__}: {sentence(error)}'
+            line, expected = line_in(error, place.path.parent) or place, "rows, for each batch by itself"
+            fix = "deliver it anew, or mend what makes its rows; the other batches were published"
+            raise DefinitionError.of("D056", message, line, expected, fix) from error
 
     def _refuse(self, batch: Batch, fault: PlatformError) -> None:
         self.refused += 1
@@ -305,13 +297,3 @@ def _refused(product: DataProduct, faults: list[Diagnostic], outcomes: Outcomes)
     refused = ContractBroken(product, outcomes)
     refused.diagnostics = tuple(faults)
     return refused
-
-
-def _empty(product: DataProduct) -> DefinitionError:
-    return DefinitionError.of(
-        "D055",
-        f"the stream {product.id} has no batch yet",
-        product.place,
-        expected="one batch at least, which gives the stream its columns",
-        fix="run it again when the first batch has arrived",
-    )

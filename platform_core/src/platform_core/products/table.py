@@ -52,15 +52,13 @@ class Table:
     def relation(self) -> duckdb.DuckDBPyRelation:
         """A DuckDB relation on ``connection``: lazy, nothing is read yet."""
         if not self.frames:
-            raise DefinitionError.of(
-                "D003",
+            message = (
                 f'the input "{self.name}" ({self.source}) is read as a data frame, '
-                "but its columns are not declared",
-                self.place,
-                expected="columns named in the decorator, or SQL that names them itself",
-                fix=f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}',
-                plain=True,
+                "but its columns are not declared"
             )
+            expected = "columns named in the decorator, or SQL that names them itself"
+            fix = f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}'
+            raise DefinitionError.of("D003", message, self.place, expected, fix, plain=True)
         connection = self.connection
         if connection is None:
             raise RowsNotShown(self.name)

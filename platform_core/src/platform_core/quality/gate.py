@@ -72,23 +72,15 @@ def diagnostic(product: DataProduct, outcome: CheckOutcome) -> Diagnostic:
     if outcome.sample and not product.restricted:
         rows = (", ".join(f"{name}={value}" for name, value in row.items()) for row in outcome.sample[:3])
         words += f" (such as {'; '.join(rows)})"
-    return Diagnostic(
-        CODES[rule.kind],
-        words,
-        place=rule.place,
-        expected=rule.description or None,
-        fix="mend the data or its product; or change the contract, if it promises too much",
-        severity=rule.severity,
-    )
+    place, fix = rule.place, "mend the data or its product; or change the contract, if it promises too much"
+    return Diagnostic(CODES[rule.kind], words, place, rule.description or None, fix, severity=rule.severity)
 
 
 def _broken_transaction(product: DataProduct, outcomes: tuple[CheckOutcome, ...]) -> Diagnostic:
     failed = next(outcome for outcome in outcomes if outcome.rule.kind == "sql" and not outcome.passed)
-    return Diagnostic(
-        "Q012",
+    message = (
         f"{product.id} cannot be published, because the query of check {failed.rule.name} fails while it "
-        f"runs and takes the transaction along: {failed.message}",
-        place=failed.rule.place,
-        expected="a query that returns a number, whatever the data",
-        fix="use TRY_CAST or a condition for values that do not convert",
+        f"runs and takes the transaction along: {failed.message}"
     )
+    place, fix = failed.rule.place, "use TRY_CAST or a condition for values that do not convert"
+    return Diagnostic("Q012", message, place, "a query that returns a number, whatever the data", fix)

@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import alive, files_of, stamps, table_behind
+from platform_core.lake.versions import alive, catalog_of, files_of, stamps, table_behind
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -64,7 +64,7 @@ def version_files(
     """
     relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
     types = describe(con, f"FROM {relation}")
-    catalog = quoted(f"__ducklake_metadata_{lake}")
+    catalog = catalog_of(lake)
     rows = con.execute(
         "SELECT c.column_id, c.column_name, c.initial_default, c.parent_column IS NULL,"
         f" {alive('c', version)}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"

@@ -35,13 +35,8 @@ def columns_used(
     try:
         queries = parse(sql)
     except duckdb.Error as error:
-        raise DefinitionError.of(
-            "D021",
-            "the SQL does not parse",
-            place,
-            expected="a query in DuckDB's SQL",
-            fix=str(error).strip(),
-        ) from None
+        message, expected = "the SQL does not parse", "a query in DuckDB's SQL"
+        raise DefinitionError.of("D021", message, place, expected, str(error).strip()) from None
     names = Names(sql, tables, place)
     if queries is None:
         names.use_tables_named_in(sql)

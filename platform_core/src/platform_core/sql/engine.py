@@ -38,6 +38,17 @@ def trial() -> duckdb.DuckDBPyConnection:
     return _engine().cursor()
 
 
+def refused(statement: str) -> str | None:
+    """What the engine says against a statement over no data, in one line; None where it takes it."""
+    import duckdb  # only where something is to be tried: it takes long to import
+
+    try:
+        trial().execute(statement)
+    except duckdb.Error as error:
+        return str(error).partition("\n")[0].partition(": ")[2]
+    return None
+
+
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     import duckdb

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from platform_core.sql.engine import trial
+from platform_core.sql.engine import refused, trial
 from platform_core.sql.quoting import literal, quoted
 from platform_core.words import did_you_mean
 
@@ -117,24 +117,15 @@ def canonical_type(text: str) -> str:
     found = parser.type(0)
     if parser.left:
         raise BadType(f'"{parser.left[0]}" stands behind {found}')
-    if not _SURE.fullmatch(found):
-        _tried(found)
+    # DuckDB itself knows what the grammar does not: fields twice, sizes and numbers of members.
+    if not _SURE.fullmatch(found) and (wrong := refused(f"SELECT NULL::{found}")) is not None:
+        raise BadType(wrong)
     return found
 
 
 def is_type(found: str, declared: str) -> bool:
     """Whether a type that DuckDB tells is a canonical one."""
     return found == declared or bool(trial().type(found) == trial().type(declared))
-
-
-def _tried(found: str) -> None:
-    """Ask DuckDB itself for what the grammar does not know: fields twice, sizes and numbers of members."""
-    import duckdb
-
-    try:
-        trial().execute(f"SELECT NULL::{found}")
-    except duckdb.Error as error:
-        raise BadType(str(error).partition("\n")[0].partition(": ")[2]) from None
 
 
 class _Parser:

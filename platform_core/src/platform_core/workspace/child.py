@@ -108,11 +108,9 @@ class Child:
             how, fix = f"ended by itself with exit code {code}", None
         seen = [f"`mesh history {name}` tells whether it was published before" for name in published]
         last = self._last_words()
-        return Diagnostic(
-            "R002",
-            f"the worker of {self.location.name} {how} {doing}" + (f": {last}" if last else ""),
-            fix="; ".join(filter(None, (fix, f"its log is {shown(self.log)}", *seen))),
-        )
+        message = f"the worker of {self.location.name} {how} {doing}" + (f": {last}" if last else "")
+        fix = "; ".join(filter(None, (fix, f"its log is {shown(self.log)}", *seen)))
+        return Diagnostic("R002", message, fix=fix)
 
     def _last_words(self) -> str:
         with self.log.open("rb") as log:
@@ -123,10 +121,8 @@ class Child:
 
 def unstartable(location: Location, error: OSError) -> Diagnostic:
     """Why a location has no worker at all."""
-    return Diagnostic(
-        "R001",
-        f"code location {location.name} does not load: {error.strerror}: {shown(location.python)}",
-        fix="`make setup` makes the environment of every location"
-        if isinstance(error, FileNotFoundError)
-        else f"see whether {shown(location.python)} runs under {sys.platform}",
-    )
+    message = f"code location {location.name} does not load: {error.strerror}: {shown(location.python)}"
+    fix = f"see whether {shown(location.python)} runs under {sys.platform}"
+    if isinstance(error, FileNotFoundError):
+        fix = "`make setup` makes the environment of every location"
+    return Diagnostic("R001", message, fix=fix)

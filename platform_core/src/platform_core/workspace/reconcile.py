@@ -50,14 +50,18 @@ def _lost(instance: dg.DagsterInstance, location: LakeLocation, lake: str) -> di
         known = recorded(instance, published)
         broken = _broken(instance, {made.run_id for made in known.values()})
         found: dict[str, list[Version]] = {}
-        for product, (version, at) in published.items():
+        for product, version in published.items():
             made = known.get(product)
-            if made is not None and (made.version == version or made.at >= at):
-                if made.version == version and made.run_id in broken:
-                    found[product] = list(stamps(connection, lake, product, version=version, limit=1))
+            if made is not None and made.version == version:
+                if made.run_id in broken:
+                    found[product] = list(stamps(connection, lake, product, version=version))
                 continue
-            since = [s for s in stamps(connection, lake, product) if made is None or s[1] > made.at]
-            found[product] = list(_newest_of_each_part(since))
+            kept = list(stamps(connection, lake, product))
+            if made is not None and made.version in {number for number, *_ in kept}:
+                kept = [each for each in kept if each[0] > (made.version or 0)]
+            elif made is not None:  # it was of another lake
+                kept = [each for each in kept if each[1] > made.at]
+            found[product] = list(_newest_of_each_part(kept))
     return {
         product: [each for each in versions if not _under_way(instance, each[2]["run_id"])]
         for product, versions in found.items()

@@ -76,13 +76,9 @@ def require_published(
     """Refuse to run before the inputs were published for the first time (R020)."""
     missing = sorted({product.id for product in products if not is_published(connection, product)})
     if missing:
-        raise RunError.of(
-            "R020",
-            f"{reader} reads {listed(missing)}, of which nothing was published yet",
-            expected="a published version of every input",
-            fix=f"mesh run {' '.join(missing)}",
-            plain=True,
-        )
+        message = f"{reader} reads {listed(missing)}, of which nothing was published yet"
+        expected = "a published version of every input"
+        raise RunError.of("R020", message, None, expected, f"mesh run {' '.join(missing)}", plain=True)
 
 
 def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:

@@ -166,10 +166,5 @@ def require_known(
     """Raise UsageError U011 for a name that does not exist."""
     for name in given:
         if name not in known:
-            raise UsageError.of(
-                "U011",
-                f'{whose} has no {what} "{name}"',
-                place,
-                expected=f"{what}s: {listed(known) or 'none'}",
-                fix=did_you_mean(name, known),
-            )
+            expected, fix = f"{what}s: {listed(known) or 'none'}", did_you_mean(name, known)
+            raise UsageError.of("U011", f'{whose} has no {what} "{name}"', place, expected, fix)
