@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
+from unicodedata import combining, normalize
 
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _LONG: Final = 100
@@ -34,6 +36,16 @@ def slug(text: str, separator: str) -> str:
     """Lower-case letters and digits of ASCII, everything else one separator: ``Sales Analytics`` is
     ``sales-analytics``."""
     return re.sub(r"[^a-z0-9]+", separator, text.lower()).strip(separator) or "unnamed"
+
+
+@lru_cache(maxsize=256)
+def snake(words: str) -> str:
+    """A name as SQL and Python take it without quotes, of ASCII: ``Größe in m`` is ``grosse_in_m``; empty
+    where nothing of it can be kept."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words)
+    letters = "".join(c for c in normalize("NFKD", apart.casefold()) if not combining(c))
+    text = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+    return f"column_{text}" if text[:1].isdigit() else text
 
 
 def is_address(text: str) -> bool:

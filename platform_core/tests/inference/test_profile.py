@@ -5,10 +5,12 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from platform_core.governance.policies.naming import WORD
 from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.keys import is_unique
 from platform_core.inference.people import luhn, personal_content
 from platform_core.inference.profile import profile
+from platform_core.words import snake
 
 
 def facts(connection: duckdb.DuckDBPyConnection, query: str) -> TableFacts:
@@ -163,3 +165,22 @@ def test_a_column_may_be_named_like_anything_in_our_queries(connection: duckdb.D
     )
     assert found.column("attribute").values == ("color", "gone", "size")
     assert None not in (found.column("value").values or ())
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("Unit Price", "unit_price"),
+        ("unitPrice", "unit_price"),
+        ("Größe in m²", "grosse_in_m2"),
+        ("é", "e"),
+        ("e\u0301", "e"),
+        ("1st", "column_1st"),
+        ("日本", ""),
+        ("__x__", "x"),
+        ("", ""),
+    ],
+)
+def test_names_are_those_that_the_policies_accept(name: str, plain: str) -> None:
+    assert snake(name) == plain
+    assert not plain or WORD.fullmatch(plain)

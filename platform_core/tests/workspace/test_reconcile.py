@@ -24,6 +24,7 @@ from platform_core.workspace.home import Home
 from platform_core.workspace.instance import PROCESS_TAG, shared_instance
 from platform_core.workspace.processes import signature
 from platform_core.workspace.recipe import record
+from platform_core.workspace.reconcile import reconcile
 from platform_core.workspace.records import checked, every
 from platform_core.workspace.result import MeshResult
 

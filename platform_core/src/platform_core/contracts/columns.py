@@ -25,8 +25,8 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
     seen: dict[str, int] = {}
     for item in items:
         name = item.text("name") or ""
-        if not name.strip():
-            item["name"].error("C040", "a column without a name", "name: <column>")
+        if not name.strip() or "\0" in name:  # which no SQL has
+            item["name"].error("C040", "a column without a name that can be written", "name: <column>")
         elif fold(name) in seen:
             message = f'the column "{name}" is described twice'
             expected = f"every column once (SQL does not tell case apart); line {seen[fold(name)]} has it too"

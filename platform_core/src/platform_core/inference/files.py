@@ -14,7 +14,7 @@ from platform_core.errors import SourceError, UsageError, shown
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import file_literal, literal, quoted, unlike
 from platform_core.sql.types import describe
-from platform_core.words import counted
+from platform_core.words import counted, snake
 
 _READERS: Final = {
     ".parquet": "read_parquet",
@@ -57,13 +57,6 @@ def packaged(path: Path) -> tuple[str, str] | None:
         return None
     at = len(parts) - 1 - parts[::-1].index("site-packages")
     return (parts[at + 1], "/".join(parts[at + 2 :])) if len(parts) > at + 2 else None
-
-
-def snake(words: str) -> str:
-    """A name as SQL and Python take it without quotes: ``Unit Price`` becomes ``unit_price``."""
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words.strip())
-    text = re.sub(r"\W+", "_", text.casefold()).strip("_")
-    return f"_{text}" if text[:1].isdigit() else text
 
 
 def query(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from platform_core.contracts.model import DataProduct
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
-from platform_core.words import slug
+from platform_core.words import snake
 
-_WORD = re.compile(r"[a-z][a-z0-9_]*")
+WORD = re.compile(r"[a-z][a-z0-9_]*")
 # What a version control system and the contract's version already know.
 _DRAFT = re.compile(r"(?:tbl|tmp|temp|test|copy|new|old|final|bak|v[0-9]+)")
 
@@ -33,12 +32,7 @@ def naming(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> It
         message = f'the name of {product.id} carries the mark "{marks[0]}"'
         yield Violation(message, product.place, product.id, "a name without version or draft mark")
     for column in product.columns:
-        if not _WORD.fullmatch(column.name):
+        if not WORD.fullmatch(column.name):
             message = f'the column "{column.name}" of {product.id} is not in lower-case words'
-            fix = f"Rename it to {_snake(column.name)}."
+            fix = f"Rename it to {snake(column.name) or 'a word in English'}."
             yield Violation(message, column.place, product.id, "letters a to z, digits and _", fix)
-
-
-@lru_cache(maxsize=256)
-def _snake(name: str) -> str:
-    return slug(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name), "_")
