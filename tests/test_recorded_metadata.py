@@ -1,7 +1,9 @@
 """What the Dagster instance keeps of each publication and each check."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import yaml
@@ -22,6 +24,7 @@ DISCREET = (
     "marketing/household_profiles",
 )
 """Restricted, or made of or checked against what is, and not disclosed as hr/attrition_by_department is."""
+SHOP = ZoneInfo("America/New_York")
 MONTHS = [f"2017-{month:02}-01" for month in range(1, 13)]
 
 
@@ -74,6 +77,31 @@ def test_the_ledger_is_materialized_for_each_of_its_twelve_months(mesh: Mesh) ->
         keys = instance.get_materialized_partitions(dg.AssetKey(["sales", "transactions"]))
 
     assert sorted(keys) == MONTHS
+
+
+def test_each_month_of_the_ledger_tells_its_own_rows_range_and_preview(mesh: Mesh) -> None:
+    month = "date_trunc('month', timezone('America/New_York', timezone('UTC', transaction_timestamp)))::DATE"
+    found = mesh.query(
+        f"SELECT {month}::VARCHAR AS month, count(*) AS rows FROM sales.transactions GROUP BY ALL"
+    )
+    rows = {row["month"]: row["rows"] for row in found}
+    with mesh.instance() as instance:
+        records = [
+            record.asset_materialization for record in materializations(instance, "sales/transactions")
+        ]
+        events = {event.partition: event for event in records if event is not None}
+
+    assert sorted(events) == MONTHS
+    for key, event in events.items():
+        said = {name: value.value for name, value in event.metadata.items()}
+        assert (said["dagster/partition_row_count"], said["mesh/partition"]) == (rows[key], key)
+        assert said["mesh/range"].startswith(f"{key} 00:00 to 201")
+        assert said["mesh/range"].endswith("-01 00:00 America/New_York")
+        preview = event.metadata["mesh/preview"]
+        assert isinstance(preview, dg.TableMetadataValue)
+        moments = [str(record.data["transaction_timestamp"]) for record in preview.records]
+        local = [datetime.fromisoformat(at).replace(tzinfo=UTC).astimezone(SHOP) for at in moments]
+        assert [f"{at:%Y-%m-01}" for at in local] == [key] * 5
 
 
 def test_orphans_are_a_warning_that_failed_and_shows_ten_keys(mesh: Mesh) -> None:

@@ -52,3 +52,10 @@ def test_before_anything_was_run_every_product_costs_nothing(
     assert [(row["product"], row["materializations"], row["bytes_stored"]) for row in result.rows] == [
         ("mesh_costs", 0, None)
     ]
+    first = result.rows[0]["as_of"]
+
+    shutil.copy(Path(__file__).parents[1] / "contracts" / "data_product_catalog.odcs.yaml", contracts)
+    result = evaluate(mesh_costs)
+
+    assert sorted(row["product"] for row in result.rows) == ["data_product_catalog", "mesh_costs"]
+    assert all(row["as_of"] > first for row in result.rows)

@@ -8,8 +8,9 @@ from platform_core.testing import Evaluation, evaluate
 MARCH = date(2017, 3, 1)
 
 
-def sold(store: int, department: str, net_sales: str) -> dict[str, Any]:
-    return {"month": MARCH, "store_id": store, "department": department, "net_sales": net_sales}
+def sold(store: int, department: str, net_sales: str, fuel_sales: str = "0.00") -> dict[str, Any]:
+    sales = {"net_sales": net_sales, "fuel_sales": fuel_sales}
+    return {"month": MARCH, "store_id": store, "department": department, **sales}
 
 
 def staff(employee: int, store: int, department: str = "Sales") -> dict[str, Any]:
@@ -32,7 +33,8 @@ def commissions(*staffing: dict[str, Any]) -> Evaluation:
         sales=[
             sold(10, "GROCERY", "1000.00"),
             sold(10, "MEAT", "500.00"),
-            sold(10, "FUEL", "9000.00"),
+            sold(10, "FUEL", "9000.00", "9000.00"),
+            sold(10, "MISCELLANEOUS", "80.00", "80.00"),
             sold(10, "(unknown)", "7.00"),
             sold(20, "GROCERY", "100.00"),
         ],

@@ -5,7 +5,11 @@ from typing import Any
 from platform_core.testing import evaluate
 from sales.departments import net_sales_by_department
 
-ARTICLES = [{"product_id": 1000, "department": "GROCERY"}, {"product_id": 2000, "department": "FUEL"}]
+ARTICLES = [
+    {"product_id": 1000, "department": "GROCERY", "product_type": "BANANAS"},
+    {"product_id": 2000, "department": "FUEL", "product_type": "GASOLINE-REG UNLEADED"},
+    {"product_id": 3000, "department": "MISCELLANEOUS", "product_type": "GASOLINE-REG UNLEADED"},
+]
 
 
 def line(product: int, basket: int, moment: datetime, **values: Any) -> dict[str, Any]:
@@ -43,8 +47,17 @@ def test_a_department_adds_up_what_it_sold() -> None:
         "loyalty_discount": Decimal("1.00"),
         "matched_coupons": Decimal("0.50"),
         "net_sales": Decimal("5.00"),
+        "fuel_sales": Decimal("0.00"),
         "maker_coupons": Decimal("0.40"),
     }
+
+
+def test_petrol_is_told_whichever_department_books_it() -> None:
+    lines = [line(2000, 1, datetime(2017, 3, 2)), line(3000, 1, datetime(2017, 3, 2))]
+    result = evaluate(net_sales_by_department, lines=lines, articles=ARTICLES)
+    assert result.failed == []
+    told = {row["department"]: row["fuel_sales"] for row in result.rows}
+    assert told == {"FUEL": Decimal("2.50"), "MISCELLANEOUS": Decimal("2.50")}
 
 
 def test_the_month_is_that_of_the_shop() -> None:

@@ -60,6 +60,8 @@ CASES = [
     ("decimal(10, 2)", "VARCAHR", "C042", '"VARCAHR"', "VARCHAR"),
     ("classification: Confidential", "classification: confidental", "C043", "confidental", "confidential"),
     ("tags: [personal]", "tags: [personnal]", "C043", "personnal", "personal"),
+    ("tags: [personal]", "tags: [personal]\n        customProperties: [{property: notPersonal, value: Says so.}]", "C043", "Says so.", "one of the two"),
+    ("tags: [personal]", 'customProperties: [{property: notPersonal, value: " "}]', "C031", '" "', None),
     (ROWS, "{metric: duplicateValues, mustBe: 0, arguments: {properties: [stat]}}", "C050", "stat", "state"),
     (ROWS, "{metric: nullValues, mustBe: 0}", "C051", "nullValues", "property"),
     (FEW, "{metric: rowCount, mustBe: 0}", "C051", "rowCount", None),

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 from governance.mutating import TODAY, Edit, catalogue_of, judged, look, valid_copy
-from governance.mutations import HASHED, OWNER, PEOPLE, ROSTER, SHOP, STORES, TWIN, VISITS, WAIVERS
+from governance.mutations import (
+    HASHED,
+    OWNER,
+    PEOPLE,
+    PERFORMANCE,
+    ROSTER,
+    SHOP,
+    STORES,
+    TWIN,
+    VISITS,
+    WAIVERS,
+)
 
 from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import MeshFacts
@@ -46,6 +57,20 @@ def test_a_ramp_ends_on_its_day(today: date, severity: str, state: str) -> None:
     judgement = judge(MeshFacts((), Federation()), Catalogue((policy,)), today)
     assert [d.severity for d in judgement.diagnostics] == [severity]
     assert judgement.states == {("mesh", "F900"): state}
+
+
+def test_a_name_like_a_person_s_is_declared_not_personal_with_a_reason(tmp_path: Path) -> None:
+    renamed = Edit(PERFORMANCE, "staff_count, logicalType: integer", "postcode, logicalType: string")
+    declared = "customProperties: [{property: notPersonal, value: Of the store., vendor: platform-core}], "
+    said = Edit(
+        PERFORMANCE, "required: true, classification: internal", f"{declared}classification: internal"
+    )
+
+    refused = judged(valid_copy(tmp_path / "named", renamed))
+    accepted = judged(valid_copy(tmp_path / "declared", renamed, said))
+
+    assert "G110" in {diagnostic.code for diagnostic in refused.diagnostics}
+    assert "G110" not in {diagnostic.code for diagnostic in accepted.diagnostics}
 
 
 def test_autonomous_domains_are_advised(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from platform_core.governance.policies.naming import WORD
+from platform_core.inference.draft import contract
 from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.keys import is_unique
 from platform_core.inference.people import luhn, personal_content
@@ -151,6 +152,29 @@ def test_personal_columns_have_neither_values_nor_patterns(connection: duckdb.Du
     assert all(each.values is None and each.pattern is None for each in found.columns)
     for name in ("label", "signed", "manager"):
         assert by_name[name].remarks == ("could be names of persons, so no values are listed",)
+
+
+def test_a_name_that_the_values_contradict_is_declared_not_personal(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    found = facts(
+        connection,
+        "SELECT ['weekly', 'monthly'][1 + range % 2] AS email, 'Model ' || (range % 7) AS phone,"
+        " ['weekly', 'ann@example.com'][1 + range % 2] AS mail_address FROM range(90)",
+    )
+    by_name = {each.name: each for each in found.columns}
+    said = "None of 2 values that were looked at has the form of an e-mail address."
+    assert (by_name["email"].personal, by_name["email"].not_personal) == (None, said)
+    assert by_name["phone"].not_personal is not None
+    assert by_name["mail_address"].personal is not None
+    [email] = [
+        each
+        for each in contract(found, "shop/mail", "mail")["schema"][0]["properties"]
+        if each["name"] == "email"
+    ]
+    assert email["customProperties"] == [
+        {"property": "notPersonal", "value": said, "vendor": "platform-core"}
+    ]
 
 
 def test_a_column_of_nothing_says_so(connection: duckdb.DuckDBPyConnection) -> None:

@@ -108,6 +108,11 @@ def test_what_fails_says_since_when_which_check_and_whom_it_affects(
     assert trouble["affects"] == ["other/copy"]
     assert trouble["domains"] == ["other"]
     assert document["checks"] == {"passed": 5, "warned": 0, "failed": 0}, "of the products of the domain"
+    # Its own products are counted, and those of others apart.
+    assert main(["status", "--domain", "other"]) == 1
+    said = capsys.readouterr().out
+    assert "1 of 2 products as promised; 1 stale\n" in said
+    assert "1 product of other domains not as promised, which affects other\n" in said
 
     returning(shop, GOOD)
     make(shop, instance, "shop/sales")

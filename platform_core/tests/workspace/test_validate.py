@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,6 +19,10 @@ ENTRY = (
     "  - python_module: {{module_name: {name}.definitions, location_name: {name}, "
     "executable_path: {python}, working_directory: domains/{name}/src}}\n"
 )
+NOBODY = (
+    "customProperties: [{property: notPersonal, value: A number of ours., vendor: platform-core}], "
+    "classification: public"
+)
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -32,6 +37,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = valid_copy(
         tmp_path_factory.mktemp("broken"),
         Edit(STORES, OWNER + "\n", ""),
+        Edit(STORES, "primaryKey: true, classification: public", f"primaryKey: true, {NOBODY}"),
         Edit("domains/crew/contracts/roster.odcs.yaml", "version: 1.0.0", "version: one"),
     )
     workspace(root, "shop", "crew")
@@ -179,8 +185,14 @@ def test_scorecard(call: Call) -> None:
     assert "G101" in lines["shop/stores"]
     assert "waived" in lines["shop/visits"]
     assert "days left" in lines["shop/visits"]
+    assert "shop/stores: store_id is declared not personal: A number of ours.\n" in said
+    # What is no product is counted in its domain's line, and told where it is open.
+    assert re.match(r"crew +[0-9]+% +1 ", lines["crew"])
     code, said, _ = call("scorecard", "--domain", "shop", "--json")
     document = json.loads(said)
+    assert document["not_personal"] == [
+        {"product": "shop/stores", "column": "store_id", "reason": "A number of ours."}
+    ]
     rows = document["standings"]
     assert {row["domain"] for row in rows} == {"shop"}
     assert {row["product"] for row in rows} >= {"shop/stores", "shop/visits"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -31,6 +32,7 @@ COSTS = pa.schema(
         "unmeasured": pa.int64(),
         "first_made_at": pa.timestamp("us", tz="UTC"),
         "last_made_at": pa.timestamp("us", tz="UTC"),
+        "as_of": pa.timestamp("us", tz="UTC"),
     }
 )
 PLOTTED = ("run_seconds", "bytes_stored", "bytes_read")
@@ -41,9 +43,11 @@ def mesh_costs() -> Result:
     root = mesh_root()
     products, _ = Registry.open(root).scan()
     kept = stored(LakeLocation.current(root), products)
+    as_of = datetime.now(UTC)
     with recorded(root) as instance:
         rows = [
             cost(product, list(every(instance, product.id)) if instance else [], kept.get(product.id))
+            | {"as_of": as_of}
             for product in products
         ]
     return Result(pa.Table.from_pylist(rows, schema=COSTS), plotted(rows))

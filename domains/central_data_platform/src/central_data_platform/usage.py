@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -29,6 +29,7 @@ USAGE = pa.schema(
         "last_read_at": pa.timestamp("us", tz="UTC"),
         "last_version_read": pa.int64(),
         "granted": pa.bool_(),
+        "as_of": pa.timestamp("us", tz="UTC"),
     }
 )
 
@@ -45,10 +46,12 @@ class Reading:
 def data_product_usage() -> Result:
     root = mesh_root()
     products, _ = Registry.open(root).scan()
+    as_of = datetime.now(UTC)
     with recorded(root) as instance:
         made = [each for p in products for each in (every(instance, p.id) if instance else ())]
     rows = usage(products, made, queries(mesh_home(root)))
-    return Result(pa.Table.from_pylist(rows, schema=USAGE), counted(rows))
+    table = pa.Table.from_pylist([{**each, "as_of": as_of} for each in rows], schema=USAGE)
+    return Result(table, counted(rows))
 
 
 def usage(

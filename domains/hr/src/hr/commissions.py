@@ -11,11 +11,11 @@ from platform_core import Table, data_product
     }
 )
 def sales_commissions(sales: Table, stores: Table, staffing: Table) -> str:
-    # Fuel sells itself, and what no department sold is nobody's sale.
+    # Petrol sells itself, whichever department books it, and what no department sold is nobody's sale.
     return f"""
         WITH
         sold AS (
-            SELECT month, store_id, sum(net_sales) AS commissionable_sales
+            SELECT month, store_id, sum(net_sales - fuel_sales) AS commissionable_sales
             FROM {sales}
             WHERE department NOT IN ('FUEL', '(unknown)')
             GROUP BY ALL

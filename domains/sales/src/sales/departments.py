@@ -25,6 +25,7 @@ def net_sales_by_department(lines: Table, articles: Table) -> str:
             sum(retail_disc) AS loyalty_discount,
             sum(coupon_match_disc) AS matched_coupons,
             sum(sales_value) AS net_sales,
+            coalesce(sum(sales_value) FILTER (articles.product_type LIKE 'GASOLINE%'), 0) AS fuel_sales,
             sum(coupon_disc) AS maker_coupons
         FROM {lines} AS lines
         JOIN hours ON date_trunc('hour', transaction_timestamp) = hours.hour

@@ -49,14 +49,27 @@ def run(options: argparse.Namespace) -> int:
         own = [location for location in found.mesh.locations if location.domain in domains]
         faults = list(filter(About(root, own, found.mesh), faults))
     products = [product for _, product in sorted(found.mesh.products.items()) if product.domain in domains]
+    declared = [
+        {"product": product.id, "column": column.name, "reason": column.not_personal}
+        for product in products
+        for column in product.columns
+        if column.not_personal
+    ]
     facts = {
         "products": [
             {"product": product.id, **_measured(found, [product], _about(product, rows))}
             for product in products
         ],
         "standings": [{**asdict(row), "product": row.subject if row.product else None} for row in rows],
+        "not_personal": declared,
     }
-    return answer(options, root, facts, lambda: _print(found, products, domains, rows), faults)
+
+    def show() -> None:
+        _print(found, products, domains, rows)
+        for said in declared:
+            print("{product}: {column} is declared not personal: {reason}".format(**said))
+
+    return answer(options, root, facts, show, faults)
 
 
 def _about(product: DataProduct, rows: Sequence[Standing]) -> list[Standing]:
@@ -87,7 +100,23 @@ def _print(
         for product in own:
             about = _about(product, rows)
             lines.append([f"  {product.id}", *_line(_measured(found, [product], about)), _open(about)])
+        lines += _others(of_domain)
+    lines += _others([row for row in rows if row.domain is None])
     print_table(COLUMNS, lines, right=[name not in ("product", "open") for name in COLUMNS])
+
+
+def _others(rows: Sequence[Standing]) -> list[list[str]]:
+    """A location, a plain asset or the mesh as a whole, where a policy of it is open."""
+    from platform_core.workspace.scorecard import score
+
+    lines = []
+    for subject in dict.fromkeys(row.subject for row in rows if row.product is None):
+        about = [row for row in rows if row.subject == subject]
+        if words := _open(about):
+            kept, *counts = asdict(score(about)).values()
+            shown = [f"{int(kept * 100)}%", *(str(count or "-") for count in counts)]
+            lines.append([f"  {subject}", *shown, "", "", "", "", words])
+    return lines
 
 
 def _line(measured: Mapping[str, float]) -> list[str]:

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         "troubles": [{**asdict(trouble), "domains": trouble.domains} for trouble in found.troubles],
         "past_retention": [asdict(kept) for kept in found.retained],
     }
-    status = answer(options, root, facts, lambda: _print(found), found.faults)
+    status = answer(options, root, facts, lambda: _print(found, options.domain), found.faults)
     return FAILED if found.troubles else status
 
 
@@ -56,7 +56,7 @@ def _about(found: Status, domain: str) -> Status:
     )
 
 
-def _print(found: Status) -> None:
+def _print(found: Status, domain: str | None) -> None:
     from platform_core.words import duration_in_words
     from platform_core.workspace.table import print_table
 
@@ -69,10 +69,13 @@ def _print(found: Status) -> None:
         print_table(("product", "state", "since", "why", "owner", "affects"), rows)
         print()
     unwell = {t.product for t in troubles}
-    states = [(state, sum(t.state == state for t in troubles)) for state in ("failing", "overdue", "stale")]
+    own = [t for t in troubles if domain in (None, ProductId(t.product).domain)]
+    states = [(state, sum(t.state == state for t in own)) for state in ("failing", "overdue", "stale")]
     counts = ", ".join(f"{count} {state}" for state, count in states if count)
     well = sum(product.id not in unwell for product in found.products)
     print(f"{well} of {len(found.products)} products as promised{f'; {counts}' if counts else ''}")
+    if others := unwell - {t.product for t in own}:
+        print(f"{counted(len(others), 'product')} of other domains not as promised, which affects {domain}")
     if words := str(found.checks):
         print(f"checks: {words}")
     for kept in found.retained:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from platform_core.contracts.masks import read_mask
 from platform_core.contracts.model import Column
 from platform_core.contracts.node import Node
-from platform_core.contracts.properties import Level, check_properties
+from platform_core.contracts.properties import Level, check_properties, text_property
 from platform_core.sql.quoting import fold
 from platform_core.sql.types import BadType, canonical_type
 from platform_core.words import did_you_mean
@@ -38,6 +38,7 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
             fix = "Remove physicalName, or write that name as the column's name."
             item["physicalName"].error("C020", message, fix=fix)
         check_properties(item, Level.COLUMN)
+        tags = _tags(item)
         columns.append(
             Column(
                 name=name,
@@ -48,7 +49,8 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
                 required=item.get("required") is True or item.get("primaryKey") is True,
                 unique=item.get("unique") is True,
                 classification=_classification(item),
-                tags=_tags(item),
+                tags=tags,
+                not_personal=_not_personal(item, tags),
             )
         )
     positions = _key_positions(items)
@@ -116,6 +118,17 @@ def _tags(item: Node) -> tuple[str, ...]:
             item["tags"][number].error("C043", message, expected, close)
         tags.append(word if word in CATEGORIES else tag)
     return tuple(dict.fromkeys(tags))
+
+
+def _not_personal(item: Node, tags: tuple[str, ...]) -> str:
+    """The reason for which a column is declared to speak of nobody."""
+    node = text_property(item, "notPersonal")
+    if node is None:
+        return ""
+    if tagged := [tag for tag in tags if tag in CATEGORIES]:
+        message = f'"{item.text("name")}" is tagged {tagged[0]}, and notPersonal'
+        node.error("C043", message, fix="Remove one of the two.")
+    return str(node.value).strip()
 
 
 def read_type(node: Node) -> str | None:

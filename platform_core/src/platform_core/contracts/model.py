@@ -139,6 +139,8 @@ class Column:
     """Position in the primary key, from 1."""
     classification: str | None = None
     tags: tuple[str, ...] = ()
+    not_personal: str = ""
+    """Why it speaks of nobody, whatever its name is like; empty where the contract does not say so."""
     mask: Mask | None = None
     """What the masked twin has of the column; of a twin's own column, what was done to it."""
 

@@ -19,7 +19,7 @@ class Level(Enum):
         "a schema object",
         ("partitions", "model", "maskedAs", "suppress", "eventTime", "disclosure", "safeTogether"),
     )
-    COLUMN = ("a column", ("mask", "specialFloats"))
+    COLUMN = ("a column", ("mask", "specialFloats", "notPersonal"))
     QUALITY = ("a quality rule", ("scope",))
     RELATIONSHIP = ("a relationship", ("severity", "scope"))
     SLA = ("an SLA property", ("timezone", "warnAfter", "severity", "scope"))
@@ -75,7 +75,7 @@ def text_property(node: Node, name: str, words: tuple[str, ...] = ()) -> Node | 
     if said is None:
         return None
     value = said.value
-    if not isinstance(value, str) or not value or (words and value not in words):
+    if not isinstance(value, str) or not value.strip() or (words and value not in words):
         message = f"{name} is {value!r}".replace("'", '"')
         said.error("C031", message, None if words else "text", known=words)
         return None

@@ -9,6 +9,7 @@ from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from platform_core.contracts.decisions import MARK
+from platform_core.contracts.properties import VENDOR
 from platform_core.contracts.writer import Pointer, write
 from platform_core.inference.facts import ColumnFacts, TableFacts, Value
 from platform_core.inference.keys import named_like_key
@@ -83,6 +84,10 @@ def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
     said["classification"] = "restricted" if column.personal else MARK
     if column.personal or column.pseudonymous:
         said["tags"] = ["personal" if column.personal else "pseudonymous"]
+    if column.not_personal:
+        said["customProperties"] = [
+            {"property": "notPersonal", "value": column.not_personal, "vendor": VENDOR}
+        ]
     if options := _options(column, identifies(column, facts)):
         said["logicalTypeOptions"] = options
     if column.values is not None:

@@ -41,6 +41,8 @@ class ColumnFacts:
     unique: bool = False
     personal: str | None = None
     """Likely: what makes the column look like one about persons."""
+    not_personal: str | None = None
+    """Likely: why it speaks of nobody, though its name is like that."""
     pseudonymous: bool = False
     reference: Reference | None = None
     remarks: tuple[str, ...] = ()

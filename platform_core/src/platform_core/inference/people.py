@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from platform_core.contracts.personal import PEOPLE
+
 MOSTLY: Final = 0.8
 HALF: Final = 0.5
 FEW: Final = 0.01
@@ -23,10 +25,6 @@ _NAME: Final = re.compile(r"(?:\w{1,4}\. )?[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ]\.?
 _CARD: Final = re.compile(r"\d(?:[ -]?\d){12,18}")
 _IBAN: Final = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}")
 
-_PEOPLE: Final = frozenset(
-    {"manager", "supervisor", "contact", "customer", "client", "patient", "employee", "author", "cashier"}
-    | {"driver", "owner", "member", "user", "guest", "student", "teacher", "doctor", "agent", "person"}
-)
 _NUMBERS: Final = ("_id", "_no", "_number", "_key", "_nr", "_code")
 
 
@@ -57,13 +55,13 @@ def looks_like_names(values: Sequence[str]) -> bool:
 def named_after_people(name: str) -> bool:
     """Whether a text column is likely to name persons: ``manager``, ``created_by``."""
     word = name.lower()
-    return word in _PEOPLE or word.endswith("_by") or word.removesuffix("_name") in _PEOPLE
+    return word in PEOPLE or word.endswith("_by") or word.removesuffix("_name") in PEOPLE
 
 
 def stands_for_somebody(name: str) -> bool:
     """Whether a column is likely to hold numbers that stand for persons: ``customer_id``."""
     word = name.lower()
-    return any(word == f"{who}{end}" for who in (*_PEOPLE, "household") for end in _NUMBERS)
+    return any(word == f"{who}{end}" for who in (*PEOPLE, "household") for end in _NUMBERS)
 
 
 def luhn(digits: str) -> bool:

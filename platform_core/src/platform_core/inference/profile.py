@@ -9,7 +9,7 @@ from typing import Final
 
 import duckdb
 
-from platform_core.contracts.personal import looks_personal
+from platform_core.contracts.personal import contradicted, looks_personal
 from platform_core.inference.facts import ColumnFacts, TableFacts
 from platform_core.inference.keys import SAMPLE, find_key, named_like_key
 from platform_core.inference.people import (
@@ -21,6 +21,7 @@ from platform_core.inference.people import (
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
+from platform_core.words import counted
 
 COLUMNS_AT_ONCE: Final = 100
 MANY: Final = 1000
@@ -192,9 +193,12 @@ def _look(
     """What a column looks like, and all values of a text that has few."""
     if column.filled == 0:
         return replace(column, remarks=("without a value in any row",))
-    by_name = looks_personal(column.name)
+    by_name = looks_personal(column.name, column.kind)
     content = personal_content(sample.values)
-    if content is not None or by_name is not None:
+    if content is None and by_name is not None and contradicted(by_name, sample.values):
+        why = f"None of {counted(len(sample.values), 'value')} that were looked at has the form of {by_name}."
+        column = replace(column, not_personal=why)
+    elif content is not None or by_name is not None:
         said = f"looks like {content}" if content else f"named like {by_name} of a person"
         return replace(column, personal=said)
     if stands_for_somebody(column.name):

@@ -50,6 +50,7 @@ from platform_core.products.report import (
     WARNING,
     Outcomes,
     check_results,
+    parts_metadata,
     publication_metadata,
     published_result,
 )
@@ -217,6 +218,7 @@ def product_asset(
         window = part.window if part else None
         facts = {**made_by, "commit": commit(root)}
         stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
+        parts: dict[str, dict[str, Any]] = {}
 
         def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic], str | None]:
             started = time.monotonic()
@@ -268,6 +270,8 @@ def product_asset(
                         versions_read(connection, referenced.values()),
                     )
                 )
+                if window is not None:
+                    parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # readers have the new one
                 remove_left(location, product, stamp.holder)
             return publication, metadata, run.faults, data_version(made)
@@ -291,6 +295,8 @@ def product_asset(
             if product.kind == "stream" or not isinstance(failure, Exception):
                 raise failure
             return
+        for key, told in parts.items():
+            context.add_asset_metadata(told, partition_key=key)
         yield dg.MaterializeResult(
             asset_key=asset_key(product.id),
             data_version=dg.DataVersion(content) if content else None,

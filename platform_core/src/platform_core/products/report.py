@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
 
 from platform_core import __version__
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window
+from platform_core.contracts.windows import Window, windows
 from platform_core.lake.content import data_version
 from platform_core.lake.location import table_of
 from platform_core.lake.publish import Publication
+from platform_core.lake.window import window_predicate
 from platform_core.products.description import preview_cell
 from platform_core.products.origin import checks_told
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
 from platform_core.quality.outcome import CheckOutcome, Sample
 from platform_core.quality.samples import fetch
 from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
 
 Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5
+PARTS_TOLD = 100
+"""Up to so many partitions of one run are told each by itself; of more, Dagster looks up each among all."""
 WARNING = "mesh/warning"
 """What went wrong after a version was published, which is good all the same."""
 
@@ -120,7 +125,7 @@ def publication_metadata(
     seconds: float,
     preview: bool,
 ) -> dict[str, Any]:
-    """Rows, bytes, version and seconds, and a preview where everybody may see one."""
+    """Rows, bytes, version and seconds, and a preview of a whole table where everybody may see one."""
     facts = {
         "rows": publication.rows,
         "rows_written": publication.rows_written,
@@ -130,16 +135,43 @@ def publication_metadata(
     }
     metadata = version_metadata(publication.version, facts)
     metadata |= {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
-    if preview and (rows := _preview(connection, product)):
+    if preview and window is None and (rows := _preview(connection, product)):
         metadata["mesh/preview"] = _table(rows)
     return metadata
 
 
-def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Sample:
+def parts_metadata(
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, preview: bool
+) -> dict[str, dict[str, Any]]:
+    """By partition key of a run's window: its own rows, range and preview; nothing for too many of them."""
+    assert product.partitions is not None  # who has a window has them
+    parts = [each for each in windows(product.partitions) if window.start <= each.start < window.end]
+    if len(parts) > PARTS_TOLD:
+        return {}
+    table, zone = table_of(product), ZoneInfo(product.partitions.timezone)
+    columns = describe(connection, f"FROM {table}")
+    where = {each.key: window_predicate(product, columns, each) for each in parts}
+    counts = ", ".join(f"count(*) FILTER ({mine})" for mine in where.values())
+    whole = window_predicate(product, columns, window)
+    [rows] = connection.execute(f"SELECT {counts} FROM {table} WHERE {whole}").fetchall()
+    told: dict[str, dict[str, Any]] = {}
+    for each, count in zip(parts, rows, strict=True):
+        span = [f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (each.start, each.end)]
+        told[each.key] = {
+            "dagster/partition_row_count": count,
+            "mesh/partition": each.key,
+            "mesh/range": f"{' to '.join(span)} {zone.key}",
+        }
+        if preview and (sample := _preview(connection, product, where[each.key])):
+            told[each.key]["mesh/preview"] = _table(sample)
+    return told
+
+
+def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct, where: str = "true") -> Sample:
     wanted = ", ".join(quoted(column.name) for column in product.columns if column.shown_in_samples)
     if not wanted:
         return ()
-    return fetch(connection, f"SELECT {wanted} FROM {table_of(product)} LIMIT {PREVIEW_ROWS}")
+    return fetch(connection, f"SELECT {wanted} FROM {table_of(product)} WHERE {where} LIMIT {PREVIEW_ROWS}")
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:

@@ -194,7 +194,9 @@ def _message(rule: Rule, answer: Answer, rows: int) -> str:
         return f"{answer.observed} where {(rule.limits or NONE_ALLOWED).describe()} was expected"
     names = ", ".join(map(quoted, rule.columns))
     broken: dict[str, Any] = {
-        "not_null": f"without a value in {names}",
+        "not_null": f"with {names} {' or '.join(['missing', *map(str, rule.missing_values)])}"
+        if rule.missing_values
+        else f"without a value in {names}",
         "accepted_values": f"with a value of {names} that is not accepted",
         "range": f"with {names} out of range, {(rule.limits or Bounds()).describe()}",
         "length": f"with {names} of a wrong length, {(rule.limits or Bounds()).describe()}",

@@ -39,15 +39,19 @@ def classification(product: DataProduct, location: LocationFacts, mesh: MeshFact
     title="A column that looks personal says whether it is",
     scope="product",
     rationale="Masks, previews and grants go by the tag `personal`, not by names. A column named like a "
-    "person's detail must be tagged so, as `pseudonymous` where it only stands for somebody, or renamed.",
-    fix="Add tags: [personal], or a name that does not speak of a person.",
+    "person's detail must be tagged so, as `pseudonymous` where it only stands for somebody, be declared not "
+    "personal with the reason, which the scorecard lists, or be renamed.",
+    fix="Add tags: [personal]; or, where it speaks of nobody, "
+    "customProperties: [{property: notPersonal, value: <why>, vendor: platform-core}].",
     failing="- {name: birth_date, logicalType: date, classification: restricted}",
     passing="- {name: birth_date, logicalType: date, classification: restricted, tags: [personal]}",
 )
 def personal_tagged(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
     for column in product.columns:
         # What a mask made of a column of a masked twin is the person's no more.
-        kind = looks_personal(column.name) if product.twin_of is None or column.mask is None else None
+        if column.not_personal or (product.twin_of is not None and column.mask is not None):
+            continue
+        kind = looks_personal(column.name, column.logical_type)
         if kind is not None and "personal" not in column.tags and "pseudonymous" not in column.tags:
             message = f'the column "{column.name}" of {product.id} looks like {kind} of a person'
             yield Violation(message, column.place, product.id, "tags: [personal]")
