@@ -130,7 +130,7 @@ def _model(
     domain: Domain, project: DbtProject, name: str, sql: bool
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
     place = Place(project.models[name])
-    places, unread = project.reads(name, domain.products)
+    places, unread = project.reads(name, domain.own)
     known = columns.Columns()
     contracts = _contracts(domain, {product: product for product in places})
     if sql and len(contracts) == len(places):

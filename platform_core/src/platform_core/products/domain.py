@@ -39,6 +39,11 @@ class Domain:
     models: Mapping[str, DbtProject]
     faults: tuple[Diagnostic, ...] = ()
 
+    @property
+    def own(self) -> frozenset[str]:
+        """The names of its products, also of those whose contract cannot be read."""
+        return frozenset(product.name for product in self.registry.names() if product.domain == self.name)
+
 
 def read_domain(name: str, registry: Registry | None = None) -> Domain:
     """Import the package of a domain and read its contracts; ``registry`` may hold them already.
