@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_mesh import SmallMesh, here
+from small_mesh import AT_SIX, GOVERNED, KEPT, SmallMesh, here
 
 from platform_core.cli import main
 from platform_core.cli.check import location_of
@@ -31,7 +31,7 @@ def shop(tmp_path: Path) -> Iterator[SmallMesh]:
         # Loading the location would take a second; a check must not.
         mesh.location("shop", "raise RuntimeError('a check loads no definitions: totals')\n")
         mesh.contract("sales/transactions", roles=GRANTED)
-        mesh.contract("shop/totals")
+        mesh.contract("shop/totals", GOVERNED, promise=AT_SIX + KEPT)
         write(mesh, RIGHT)
         yield mesh
 
@@ -241,7 +241,7 @@ def test_the_sql_of_a_rule_is_judged_without_data(
     shop: SmallMesh, capfd: pytest.CaptureFixture[str], query: str
 ) -> None:
     rule = "    quality:\n      - {{type: sql, query: {query}, mustBe: 0}}\n"
-    contract = shop.contract("shop/totals")
+    contract = shop.contract("shop/totals", GOVERNED, promise=AT_SIX + KEPT)
     before = contract.read_text()
     contract.write_text(before + rule.format(query=json.dumps("SELECT max(amount) FROM ${table}")))
     assert check(capfd)[0] == 0, "no rows have no maximum, but that is no fault of the query"

@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
     from platform_core.errors import RunError
+    from platform_core.product_id import ProductId
     from platform_core.settings import mesh_root
     from platform_core.workspace.child import unstartable
     from platform_core.workspace.home import Home
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.open(root)
     if options.inside:
         return _inside(options, registry, root)
-    name = product_id(options.product, registry.names())
+    name = ProductId.written(options.product)
+    if name.domain not in registry.domains():
+        name = product_id(options.product, registry.names())
     # A process even where it is the same interpreter: what a product imports stays out of this one.
     location = location_of(root, name.domain)
     # The other interpreter may have a version of the library that knows text alone.
@@ -55,20 +58,30 @@ def run(options: argparse.Namespace) -> int:
 def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
     from platform_core.cli.dry_run import dry_run
     from platform_core.cli.output import answer
+    from platform_core.cli.standing import standing
     from platform_core.errors import Diagnostic, PlatformError, UsageError
 
     checked: list[str] = []
-    faults: tuple[Diagnostic, ...] = ()
+    faults: list[Diagnostic] = []
     try:
         checked = dry_run(options.product, registry, root)
     except UsageError:
         raise
     except PlatformError as error:
-        faults = error.diagnostics
+        faults += error.diagnostics
     except KeyboardInterrupt:
         return INTERRUPTED  # whoever started this process says so
-    text = "" if faults else f"ok {options.product}: {', '.join(checked)}"
-    return answer(options, root, {"product": options.product, "checked": checked}, text, faults)
+    try:
+        stands = standing(registry.get(options.product), registry, root)
+        faults += stands.diagnostics
+        checked += [stands.readers] if stands.readers else []
+    except PlatformError as error:
+        faults += error.diagnostics if not faults else ()
+    broken = any(fault.severity == "error" for fault in faults)
+    facts = {"product": options.product, "checked": [] if broken else checked}
+    return answer(
+        options, root, facts, "" if broken else f"ok {options.product}: {', '.join(checked)}", faults
+    )
 
 
 def location_of(root: Path, domain: str) -> Location:

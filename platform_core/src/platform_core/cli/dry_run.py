@@ -16,15 +16,25 @@ import duckdb
 
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.named import unknown_product
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, render, shown
+from platform_core.errors import (
+    DefinitionError,
+    Diagnostic,
+    Place,
+    PlatformError,
+    UsageError,
+    render,
+    shown,
+)
 from platform_core.governance.columns import of_model
 from platform_core.lake.fit import fitted
 from platform_core.lake.masks import masked_query
+from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
 from platform_core.products.changes import require_streams
 from platform_core.products.dbt_project import DbtProject
-from platform_core.products.dbt_run import reads_more, with_manifest
+from platform_core.products.dbt_run import reads_more, require_dbt, with_manifest
 from platform_core.products.declare import ProductFunction
 from platform_core.products.evaluate import MADE, judge
 from platform_core.products.inbox import files_of
@@ -42,11 +52,15 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
     """Check the product ``name`` and return what was checked, in words.
 
     Raises:
+        UsageError: U043 where neither a contract nor a function has the name.
         PlatformError: with everything that is wrong, as far as it can be seen without data. Besides
-            what contracts and declarations raise themselves: D015 nothing makes the product, D023 a
-            module that cannot be imported, D024 a function that fails on empty inputs, D025 a dbt source
-            that is not declared, A001 and A002 missing grants, Q001 other columns than the contract's.
+            what contracts and declarations raise themselves: D015 nothing makes the product,
+            G119 a function without a contract, D023 a module that cannot be imported, D024 a function that
+            fails on empty inputs, D025 a dbt source that is not declared, D033 no dbt, A001 and A002 missing
+            grants, Q001 other columns than the contract's.
     """
+    if name not in registry.names():
+        raise _uncontracted(ProductId(name), registry, root)
     product = registry.get(name)
     faults: list[Diagnostic] = []
     done = [f"contract ({len(product.columns)} columns, {len(product.rules)} checks)"]
@@ -54,25 +68,51 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
-    maker = None if product.twin_of else find_maker(product, root)
-    faults += _collect(lambda: _queries(product, _read_by(product, maker, root), registry))
+    maker: ProductFunction | DbtProject | None = None
+    try:
+        maker = maker_of(product, root)
+    except PlatformError as error:
+        faults += error.diagnostics
+    faults += _collect(lambda: _queries(product, _read_by(product, maker), registry))
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))
         done.append(f"the masked twin of {product.twin_of}")
-    elif maker is not None:
+    elif isinstance(maker, ProductFunction):
         faults += _collect(lambda: _function(product, maker, registry, root))
         done += _inputs_in_words(len(maker.products))
         done.append(f"function {maker.place}")
-    else:
-        model, sources = _model(product, registry, root)
-        done += _inputs_in_words(sources)
-        done.append(f"dbt model {model}")
-    if faults:
+    elif maker is not None:
+        faults += _collect(lambda: _model(product, maker, registry, root))
+        done += _inputs_in_words(len(maker.reads(product.name, ())[0]))
+        done.append(f"dbt model {shown(maker.models[product.name])}")
+        faults += _unneeded(maker, faults)
+    if any(fault.severity == "error" for fault in faults):
         raise PlatformError(*faults)
+    if faults:
+        print(render(faults), file=sys.stderr)
     return done
 
 
-def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:
+def maker_of(product: DataProduct, root: Path) -> ProductFunction | DbtProject | None:
+    """What makes a product, of which a masked twin has nothing of its own.
+
+    Raises:
+        PlatformError: D015 where nothing does, D023 and D011 where that cannot be known.
+    """
+    return None if product.twin_of else find_maker(product.id, root) or _project(product, root)
+
+
+def _uncontracted(name: ProductId, registry: Registry, root: Path) -> PlatformError:
+    """A function without a contract is named as that; else there is no such product."""
+    maker = find_maker(name, root)
+    if maker is None:
+        return UsageError(unknown_product(name, registry.names()))
+    message = f'the product "{maker.name}" of {name.domain} has no contract'
+    fix = f"Write it: {shown(registry.path(name))}; mesh infer drafts one."
+    return DefinitionError.of("G119", message, maker.place, "a contract of its name", fix)
+
+
+def find_maker(product: ProductId, root: Path) -> ProductFunction | None:
     """The function of a product; only modules that mention it are imported."""
     for folder in _package_folders(product.domain, root):
         for file in sorted(folder.rglob("*.py")):
@@ -118,12 +158,11 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
             require_grant(registry.get(name), f"domain:{product.domain}", root)
 
 
-def _read_by(product: DataProduct, maker: ProductFunction | None, root: Path) -> Collection[str]:
+def _read_by(product: DataProduct, maker: ProductFunction | DbtProject | None) -> Collection[str]:
     """The ids of the products that a product is made of, which the SQL of its rules may read too."""
-    if product.twin_of is not None or maker is not None:
-        return [product.twin_of or ""] if maker is None else [i.product for i in maker.products.values()]
-    project = DbtProject.of(product.domain, root)
-    return project.reads(product.name, ())[0] if product.name in project.models else ()
+    if isinstance(maker, ProductFunction):
+        return [read.product for read in maker.products.values()]
+    return maker.reads(product.name, ())[0] if maker is not None else [product.twin_of or ""]
 
 
 def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -> None:
@@ -187,21 +226,13 @@ def _twin(product: DataProduct, registry: Registry) -> None:
         _schema(connection, product, product.place)
 
 
-def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, int]:
-    """Check the dbt model of a product; returns its file and the number of products that it reads.
-
-    What is wrong with files of the project that the model does not need is a warning on standard error.
-
-    Raises:
-        PlatformError: D015 no model, D011 a file that cannot be read, D010 a product read by ``ref``, D025 a
-            source that no YAML file of the project declares, D001 a source that is no product, A001 and A002
-            missing grants, D020 and D021 what is wrong with its SQL.
-    """
+def _project(product: DataProduct, root: Path) -> DbtProject:
+    """The dbt project that has the model of a product. Raises PlatformError D011, D015, D028, D033."""
     project = DbtProject.of(product.domain, root)
     if product.name not in project.models:
         if reads_more(project):
             with_manifest(project)
-            return _model(product, registry, root)
+            return _project(product, root)
         nothing = Diagnostic(
             "D015",
             f"nothing makes {product.id}, which this contract promises",
@@ -212,6 +243,23 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
         )
         # It may be where a file that cannot be read says.
         raise DefinitionError(*(project.files.all_faults() or project.refused(product.name) or (nothing,)))
+    return project
+
+
+def _unneeded(project: DbtProject, faults: Collection[Diagnostic]) -> list[Diagnostic]:
+    """Warnings of what is wrong with files of the project that a model does not need."""
+    found = (fault for fault in project.files.all_faults() if fault not in faults)
+    return [replace(fault, severity="warning") for fault in found]
+
+
+def _model(product: DataProduct, project: DbtProject, registry: Registry, root: Path) -> None:
+    """Check the dbt model of a product.
+
+    Raises:
+        PlatformError: D011 a file that cannot be read, D010 a product read by ``ref``, D025 a source that no
+            YAML file of the project declares, D001 a source that is no product, A001 and A002 missing
+            grants, D020 and D021 what is wrong with its SQL, D033 no dbt.
+    """
     own = {name.name for name in registry.names() if name.domain == product.domain}
     read, faults = project.reads(product.name, own)
     granted: dict[str, DataProduct] = {}
@@ -222,22 +270,17 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
             granted[name] = found
         except PlatformError as error:
             faults += (replace(fault, place=fault.place or place) for fault in error.diagnostics)
-    faults += project.undeclared({name: read[name] for name in granted})
-    file = project.models[product.name]
+    faults += project.undeclared((product, read[name]) for name, product in granted.items())
     if not faults:
         project.table(product.name)
         if reads_more(project):  # properties, variables and macros
-            with_manifest(project)
-            return _model(product, registry, root)
+            return _model(product, with_manifest(project), registry, root)
         by_name = {found.id.in_sql: found for found in granted.values()}
-        faults += of_model(project.sql(product.name), by_name, Place(file)).faults
-    unneeded = [fault for fault in project.files.all_faults() if fault not in faults]
-    warnings = [replace(fault, severity="warning") for fault in unneeded]
+        faults += of_model(project.sql(product.name), by_name, Place(project.models[product.name])).faults
+    if not faults and project.files.settings.path.is_file():
+        require_dbt(project)
     if faults:
-        raise DefinitionError(*dict.fromkeys(faults), *warnings)
-    if warnings:
-        print(render(warnings), file=sys.stderr)
-    return shown(file), len(read)
+        raise DefinitionError(*dict.fromkeys(faults))
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:

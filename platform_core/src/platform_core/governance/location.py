@@ -33,7 +33,7 @@ CODE_SERVER: Final = "dagster.code_server"
 def of_single_products(fault: Diagnostic) -> bool:
     """Whether a fault keeps single products from being made, and the others of the domain not: that of a
     contract, a draft included, and that of a dbt project."""
-    return fault.code.startswith("C") or fault.code == "D011"
+    return fault.code.startswith("C") or fault.code in ("D011", "D033")
 
 
 _log = logging.getLogger("dagster.mesh")
