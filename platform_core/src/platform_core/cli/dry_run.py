@@ -36,10 +36,10 @@ from platform_core.products.changes import require_streams
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.dbt_run import reads_more, require_dbt, with_manifest
 from platform_core.products.declare import ProductFunction
-from platform_core.products.evaluate import MADE, judge
+from platform_core.products.evaluate import MADE, judge, tried_window
 from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import Argument, bind, in_memory
-from platform_core.products.inputs.resolve import resolve_inputs
+from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.masking import parent_of
 from platform_core.products.result import as_query, sql_faults, with_metadata
@@ -183,13 +183,14 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     """The function on no rows, held against its contract."""
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
+    require_uses(product, function)
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":
         return  # nothing can be learned from no rows
     with in_memory(files_of(function.sources.values())) as connection:
         with sql_faults(product.id, function.place):  # a source that is no table after all
-            arguments = bind(connection, function, inputs, NoRows())
+            arguments = bind(connection, function, inputs, NoRows(tried_window(product)))
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
             return  # there is no batch to look at

@@ -41,6 +41,8 @@ class FactoryFacts:
     place: Place
     inputs: tuple[InputFacts, ...] = ()
     produces: tuple[str, ...] | None = None
+    contradicts: tuple[str, ...] = ()
+    """Columns that it yields in another type than the contract's, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,9 @@ def drift(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Ite
     produced = {name.lower(): name for name in factory.produces}
     missing = [name for key, name in promised.items() if key not in produced]
     extra = [name for key, name in produced.items() if key not in promised]
-    if missing or extra:
+    if missing or extra or factory.contradicts:
         parts = [f"lacks {listed(missing)}"] if missing else []
+        parts += [f"yields {listed(factory.contradicts)}"] if factory.contradicts else []
         parts += [f"adds {listed(extra)}"] if extra else []
         what = "dbt model" if factory.kind == "dbt" else "function"
         message = f"the {what} {factory.name} {' and '.join(parts)}, by the contract of {product.id}"

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.products.declare import ProductFunction
+from platform_core.contracts.windows import Window
+from platform_core.products.declare import WINDOW, ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
-from platform_core.products.inputs.rows import NotTabular, Rows
+from platform_core.products.inputs.rows import NotTabular, Rows, require_known
 from platform_core.products.table import Table, show
 from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import quoted
 
-Argument = Table | NotTabular
-"""What a function gets for an input."""
+Argument = Table | NotTabular | Window
+"""What a function gets for an input, and the window of its run."""
 
 
 def bind(
@@ -26,7 +27,8 @@ def bind(
     rows: Rows,
     engine: Callable[[], duckdb.DuckDBPyConnection] | None = None,
 ) -> dict[str, Argument]:
-    """The arguments to call a function with; its products are in ``inputs``, by argument.
+    """The arguments to call a function with; its products are in ``inputs``, by argument. One that takes the
+    window of its run gets that of ``rows``.
 
     SQL that it returns finds them on ``connection``; what it reads itself it reads with ``engine``, by
     default the same.
@@ -53,6 +55,10 @@ def bind(
             arguments[name] = show(connection, name, query, kept=kept, source=source.name, engine=engine)
         else:
             arguments[name] = found
+        if source.time_column and isinstance(shown := arguments[name], Table):
+            require_known("column", [source.time_column], shown.columns, source.name, function.place)
+    if function.windowed and rows.shown_window is not None:
+        arguments[WINDOW] = rows.shown_window
     return arguments
 
 

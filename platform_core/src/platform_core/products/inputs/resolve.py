@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import duckdb
 
@@ -15,7 +17,10 @@ from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
+from platform_core.products.source import READERS
 from platform_core.words import did_you_mean, listed
+
+_SUFFIXES: Final = ", ".join(READERS)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,33 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
                 raise DefinitionError.of("D012", message, function.place, expected, near)
         bound[name] = BoundInput(declared, product)
     return bound
+
+
+def require_uses(product: DataProduct, function: ProductFunction) -> None:
+    """Refuse what a function is declared to use and cannot: a window, or rows of a source by their time,
+    where there are no partitions (D009); a source as what it is not by the suffix of its file (D008)."""
+    asks = "takes the window of its run" if function.windowed else ""
+    annotations = inspect.signature(function.function).parameters
+    for name, source in function.sources.items():
+        if source.time_column is not None:
+            asks = f'reads {source.name} by its time_column "{source.time_column}"'
+            if product.partitions is not None and not source.tabular:
+                message = f"{product.id} {asks}, but {source.path} is no table"
+                raise DefinitionError.of("D009", message, function.place, f"a file that ends in {_SUFFIXES}")
+        said = str(annotations[name].annotation).rpartition(".")[2].strip("'>")
+        given = "Table" if source.tabular else "Path"
+        if said in ("Table", "Path") and said != given and not source.inbox:
+            message = (
+                f'{product.id} takes "{name}" as a {said}, but the suffix of {source.path} makes it a {given}'
+            )
+            expected = f"a Table of a file that ends in {_SUFFIXES}, a Path of any other"
+            raise DefinitionError.of("D008", message, function.place, expected, f"Write {name}: {given}.")
+    if asks and product.partitions is None:
+        message = f"{product.id} {asks}, but has no partitions"
+        expected = "a contract with the custom property partitions; a stream has batches instead"
+        raise DefinitionError.of(
+            "D009", message, function.place, expected, "Declare them, or leave that out."
+        )
 
 
 def require_published(

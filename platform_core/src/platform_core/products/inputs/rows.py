@@ -35,6 +35,12 @@ class LakeRows:
     consumer: DataProduct
     window: Window | None = None
 
+    @property
+    def shown_window(self) -> Window | None:
+        """The window of the run as a function gets it."""
+        grid = self.consumer.partitions
+        return self.window.in_zone_of(grid) if self.window is not None and grid is not None else None
+
     def of_product(self, name: str, bound: BoundInput) -> str:
         producer, wanted = bound.product, bound.declared.partitions
         relation = self.relation(name, bound)
@@ -73,6 +79,8 @@ class LakeRows:
 class NoRows:
     """No rows, of the types that contracts and files say. Files are looked at, no lake is."""
 
+    shown_window: Window | None = None
+
     def of_product(self, name: str, bound: BoundInput) -> str:
         return no_rows(bound.product)
 
@@ -93,6 +101,7 @@ class MadeUpRows:
     connection: duckdb.DuckDBPyConnection
     given: Mapping[str, Any]
     place: Place
+    shown_window: Window | None = None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
         return self._filled(name, self.given.get(name), no_rows(bound.product))
