@@ -135,7 +135,7 @@ def _of_sql(
         return Columns(known)
     declared = {name: product.column(name) for name in types} if product else {}
     wrong = (
-        f'"{name}" is {types[name]} instead of {wanted}'
+        f'"{name}" as {types[name]} instead of {wanted}'
         for name, column in declared.items()
         if column is not None and (wanted := other_type(column, types[name]))
     )
