@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import re
+import inspect
 import sys
-import traceback
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from platform_core.access.grants import require_grant
+from platform_core.cli.makers import find_maker, maker_of, place_in
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.named import unknown_product
 from platform_core.contracts.registry import Registry
+from platform_core.contracts.windows import function_window
 from platform_core.errors import (
     DefinitionError,
     Diagnostic,
@@ -36,16 +35,17 @@ from platform_core.products.changes import require_streams
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.dbt_run import reads_more, require_dbt, with_manifest
 from platform_core.products.declare import ProductFunction
-from platform_core.products.evaluate import MADE, judge, tried_window
+from platform_core.products.evaluate import MADE, judge
 from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import Argument, bind, in_memory
 from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.masking import parent_of
 from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.products.source import READERS
 from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
-from platform_core.words import counted, did_you_mean
+from platform_core.words import counted, listed
 
 
 def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
@@ -93,15 +93,6 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
     return done
 
 
-def maker_of(product: DataProduct, root: Path) -> ProductFunction | DbtProject | None:
-    """What makes a product, of which a masked twin has nothing of its own.
-
-    Raises:
-        PlatformError: D015 where nothing does, D023 and D011 where that cannot be known.
-    """
-    return None if product.twin_of else find_maker(product.id, root) or _project(product, root)
-
-
 def _uncontracted(name: ProductId, registry: Registry, root: Path) -> PlatformError:
     """A function without a contract is named as that; else there is no such product."""
     maker = find_maker(name, root)
@@ -110,44 +101,6 @@ def _uncontracted(name: ProductId, registry: Registry, root: Path) -> PlatformEr
     message = f'the product "{maker.name}" of {name.domain} has no contract'
     fix = f"Write it: {shown(registry.path(name))}; mesh infer drafts one."
     return DefinitionError.of("G119", message, maker.place, "a contract of its name", fix)
-
-
-def find_maker(product: ProductId, root: Path) -> ProductFunction | None:
-    """The function of a product; only modules that mention it are imported."""
-    for folder in _package_folders(product.domain, root):
-        for file in sorted(folder.rglob("*.py")):
-            text = file.read_text(encoding="utf-8", errors="replace")
-            if "data_product" not in text or not re.search(rf"\b{re.escape(product.name)}\b", text):
-                continue
-            parts = file.relative_to(folder).with_suffix("").parts
-            module = ".".join((product.domain, *(part for part in parts if part != "__init__")))
-            if module == f"{product.domain}.definitions":
-                continue
-            for value in vars(_import(module)).values():
-                if isinstance(value, ProductFunction) and value.name == product.name:
-                    return value
-    return None
-
-
-def _package_folders(domain: str, root: Path) -> list[Path]:
-    spec = find_spec(domain)
-    if spec is None and (source := root / "domains" / domain / "src").is_dir():
-        sys.path.insert(0, str(source))
-        spec = find_spec(domain)
-    return [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
-
-
-def _import(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except PlatformError:
-        raise
-    except Exception as error:
-        message = f"the module {module} cannot be imported: {type(error).__name__}: {error}"
-        place = _place_in(error, module.partition(".")[0])
-        expected = "a module that imports in the domain's own environment"
-        fix = "mend the line, or add the missing package to the domain's pyproject.toml"
-        raise DefinitionError.of("D023", message, place, expected, fix) from error
 
 
 def _references(product: DataProduct, registry: Registry, root: Path) -> None:
@@ -184,13 +137,14 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
     require_uses(product, function)
+    _suffixes(product, function)
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":
         return  # nothing can be learned from no rows
     with in_memory(files_of(function.sources.values())) as connection:
         with sql_faults(product.id, function.place):  # a source that is no table after all
-            arguments = bind(connection, function, inputs, NoRows(tried_window(product)))
+            arguments = bind(connection, function, inputs, NoRows(function_window(product.partitions)))
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
             return  # there is no batch to look at
@@ -199,6 +153,18 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
             fit = fitted(connection, product, query)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
         _schema(connection, product, function.place)
+
+
+def _suffixes(product: DataProduct, function: ProductFunction) -> None:
+    """D008 for a source that is taken for a table, or is one and is taken for a file, by its suffix."""
+    parameters = inspect.signature(function.function).parameters
+    for name, source in function.sources.items():
+        said = str(parameters[name].annotation).rpartition(".")[2].strip("'>")
+        given = "Table" if source.tabular else "Path"
+        if said in ("Table", "Path") and said != given and not source.inbox:
+            message = f'{product.id} takes "{name}" as a {said}, but by its suffix {source.path} is a {given}'
+            expected = f"a Table of a file that ends in {listed(list(READERS))}, a Path of any other"
+            raise DefinitionError.of("D008", message, function.place, expected, f"Write {name}: {given}.")
 
 
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
@@ -210,7 +176,7 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
         raise
     except Exception as error:
         message = f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}"
-        place = _place_in(error, product.domain) or function.place
+        place = place_in(error, product.domain) or function.place
         expected = "a result with the contract's columns, without rows"
         fix = "let it work without rows too: a partition or an input may be empty"
         raise DefinitionError.of("D024", message, place, expected, fix) from error
@@ -225,26 +191,6 @@ def _twin(product: DataProduct, registry: Registry) -> None:
             query = masked_query(product, no_rows(parent), suppression)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS {query}")
         _schema(connection, product, product.place)
-
-
-def _project(product: DataProduct, root: Path) -> DbtProject:
-    """The dbt project that has the model of a product. Raises PlatformError D011, D015, D028, D033."""
-    project = DbtProject.of(product.domain, root)
-    if product.name not in project.models:
-        if reads_more(project):
-            with_manifest(project)
-            return _project(product, root)
-        nothing = Diagnostic(
-            "D015",
-            f"nothing makes {product.id}, which this contract promises",
-            product.place,
-            expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
-            f"or a dbt model of that name in dbt_projects/{product.domain}",
-            fix=did_you_mean(product.name, project.models),
-        )
-        # It may be where a file that cannot be read says.
-        raise DefinitionError(*(project.files.all_faults() or project.refused(product.name) or (nothing,)))
-    return project
 
 
 def _unneeded(project: DbtProject, faults: Collection[Diagnostic]) -> list[Diagnostic]:
@@ -298,16 +244,6 @@ def _collect(check: Any) -> tuple[Diagnostic, ...]:
     except PlatformError as error:
         return error.diagnostics
     return ()
-
-
-def _place_in(error: BaseException, package: str) -> Place | None:
-    """The innermost line of the domain's own code in an error."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return Place(Path(error.filename), error.lineno, error.offset or 1)
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if f"/{package}/" in frame.filename and "site-packages" not in frame.filename:
-            return Place(Path(frame.filename), frame.lineno or 1)
-    return None
 
 
 def _inputs_in_words(count: int) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from platform_core.cli.dry_run import maker_of
+from platform_core.cli.makers import maker_of
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError

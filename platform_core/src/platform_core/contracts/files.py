@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from platform_core.contracts.faults import Faults
-from platform_core.contracts.names import SUFFIXES, stem_of
+from platform_core.contracts.names import stem_of
 from platform_core.contracts.node import Node
 from platform_core.contracts.properties import find_property
-from platform_core.errors import ContractError, Diagnostic, Place, shown
+from platform_core.errors import ContractError, Diagnostic, Place
 from platform_core.source.document import parse
 
 _CONTRACT = re.compile(rb"^kind:[ ]*[\"']?DataContract\b", re.MULTILINE)
@@ -41,14 +41,6 @@ def _misnamed(path: Path) -> str | None:
     except OSError:
         return None
     return path.name.partition(".")[0] if _CONTRACT.search(text) else None
-
-
-def require_suffix(path: Path) -> None:
-    """Raise ContractError C023 for a contract whose file is not named as one."""
-    if stem_of(path.name) is None:
-        wanted = f"{path.name.partition('.')[0]}{SUFFIXES[0]}"
-        message = f"the contract in {shown(path)} has another suffix than contracts have"
-        raise ContractError.of("C023", message, Place(path), wanted, f"Rename the file: {wanted}")
 
 
 def ids_in(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_core.contracts.files import (
-    contracts_in,
-    entries,
-    ids_in,
-    require_suffix,
-    rivals,
-    twin_named_in,
-)
+from platform_core.contracts.files import contracts_in, entries, ids_in, rivals, twin_named_in
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.names import SUFFIXES, claimed
 from platform_core.contracts.reader import load_contract
@@ -101,7 +94,6 @@ class Registry:
             )
         if len(files) > 1:
             raise ContractError(rivals(product_id, files))
-        require_suffix(files[0])
         try:
             product = load_contract(files[0], domain)
         except ContractError as error:

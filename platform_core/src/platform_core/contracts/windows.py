@@ -32,10 +32,6 @@ class Window:
     end: datetime
     keys: tuple[str, ...] = ()
 
-    def in_zone_of(self, partitions: Partitions) -> Window:
-        zone = ZoneInfo(partitions.timezone)
-        return replace(self, start=self.start.astimezone(zone), end=self.end.astimezone(zone))
-
 
 def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window, ...]:
     """All partitions that are complete at ``now`` (aware; the present by default), in order."""
@@ -45,9 +41,20 @@ def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window
     return tuple(_cells(partitions, moment))
 
 
-def first_window(partitions: Partitions) -> Window:
-    """The first partition, complete or not, in its time zone: with it a function is tried without a run."""
-    return next(_cells(partitions, datetime.max.replace(tzinfo=UTC))).in_zone_of(partitions)
+def function_window(partitions: Partitions | None, keys: Collection[str] = ()) -> Window | None:
+    """What a function gets as its window, in the time zone of the contract; None without partitions.
+
+    Without keys it is empty, at the start of the grid: so a function is tried where nothing is run. Raises
+    UsageError U020 and U021 as ``spanning`` does.
+    """
+    if partitions is None:
+        return None
+    zone = ZoneInfo(partitions.timezone)
+    if not keys:
+        start = partitions.start.replace(tzinfo=zone)
+        return Window("", start, start)
+    found = spanning(partitions, keys)
+    return replace(found, start=found.start.astimezone(zone), end=found.end.astimezone(zone))
 
 
 def window(partitions: Partitions, key: str) -> Window:

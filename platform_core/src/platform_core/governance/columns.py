@@ -10,12 +10,12 @@ from typing import Final
 import duckdb
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.windows import function_window
 from platform_core.errors import Diagnostic, Place, PlatformError, SourceError, UsageError
 from platform_core.lake.fit import fitted
 from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
 from platform_core.products.declare import ProductFunction
-from platform_core.products.evaluate import tried_window
 from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.resolve import BoundInput
@@ -48,7 +48,7 @@ def of_function(
     function: ProductFunction,
     inputs: Mapping[str, DataProduct],
     domain: str,
-    product: DataProduct | None = None,
+    promised: DataProduct | None = None,
 ) -> Columns:
     """What a function's SQL uses of its inputs, by calling it with tables that hold nothing.
 
@@ -58,7 +58,7 @@ def of_function(
     declared = {name: read.columns for name, read in function.products.items()}
     returns = inspect.signature(function.function).return_annotation
     sql_expected = returns in (str, "str") or "Batch" in str(returns) or None in declared.values()
-    window = tried_window(product) if product else None
+    window = function_window(promised.partitions) if promised else None
     if function.windowed and window is None:
         return Columns()
     if not sql_expected or not all(source.tabular for source in function.sources.values()):
@@ -95,11 +95,11 @@ def of_function(
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
         sources = {name: shown.pop(name) for name in function.sources}
         products = {name: declared[name] or columns for name, columns in shown.items()}
-        return _of_sql(connection, sql, products, sources, function.place, product)
+        return _of_sql(connection, sql, products, sources, function.place, promised)
 
 
 def of_model(
-    sql: str | None, inputs: Mapping[str, DataProduct], place: Place, product: DataProduct | None = None
+    sql: str | None, inputs: Mapping[str, DataProduct], place: Place, promised: DataProduct | None = None
 ) -> Columns:
     """The same for the SQL of a dbt model; ``inputs`` by their names in it, ``sales.stores``."""
     if sql is None:
@@ -110,7 +110,7 @@ def of_model(
             schema, name = quoted(product.domain), quoted(product.name)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
-        return _of_sql(connection, sql, shown, {}, place, product)
+        return _of_sql(connection, sql, shown, {}, place, promised)
 
 
 def _known(columns: tuple[str, ...] | None, product: DataProduct) -> tuple[str, ...] | None:
@@ -123,21 +123,20 @@ def _of_sql(
     products: Mapping[str, tuple[str, ...]],
     sources: Mapping[str, tuple[str, ...]],
     place: Place,
-    product: DataProduct | None,
+    promised: DataProduct | None,
 ) -> Columns:
     try:
         used = _used(sql, products, sources, place)
-        types = _produced(connection, sql, product)
+        types = _produced(connection, sql, promised)
     except PlatformError as error:
         return Columns(faults=error.diagnostics)
     known = {name: used[name] for name in products}
     if types is None:
         return Columns(known)
-    declared = {name: product.column(name) for name in types} if product else {}
     wrong = (
-        f'"{name}" as {types[name]} instead of {wanted}'
-        for name, column in declared.items()
-        if column is not None and (wanted := other_type(column, types[name]))
+        f'"{column.name}" as {types[column.name]} instead of {wanted}'
+        for column in (promised.columns if promised else ())
+        if column.name in types and (wanted := other_type(column, types[column.name]))
     )
     return Columns(known, tuple(types), tuple(wrong))
 
@@ -167,13 +166,13 @@ def _used(
 
 
 def _produced(
-    connection: duckdb.DuckDBPyConnection, sql: str, product: DataProduct | None
+    connection: duckdb.DuckDBPyConnection, sql: str, promised: DataProduct | None
 ) -> dict[str, str] | None:
     """The query's columns with the types that a lake would have; None where DuckDB cannot tell, since a
     function is missing, say."""
     try:
         require_one_select(sql)
-        return fitted(connection, product, sql).types if product else describe(connection, sql)
+        return fitted(connection, promised, sql).types if promised else describe(connection, sql)
     except (NotAllowed, duckdb.Error):
         return None
 

@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
 from platform_core.contracts.registry import Registry
-from platform_core.contracts.windows import Window, first_window, spanning
+from platform_core.contracts.windows import function_window
 from platform_core.lake.fit import fitted
 from platform_core.product_id import ProductId
 from platform_core.products.batch import Batch, yielded
@@ -33,18 +33,6 @@ JUDGED: frozenset[RuleKind] = frozenset(
 MADE = "__product"
 
 
-def tried_window(product: DataProduct, keys: Collection[str] = ()) -> Window | None:
-    """What a function gets as its window where nothing is run: that of some keys, or the first partition.
-
-    Raises:
-        UsageError: U020 and U021 for keys that are no window.
-    """
-    grid = product.partitions
-    if grid is None:
-        return None
-    return spanning(grid, keys).in_zone_of(grid) if keys else first_window(grid)
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """What a function made of its inputs, and which of its contract's rules the result keeps."""
@@ -61,8 +49,8 @@ class Evaluation:
 def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     """Call a product's function on made-up inputs and hold its result against its contract.
 
-    ``window`` is the key of a partition, or a list of keys, for a function that takes its run's window: by
-    default the first.
+    ``window`` is the key of a partition, or a list of keys, for a function that takes its run's window, which
+    is empty by default.
     Each input is a list of rows (dicts; columns left out are NULL), or an Arrow, Polars or pandas
     table; a source file that is no table is a ``pathlib.Path``; an inbox is a dict of these by batch id.
     Inputs that are left out are empty. Of a stream, all batches are judged together.
@@ -79,7 +67,7 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     bound = resolve_inputs(function, registry)
     require_uses(product, function)
     keys = inputs.pop(WINDOW, ()) if function.windowed else ()
-    window = tried_window(product, [keys] if isinstance(keys, str) else keys)
+    window = function_window(product.partitions, [keys] if isinstance(keys, str) else keys)
     require_known("input", inputs, list(function.inputs), f'"{function.name}"', function.place)
     given = [path for path in inputs.values() if isinstance(path, Path)]
     with in_memory([*files_of(function.sources.values()), *given]) as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -76,24 +75,14 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
 
 
 def require_uses(product: DataProduct, function: ProductFunction) -> None:
-    """Refuse what a function is declared to use and cannot: a window, or rows of a source by their time,
-    where there are no partitions (D009); a source as what it is not by the suffix of its file (D008)."""
+    """Refuse a window, and rows of a source by their time, where a run has none to give (D009)."""
     asks = "takes the window of its run" if function.windowed else ""
-    annotations = inspect.signature(function.function).parameters
-    for name, source in function.sources.items():
+    for source in function.sources.values():
         if source.time_column is not None:
             asks = f'reads {source.name} by its time_column "{source.time_column}"'
-            if product.partitions is not None and not source.tabular:
+            if not source.tabular:
                 message = f"{product.id} {asks}, but {source.path} is no table"
                 raise DefinitionError.of("D009", message, function.place, f"a file that ends in {_SUFFIXES}")
-        said = str(annotations[name].annotation).rpartition(".")[2].strip("'>")
-        given = "Table" if source.tabular else "Path"
-        if said in ("Table", "Path") and said != given and not source.inbox:
-            message = (
-                f'{product.id} takes "{name}" as a {said}, but the suffix of {source.path} makes it a {given}'
-            )
-            expected = f"a Table of a file that ends in {_SUFFIXES}, a Path of any other"
-            raise DefinitionError.of("D008", message, function.place, expected, f"Write {name}: {given}.")
     if asks and product.partitions is None:
         message = f"{product.id} {asks}, but has no partitions"
         expected = "a contract with the custom property partitions; a stream has batches instead"

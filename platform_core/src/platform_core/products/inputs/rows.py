@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window, window_read
+from platform_core.contracts.windows import Window, function_window, window_read
 from platform_core.errors import Place, UsageError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version, insertions
@@ -38,8 +38,7 @@ class LakeRows:
     @property
     def shown_window(self) -> Window | None:
         """The window of the run as a function gets it."""
-        grid = self.consumer.partitions
-        return self.window.in_zone_of(grid) if self.window is not None and grid is not None else None
+        return function_window(self.consumer.partitions, self.window.keys) if self.window else None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
         producer, wanted = bound.product, bound.declared.partitions
