@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.windows import function_window
-from platform_core.errors import Diagnostic, Place, PlatformError, SourceError, UsageError
+from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, SourceError
 from platform_core.lake.fit import fitted
 from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
@@ -71,9 +71,11 @@ def of_function(
     with in_memory(files_of(function.sources.values())) as connection:
         try:
             arguments = bind(connection, function, bound, NoRows(window))
-        except (SourceError, UsageError, duckdb.Error):
+        except (SourceError, duckdb.Error):
             # Of a file that is not here, as in a checkout without data, the columns are not known.
             return Columns()
+        except DefinitionError as error:
+            return Columns(faults=error.diagnostics)
         try:
             named = {
                 name: replace(table, engine=None) if isinstance(table, Table) else table
