@@ -261,7 +261,7 @@ def test_dbt_source_that_no_file_declares(
     code, _, err = check(capfd)
     assert code == 1
     assert "D025" in err
-    [before, block] = err.split("Add to the sources in dbt_projects/shop/models/sources.yml:\n")
+    [_, block] = err.split("Add to the sources in dbt_projects/shop/models/sources.yml:\n")
     table = {"database": "sales", "schema": "products", "tables": [{"name": "transactions"}]}
     assert yaml.safe_load(textwrap.dedent(block)) == [{"name": "sales", **table}]
     (dbt / "sources.yml").write_text("sources: [{name: sales, tables: [{name: stores}]}]\n")

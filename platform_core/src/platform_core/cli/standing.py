@@ -42,7 +42,7 @@ def standing(product: DataProduct, registry: Registry, root: Path) -> Standing:
     """Judge a product as `mesh validate` does, by its own facts and those that are kept of its readers.
 
     Raises:
-        PlatformError: D070 where the workspace file is broken, and faults of a masked twin's parent.
+        PlatformError: the faults of a masked twin's parent.
     """
     name, domain = product.name, product.domain
     try:
@@ -60,7 +60,7 @@ def standing(product: DataProduct, registry: Registry, root: Path) -> Standing:
         functions={name: maker} if isinstance(maker, ProductFunction) else {},
         models={name: maker} if isinstance(maker, DbtProject) else {},
     )
-    readers = tuple(_reading(product.id, kept_facts(root, read_locations(root))))
+    readers = tuple(_reading(product.id, _kept(root)))
     mesh = MeshFacts((collect(own), *readers), read_federation(root))
     catalogue = load(root, [domain])
     found = judge(mesh, catalogue, date.today()).by_subject
@@ -72,6 +72,13 @@ def standing(product: DataProduct, registry: Registry, root: Path) -> Standing:
     for read in reads:
         said += (d for d in found.get(read.reader, ()) if d.code == COLUMNS_READ and d.place == read.place)
     return Standing(tuple(dict.fromkeys(said)), _in_words(reads))
+
+
+def _kept(root: Path) -> tuple[LocationFacts, ...]:
+    try:
+        return kept_facts(root, read_locations(root))
+    except PlatformError:
+        return ()  # who started this process read the workspace file
 
 
 def _reading(product: str, locations: Iterable[LocationFacts]) -> Iterator[LocationFacts]:
