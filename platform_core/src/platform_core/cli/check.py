@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,17 +72,14 @@ def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
         faults += error.diagnostics
     except KeyboardInterrupt:
         return INTERRUPTED  # whoever started this process says so
-    try:
-        stands = standing(registry.get(options.product), registry, root)
-        faults += stands.diagnostics
-        checked += [stands.readers] if stands.readers else []
-    except PlatformError as error:
-        faults += error.diagnostics if not faults else ()
+    with suppress(PlatformError):  # of its contract, which the dry run told
+        violations, readers = standing(registry.get(options.product), registry, root)
+        faults += violations
+        checked += [readers] if readers else []
     broken = any(fault.severity == "error" for fault in faults)
+    text = "" if broken else f"ok {options.product}: {', '.join(checked)}"
     facts = {"product": options.product, "checked": [] if broken else checked}
-    return answer(
-        options, root, facts, "" if broken else f"ok {options.product}: {', '.join(checked)}", faults
-    )
+    return answer(options, root, facts, text, faults)
 
 
 def location_of(root: Path, domain: str) -> Location:

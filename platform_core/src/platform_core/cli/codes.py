@@ -128,7 +128,7 @@ EXPLAINED: Final[dict[str, Explained]] = {
     ),
     "D009": Explained(
         "A window is asked for where there is none",
-        "A run covers a window, and reads a file by it, where the product has partitions and the file has rows.",
+        "A run covers a window, and reads a file by it, where a product has partitions and a file has rows.",
         "Declare partitions in the contract, or take `window` or `time_column` out.",
     ),
     "D029": Explained(

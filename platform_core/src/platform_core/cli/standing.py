@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 from platform_core.cli.makers import maker_of
 from platform_core.contracts.model import DataProduct
@@ -14,7 +13,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, PlatformError
 from platform_core.governance.catalogue import load
 from platform_core.governance.collect import collect
-from platform_core.governance.facts import LocationFacts, MeshFacts, Read
+from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import judge
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.declare import ProductFunction
@@ -24,81 +23,46 @@ from platform_core.source.workspace import read_locations
 from platform_core.words import listed
 from platform_core.workspace.introspection import kept_facts
 
-COLUMNS_READ: Final = "G306"
-MADE_BY_NOTHING: Final = "G118"
-"""The dry run says why."""
 
+def standing(product: DataProduct, registry: Registry, root: Path) -> tuple[list[Diagnostic], str]:
+    """Violations of policies of products, and of G306 by who reads this one; and who does, in a line.
 
-@dataclass(frozen=True)
-class Standing:
-    """``diagnostics`` are violations of the policies of a product, and columns that are read and gone."""
-
-    diagnostics: tuple[Diagnostic, ...]
-    readers: str
-    """In words, in one line; empty where nobody is known to read it."""
-
-
-def standing(product: DataProduct, registry: Registry, root: Path) -> Standing:
-    """Judge a product as `mesh validate` does, by its own facts and those that are kept of its readers.
-
-    Raises:
-        PlatformError: the faults of a masked twin's parent.
+    The product is judged by its own facts, its readers by those that are kept of them. G118 is left out:
+    the dry run says why nothing makes it. Raises PlatformError for a masked twin whose parent has faults.
     """
-    name, domain = product.name, product.domain
     try:
         maker = maker_of(product, root)
     except PlatformError:
-        maker = None  # which the dry run tells
-    parents = [registry.get(product.twin_of)] if product.twin_of else []
-    own = Domain(
-        domain,
-        root,
-        root / "domains" / domain / "src" / domain,
-        registry,
-        modules=(),
-        products={each.name: each for each in (*parents, product)},
-        functions={name: maker} if isinstance(maker, ProductFunction) else {},
-        models={name: maker} if isinstance(maker, DbtProject) else {},
-    )
-    readers = tuple(_reading(product.id, _kept(root)))
-    mesh = MeshFacts((collect(own), *readers), read_federation(root))
+        maker = None
+    name, domain = product.name, product.domain
+    products = {name: product}
+    if product.twin_of:  # what it has of its parent is said there
+        products = {"": registry.get(product.twin_of), **products}
+    functions = {name: maker} if isinstance(maker, ProductFunction) else {}
+    models = {name: maker} if isinstance(maker, DbtProject) else {}
+    package = root / "domains" / domain / "src" / domain
+    own = collect(Domain(domain, root, package, registry, (), products, functions, models))
+    mesh = MeshFacts((own, *_kept(product, root)), read_federation(root))
     catalogue = load(root, [domain])
-    found = judge(mesh, catalogue, date.today()).by_subject
-    own_codes = {policy.code for policy in catalogue.policies if policy.scope == "product"} - {
-        MADE_BY_NOTHING
-    }
-    said = [each for each in found.get(product.id, ()) if each.code in own_codes]
-    reads = [read for read in MeshFacts(readers, mesh.federation).reads if read.source == product.id]
-    for read in reads:
-        said += (d for d in found.get(read.reader, ()) if d.code == COLUMNS_READ and d.place == read.place)
-    return Standing(tuple(dict.fromkeys(said)), _in_words(reads))
+    violations = judge(mesh, catalogue, date.today()).by_subject
+    asked = {policy.code for policy in catalogue.policies if policy.scope == "product"} - {"G118"}
+    said = [each for each in violations.get(product.id, ()) if each.code in asked]
+    used: dict[str, dict[str, None]] = {}
+    for read in mesh.reads:
+        if read.source == product.id:
+            used.setdefault(read.reader, {}).update(dict.fromkeys(read.columns or ("all",)))
+            found = violations.get(read.reader, ())
+            said += (each for each in found if each.code == "G306" and each.place == read.place)
+    readers = [f"{reader} ({listed(list(columns), 6)})" for reader, columns in sorted(used.items())]
+    return list(dict.fromkeys(said)), f"read by {listed(readers, 20)}" if readers else ""
 
 
-def _kept(root: Path) -> tuple[LocationFacts, ...]:
+def _kept(product: DataProduct, root: Path) -> Iterator[LocationFacts]:
+    """What is kept of the locations, without products that have nothing to do with this one."""
     try:
-        return kept_facts(root, read_locations(root))
+        kept = kept_facts(root, read_locations(root))
     except PlatformError:
-        return ()  # who started this process read the workspace file
-
-
-def _reading(product: str, locations: Iterable[LocationFacts]) -> Iterator[LocationFacts]:
-    """Of some locations no more than what reads a product."""
-    for location in locations:
-        factories = tuple(
-            replace(factory, inputs=inputs)
-            for factory in location.factories
-            if (inputs := tuple(read for read in factory.inputs if read.product == product))
-        )
-        referring = tuple(each for each in location.products if product in each.referenced)
-        if factories or referring:
-            yield LocationFacts(location.name, location.domain, referring, factories)
-
-
-def _in_words(reads: Iterable[Read]) -> str:
-    used: dict[str, Mapping[str, None] | None] = {}
-    for read in reads:
-        before = used.get(read.reader, {})
-        known = None if before is None or read.columns is None else {**before, **dict.fromkeys(read.columns)}
-        used[read.reader] = known
-    words = (f"{name} ({'all' if u is None else listed(list(u), 6)})" for name, u in sorted(used.items()))
-    return f"read by {listed(list(words), 20)}" if used else ""
+        return  # who started this process has read the workspace file
+    for facts in kept:
+        referring = tuple(each for each in facts.products if product.id in each.referenced)
+        yield replace(facts, products=referring, faults=())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 import duckdb
 
@@ -18,8 +17,6 @@ from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.source import READERS
 from platform_core.words import did_you_mean, listed
-
-_SUFFIXES: Final = ", ".join(READERS)
 
 
 @dataclass(frozen=True)
@@ -76,19 +73,15 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
 
 def require_uses(product: DataProduct, function: ProductFunction) -> None:
     """Refuse a window, and rows of a source by their time, where a run has none to give (D009)."""
-    asks = "takes the window of its run" if function.windowed else ""
+    asks, lacks = ("takes the window of its run" if function.windowed else ""), "it has no partitions"
     for source in function.sources.values():
         if source.time_column is not None:
             asks = f'reads {source.name} by its time_column "{source.time_column}"'
-            if not source.tabular:
-                message = f"{product.id} {asks}, but {source.path} is no table"
-                raise DefinitionError.of("D009", message, function.place, f"a file that ends in {_SUFFIXES}")
-    if asks and product.partitions is None:
-        message = f"{product.id} {asks}, but has no partitions"
-        expected = "a contract with the custom property partitions; a stream has batches instead"
-        raise DefinitionError.of(
-            "D009", message, function.place, expected, "Declare them, or leave that out."
-        )
+            lacks = lacks if source.tabular else f"{source.path} is no table"
+    if asks and (product.partitions is None or not lacks.startswith("it")):
+        message = f"{product.id} {asks}, but {lacks}"
+        expected = f"a contract with partitions, and a file that ends in {listed(list(READERS))}"
+        raise DefinitionError.of("D009", message, function.place, expected, "Correct that, or leave it out.")
 
 
 def require_published(
