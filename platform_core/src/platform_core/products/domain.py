@@ -8,6 +8,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +40,7 @@ class Domain:
     models: Mapping[str, DbtProject]
     faults: tuple[Diagnostic, ...] = ()
 
-    @property
+    @cached_property
     def own(self) -> frozenset[str]:
         """The names of its products, also of those whose contract cannot be read."""
         return frozenset(product.name for product in self.registry.names() if product.domain == self.name)
