@@ -171,6 +171,8 @@ def test_who_reads_it_is_told_in_one_line(shop: SmallMesh, capfd: pytest.Capture
     code, out, err = check(capfd, "sales/transactions")
     assert (code, err, len(out.splitlines())) == (0, "", 1)
     assert out.endswith("read by shop/totals (id, amount)\n")
+    shop.code("sales", made.replace("AS amount", "AS amuont"))
+    assert check(capfd, "sales/transactions")[1] == "sales/transactions: read by shop/totals (id, amount)\n"
 
 
 @pytest.mark.parametrize(("file", "taken"), [("lines.tsv", "Table"), ("lines.csv", "Path")])

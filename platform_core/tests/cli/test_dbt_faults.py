@@ -13,7 +13,9 @@ from small_mesh import AT_SIX, GOVERNED, KEPT, SmallMesh
 
 from platform_core.cli import main
 from platform_core.errors import DefinitionError, Place
+from platform_core.governance.collect import collect
 from platform_core.products.dbt_project import DbtProject
+from platform_core.products.domain import Domain
 
 Capture = pytest.CaptureFixture[str]
 Make = Callable[[Path], object]
@@ -198,6 +200,15 @@ def test_a_product_of_a_function_does_not_mind_the_dbt_project(shop: SmallMesh, 
     code, out, err = call(capfd, "check", "shop/totals")
     assert (code, err) == (0, "")
     assert out.startswith("ok shop/totals")
+
+
+def test_a_product_is_no_model_to_build_upon_while_its_contract_is_broken(shop: SmallMesh) -> None:
+    contract = shop.contract("shop/staged", GOVERNED)
+    contract.write_text(contract.read_text().replace("kind: DataContract", "kind: DataContrat"))
+    products = {"totals": shop.registry.get("shop/totals")}
+    models = {"totals": DbtProject.of("shop", shop.root)}
+    domain = Domain("shop", shop.root, shop.root, shop.registry, (), products, {}, models)
+    assert [fault.code for fault in collect(domain).faults] == ["D010"]
 
 
 def test_models_are_where_the_project_says(shop: SmallMesh, capfd: Capture) -> None:

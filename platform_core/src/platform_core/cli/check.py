@@ -72,13 +72,14 @@ def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
         faults += error.diagnostics
     except KeyboardInterrupt:
         return INTERRUPTED  # whoever started this process says so
+    readers = ""
     with suppress(PlatformError):  # of its contract, which the dry run told
         violations, readers = standing(registry.get(options.product), registry, root)
         faults += violations
-        checked += [readers] if readers else []
     broken = any(fault.severity == "error" for fault in faults)
-    text = "" if broken else f"ok {options.product}: {', '.join(checked)}"
-    facts = {"product": options.product, "checked": [] if broken else checked}
+    said = [*([] if broken else checked), *([readers] if readers else [])]
+    text = f"{'' if broken else 'ok '}{options.product}: {', '.join(said)}" if said else ""
+    facts = {"product": options.product, "checked": said}
     return answer(options, root, facts, text, faults)
 
 

@@ -85,7 +85,8 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += _collect(lambda: _model(product, maker, registry, root))
         done += _inputs_in_words(len(maker.reads(product.name, ())[0]))
         done.append(f"dbt model {shown(maker.models[product.name])}")
-        faults += _unneeded(maker, faults)
+        unneeded = (fault for fault in maker.files.all_faults() if fault not in faults)
+        faults += [replace(fault, severity="warning") for fault in unneeded]
     if any(fault.severity == "error" for fault in faults):
         raise PlatformError(*faults)
     if faults:
@@ -191,12 +192,6 @@ def _twin(product: DataProduct, registry: Registry) -> None:
             query = masked_query(product, no_rows(parent), suppression)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS {query}")
         _schema(connection, product, product.place)
-
-
-def _unneeded(project: DbtProject, faults: Collection[Diagnostic]) -> list[Diagnostic]:
-    """Warnings of what is wrong with files of the project that a model does not need."""
-    found = (fault for fault in project.files.all_faults() if fault not in faults)
-    return [replace(fault, severity="warning") for fault in found]
 
 
 def _model(product: DataProduct, project: DbtProject, registry: Registry, root: Path) -> None:
