@@ -83,7 +83,7 @@ REFUSED = {
         "raw",
         TILL.format(suffix=".zip", column="at"),
         "D009",
-        "lines.zip is no table",
+        "and cannot",
     ),
 }
 

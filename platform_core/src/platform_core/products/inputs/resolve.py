@@ -73,15 +73,15 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
 
 def require_uses(product: DataProduct, function: ProductFunction) -> None:
     """Refuse a window, and rows of a source by their time, where a run has none to give (D009)."""
-    asks, lacks = ("takes the window of its run" if function.windowed else ""), "it has no partitions"
+    asks = "takes the window of its run" if function.windowed else ""
+    needs = "" if product.partitions else "the custom property partitions in its contract"
     for source in function.sources.values():
         if source.time_column is not None:
             asks = f'reads {source.name} by its time_column "{source.time_column}"'
-            lacks = lacks if source.tabular else f"{source.path} is no table"
-    if asks and (product.partitions is None or not lacks.startswith("it")):
-        message = f"{product.id} {asks}, but {lacks}"
-        expected = f"a contract with partitions, and a file that ends in {listed(list(READERS))}"
-        raise DefinitionError.of("D009", message, function.place, expected, "Correct that, or leave it out.")
+            needs = needs if source.tabular else f"a file that ends in {listed(list(READERS))}"
+    if asks and needs:
+        fix = "Add that, or take the argument window and the time_column out."
+        raise DefinitionError.of("D009", f"{product.id} {asks} and cannot", function.place, needs, fix)
 
 
 def require_published(
