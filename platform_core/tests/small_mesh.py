@@ -70,6 +70,8 @@ AMOUNTS = """\
       - {name: id, logicalType: integer, primaryKey: true, classification: internal, description: "Number."}
       - {name: amount, logicalType: number, classification: internal, tags: [pseudonymous]}
 """
+GOVERNED = AMOUNTS.replace("tags:", 'description: "Money.", logicalTypeOptions: {minimum: 0}, tags:')
+"""The same, as the policies want it, with ``AT_SIX + KEPT``."""
 SALES = """\
     properties:
       - {name: id, logicalType: integer, primaryKey: true, classification: internal, description: "No."}

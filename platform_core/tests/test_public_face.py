@@ -16,6 +16,7 @@ FACE = [
     "Result",
     "Source",
     "Table",
+    "Window",
     "checks",
     "data_product",
     "domain_definitions",

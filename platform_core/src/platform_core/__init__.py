@@ -13,6 +13,7 @@ __version__ = "0.4.0"
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
+    from platform_core.contracts.windows import Window
     from platform_core.errors import Deprecation, Diagnostic, PlatformError
     from platform_core.governance.location import domain_definitions
     from platform_core.products.batch import Batch
@@ -35,6 +36,7 @@ __all__ = [
     "Result",
     "Source",
     "Table",
+    "Window",
     "checks",
     "data_product",
     "domain_definitions",
@@ -53,6 +55,7 @@ _HOMES = {
     "Result": "products.result",
     "Source": "products.source",
     "Table": "products.table",
+    "Window": "contracts.windows",
     "checks": "products.plain",
     "data_product": "products.declare",
     "domain_definitions": "governance.location",

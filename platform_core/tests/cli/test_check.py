@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_mesh import SmallMesh, here
+import yaml
+from small_mesh import AT_SIX, GOVERNED, KEPT, SmallMesh, here
 
 from platform_core.cli import main
 from platform_core.cli.check import location_of
@@ -31,7 +33,7 @@ def shop(tmp_path: Path) -> Iterator[SmallMesh]:
         # Loading the location would take a second; a check must not.
         mesh.location("shop", "raise RuntimeError('a check loads no definitions: totals')\n")
         mesh.contract("sales/transactions", roles=GRANTED)
-        mesh.contract("shop/totals")
+        mesh.contract("shop/totals", GOVERNED, promise=AT_SIX + KEPT)
         write(mesh, RIGHT)
         yield mesh
 
@@ -122,6 +124,74 @@ def test_contract_fault(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> N
     assert "totals.odcs.yaml" in err
 
 
+def test_a_team_that_nobody_knows_is_told_beside_the_wrong_columns(
+    shop: SmallMesh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(shop, RIGHT.replace("amount FROM", "total FROM"))
+    shop.contract("shop/totals", GOVERNED, promise=AT_SIX + KEPT, team="shop-taem")
+    code, out, err = check(capfd)
+    assert (code, out, err.count("error[")) == (1, "", 2)
+    assert "error[Q001]" in err
+    assert "error[G102]" in err
+    assert "totals.odcs.yaml:8" in err
+
+
+def test_a_function_without_a_contract_is_named_as_that(
+    shop: SmallMesh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop.registry.path("shop/totals").unlink()
+    code, out, err = check(capfd)
+    assert (code, out) == (1, "")
+    assert err.startswith('error[G119]: the product "totals" of shop has no contract')
+    assert "products.py:5:1" in err
+
+
+def test_a_draft_beside_it_is_no_fault_of_a_product(
+    shop: SmallMesh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    draft = shop.contract("shop/draft", GOVERNED, team="DECIDE")
+    assert check(capfd)[0] == 0
+    assert "error[C120]" in check(capfd, "shop/draft")[2]
+    draft.rename(draft.with_name("draft.yaml"))
+    draft.with_name("draft.yaml").write_text(draft.with_name("draft.yaml").read_text().replace("DECIDE", "x"))
+    assert "error[C023]" in check(capfd, "shop/draft")[2]
+
+
+def test_who_reads_it_is_told_in_one_line(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    domain = "from platform_core import domain_definitions\n\ndefs = domain_definitions('shop')\n"
+    shop.write("domains/shop/src/shop/definitions.py", domain)
+    made = "\n@data_product\ndef transactions() -> str:\n    return 'SELECT 1 AS id, 2.5 AS amount'\n"
+    shop.code("sales", made)
+    shop.contract("sales/transactions", GOVERNED, roles=GRANTED, promise=AT_SIX + KEPT)
+    assert "read by" not in check(capfd, "sales/transactions")[1]
+    # What changed in the moment before it is looked at is not kept.
+    while not (shop.root / ".mesh" / "introspection" / "shop.json").exists():
+        main(["validate"])
+    capfd.readouterr()
+    code, out, err = check(capfd, "sales/transactions")
+    assert (code, err, len(out.splitlines())) == (0, "", 1)
+    assert out.endswith("read by shop/totals (id, amount)\n")
+    shop.code("sales", made.replace("AS amount", "AS amuont"))
+    assert check(capfd, "sales/transactions")[1] == "sales/transactions: read by shop/totals (id, amount)\n"
+
+
+@pytest.mark.parametrize(("file", "taken"), [("lines.tsv", "Table"), ("lines.csv", "Path")])
+def test_a_source_is_what_its_suffix_says(
+    file: str, taken: str, shop: SmallMesh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop.write(file, "id,amount\n1,2.5\n")
+    source = (
+        "from pathlib import Path\nfrom platform_core import Source, Table, data_product\n\n\n"
+        f'@data_product(inputs={{"raw": Source("tills/lines", path="{file}")}})\n'
+        f'def totals(raw: {taken}) -> str:\n    return f"SELECT id, amount FROM {{raw}}"\n'
+    )
+    write(shop, source)
+    code, _, err = check(capfd)
+    assert (code, err.count("error[")) == (1, 1)
+    assert "error[D008]" in err
+    assert "products.py:6:1" in err
+
+
 def test_input_that_was_not_granted(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     shop.contract("sales/transactions")
     code, _, err = check(capfd)
@@ -185,11 +255,21 @@ def test_dbt_model_with_a_wrong_source(
         assert word in err
 
 
-def test_dbt_source_that_no_file_declares(dbt: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_dbt_source_that_no_file_declares(
+    dbt: Path, capfd: pytest.CaptureFixture[str], shop: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop.root)
     (dbt / "sources.yml").write_text("sources: []\n")
     code, _, err = check(capfd)
     assert code == 1
     assert "D025" in err
+    [_, block] = err.split("Add to the sources in dbt_projects/shop/models/sources.yml:\n")
+    table = {"database": "sales", "schema": "products", "tables": [{"name": "transactions"}]}
+    assert yaml.safe_load(textwrap.dedent(block)) == [{"name": "sales", **table}]
+    (dbt / "sources.yml").write_text("sources: [{name: sales, tables: [{name: stores}]}]\n")
+    assert "tables of the source sales in dbt_projects/shop/models/sources.yml:" in check(capfd)[2]
+    (dbt / "sources.yml").unlink()
+    assert "Write dbt_projects/shop/models/sources.yml:\n" in check(capfd)[2]
 
 
 def test_dbt_source_that_was_not_granted(
@@ -241,7 +321,7 @@ def test_the_sql_of_a_rule_is_judged_without_data(
     shop: SmallMesh, capfd: pytest.CaptureFixture[str], query: str
 ) -> None:
     rule = "    quality:\n      - {{type: sql, query: {query}, mustBe: 0}}\n"
-    contract = shop.contract("shop/totals")
+    contract = shop.contract("shop/totals", GOVERNED, promise=AT_SIX + KEPT)
     before = contract.read_text()
     contract.write_text(before + rule.format(query=json.dumps("SELECT max(amount) FROM ${table}")))
     assert check(capfd)[0] == 0, "no rows have no maximum, but that is no fault of the query"

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from small_mesh import SmallMesh, here
 
-from platform_core.cli.dry_run import dry_run, find_maker
+from platform_core.cli.dry_run import dry_run
+from platform_core.cli.makers import find_maker
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, PlatformError
 from platform_core.governance.columns import of_model

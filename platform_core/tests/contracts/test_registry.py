@@ -63,6 +63,18 @@ def test_unknown_product(mesh: Mesh, asked: str, meant: str | None) -> None:
     assert meant is None or meant in (fault.fix or "")
 
 
+@pytest.mark.parametrize("file", ["stores.yaml", "stores.odcs.YAML", "stores.contract.yml"])
+def test_a_contract_of_another_suffix_is_named_as_that(file: str, mesh: Mesh) -> None:
+    registry = mesh({"sales/notes.yaml": "id: sales/notes", f"sales/{file}": "id: sales/stores"})
+    (registry.base / "sales" / "contracts" / "notes.yaml").write_text("kind: Notes\n")
+    assert registry.names() == ("sales/stores",)
+    with pytest.raises(ContractError) as caught:
+        registry.get("sales/stores")
+    [fault] = [fault for fault in caught.value.diagnostics if fault.code == "C023"]
+    assert fault.place is not None
+    assert (fault.place.path.name, fault.expected) == (file, "stores.odcs.yaml")
+
+
 def test_all_faults_of_a_domain_at_once(mesh: Mesh) -> None:
     registry = mesh({**TWO, "hr/a.odcs.yaml": "id: hr/b", "hr/c.odcs.yaml": "id: hr/c\nstauts: x"})
     with pytest.raises(ContractError) as caught:

@@ -214,6 +214,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "def promised_later",
     ),
     _one("G120", "renamed", SHOP, "AS sale_count", "AS sales_count", "def stores"),
+    _one("G120", "other-type", SHOP, "count(*) AS", "count(*)::VARCHAR AS", "def stores"),
     _one("G201", "no-owner", TABLES, '    owners=["team:shop-team"],\n', "", "@dg.asset"),
     _one(
         "G202",

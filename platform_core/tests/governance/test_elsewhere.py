@@ -63,7 +63,7 @@ def test_a_contract_that_nobody_registered(roster: Path, tmp_path: Path) -> None
 
 def test_a_registered_contract_that_cannot_be_read(roster: Path, tmp_path: Path) -> None:
     roster.write_text(roster.read_text().replace("status:", "stauts:"))
-    (found,) = judged(tmp_path / "shop").diagnostics
+    (found,) = judged(tmp_path / "shop").errors
     assert found.code.startswith("C")
     assert found.place is not None
     assert found.place.path == roster
@@ -71,14 +71,14 @@ def test_a_registered_contract_that_cannot_be_read(roster: Path, tmp_path: Path)
 
 def test_two_registered_contracts_of_one_product(roster: Path, tmp_path: Path) -> None:
     shutil.copy(roster, roster.with_name("roster.odcs.yml"))
-    (found,) = judged(tmp_path / "shop").diagnostics
+    (found,) = judged(tmp_path / "shop").errors
     assert found.code == "C022"
 
 
 def test_two_versions_of_an_own_contract(roster: Path, tmp_path: Path) -> None:
     own = tmp_path / "shop/domains/shop/contracts/stores.odcs.yaml"
     own.write_text(own.read_text().replace("About stores.", "About other stores."))
-    (found,) = judged(tmp_path / "shop").diagnostics
+    (found,) = judged(tmp_path / "shop").errors
     assert found.code == "C140"
     assert found.place is not None
     assert found.place.path == own

@@ -37,6 +37,14 @@ def test_missing_and_empty_files_say_nothing(tmp_path: Path) -> None:
     assert federation.topology == "federated"
 
 
+@pytest.mark.parametrize("key", ["shop_team", "Shop-Team", "SHOP TEAM"])
+def test_a_key_is_read_as_owners_are(key: str, tmp_path: Path) -> None:
+    mesh = f"topology: governed\ncentral_team: {key}\n"
+    federation = read_federation(_with(tmp_path, teams=f"teams:\n  {key}: {{domain: shop}}\n", mesh=mesh))
+    assert not federation.faults
+    assert list(federation.teams) == [federation.central_team] == ["shop-team"]
+
+
 @pytest.mark.parametrize(
     ("file", "text", "line", "words"),
     [
@@ -46,8 +54,7 @@ def test_missing_and_empty_files_say_nothing(tmp_path: Path) -> None:
         ("mesh", "topology: federal", 1, "federal"),
         ("mesh", "topology: governed", 1, "central team"),
         ("mesh", "a: 1\nmesh: 2", 1, '"a"'),
-        ("teams", "teams:\n  shop_team: {domain: shop}", 2, '"shop_team"'),
-        ("teams", "teams:\n  Shop: {domain: shop}", 2, '"Shop"'),
+        ("teams", "teams:\n  shop-team: {domain: shop}\n  Shop_team: {domain: shop}", 3, '"Shop_team"'),
         ("mesh", "email_domains: example.com", 1, "email_domains"),
         ("mesh", "representatives: {shop: a@b.c}", 1, "shop"),
         ("mesh", "topology: federated\ntopology: governed", 2, "twice"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,34 @@ def test_one_violation_is_one_short_block(load: Load) -> None:
     # `raise ... from None`: nothing is shown before it.
     assert raised.value.__suppress_context__
     assert len(raised.traceback) == 3
+
+
+UNREADABLE = Edit("domains/shop/contracts/sales.odcs.yaml", "kind: DataContract", "kind: DataContrat")
+DRAFT = Edit("domains/shop/contracts/sales.odcs.yaml", "team: {name: shop-team}", "team: {name: DECIDE}")
+
+
+@pytest.mark.parametrize("edit", [UNREADABLE, DRAFT], ids=["unreadable", "draft"])
+def test_a_contract_that_cannot_be_read_takes_out_itself_and_its_readers(
+    edit: Edit, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "dagster.mesh"):
+        graph = load(edit).resolve_asset_graph()
+    keys = {key.to_user_string() for key in graph.materializable_asset_keys}
+    # Performance reads stores, which were published before.
+    assert keys == {"shop/performance", "shop/opening_hours"}
+    said = "\n".join(record.getMessage() for record in caplog.records)
+    assert "shop loads without what needs " in said
+    assert re.search(r"shop/contracts/sales\.odcs\.yaml:\d+:\d+: C", said)
+
+
+def test_readers_of_what_cannot_be_read_are_told(load: Load) -> None:
+    with witnessing() as facts:
+        load(UNREADABLE)
+    told = {fault.message.split()[0]: fault for fault in facts[0].faults if fault.code == "D029"}
+    assert told.keys() == {"shop/stores", "shop/visits"}
+    assert (place := told["shop/stores"].place) is not None
+    assert (place.source_line() or "").startswith("def stores(")
+    assert "sales.odcs.yaml" in (told["shop/stores"].fix or "")
 
 
 def test_all_violations_are_said_at_once(load: Load) -> None:

@@ -184,9 +184,13 @@ def test_a_circle_through_two_locations_is_named(mesh: SmallMesh) -> None:
 
 
 def test_a_contract_without_an_asset_and_a_domain_without_a_location(mesh: SmallMesh) -> None:
-    mesh.location("good", GOOD, "one promised")
+    mesh.location("good", GOOD, "one broken")
+    mesh.contract("good/promised")
     mesh.write("domains/nobody/contracts/thing.odcs.yaml", "")
     result = mesh.coordinate()
-    assert statuses(result) == {"good/one": "ok", "good/promised": "failed", "nobody/thing": "failed"}
+    failed = dict.fromkeys(("good/broken", "good/promised", "nobody/thing"), "failed")
+    assert statuses(result) == {"good/one": "ok", **failed}
     assert "makes no such asset" in error_of(result, "good/promised")
+    assert "error[C006]" in error_of(result, "good/broken")
+    assert "broken.odcs.yaml:1" in error_of(result, "good/broken")
     assert "workspace.yaml" in error_of(result, "nobody/thing")

@@ -91,6 +91,13 @@ def test_what_is_asked_for(call: Call, words: list[str], found: list[str], exit_
     assert (codes(said), code) == (found, exit_code)
 
 
+def test_no_selection_hides_what_could_not_be_judged(call: Call, tmp_path: Path) -> None:
+    root = valid_copy(tmp_path, Edit(STORES, "kind: DataContract", "kind: DataContrat"))
+    workspace(root, "shop", "crew")
+    code, said, _ = call("validate", "--format", "json", "--select", "G105", root=root)
+    assert (codes(said), code) == (["C012"], 1)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

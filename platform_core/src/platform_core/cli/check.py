@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
     from platform_core.errors import RunError
+    from platform_core.product_id import ProductId
     from platform_core.settings import mesh_root
     from platform_core.workspace.child import unstartable
     from platform_core.workspace.home import Home
@@ -36,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.open(root)
     if options.inside:
         return _inside(options, registry, root)
-    name = product_id(options.product, registry.names())
+    name = ProductId.written(options.product)
+    if name.domain not in registry.domains():
+        name = product_id(options.product, registry.names())
     # A process even where it is the same interpreter: what a product imports stays out of this one.
     location = location_of(root, name.domain)
     # The other interpreter may have a version of the library that knows text alone.
@@ -55,20 +59,28 @@ def run(options: argparse.Namespace) -> int:
 def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
     from platform_core.cli.dry_run import dry_run
     from platform_core.cli.output import answer
+    from platform_core.cli.standing import standing
     from platform_core.errors import Diagnostic, PlatformError, UsageError
 
     checked: list[str] = []
-    faults: tuple[Diagnostic, ...] = ()
+    faults: list[Diagnostic] = []
     try:
         checked = dry_run(options.product, registry, root)
     except UsageError:
         raise
     except PlatformError as error:
-        faults = error.diagnostics
+        faults += error.diagnostics
     except KeyboardInterrupt:
         return INTERRUPTED  # whoever started this process says so
-    text = "" if faults else f"ok {options.product}: {', '.join(checked)}"
-    return answer(options, root, {"product": options.product, "checked": checked}, text, faults)
+    readers = ""
+    with suppress(PlatformError):  # of its contract, which the dry run told
+        violations, readers = standing(registry.get(options.product), registry, root)
+        faults += violations
+    broken = any(fault.severity == "error" for fault in faults)
+    said = [*([] if broken else checked), *([readers] if readers else [])]
+    text = f"{'' if broken else 'ok '}{options.product}: {', '.join(said)}" if said else ""
+    facts = {"product": options.product, "checked": said}
+    return answer(options, root, facts, text, faults)
 
 
 def location_of(root: Path, domain: str) -> Location:

@@ -116,6 +116,31 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "be refused by itself, and a rule about all rows cannot say which batch broke it.",
         "Give the rule scope: batch, or let it warn.",
     ),
+    "C023": Explained(
+        "A contract has another suffix than contracts have",
+        "A product is found by the name of its contract's file: <product>.odcs.yaml, or .odcs.yml.",
+        "Rename the file as the message says.",
+    ),
+    "D008": Explained(
+        "A source is taken for what it is not",
+        "A .parquet, .csv or .json file is a Table. Of any other, the function gets the Path.",
+        "Correct the annotation, or the name of the file.",
+    ),
+    "D009": Explained(
+        "A window is asked for where there is none",
+        "A run covers a window, and reads a file by it, where a product has partitions and a file has rows.",
+        "Declare partitions in the contract, or take `window` or `time_column` out.",
+    ),
+    "D029": Explained(
+        "A product is left out of its location",
+        "A contract that it needs cannot be read. The other products of the location are there.",
+        "Mend the contract that the message names, or have its owner do so.",
+    ),
+    "D033": Explained(
+        "The environment of a domain has no dbt",
+        "The domain has a dbt project, and its interpreter cannot run it.",
+        'Name "platform-core[dbt]" in the pyproject.toml of the domain; then `make lock setup`.',
+    ),
     "D050": Explained(
         "Changes are read by what is no stream",
         "Who reads only new rows has to keep what it made of the old ones. A table is made anew by each run, "

@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
-import importlib
-import re
+import inspect
 import sys
-import traceback
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from platform_core.access.grants import require_grant
+from platform_core.cli.makers import find_maker, maker_of, place_in
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.named import unknown_product
 from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, render, shown
+from platform_core.contracts.windows import function_window
+from platform_core.errors import (
+    DefinitionError,
+    Diagnostic,
+    Place,
+    PlatformError,
+    UsageError,
+    render,
+    shown,
+)
 from platform_core.governance.columns import of_model
 from platform_core.lake.fit import fitted
 from platform_core.lake.masks import masked_query
+from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
 from platform_core.products.changes import require_streams
 from platform_core.products.dbt_project import DbtProject
-from platform_core.products.dbt_run import reads_more, with_manifest
+from platform_core.products.dbt_run import reads_more, require_dbt, with_manifest
 from platform_core.products.declare import ProductFunction
 from platform_core.products.evaluate import MADE, judge
 from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import Argument, bind, in_memory
-from platform_core.products.inputs.resolve import resolve_inputs
+from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.masking import parent_of
 from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.products.source import READERS
 from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
-from platform_core.words import counted, did_you_mean
+from platform_core.words import counted, listed
 
 
 def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
     """Check the product ``name`` and return what was checked, in words.
 
     Raises:
+        UsageError: U043 where neither a contract nor a function has the name.
         PlatformError: with everything that is wrong, as far as it can be seen without data. Besides
-            what contracts and declarations raise themselves: D015 nothing makes the product, D023 a
-            module that cannot be imported, D024 a function that fails on empty inputs, D025 a dbt source
-            that is not declared, A001 and A002 missing grants, Q001 other columns than the contract's.
+            what contracts and declarations raise themselves: D015 nothing makes the product,
+            G119 a function without a contract, D023 a module that cannot be imported, D024 a function that
+            fails on empty inputs, D025 a dbt source that is not declared, D033 no dbt, A001 and A002 missing
+            grants, Q001 other columns than the contract's.
     """
+    if name not in registry.names():
+        raise _uncontracted(ProductId(name), registry, root)
     product = registry.get(name)
     faults: list[Diagnostic] = []
     done = [f"contract ({len(product.columns)} columns, {len(product.rules)} checks)"]
@@ -54,60 +68,40 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
-    maker = None if product.twin_of else find_maker(product, root)
-    faults += _collect(lambda: _queries(product, _read_by(product, maker, root), registry))
+    maker: ProductFunction | DbtProject | None = None
+    try:
+        maker = maker_of(product, root)
+    except PlatformError as error:
+        faults += error.diagnostics
+    faults += _collect(lambda: _queries(product, _read_by(product, maker), registry))
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))
         done.append(f"the masked twin of {product.twin_of}")
-    elif maker is not None:
+    elif isinstance(maker, ProductFunction):
         faults += _collect(lambda: _function(product, maker, registry, root))
         done += _inputs_in_words(len(maker.products))
         done.append(f"function {maker.place}")
-    else:
-        model, sources = _model(product, registry, root)
-        done += _inputs_in_words(sources)
-        done.append(f"dbt model {model}")
-    if faults:
+    elif maker is not None:
+        faults += _collect(lambda: _model(product, maker, registry, root))
+        done += _inputs_in_words(len(maker.reads(product.name, ())[0]))
+        done.append(f"dbt model {shown(maker.models[product.name])}")
+        unneeded = (fault for fault in maker.files.all_faults() if fault not in faults)
+        faults += [replace(fault, severity="warning") for fault in unneeded]
+    if any(fault.severity == "error" for fault in faults):
         raise PlatformError(*faults)
+    if faults:
+        print(render(faults), file=sys.stderr)
     return done
 
 
-def find_maker(product: DataProduct, root: Path) -> ProductFunction | None:
-    """The function of a product; only modules that mention it are imported."""
-    for folder in _package_folders(product.domain, root):
-        for file in sorted(folder.rglob("*.py")):
-            text = file.read_text(encoding="utf-8", errors="replace")
-            if "data_product" not in text or not re.search(rf"\b{re.escape(product.name)}\b", text):
-                continue
-            parts = file.relative_to(folder).with_suffix("").parts
-            module = ".".join((product.domain, *(part for part in parts if part != "__init__")))
-            if module == f"{product.domain}.definitions":
-                continue
-            for value in vars(_import(module)).values():
-                if isinstance(value, ProductFunction) and value.name == product.name:
-                    return value
-    return None
-
-
-def _package_folders(domain: str, root: Path) -> list[Path]:
-    spec = find_spec(domain)
-    if spec is None and (source := root / "domains" / domain / "src").is_dir():
-        sys.path.insert(0, str(source))
-        spec = find_spec(domain)
-    return [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
-
-
-def _import(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except PlatformError:
-        raise
-    except Exception as error:
-        message = f"the module {module} cannot be imported: {type(error).__name__}: {error}"
-        place = _place_in(error, module.partition(".")[0])
-        expected = "a module that imports in the domain's own environment"
-        fix = "mend the line, or add the missing package to the domain's pyproject.toml"
-        raise DefinitionError.of("D023", message, place, expected, fix) from error
+def _uncontracted(name: ProductId, registry: Registry, root: Path) -> PlatformError:
+    """A function without a contract is named as that; else there is no such product."""
+    maker = find_maker(name, root)
+    if maker is None:
+        return UsageError(unknown_product(name, registry.names()))
+    message = f'the product "{maker.name}" of {name.domain} has no contract'
+    fix = f"Write it: {shown(registry.path(name))}; mesh infer drafts one."
+    return DefinitionError.of("G119", message, maker.place, "a contract of its name", fix)
 
 
 def _references(product: DataProduct, registry: Registry, root: Path) -> None:
@@ -118,12 +112,11 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
             require_grant(registry.get(name), f"domain:{product.domain}", root)
 
 
-def _read_by(product: DataProduct, maker: ProductFunction | None, root: Path) -> Collection[str]:
+def _read_by(product: DataProduct, maker: ProductFunction | DbtProject | None) -> Collection[str]:
     """The ids of the products that a product is made of, which the SQL of its rules may read too."""
-    if product.twin_of is not None or maker is not None:
-        return [product.twin_of or ""] if maker is None else [i.product for i in maker.products.values()]
-    project = DbtProject.of(product.domain, root)
-    return project.reads(product.name, ())[0] if product.name in project.models else ()
+    if isinstance(maker, ProductFunction):
+        return [read.product for read in maker.products.values()]
+    return maker.reads(product.name, ())[0] if maker is not None else [product.twin_of or ""]
 
 
 def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -> None:
@@ -144,13 +137,15 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     """The function on no rows, held against its contract."""
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
+    require_uses(product, function)
+    _suffixes(product, function)
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":
         return  # nothing can be learned from no rows
     with in_memory(files_of(function.sources.values())) as connection:
         with sql_faults(product.id, function.place):  # a source that is no table after all
-            arguments = bind(connection, function, inputs, NoRows())
+            arguments = bind(connection, function, inputs, NoRows(function_window(product.partitions)))
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
             return  # there is no batch to look at
@@ -159,6 +154,18 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
             fit = fitted(connection, product, query)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
         _schema(connection, product, function.place)
+
+
+def _suffixes(product: DataProduct, function: ProductFunction) -> None:
+    """D008 for a source that is taken for a table, or is one and is taken for a file, by its suffix."""
+    parameters = inspect.signature(function.function).parameters
+    for name, source in function.sources.items():
+        said = str(parameters[name].annotation).rpartition(".")[2].strip("'>")
+        given = "Table" if source.tabular else "Path"
+        if said in ("Table", "Path") and said != given and not source.inbox:
+            message = f'{product.id} takes "{name}" as a {said}, but by its suffix {source.path} is a {given}'
+            expected = f"a Table of a file that ends in {listed(list(READERS))}, a Path of any other"
+            raise DefinitionError.of("D008", message, function.place, expected, f"Write {name}: {given}.")
 
 
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
@@ -170,7 +177,7 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
         raise
     except Exception as error:
         message = f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}"
-        place = _place_in(error, product.domain) or function.place
+        place = place_in(error, product.domain) or function.place
         expected = "a result with the contract's columns, without rows"
         fix = "let it work without rows too: a partition or an input may be empty"
         raise DefinitionError.of("D024", message, place, expected, fix) from error
@@ -187,31 +194,14 @@ def _twin(product: DataProduct, registry: Registry) -> None:
         _schema(connection, product, product.place)
 
 
-def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, int]:
-    """Check the dbt model of a product; returns its file and the number of products that it reads.
-
-    What is wrong with files of the project that the model does not need is a warning on standard error.
+def _model(product: DataProduct, project: DbtProject, registry: Registry, root: Path) -> None:
+    """Check the dbt model of a product.
 
     Raises:
-        PlatformError: D015 no model, D011 a file that cannot be read, D010 a product read by ``ref``, D025 a
-            source that no YAML file of the project declares, D001 a source that is no product, A001 and A002
-            missing grants, D020 and D021 what is wrong with its SQL.
+        PlatformError: D011 a file that cannot be read, D010 a product read by ``ref``, D025 a source that no
+            YAML file of the project declares, D001 a source that is no product, A001 and A002 missing
+            grants, D020 and D021 what is wrong with its SQL, D033 no dbt.
     """
-    project = DbtProject.of(product.domain, root)
-    if product.name not in project.models:
-        if reads_more(project):
-            with_manifest(project)
-            return _model(product, registry, root)
-        nothing = Diagnostic(
-            "D015",
-            f"nothing makes {product.id}, which this contract promises",
-            product.place,
-            expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
-            f"or a dbt model of that name in dbt_projects/{product.domain}",
-            fix=did_you_mean(product.name, project.models),
-        )
-        # It may be where a file that cannot be read says.
-        raise DefinitionError(*(project.files.all_faults() or project.refused(product.name) or (nothing,)))
     own = {name.name for name in registry.names() if name.domain == product.domain}
     read, faults = project.reads(product.name, own)
     granted: dict[str, DataProduct] = {}
@@ -222,22 +212,17 @@ def _model(product: DataProduct, registry: Registry, root: Path) -> tuple[str, i
             granted[name] = found
         except PlatformError as error:
             faults += (replace(fault, place=fault.place or place) for fault in error.diagnostics)
-    faults += project.undeclared({name: read[name] for name in granted})
-    file = project.models[product.name]
+    faults += project.undeclared((product, read[name]) for name, product in granted.items())
     if not faults:
         project.table(product.name)
         if reads_more(project):  # properties, variables and macros
-            with_manifest(project)
-            return _model(product, registry, root)
+            return _model(product, with_manifest(project), registry, root)
         by_name = {found.id.in_sql: found for found in granted.values()}
-        faults += of_model(project.sql(product.name), by_name, Place(file)).faults
-    unneeded = [fault for fault in project.files.all_faults() if fault not in faults]
-    warnings = [replace(fault, severity="warning") for fault in unneeded]
+        faults += of_model(project.sql(product.name), by_name, Place(project.models[product.name])).faults
+    if not faults and project.files.settings.path.is_file():
+        require_dbt(project)
     if faults:
-        raise DefinitionError(*dict.fromkeys(faults), *warnings)
-    if warnings:
-        print(render(warnings), file=sys.stderr)
-    return shown(file), len(read)
+        raise DefinitionError(*dict.fromkeys(faults))
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:
@@ -254,16 +239,6 @@ def _collect(check: Any) -> tuple[Diagnostic, ...]:
     except PlatformError as error:
         return error.diagnostics
     return ()
-
-
-def _place_in(error: BaseException, package: str) -> Place | None:
-    """The innermost line of the domain's own code in an error."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return Place(Path(error.filename), error.lineno, error.offset or 1)
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if f"/{package}/" in frame.filename and "site-packages" not in frame.filename:
-            return Place(Path(frame.filename), frame.lineno or 1)
-    return None
 
 
 def _inputs_in_words(count: int) -> list[str]:

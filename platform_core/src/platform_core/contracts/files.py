@@ -12,6 +12,7 @@ from platform_core.contracts.properties import find_property
 from platform_core.errors import ContractError, Diagnostic, Place
 from platform_core.source.document import parse
 
+_CONTRACT = re.compile(rb"^kind:[ ]*[\"']?DataContract\b", re.MULTILINE)
 _SAID = re.compile(rb"^id:[ ]*[\"']?([a-z0-9_]+/[a-z0-9_]+)[\"']?[ ]*(?:#.*)?\r?$", re.MULTILINE)
 
 
@@ -25,10 +26,21 @@ def entries(folder: Path) -> list[str]:
 def contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
     found: dict[str, tuple[Path, ...]] = {}
     for entry in sorted(entries(folder)):
-        name = stem_of(entry)
+        name = stem_of(entry) or _misnamed(folder / entry)
         if name is not None and not name.startswith("."):
             found[name] = (*found.get(name, ()), folder / entry)
     return found
+
+
+def _misnamed(path: Path) -> str | None:
+    """The product of a contract whose file has another suffix; None for a file that is no contract."""
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        return None
+    try:
+        text = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return None
+    return path.name.partition(".")[0] if _CONTRACT.search(text) else None
 
 
 def ids_in(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -53,7 +53,8 @@ def ours(document: Document, domain: str | None) -> bool:
 def identify(contract: Node, domain: str | None) -> Identity:
     """Domain and name from ``id``, else from ``domain`` and ``name``, else from where the file is.
 
-    What is said more than once must agree (C020); names must be usable in SQL and Python (C021).
+    What is said more than once must agree (C020); names must be usable in SQL and Python (C021); files
+    have the suffix of contracts (C023).
     """
     document, data = contract.document, contract.document.data
     said = claimed(document)
@@ -91,7 +92,10 @@ def _check_folder(node: Node, domain: str, file_name: str | None, own: str, name
         message = f"the contract is {own}/{name}'s, but lies in the folder of {domain}"
         fix = f"Correct id, or move the file to the contracts of {own}."
         node.error("C020", message, f"id: {domain}/{name}", fix)
-    if file_name is not None and file_name != name:
+    if file_name is None:
+        message = f"the contract is in {node.document.path.name}, which is not named as contracts are"
+        node.error("C023", message, f"{name}{SUFFIXES[0]}", f"Rename the file: {name}{SUFFIXES[0]}")
+    elif file_name != name:
         message = f"the contract is {own}/{name}'s, but its file is {node.document.path.name}"
         fix = did_you_mean(name, [file_name]) or f"Correct id, or name the file {name}.odcs.yaml."
         node.error("C020", message, f"id: {domain}/{file_name}", fix)

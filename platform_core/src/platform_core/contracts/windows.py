@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -21,11 +21,16 @@ _KEY_FORM = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "m
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One partition: ``start`` (inclusive) and ``end`` (exclusive), aware, in UTC."""
+    """One partition, or several that follow each other: ``start`` (inclusive) and ``end`` (exclusive), aware.
+
+    ``keys`` are those of its partitions, ``key`` is its own: ``<first>...<last>`` of several. Times are in
+    UTC, and in the time zone of the contract where a product's function is handed its run's window.
+    """
 
     key: str
     start: datetime
     end: datetime
+    keys: tuple[str, ...] = ()
 
 
 def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window, ...]:
@@ -34,6 +39,22 @@ def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window
     if partitions.end is not None:
         moment = min(moment, _utc(partitions.end, ZoneInfo(partitions.timezone)))
     return tuple(_cells(partitions, moment))
+
+
+def function_window(partitions: Partitions | None, keys: Collection[str] = ()) -> Window | None:
+    """What a function gets as its window, in the time zone of the contract; None without partitions.
+
+    Without keys it is empty, at the start of the grid: so a function is tried where nothing is run. Raises
+    UsageError U020 and U021 as ``spanning`` does.
+    """
+    if partitions is None:
+        return None
+    zone = ZoneInfo(partitions.timezone)
+    if not keys:
+        start = partitions.start.replace(tzinfo=zone)
+        return Window("", start, start)
+    found = spanning(partitions, keys)
+    return replace(found, start=found.start.astimezone(zone), end=found.end.astimezone(zone))
 
 
 def window(partitions: Partitions, key: str) -> Window:
@@ -68,7 +89,8 @@ def spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
             raise UsageError.of("U021", message, partitions.place, expected, "Run each stretch by itself.")
     if len(cells) == 1:
         return cells[0]
-    return Window(f"{cells[0].key}...{cells[-1].key}", cells[0].start, cells[-1].end)
+    keys = tuple(cell.key for cell in cells)
+    return Window(f"{keys[0]}...{keys[-1]}", cells[0].start, cells[-1].end, keys)
 
 
 def keys_in(partitions: Partitions, span: str) -> tuple[str, ...]:
@@ -116,7 +138,8 @@ def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:
         if end > until:
             return
         if start < end:  # not a day that the zone never had, as when it crossed the date line
-            yield Window(local.strftime(_KEY_FORM[partitions.every]), start, end)
+            key = local.strftime(_KEY_FORM[partitions.every])
+            yield Window(key, start, end, (key,))
         local, start = following, end
 
 
@@ -132,7 +155,7 @@ def _hours(partitions: Partitions, zone: ZoneInfo, until: datetime) -> Iterator[
         if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
             # The second of two hours of the same name carries its offset, as Dagster has it.
             key += local.strftime("%z")
-        yield Window(key, start, end)
+        yield Window(key, start, end, (key,))
         start = end
 
 

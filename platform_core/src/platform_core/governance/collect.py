@@ -103,7 +103,7 @@ def _function(
     contracts = _contracts(domain, {name: read.product for name, read in function.products.items()})
     known = columns.Columns()
     if sql and len(contracts) == len(function.products):
-        known = columns.of_function(function, contracts, domain.name)
+        known = columns.of_function(function, contracts, domain.name, domain.products.get(function.name))
     inputs = tuple(
         InputFacts(
             name=name,
@@ -114,8 +114,8 @@ def _function(
         )
         for name, read in function.products.items()
     )
-    facts = FactoryFacts(function.name, "function", function.place, inputs, known.produced)
-    return facts, known.faults
+    made = (known.produced, known.contradicts)
+    return FactoryFacts(function.name, "function", function.place, inputs, *made), known.faults
 
 
 def _twin(product: DataProduct) -> FactoryFacts:
@@ -130,17 +130,18 @@ def _model(
     domain: Domain, project: DbtProject, name: str, sql: bool
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
     place = Place(project.models[name])
-    places, unread = project.reads(name, domain.products)
+    places, unread = project.reads(name, domain.own)
     known = columns.Columns()
     contracts = _contracts(domain, {product: product for product in places})
     if sql and len(contracts) == len(places):
         by_name = {ProductId(product).in_sql: contract for product, contract in contracts.items()}
-        known = columns.of_model(project.sql(name), by_name, place)
+        known = columns.of_model(project.sql(name), by_name, place, domain.products[name])
     inputs = tuple(
         InputFacts(product, product, known.used.get(ProductId(product).in_sql), where)
         for product, where in places.items()
     )
-    return FactoryFacts(name, "dbt", place, inputs, known.produced), (*unread, *known.faults)
+    made = (known.produced, known.contradicts)
+    return FactoryFacts(name, "dbt", place, inputs, *made), (*unread, *known.faults)
 
 
 def _contracts(domain: Domain, wanted: Mapping[str, str]) -> dict[str, DataProduct]:

@@ -10,7 +10,9 @@ from typing import Final
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic, Place, PlatformError, SourceError
+from platform_core.contracts.windows import function_window
+from platform_core.errors import DefinitionError, Diagnostic, Place, PlatformError, SourceError
+from platform_core.lake.fit import fitted
 from platform_core.product_id import ProductId
 from platform_core.products.batch import first_rows
 from platform_core.products.declare import ProductFunction
@@ -20,10 +22,12 @@ from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.result import inputs_read
 from platform_core.products.table import RowsNotShown, Table
+from platform_core.quality.questions import other_type
 from platform_core.sql.allowed import NotAllowed, require_one_select
 from platform_core.sql.columns import columns_used
 from platform_core.sql.names import UnknownColumn
 from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
 
 MOST_COLUMNS: Final = 2000
 """Where the search for columns that no table has gives up."""
@@ -35,10 +39,17 @@ class Columns:
 
     used: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     produced: tuple[str, ...] | None = None
+    contradicts: tuple[str, ...] = ()
+    """Columns of another type than the contract's, in words."""
     faults: tuple[Diagnostic, ...] = ()
 
 
-def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], domain: str) -> Columns:
+def of_function(
+    function: ProductFunction,
+    inputs: Mapping[str, DataProduct],
+    domain: str,
+    promised: DataProduct | None = None,
+) -> Columns:
     """What a function's SQL uses of its inputs, by calling it with tables that hold nothing.
 
     It is called only where it says that it returns SQL: by its annotation, or by reading an input
@@ -47,6 +58,9 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     declared = {name: read.columns for name, read in function.products.items()}
     returns = inspect.signature(function.function).return_annotation
     sql_expected = returns in (str, "str") or "Batch" in str(returns) or None in declared.values()
+    window = function_window(promised.partitions) if promised else None
+    if function.windowed and window is None:
+        return Columns()
     if not sql_expected or not all(source.tabular for source in function.sources.values()):
         return Columns()
     bound = {
@@ -56,10 +70,12 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
     }
     with in_memory(files_of(function.sources.values())) as connection:
         try:
-            arguments = bind(connection, function, bound, NoRows())
+            arguments = bind(connection, function, bound, NoRows(window))
         except (SourceError, duckdb.Error):
             # Of a file that is not here, as in a checkout without data, the columns are not known.
             return Columns()
+        except DefinitionError as error:
+            return Columns(faults=error.diagnostics)
         try:
             named = {
                 name: replace(table, engine=None) if isinstance(table, Table) else table
@@ -81,10 +97,12 @@ def of_function(function: ProductFunction, inputs: Mapping[str, DataProduct], do
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
         sources = {name: shown.pop(name) for name in function.sources}
         products = {name: declared[name] or columns for name, columns in shown.items()}
-        return _of_sql(connection, sql, products, sources, function.place)
+        return _of_sql(connection, sql, products, sources, function.place, promised)
 
 
-def of_model(sql: str | None, inputs: Mapping[str, DataProduct], place: Place) -> Columns:
+def of_model(
+    sql: str | None, inputs: Mapping[str, DataProduct], place: Place, promised: DataProduct | None = None
+) -> Columns:
     """The same for the SQL of a dbt model; ``inputs`` by their names in it, ``sales.stores``."""
     if sql is None:
         return Columns()
@@ -94,7 +112,7 @@ def of_model(sql: str | None, inputs: Mapping[str, DataProduct], place: Place) -
             schema, name = quoted(product.domain), quoted(product.name)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
-        return _of_sql(connection, sql, shown, {}, place)
+        return _of_sql(connection, sql, shown, {}, place, promised)
 
 
 def _known(columns: tuple[str, ...] | None, product: DataProduct) -> tuple[str, ...] | None:
@@ -107,12 +125,22 @@ def _of_sql(
     products: Mapping[str, tuple[str, ...]],
     sources: Mapping[str, tuple[str, ...]],
     place: Place,
+    promised: DataProduct | None,
 ) -> Columns:
     try:
         used = _used(sql, products, sources, place)
+        types = _produced(connection, sql, promised)
     except PlatformError as error:
         return Columns(faults=error.diagnostics)
-    return Columns({name: used[name] for name in products}, _produced(connection, sql))
+    known = {name: used[name] for name in products}
+    if types is None:
+        return Columns(known)
+    wrong = (
+        f'"{column.name}" as {types[column.name]} instead of {wanted}'
+        for column in (promised.columns if promised else ())
+        if column.name in types and (wanted := other_type(column, types[column.name]))
+    )
+    return Columns(known, tuple(types), tuple(wrong))
 
 
 def _used(
@@ -139,11 +167,14 @@ def _used(
                 raise
 
 
-def _produced(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[str, ...] | None:
-    """The names of the query's columns; None where DuckDB cannot tell, since a function is missing, say."""
+def _produced(
+    connection: duckdb.DuckDBPyConnection, sql: str, promised: DataProduct | None
+) -> dict[str, str] | None:
+    """The query's columns with the types that a lake would have; None where DuckDB cannot tell, since a
+    function is missing, say."""
     try:
         require_one_select(sql)
-        return tuple(row[0] for row in connection.execute(f"DESCRIBE {sql}").fetchall())
+        return fitted(connection, promised, sql).types if promised else describe(connection, sql)
     except (NotAllowed, duckdb.Error):
         return None
 

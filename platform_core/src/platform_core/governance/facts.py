@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Literal
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.names import stem_of
 from platform_core.contracts.windows import PartitionsRead
 from platform_core.errors import Diagnostic, Place
 from platform_core.product_id import ProductId
@@ -42,6 +41,8 @@ class FactoryFacts:
     place: Place
     inputs: tuple[InputFacts, ...] = ()
     produces: tuple[str, ...] | None = None
+    contradicts: tuple[str, ...] = ()
+    """Columns that it yields in another type than the contract's, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ class LocationFacts:
     @cached_property
     def factory(self) -> dict[str, FactoryFacts]:
         return {factory.name: factory for factory in self.factories}
+
+
+def unread_contract(fault: Diagnostic) -> str | None:
+    """The name of the product whose contract a fault is in, which kept it from being read."""
+    return fault.place.path.name.partition(".")[0] if fault.place and fault.code.startswith("C") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +154,10 @@ class MeshFacts:
         for location in self.locations:
             found.update(f"{location.domain}/{name}" for name in location.unread_twins)
             for fault in location.faults:
-                if fault.place is not None and (stem := stem_of(fault.place.path.name)):
+                if fault.place and (name := unread_contract(fault)):
                     # A registry has the contracts of a domain in a folder of its name.
                     folder = fault.place.path.parent.name
-                    found.add(f"{location.domain if folder == 'contracts' else folder}/{stem}")
+                    found.add(f"{location.domain if folder == 'contracts' else folder}/{name}")
         return frozenset(found)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -36,6 +36,8 @@ class Judgement:
     diagnostics: tuple[Diagnostic, ...]
     waived: tuple[tuple[Diagnostic, Waiver], ...] = ()
     states: Mapping[tuple[str, str], State] = field(default_factory=dict)
+    by_subject: Mapping[str, Sequence[Diagnostic]] = field(default_factory=dict)
+    """The violations by whom they are about, without those that are waived."""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -53,6 +55,7 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
     are waivers that are not its own. Nothing is raised: a policy that raises is a diagnostic (G490).
     """
     broken_by: dict[tuple[str, str], State] = {}
+    by_subject: dict[str, list[Diagnostic]] = {}
     found: list[Diagnostic] = [*mesh.federation.faults, *catalogue.faults]
     for location in mesh.locations:
         found.extend(location.faults)
@@ -71,6 +74,7 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
             waived.append((diagnostic, waiver))
         else:
             found.append(diagnostic)
+            by_subject.setdefault(subject, []).append(diagnostic)
         state: State = "waived" if waiver else ("fail" if strictness == "error" else "warn")
         key = (subject, policy.code)
         broken_by[key] = max(broken_by.get(key, "pass"), state, key=_RANK.__getitem__)
@@ -79,6 +83,7 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
         tuple(sorted(dict.fromkeys(found), key=_order)),
         tuple(sorted(waived, key=lambda pair: _order(pair[0]))),
         _States(policies, mesh, broken_by),
+        by_subject,
     )
 
 

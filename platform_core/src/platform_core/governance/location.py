@@ -29,6 +29,13 @@ mend them alone, so they take no location down."""
 
 CODE_SERVER: Final = "dagster.code_server"
 
+
+def of_single_products(fault: Diagnostic) -> bool:
+    """Whether a fault keeps single products from being made, and the others of the domain not: that of a
+    contract, a draft included, and that of a dbt project."""
+    return fault.code.startswith("C") or fault.code in ("D011", "D033")
+
+
 _log = logging.getLogger("dagster.mesh")
 _witnesses: ContextVar[list[LocationFacts] | None] = ContextVar("witnesses", default=None)
 
@@ -40,9 +47,11 @@ def domain_definitions(domain: str) -> dg.Definitions:
     dbt model in ``dbt_projects/<domain>`` with a contract of its name, becomes an asset derived
     from its contract. Plain Dagster assets and checks of the package are taken along as they are.
 
+    A product whose contract or dbt project cannot be read is left out with a warning, and so is who reads it.
+
     Raises:
-        GovernanceError: with the faults of its contracts and functions, and every policy of product
-            or location scope that is broken and not waived. Warnings are logged.
+        GovernanceError: with the faults of its functions, and every policy of product or location scope
+            that is broken and not waived. Warnings are logged.
     """
     definitions, errors = governed(domain)
     if errors:
@@ -71,11 +80,15 @@ def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     # Without the other locations, what assembling finds is not said by any policy.
     found = tuple(dict.fromkeys((*faults, *judgement.diagnostics)))
     errors = tuple(d for d in found if d.severity == "error" and d.code not in OF_THE_FEDERATION)
-    if found and not errors:
+    if not all(map(of_single_products, errors)):
+        return definitions, errors
+    for fault in errors:
+        _log.warning(f"{domain.name} loads without what needs {fault.place}: {fault.code}, {fault.message}")
+    if found := tuple(fault for fault in found if fault not in errors):
         warnings, them = ("warnings", "them") if len(found) > 1 else ("warning", "it")
         said = f"{domain.name}: {len(found)} governance {warnings} ({_codes(found)})"
         _log.warning(f"{said}; `mesh validate` shows {them}")
-    return definitions, errors
+    return definitions, ()
 
 
 @contextmanager

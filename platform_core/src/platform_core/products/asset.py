@@ -33,6 +33,7 @@ from platform_core.products.inputs.resolve import (
     BoundInput,
     published_table,
     require_published,
+    require_uses,
     resolve_inputs,
 )
 from platform_core.products.inputs.rows import LakeRows
@@ -163,9 +164,11 @@ def dependencies(
     """What a function reads, as Dagster draws it: products and source files.
 
     Raises:
-        DefinitionError: D050, D051 where changes are read that cannot be told.
+        DefinitionError: D050, D051 where changes are read that cannot be told, D008, D009 for a use of a
+            source or a window that cannot be.
     """
     require_streams(product, inputs, function.place)
+    require_uses(product, function)
     return [
         *(
             dg.AssetDep(

@@ -41,14 +41,15 @@ class DbtFiles:
         return {file.stem: file for file in self._in_model_paths(".sql", ".py")}
 
     @cached_property
-    def sources(self) -> frozenset[str]:
-        """The ids of the products that are declared as sources."""
-        found: set[str] = set()
+    def sources(self) -> dict[str, Path]:
+        """The ids of the products that are declared as sources, with the files that do so."""
+        found: dict[str, Path] = {}
         for path in self._in_model_paths(".yml", ".yaml"):
             file = self._opened(path)
             for source, where in _named(file, ("sources",)):
-                found |= {ProductId.of(source, table) for table, _ in _named(file, (*where, "tables"))}
-        return frozenset(found)
+                tables = _named(file, (*where, "tables"))
+                found |= {ProductId.of(source, table): path for table, _ in tables}
+        return found
 
     def model(self, file: Path) -> DbtModel | None:
         """A model; None where it cannot be read. One in Python only dbt can tell about."""

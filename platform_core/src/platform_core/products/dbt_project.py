@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.graph import ordered, reached
 from platform_core.product_id import ProductId
@@ -145,24 +146,37 @@ class DbtProject:
             for model, place in refs.items()
         ]
 
-    def undeclared(self, read: Mapping[str, Place]) -> list[Diagnostic]:
+    def undeclared(self, read: Iterable[tuple[DataProduct, Place]]) -> list[Diagnostic]:
         """D025 for each product that is read and that no file declares as a source; D011 instead where files
         that may declare it cannot be read."""
         sources = self.files.sources
-        missing = {name: place for name, place in read.items() if name not in sources}
+        missing = [(product, place) for product, place in read if product.id not in sources]
         if self.manifest is not None or not missing:
             return []
         unread = [f for file, faults in self.files.faults.items() if file.suffix != ".sql" for f in faults]
         return unread or [
             Diagnostic(
                 "D025",
-                f"the dbt source {ProductId(name).in_sql} is not declared",
+                f"the dbt source {product.id.in_sql} is not declared",
                 place,
                 expected=f"one of {listed(sorted(sources))}" if sources else "a sources.yml",
-                fix=f"add it to the sources in {shown(self.folder / 'models' / 'sources.yml')}",
+                fix=self._declaration(product),
             )
-            for name, place in missing.items()
+            for product, place in missing
         ]
+
+    def _declaration(self, product: DataProduct) -> str:
+        """What to write where, so that a product is a source of the project."""
+        table = f"      - name: {product.name}"
+        beside = (f for id, f in self.files.sources.items() if ProductId(id).domain == product.domain)
+        if (file := next(beside, None)) is not None and product.lake == product.domain:
+            return f"Add to the tables of the source {product.domain} in {shown(file)}:\n{table}"
+        file = self.folder / "models" / "sources.yml"
+        head = f"Add to the sources in {shown(file)}:"
+        if not file.exists():
+            head = f"Write {shown(file)}:\nsources:"
+        entry = f"  - name: {product.domain}\n    database: {product.lake}\n    schema: products\n    tables:"
+        return f"{head}\n{entry}\n{table}"
 
     def sql(self, name: str) -> str | None:
         """The SQL of a model, sources as ``"domain"."product"``; None where it takes dbt to write it out.

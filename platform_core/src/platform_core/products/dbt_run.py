@@ -22,7 +22,7 @@ def with_manifest(project: DbtProject) -> DbtProject:
     """The project with dbt's manifest of its files as they are now, parsed by dbt where one has changed.
 
     Raises:
-        DefinitionError: D011 where dbt cannot read it.
+        DefinitionError: D011 where dbt cannot read it, D033 where there is no dbt.
     """
     root = mesh_root(project.folder)
     if project.manifest is not None:
@@ -47,6 +47,15 @@ def reads_more(project: DbtProject) -> bool:
     return there and find_spec("dagster_dbt") is not None and not project.files.all_faults()
 
 
+def require_dbt(project: DbtProject) -> None:
+    """Raise DefinitionError D033 where this environment has no dbt to make the models with."""
+    if find_spec("dagster_dbt") is None:
+        message = f"the environment of {project.domain} has no dbt, which makes its models"
+        place = Place(project.folder / "dbt_project.yml")
+        fix = f'Write "platform-core[dbt]" in domains/{project.domain}/pyproject.toml, then: make lock setup'
+        raise DefinitionError.of("D033", message, place, "platform_core with its extra dbt", fix)
+
+
 def write_profile(project: DbtProject, folder: Path, output: Mapping[str, Any]) -> None:
     """Write the profile that dbt runs with into a folder."""
     text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": {"mesh": output}}}, indent=1)
@@ -54,7 +63,12 @@ def write_profile(project: DbtProject, folder: Path, output: Mapping[str, Any]) 
 
 
 def dbt(project: DbtProject, profile: Path) -> DbtCliResource:
-    """dagster-dbt's resource on the dbt of this environment. Loading dbt takes seconds."""
+    """dagster-dbt's resource on the dbt of this environment. Loading dbt takes seconds.
+
+    Raises:
+        DefinitionError: D033 where there is none.
+    """
+    require_dbt(project)
     from dagster_dbt import DbtCliResource
 
     # DBT_TARGET, DBT_FULL_REFRESH and others are meant for other projects; models may read DBT_ENV_ ones.

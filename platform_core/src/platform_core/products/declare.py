@@ -9,12 +9,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Final, overload
 
 from platform_core.contracts.windows import PartitionsRead
 from platform_core.errors import DefinitionError, Place
 from platform_core.products.source import Source
 from platform_core.words import did_you_mean, listed
+
+WINDOW: Final = "window"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class ProductFunction:
     function: Callable[..., Any]
     inputs: Mapping[str, Input | Source]
     place: Place
+    windowed: bool = False
+    """Whether it takes the window of its run, as the argument ``window``."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -74,9 +78,10 @@ def data_product(
 ) -> ProductFunction | Callable[[Callable[..., Any]], ProductFunction]:
     """Make a data product out of a function; all else is in ``contracts/<name>.odcs.yaml``.
 
-    The function takes one argument per input, by name: a :class:`Table` for a product or a
-    tabular source, a ``pathlib.Path`` for any other source file. It returns SQL text, a DuckDB
-    relation, or an Arrow, Polars or pandas table with the columns of the contract.
+    The function takes one argument per input, by name: a :class:`Table` for a product or a tabular
+    source, a ``pathlib.Path`` for any other source file. That of a product with partitions may take
+    ``window`` too: the :class:`Window` of its run. It returns SQL text, a DuckDB relation, or an Arrow,
+    Polars or pandas table with the columns of the contract.
 
     Raises:
         DefinitionError: D002 where arguments and inputs differ.
@@ -92,6 +97,7 @@ def data_product(
             function=function,
             inputs=declared,
             place=_place_of(function),
+            windowed=WINDOW in inspect.signature(function).parameters and WINDOW not in declared,
         )
         _check_arguments(product)
         return product
@@ -115,7 +121,8 @@ def _place_of(function: Callable[..., Any]) -> Place:
 
 def _check_arguments(product: ProductFunction) -> None:
     parameters = list(inspect.signature(product.function).parameters)
-    unknown = [parameter for parameter in parameters if parameter not in product.inputs]
+    taken = {*product.inputs, *((WINDOW,) if product.windowed else ())}
+    unknown = [parameter for parameter in parameters if parameter not in taken]
     unused = [parameter for parameter in product.inputs if parameter not in parameters]
     if unknown:
         guess = did_you_mean(unknown[0], unused)

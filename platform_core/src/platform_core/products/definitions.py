@@ -12,7 +12,7 @@ from dagster_shared.libraries import DagsterLibraryRegistry
 from platform_core import __version__
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic, PlatformError
+from platform_core.errors import ContractError, Diagnostic, PlatformError
 from platform_core.products.asset import function_asset
 from platform_core.products.dbt_asset import dbt_asset
 from platform_core.products.declare import ProductFunction
@@ -44,11 +44,12 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     Every function marked ``@data_product``, and every dbt model with a contract of its name, becomes
     an asset derived from its contract. Plain Dagster assets and checks of the package are taken along
     as they are. A function without a contract and a contract without a function are no assets; that
-    they are faults is for governance to say (G118, G119).
+    they are faults is for governance to say (G118, G119). What needs a contract that cannot be read is
+    left out too, with a warning (D029) where it is made.
     """
     made: list[dg.AssetsDefinition] = []
     faults: list[Diagnostic] = []
-    names = frozenset(domain.products)
+    names = domain.own
     for name, product in domain.products.items():
         try:
             if product.twin_of is not None:
@@ -58,6 +59,8 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
                 made.append(FACTORIES[product.kind](product, domain.functions[name], domain.registry))
             elif name in domain.models:
                 made.append(dbt_asset(product, domain.models[name], domain.registry, names))
+        except ContractError as error:
+            faults += (*error.diagnostics, _left_out(product, domain, error.diagnostics[0]))
         except PlatformError as error:
             faults += error.diagnostics
     plain = _plain_assets(domain.modules, domain.name)
@@ -76,6 +79,14 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         resources={"lake": LakeResource()},
     )
     return definitions, tuple(dict.fromkeys([*faults, *unread]))
+
+
+def _left_out(product: DataProduct, domain: Domain, fault: Diagnostic) -> Diagnostic:
+    maker = domain.functions.get(product.name)
+    message = f"{product.id} is left out of its location: a contract that it needs has faults"
+    place, expected = maker.place if maker else product.place, "contracts without faults"
+    fix = f"Mend {fault.place}, or have its owner do so: {fault.code}, {fault.message}"
+    return Diagnostic("D029", message, place, expected, fix, severity="warning")
 
 
 def _plain_assets(modules: Sequence[ModuleType], domain: str) -> list[dg.AssetsDefinition]:

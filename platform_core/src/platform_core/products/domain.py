@@ -8,6 +8,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,11 @@ class Domain:
     functions: Mapping[str, ProductFunction]
     models: Mapping[str, DbtProject]
     faults: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The names of its products, also of those whose contract cannot be read."""
+        return frozenset(product.name for product in self.registry.names() if product.domain == self.name)
 
 
 def read_domain(name: str, registry: Registry | None = None) -> Domain:

@@ -11,13 +11,14 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
 from platform_core.contracts.registry import Registry
+from platform_core.contracts.windows import function_window
 from platform_core.lake.fit import fitted
 from platform_core.product_id import ProductId
 from platform_core.products.batch import Batch, yielded
-from platform_core.products.declare import ProductFunction
+from platform_core.products.declare import WINDOW, ProductFunction
 from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind, in_memory
-from platform_core.products.inputs.resolve import look_up, resolve_inputs
+from platform_core.products.inputs.resolve import look_up, require_uses, resolve_inputs
 from platform_core.products.inputs.rows import MadeUpRows, require_known
 from platform_core.products.result import as_query, sql_faults
 from platform_core.quality.audit import audit
@@ -48,6 +49,8 @@ class Evaluation:
 def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     """Call a product's function on made-up inputs and hold its result against its contract.
 
+    ``window`` is the key of a partition, or a list of keys, for a function that takes its run's window, which
+    is empty by default.
     Each input is a list of rows (dicts; columns left out are NULL), or an Arrow, Polars or pandas
     table; a source file that is no table is a ``pathlib.Path``; an inbox is a dict of these by batch id.
     Inputs that are left out are empty. Of a stream, all batches are judged together.
@@ -62,10 +65,14 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     registry = Registry.open(mesh_root(function.place.path.parent))
     product = look_up(registry, ProductId.of(domain, function.name), function.place)
     bound = resolve_inputs(function, registry)
+    require_uses(product, function)
+    keys = inputs.pop(WINDOW, ()) if function.windowed else ()
+    window = function_window(product.partitions, [keys] if isinstance(keys, str) else keys)
     require_known("input", inputs, list(function.inputs), f'"{function.name}"', function.place)
     given = [path for path in inputs.values() if isinstance(path, Path)]
     with in_memory([*files_of(function.sources.values()), *given]) as connection:
-        arguments = bind(connection, function, bound, MadeUpRows(connection, inputs, function.place))
+        made_up = MadeUpRows(connection, inputs, function.place, window)
+        arguments = bind(connection, function, bound, made_up)
         result = function(**arguments)
         if product.kind == "stream" and isinstance(result, Iterator | list | Batch):
             result = [batch.made() for batch in yielded(result, product.id, function.place)]

@@ -87,7 +87,7 @@ def _schema(asked: Asked) -> Answer:
     extra = {name: kind for name, kind in asked.columns.items() if name not in declared}
     faults += [f'"{name}" ({kind}) is not in the contract' for name, kind in extra.items()]
     for name, column in declared.items():
-        if name in asked.columns and (expected := _expected(column, asked.columns[name])):
+        if name in asked.columns and (expected := other_type(column, asked.columns[name])):
             faults.append(f'"{name}" is {asked.columns[name]} instead of {expected}')
     message = f"columns differ from the contract: {listed(faults)}"
     # The name of a column, and a type such as ENUM, may be made of values.
@@ -95,7 +95,7 @@ def _schema(asked: Asked) -> Answer:
     return Answer(violations=len(faults), message=message, plain=plain)
 
 
-def _expected(column: Column, kind: str) -> str | None:
+def other_type(column: Column, kind: str) -> str | None:
     """What the contract wants a column to be, where it is not that."""
     if column.physical_type:
         return None if is_type(kind, column.physical_type) else column.physical_type

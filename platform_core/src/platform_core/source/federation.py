@@ -45,6 +45,7 @@ class Team:
     """A team of the federation's list, ``governance/teams.yaml``."""
 
     slug: str
+    """Its key in the file as owners are written: ``shop_team`` is ``shop-team``."""
     place: Place
     name: str | None = None
     email: str | None = None
@@ -114,9 +115,10 @@ def read_federation(root: Path) -> Federation:
         mesh.fault(f'no topology is named "{topology}"', ("topology",), listed(TOPOLOGIES), TOPOLOGIES)
     mesh.known((), _MESH)
     by_slug = dict(_teams(teams))
-    central = mesh.text(("central_team",))
+    named = mesh.text(("central_team",))
+    central = slug(named, "-") if named is not None else None
     if central is not None and not teams.faults and central not in by_slug:
-        mesh.fault(f'no team is named "{central}"', ("central_team",), listed(sorted(by_slug)), by_slug)
+        mesh.fault(f'no team is named "{named}"', ("central_team",), listed(sorted(by_slug)), by_slug)
     if topology == "governed" and central is None:
         mesh.fault("a governed mesh has a central team", (), "central_team: a team of teams.yaml")
     representatives = mesh.mapping(("representatives",))
@@ -134,21 +136,23 @@ def read_federation(root: Path) -> Federation:
 
 def _teams(file: LenientFile) -> Iterator[tuple[str, Team]]:
     file.known((), ("teams",))
+    seen: dict[str, str] = {}
     for key in file.mapping(("teams",)):
         where: Where = ("teams", key)
         file.known(where, _TEAM)
-        if key != slug(key, "-"):
-            expected = f"lower-case letters and digits, with - between words: {slug(key, '-')}"
-            file.fault_at_key(f'"{key}" is no key of a team', where, expected)
+        name = slug(key, "-")
+        if other := seen.get(name):
+            file.fault_at_key(f'"{key}" and "{other}" are one name of a team', where, "a name of its own")
+        seen[name] = key
         channels, members = (*where, "channels"), (*where, "members")
         for index in range(len(file.list(channels))):
             file.known((*channels, index), _CHANNEL)
         for index in range(len(file.list(members))):
             file.known((*members, index), _MEMBER)
         yield (
-            key,
+            name,
             Team(
-                key,
+                name,
                 file.key_place(where),
                 email=file.text((*where, "email")),
                 name=file.text((*where, "name")),

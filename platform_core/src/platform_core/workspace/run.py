@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.errors import DefinitionError, Diagnostic, render
 from platform_core.product_id import ProductId
 from platform_core.source.workspace import Location
 from platform_core.workspace.child import READ, Child, unstartable
@@ -23,7 +23,7 @@ from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected
 from platform_core.workspace.reach import resolve
 from platform_core.workspace.result import Checks, MeshResult, Observer, ProductResult
 from platform_core.workspace.seat import Seat
-from platform_core.workspace.selection import Selection
+from platform_core.workspace.selection import Selection, unmade
 from platform_core.workspace.skew import unintelligible
 
 PATIENCE: Final = 10.0
@@ -203,12 +203,7 @@ class MeshRun:
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}
             for key in sorted(self._of(name) - planned):
-                fault = Diagnostic(
-                    "R004",
-                    f"{key} has a contract, but code location {name} makes no such asset",
-                    fix=f"`mesh check {key}` tells what is missing",
-                )
-                self._end(key, "failed", fault.render())
+                self._end(key, "failed", render(unmade(key, name, self._root)))
 
     def _advance(self) -> None:
         """Skip what can no longer be made, and give every free worker what is ready."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from platform_core.contracts.named import unknown_domain, unknown_product
-from platform_core.errors import Diagnostic, UsageError
+from platform_core.contracts.registry import Registry
+from platform_core.errors import Diagnostic, PlatformError, UsageError
 from platform_core.graph import reached, reversed_edges
 from platform_core.product_id import ProductId
 
@@ -97,3 +99,13 @@ def parse_selection(
     if faults:
         raise UsageError(*faults)
     return Selection(tuple(terms), known)
+
+
+def unmade(product: str, location: str, root: Path) -> tuple[Diagnostic, ...]:
+    """Why a location makes no asset of a product: the faults of its contract, or R004."""
+    try:
+        Registry.open(root).get(product)
+    except PlatformError as error:
+        return error.diagnostics
+    message = f"{product} has a contract, but code location {location} makes no such asset"
+    return (Diagnostic("R004", message, fix=f"`mesh check {product}` tells what is missing"),)

@@ -86,7 +86,8 @@ def validate(
     """Judge the mesh and keep what was asked for.
 
     ``select`` and ``ignore`` are codes or beginnings of codes (``G1``); ``locations`` names those that
-    are reported on, for which the others have to be looked at all the same.
+    are reported on, for which the others have to be looked at all the same. What kept a part of them from
+    being judged, a contract that cannot be read for one, is selected with any code.
 
     Raises:
         UsageError: U051 for a code, U052 for a location that there is not.
@@ -103,13 +104,14 @@ def validate(
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
     found_in_lakes = exposed(LakeLocation.current(root), found.mesh.products.values())
+    unjudged = {fault for each in found.mesh.locations for fault in each.faults if fault.severity == "error"}
     about = About(root, asked, found.mesh) if locations else None
 
     def wanted(diagnostic: Diagnostic) -> bool:
         code = diagnostic.code
         if about is not None and not about(diagnostic):
             return False
-        selected = not select or code.startswith(tuple(select))
+        selected = not select or code.startswith(tuple(select)) or diagnostic in unjudged
         return selected and not (ignore and code.startswith(tuple(ignore)))
 
     return Report(

@@ -6,22 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.names import stem_of
-from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.facts import LocationFacts, MeshFacts, unread_contract
 from platform_core.governance.policy import Violation, policy
 from platform_core.words import did_you_mean, listed
 
 
 def unread_contracts(location: LocationFacts) -> frozenset[str]:
     """Names of the location's products whose contract could not be read: there is one, with a fault."""
-    paths = (fault.place.path for fault in location.faults if fault.place is not None)
-    return frozenset(stem for path in paths if (stem := stem_of(path.name)))
+    return frozenset(name for fault in location.faults if (name := unread_contract(fault)))
 
 
 def _half_known(location: LocationFacts) -> bool:
     """Whether code could not be looked at, so that factories may be missing from the facts."""
     errors = (fault for fault in location.faults if fault.severity == "error")
-    unread = any(fault.place is None or stem_of(fault.place.path.name) is None for fault in errors)
+    unread = any(unread_contract(fault) is None for fault in errors)
     return unread or not location.loads
 
 
@@ -87,8 +85,9 @@ def drift(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Ite
     produced = {name.lower(): name for name in factory.produces}
     missing = [name for key, name in promised.items() if key not in produced]
     extra = [name for key, name in produced.items() if key not in promised]
-    if missing or extra:
+    if missing or extra or factory.contradicts:
         parts = [f"lacks {listed(missing)}"] if missing else []
+        parts += [f"yields {listed(factory.contradicts)}"] if factory.contradicts else []
         parts += [f"adds {listed(extra)}"] if extra else []
         what = "dbt model" if factory.kind == "dbt" else "function"
         message = f"the {what} {factory.name} {' and '.join(parts)}, by the contract of {product.id}"

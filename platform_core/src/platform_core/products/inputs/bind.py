@@ -8,15 +8,18 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.products.declare import ProductFunction
+from platform_core.contracts.windows import Window
+from platform_core.errors import DefinitionError
+from platform_core.products.declare import WINDOW, ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NotTabular, Rows
 from platform_core.products.table import Table, show
 from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import quoted
+from platform_core.words import did_you_mean, listed
 
-Argument = Table | NotTabular
-"""What a function gets for an input."""
+Argument = Table | NotTabular | Window
+"""What a function gets for an input, and the window of its run."""
 
 
 def bind(
@@ -26,10 +29,14 @@ def bind(
     rows: Rows,
     engine: Callable[[], duckdb.DuckDBPyConnection] | None = None,
 ) -> dict[str, Argument]:
-    """The arguments to call a function with; its products are in ``inputs``, by argument.
+    """The arguments to call a function with; its products are in ``inputs``, by argument. One that takes the
+    window of its run gets that of ``rows``.
 
     SQL that it returns finds them on ``connection``; what it reads itself it reads with ``engine``, by
     default the same.
+
+    Raises:
+        DefinitionError: D012 for a source without its time_column.
     """
     arguments: dict[str, Argument] = {}
     engine = engine or (lambda: connection)
@@ -53,6 +60,13 @@ def bind(
             arguments[name] = show(connection, name, query, kept=kept, source=source.name, engine=engine)
         else:
             arguments[name] = found
+        shown, column = arguments[name], source.time_column
+        if column and isinstance(shown, Table) and column not in shown.columns:
+            message, near = f'{source.name} has no column "{column}"', did_you_mean(column, shown.columns)
+            expected = f"columns of {source.path}: {listed(shown.columns)}"
+            raise DefinitionError.of("D012", message, function.place, expected, near)
+    if function.windowed and rows.shown_window is not None:
+        arguments[WINDOW] = rows.shown_window
     return arguments
 
 

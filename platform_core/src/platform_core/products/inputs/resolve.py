@@ -15,6 +15,7 @@ from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
+from platform_core.products.source import READERS
 from platform_core.words import did_you_mean, listed
 
 
@@ -68,6 +69,19 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
                 raise DefinitionError.of("D012", message, function.place, expected, near)
         bound[name] = BoundInput(declared, product)
     return bound
+
+
+def require_uses(product: DataProduct, function: ProductFunction) -> None:
+    """Refuse a window, and rows of a source by their time, where a run has none to give (D009)."""
+    asks = "takes the window of its run" if function.windowed else ""
+    needs = "" if product.partitions else "the custom property partitions in its contract"
+    for source in function.sources.values():
+        if source.time_column is not None:
+            asks = f'reads {source.name} by its time_column "{source.time_column}"'
+            needs = needs if source.tabular else f"a file that ends in {listed(list(READERS))}"
+    if asks and needs:
+        fix = "Add that, or take the argument window and the time_column out."
+        raise DefinitionError.of("D009", f"{product.id} {asks} and cannot", function.place, needs, fix)
 
 
 def require_published(

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window, window_read
+from platform_core.contracts.windows import Window, function_window, window_read
 from platform_core.errors import Place, UsageError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version, insertions
@@ -34,6 +34,11 @@ class LakeRows:
     connection: duckdb.DuckDBPyConnection
     consumer: DataProduct
     window: Window | None = None
+
+    @property
+    def shown_window(self) -> Window | None:
+        """The window of the run as a function gets it."""
+        return function_window(self.consumer.partitions, self.window.keys) if self.window else None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
         producer, wanted = bound.product, bound.declared.partitions
@@ -73,6 +78,8 @@ class LakeRows:
 class NoRows:
     """No rows, of the types that contracts and files say. Files are looked at, no lake is."""
 
+    shown_window: Window | None = None
+
     def of_product(self, name: str, bound: BoundInput) -> str:
         return no_rows(bound.product)
 
@@ -93,6 +100,7 @@ class MadeUpRows:
     connection: duckdb.DuckDBPyConnection
     given: Mapping[str, Any]
     place: Place
+    shown_window: Window | None = None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
         return self._filled(name, self.given.get(name), no_rows(bound.product))
