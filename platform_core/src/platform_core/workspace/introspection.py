@@ -47,9 +47,10 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-    """What is kept of the locations that have not changed since they were looked at; looks at none."""
+    """The last good facts of the locations, whatever has changed since; looks at none."""
     looking = _Introspection(root, Home.of(root), DEFAULT_TIMEOUT)
-    return tuple(facts for location in locations if (facts := looking._cached(location)) is not None)
+    found = (looking.kept(location, anyhow=True) for location in locations)
+    return tuple(facts for facts in found if facts is not None)
 
 
 @dataclass(eq=False)
@@ -61,7 +62,7 @@ class _Introspection:
     _running: set[int] = field(default_factory=set)
 
     def all(self, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-        kept = {location.name: self._cached(location) for location in locations}
+        kept = {location.name: self.kept(location) for location in locations}
         found = {name: facts for name, facts in kept.items() if facts is not None}
         missing = [location for location in locations if location.name not in found]
         if missing:
@@ -76,11 +77,13 @@ class _Introspection:
                     raise
         return tuple(found[location.name] for location in locations)
 
-    def _cached(self, location: Location) -> LocationFacts | None:
+    def kept(self, location: Location, *, anyhow: bool = False) -> LocationFacts | None:
+        """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any."""
         try:
             kept = json.loads(self._file(location).read_bytes())
             watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
-            if kept["key"] == self._key(location) and self.observer.unchanged(watch, kept["entries"]):
+            unchanged = kept["key"] == self._key(location)
+            if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
                 return self._placed(from_document(kept["facts"], self.root), location)
         except (OSError, ValueError, KeyError, TypeError):
             # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.
