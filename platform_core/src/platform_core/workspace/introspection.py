@@ -11,11 +11,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.files import write_whole
@@ -24,11 +24,15 @@ from platform_core.governance.serialize import OtherVersion, UnreadableFacts, fr
 from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
+from platform_core.workspace.messages import PROTOCOL, Asset, Loaded, decode
 from platform_core.workspace.processes import kill_group
 from platform_core.workspace.skew import other_document
 from platform_core.workspace.starter import location_command, location_variables, start
 from platform_core.workspace.watch import Observer, Watch
 
+T = TypeVar("T")
+AT_ONCE: Final = max(2, os.cpu_count() or 2)
+"""Locations that load together: each takes a core."""
 DEFAULT_TIMEOUT: Final = 60.0
 LAST_LINES: Final = 5
 
@@ -41,50 +45,70 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
     Raises:
         UsageError: U050 where that is no number of seconds.
     """
-    return _Introspection(root, Home.of(root), INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001)).all(
-        locations
-    )
+    looking = Introspection(root, Home.of(root))
+    kept = {location.name: looking.kept(location) for location in locations}
+    begun = looking.begin(location for location in locations if kept[location.name] is None)
+    try:
+        found = kept | {name: facts.result() for name, facts in begun.items()}
+    finally:
+        looking.stop()
+    return tuple(facts for facts in found.values() if facts is not None)
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
     """The last good facts of the locations, whatever has changed since; looks at none."""
-    looking = _Introspection(root, Home.of(root), DEFAULT_TIMEOUT)
+    looking = Introspection(root, Home.of(root))
     found = (looking.kept(location, anyhow=True) for location in locations)
     return tuple(facts for facts in found if facts is not None)
 
 
 @dataclass(eq=False)
-class _Introspection:
+class Introspection:
+    """Looks at locations in the background, and keeps what it found. ``stop`` it in the end.
+
+    Raises:
+        UsageError: U050 where MESH_INTROSPECT_TIMEOUT is no number of seconds.
+    """
+
     root: Path
     home: Home
-    timeout: float
+    timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
     observer: Observer = field(default_factory=Observer)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
+    _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
     _running: set[int] = field(default_factory=set)
 
-    def all(self, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-        kept = {location.name: self.kept(location) for location in locations}
-        found = {name: facts for name, facts in kept.items() if facts is not None}
-        missing = [location for location in locations if location.name not in found]
-        if missing:
-            with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-                try:
-                    for location, facts in zip(missing, pool.map(self._look, missing), strict=True):
-                        found[location.name] = facts
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    for group in list(self._running):
-                        kill_group(group)
-                    raise
-        return tuple(found[location.name] for location in locations)
+    def begin(self, locations: Iterable[Location]) -> dict[str, Future[LocationFacts]]:
+        """Look at locations whatever is kept of them, ``AT_ONCE`` together; their facts, once they are there."""
+        begun = {location.name: self._pool.submit(self._look, location) for location in locations}
+        self._begun |= begun
+        return begun
+
+    def stop(self) -> None:
+        """End what is still being looked at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while not all(facts.done() for facts in self._begun.values()):
+            for group in list(self._running):
+                kill_group(group)
+            time.sleep(0.01)
 
     def kept(self, location: Location, *, anyhow: bool = False) -> LocationFacts | None:
         """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any."""
+        return self._read(
+            location, lambda kept: self._placed(from_document(kept["facts"], self.root), location), anyhow
+        )
+
+    def graph(self, location: Location) -> tuple[Asset, ...] | None:
+        """The assets of a location that has not changed since it was looked at, without partitions."""
+        return self._read(location, lambda kept: _assets(kept["graph"]))
+
+    def _read(self, location: Location, made: Callable[[Any], T], anyhow: bool = False) -> T | None:
         try:
             kept = json.loads(self._file(location).read_bytes())
             watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
             unchanged = kept["key"] == self._key(location)
             if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
-                return self._placed(from_document(kept["facts"], self.root), location)
+                return made(kept)
         except (OSError, ValueError, KeyError, TypeError):
             # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.
             return None
@@ -183,6 +207,7 @@ class _Introspection:
             "watch": answer["watch"],
             "entries": entries,
             "facts": answer["facts"],
+            "graph": answer.get("graph"),
         }
         file = self._file(location)
         try:
@@ -190,6 +215,14 @@ class _Introspection:
         except OSError:
             # A folder that cannot be written costs time at the next call, and nothing else.
             return
+
+
+def _assets(line: str) -> tuple[Asset, ...]:
+    """The assets of a kept graph. Raises ValueError, TypeError where a reader of now does not know it."""
+    match decode(line.encode()):
+        case Loaded(assets, _, protocol) if protocol == PROTOCOL:
+            return assets
+    raise ValueError("a graph in another form")
 
 
 def _end(code: int, said: list[str]) -> str:

@@ -94,13 +94,17 @@ class Plan:
         upstream = self.steps[key].asset.upstream if key in self.steps else ()
         return next((up for up in upstream if self.state(up) in FINAL - {"ok"}), None)
 
+    def ready(self, location: str) -> list[Step]:
+        """What a worker of the location could make now."""
+        return [step for step in self._waiting(location) if self._ready(step, ())]
+
     def next_batch(self, location: str) -> Batch | None:
         """What a free worker of the location should make now.
 
         Assets share a run when their partitions are the same: what is ready, and what becomes ready
         in the same location through it. A failure inside the run stops only what reads it.
         """
-        ready = [step for step in self._waiting(location) if self._ready(step, ())]
+        ready = self.ready(location)
         if not ready:
             return None
         first = ready[0]

@@ -18,6 +18,7 @@ from platform_core.workspace.child import READ, Child, unstartable
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
+from platform_core.workspace.introspection import AT_ONCE
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
@@ -25,11 +26,15 @@ from platform_core.workspace.result import Checks, MeshResult, Observer, Product
 from platform_core.workspace.seat import Seat
 from platform_core.workspace.selection import Selection
 from platform_core.workspace.skew import unintelligible
+from platform_core.workspace.survey import Survey
 
 PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
 
 TICK: Final = 0.2
+
+MOST: Final = 2 * AT_ONCE
+"""Workers that live at a time, those that wait for the work of others included."""
 
 
 class MeshRun:
@@ -53,10 +58,12 @@ class MeshRun:
             for location in locations
             if selection.follows_graph or location.name in domains
         }
-        # What is selected is known at once unless the graph tells; --partitions is checked before
-        # anything runs. Only in these two cases must all locations be loaded before the first starts.
-        self._gate = selection.follows_graph or partitions is not None
+        # What is selected is known at once unless the graph tells; --partitions is checked before anything
+        # runs, for which all that the run reaches must be loaded.
+        self._selecting = selection.follows_graph
+        self._gate = self._selecting or partitions is not None
         self._plan = Plan(named)
+        self._survey: Survey | None = None
         self._settled: Mapping[str, tuple[str, ...]] = {}
         self._results: dict[str, ProductResult] = {}
         self._faults: dict[str, None] = {}
@@ -84,6 +91,8 @@ class MeshRun:
                     self._turn(selector)
                 self._stop(selector, interrupts)
             finally:
+                if self._survey is not None:
+                    self._survey.stop()
                 for seat in self._seats.values():
                     if seat.child is not None:
                         seat.child.kill()
@@ -101,16 +110,48 @@ class MeshRun:
         )
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
-        for name in sorted(self._plan.wanted):
-            self._note(ProductResult(name, ProductId(name).domain))
-        for seat in self._seats.values():
-            self._seat(seat, selector)
-        for name in self._plan.open():
+        self._take_in()
+        self._staff(selector)
+        if self._selecting:
+            # Of the others their workers tell the same, and are needed anyhow.
+            others = [seat.location for name, seat in self._seats.items() if not self._of(name)]
+            self._survey = Survey(self._root, self._home, others)
+        self._advance()
+
+    def _take_in(self) -> None:
+        """Tell of the products that are known to be wanted, and of those that no location makes."""
+        for name in sorted(self._plan.wanted - set(self._results)):
             domain = ProductId(name).domain
+            self._note(ProductResult(name, domain))
             if domain not in self._seats:
                 fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
                 self._end(name, "failed", fault.render())
-        self._advance()
+
+    def _staff(self, selector: selectors.BaseSelector) -> None:
+        """Start the workers that are needed now, a few at a time; an idle one makes room."""
+        due = [seat for seat in self._seats.values() if seat.phase == "waiting" and self._needed(seat)]
+        living = [seat for seat in self._seats.values() if seat.child is not None]
+        loading = sum(seat.phase == "loading" for seat in living)
+        for seat in due[: max(0, AT_ONCE - loading)]:
+            if len(living) < MOST:
+                living.append(seat)
+                self._seat(seat, selector)
+            elif spare := [s for s in living if s.phase == "idle" and not self._plan.ready(s.location.name)]:
+                living.remove(spare[0])
+                self._dismiss(spare[0])
+
+    def _needed(self, seat: Seat) -> bool:
+        """Whether a location without a worker needs one: to tell of its assets, or to make what is ready."""
+        name = seat.location.name
+        if seat.assets is not None:
+            return bool(self._plan.ready(name))
+        silent = self._survey is not None and name in self._survey.silent
+        return seat.fault is None and (bool(self._of(name)) or silent)
+
+    def _dismiss(self, seat: Seat) -> None:
+        assert seat.child is not None
+        seat.phase = "closing"
+        seat.child.stop()
 
     def _seat(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """Start a location's worker, for the first time or after it died."""
@@ -134,6 +175,7 @@ class MeshRun:
                 os.read(key.fd, READ)
         if not self._closing:
             self._advance()
+            self._staff(selector)
         self._observer.tick()
 
     def _hear(self, seat: Seat, selector: selectors.BaseSelector) -> None:
@@ -169,23 +211,27 @@ class MeshRun:
                     seat.phase, seat.batch = "idle", None
 
     def _loaded(self, seat: Seat) -> None:
-        if self._gate:
-            self._open_gate()
-        else:
+        if not self._gate:  # which is looked after at each turn
             self._admit([seat])
 
     def _open_gate(self) -> None:
-        """Where all locations had to load first, go on once they have."""
-        if any(seat.assets is None and seat.fault is None for seat in self._seats.values()):
+        """Go on once the graph is known, and what it reaches has loaded where that is to be checked first."""
+        seats = self._seats.values()
+        if self._selecting:
+            assert self._survey is not None  # which began with the run
+            graphs = self._survey.graphs | {s.location.name: s.assets or () for s in seats if s.told}
+            if not self._survey.done() or graphs.keys() != self._seats.keys():
+                return
+            self._selecting = False
+            assets = [asset for name in self._seats for asset in graphs[name]]
+            self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
+            self._take_in()
+        needed = [seat for name, seat in self._seats.items() if self._of(name)]
+        if self._asked is not None and not all(seat.told for seat in needed):
             return
         self._gate = False
-        loaded = [seat for seat in self._seats.values() if seat.assets is not None]
-        assets = [asset for seat in loaded for asset in seat.assets or ()]
-        self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
-        for name in sorted(self._plan.wanted - set(self._results)):
-            self._note(ProductResult(name, ProductId(name).domain))
-        self._admit(loaded)
-        for seat in self._seats.values():
+        self._admit([seat for seat in needed if seat.assets is not None])
+        for seat in seats:
             if seat.fault is not None:
                 self._give_up(seat, seat.fault)
 
@@ -213,6 +259,8 @@ class MeshRun:
     def _advance(self) -> None:
         """Skip what can no longer be made, and give every free worker what is ready."""
         if self._gate:
+            self._open_gate()
+        if self._gate:
             return
         while blocked := self._plan.blocked():
             for key in blocked:
@@ -221,7 +269,8 @@ class MeshRun:
             if seat.phase == "idle":
                 self._employ(seat)
         if self._plan.open() and all(
-            seat.phase in ("idle", "closing", "gone") for seat in self._seats.values()
+            seat.phase in ("idle", "gone") or (seat.phase in ("closing", "waiting") and not self._needed(seat))
+            for seat in self._seats.values()
         ):
             # Nothing runs and nothing can start: what is left waits for itself.
             circle = self._plan.cycle() or self._plan.open()
@@ -239,8 +288,7 @@ class MeshRun:
             order = Order(self._orders, batch.assets, batch.partitions, batch.per_run, self._invocation)
             seat.child.send(order)
         elif self._plan.done(seat.location.name):
-            seat.phase = "closing"
-            seat.child.stop()
+            self._dismiss(seat)
 
     def _gone(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """A worker's output ended: as it should, or because it died."""
@@ -250,6 +298,8 @@ class MeshRun:
         if not child.ended(PATIENCE):
             child.kill()
         if self._closing or phase == "closing" or seat.fault is not None:
+            if seat.fault is None:  # it may be needed again
+                seat.phase = "waiting"
             return
         if phase != "busy" or seat.batch is None:
             doing = "while it loaded" if phase == "loading" else "while it waited for work"
@@ -269,9 +319,7 @@ class MeshRun:
         """A location is of no use in this run: its products failed."""
         seat.fault = text
         seat.phase = "gone" if seat.child is None else "closing"
-        if self._gate:
-            self._open_gate()
-        else:
+        if not self._gate:
             self._give_up(seat, text)
 
     def _give_up(self, seat: Seat, text: str) -> None:

@@ -16,8 +16,14 @@ class Seat:
     def __init__(self, location: Location) -> None:
         self.location = location
         self.child: Child | None = None
-        self.phase: Literal["loading", "idle", "busy", "closing", "gone"] = "loading"
+        self.phase: Literal["waiting", "loading", "idle", "busy", "closing", "gone"] = "waiting"
         self.assets: tuple[Asset, ...] | None = None
+        """As its worker told them."""
         self.batch: Batch | None = None
         self.fault: str | None = None
         """Why the location is of no use in this run."""
+
+    @property
+    def told(self) -> bool:
+        """Whether its worker told of its assets, or that it has none."""
+        return self.assets is not None or self.fault is not None
