@@ -64,7 +64,7 @@ def test_a_column_that_is_read_goes_with_a_major_version_alone(
         assert refused.startswith("error[Q040]: shop/sales 1.9.0 breaks who reads version ")
         assert words in refused.splitlines()[0]
         assert "sales.odcs.yaml:4:" in refused
-        assert 'other/copy reads amount (domains/other/src/other/products.py:4:32)' in refused
+        assert "other/copy reads amount (domains/other/src/other/products.py:4:32)" in refused
         assert "version: 2.0.0" in refused
         assert mesh.read("SELECT sum(amount) FROM shop.products.sales") == [(4.5,)]
     sales(mesh, WITHOUT, IDS, "2.0.0")

@@ -1,6 +1,8 @@
 """Running a mesh whose locations are real worker processes."""
 
 import dagster as dg
+import pytest
+import yaml
 from small_mesh import SmallMesh
 
 from platform_core.workspace.result import Checks
@@ -97,3 +99,52 @@ def test_a_range_of_partitions(mesh: SmallMesh) -> None:
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
         keys = instance.get_materialized_partitions(dg.AssetKey(["shop", "sales"]))
     assert keys == {"2017-02-01", "2017-03-01", "2017-04-01", "2017-11-01"}
+
+
+LONE = """
+@dg.asset(key=["lone", "thing"], deps=[{deps}])
+def thing(): ...
+
+defs = dg.Definitions(assets=[thing])
+"""
+
+
+def started(mesh: SmallMesh) -> set[str]:
+    """The locations that had a worker since this was asked last: each has opened its log."""
+    logs = list((mesh.root / ".mesh/logs").glob("*.log"))
+    for log in logs:
+        log.unlink()
+    return {log.stem for log in logs}
+
+
+def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> None:
+    mesh.location("shop", SHOP, "goods sales report")
+    mesh.location("staff", STAFF, "people")
+    mesh.location("lone", LONE.format(deps=""), "thing")
+    mesh.location("broken", "def broken(:\n", "x")
+    assert {p.product for p in mesh.coordinate("+staff/people").products} == {"shop/goods", "staff/people"}
+    assert started(mesh) == {"shop", "staff"}
+    # Now that it reads, its facts are stale, and no product may be missed because of that.
+    mesh.location("lone", LONE.format(deps='["staff", "people"]'), "thing")
+    workspace = mesh.root / "workspace.yaml"
+    entries = yaml.safe_load(workspace.read_text())["load_from"]
+    workspace.write_text(yaml.safe_dump({"load_from": entries[:4]}))
+    result = mesh.coordinate("staff/people+")
+    assert {p.product: p.status for p in result.products} == {
+        "staff/people": "ok",
+        "shop/report": "ok",
+        "lone/thing": "ok",
+    }
+    assert started(mesh) == {"shop", "staff", "lone"}
+    assert mesh.coordinate("lone/thing").ok
+    assert started(mesh) == {"lone"}
+
+
+@pytest.mark.full
+def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform_core.workspace.run.MOST", 1)
+    mesh.location("shop", SHOP, "goods sales report")
+    mesh.location("staff", STAFF, "people")
+    result = mesh.coordinate("shop", "staff", partitions="all")
+    assert result.ok
+    assert {p.product for p in result.products} == {"shop/goods", "shop/report", "shop/sales", "staff/people"}

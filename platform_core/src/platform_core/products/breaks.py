@@ -60,7 +60,7 @@ def unbroken(con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path) -
 
 @contextmanager
 def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]) -> Iterator[None]:
-    """What fails within it over a column that an input had before says since when it has it no more (D057)."""
+    """What fails within it over a column that an input had before says since when it is gone (D057)."""
     try:
         yield
     except Exception as error:

@@ -74,12 +74,14 @@ class Introspection:
     home: Home
     timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
     observer: Observer = field(default_factory=Observer)
+    graphs: dict[str, tuple[Asset, ...]] = field(default_factory=dict)
+    """Of the locations that were looked at: their assets, without partitions; not of one of before 0.4."""
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
     _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
     _running: set[int] = field(default_factory=set)
 
     def begin(self, locations: Iterable[Location]) -> dict[str, Future[LocationFacts]]:
-        """Look at locations whatever is kept of them, ``AT_ONCE`` together; their facts, once they are there."""
+        """Look at locations, ``AT_ONCE`` together, whatever is kept of them; their facts are to come."""
         begun = {location.name: self._pool.submit(self._look, location) for location in locations}
         self._begun |= begun
         return begun
@@ -126,6 +128,8 @@ class Introspection:
         except (UnreadableFacts, KeyError, TypeError) as error:
             return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
         if facts.loads:
+            if "graph" in answer:
+                self.graphs[location.name] = _assets(answer["graph"])
             self._keep(location, answer, began)
         return facts
 

@@ -41,6 +41,6 @@ def readers(root: Path, products: Collection[str]) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(readers(mesh_root(), sys.argv[1:])))
+        sys.stdout.write(json.dumps(readers(mesh_root(), sys.argv[1:])))
     except PlatformError as error:
         sys.exit(str(error))

@@ -130,7 +130,7 @@ class MeshRun:
     def _staff(self, selector: selectors.BaseSelector) -> None:
         """Start the workers that are needed now, a few at a time; an idle one makes room."""
         due = [seat for seat in self._seats.values() if seat.phase == "waiting" and self._needed(seat)]
-        living = [seat for seat in self._seats.values() if seat.child is not None]
+        living = [seat for seat in self._seats.values() if seat.phase in ("loading", "idle", "busy")]
         loading = sum(seat.phase == "loading" for seat in living)
         for seat in due[: max(0, AT_ONCE - loading)]:
             if len(living) < MOST:
@@ -268,8 +268,8 @@ class MeshRun:
         for seat in self._seats.values():
             if seat.phase == "idle":
                 self._employ(seat)
-        if self._plan.open() and all(
-            seat.phase in ("idle", "gone") or (seat.phase in ("closing", "waiting") and not self._needed(seat))
+        if self._plan.open() and not any(
+            seat.phase in ("loading", "busy") or (seat.phase in ("closing", "waiting") and self._needed(seat))
             for seat in self._seats.values()
         ):
             # Nothing runs and nothing can start: what is left waits for itself.

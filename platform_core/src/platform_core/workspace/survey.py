@@ -23,14 +23,14 @@ class Survey:
         found = {name: self._looking.graph(location) for name, location in self._locations.items()}
         self.graphs = {name: graph for name, graph in found.items() if graph is not None}
         self.silent: set[str] = set()
-        """Locations that only their worker can tell of: they change meanwhile, or are of before 0.4."""
+        """Locations that only their worker can tell of: their library is of before 0.4."""
         self._looks = self._looking.begin(self._locations[name] for name in found.keys() - self.graphs.keys())
 
     def done(self) -> bool:
         """Whether all locations were looked at; of one that does not load the graph is empty."""
         for name in [name for name, look in self._looks.items() if look.done()]:
             loads = self._looks.pop(name).result().loads
-            graph = self._looking.graph(self._locations[name]) if loads else ()
+            graph = self._looking.graphs.get(name) if loads else ()
             if graph is None:
                 self.silent.add(name)
             else:
