@@ -73,6 +73,7 @@ def test_everything_is_made_in_order_over_two_locations(mesh: SmallMesh) -> None
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
         runs = instance.get_runs()
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+        assert {run.tags["dagster/max_retries"] for run in runs} == {"0"}
         origins = {run.remote_job_origin.location_name for run in runs if run.remote_job_origin}
         assert origins == {"shop", "staff"}
         materialized = instance.get_materialized_partitions(dg.AssetKey(["shop", "sales"]))

@@ -43,10 +43,17 @@ def good() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def server(mesh: SmallMesh, port: int, good: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
+def code() -> str:
+    return CODE
+
+
+@pytest.fixture
+def server(
+    mesh: SmallMesh, port: int, good: tuple[str, ...], code: str
+) -> Iterator[subprocess.Popen[str]]:
     """A mesh of good locations and one that does not load, served; yielded once it answers."""
     for name in good:
-        mesh.location(name, CODE.format(name=name), "thing long")
+        mesh.location(name, code.format(name=name), "thing long")
     mesh.location("broken", "def broken(:\n", "x")
     process = mesh.start("serve", "--port", str(port))
     assert process.stdout is not None
