@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dagster as dg
+import pytest
 import yaml
 from small_mesh import AMOUNTS, SmallMesh
+
+from platform_core.errors import DefinitionError
 
 WITHOUT = "\n".join(line for line in AMOUNTS.splitlines() if "amount" not in line) + "\n"
 OTHER = AMOUNTS.replace("name: amount, logicalType: number", "name: amount, logicalType: string")
@@ -18,11 +21,11 @@ def sales(mesh: SmallMesh, table: str = AMOUNTS, rows: str = ALL, version: str =
     mesh.code("shop", f"@data_product\ndef sales() -> str:\n    return {rows!r}\n")
 
 
-def reading(mesh: SmallMesh, domain: str, column: str) -> None:
+def reading(mesh: SmallMesh, domain: str, column: str, product: str = "shop/sales") -> None:
     """A location that reads a column of it."""
     mesh.contract(f"{domain}/copy", WITHOUT)
     code = f"""
-        @data_product(inputs={{"sales": "shop/sales"}})
+        @data_product(inputs={{"sales": "{product}"}})
         def copy(sales: Table) -> str:
             return f"SELECT {column} AS id FROM {{sales}}"
         """
@@ -94,3 +97,34 @@ def test_what_nobody_reads_goes_and_who_does_not_load_counts_as_it_did(
     entries = yaml.safe_load(workspace.read_text())["load_from"]
     workspace.write_text(yaml.safe_dump({"load_from": entries[:1]}))
     assert make(mesh, instance) == ""
+
+
+def test_who_reads_the_twin_reads_the_product(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+    masked = "    customProperties: [{property: maskedAs, value: hidden, vendor: platform-core}]\n"
+    banded = "[{property: mask, value: {method: generalize, width: 10}, vendor: platform-core}]"
+    full = masked + AMOUNTS.replace("[pseudonymous]}", f"[pseudonymous], customProperties: {banded}}}")
+    mesh.location("shop")
+    reading(mesh, "other", "amount", "shop/hidden")
+    sales(mesh, full)
+    assert make(mesh, instance) == ""
+    sales(mesh, masked + WITHOUT, IDS)
+    assert "other/copy reads amount of shop/hidden (domains/other/" in make(mesh, instance)
+
+
+def test_a_declared_column_that_is_gone_says_since_when(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    mesh.contract("other/copy", WITHOUT)
+    mesh.code(
+        "other",
+        """
+        @data_product(inputs={"sales": Input("shop/sales", columns=("id", "amount"))})
+        def copy(sales: Table):
+            return sales.arrow()
+        """,
+    )
+    for table, rows, version in ((AMOUNTS, ALL, "1.0.0"), (WITHOUT, IDS, "2.0.0")):
+        sales(mesh, table, rows, version)
+        assert make(mesh, instance) == ""
+    with pytest.raises(DefinitionError, match=r'no column "amount": it went with version \d+ \(contract 2'):
+        mesh.definitions("other")

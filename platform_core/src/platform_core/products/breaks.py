@@ -19,7 +19,8 @@ import duckdb
 from platform_core.contracts.compare import breaking_after, raised
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import Diagnostic, PlatformError, PublicationRefused
-from platform_core.lake.location import table_of
+from platform_core.lake.connect import connect
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import lost_columns
 from platform_core.lake.versions import catalog_of, relation_kind, stamps
 from platform_core.product_id import ProductId
@@ -65,7 +66,12 @@ def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduc
         yield
     except Exception as error:
         words = str(error)
-        told = [each for read in reads for name, each in _gone(con, read) if re.search(rf"\b{name}\b", words)]
+        told = [
+            _told(read, name, how)
+            for read in reads
+            for name, how in _gone(con, read)
+            if re.search(rf"\b{re.escape(name)}\b", words)
+        ]
         if isinstance(error, PlatformError):
             error.diagnostics += tuple(told)
         elif told:
@@ -112,20 +118,37 @@ def _readers(products: list[str], root: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Iterator[tuple[str, Diagnostic]]:
-    """The columns that versions of a product had and the published one has not, each with what to say."""
+def went(product: DataProduct, column: str) -> str:
+    """When a column went that a product had, to follow a message; nothing where its lake does not tell."""
+    try:
+        with connect(LakeLocation.current(), read=[product.lake]) as con:
+            how = dict(_gone(con, product)).get(column)
+    except PlatformError:
+        return ""  # as below
+    return f": it {how}" if how else ""
+
+
+def _told(product: DataProduct, column: str, how: str) -> Diagnostic:
+    fix = f"Do without it, or ask {product.owned_by or product.domain} for it."
+    message = f'the column "{column}" of {product.id} {how}'
+    return Diagnostic("D057", message, product.place, None, fix, "info", plain=True)
+
+
+def _gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Iterator[tuple[str, str]]:
+    """The columns that versions of a product had and the published one has not, and how each went."""
     catalog = catalog_of(product.lake)
-    rows = con.execute(
+    query = (
         f"SELECT column_name, max(c.end_snapshot) FROM {catalog}.ducklake_column c"
         f" JOIN {catalog}.ducklake_table t USING (table_id) JOIN {catalog}.ducklake_schema USING (schema_id)"
         f" WHERE schema_name = 'products' AND table_name = {literal(product.name)} AND parent_column IS NULL"
         " GROUP BY column_name HAVING count(*) = count(c.end_snapshot) ORDER BY column_name"
-    ).fetchall()
+    )
+    try:
+        rows = con.execute(query).fetchall()
+    except duckdb.Error:
+        return  # what is wrong with a lake is told where it is read
     for name, version in rows:
         for _, at, facts in stamps(con, product.lake, product.id, version=version):
-            message = (
-                f'the column "{name}" of {product.id} went with version {version} (contract '
-                f"{facts.get('contract_version') or 'unknown'}), published {at:%Y-%m-%d %H:%M} UTC"
-            )
-            fix = f"Do without it, or ask {product.owned_by or product.domain} for it."
-            yield re.escape(name), Diagnostic("D057", message, product.place, None, fix, "info", plain=True)
+            contract = facts.get("contract_version") or "unknown"
+            published = f"published {at:%Y-%m-%d %H:%M} UTC"
+            yield name, f"went with version {version} (contract {contract}), {published}"
