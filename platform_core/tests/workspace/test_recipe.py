@@ -11,7 +11,6 @@ import pytest
 from small_mesh import PLAIN
 
 from platform_core.workspace import recipe
-from platform_core.workspace.described import described
 
 CODE = """
 months = dg.MonthlyPartitionsDefinition(start_date="2017-01-01", end_date="2017-04-01")
@@ -55,13 +54,13 @@ def origin(tmp_path: Path, repository: dg.RepositoryDefinition) -> recipe.Remote
 
 
 def test_assets_are_described(repository: dg.RepositoryDefinition) -> None:
-    found = {asset.key: asset for asset in described(repository)}
-    assert sorted(found) == ["d/left", "d/one", "d/right", "d/two"]
-    assert found["d/two"].upstream == ("d/one", "e/x")
-    assert found["d/two"].partitions == ("2017-01-01", "2017-02-01", "2017-03-01")
-    assert found["d/two"].per_run == 1
-    assert found["d/one"].partitions is None
-    assert found["d/left"].together == found["d/right"].together == ("d/left", "d/right")
+    described = {asset.key: asset for asset in recipe.described(repository)}
+    assert sorted(described) == ["d/left", "d/one", "d/right", "d/two"]
+    assert described["d/two"].upstream == ("d/one", "e/x")
+    assert described["d/two"].partitions == ("2017-01-01", "2017-02-01", "2017-03-01")
+    assert described["d/two"].per_run == 1
+    assert described["d/one"].partitions is None
+    assert described["d/left"].together == described["d/right"].together == ("d/left", "d/right")
 
 
 def test_a_run_in_this_process_is_recorded_with_its_location(

@@ -3,9 +3,13 @@
 import dagster as dg
 import pytest
 import yaml
-from small_mesh import SmallMesh
+from small_mesh import AMOUNTS, DAYS, SmallMesh
 
+from platform_core.source.workspace import read_locations
+from platform_core.workspace.introspection import introspect
+from platform_core.workspace.recipe import described
 from platform_core.workspace.result import Checks
+from platform_core.workspace.survey import assets_of
 
 SHOP = """
 months = dg.MonthlyPartitionsDefinition(start_date="2017-01-01", end_date="2018-01-01")
@@ -149,3 +153,42 @@ def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch:
     result = mesh.coordinate("shop", "staff", partitions="all")
     assert result.ok
     assert {p.product for p in result.products} == {"shop/goods", "shop/report", "shop/sales", "staff/people"}
+
+
+def test_the_facts_of_a_location_tell_of_its_assets_what_its_worker_does(mesh: SmallMesh) -> None:
+    mesh.contract("shop/sales", DAYS)
+    mesh.contract("shop/days", DAYS)
+    mesh.contract("shop/last", AMOUNTS)
+    reference = "[{to: shop/last.odcs.yaml#/schema/last/properties/id}]"
+    mesh.contract("shop/checked", AMOUNTS.replace("primaryKey: true", f"relationships: {reference}"))
+    mesh.code(
+        "shop",
+        """
+        @data_product()
+        def sales() -> str: ...
+
+        @data_product(inputs={"sales": Input("shop/sales", partitions="all")})
+        def days(sales: Table) -> str: ...
+
+        @data_product(inputs={"sales": Input("shop/sales", partitions="last")})
+        def last(sales: Table) -> str: ...
+
+        @data_product(inputs={"days": "shop/days"})
+        def checked(days: Table) -> str: ...
+
+        @dg.asset(key=["shop", "plain"], deps=[["shop", "checked"]])
+        def plain(): ...
+        """,
+    )
+    mesh.location("shop")
+    (facts,) = introspect(mesh.root, read_locations(mesh.root))
+    told = described(mesh.definitions("shop").get_repository_def())
+    assert [each.key for each in assets_of(facts)] == [each.key for each in told]
+    for ours, theirs in zip(assets_of(facts), told, strict=True):
+        assert (ours.upstream, ours.checked_against) == (theirs.upstream, theirs.checked_against)
+        assert (ours.last_of, ours.reads) == (theirs.last_of, theirs.reads)
+        assert theirs.partitions is None or ours.all_of == theirs.all_of
+    assert {each.checked_against for each in told} == {(), ("shop/last",)}
+    assert (
+        {each.last_of for each in told} == {each.all_of for each in assets_of(facts)} == {(), ("shop/sales",)}
+    )

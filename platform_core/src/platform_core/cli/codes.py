@@ -50,17 +50,6 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "major version (before 1.0 the minor one) of the published one. Readers keep what was published.",
         "Bring the column back, or raise the version as the message says once its readers do without.",
     ),
-    "Q041": Explained(
-        "Who reads a product cannot be found out",
-        "A version lacks a column of the published one, or has it with another type. Without knowing its "
-        "readers it is not published.",
-        "Mend what the message says; `mesh validate` looks at the same locations.",
-    ),
-    "D057": Explained(
-        "A column of an input is gone since a version",
-        "What makes a product fails over a column that an earlier version of its input had.",
-        "Do without the column. The input's earlier version stays readable for as long as it is kept.",
-    ),
     "U080": Explained(
         "A location describes itself in a format of another major version",
         "Locations may run on another version of platform_core than the mesh's own environment. Within a "

@@ -42,17 +42,13 @@ def unbroken(con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path) -
     before = _columns(con, product)
 
     def require() -> None:
-        lost = lost_columns(before, _columns(con, product))
-        version, contract = _published(con, product) if lost else (0, "")
-        if not lost or raised(contract, product.version):
+        if not (lost := lost_columns(before, _columns(con, product))):
             return
-        if hurt := list(_hurt(product, lost, before, root)):
-            said = listed(list(lost.values()))
+        version, contract = _published(con, product)
+        if not raised(contract, product.version) and (hurt := list(_hurt(product, lost, root))):
+            said, next_one = listed(list(lost.values())), breaking_after(contract)
             message = f"{product.id} {product.version} breaks who reads version {version}: {said}"
-            fix = (
-                f"Bring it back; or write version: {breaking_after(contract)}, once its readers do without. "
-                f"They keep version {version}."
-            )
+            fix = f"Bring it back, or write version: {next_one}. Until then readers keep version {version}."
             place = product.places.get("/version") or product.place
             raise PublicationRefused.of("Q040", message, place, "; ".join(hurt), fix, plain=True)
 
@@ -66,16 +62,17 @@ def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduc
         yield
     except Exception as error:
         words = str(error)
-        told = [
-            _told(read, name, how)
-            for read in reads
-            for name, how in _gone(con, read)
-            if re.search(rf"\b{re.escape(name)}\b", words)
-        ]
-        if isinstance(error, PlatformError):
-            error.diagnostics += tuple(told)
-        elif told:
-            error.add_note("\n".join(each.message for each in told))
+        for read in reads:
+            for name, how in _gone(con, read):
+                if not re.search(rf"\b{re.escape(name)}\b", words):
+                    continue
+                message = f'the column "{name}" of {read.id} {how}'
+                fix = f"Do without it, or ask {read.owned_by or read.domain} for it."
+                told = Diagnostic("D057", message, read.place, None, fix, "info", plain=True)
+                if isinstance(error, PlatformError):
+                    error.diagnostics += (told,)
+                else:
+                    error.add_note(message)
         raise
 
 
@@ -93,9 +90,7 @@ def _published(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[in
     return (found[0][0] if found else 0), next(known, first)
 
 
-def _hurt(
-    product: DataProduct, lost: Mapping[str, str], before: Mapping[str, str], root: Path
-) -> Iterator[str]:
+def _hurt(product: DataProduct, lost: Mapping[str, str], root: Path) -> Iterator[str]:
     """Who reads what is lost, in words: of the product, and of a masked twin, which loses what is gone."""
     twin = ProductId.of(product.domain, product.masking.name) if product.masking is not None else None
     gone = {name for name in lost if lost[name].endswith("gone")}
@@ -126,12 +121,6 @@ def went(product: DataProduct, column: str) -> str:
     except PlatformError:
         return ""  # as below
     return f": it {how}" if how else ""
-
-
-def _told(product: DataProduct, column: str, how: str) -> Diagnostic:
-    fix = f"Do without it, or ask {product.owned_by or product.domain} for it."
-    message = f'the column "{column}" of {product.id} {how}'
-    return Diagnostic("D057", message, product.place, None, fix, "info", plain=True)
 
 
 def _gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Iterator[tuple[str, str]]:

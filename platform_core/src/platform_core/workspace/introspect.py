@@ -1,9 +1,8 @@
 """One location's side of an introspection, in the location's own interpreter.
 
 ``python -m platform_core.workspace.introspect --location NAME --module MODULE ...`` loads the location
-as its code server does, and writes one JSON object to what was standard output: ``facts``, and unless it
-does not load ``watch``, the folders and files that these facts depend on, and ``graph``, its assets as its
-worker would tell them, without their partitions.
+as its code server does, and writes one JSON object to what was standard output: ``facts``, and
+``watch``, the folders and files that these facts depend on, unless it does not load.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, Place, PlatformDeprecation
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
-from platform_core.workspace.messages import Loaded, encode
 from platform_core.workspace.watch import Watch
 
 if TYPE_CHECKING:
@@ -55,7 +53,6 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
     from platform_core.governance.assets import asset_facts
     from platform_core.governance.location import witnessing
     from platform_core.governance.serialize import to_document
-    from platform_core.workspace.described import described
     from platform_core.workspace.explained import diagnose
 
     root = Path(options.root)
@@ -70,12 +67,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
     found = witnesses[0] if witnesses else _without_products(options.location, root)
     faults = (*found.faults, *dict.fromkeys(deprecations))
     facts = replace(found, name=options.location, assets=assets, faults=faults, platform_core=__version__)
-    loaded = Loaded(tuple(replace(each, partitions=None) for each in described(repository)), __version__)
-    return {
-        "facts": to_document(facts, root),
-        "watch": asdict(_watch(facts, root)),
-        "graph": encode(loaded).decode(),
-    }
+    return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
 
 
 @contextmanager

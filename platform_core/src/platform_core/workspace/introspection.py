@@ -11,11 +11,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.files import write_whole
@@ -24,13 +24,11 @@ from platform_core.governance.serialize import OtherVersion, UnreadableFacts, fr
 from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.messages import PROTOCOL, Asset, Loaded, decode
 from platform_core.workspace.processes import kill_group
 from platform_core.workspace.skew import other_document
 from platform_core.workspace.starter import location_command, location_variables, start
 from platform_core.workspace.watch import Observer, Watch
 
-T = TypeVar("T")
 AT_ONCE: Final = max(2, os.cpu_count() or 2)
 """Locations that load together: each takes a core."""
 DEFAULT_TIMEOUT: Final = 60.0
@@ -74,8 +72,6 @@ class Introspection:
     home: Home
     timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
     observer: Observer = field(default_factory=Observer)
-    graphs: dict[str, tuple[Asset, ...]] = field(default_factory=dict)
-    """Of the locations that were looked at: their assets, without partitions; not of one of before 0.4."""
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
     _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
     _running: set[int] = field(default_factory=set)
@@ -96,21 +92,12 @@ class Introspection:
 
     def kept(self, location: Location, *, anyhow: bool = False) -> LocationFacts | None:
         """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any."""
-        return self._read(
-            location, lambda kept: self._placed(from_document(kept["facts"], self.root), location), anyhow
-        )
-
-    def graph(self, location: Location) -> tuple[Asset, ...] | None:
-        """The assets of a location that has not changed since it was looked at, without partitions."""
-        return self._read(location, lambda kept: _assets(kept["graph"]))
-
-    def _read(self, location: Location, made: Callable[[Any], T], anyhow: bool = False) -> T | None:
         try:
             kept = json.loads(self._file(location).read_bytes())
             watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
             unchanged = kept["key"] == self._key(location)
             if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
-                return made(kept)
+                return self._placed(from_document(kept["facts"], self.root), location)
         except (OSError, ValueError, KeyError, TypeError):
             # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.
             return None
@@ -128,8 +115,6 @@ class Introspection:
         except (UnreadableFacts, KeyError, TypeError) as error:
             return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
         if facts.loads:
-            if "graph" in answer:
-                self.graphs[location.name] = _assets(answer["graph"])
             self._keep(location, answer, began)
         return facts
 
@@ -211,7 +196,6 @@ class Introspection:
             "watch": answer["watch"],
             "entries": entries,
             "facts": answer["facts"],
-            "graph": answer.get("graph"),
         }
         file = self._file(location)
         try:
@@ -219,14 +203,6 @@ class Introspection:
         except OSError:
             # A folder that cannot be written costs time at the next call, and nothing else.
             return
-
-
-def _assets(line: str) -> tuple[Asset, ...]:
-    """The assets of a kept graph. Raises ValueError, TypeError where a reader of now does not know it."""
-    match decode(line.encode()):
-        case Loaded(assets, _, protocol) if protocol == PROTOCOL:
-            return assets
-    raise ValueError("a graph in another form")
 
 
 def _end(code: int, said: list[str]) -> str:

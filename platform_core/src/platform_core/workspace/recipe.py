@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import dagster as dg
 from dagster._core.code_pointer import CodePointer
+from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer
 from dagster._core.events import StepMaterializationData
@@ -29,6 +30,9 @@ from dagster._core.workspace.autodiscovery import loadable_targets_from_python_m
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
+
+from platform_core.products.spec import FOREIGN_KEY
+from platform_core.workspace.messages import Asset
 
 ASSET_JOB: Final = "__ASSET_JOB"
 MULTI_OR_IN_PROCESS: Final = "multi_or_in_process_executor"
@@ -126,6 +130,38 @@ class PreparedRun:
         """Execute it in this process and thread, event by event. An interrupt ends it as canceled
         where it was announced by ``report_run_canceling``, as failed otherwise, and is raised."""
         return iter(execute_run_iterator(InMemoryJob(self._job), self.run, self._instance))
+
+
+def described(repository: dg.RepositoryDefinition) -> tuple[Asset, ...]:
+    """Every asset that the location makes itself; external ones only appear as upstream keys."""
+    graph = repository.asset_graph
+    nodes = [graph.get(key) for key in sorted(graph.get_all_asset_keys())]
+    return tuple(_asset(node, repository) for node in nodes if node.is_materializable)
+
+
+def _asset(node: AssetNode, repository: dg.RepositoryDefinition) -> Asset:
+    partitions, policy = node.partitions_def, node.backfill_policy
+    mappings = {key.to_user_string(): mapping for key, mapping in node.partition_mappings.items()}
+    deps = repository.assets_defs_by_key[node.key].specs_by_key[node.key].deps
+    together = sorted(key.to_user_string() for key in node.execution_set_asset_keys)
+    return Asset(
+        key=node.key.to_user_string(),
+        upstream=tuple(sorted(key.to_user_string() for key in node.parent_keys if key != node.key)),
+        partitions=tuple(partitions.get_partition_keys()) if partitions is not None else None,
+        grid=repr(partitions) if partitions is not None else None,
+        # Dagster's own default without a policy is a run per partition.
+        per_run=(policy.max_partitions_per_run or 0) if policy is not None else int(partitions is not None),
+        together=tuple(together) if len(together) > 1 else (),
+        checked_against=tuple(
+            sorted(dep.asset_key.to_user_string() for dep in deps if FOREIGN_KEY in (dep.metadata or {}))
+        ),
+        all_of=_mapped(mappings, dg.AllPartitionMapping),
+        last_of=_mapped(mappings, dg.LastPartitionMapping),
+    )
+
+
+def _mapped(mappings: Mapping[str, dg.PartitionMapping], kind: type[dg.PartitionMapping]) -> tuple[str, ...]:
+    return tuple(sorted(key for key, mapping in mappings.items() if isinstance(mapping, kind)))
 
 
 @dataclass(frozen=True, slots=True)

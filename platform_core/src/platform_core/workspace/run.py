@@ -145,8 +145,7 @@ class MeshRun:
         name = seat.location.name
         if seat.assets is not None:
             return bool(self._plan.ready(name))
-        silent = self._survey is not None and name in self._survey.silent
-        return seat.fault is None and (bool(self._of(name)) or silent)
+        return seat.fault is None and bool(self._of(name))
 
     def _dismiss(self, seat: Seat) -> None:
         assert seat.child is not None
@@ -219,11 +218,11 @@ class MeshRun:
         seats = self._seats.values()
         if self._selecting:
             assert self._survey is not None  # which began with the run
-            graphs = self._survey.graphs | {s.location.name: s.assets or () for s in seats if s.told}
-            if not self._survey.done() or graphs.keys() != self._seats.keys():
+            others = self._survey.assets()
+            if others is None or not all(s.told or s.location.name in others for s in seats):
                 return
             self._selecting = False
-            assets = [asset for name in self._seats for asset in graphs[name]]
+            assets = [asset for s in seats for asset in s.assets or others.get(s.location.name, ())]
             self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
             self._take_in()
         needed = [seat for name, seat in self._seats.items() if self._of(name)]

@@ -135,13 +135,12 @@ def main() -> NoReturn:
 def _follow(channel: Channel, options: argparse.Namespace) -> None:
     from platform_core.settings import mesh_root
     from platform_core.workspace import recipe
-    from platform_core.workspace.described import described
     from platform_core.workspace.explained import explain_exception
     from platform_core.workspace.instance import shared_instance
 
     try:
         repository = recipe.load_repository(options.module, options.attribute, options.directory)
-        assets = described(repository)
+        assets = recipe.described(repository)
         instance = shared_instance(Path(options.home), mesh_root(), [options.location])
         origin = recipe.repository_origin(Path(options.workspace), options.location, repository.name)
     except KeyboardInterrupt:
