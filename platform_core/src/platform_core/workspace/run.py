@@ -297,8 +297,8 @@ class MeshRun:
         if not child.ended(PATIENCE):
             child.kill()
         if self._closing or phase == "closing" or seat.fault is not None:
-            if seat.fault is None:  # it may be needed again
-                seat.phase = "waiting"
+            if seat.fault is None and (self._gate or not self._plan.done(seat.location.name)):
+                seat.phase = "waiting"  # it made room, and is needed again
             return
         if phase != "busy" or seat.batch is None:
             doing = "while it loaded" if phase == "loading" else "while it waited for work"
