@@ -147,7 +147,7 @@ def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> N
 
 @pytest.mark.full
 def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform_core.workspace.run.MOST", 1)
+    monkeypatch.setattr("platform_core.workspace.seat.MOST", 1)
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
     result = mesh.coordinate("shop", "staff", partitions="all")

@@ -22,10 +22,9 @@ from platform_core.errors import Diagnostic, PlatformError, PublicationRefused
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import lost_columns
-from platform_core.lake.versions import catalog_of, relation_kind, stamps
+from platform_core.lake.versions import columns_gone, relation_kind, stamps
 from platform_core.product_id import ProductId
 from platform_core.settings import ROOT, environment
-from platform_core.sql.quoting import literal
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
@@ -63,7 +62,7 @@ def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduc
     except Exception as error:
         words = str(error)
         for read in reads:
-            for name, how in _gone(con, read):
+            for name, how in columns_gone(con, read).items():
                 if not re.search(rf"\b{re.escape(name)}\b", words):
                     continue
                 message = f'the column "{name}" of {read.id} {how}'
@@ -117,27 +116,7 @@ def went(product: DataProduct, column: str) -> str:
     """When a column went that a product had, to follow a message; nothing where its lake does not tell."""
     try:
         with connect(LakeLocation.current(), read=[product.lake]) as con:
-            how = dict(_gone(con, product)).get(column)
+            how = columns_gone(con, product).get(column)
     except PlatformError:
-        return ""  # as below
+        return ""  # what is wrong with a lake is told where it is read
     return f": it {how}" if how else ""
-
-
-def _gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Iterator[tuple[str, str]]:
-    """The columns that versions of a product had and the published one has not, and how each went."""
-    catalog = catalog_of(product.lake)
-    query = (
-        f"SELECT column_name, max(c.end_snapshot) FROM {catalog}.ducklake_column c"
-        f" JOIN {catalog}.ducklake_table t USING (table_id) JOIN {catalog}.ducklake_schema USING (schema_id)"
-        f" WHERE schema_name = 'products' AND table_name = {literal(product.name)} AND parent_column IS NULL"
-        " GROUP BY column_name HAVING count(*) = count(c.end_snapshot) ORDER BY column_name"
-    )
-    try:
-        rows = con.execute(query).fetchall()
-    except duckdb.Error:
-        return  # what is wrong with a lake is told where it is read
-    for name, version in rows:
-        for _, at, facts in stamps(con, product.lake, product.id, version=version):
-            contract = facts.get("contract_version") or "unknown"
-            published = f"published {at:%Y-%m-%d %H:%M} UTC"
-            yield name, f"went with version {version} (contract {contract}), {published}"

@@ -14,6 +14,7 @@ from typing import Final
 
 from platform_core.errors import Diagnostic
 from platform_core.graph import reached, shortest_cycles
+from platform_core.product_id import ProductId
 from platform_core.workspace.messages import Asset, Moved, State
 
 FINAL: Final[frozenset[State]] = frozenset({"ok", "failed", "skipped", "canceled"})
@@ -67,6 +68,10 @@ class Plan:
     def settle(self, key: str, state: State) -> None:
         """Record how a wanted product ended that has no step."""
         self.outcomes[key] = state
+
+    def of(self, location: str) -> set[str]:
+        """The wanted products that a location makes."""
+        return {key for key in self.wanted if ProductId(key).domain == location}
 
     def state(self, key: str) -> State | None:
         step = self.steps.get(key)

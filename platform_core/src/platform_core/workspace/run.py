@@ -18,12 +18,11 @@ from platform_core.workspace.child import READ, Child, unstartable
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.introspection import AT_ONCE
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
 from platform_core.workspace.result import Checks, MeshResult, Observer, ProductResult
-from platform_core.workspace.seat import Seat
+from platform_core.workspace.seat import Seat, staff
 from platform_core.workspace.selection import Selection
 from platform_core.workspace.skew import unintelligible
 from platform_core.workspace.survey import Survey
@@ -32,9 +31,6 @@ PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
 
 TICK: Final = 0.2
-
-MOST: Final = 2 * AT_ONCE
-"""Workers that live at a time, those that wait for the work of others included."""
 
 
 class MeshRun:
@@ -114,7 +110,7 @@ class MeshRun:
         self._staff(selector)
         if self._selecting:
             # Of the others their workers tell the same, and are needed anyhow.
-            others = [seat.location for name, seat in self._seats.items() if not self._of(name)]
+            others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
             self._survey = Survey(self._root, self._home, others)
         self._advance()
 
@@ -128,24 +124,11 @@ class MeshRun:
                 self._end(name, "failed", fault.render())
 
     def _staff(self, selector: selectors.BaseSelector) -> None:
-        """Start the workers that are needed now, a few at a time; an idle one makes room."""
-        due = [seat for seat in self._seats.values() if seat.phase == "waiting" and self._needed(seat)]
-        living = [seat for seat in self._seats.values() if seat.phase in ("loading", "idle", "busy")]
-        loading = sum(seat.phase == "loading" for seat in living)
-        for seat in due[: max(0, AT_ONCE - loading)]:
-            if len(living) < MOST:
-                living.append(seat)
-                self._seat(seat, selector)
-            elif spare := [s for s in living if s.phase == "idle" and not self._plan.ready(s.location.name)]:
-                living.remove(spare[0])
-                self._dismiss(spare[0])
-
-    def _needed(self, seat: Seat) -> bool:
-        """Whether a location without a worker needs one: to tell of its assets, or to make what is ready."""
-        name = seat.location.name
-        if seat.assets is not None:
-            return bool(self._plan.ready(name))
-        return seat.fault is None and bool(self._of(name))
+        starting, leaving = staff(list(self._seats.values()), self._plan)
+        for seat in leaving:
+            self._dismiss(seat)
+        for seat in starting:
+            self._seat(seat, selector)
 
     def _dismiss(self, seat: Seat) -> None:
         assert seat.child is not None
@@ -197,7 +180,8 @@ class MeshRun:
                     seat.phase = "idle"
                     if seat.assets is None:
                         seat.assets = assets
-                        self._loaded(seat)
+                        if not self._gate:  # which is looked after at each turn
+                            self._admit([seat])
                 case Unloadable(error=error) if not self._closing:
                     self._break(seat, error)
                 case Moved():
@@ -208,10 +192,6 @@ class MeshRun:
                     self._tell(message)
                 case Ended():
                     seat.phase, seat.batch = "idle", None
-
-    def _loaded(self, seat: Seat) -> None:
-        if not self._gate:  # which is looked after at each turn
-            self._admit([seat])
 
     def _open_gate(self) -> None:
         """Go on once the graph is known, and what it reaches has loaded where that is to be checked first."""
@@ -225,7 +205,7 @@ class MeshRun:
             assets = [asset for s in seats for asset in s.assets or others.get(s.location.name, ())]
             self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
             self._take_in()
-        needed = [seat for name, seat in self._seats.items() if self._of(name)]
+        needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
         if self._asked is not None and not all(seat.told for seat in needed):
             return
         self._gate = False
@@ -247,7 +227,7 @@ class MeshRun:
         for name, assets in chosen.items():
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}
-            for key in sorted(self._of(name) - planned):
+            for key in sorted(self._plan.of(name) - planned):
                 fault = Diagnostic(
                     "R004",
                     f"{key} has a contract, but code location {name} makes no such asset",
@@ -267,10 +247,7 @@ class MeshRun:
         for seat in self._seats.values():
             if seat.phase == "idle":
                 self._employ(seat)
-        if self._plan.open() and not any(
-            seat.phase in ("loading", "busy") or (seat.phase in ("closing", "waiting") and self._needed(seat))
-            for seat in self._seats.values()
-        ):
+        if self._plan.open() and not any(seat.goes_on(self._plan) for seat in self._seats.values()):
             # Nothing runs and nothing can start: what is left waits for itself.
             circle = self._plan.cycle() or self._plan.open()
             text = cycle_diagnostic(circle).render()
@@ -324,12 +301,9 @@ class MeshRun:
     def _give_up(self, seat: Seat, text: str) -> None:
         name = seat.location.name
         planned = {key for key, step in self._plan.steps.items() if step.location == name}
-        for key in sorted(self._of(name) | planned):
+        for key in sorted(self._plan.of(name) | planned):
             if self._plan.state(key) not in FINAL:
                 self._end(key, "failed", text)
-
-    def _of(self, location: str) -> set[str]:
-        return {key for key in self._plan.wanted if ProductId(key).domain == location}
 
     def _end(self, key: str, state: State, error: str | None) -> None:
         if key in self._plan.steps:
