@@ -127,7 +127,10 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "a process": (
         calls(*(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output"))),
         "workspace/starter.py",
-        {"products/origin.py": "it asks git for the commit"},
+        {
+            "products/origin.py": "it asks git for the commit",
+            "products/breaks.py": "it asks the workspace, which lies above it, who reads a product",
+        },
     ),
     "a tree of SQL": (words("json_serialize_sql"), "sql/", {}),
     "a split id": (

@@ -240,6 +240,21 @@ class TestBreakingReaders:
         settled.edit("shop/stores", ("string, required: true}", f"string, {more}"), ("1.2.0", "1.2.1"))
         assert settled.register("shop").changed == ("stores",)
 
+    def test_a_column_more_in_the_twin_is_no_break(self, settled: Two) -> None:
+        twin = "[{property: maskedAs, value: plain, vendor: platform-core}]"
+        masked = f"- name: stores\n    customProperties: {twin}"
+        owner = "required: true}\n      - {name: owner, logicalType: string, tags: [personal]}"
+        edits = ("- name: stores", masked), ("required: true}", owner), ("version: 1.2.0", "version: 2.0.0")
+        settled.edit("shop/stores", *edits)
+        assert settled.register("shop").changed == ("stores",)
+        mask = "customProperties: [{property: mask, value: {method: redact}, vendor: platform-core}]"
+        settled.edit(
+            "shop/stores", ("[personal]", f"[personal], {mask}"), ("version: 2.0.0", "version: 2.0.1")
+        )
+        assert settled.register("shop").changed == ("stores",)
+        settled.edit("shop/stores", ("redact", "drop"), ("version: 2.0.1", "version: 2.0.2"))
+        assert fault(lambda: settled.register("shop")).code == "C142"
+
     def test_a_foreign_key_of_another_is_never_left_dangling(self, settled: Two) -> None:
         settled.edit("shop/stores", ("name: store_id", "name: shop_id"), ("version: 1.2.0", "version: 2.0.0"))
         found = fault(lambda: settled.register("shop"))

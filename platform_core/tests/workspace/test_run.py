@@ -1,9 +1,15 @@
 """Running a mesh whose locations are real worker processes."""
 
 import dagster as dg
-from small_mesh import SmallMesh
+import pytest
+import yaml
+from small_mesh import AMOUNTS, DAYS, SmallMesh
 
+from platform_core.source.workspace import read_locations
+from platform_core.workspace.introspection import introspect
+from platform_core.workspace.recipe import described
 from platform_core.workspace.result import Checks
+from platform_core.workspace.survey import assets_of
 
 SHOP = """
 months = dg.MonthlyPartitionsDefinition(start_date="2017-01-01", end_date="2018-01-01")
@@ -71,6 +77,7 @@ def test_everything_is_made_in_order_over_two_locations(mesh: SmallMesh) -> None
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
         runs = instance.get_runs()
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+        assert {run.tags["dagster/max_retries"] for run in runs} == {"0"}
         origins = {run.remote_job_origin.location_name for run in runs if run.remote_job_origin}
         assert origins == {"shop", "staff"}
         materialized = instance.get_materialized_partitions(dg.AssetKey(["shop", "sales"]))
@@ -97,3 +104,91 @@ def test_a_range_of_partitions(mesh: SmallMesh) -> None:
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
         keys = instance.get_materialized_partitions(dg.AssetKey(["shop", "sales"]))
     assert keys == {"2017-02-01", "2017-03-01", "2017-04-01", "2017-11-01"}
+
+
+LONE = """
+@dg.asset(key=["lone", "thing"], deps=[{deps}])
+def thing(): ...
+
+defs = dg.Definitions(assets=[thing])
+"""
+
+
+def started(mesh: SmallMesh) -> set[str]:
+    """The locations that had a worker since this was asked last: each has opened its log."""
+    logs = list((mesh.root / ".mesh/logs").glob("*.log"))
+    for log in logs:
+        log.unlink()
+    return {log.stem for log in logs}
+
+
+def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> None:
+    mesh.location("shop", SHOP, "goods sales report")
+    mesh.location("staff", STAFF, "people")
+    mesh.location("lone", LONE.format(deps=""), "thing")
+    mesh.location("broken", "def broken(:\n", "x")
+    assert {p.product for p in mesh.coordinate("+staff/people").products} == {"shop/goods", "staff/people"}
+    assert started(mesh) == {"shop", "staff"}
+    # Now that it reads, its facts are stale, and no product may be missed because of that.
+    mesh.location("lone", LONE.format(deps='["staff", "people"]'), "thing")
+    workspace = mesh.root / "workspace.yaml"
+    entries = yaml.safe_load(workspace.read_text())["load_from"]
+    workspace.write_text(yaml.safe_dump({"load_from": entries[:4]}))
+    result = mesh.coordinate("staff/people+")
+    assert {p.product: p.status for p in result.products} == {
+        "staff/people": "ok",
+        "shop/report": "ok",
+        "lone/thing": "ok",
+    }
+    assert started(mesh) == {"shop", "staff", "lone"}
+    assert mesh.coordinate("lone/thing").ok
+    assert started(mesh) == {"lone"}
+
+
+@pytest.mark.full
+def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform_core.workspace.seat.MOST", 1)
+    mesh.location("shop", SHOP, "goods sales report")
+    mesh.location("staff", STAFF, "people")
+    result = mesh.coordinate("shop", "staff", partitions="all")
+    assert result.ok
+    assert {p.product for p in result.products} == {"shop/goods", "shop/report", "shop/sales", "staff/people"}
+
+
+def test_the_facts_of_a_location_tell_of_its_assets_what_its_worker_does(mesh: SmallMesh) -> None:
+    mesh.contract("shop/sales", DAYS)
+    mesh.contract("shop/days", DAYS)
+    mesh.contract("shop/last", AMOUNTS)
+    reference = "[{to: shop/last.odcs.yaml#/schema/last/properties/id}]"
+    mesh.contract("shop/checked", AMOUNTS.replace("primaryKey: true", f"relationships: {reference}"))
+    mesh.code(
+        "shop",
+        """
+        @data_product()
+        def sales() -> str: ...
+
+        @data_product(inputs={"sales": Input("shop/sales", partitions="all")})
+        def days(sales: Table) -> str: ...
+
+        @data_product(inputs={"sales": Input("shop/sales", partitions="last")})
+        def last(sales: Table) -> str: ...
+
+        @data_product(inputs={"days": "shop/days"})
+        def checked(days: Table) -> str: ...
+
+        @dg.asset(key=["shop", "plain"], deps=[["shop", "checked"]])
+        def plain(): ...
+        """,
+    )
+    mesh.location("shop")
+    (facts,) = introspect(mesh.root, read_locations(mesh.root))
+    told = described(mesh.definitions("shop").get_repository_def())
+    assert [each.key for each in assets_of(facts)] == [each.key for each in told]
+    for ours, theirs in zip(assets_of(facts), told, strict=True):
+        assert (ours.upstream, ours.checked_against) == (theirs.upstream, theirs.checked_against)
+        assert (ours.last_of, ours.reads) == (theirs.last_of, theirs.reads)
+        assert theirs.partitions is None or ours.all_of == theirs.all_of
+    assert {each.checked_against for each in told} == {(), ("shop/last",)}
+    assert (
+        {each.last_of for each in told} == {each.all_of for each in assets_of(facts)} == {(), ("shop/sales",)}
+    )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
+import dagster as dg
 import pytest
-from small_mesh import SmallMesh
+from small_mesh import AMOUNTS, PLAIN, SETTINGS, SmallMesh
 from workspace.test_interrupt import ENOUGH, processes_of, wait_for
 
 CODE = """
@@ -29,6 +32,33 @@ LOCATIONS = "{workspaceOrError{... on Workspace{locationEntries{name locationOrL
 LAUNCH = """mutation {launchRun(executionParams: {selector: {repositoryLocationName: "a", repositoryName:
 "__repository__", jobName: "long_job"}, runConfigData: {}}) {__typename}}"""
 
+AGAIN = """
+@dg.asset(key=["{name}", "thing"])
+def thing():
+    raise ValueError("as ever")
+
+@dg.asset(key=["{name}", "long"])
+def long():
+    if os.path.exists("{name}_go"):
+        return
+    with open("{name}_pid", "w") as file:
+        file.write(str(os.getpid()))
+    while not os.path.exists("{name}_go"):
+        time.sleep(0.05)
+
+jobs = [dg.define_asset_job("thing_job", [thing]), dg.define_asset_job("long_job", [long])]
+defs = dg.Definitions(assets=[thing, long], jobs=jobs)
+"""
+LAUNCH_JOB = """mutation {launchRun(executionParams: {selector: {repositoryLocationName: "a", repositoryName:
+"__repository__", jobName: "JOB"}, runConfigData: {execution: {config: {in_process: {}}}}})
+{... on LaunchRunSuccess {run {runId}}}}"""
+NEW = "new_job"
+JOBS = (
+    '{repositoryOrError(repositorySelector: {repositoryLocationName: "b", repositoryName: "__repository__"})'
+)
+JOBS += "{... on Repository{jobs{name}}}}"
+RELOAD = 'mutation {reloadRepositoryLocation(repositoryLocationName: "b") {__typename}}'
+
 
 @pytest.fixture
 def port() -> int:
@@ -43,10 +73,15 @@ def good() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def server(mesh: SmallMesh, port: int, good: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
+def code() -> str:
+    return CODE
+
+
+@pytest.fixture
+def server(mesh: SmallMesh, port: int, good: tuple[str, ...], code: str) -> Iterator[subprocess.Popen[str]]:
     """A mesh of good locations and one that does not load, served; yielded once it answers."""
     for name in good:
-        mesh.location(name, CODE.format(name=name), "thing long")
+        mesh.location(name, code.format(name=name), "thing long")
     mesh.location("broken", "def broken(:\n", "x")
     process = mesh.start("serve", "--port", str(port))
     assert process.stdout is not None
@@ -143,3 +178,67 @@ def test_other_machines_reach_it_only_where_that_is_accepted(mesh: SmallMesh, po
         server.kill()
         server.communicate()
         wait_for(lambda: processes_of(mesh.root) == [])
+
+
+@dg.job
+def nothing() -> None: ...
+
+
+def launch(port: int, job: str) -> str:
+    answer = ask(port, LAUNCH_JOB.replace("JOB", job))
+    return str(answer["launchRun"]["run"]["runId"])  # type: ignore[index]
+
+
+def test_what_breaks_its_contract_is_never_made_again(mesh: SmallMesh, tmp_path: Path) -> None:
+    mesh.contract("shop/sales", AMOUNTS)
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT NULL::BIGINT AS id'\n")
+    home = tmp_path / "instance"
+    home.mkdir()
+    (home / "dagster.yaml").write_bytes(SETTINGS.read_bytes())
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert (instance.run_retries_enabled, instance.run_monitoring_enabled) == (True, True)
+        run = instance.get_run_by_id(mesh.run("shop", "shop/sales", instance).run_id)
+        assert run is not None
+        assert run.tags["dagster/will_retry"] == "false"
+        lost = instance.create_run_for_job(nothing)
+        instance.report_run_failed(lost)
+        assert instance.get_run_by_id(lost.run_id).tags["dagster/will_retry"] == "true"  # type: ignore[union-attr]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("code", [AGAIN])
+def test_a_lost_process_is_made_again_and_a_reload_disturbs_no_run(
+    mesh: SmallMesh,
+    port: int,
+    server: subprocess.Popen[str],
+) -> None:
+    with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
+
+        def status(run_id: str) -> dg.DagsterRunStatus:
+            run = instance.get_run_by_id(run_id)
+            assert run is not None
+            return run.status
+
+        failed = launch(port, "thing_job")
+        wait_for(lambda: status(failed) == dg.DagsterRunStatus.FAILURE)
+
+        killed = launch(port, "long_job")
+        wait_for((mesh.root / "a_pid").exists)
+        mesh.write(
+            "domains/b/src/b/definitions.py", PLAIN + AGAIN.format(name="b").replace("thing_job", "new_job")
+        )
+        assert NEW not in str(ask(port, JOBS))
+        assert ask(port, RELOAD) == {"reloadRepositoryLocation": {"__typename": "WorkspaceLocationEntry"}}
+        assert NEW in str(ask(port, JOBS))
+        assert status(killed) == dg.DagsterRunStatus.STARTED
+        os.kill(int((mesh.root / "a_pid").read_text()), signal.SIGKILL)
+        (mesh.root / "a_pid").unlink()
+
+        wait_for(lambda: len(instance.get_runs(dg.RunsFilter(job_name="long_job"))) == 2)
+        wait_for((mesh.root / "a_pid").exists)
+        ask(port, RELOAD)
+        (mesh.root / "a_go").touch()
+        (again,) = [run for run in instance.get_runs(dg.RunsFilter(job_name="long_job")) if run.parent_run_id]
+        wait_for(lambda: status(again.run_id) == dg.DagsterRunStatus.SUCCESS)
+        assert status(killed) == dg.DagsterRunStatus.FAILURE
+        assert len(instance.get_runs(dg.RunsFilter(job_name="thing_job"))) == 1

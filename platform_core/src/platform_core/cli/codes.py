@@ -44,6 +44,12 @@ EXPLAINED: Final[dict[str, Explained]] = {
         "removed.",
         "Bring the contract back with status: retired and register that; the next registration removes it.",
     ),
+    "Q040": Explained(
+        "A version takes away what others read",
+        "A column that a location of this mesh reads is gone or has another type, while the contract has the "
+        "major version (before 1.0 the minor one) of the published one. Readers keep what was published.",
+        "Bring the column back, or raise the version as the message says once its readers do without.",
+    ),
     "U080": Explained(
         "A location describes itself in a format of another major version",
         "Locations may run on another version of platform_core than the mesh's own environment. Within a "

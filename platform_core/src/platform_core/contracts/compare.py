@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from platform_core.contracts.masks import in_twin
 from platform_core.contracts.model import Column, DataProduct, Mask
 from platform_core.errors import Place
 
@@ -81,7 +82,7 @@ def _column(before: Column, after: Column) -> Iterator[Break]:
         yield Break(f'"{before.name}" was never empty and may be', after.place)
     if before.unique and not (after.unique or after.key_position == 1):
         yield Break(f'"{before.name}" was unique and need not be', after.place)
-    if _how(before.mask) != _how(after.mask):
+    if in_twin(before) and _how(before.mask) != _how(after.mask):
         yield Break(f'"{before.name}" is masked in another way', after.place)
 
 

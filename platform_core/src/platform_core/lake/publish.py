@@ -129,16 +129,16 @@ def query_faults(location: LakeLocation, product: DataProduct) -> Iterator[None]
 def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
     if old == new or dict(sorted(old.items())) == dict(sorted(new.items())):
         return
-    changes = [*(f'"{name}" is new' for name in new if name not in old), *lost_columns(old, new)]
+    changes = [*(f'"{name}" is new' for name in new if name not in old), *lost_columns(old, new).values()]
     message = f"{product.id} has other columns than its published partitions: {listed(changes)}"
     fix = f"rebuild all partitions in one run: mesh run {product.id} --partitions all"
     raise DefinitionError.of("L006", message, product.place, "the same columns in every partition", fix)
 
 
-def lost_columns(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+def lost_columns(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """Which of some columns and types there are no more, each in words."""
-    changes = [f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]]
-    return [*changes, *(f'"{name}" is gone' for name in old if name not in new)]
+    changes = {n: f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]}
+    return changes | {name: f'"{name}" is gone' for name in old if name not in new}
 
 
 def _all_inside(

@@ -201,7 +201,7 @@ class Stream:
                 " last_event TIMESTAMPTZ, published_at TIMESTAMPTZ, inputs VARCHAR)"
             )
             return
-        if changes := listed(lost_columns(old, new)):
+        if changes := listed(list(lost_columns(old, new).values())):
             message = f'batch "{batch}" of {self.product.id} has other columns than the stream: {changes}'
             expected = "the columns that were published before, or these and new ones"
             fix = "yield the old columns too, cast to their types; a different stream is a product of its own"

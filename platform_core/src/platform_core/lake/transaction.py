@@ -35,6 +35,8 @@ class Stamp:
     """What else the snapshot is to remember; the audit may add to it."""
     told: Callable[[Any], dict[str, Any]] = field(default=lambda _: {}, compare=False)
     """What the snapshot is to remember of what the audit returned. Readers attach it: no values."""
+    require: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Refuses, by raising, a version that is written and audited and not committed yet."""
     started: float = field(default_factory=time.monotonic, compare=False)
 
     @property
@@ -58,7 +60,8 @@ class Transaction:
         return audit(*relations)
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
-        """Have the snapshot remember who made it, in how many seconds, and ``facts``."""
+        """Have the snapshot remember who made it, in how many seconds, and ``facts``; last before COMMIT."""
+        stamp.require()
         extra = {"seconds": round(time.monotonic() - stamp.started, 3), **stamp.facts, **facts}
         extra |= {"asset": stamp.asset, "run_id": stamp.run_id}
         self.con.execute(

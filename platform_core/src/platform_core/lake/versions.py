@@ -132,6 +132,27 @@ def stamps(
         yield int(number), at, json.loads(extra)
 
 
+def columns_gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
+    """The columns that earlier versions of a product had and the published one has not, and how each went."""
+    catalog = catalog_of(product.lake)
+    try:
+        rows = con.execute(
+            f"SELECT column_name, max(c.end_snapshot) FROM {catalog}.ducklake_column c"
+            f" JOIN {catalog}.ducklake_table USING (table_id)"
+            f" JOIN {catalog}.ducklake_schema USING (schema_id) WHERE schema_name = 'products'"
+            f" AND table_name = {literal(product.name)} AND parent_column IS NULL"
+            " GROUP BY column_name HAVING count(*) = count(c.end_snapshot) ORDER BY column_name"
+        ).fetchall()
+    except duckdb.Error:
+        return {}  # what is wrong with a lake is told where it is read
+    return {
+        name: f"went with version {version} (contract {facts.get('contract_version') or 'unknown'}), "
+        f"published {at:%Y-%m-%d %H:%M} UTC"
+        for name, went in rows
+        for version, at, facts in stamps(con, product.lake, product.id, version=went)
+    }
+
+
 def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> tuple[str, str, int]:
     """The schema, table and snapshot that hold the rows of a version: what a published view is pinned to."""
     if facts.get("kind") == "view":

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
 from platform_core.products.beside import Beside
+from platform_core.products.breaks import telling_what_went, unbroken
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import Discretion
@@ -253,13 +254,14 @@ def product_asset(
                     product,
                     connection,
                     part,
-                    stamp,
+                    replace(stamp, require=unbroken(connection, product, root)),
                     gate(connection, product, window=window, resolve=resolve),
                     discretion,
                     room,
                     versions=versions,
                 )
-                publication = publish(run)
+                with telling_what_went(connection, reads):
+                    publication = publish(run)
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 told = publication.audited
                 preview, seconds = discretion.shows_rows(told), time.monotonic() - started

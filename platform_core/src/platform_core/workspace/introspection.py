@@ -11,8 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,8 @@ from platform_core.workspace.skew import other_document
 from platform_core.workspace.starter import location_command, location_variables, start
 from platform_core.workspace.watch import Observer, Watch
 
+AT_ONCE: Final = max(2, os.cpu_count() or 2)
+"""Locations that load together: each takes a core."""
 DEFAULT_TIMEOUT: Final = 60.0
 LAST_LINES: Final = 5
 
@@ -41,46 +43,60 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
     Raises:
         UsageError: U050 where that is no number of seconds.
     """
-    return _Introspection(root, Home.of(root), INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001)).all(
-        locations
-    )
+    looking = Introspection(root, Home.of(root))
+    kept = {location.name: looking.kept(location) for location in locations}
+    begun = looking.begin(location for location in locations if kept[location.name] is None)
+    try:
+        found = kept | {name: facts.result() for name, facts in begun.items()}
+    finally:
+        looking.stop()
+    return tuple(facts for facts in found.values() if facts is not None)
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-    """What is kept of the locations that have not changed since they were looked at; looks at none."""
-    looking = _Introspection(root, Home.of(root), DEFAULT_TIMEOUT)
-    return tuple(facts for location in locations if (facts := looking._cached(location)) is not None)
+    """The last good facts of the locations, whatever has changed since; looks at none."""
+    looking = Introspection(root, Home.of(root))
+    found = (looking.kept(location, anyhow=True) for location in locations)
+    return tuple(facts for facts in found if facts is not None)
 
 
 @dataclass(eq=False)
-class _Introspection:
+class Introspection:
+    """Looks at locations in the background, and keeps what it found. ``stop`` it in the end.
+
+    Raises:
+        UsageError: U050 where MESH_INTROSPECT_TIMEOUT is no number of seconds.
+    """
+
     root: Path
     home: Home
-    timeout: float
+    timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
     observer: Observer = field(default_factory=Observer)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
+    _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
     _running: set[int] = field(default_factory=set)
 
-    def all(self, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-        kept = {location.name: self._cached(location) for location in locations}
-        found = {name: facts for name, facts in kept.items() if facts is not None}
-        missing = [location for location in locations if location.name not in found]
-        if missing:
-            with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-                try:
-                    for location, facts in zip(missing, pool.map(self._look, missing), strict=True):
-                        found[location.name] = facts
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    for group in list(self._running):
-                        kill_group(group)
-                    raise
-        return tuple(found[location.name] for location in locations)
+    def begin(self, locations: Iterable[Location]) -> dict[str, Future[LocationFacts]]:
+        """Look at locations, ``AT_ONCE`` together, whatever is kept of them; their facts are to come."""
+        begun = {location.name: self._pool.submit(self._look, location) for location in locations}
+        self._begun |= begun
+        return begun
 
-    def _cached(self, location: Location) -> LocationFacts | None:
+    def stop(self) -> None:
+        """End what is still being looked at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while not all(facts.done() for facts in self._begun.values()):
+            for group in list(self._running):
+                kill_group(group)
+            time.sleep(0.01)
+
+    def kept(self, location: Location, *, anyhow: bool = False) -> LocationFacts | None:
+        """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any."""
         try:
             kept = json.loads(self._file(location).read_bytes())
             watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
-            if kept["key"] == self._key(location) and self.observer.unchanged(watch, kept["entries"]):
+            unchanged = kept["key"] == self._key(location)
+            if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
                 return self._placed(from_document(kept["facts"], self.root), location)
         except (OSError, ValueError, KeyError, TypeError):
             # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.

@@ -14,6 +14,7 @@ from typing import Final
 
 from platform_core.errors import Diagnostic
 from platform_core.graph import reached, shortest_cycles
+from platform_core.product_id import ProductId
 from platform_core.workspace.messages import Asset, Moved, State
 
 FINAL: Final[frozenset[State]] = frozenset({"ok", "failed", "skipped", "canceled"})
@@ -68,6 +69,10 @@ class Plan:
         """Record how a wanted product ended that has no step."""
         self.outcomes[key] = state
 
+    def of(self, location: str) -> set[str]:
+        """The wanted products that a location makes."""
+        return {key for key in self.wanted if ProductId(key).domain == location}
+
     def state(self, key: str) -> State | None:
         step = self.steps.get(key)
         return step.state if step is not None else self.outcomes.get(key)
@@ -94,13 +99,17 @@ class Plan:
         upstream = self.steps[key].asset.upstream if key in self.steps else ()
         return next((up for up in upstream if self.state(up) in FINAL - {"ok"}), None)
 
+    def ready(self, location: str) -> list[Step]:
+        """What a worker of the location could make now."""
+        return [step for step in self._waiting(location) if self._ready(step, ())]
+
     def next_batch(self, location: str) -> Batch | None:
         """What a free worker of the location should make now.
 
         Assets share a run when their partitions are the same: what is ready, and what becomes ready
         in the same location through it. A failure inside the run stops only what reads it.
         """
-        ready = [step for step in self._waiting(location) if self._ready(step, ())]
+        ready = self.ready(location)
         if not ready:
             return None
         first = ready[0]

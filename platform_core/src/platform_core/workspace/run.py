@@ -22,9 +22,10 @@ from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Ord
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
 from platform_core.workspace.result import Checks, MeshResult, Observer, ProductResult
-from platform_core.workspace.seat import Seat
+from platform_core.workspace.seat import Seat, staff
 from platform_core.workspace.selection import Selection, unmade
 from platform_core.workspace.skew import unintelligible
+from platform_core.workspace.survey import Survey
 
 PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
@@ -53,10 +54,12 @@ class MeshRun:
             for location in locations
             if selection.follows_graph or location.name in domains
         }
-        # What is selected is known at once unless the graph tells; --partitions is checked before
-        # anything runs. Only in these two cases must all locations be loaded before the first starts.
-        self._gate = selection.follows_graph or partitions is not None
+        # What is selected is known at once unless the graph tells; --partitions is checked before anything
+        # runs, for which all that the run reaches must be loaded.
+        self._selecting = selection.follows_graph
+        self._gate = self._selecting or partitions is not None
         self._plan = Plan(named)
+        self._survey: Survey | None = None
         self._settled: Mapping[str, tuple[str, ...]] = {}
         self._results: dict[str, ProductResult] = {}
         self._faults: dict[str, None] = {}
@@ -84,6 +87,8 @@ class MeshRun:
                     self._turn(selector)
                 self._stop(selector, interrupts)
             finally:
+                if self._survey is not None:
+                    self._survey.stop()
                 for seat in self._seats.values():
                     if seat.child is not None:
                         seat.child.kill()
@@ -101,16 +106,34 @@ class MeshRun:
         )
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
-        for name in sorted(self._plan.wanted):
-            self._note(ProductResult(name, ProductId(name).domain))
-        for seat in self._seats.values():
-            self._seat(seat, selector)
-        for name in self._plan.open():
+        self._take_in()
+        self._staff(selector)
+        if self._selecting:
+            # Of the others their workers tell the same, and are needed anyhow.
+            others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
+            self._survey = Survey(self._root, self._home, others)
+        self._advance()
+
+    def _take_in(self) -> None:
+        """Tell of the products that are known to be wanted, and of those that no location makes."""
+        for name in sorted(self._plan.wanted - set(self._results)):
             domain = ProductId(name).domain
+            self._note(ProductResult(name, domain))
             if domain not in self._seats:
                 fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
                 self._end(name, "failed", fault.render())
-        self._advance()
+
+    def _staff(self, selector: selectors.BaseSelector) -> None:
+        starting, leaving = staff(list(self._seats.values()), self._plan)
+        for seat in leaving:
+            self._dismiss(seat)
+        for seat in starting:
+            self._seat(seat, selector)
+
+    def _dismiss(self, seat: Seat) -> None:
+        assert seat.child is not None
+        seat.phase = "closing"
+        seat.child.stop()
 
     def _seat(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """Start a location's worker, for the first time or after it died."""
@@ -134,6 +157,7 @@ class MeshRun:
                 os.read(key.fd, READ)
         if not self._closing:
             self._advance()
+            self._staff(selector)
         self._observer.tick()
 
     def _hear(self, seat: Seat, selector: selectors.BaseSelector) -> None:
@@ -156,7 +180,8 @@ class MeshRun:
                     seat.phase = "idle"
                     if seat.assets is None:
                         seat.assets = assets
-                        self._loaded(seat)
+                        if not self._gate:  # which is looked after at each turn
+                            self._admit([seat])
                 case Unloadable(error=error) if not self._closing:
                     self._break(seat, error)
                 case Moved():
@@ -168,24 +193,24 @@ class MeshRun:
                 case Ended():
                     seat.phase, seat.batch = "idle", None
 
-    def _loaded(self, seat: Seat) -> None:
-        if self._gate:
-            self._open_gate()
-        else:
-            self._admit([seat])
-
     def _open_gate(self) -> None:
-        """Where all locations had to load first, go on once they have."""
-        if any(seat.assets is None and seat.fault is None for seat in self._seats.values()):
+        """Go on once the graph is known, and what it reaches has loaded where that is to be checked first."""
+        seats = self._seats.values()
+        if self._selecting:
+            assert self._survey is not None  # which began with the run
+            others = self._survey.assets()
+            if others is None or not all(s.told or s.location.name in others for s in seats):
+                return
+            self._selecting = False
+            assets = [asset for s in seats for asset in s.assets or others.get(s.location.name, ())]
+            self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
+            self._take_in()
+        needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
+        if self._asked is not None and not all(seat.told for seat in needed):
             return
         self._gate = False
-        loaded = [seat for seat in self._seats.values() if seat.assets is not None]
-        assets = [asset for seat in loaded for asset in seat.assets or ()]
-        self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
-        for name in sorted(self._plan.wanted - set(self._results)):
-            self._note(ProductResult(name, ProductId(name).domain))
-        self._admit(loaded)
-        for seat in self._seats.values():
+        self._admit([seat for seat in needed if seat.assets is not None])
+        for seat in seats:
             if seat.fault is not None:
                 self._give_up(seat, seat.fault)
 
@@ -202,11 +227,13 @@ class MeshRun:
         for name, assets in chosen.items():
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}
-            for key in sorted(self._of(name) - planned):
+            for key in sorted(self._plan.of(name) - planned):
                 self._end(key, "failed", render(unmade(key, name, self._root)))
 
     def _advance(self) -> None:
         """Skip what can no longer be made, and give every free worker what is ready."""
+        if self._gate:
+            self._open_gate()
         if self._gate:
             return
         while blocked := self._plan.blocked():
@@ -215,9 +242,7 @@ class MeshRun:
         for seat in self._seats.values():
             if seat.phase == "idle":
                 self._employ(seat)
-        if self._plan.open() and all(
-            seat.phase in ("idle", "closing", "gone") for seat in self._seats.values()
-        ):
+        if self._plan.open() and not any(seat.goes_on(self._plan) for seat in self._seats.values()):
             # Nothing runs and nothing can start: what is left waits for itself.
             circle = self._plan.cycle() or self._plan.open()
             text = cycle_diagnostic(circle).render()
@@ -234,8 +259,7 @@ class MeshRun:
             order = Order(self._orders, batch.assets, batch.partitions, batch.per_run, self._invocation)
             seat.child.send(order)
         elif self._plan.done(seat.location.name):
-            seat.phase = "closing"
-            seat.child.stop()
+            self._dismiss(seat)
 
     def _gone(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """A worker's output ended: as it should, or because it died."""
@@ -245,6 +269,8 @@ class MeshRun:
         if not child.ended(PATIENCE):
             child.kill()
         if self._closing or phase == "closing" or seat.fault is not None:
+            if seat.fault is None and (self._gate or not self._plan.done(seat.location.name)):
+                seat.phase = "waiting"  # it made room, and is needed again
             return
         if phase != "busy" or seat.batch is None:
             doing = "while it loaded" if phase == "loading" else "while it waited for work"
@@ -264,20 +290,15 @@ class MeshRun:
         """A location is of no use in this run: its products failed."""
         seat.fault = text
         seat.phase = "gone" if seat.child is None else "closing"
-        if self._gate:
-            self._open_gate()
-        else:
+        if not self._gate:
             self._give_up(seat, text)
 
     def _give_up(self, seat: Seat, text: str) -> None:
         name = seat.location.name
         planned = {key for key, step in self._plan.steps.items() if step.location == name}
-        for key in sorted(self._of(name) | planned):
+        for key in sorted(self._plan.of(name) | planned):
             if self._plan.state(key) not in FINAL:
                 self._end(key, "failed", text)
-
-    def _of(self, location: str) -> set[str]:
-        return {key for key in self._plan.wanted if ProductId(key).domain == location}
 
     def _end(self, key: str, state: State, error: str | None) -> None:
         if key in self._plan.steps:

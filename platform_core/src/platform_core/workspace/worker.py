@@ -47,6 +47,7 @@ STOP_SECONDS: Final = 8.0
 """How long an interrupted run may take to roll back before its whole process group is killed."""
 
 INVOCATION_TAG: Final = "mesh/invocation"
+RETRIES_TAG: Final = "dagster/max_retries"
 
 
 class Channel:
@@ -174,7 +175,8 @@ def _materialize(
     reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before it came to this").render()
     try:
         for number, tags in enumerate(slices, start=1):
-            tags |= {PROCESS_TAG: signature(os.getpid()), INVOCATION_TAG: order.invocation}
+            # Whoever called `mesh run` is told: the daemon makes none of its runs again, under our tags.
+            tags |= {PROCESS_TAG: signature(os.getpid()), INVOCATION_TAG: order.invocation, RETRIES_TAG: "0"}
             with channel.calm:
                 if channel.stopping:
                     raise KeyboardInterrupt

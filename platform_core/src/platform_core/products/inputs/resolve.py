@@ -14,6 +14,7 @@ from platform_core.errors import DefinitionError, Place, RunError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import relation_kind
+from platform_core.products.breaks import went
 from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.source import READERS
 from platform_core.words import did_you_mean, listed
@@ -64,7 +65,7 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]
-                message = f'{product.id} has no column "{column}"'
+                message = f'{product.id} has no column "{column}"{went(product, column)}'
                 expected, near = f"columns of {product.id}: {listed(known)}", did_you_mean(column, known)
                 raise DefinitionError.of("D012", message, function.place, expected, near)
         bound[name] = BoundInput(declared, product)

@@ -1,0 +1,130 @@
+"""A version that takes away what others read is refused, and what fails over it says since when."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+import yaml
+from small_mesh import AMOUNTS, SmallMesh
+
+from platform_core.errors import DefinitionError
+
+WITHOUT = "\n".join(line for line in AMOUNTS.splitlines() if "amount" not in line) + "\n"
+OTHER = AMOUNTS.replace("name: amount, logicalType: number", "name: amount, logicalType: string")
+IDS, ALL = "SELECT range AS id FROM range(3)", "SELECT range AS id, 1.5::DOUBLE AS amount FROM range(3)"
+
+
+def sales(mesh: SmallMesh, table: str = AMOUNTS, rows: str = ALL, version: str = "1.2.0") -> None:
+    """What ``shop`` publishes next, and under which version of its contract."""
+    contract = mesh.contract("shop/sales", table)
+    contract.write_text(contract.read_text().replace("version: 1.2.0", f"version: {version}"))
+    mesh.code("shop", f"@data_product\ndef sales() -> str:\n    return {rows!r}\n")
+
+
+def reading(mesh: SmallMesh, domain: str, column: str, product: str = "shop/sales") -> None:
+    """A location that reads a column of it."""
+    mesh.contract(f"{domain}/copy", WITHOUT)
+    code = f"""
+        @data_product(inputs={{"sales": "{product}"}})
+        def copy(sales: Table) -> str:
+            return f"SELECT {column} AS id FROM {{sales}}"
+        """
+    mesh.code(domain, code)
+    mesh.location(domain)
+
+
+def said(result: dg.ExecuteInProcessResult) -> str:
+    assert not result.success
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    assert event.step_failure_data.user_failure_data is not None, event.step_failure_data.error
+    return str(event.step_failure_data.user_failure_data.description)
+
+
+def make(mesh: SmallMesh, instance: dg.DagsterInstance, product: str = "shop/sales") -> str:
+    """What the run of a product says; nothing where it was published."""
+    result = mesh.run(product.split("/")[0], product, instance)
+    return "" if result.success else said(result)
+
+
+def test_a_column_that_is_read_goes_with_a_major_version_alone(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    mesh.location("shop")
+    reading(mesh, "other", "amount::BIGINT")
+    sales(mesh)
+    mesh.publish("shop/sales")  # as before 0.4: no word of its contract's version
+    sales(mesh, WITHOUT, IDS)
+    assert "write version: 2.0.0" in make(mesh, instance)
+    sales(mesh)
+    assert make(mesh, instance) == ""
+    mesh.publish("shop/sales")
+    for table, rows, words in (
+        (WITHOUT, IDS, '"amount" is gone'),
+        (OTHER, ALL.replace("DOUBLE", "VARCHAR"), '"amount" was DOUBLE and is VARCHAR'),
+    ):
+        sales(mesh, table, rows, "1.9.0")
+        refused = make(mesh, instance)
+        assert refused.startswith("error[Q040]: shop/sales 1.9.0 breaks who reads version ")
+        assert words in refused.splitlines()[0]
+        assert "sales.odcs.yaml:4:" in refused
+        assert "other/copy reads amount (domains/other/src/other/products.py:4:32)" in refused
+        assert "version: 2.0.0" in refused
+        assert mesh.read("SELECT sum(amount) FROM shop.products.sales") == [(4.5,)]
+    sales(mesh, WITHOUT, IDS, "2.0.0")
+    assert make(mesh, instance) == ""
+
+    failed = make(mesh, instance, "other/copy")
+    assert 'info[D057]: the column "amount" of shop/sales went with version ' in failed
+    assert "(contract 2.0.0), published 20" in failed
+
+
+def test_what_nobody_reads_goes_and_who_does_not_load_counts_as_it_did(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    mesh.location("shop")
+    reading(mesh, "other", "id")
+    sales(mesh)
+    assert make(mesh, instance) == ""
+    sales(mesh, WITHOUT, IDS)
+    assert make(mesh, instance) == ""
+    # Asked for the last good facts now, and no more the location's own.
+    mesh.write("domains/other/src/other/products.py", "def broken(:\n")
+    texts = WITHOUT.replace("name: id, logicalType: integer", "name: id, logicalType: string")
+    sales(mesh, texts, IDS.replace("range AS id", "range::VARCHAR AS id"))
+    assert "other/copy reads id" in make(mesh, instance)
+    # A location that is in the workspace file no more is no reader.
+    workspace = mesh.root / "workspace.yaml"
+    entries = yaml.safe_load(workspace.read_text())["load_from"]
+    workspace.write_text(yaml.safe_dump({"load_from": entries[:1]}))
+    assert make(mesh, instance) == ""
+
+
+def test_who_reads_the_twin_reads_the_product(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+    masked = "    customProperties: [{property: maskedAs, value: hidden, vendor: platform-core}]\n"
+    banded = "[{property: mask, value: {method: generalize, width: 10}, vendor: platform-core}]"
+    full = masked + AMOUNTS.replace("[pseudonymous]}", f"[pseudonymous], customProperties: {banded}}}")
+    mesh.location("shop")
+    reading(mesh, "other", "amount", "shop/hidden")
+    sales(mesh, full)
+    assert make(mesh, instance) == ""
+    sales(mesh, masked + WITHOUT, IDS)
+    assert "other/copy reads amount of shop/hidden (domains/other/" in make(mesh, instance)
+
+
+def test_a_declared_column_that_is_gone_says_since_when(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    mesh.contract("other/copy", WITHOUT)
+    mesh.code(
+        "other",
+        """
+        @data_product(inputs={"sales": Input("shop/sales", columns=("id", "amount"))})
+        def copy(sales: Table):
+            return sales.arrow()
+        """,
+    )
+    for table, rows, version in ((AMOUNTS, ALL, "1.0.0"), (WITHOUT, IDS, "2.0.0")):
+        sales(mesh, table, rows, version)
+        assert make(mesh, instance) == ""
+    with pytest.raises(DefinitionError, match=r'no column "amount": it went with version \d+ \(contract 2'):
+        mesh.definitions("other")
