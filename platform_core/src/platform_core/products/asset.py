@@ -16,6 +16,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place, PlatformError
 from platform_core.lake.content import data_version
+from platform_core.lake.damage import damage_told, whole_files
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
@@ -242,6 +243,8 @@ def product_asset(
                 lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
+                looked_at = {read.id: read for read in (*reads, *audited)}.values()
+                files = [(read, file) for read in looked_at for file in whole_files(connection, read)]
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
@@ -254,7 +257,8 @@ def product_asset(
                     room,
                     versions=versions,
                 )
-                publication = publish(run)
+                with damage_told(files):
+                    publication = publish(run)
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 told = publication.audited
                 preview, seconds = discretion.shows_rows(told), time.monotonic() - started

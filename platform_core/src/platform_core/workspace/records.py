@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
+from platform_core.lake.damage import from_each_lake
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import bytes_kept
@@ -187,16 +188,9 @@ def _made(entry: dg.EventLogEntry) -> Made:
 
 
 def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
-    """The versions that the lakes keep of each product, the newest first; of lakes that may be read."""
-    lakes = {product.lake for product in products if location.is_readable(product.lake)}
-    if not lakes:
-        return {}
-    with connect(location, read=lakes) as connection:
-        return {
-            product: versions
-            for lake in sorted(lakes)
-            for product, versions in published(connection, lake).items()
-        }
+    """The versions that the lakes keep of each product, the newest first; without those of damaged lakes."""
+    found, _ = from_each_lake(location, {product.lake for product in products}, published)
+    return {name: versions for each in found.values() for name, versions in each.items()}
 
 
 def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, int]:
