@@ -263,7 +263,7 @@ def test_quiet_silences_no_diagnostic(call: Call) -> None:
 
 def test_a_bug_of_ours_keeps_its_traceback(root: Path) -> None:
     """Nobody could mend it by a diagnostic."""
-    broken = "import platform_core.cli.products as products\nproducts.newest_versions = None\n"
+    broken = "import platform_core.cli.products as products\nproducts._facts = None\n"
     code = f"{broken}from platform_core.cli import main\nmain(['products', '-q'])"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True)
     _, errors = process.communicate(timeout=60)

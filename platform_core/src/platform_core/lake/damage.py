@@ -21,8 +21,12 @@ from platform_core.sql.quoting import literal
 
 T = TypeVar("T")
 Newest = tuple[DataProduct, Version | None, tuple[Diagnostic, ...]]
-_READING: Final = re.compile(r"\b(Invalid Input|Invalid|IO|Serialization|INTERNAL|FATAL) Error", re.I)
-"""What the engine says of values that it cannot use, and of bytes that it cannot read."""
+_OF_SQL: Final = re.compile(
+    r"\b(Parser|Syntax|Binder|Catalog|Conversion|Constraint|implemented|Permission|Memory|Interrupt) Error",
+    re.I,
+)
+"""Errors of the engine that no file is to blame for: whoever meets another looks at the files."""
+_OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 
 
 def whole_files(
@@ -64,7 +68,8 @@ def damage_told(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, PlatformError) as error:
-        if _READING.search(f"{error} {error.__cause__}"):
+        engine = isinstance(error, duckdb.Error) or _OF_THE_ENGINE & {each.code for each in error.diagnostics}
+        if engine and not _OF_SQL.search(f"{error} {error.__cause__}"):
             for product, path in files:
                 if reason := _unreadable(path):
                     raise damaged_file(product, f"{shown(path)} cannot be read: {reason}") from error
