@@ -47,6 +47,13 @@ from platform_core.products.inputs.versions import (
     whole,
 )
 from platform_core.products.origin import checks_told, commit, origin
+from platform_core.products.refusal import (
+    interrupted,
+    keeping,
+    let_checks_stand,
+    readers_keep,
+    refused_results,
+)
 from platform_core.products.report import (
     WARNING,
     Outcomes,
@@ -63,7 +70,7 @@ from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
 from platform_core.sql.engine import lock_down
 
-Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]
 
 
 @dataclass(frozen=True)
@@ -282,14 +289,17 @@ def product_asset(
             publication, metadata, faults, content = discretion.work(work)
         except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
-            failure = discretion.failure(error)
+            failure = discretion.failure(interrupted(error))
         if failure is not None:
             words = getattr(failure, "description", None) or failure
             late = f"{product.id} was published. After that:\n{words}"
             published = _published(lake, product, stamp.run_id, late)
             if published is None:
-                yield from check_results(product, discretion.outcomes(refused))
-                raise failure
+                if not isinstance(failure, Exception):
+                    let_checks_stand(context.instance, stamp.run_id)
+                kept = readers_keep(lake, product)
+                yield from refused_results(product, discretion.outcomes(refused), kept)
+                raise keeping(failure, kept)
             # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
             yield published
             if product.kind == "stream" or not isinstance(failure, Exception):

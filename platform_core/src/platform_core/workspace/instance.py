@@ -14,6 +14,7 @@ from typing import Final
 import dagster as dg
 
 from platform_core.files import file_lock
+from platform_core.products.refusal import let_checks_stand
 from platform_core.settings import mesh_root
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.processes import is_alive
@@ -30,8 +31,10 @@ def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.Dags
     published in the lakes of its domains."""
     with file_lock(home / "instance.lock"):
         instance = open_instance(home)
-        close_abandoned(instance, PROCESS_TAG, is_alive)
+        closed = close_abandoned(instance, PROCESS_TAG, is_alive)
         reconcile(instance, root, domains)
+        for run_id in closed:
+            let_checks_stand(instance, run_id)
     return instance
 
 
