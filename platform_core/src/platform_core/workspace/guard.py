@@ -22,8 +22,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from platform_core.settings import environment
-from platform_core.workspace.processes import adopt_orphans, descendants, end_descendants, reap, send
+from platform_core.settings import SERVE_TIMEOUT, environment
+from platform_core.workspace.processes import (
+    Stall,
+    adopt_orphans,
+    descendants,
+    end_descendants,
+    reap,
+    send,
+)
 from platform_core.workspace.starter import permitted, start, without_secrets
 
 PATIENCE: Final = 10.0
@@ -32,9 +39,8 @@ PATIENCE: Final = 10.0
 FIRMNESS: Final = 3.0
 """Seconds between SIGTERM and SIGKILL."""
 
-
-LOADING: Final = 180.0
-"""Seconds that a code server has to listen before the services start without it."""
+PATIENT: Final = 180.0
+"""Seconds that a code server which makes no progress has before the services start without it."""
 
 
 def main() -> int:
@@ -80,15 +86,15 @@ def _serve(
     if ground is None or ground.returncode:
         return True
     loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
-    until = time.monotonic() + LOADING
-    while loading and time.monotonic() < until:
+    stall = Stall(os.getpid(), SERVE_TIMEOUT.seconds(PATIENT))
+    while loading and not stall.is_over():
         if _told(0.1) or hurry():
             return False
         # One that cannot start is shown by the UI as a location that does not load; the others serve.
         loading = {
             path: server
             for path, server in loading.items()
-            if server is not None and server.poll() is None and not _listens(path)
+            if server is not None and server.poll() is None and not listens(path)
         }
     running = [_start(command) for command in services]
     while not (_told(0.5) or hurry()):
@@ -112,7 +118,7 @@ def _told(seconds: float) -> bool:
     return bool(readable) and not os.read(0, 1024)
 
 
-def _listens(path: str) -> bool:
+def listens(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         return probe.connect_ex(path) == 0
 

@@ -10,11 +10,14 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 import psutil
 
 _SET_CHILD_SUBREAPER: Final = 36
+_BUSY: Final = 0.05
+"""The part of one core above which some processes make progress; idle servers take less."""
 
 
 def signature(pid: int) -> str:
@@ -41,6 +44,26 @@ def descendants(pid: int) -> tuple[int, ...]:
     except psutil.NoSuchProcess:
         return ()
     return tuple(child.pid for child in children if _lives(child))
+
+
+@dataclass
+class Stall:
+    """Tells when what descends from a process has hardly computed for some ``seconds``."""
+
+    pid: int
+    seconds: float
+    _since: float = field(default_factory=time.monotonic)
+    _looked: float = 0.0
+    _used: float = 0.0
+
+    def is_over(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked >= 1.0:
+            used = sum(map(_computed, descendants(self.pid)))
+            if abs(used - self._used) > _BUSY * (now - self._looked):
+                self._since = now
+            self._looked, self._used = now, used
+        return now - self._since > self.seconds
 
 
 def adopt_orphans() -> None:
@@ -87,6 +110,14 @@ def _birth(pid: int) -> str:
         return f"{psutil.Process(pid).create_time():.2f}"
     except psutil.Error:
         return ""
+
+
+def _computed(pid: int) -> float:
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _lives(process: psutil.Process) -> bool:
