@@ -11,11 +11,16 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import psutil
+from filelock import FileLock, Timeout
+
+from platform_core.files import file_lock
 
 _SET_CHILD_SUBREAPER: Final = 36
+_held: Final[dict[Path, FileLock]] = {}
 _BUSY: Final = 0.05
 """The part of one core above which some processes make progress; idle servers take less."""
 
@@ -25,9 +30,34 @@ def signature(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{_birth(pid)}"
 
 
-def is_alive(name: str) -> bool:
-    """Whether the process of a ``signature`` lives. One of another machine is taken to live; one that ended,
-    and that nobody has waited for, does not."""
+def hold_name(folder: Path) -> None:
+    """Hold a lock in a folder under this process's ``signature``, until the kernel takes it back at its
+    death: so processes see that it lives that know it neither by its number nor by the name of its machine,
+    as those of another container do. Nobody may ``forget_dead`` at the same time."""
+    folder.mkdir(exist_ok=True)
+    path = folder / signature(os.getpid())
+    if path not in _held:
+        _held[path] = file_lock(path)
+        _held[path].acquire()
+
+
+def forget_dead(folder: Path) -> None:
+    """Remove the locks of processes that ended."""
+    for file in folder.glob("*"):
+        if not is_alive(file.name, folder):
+            file.unlink(missing_ok=True)
+
+
+def is_alive(name: str, folder: Path) -> bool:
+    """Whether the process of a ``signature`` lives: it holds its lock. One without, as those of before 0.4
+    are, is looked for on this machine; of another machine it is taken to live. One that ended, and that
+    nobody has waited for, does not."""
+    if (folder / name).exists():
+        try:
+            with file_lock(folder / name, timeout=0):
+                return False
+        except Timeout:
+            return True
     host, number, birth = name.rsplit(":", 2)
     if host != socket.gethostname():
         return True
