@@ -281,3 +281,21 @@ def test_a_run_over_a_day_that_the_zone_never_had_covers_the_others(
     )
     assert mesh.run("shop", "shop/days", instance, ("2011-12-29", "2011-12-31")).success
     assert mesh.read("SELECT count(*) FROM shop.products.days") == [(1,)]
+
+
+def test_a_refused_version_says_what_readers_keep_and_its_checks_are_of_no_version(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    bad = repr(GOOD.replace("2.5", "-2.5"))
+    for expression, kept in ((bad, "still find nothing of"), (repr(GOOD), ""), (bad, "keep version 4 of")):
+        returning(mesh, expression)
+        mesh.contract("shop/sales", OPEN)
+        result = mesh.run("shop", "shop/sales", instance)
+        assert result.success == (not kept)
+        if kept:
+            words = f"nothing was published; readers {kept} shop/sales"
+            assert failure(result).endswith(words)
+            found = result.get_asset_check_evaluations()
+            assert not all(check.passed for check in found)
+            assert all(str(check.description).endswith(words) for check in found)
+            assert {check.target_materialization_data for check in found} == {None}
