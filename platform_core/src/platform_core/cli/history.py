@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from platform_core.cli.grammar import number
-from platform_core.errors import Diagnostic
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +24,9 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
     from platform_core.lake.connect import connect
-    from platform_core.lake.damage import damage
+    from platform_core.lake.damage import newest_versions
     from platform_core.lake.location import LakeLocation
-    from platform_core.lake.versions import bytes_of, latest, stamps, table_behind
+    from platform_core.lake.versions import bytes_of, stamps, table_behind
     from platform_core.settings import mesh_root
 
     root = mesh_root()
@@ -37,16 +36,15 @@ def run(options: argparse.Namespace) -> int:
     require_principal(principal, registry.domains())
     require_grant(product, principal, root)
     versions: list[dict[str, Any]] = []
-    gone: tuple[Diagnostic, ...] = ()
     if location.exists(product.lake):
         with connect(location, read=[product.lake]) as connection:
             found = list(stamps(connection, product.lake, product.id, limit=limit + 1 if limit else None))
             tables = [table_behind(product, number, facts) for number, _, facts in found]
             sizes = bytes_of(connection, product.lake, tables)
-            gone = damage(connection, location, product, latest(connection, product))
         versions = [_facts(*stamp, size) for stamp, size in zip(found, sizes, strict=True)]
     shown, never = versions[: limit or None], f"{product.id} was never published; mesh run {product.id}"
     facts = {"product": product.id, "versions": shown, "complete": shown == versions}
+    gone = newest_versions(location, [product])[1].get(product.id)
     status = answer(options, root, facts, (lambda: _print(shown)) if shown else never, gone)
     if shown != versions:
         note(options, f"newest {limit} versions; --limit 0 shows all")

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
     from platform_core.contracts.named import domain_name
     from platform_core.contracts.registry import Registry
-    from platform_core.lake.damage import each_fault, newest_versions
+    from platform_core.lake.damage import each_once, newest_versions
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
     products, diagnostics = registry.scan(*wanted)
     versions, damaged = newest_versions(LakeLocation.current(root), products)
-    diagnostics = (*diagnostics, *each_fault(damaged))
+    diagnostics = (*diagnostics, *each_once(damaged))
     facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
     return answer(options, root, facts, lambda: _print(products, versions), diagnostics)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -20,7 +22,6 @@ from platform_core.lake.versions import Version, files_of, latest, stamps, table
 from platform_core.sql.quoting import literal
 
 T = TypeVar("T")
-Newest = tuple[DataProduct, Version | None, tuple[Diagnostic, ...]]
 _OF_SQL: Final = re.compile(
     r"\b(Parser|Syntax|Binder|Catalog|Conversion|Constraint|implemented|Permission|Memory|Interrupt) Error",
     re.I,
@@ -42,20 +43,6 @@ def whole_files(
             if how := file.damage():
                 raise damaged_file(product, how)
         return tuple(file.path for file in files)
-    return ()
-
-
-def damage(
-    con: duckdb.DuckDBPyConnection, location: LakeLocation, product: DataProduct, version: Version | None
-) -> tuple[Diagnostic, ...]:
-    """What a version lacks of what was published: files of its rows, and the file beside them."""
-    try:
-        if version is not None:
-            whole_files(con, product, version.version)
-            if product.file is not None:
-                Shelf(location, product).read(version)
-    except LakeError as error:
-        return error.diagnostics
     return ()
 
 
@@ -86,43 +73,48 @@ def damaged_file(product: DataProduct, how: str) -> LakeError:
 def from_each_lake(
     location: LakeLocation, lakes: Collection[str], ask: Callable[[duckdb.DuckDBPyConnection, str], T]
 ) -> tuple[dict[str, T], tuple[Diagnostic, ...]]:
-    """What each lake answers, and why some do not: a damaged one keeps no other back."""
-    if not lakes:
-        return {}, ()
+    """What each of some lakes answers, and why one does not: it keeps no other back."""
     try:
         with connect(location, read=lakes) as con:
             return {lake: ask(con, lake) for lake in sorted(lakes)}, ()
     except LakeError as error:
         if len(lakes) == 1:
             return {}, error.diagnostics
-    found: dict[str, T] = {}
-    faults: tuple[Diagnostic, ...] = ()
-    for lake in sorted(lakes):
-        answer, why = from_each_lake(location, [lake], ask)
-        found, faults = found | answer, faults + why
-    return found, faults
+    each = [from_each_lake(location, [lake], ask) for lake in sorted(lakes)]
+    return dict(ChainMap(*(found for found, _ in each))), tuple(chain(*(faults for _, faults in each)))
 
 
 def newest_versions(
     location: LakeLocation, products: Sequence[DataProduct]
 ) -> tuple[dict[str, Version], dict[str, tuple[Diagnostic, ...]]]:
-    """The published version of each product that has one, and what is damaged of which product, by id."""
-
-    def ask(con: duckdb.DuckDBPyConnection, lake: str) -> list[Newest]:
-        found = [(product, latest(con, product)) for product in products if product.lake == lake]
-        return [(product, version, damage(con, location, product, version)) for product, version in found]
-
+    """The published version of each product that has one, and what is damaged of which product, by id: its
+    lake, a file of its rows by its size, the file beside them by its content."""
     lakes = {product.lake for product in products if location.exists(product.lake)}
-    asked, faults = from_each_lake(location, lakes, ask)
-    found = [each for answers in asked.values() for each in answers]
-    damaged: dict[str, tuple[Diagnostic, ...]] = {product.id: why for product, _, why in found if why}
-    damaged |= {product.id: faults for product in products if product.lake in lakes - set(asked)}
-    return {product.id: version for product, version, _ in found if version is not None}, damaged
+    damaged: dict[str, tuple[Diagnostic, ...]] = {}
+
+    def ask(con: duckdb.DuckDBPyConnection, lake: str) -> Iterator[tuple[str, Version]]:
+        for product in products:
+            if product.lake == lake and (version := latest(con, product)) is not None:
+                yield product.id, version
+                try:
+                    whole_files(con, product, version.version)
+                    if product.file is not None:
+                        Shelf(location, product).read(version)
+                except LakeError as error:
+                    damaged[product.id] = error.diagnostics
+
+    if not lakes:
+        return {}, {}
+    found, faults = from_each_lake(location, lakes, lambda con, lake: dict(ask(con, lake)))
+    for product in products:
+        if product.lake in lakes - set(found):
+            damaged[product.id] = faults
+    return dict(ChainMap(*found.values())), damaged
 
 
-def each_fault(damaged: Mapping[str, tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
-    """What is damaged, once each: all products of a lake have its fault."""
-    return tuple(dict.fromkeys(fault for faults in damaged.values() for fault in faults))
+def each_once(damaged: Mapping[str, tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
+    """The faults of some products, once each: all products of a lake have its own."""
+    return tuple(dict.fromkeys(chain(*damaged.values())))
 
 
 def _unreadable(path: Path) -> str:

@@ -15,7 +15,6 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -92,19 +91,18 @@ def _lake_in(text: str, location: LakeLocation) -> str | None:
 
 
 def _garbled(location: LakeLocation, lake: str) -> str:
-    """The lake whose catalog SQLite finds garbled, where that is not ``lake``: its words name none."""
-    lakes = [lake, *(path.parent.name for path in sorted(location.root.glob("*/catalog.sqlite")))]
-    return next((each for each in lakes if not _is_sound(location.catalog(each))), lake)
-
-
-def _is_sound(catalog: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as opened:
-            return bool(opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-    except sqlite3.OperationalError:  # it may not be read, or is locked
-        return True
-    except sqlite3.DatabaseError:
-        return False
+    """The lake whose catalog SQLite finds garbled, ``lake`` before others: its words name none."""
+    for catalog in (location.catalog(lake), *sorted(location.root.glob("*/catalog.sqlite"))):
+        try:
+            with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as opened:
+                if opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                    continue
+        except sqlite3.OperationalError:  # it may not be read, or is locked
+            continue
+        except sqlite3.DatabaseError:
+            pass
+        return catalog.parent.name
+    return lake
 
 
 def other_fault(error: BaseException, lake: str) -> LakeError:

@@ -24,8 +24,8 @@ from typing import Final
 
 from platform_core.settings import SERVE_TIMEOUT, environment
 from platform_core.workspace.processes import (
-    Stall,
     adopt_orphans,
+    computed,
     descendants,
     end_descendants,
     reap,
@@ -39,8 +39,8 @@ PATIENCE: Final = 10.0
 FIRMNESS: Final = 3.0
 """Seconds between SIGTERM and SIGKILL."""
 
-PATIENT: Final = 180.0
-"""Seconds that a code server which makes no progress has before the services start without it."""
+PROGRESS: Final = 0.5
+"""Seconds of computing that show that a location still loads; one that waits for ever takes none."""
 
 
 def main() -> int:
@@ -86,8 +86,12 @@ def _serve(
     if ground is None or ground.returncode:
         return True
     loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
-    stall = Stall(os.getpid(), SERVE_TIMEOUT.seconds(PATIENT))
-    while loading and not stall.is_over():
+    patience, used, until = SERVE_TIMEOUT.seconds(180.0), 0.0, 0.0
+    while loading:
+        if (now := sum(computed(server.pid) for server in loading.values() if server)) > used + PROGRESS:
+            used, until = now, time.monotonic() + patience
+        if time.monotonic() > until > 0.0:
+            break
         if _told(0.1) or hurry():
             return False
         # One that cannot start is shown by the UI as a location that does not load; the others serve.

@@ -17,7 +17,7 @@ from platform_core.files import file_lock
 from platform_core.products.refusal import let_checks_stand
 from platform_core.settings import mesh_root
 from platform_core.source.workspace import read_locations
-from platform_core.workspace.processes import forget_dead, hold_name, is_alive
+from platform_core.workspace.processes import hold_name, is_alive
 from platform_core.workspace.recipe import close_abandoned, open_instance
 from platform_core.workspace.reconcile import reconcile
 
@@ -34,7 +34,6 @@ def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.Dags
     with file_lock(home / "instance.lock"):
         instance = open_instance(home)
         closed = close_abandoned(instance, PROCESS_TAG, lambda name: is_alive(name, home / LIVING))
-        forget_dead(home / LIVING)
         hold_name(home / LIVING)
         reconcile(instance, root, domains)
         for run_id in closed:

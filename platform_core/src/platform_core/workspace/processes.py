@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +20,6 @@ from platform_core.files import file_lock
 
 _SET_CHILD_SUBREAPER: Final = 36
 _held: Final[dict[Path, FileLock]] = {}
-_BUSY: Final = 0.05
-"""The part of one core above which some processes make progress; idle servers take less."""
 
 
 def signature(pid: int) -> str:
@@ -31,21 +28,16 @@ def signature(pid: int) -> str:
 
 
 def hold_name(folder: Path) -> None:
-    """Hold a lock in a folder under this process's ``signature``, until the kernel takes it back at its
-    death: so processes see that it lives that know it neither by its number nor by the name of its machine,
-    as those of another container do. Nobody may ``forget_dead`` at the same time."""
+    """Hold a lock under this process's ``signature``, which the kernel takes back at its death: so processes
+    of another container or machine see that it lives. Locks of the dead go. One process at a time."""
     folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        if not is_alive(left.name, folder):
+            left.unlink(missing_ok=True)
     path = folder / signature(os.getpid())
     if path not in _held:
         _held[path] = file_lock(path)
         _held[path].acquire()
-
-
-def forget_dead(folder: Path) -> None:
-    """Remove the locks of processes that ended."""
-    for file in folder.glob("*"):
-        if not is_alive(file.name, folder):
-            file.unlink(missing_ok=True)
 
 
 def is_alive(name: str, folder: Path) -> bool:
@@ -76,24 +68,13 @@ def descendants(pid: int) -> tuple[int, ...]:
     return tuple(child.pid for child in children if _lives(child))
 
 
-@dataclass
-class Stall:
-    """Tells when what descends from a process has hardly computed for some ``seconds``."""
-
-    pid: int
-    seconds: float
-    _since: float = field(default_factory=time.monotonic)
-    _looked: float = 0.0
-    _used: float = 0.0
-
-    def is_over(self) -> bool:
-        now = time.monotonic()
-        if now - self._looked >= 1.0:
-            used = sum(map(_computed, descendants(self.pid)))
-            if abs(used - self._used) > _BUSY * (now - self._looked):
-                self._since = now
-            self._looked, self._used = now, used
-        return now - self._since > self.seconds
+def computed(pid: int) -> float:
+    """Seconds that a process and what descends from it have computed."""
+    seconds = 0.0
+    for each in (pid, *descendants(pid)):
+        with contextlib.suppress(psutil.Error):
+            seconds += sum(psutil.Process(each).cpu_times()[:2])
+    return seconds
 
 
 def adopt_orphans() -> None:
@@ -140,14 +121,6 @@ def _birth(pid: int) -> str:
         return f"{psutil.Process(pid).create_time():.2f}"
     except psutil.Error:
         return ""
-
-
-def _computed(pid: int) -> float:
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -203,7 +203,8 @@ def _made(entry: dg.EventLogEntry) -> Made:
 
 def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
     """The versions that the lakes keep of each product, the newest first; without those of damaged lakes."""
-    found, _ = from_each_lake(location, {product.lake for product in products}, published)
+    lakes = {product.lake for product in products}
+    found = from_each_lake(location, lakes, published)[0] if lakes else {}
     return {name: versions for each in found.values() for name, versions in each.items()}
 
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, RunError, UsageError, shown
-from platform_core.settings import SERVE_TIMEOUT, environment
+from platform_core.settings import environment
 from platform_core.source.workspace import Location, read_locations
 from platform_core.words import listed
-from platform_core.workspace.guard import FIRMNESS, PATIENCE, PATIENT, listens
+from platform_core.workspace.guard import FIRMNESS, PATIENCE, listens
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.processes import Stall, kill_group
+from platform_core.workspace.processes import kill_group
 from platform_core.workspace.starter import mesh_variables, names_of, start
 
 TELL_EVERY: Final = 5.0
@@ -88,7 +88,7 @@ def serve(
 
     Raises:
         RunError: R010 as ``Home.prepare``; R011, the UI is not installed here; R012, the server ended by
-            itself, or did not answer and made no progress either for twice ``MESH_SERVE_TIMEOUT``.
+            itself.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
         raise RunError.of("R011", "Dagster's webserver is not installed here", fix="make setup")
@@ -98,13 +98,12 @@ def serve(
         selector.register(interrupts, selectors.EVENT_READ)
         sockets = _sockets(root)
         guard = _start(root, home, sockets, [host, str(port), *hosts], log)
-        # The guard waits once for locations, and then starts without those that do not come.
-        stall, up = Stall(guard.pid, 2 * SERVE_TIMEOUT.seconds(PATIENT)), False
         since = told = time.monotonic()
+        up = False
         try:
             while not interrupts.count:
                 selector.select(0.2 if not up else 1.0)
-                if guard.poll() is not None or (not up and stall.is_over()):
+                if guard.poll() is not None:
                     raise RunError(_ended(log, up))
                 if not up and time.monotonic() - told > TELL_EVERY:
                     told = time.monotonic()

@@ -17,7 +17,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.ticks import Schedule
 from platform_core.errors import Diagnostic, PlatformError
 from platform_core.graph import reached
-from platform_core.lake.damage import each_fault, newest_versions
+from platform_core.lake.damage import each_once, newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reclassified import exposed
 from platform_core.lake.versions import Published
@@ -87,7 +87,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     faults = (*faults, *exposed(location, products))
     readable = [product for product in products if location.is_readable(product.lake)]
     versions, (_, damaged) = publications(location, readable), newest_versions(location, readable)
-    faults = (*faults, *each_fault(damaged))
+    faults = (*faults, *each_once(damaged))
     with recorded(root) as instance:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}
