@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 
 import pytest
 from small_mesh import SmallMesh
 from workspace.test_interrupt import ENOUGH, processes_of, wait_for
+
+from platform_core.workspace.guard import PROGRESS
+from platform_core.workspace.processes import computed, descendants
 
 CODE = """
 @dg.asset(key=["{name}", "thing"])
@@ -143,3 +148,55 @@ def test_other_machines_reach_it_only_where_that_is_accepted(mesh: SmallMesh, po
         server.kill()
         server.communicate()
         wait_for(lambda: processes_of(mesh.root) == [])
+
+
+@pytest.mark.full
+def test_it_says_what_is_still_loading_and_copes_with_a_long_folder_for_temporary_files(
+    mesh: SmallMesh, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = mesh.root / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    wait = "\nwhile not __import__('os').path.exists('go'): time.sleep(0.1)\n"
+    mesh.location(
+        "a", wait.replace("'go'", repr(str(mesh.root / "go"))) + CODE.format(name="a"), "thing long"
+    )
+    server = mesh.start("serve", "--port", str(port))
+    assert server.stdout is not None
+    assert server.stderr is not None
+    try:
+        assert server.stderr.readline().startswith("starting the code locations a ")
+        assert server.stderr.readline().startswith("a is still loading, after ")
+        (mesh.root / "go").touch()
+        assert server.stdout.readline().startswith("Dagster UI: ")
+        assert list(long.iterdir()) == []
+    finally:
+        server.kill()
+        server.communicate()
+        wait_for(lambda: processes_of(mesh.root) == [])
+
+
+def test_a_time_that_is_none_is_refused_before_anything_starts(mesh: SmallMesh, port: int) -> None:
+    mesh.location("a", CODE.format(name="a"), "thing long")
+    refused = subprocess.run(
+        [sys.executable, "-m", "platform_core.cli", "serve", "--port", str(port)],
+        cwd=mesh.root,
+        env={**os.environ, "MESH_SERVE_TIMEOUT": "soon"},
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 2
+    assert "error[U031]" in refused.stderr
+    assert processes_of(mesh.root) == []
+
+
+def test_what_a_process_and_its_children_compute_is_progress() -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        wait_for(lambda: computed(process.pid) > PROGRESS)
+    finally:
+        for child in descendants(process.pid):
+            os.kill(child, signal.SIGKILL)
+        process.wait(ENOUGH)
+    assert computed(process.pid) == 0.0

@@ -86,12 +86,13 @@ def _serve(
     if ground is None or ground.returncode:
         return True
     loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
-    patience, used, until = SERVE_TIMEOUT.seconds(180.0), 0.0, 0.0
-    while loading:
-        if (now := sum(computed(server.pid) for server in loading.values() if server)) > used + PROGRESS:
-            used, until = now, time.monotonic() + patience
-        if time.monotonic() > until > 0.0:
-            break
+    patience, used, looked = SERVE_TIMEOUT.seconds(180.0), 0.0, 0.0
+    until = time.monotonic() + patience
+    while loading and (now := time.monotonic()) < until:
+        if now - looked > 1.0:
+            looked, found = now, sum(computed(server.pid) for server in loading.values() if server)
+            if abs(found - used) > PROGRESS:
+                used, until = found, now + patience
         if _told(0.1) or hurry():
             return False
         # One that cannot start is shown by the UI as a location that does not load; the others serve.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, RunError, UsageError, shown
-from platform_core.settings import environment
+from platform_core.settings import SERVE_TIMEOUT, environment
 from platform_core.source.workspace import Location, read_locations
 from platform_core.words import listed
 from platform_core.workspace.guard import FIRMNESS, PATIENCE, listens
@@ -93,6 +93,7 @@ def serve(
     if importlib.util.find_spec("dagster_webserver") is None:
         raise RunError.of("R011", "Dagster's webserver is not installed here", fix="make setup")
     home.prepare(root)
+    SERVE_TIMEOUT.seconds(0.0)  # of the guard; a wrong one is told here
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
