@@ -50,7 +50,9 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
     """The fault of disk or catalog behind an error; None where the error is about the query itself."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error)
-    lake = _lake_in(text, location) or lake
+    # An error names the file, which need not be of the lake that is written.
+    if (named := re.search(rf"{re.escape(str(location.root))}/([^/\"']+)/", text)) is not None:
+        lake = named[1]
     if isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(text):
         # Before all others: it comes in the words of whatever it broke off, "failed to probe" too.
         message = f'too little memory for the lake "{lake}": {sentence(error)}'
@@ -82,12 +84,6 @@ def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
     again = f"mesh run {lake.removesuffix(RESTRICTED)}"
     fix = f"restore {folder} from a backup, or move it away and make its products again: {again}"
     return LakeError.of("L004", message, None, expected, fix)
-
-
-def _lake_in(text: str, location: LakeLocation) -> str | None:
-    """The lake whose file an error names: not always the one that is written."""
-    found = re.search(rf"{re.escape(str(location.root))}/([^/\"']+)/", text)
-    return found[1] if found else None
 
 
 def _garbled(location: LakeLocation, lake: str) -> str:

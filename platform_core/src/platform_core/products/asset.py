@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -293,15 +294,15 @@ def product_asset(
         if failure is not None:
             words = getattr(failure, "description", None) or failure
             late = f"{product.id} was published. After that:\n{words}"
-            published = _published(lake, product, stamp.run_id, late)
-            if published is None:
+            newest = _newest(lake, product)
+            if newest is None or newest[1]["run_id"] != stamp.run_id:
                 if not isinstance(failure, Exception):
                     let_checks_stand(context.instance, stamp.run_id)
-                kept = readers_keep(lake, product)
+                kept = readers_keep(product, newest and newest[0])
                 yield from refused_results(product, discretion.outcomes(refused), kept)
                 raise keeping(failure, kept)
             # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
-            yield published
+            yield published_result(product.id, newest[0], newest[1], **{WARNING: late})
             if product.kind == "stream" or not isinstance(failure, Exception):
                 raise failure
             return
@@ -317,18 +318,12 @@ def product_asset(
     return materialize
 
 
-def _published(
-    lake: LakeResource, product: DataProduct, run_id: str, warning: str
-) -> dg.MaterializeResult[None] | None:
-    """What a run has published, by the version's own stamp; None where it published nothing."""
-    try:
-        with lake.connect(read=[product.lake]) as connection:
-            newest = next(stamps(connection, product.lake, product.id, limit=1), None)
-    except PlatformError:
-        return None  # the next start looks again
-    if newest is None or newest[2]["run_id"] != run_id:
-        return None
-    return published_result(product.id, newest[0], newest[2], **{WARNING: warning})
+def _newest(lake: LakeResource, product: DataProduct) -> tuple[int, dict[str, Any]] | None:
+    """The published version, and what it remembers of its run; None where the lake cannot tell either."""
+    with suppress(PlatformError), lake.connect(read=[product.lake]) as connection:
+        for version, _, facts in stamps(connection, product.lake, product.id, limit=1):
+            return version, facts
+    return None
 
 
 def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:

@@ -9,10 +9,7 @@ import dagster as dg
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import PlatformError
-from platform_core.lake.versions import published_version
 from platform_core.products.report import Outcomes, check_results
-from platform_core.products.resource import LakeResource
 
 _LOOKED_BACK: Final = 100
 """Executions of a check that are asked for its last result."""
@@ -28,15 +25,10 @@ def interrupted(error: BaseException) -> BaseException:
     return error
 
 
-def readers_keep(lake: LakeResource, product: DataProduct) -> str:
-    """Which version readers go on to read, in words; empty where the lake cannot tell."""
-    try:
-        with lake.connect(read=[product.lake]) as connection:
-            version = published_version(connection, product)
-    except PlatformError:
-        return ""
-    kept = f"keep version {version} of" if version is not None else "still find nothing of"
-    return f"nothing was published; readers {kept} {product.id}"
+def readers_keep(product: DataProduct, version: int | None) -> str:
+    """What readers go on to read, in words."""
+    words = "nothing was published"
+    return words if version is None else f"{words}; readers keep version {version} of {product.id}"
 
 
 def refused_results(product: DataProduct, outcomes: Outcomes, kept: str) -> Iterator[dg.AssetCheckEvaluation]:
@@ -45,7 +37,7 @@ def refused_results(product: DataProduct, outcomes: Outcomes, kept: str) -> Iter
     for result in check_results(product, outcomes):
         assert result.asset_key is not None
         assert result.check_name is not None
-        words = "; ".join(filter(None, (result.description, kept)))
+        words = f"{result.description}; {kept}" if result.description else kept
         yield dg.AssetCheckEvaluation(
             asset_key=result.asset_key,
             check_name=result.check_name,
@@ -58,10 +50,9 @@ def refused_results(product: DataProduct, outcomes: Outcomes, kept: str) -> Iter
 
 def keeping(failure: BaseException, kept: str) -> BaseException:
     """A failure that says what readers keep, where it is one of ours."""
-    if not isinstance(failure, dg.Failure):
-        return failure
-    words = "\n\n".join(filter(None, (failure.description, kept)))
-    return dg.Failure(description=words, allow_retries=False)
+    if isinstance(failure, dg.Failure):
+        return dg.Failure(description=f"{failure.description}\n\n{kept}", allow_retries=False)
+    return failure
 
 
 def let_checks_stand(instance: dg.DagsterInstance, run_id: str) -> None:
