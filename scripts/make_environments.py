@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -216,8 +217,20 @@ def make(wanted: Environment, commands: Commands, installer: Installer) -> str |
         wanted.write_stamp({"lock": target["lock"]})
     if wanted.sources:
         installer.install_sources(wanted.python, wanted.sources)
+    write_launcher(wanted)
     wanted.write_stamp(target)
     return done
+
+
+def write_launcher(wanted: Environment) -> None:
+    """Let `mesh` say what to do where its environment was moved or copied: it would not start, or run the
+    code of the checkout that it came from."""
+    mesh = wanted.python.with_name("mesh")
+    if mesh.exists():
+        path, python = shlex.quote(str(mesh)), shlex.quote(str(wanted.python))
+        moved = "this checkout was moved or copied; its environments are made by: make setup"
+        words = f'[ "$0" -ef {path} ] || {{ echo "{moved}" >&2; exit 1; }}'
+        mesh.write_text(f'#!/bin/sh\n{words}\nexec {python} -m platform_core.cli "$@"\n', encoding="utf-8")
 
 
 def compile_packages(wanted: Environment, commands: Commands) -> None:

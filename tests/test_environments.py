@@ -290,3 +290,16 @@ def test_locks_pin_everything_by_hash_and_name_no_index(lock):
     for requirement in requirements:
         assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+", requirement), requirement.splitlines()[0]
         assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
+
+
+def test_mesh_of_a_checkout_that_was_moved_or_copied_says_what_to_do(setup, tmp_path):
+    folder = tmp_path / "an environment's [x]"
+    bin = folder / ".venv" / "bin"
+    bin.mkdir(parents=True)
+    (bin / "python").symlink_to(sys.executable)
+    (bin / "mesh").touch(mode=0o755)
+    setup.write_launcher(setup.Environment(folder, ()))
+    assert subprocess.run([bin / "mesh", "--version"], capture_output=True).returncode != 127
+    moved = folder.rename(tmp_path / "moved") / ".venv" / "bin" / "mesh"
+    done = subprocess.run([moved, "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.endswith("make setup\n")) == (1, True)

@@ -138,8 +138,15 @@ LOCK_TIMEOUT: Final = Setting(
 INTROSPECT_TIMEOUT: Final = Setting(
     "MESH_INTROSPECT_TIMEOUT", "seconds", "60", "How long a code location may take to load.", "U050"
 )
+SERVE_TIMEOUT: Final = Setting(
+    "MESH_SERVE_TIMEOUT",
+    "seconds",
+    "180",
+    "How long `mesh serve` waits at its start for code locations that make no progress.",
+    "U031",
+)
 SETTINGS: Final = (
-    ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, INTROSPECT_TIMEOUT
+    ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, INTROSPECT_TIMEOUT, SERVE_TIMEOUT
 )  # fmt: skip
 
 

@@ -314,7 +314,7 @@ def test_a_file_that_is_damaged_is_told_of_the_lake_that_it_is_of(tmp_path: Path
     assert '"hr"' in fault.message
     for file in mesh.lakes.data("hr").rglob("*.parquet"):
         file.unlink()
-    with pytest.raises(LakeError, match=r'(?s)L004.*"hr".*missing'):
+    with pytest.raises(LakeError, match=r'(?s)L004.*"hr".*is gone'):
         read(mesh, "SELECT count(*) FROM hr.staffing", "domain:sales")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import signal
@@ -263,7 +264,7 @@ def test_quiet_silences_no_diagnostic(call: Call) -> None:
 
 def test_a_bug_of_ours_keeps_its_traceback(root: Path) -> None:
     """Nobody could mend it by a diagnostic."""
-    broken = "import platform_core.cli.products as products\nproducts.latest_versions = None\n"
+    broken = "import platform_core.cli.products as products\nproducts._facts = None\n"
     code = f"{broken}from platform_core.cli import main\nmain(['products', '-q'])"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True)
     _, errors = process.communicate(timeout=60)
@@ -495,3 +496,17 @@ def wait(met: Callable[[], object], process: subprocess.Popen[str]) -> None:
         ended = process.poll() is not None and process.stdout is not None and not process.stdout.closed
         assert not ended, process.communicate()
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_a_locale_that_is_not_utf8_keeps_no_path_out(root: Path, tmp_path: Path, locale: str) -> None:
+    home = tmp_path / "Zürich [x] 100% 'q'"
+    home.mkdir()
+    variables = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    variables |= {"MESH_ROOT": str(root), "MESH_HOME": str(home)}
+    variables.pop("PYTHONIOENCODING", None)
+    asked = [sys.executable, "-m", "platform_core.cli", "query", "SELECT 'Ä' AS x"]
+    done = subprocess.run(asked, cwd=root, env=variables, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"x\n\\xc4\n"), done.stderr
+    done = subprocess.run([*asked[:3], "products"], cwd=root, env=variables, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -115,6 +115,7 @@ def test_a_full_disk_leaves_the_published_version(tmp_path: Path, product: DataP
             timeout=300,
         )
         assert done.stderr.strip() == "L003"
+        assert len(list(root.rglob("*.parquet"))) == 1  # nothing half-written is left
         assert read_back(location) == 5
         with lake_lock(location, "sales", holder="test", timeout=0):
             pass

@@ -204,11 +204,11 @@ def test_a_folder_that_is_gone(mesh: SmallMesh, instance: dg.DagsterInstance) ->
     assert (folder() / "extract.csv").read_text() == CSV
     with connect(LakeLocation.current(), read=["shop"]) as con:
         newest = history(con, product)[0]
-        assert shelf.content(newest).decode() == CSV
+        assert shelf.read(newest).path.read_text() == CSV
         shelf.path(newest.version).chmod(0o644)
         shelf.path(newest.version).write_text(CSV.replace("1.50", "9.50"))
         with pytest.raises(LakeError, match="L031"):
-            shelf.content(newest)
+            shelf.read(newest)
         with pytest.raises(LakeError, match="L030"):
             shelf.read(version)
 
@@ -291,7 +291,7 @@ def test_an_interrupt_right_after_the_commit_leaves_the_file_of_the_version(
     product = mesh.registry.get("shop/extract")
     with connect(LakeLocation.current(), read=["shop"]) as con:
         [version] = history(con, product)
-        assert Shelf(LakeLocation.current(), product).content(version) == CSV.encode()
+        assert Shelf(LakeLocation.current(), product).read(version).path.read_text() == CSV
     made = instance.get_latest_materialization_event(KEY)
     assert made is not None
     assert made.asset_materialization is not None

@@ -281,3 +281,25 @@ def test_a_run_over_a_day_that_the_zone_never_had_covers_the_others(
     )
     assert mesh.run("shop", "shop/days", instance, ("2011-12-29", "2011-12-31")).success
     assert mesh.read("SELECT count(*) FROM shop.products.days") == [(1,)]
+
+
+def test_a_refused_version_says_what_readers_keep_and_its_checks_are_of_no_version(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    bad = repr(GOOD.replace("2.5", "-2.5"))
+    published = "nothing was published"
+    for expression, words in (
+        (bad, published),
+        (repr(GOOD), ""),
+        (bad, f"{published}; readers keep version 4 of shop/sales"),
+    ):
+        returning(mesh, expression)
+        mesh.contract("shop/sales", OPEN)
+        result = mesh.run("shop", "shop/sales", instance)
+        assert result.success == (not words)
+        if words:
+            assert failure(result).endswith(f"\n\n{words}")
+            found = result.get_asset_check_evaluations()
+            assert not all(check.passed for check in found)
+            assert all(str(check.description).endswith(words) for check in found)
+            assert {check.target_materialization_data for check in found} == {None}

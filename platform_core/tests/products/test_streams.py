@@ -12,6 +12,7 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.errors import DefinitionError, LakeError
+from platform_core.workspace.records import failures, newest
 
 CLICKS = """\
     physicalType: stream
@@ -375,3 +376,17 @@ def test_files_that_no_pattern_matches_are_told_once(clicks: Clicks) -> None:
     )
     put(clicks.inbox / "late" / "c.parquet", "")
     assert [message.count("c.parquet") for message in logged()] == [1]
+
+
+def test_a_run_that_publishes_a_batch_and_is_refused_the_next_is_a_failure_in_the_status(
+    clicks: Clicks, tmp_path: Path
+) -> None:
+    clicks.deliver("a", range(3))
+    clicks.deliver("b", range(3, 5), page="nowhere")
+    assert not clicks.run().success
+    product = clicks.mesh.registry.get("shop/clicks")
+    made = newest(clicks.instance, [product.id])
+    assert made[product.id].rows == 3
+    run = made[product.id].run_id
+    found = failures(clicks.instance, [product], made)
+    assert (found[product.id].run_id, found[product.id].since >= made[product.id].at) == (run, True)

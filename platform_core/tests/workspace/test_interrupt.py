@@ -14,9 +14,12 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
-from small_mesh import SmallMesh
+from small_mesh import KEPT, TWO_DAYS, SmallMesh
 
 from platform_core.workspace import run
+from platform_core.workspace.home import Home
+from platform_core.workspace.instance import shared_instance
+from platform_core.workspace.status import mesh_status
 
 SLOW = """
 import subprocess
@@ -139,6 +142,78 @@ def test_workers_end_when_the_command_is_killed(mesh: SmallMesh) -> None:
     assert run_statuses(mesh.root) == ["CANCELED"]
     with pytest.raises(psutil.NoSuchProcess):
         psutil.Process(int((mesh.root / "started").read_text()))
+
+
+COLUMNS = """\
+    quality:
+      - {metric: rowCount, mustBeGreaterThan: 0}
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true, classification: internal, description: "No."}
+"""
+COMPUTES = (
+    "SELECT count(*)::BIGINT AS id FROM range(100000000) a, range(1000000) b WHERE a.range + b.range > 1"
+)
+
+
+def returning(mesh: SmallMesh, query: str) -> None:
+    started = str(mesh.root / "started")
+    mesh.code(
+        "shop", f"@data_product\ndef sales():\n    open({started!r}, 'w').close()\n    return {query!r}\n"
+    )
+
+
+def shop(mesh: SmallMesh) -> None:
+    """A product that was published, and which its next run computes for ever."""
+    mesh.location("shop")
+    mesh.contract("shop/sales", COLUMNS, roles="[]", promise=TWO_DAYS + KEPT)
+    returning(mesh, "SELECT 1::BIGINT AS id")
+    assert mesh.coordinate("shop/sales").ok
+    (mesh.root / "started").unlink()
+    returning(mesh, COMPUTES)
+
+
+def checks_of_sales(mesh: SmallMesh) -> set[bool | None]:
+    """What the newest execution of each check says; None where it says nothing."""
+    key, rules = dg.AssetKey(["shop", "sales"]), mesh.registry.get("shop/sales").rules
+    keys = [dg.AssetCheckKey(key, rule.name) for rule in rules]
+    with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys).values()
+        return {getattr(each.evaluation, "passed", None) for each in latest}
+
+
+def test_ctrl_c_while_the_engine_computes_leaves_the_checks_of_what_is_published(mesh: SmallMesh) -> None:
+    shop(mesh)
+    process = mesh.start("run")
+    wait_for((mesh.root / "started").exists)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=ENOUGH)
+    assert process.returncode == 130
+    assert run_statuses(mesh.root) == ["CANCELED", "SUCCESS"]
+    assert checks_of_sales(mesh) == {True}
+    status = mesh_status(mesh.root)
+    assert (status.troubles, status.checks.passed) == ((), len(mesh.registry.get("shop/sales").rules))
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.geteuid() != 0, reason="another name for the machine needs root")
+def test_a_run_that_was_killed_under_another_name_of_the_machine_is_closed(mesh: SmallMesh) -> None:
+    shop(mesh)
+    renamed = (
+        "import ctypes, socket; assert ctypes.CDLL(None).unshare(0x04000000) == 0; socket.sethostname('a')"
+    )
+    command = f"{renamed}\nimport sys\nfrom platform_core.cli import main\nsys.exit(main())"
+    process = mesh.start("run", python=("-c", command))
+    wait_for((mesh.root / "started").exists)
+    home = Home.of(mesh.root).dagster
+    with shared_instance(home, mesh.root, ["shop"]):
+        assert run_statuses(mesh.root) == ["STARTED", "SUCCESS"]
+    for each in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
+        each.kill()
+    process.communicate(timeout=ENOUGH)
+    wait_for(lambda: processes_of(mesh.root) == [])
+    with shared_instance(home, mesh.root, ["shop"]):
+        assert run_statuses(mesh.root) == ["FAILURE", "SUCCESS"]
+    assert checks_of_sales(mesh) == {True}
 
 
 def test_help_is_quick_and_imports_no_verb(mesh: SmallMesh) -> None:

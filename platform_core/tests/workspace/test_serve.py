@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ import dagster as dg
 import pytest
 from small_mesh import AMOUNTS, PLAIN, SETTINGS, SmallMesh
 from workspace.test_interrupt import ENOUGH, processes_of, wait_for
+
+from platform_core.workspace.guard import PROGRESS
+from platform_core.workspace.processes import computed, descendants
 
 CODE = """
 @dg.asset(key=["{name}", "thing"])
@@ -242,3 +246,55 @@ def test_a_lost_process_is_made_again_and_a_reload_disturbs_no_run(
         wait_for(lambda: status(again.run_id) == dg.DagsterRunStatus.SUCCESS)
         assert status(killed) == dg.DagsterRunStatus.FAILURE
         assert len(instance.get_runs(dg.RunsFilter(job_name="thing_job"))) == 1
+
+
+@pytest.mark.full
+def test_it_says_what_is_still_loading_and_copes_with_a_long_folder_for_temporary_files(
+    mesh: SmallMesh, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = mesh.root / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    wait = "\nwhile not __import__('os').path.exists('go'): time.sleep(0.1)\n"
+    mesh.location(
+        "a", wait.replace("'go'", repr(str(mesh.root / "go"))) + CODE.format(name="a"), "thing long"
+    )
+    server = mesh.start("serve", "--port", str(port))
+    assert server.stdout is not None
+    assert server.stderr is not None
+    try:
+        assert server.stderr.readline().startswith("starting the code locations a ")
+        assert server.stderr.readline().startswith("a is still loading, after ")
+        (mesh.root / "go").touch()
+        assert server.stdout.readline().startswith("Dagster UI: ")
+        assert list(long.iterdir()) == []
+    finally:
+        server.kill()
+        server.communicate()
+        wait_for(lambda: processes_of(mesh.root) == [])
+
+
+def test_a_time_that_is_none_is_refused_before_anything_starts(mesh: SmallMesh, port: int) -> None:
+    mesh.location("a", CODE.format(name="a"), "thing long")
+    refused = subprocess.run(
+        [sys.executable, "-m", "platform_core.cli", "serve", "--port", str(port)],
+        cwd=mesh.root,
+        env={**os.environ, "MESH_SERVE_TIMEOUT": "soon"},
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 2
+    assert "error[U031]" in refused.stderr
+    assert processes_of(mesh.root) == []
+
+
+def test_what_a_process_and_its_children_compute_is_progress() -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        wait_for(lambda: computed(process.pid) > PROGRESS)
+    finally:
+        for child in descendants(process.pid):
+            os.kill(child, signal.SIGKILL)
+        process.wait(ENOUGH)
+    assert computed(process.pid) == 0.0

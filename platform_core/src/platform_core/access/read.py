@@ -15,7 +15,8 @@ from platform_core.contracts.named import unknown_product
 from platform_core.contracts.registry import Registry
 from platform_core.errors import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import connect
-from platform_core.lake.faults import damaged, lake_faults
+from platform_core.lake.damage import damage_told, damaged_file
+from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import version_at
 from platform_core.lake.spill import spill_room
@@ -87,16 +88,20 @@ def granted_query(
         wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
         _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
         private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
-        with spill_room(location, private) as room, closing(SealedFiles()) as files:
+        with (
+            spill_room(location, private) as room,
+            closing(SealedFiles()) as files,
+            damage_told(read_files(files, products)),
+        ):
             asked = {key: (products[key[0]], at) for key, at in wanted.items()}
             versions = files_of_versions(asked, location, files, room)
             try:
                 result = query.run(versions, files, room, many)
             except QueryEnded as ended:
                 if ended.kind == DAMAGED and ended.words in products:
-                    lake = products[ended.words].lake
-                    raise damaged(location, lake, f"a file of {ended.words} cannot be read") from None
-                raise
+                    words = "it does not hold the columns that were published"
+                    raise damaged_file(products[ended.words], words) from None
+                raise UsageError(query_fault(ended.kind, ended.words)) from None
             read = sorted(products) if result.read is None else result.read
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
@@ -141,11 +146,15 @@ def files_of_versions(
                     raise _not_kept(product, at) if at else _never_published(product)
                 rows = product_files(connection, product, room, version)
                 assert rows is not None  # the version was found
-                try:
-                    found[key] = rows.opened(files, f"{product.id}/{version}")
-                except FileNotFoundError:
-                    raise damaged(location, product.lake, "a file of its rows is missing") from None
+                found[key] = rows.opened(files, f"{product.id}/{version}")
     return found
+
+
+def read_files(files: SealedFiles, products: Mapping[str, DataProduct]) -> Iterator[tuple[DataProduct, Path]]:
+    """The files that were opened of some products, each with its product."""
+    for name, path in files.paths.items():
+        if (product := products.get("/".join(name.split("/")[:2]))) is not None:
+            yield product, path
 
 
 @contextmanager

@@ -24,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
     from platform_core.lake.connect import connect
+    from platform_core.lake.damage import newest_versions
     from platform_core.lake.location import LakeLocation
     from platform_core.lake.versions import bytes_of, stamps, table_behind
     from platform_core.settings import mesh_root
@@ -43,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
         versions = [_facts(*stamp, size) for stamp, size in zip(found, sizes, strict=True)]
     shown, never = versions[: limit or None], f"{product.id} was never published; mesh run {product.id}"
     facts = {"product": product.id, "versions": shown, "complete": shown == versions}
-    status = answer(options, root, facts, (lambda: _print(shown)) if shown else never)
+    gone = newest_versions(location, [product])[1].get(product.id)
+    status = answer(options, root, facts, (lambda: _print(shown)) if shown else never, gone)
     if shown != versions:
         note(options, f"newest {limit} versions; --limit 0 shows all")
     return status

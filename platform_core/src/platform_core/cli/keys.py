@@ -87,10 +87,10 @@ def _facts(
     named: Mapping[str, Sequence[str]], ring: KeyRing, registry: Registry, location: LakeLocation
 ) -> list[dict[str, Any]]:
     """Each key with its masked twins; ``current`` is None of a twin that was never published."""
-    from platform_core.cli.products import latest_versions
+    from platform_core.lake.damage import newest_versions
 
     products = [registry.get(name) for name in sorted({twin for twins in named.values() for twin in twins})]
-    published = latest_versions(products, location)
+    published, _ = newest_versions(location, products)
     facts = []
     for name in sorted({*named, *ring.names()}):
         key, twins = ring.find(name), list[dict[str, Any]]()

@@ -13,7 +13,6 @@ from platform_core.words import age_in_words
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
-    from platform_core.lake.location import LakeLocation
     from platform_core.lake.versions import Version
 
 
@@ -25,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
     from platform_core.contracts.named import domain_name
     from platform_core.contracts.registry import Registry
+    from platform_core.lake.damage import each_once, newest_versions
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
 
@@ -32,22 +32,10 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.open(root)
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
     products, diagnostics = registry.scan(*wanted)
-    versions = latest_versions(products, LakeLocation.current(root))
+    versions, damaged = newest_versions(LakeLocation.current(root), products)
+    diagnostics = (*diagnostics, *each_once(damaged))
     facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
     return answer(options, root, facts, lambda: _print(products, versions), diagnostics)
-
-
-def latest_versions(products: Sequence[DataProduct], location: LakeLocation) -> dict[str, Version]:
-    """The last published version of each product that has one, from the lakes that exist."""
-    from platform_core.lake.connect import connect
-    from platform_core.lake.versions import latest
-
-    there = [product for product in products if location.exists(product.lake)]
-    if not there:
-        return {}
-    with connect(location, read={product.lake for product in there}) as connection:
-        found = {product.id: latest(connection, product) for product in there}
-    return {name: version for name, version in found.items() if version is not None}
 
 
 def _print(products: Sequence[DataProduct], versions: Mapping[str, Version]) -> None:

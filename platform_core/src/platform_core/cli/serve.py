@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 
 from platform_core.cli import INTERRUPTED, OK
 from platform_core.cli.grammar import number
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     if not has_landlock():
         note(options, MISSING)
     note(options, f"starting the code locations {names} ...")
-    answered = serve(root, Home.of(root), options.host, options.port, hosts, _tell)
+    answered = serve(root, Home.of(root), options.host, options.port, hosts, _tell, partial(note, options))
     if not answered:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -35,10 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
-    from platform_core.cli.products import latest_versions
     from platform_core.contracts.named import product_id
     from platform_core.contracts.registry import Registry
-    from platform_core.errors import LakeError
+    from platform_core.lake.damage import newest_versions
     from platform_core.lake.location import LakeLocation
     from platform_core.settings import mesh_root
     from platform_core.source.federation import read_teams
@@ -48,22 +47,18 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry = Registry.open(root)
     product = registry.get(product_id(options.product, registry.names()))
-    version = latest_versions([product], LakeLocation.current(root)).get(product.id)
+    versions, damaged = newest_versions(LakeLocation.current(root), [product])
+    version, gone = versions.get(product.id), damaged.get(product.id, ())
     teams = read_teams(root)
     team = teams.by_slug.get(product.owner or "")
     with recorded(root) as instance:
         outcomes = checked(instance, [product]).get(product.id) if instance else None
     checks = Checks.of(outcomes) if outcomes else None
-    file = None
     # The product is shown all the same: its table can be read without the file beside it, and without
     # knowing how its team is reached.
-    gone = teams.faults
-    try:
-        file = _file(product, version, root)
-    except LakeError as error:
-        gone = (*error.diagnostics, *gone)
+    file = None if gone else _file(product, version, root)
     known = Known(product, version, root, team, file, checks)
-    return answer(options, root, _facts(known), lambda: _print(known), gone)
+    return answer(options, root, _facts(known), lambda: _print(known), (*gone, *teams.faults))
 
 
 def _print(known: Known) -> None:
@@ -185,10 +180,7 @@ def _constraints(product: DataProduct, name: str) -> list[str]:
 
 
 def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any] | None:
-    """The file that the published version keeps beside its table; None where it keeps none.
-
-    Raises LakeError (L030 to L032) where there should be one and is not.
-    """
+    """The file that the published version keeps beside its table; None where it keeps none."""
     from platform_core.lake.kept import Shelf
     from platform_core.lake.location import LakeLocation
     from platform_core.workspace.document import picked

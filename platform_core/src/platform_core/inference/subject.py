@@ -12,13 +12,14 @@ from typing import Final, Literal
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.access.read import granted_products, published_files, query_fault
+from platform_core.access.read import granted_products, published_files, query_fault, read_files
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import PlatformError, UsageError, shown
 from platform_core.inference import files as tabular
 from platform_core.inference.references import candidates
 from platform_core.lake.connect import connect, memory_of
+from platform_core.lake.damage import damage_told
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.spill import spill_room
@@ -167,6 +168,7 @@ def opened(
     with ExitStack() as stack:
         files = stack.enter_context(closing(SealedFiles()))
         products = _products(subject, reader)
+        stack.enter_context(damage_told(read_files(files, products)))
         private = next((p.lake for p in products.values() if reader.location.is_private(p.lake)), None)
         room = stack.enter_context(spill_room(reader.location, private))
         connection = stack.enter_context(sealed_engine())

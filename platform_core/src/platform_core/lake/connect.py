@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.files import link_new, private_umask
 from platform_core.lake.extensions import load, opened
-from platform_core.lake.faults import damaged, lake_faults
+from platform_core.lake.faults import catalog_faults, damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.private import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
@@ -48,7 +48,8 @@ def connect(
             spill_into(con, location, next(filter(location.is_private, there), None))
             for lake in there:
                 _attach(con, location, lake, writing=lake in write)
-            yield con
+            with catalog_faults(location, there):
+                yield con
     finally:
         remove_unused()
 
@@ -59,6 +60,8 @@ def _attach(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str, *
             _create(location, lake)
     with lake_faults(location, lake):
         close_folder(location, lake)
+        if location.is_lost(lake):
+            raise damaged(location, lake, "the catalog is gone, and the files that it knew are there")
         # SQLite takes an empty file for a new database, which a reader may not even begin.
         if location.catalog(lake).stat().st_size == 0:
             raise damaged(location, lake, "the catalog is empty")

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Final
 
 import duckdb
 
 from platform_core.errors import DefinitionError, LakeError, Place, shown
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.sql.allowed import NotAllowed
 
 _NO_ROOM = re.compile(
@@ -29,6 +31,7 @@ _NOT_WRITABLE = re.compile(
     r"|failed to create directory|unable to open database file",
     re.I,
 )
+_GARBLED: Final = "database disk image is malformed"
 _UNREADABLE = re.compile(
     r"file is not a database|malformed|failed to probe ducklake|does not exist - and creating"
     r"|ducklake catalog version|no magic bytes|too small to be a parquet|cannot open file",
@@ -47,6 +50,9 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
     """The fault of disk or catalog behind an error; None where the error is about the query itself."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error)
+    # An error names the file, which need not be of the lake that is written.
+    if (named := re.search(rf"{re.escape(str(location.root))}/([^/\"']+)/", text)) is not None:
+        lake = named[1]
     if isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(text):
         # Before all others: it comes in the words of whatever it broke off, "failed to probe" too.
         message = f'too little memory for the lake "{lake}": {sentence(error)}'
@@ -65,7 +71,7 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
         fix = f"give this user {folder}, or name another folder in MESH_LAKE"
         return LakeError.of("L002", message, None, "a folder that this user may write", fix)
     if _UNREADABLE.search(text):
-        return damaged(location, lake, sentence(error))
+        return damaged(location, _garbled(location, lake), sentence(error))
     if number is not None:
         return other_fault(error, lake)
     return None
@@ -75,8 +81,24 @@ def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
     folder = shown(location.folder(lake))
     message = f'the catalog or a file of the lake "{lake}" is damaged: {reason}'
     expected = f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it"
-    fix = f"restore {folder} from a backup, or move it away and materialize the products again"
+    again = f"mesh run {lake.removesuffix(RESTRICTED)}"
+    fix = f"restore {folder} from a backup, or move it away and make its products again: {again}"
     return LakeError.of("L004", message, None, expected, fix)
+
+
+def _garbled(location: LakeLocation, lake: str) -> str:
+    """The lake whose catalog SQLite finds garbled, ``lake`` before others: its words name none."""
+    for catalog in (location.catalog(lake), *sorted(location.root.glob("*/catalog.sqlite"))):
+        try:
+            with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as opened:
+                if opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                    continue
+        except sqlite3.OperationalError:  # it may not be read, or is locked
+            continue
+        except sqlite3.DatabaseError:
+            pass
+        return catalog.parent.name
+    return lake
 
 
 def other_fault(error: BaseException, lake: str) -> LakeError:
@@ -89,6 +111,17 @@ def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> Def
     expected = "the declared inputs by their names, and functions that compute from values"
     fix = "Declare what it reads: @data_product(inputs={...})."
     return DefinitionError.of("D027", message, place, expected, fix)
+
+
+@contextmanager
+def catalog_faults(location: LakeLocation, lakes: Sequence[str]) -> Iterator[None]:
+    """Says as LakeErrors what is raised inside because a catalog of some open lakes is garbled."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if lakes and _GARBLED in str(error):
+            raise damaged(location, _garbled(location, lakes[0]), sentence(error)) from error
+        raise
 
 
 @contextmanager

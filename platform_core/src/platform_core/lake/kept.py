@@ -91,7 +91,7 @@ class Shelf:
         return self.product.file
 
     def read(self, version: Version) -> KeptFile:
-        """The file of a version, which is there and has its bytes; the content is not looked at.
+        """The file of a version, which is the one that was published.
 
         Raises:
             LakeError: L030 where it is gone, L031 where it has other bytes, L032 where there was none.
@@ -103,20 +103,17 @@ class Shelf:
         path = self.path(version.version)
         try:
             size = path.stat().st_size
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             message = f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}"
             fix = f"mesh run {self.product.id}, which writes it anew; its table is not affected"
             raise LakeError.of("L030", message, self.product.place, shown(path), fix) from error
         if size != version.file.bytes:
             raise self._changed(version, f"has {size:,} bytes instead of {version.file.bytes:,}")
-        return KeptFile(path, self.stable, size, version.file.sha256)
-
-    def content(self, version: Version) -> bytes:
-        """The bytes of a version's file, which are those that were published. Raises as ``read`` does."""
-        content = self.read(version).path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != (version.file.sha256 if version.file else None):
-            raise self._changed(version, "is not what was published")
-        return content
+        if sha256 != version.file.sha256:
+            raise self._changed(version, "has other bytes than were published")
+        return KeptFile(path, self.stable, size, sha256)
 
     def _changed(self, version: Version, how: str) -> LakeError:
         message = f"the file of {self.product.id}, version {version.version}, was changed: it {how}"

@@ -47,16 +47,23 @@ class LakeLocation:
         return lake.endswith(RESTRICTED)
 
     def exists(self, lake: str) -> bool:
-        return self.catalog(lake).exists()
+        """Whether there is such a lake, be it one of which only the files are left."""
+        return self.catalog(lake).exists() or self.is_lost(lake)
+
+    def is_lost(self, lake: str) -> bool:
+        """Whether a lake's catalog is gone, and its files are there."""
+        return not self.catalog(lake).exists() and next(self.data(lake).rglob("*.parquet"), None) is not None
 
     def shared(self) -> tuple[str, ...]:
         """The domains whose shared lake this user can read, sorted."""
-        names = [path.parent.name for path in self.root.glob("*/catalog.sqlite")]
+        names = [path.name for path in self.root.glob("*")]
         return tuple(sorted(name for name in names if not self.is_private(name) and self.is_readable(name)))
 
     def is_readable(self, lake: str) -> bool:
         """Whether there is such a lake for this user; a restricted one is its domain's alone."""
-        return os.access(self.catalog(lake), os.R_OK | os.W_OK)
+        if os.access(self.catalog(lake), os.R_OK | os.W_OK):
+            return True
+        return os.access(self.data(lake), os.R_OK | os.W_OK | os.X_OK) and self.is_lost(lake)
 
 
 def attach(

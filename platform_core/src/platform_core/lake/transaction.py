@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
@@ -94,13 +95,15 @@ def transaction(
     Raises LakeLocked, LakeError, and whatever is raised inside.
     """
     with written_privately(location, lake), lake_lock(location, lake, holder=holder):
+        under_way = Transaction(con, lake)
         try:
             con.execute("BEGIN TRANSACTION")
-            under_way = Transaction(con, lake)
             yield under_way
             under_way.commit()
         except BaseException as error:
             _roll_back(con)
+            if not under_way.version:
+                _remove_written(con, location, lake)
             if isinstance(error, duckdb.Error | OSError):
                 raise environment_fault(error, location, lake) or other_fault(error, lake) from error
             raise
@@ -127,3 +130,13 @@ def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
     except duckdb.TransactionException:
         # Nothing is open: BEGIN itself failed, or a failed COMMIT has rolled back already.
         return
+
+
+def _remove_written(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str) -> None:
+    """Remove the files that a failed transaction wrote: ROLLBACK leaves one that was cut off."""
+    unknown = f"CALL ducklake_delete_orphaned_files({literal(lake)}, cleanup_all => true, dry_run => true)"
+    with suppress(OSError, duckdb.Error):  # what went wrong first is told
+        since = location.lock(lake).stat().st_mtime_ns  # signed by the holder before it wrote
+        for (path,) in con.execute(unknown).fetchall():
+            if Path(path).stat().st_mtime_ns >= since:
+                Path(path).unlink()

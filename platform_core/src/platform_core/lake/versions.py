@@ -12,6 +12,7 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.contracts.model import DataProduct
+from platform_core.errors import shown
 from platform_core.sql.quoting import literal, quoted
 
 _ASSET: Final = "json_extract_string(commit_extra_info, '$.asset')"
@@ -55,7 +56,17 @@ class DataFile:
     """A file that holds rows of a version, with the file of its deletions."""
 
     path: Path
-    deletions: Path | None
+    bytes: int
+    deletions: Path | None = None
+    deletions_bytes: int = 0
+
+    def damage(self) -> str | None:
+        """What is wrong with the size of a file, and which it is; None where both are there whole."""
+        for path, size in ((self.path, self.bytes), (self.deletions, self.deletions_bytes)):
+            if path is not None and (found := path.stat().st_size if path.is_file() else None) != size:
+                has = "is gone" if found is None else f"has {found:,} bytes instead of {size:,}"
+                return f"{shown(path)} {has}"
+        return None
 
 
 def catalog_of(lake: str) -> str:
@@ -177,11 +188,12 @@ def files_of(
 ) -> tuple[DataFile, ...] | None:
     """The files that hold a table's version; None where they are not known: it was dropped, or is a view."""
     which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}, snapshot_version => {version:d}"
+    columns = "data_file, data_file_size_bytes, delete_file, delete_file_size_bytes"
     try:
-        rows = con.execute(f"SELECT data_file, delete_file FROM ducklake_list_files({which})").fetchall()
+        rows = con.execute(f"SELECT {columns} FROM ducklake_list_files({which})").fetchall()
     except duckdb.CatalogException:
         return None
-    return tuple(DataFile(Path(data), Path(deleted) if deleted else None) for data, deleted in rows)
+    return tuple(DataFile(Path(data), n, Path(gone) if gone else None, m or 0) for data, n, gone, m in rows)
 
 
 def alive(row: str, version: int | str) -> str:

@@ -130,7 +130,7 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
         versions = history(connection, product, limit=1 if wanted is None else None)
     shelf = Shelf(location, product)
     found = _chosen(product, versions, wanted)
-    content = shelf.content(found)
+    content = shelf.read(found).path.read_bytes()
     return Artifact(
         estimator=load(content, product, product.place),
         card=json.loads(shelf.card(found.version).read_text(encoding="utf-8")),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.windows import Window, spanning, windows
 from platform_core.errors import Diagnostic, Place, PlatformError
 from platform_core.lake.content import data_version
+from platform_core.lake.damage import damage_told, whole_files
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
@@ -48,6 +50,13 @@ from platform_core.products.inputs.versions import (
     whole,
 )
 from platform_core.products.origin import checks_told, commit, origin
+from platform_core.products.refusal import (
+    interrupted,
+    keeping,
+    let_checks_stand,
+    readers_keep,
+    refused_results,
+)
 from platform_core.products.report import (
     WARNING,
     Outcomes,
@@ -65,7 +74,7 @@ from platform_core.quality.gate import ContractBroken, gate
 from platform_core.settings import mesh_root
 from platform_core.sql.engine import lock_down
 
-Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]
 
 
 @dataclass(frozen=True)
@@ -248,6 +257,8 @@ def product_asset(
                 lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
+                looked_at = {read.id: read for read in (*reads, *audited)}.values()
+                files = [(read, file) for read in looked_at for file in whole_files(connection, read)]
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
@@ -260,7 +271,7 @@ def product_asset(
                     room,
                     versions=versions,
                 )
-                with telling_what_went(connection, reads):
+                with damage_told(files), telling_what_went(connection, reads):
                     publication = publish(run)
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 told = publication.audited
@@ -287,16 +298,19 @@ def product_asset(
             publication, metadata, faults, content = discretion.work(work)
         except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
-            failure = discretion.failure(error)
+            failure = discretion.failure(interrupted(error))
         if failure is not None:
             words = getattr(failure, "description", None) or failure
             late = f"{product.id} was published. After that:\n{words}"
-            published = _published(lake, product, stamp.run_id, late)
-            if published is None:
-                yield from check_results(product, discretion.outcomes(refused))
-                raise failure
+            newest = _newest(lake, product)
+            if newest is None or newest[1]["run_id"] != stamp.run_id:
+                if not isinstance(failure, Exception):
+                    let_checks_stand(context.instance, stamp.run_id)
+                kept = readers_keep(product, newest and newest[0])
+                yield from refused_results(product, discretion.outcomes(refused), kept)
+                raise keeping(failure, kept)
             # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
-            yield published
+            yield published_result(product.id, newest[0], newest[1], **{WARNING: late})
             if product.kind == "stream" or not isinstance(failure, Exception):
                 raise failure
             return
@@ -314,18 +328,12 @@ def product_asset(
     return materialize
 
 
-def _published(
-    lake: LakeResource, product: DataProduct, run_id: str, warning: str
-) -> dg.MaterializeResult[None] | None:
-    """What a run has published, by the version's own stamp; None where it published nothing."""
-    try:
-        with lake.connect(read=[product.lake]) as connection:
-            newest = next(stamps(connection, product.lake, product.id, limit=1), None)
-    except PlatformError:
-        return None  # the next start looks again
-    if newest is None or newest[2]["run_id"] != run_id:
-        return None
-    return published_result(product.id, newest[0], newest[2], **{WARNING: warning})
+def _newest(lake: LakeResource, product: DataProduct) -> tuple[int, dict[str, Any]] | None:
+    """The published version, and what it remembers of its run; None where the lake cannot tell either."""
+    with suppress(PlatformError), lake.connect(read=[product.lake]) as connection:
+        for version, _, facts in stamps(connection, product.lake, product.id, limit=1):
+            return version, facts
+    return None
 
 
 def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -26,10 +27,13 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._opened: dict[str, int] = {}
+        self.paths: dict[str, Path] = {}
+        """Of the files that were opened here, by their names."""
 
     def add(self, path: str, name: str) -> str:
         """Open a file for the engine; returns the name to read it under. Raises OSError."""
         self.take(os.open(path, os.O_RDONLY | os.O_CLOEXEC), name)
+        self.paths[name] = Path(path)
         return f"{SCHEME}://{name}"
 
     def take(self, descriptor: int, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import duckdb
 
 from platform_core.contracts.model import DataProduct
+from platform_core.lake.damage import whole_files
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import alive, catalog_of, files_of, stamps, table_behind
 from platform_core.sealed.files import SealedFiles
@@ -91,11 +92,15 @@ def version_files(
 def product_files(
     con: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int | None = None
 ) -> VersionFiles | None:
-    """``version_files`` of a published version, by default the newest; None where there is none."""
+    """``version_files`` of a published version, by default the newest; None where there is none.
+
+    Raises LakeError L004 where a file is not what was published.
+    """
     stamp = next(stamps(con, product.lake, product.id, version=version, limit=1), None)
     if stamp is None:
         return None
     version, _, facts = stamp
+    whole_files(con, product, version)
     return version_files(con, product.lake, *table_behind(product, version, facts), copies)
 
 

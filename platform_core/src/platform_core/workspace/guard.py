@@ -22,8 +22,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from platform_core.settings import environment
-from platform_core.workspace.processes import adopt_orphans, descendants, end_descendants, reap, send
+from platform_core.settings import SERVE_TIMEOUT, environment
+from platform_core.workspace.processes import (
+    adopt_orphans,
+    computed,
+    descendants,
+    end_descendants,
+    reap,
+    send,
+)
 from platform_core.workspace.starter import permitted, start, without_secrets
 
 PATIENCE: Final = 10.0
@@ -32,9 +39,8 @@ PATIENCE: Final = 10.0
 FIRMNESS: Final = 3.0
 """Seconds between SIGTERM and SIGKILL."""
 
-
-LOADING: Final = 180.0
-"""Seconds that a code server has to listen before the services start without it."""
+PROGRESS: Final = 0.5
+"""Seconds of computing that show that a location still loads; one that waits for ever takes none."""
 
 
 def main() -> int:
@@ -80,15 +86,20 @@ def _serve(
     if ground is None or ground.returncode:
         return True
     loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
-    until = time.monotonic() + LOADING
-    while loading and time.monotonic() < until:
+    patience, used, looked = SERVE_TIMEOUT.seconds(180.0), 0.0, 0.0
+    until = time.monotonic() + patience
+    while loading and (now := time.monotonic()) < until:
+        if now - looked > 1.0:
+            looked, found = now, sum(computed(server.pid) for server in loading.values() if server)
+            if abs(found - used) > PROGRESS:
+                used, until = found, now + patience
         if _told(0.1) or hurry():
             return False
         # One that cannot start is shown by the UI as a location that does not load; the others serve.
         loading = {
             path: server
             for path, server in loading.items()
-            if server is not None and server.poll() is None and not _listens(path)
+            if server is not None and server.poll() is None and not listens(path)
         }
     running = [_start(command) for command in services]
     while not (_told(0.5) or hurry()):
@@ -112,7 +123,7 @@ def _told(seconds: float) -> bool:
     return bool(readable) and not os.read(0, 1024)
 
 
-def _listens(path: str) -> bool:
+def listens(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         return probe.connect_ex(path) == 0
 

@@ -14,14 +14,17 @@ from typing import Final
 import dagster as dg
 
 from platform_core.files import file_lock
+from platform_core.products.refusal import let_checks_stand
 from platform_core.settings import mesh_root
 from platform_core.source.workspace import read_locations
-from platform_core.workspace.processes import is_alive
+from platform_core.workspace.processes import hold_name, is_alive
 from platform_core.workspace.recipe import close_abandoned, open_instance
 from platform_core.workspace.reconcile import reconcile
 
 PROCESS_TAG: Final = "mesh/worker"
 """Names the process that executes a run, see ``processes.signature``."""
+LIVING: Final = "living"
+"""The folder of the locks that living processes hold."""
 
 
 def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.DagsterInstance:
@@ -30,8 +33,11 @@ def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.Dags
     published in the lakes of its domains."""
     with file_lock(home / "instance.lock"):
         instance = open_instance(home)
-        close_abandoned(instance, PROCESS_TAG, is_alive)
+        closed = close_abandoned(instance, PROCESS_TAG, lambda name: is_alive(name, home / LIVING))
+        hold_name(home / LIVING)
         reconcile(instance, root, domains)
+        for run_id in closed:
+            let_checks_stand(instance, run_id)
     return instance
 
 

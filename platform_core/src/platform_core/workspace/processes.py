@@ -10,11 +10,16 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import psutil
+from filelock import FileLock, Timeout
+
+from platform_core.files import file_lock
 
 _SET_CHILD_SUBREAPER: Final = 36
+_held: Final[dict[Path, FileLock]] = {}
 
 
 def signature(pid: int) -> str:
@@ -22,9 +27,29 @@ def signature(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{_birth(pid)}"
 
 
-def is_alive(name: str) -> bool:
-    """Whether the process of a ``signature`` lives. One of another machine is taken to live; one that ended,
-    and that nobody has waited for, does not."""
+def hold_name(folder: Path) -> None:
+    """Hold a lock under this process's ``signature``, which the kernel takes back at its death: so processes
+    of another container or machine see that it lives. Locks of the dead go. One process at a time."""
+    folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        if not is_alive(left.name, folder):
+            left.unlink(missing_ok=True)
+    path = folder / signature(os.getpid())
+    if path not in _held:
+        _held[path] = file_lock(path)
+        _held[path].acquire()
+
+
+def is_alive(name: str, folder: Path) -> bool:
+    """Whether the process of a ``signature`` lives: it holds its lock. One without, as those of before 0.4
+    are, is looked for on this machine; of another machine it is taken to live. One that ended, and that
+    nobody has waited for, does not."""
+    if (folder / name).exists():
+        try:
+            with file_lock(folder / name, timeout=0):
+                return False
+        except Timeout:
+            return True
     host, number, birth = name.rsplit(":", 2)
     if host != socket.gethostname():
         return True
@@ -41,6 +66,15 @@ def descendants(pid: int) -> tuple[int, ...]:
     except psutil.NoSuchProcess:
         return ()
     return tuple(child.pid for child in children if _lives(child))
+
+
+def computed(pid: int) -> float:
+    """Seconds that a process and what descends from it have computed."""
+    seconds = 0.0
+    for each in (pid, *descendants(pid)):
+        with contextlib.suppress(psutil.Error):
+            seconds += sum(psutil.Process(each).cpu_times()[:2])
+    return seconds
 
 
 def adopt_orphans() -> None:

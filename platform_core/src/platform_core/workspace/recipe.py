@@ -31,6 +31,7 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
+from platform_core.products.refusal import let_checks_stand
 from platform_core.products.spec import FOREIGN_KEY
 from platform_core.workspace.messages import Asset
 
@@ -210,6 +211,7 @@ def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run, "Interrupted before it started.")
+        let_checks_stand(instance, run_id)
 
 
 def record(
@@ -228,19 +230,22 @@ def record(
     instance.report_dagster_event(dg.DagsterEvent(kind, run.job_name, event_specific_data=data), run_id)
 
 
-def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str], bool]) -> None:
-    """Record unfinished runs as failed (canceled where that was asked) whose process is gone.
+def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str], bool]) -> list[str]:
+    """Record unfinished runs as failed (canceled where that was asked) whose process is gone; which.
 
     ``tag`` names the process of a run; runs without it are not ours to judge.
     """
+    closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         process = run.tags.get(tag)
         if process is None or alive(process):
             continue
+        closed.append(run.run_id)
         if run.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, "Its process ended before it could say so.")
         else:
             instance.report_run_failed(run, "Its process was killed. What it had published is recorded.")
+    return closed
 
 
 def _in_process(job: dg.JobDefinition) -> dg.JobDefinition:

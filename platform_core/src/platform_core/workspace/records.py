@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
+from platform_core.lake.damage import from_each_lake
 from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import bytes_kept
@@ -113,12 +114,26 @@ def failures(
     for record in failed:
         for key in record.dagster_run.asset_selection or ():
             product = "/".join(key.path)
-            if product in ids and (product not in made or record.create_timestamp > made[product].at):
+            if product in ids and _failed_since(instance, record, made.get(product)):
                 ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None
                 broken = checks[product].checks if product in checks else ()
                 run = record.dagster_run.run_id
                 found[product] = Failure(product, ended or record.create_timestamp, run, broken)
     return found
+
+
+def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Made | None) -> bool:
+    """Whether a failed run failed a product after it was made, be it by the same run: as a stream does
+    that publishes a batch and is refused the next."""
+    import dagster as dg
+
+    if made is None or record.create_timestamp > made.at:
+        return True
+    run, step = record.dagster_run.run_id, made.product.replace("/", "__")
+    if made.run_id != run:
+        return False
+    failed = instance.get_records_for_run(run, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    return any(each.event_log_entry.step_key == step for each in failed)
 
 
 def checked(instance: dg.DagsterInstance, products: Iterable[DataProduct]) -> dict[str, list[Outcome]]:
@@ -187,16 +202,10 @@ def _made(entry: dg.EventLogEntry) -> Made:
 
 
 def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
-    """The versions that the lakes keep of each product, the newest first; of lakes that may be read."""
-    lakes = {product.lake for product in products if location.is_readable(product.lake)}
-    if not lakes:
-        return {}
-    with connect(location, read=lakes) as connection:
-        return {
-            product: versions
-            for lake in sorted(lakes)
-            for product, versions in published(connection, lake).items()
-        }
+    """The versions that the lakes keep of each product, the newest first; without those of damaged lakes."""
+    lakes = {product.lake for product in products}
+    found = from_each_lake(location, lakes, published)[0] if lakes else {}
+    return {name: versions for each in found.values() for name, versions in each.items()}
 
 
 def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, int]:

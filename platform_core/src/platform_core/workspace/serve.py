@@ -5,27 +5,32 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import json
+import os
 import selectors
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from platform_core.errors import Diagnostic, RunError, UsageError, shown
-from platform_core.settings import environment
+from platform_core.settings import SERVE_TIMEOUT, environment
 from platform_core.source.workspace import Location, read_locations
-from platform_core.workspace.guard import FIRMNESS, PATIENCE
+from platform_core.words import listed
+from platform_core.workspace.guard import FIRMNESS, PATIENCE, listens
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
 from platform_core.workspace.processes import kill_group
 from platform_core.workspace.starter import mesh_variables, names_of, start
 
-STARTING_SECONDS: Final = 180.0
+TELL_EVERY: Final = 5.0
+"""Seconds after which it is said what `mesh serve` still waits for."""
+_LONGEST: Final = 60
+"""Letters of a folder in which sockets can be made, also those that Dagster makes: a path may have 107."""
 
 
 def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> list[str]:
@@ -67,30 +72,43 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
 
 
 def serve(
-    root: Path, home: Home, host: str, port: int, hosts: Sequence[str], answered: Callable[[str], None]
+    root: Path,
+    home: Home,
+    host: str,
+    port: int,
+    hosts: Sequence[str],
+    answered: Callable[[str], None],
+    waiting: Callable[[str], None],
 ) -> bool:
-    """Serve until interrupted; ``answered`` gets the URL once the UI answers.
+    """Serve until interrupted; ``answered`` gets the URL once the UI answers, ``waiting`` now and then
+    what is still loading.
 
     Returns whether it ever answered. No process that it started is left when it returns or raises,
     and none survives it when it is killed.
 
     Raises:
         RunError: R010 as ``Home.prepare``; R011, the UI is not installed here; R012, the server ended by
-            itself or never answered.
+            itself.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
         raise RunError.of("R011", "Dagster's webserver is not installed here", fix="make setup")
     home.prepare(root)
+    SERVE_TIMEOUT.seconds(0.0)  # of the guard; a wrong one is told here
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
-        guard = _start(root, home, [host, str(port), *hosts], log)
-        since, up = time.monotonic(), False
+        sockets = _sockets(root)
+        guard = _start(root, home, sockets, [host, str(port), *hosts], log)
+        since = told = time.monotonic()
+        up = False
         try:
             while not interrupts.count:
                 selector.select(0.2 if not up else 1.0)
-                if guard.poll() is not None or (not up and time.monotonic() - since > STARTING_SECONDS):
+                if guard.poll() is not None:
                     raise RunError(_ended(log, up))
+                if not up and time.monotonic() - told > TELL_EVERY:
+                    told = time.monotonic()
+                    waiting(_loading(sockets, told - since))
                 if not up and _answers(host, port, hosts[0]):
                     up = True
                     answered(f"http://{hosts[0]}")
@@ -99,11 +117,24 @@ def serve(
     return up
 
 
-def _start(root: Path, home: Home, address: list[str], log: Path) -> subprocess.Popen[bytes]:
-    # A folder of its own with a short name: the path of a socket may have about a hundred letters.
-    folder = Path(tempfile.mkdtemp(prefix="mesh-"))
+def _sockets(root: Path) -> dict[str, Path]:
+    """The socket of each location, in a folder of its own."""
+    short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="mesh-", dir=short))
+    return {location.name: folder / f"{number}" for number, location in enumerate(read_locations(root))}
+
+
+def _loading(sockets: Mapping[str, Path], seconds: float) -> str:
+    left = [name for name, path in sockets.items() if not listens(str(path))]
+    what = f"{listed(left)} {'is' if len(left) == 1 else 'are'} still loading" if left else "the UI starts"
+    return f"{what}, after {seconds:.0f} s"
+
+
+def _start(
+    root: Path, home: Home, sockets: Mapping[str, Path], address: list[str], log: Path
+) -> subprocess.Popen[bytes]:
     locations = read_locations(root)
-    sockets = {location.name: folder / f"{number}" for number, location in enumerate(locations)}
+    folder = next(iter(sockets.values())).parent
     workspace = folder / "workspace.yaml"
     entries = [
         {"grpc_server": {"socket": str(path), "location_name": name}} for name, path in sockets.items()
@@ -129,7 +160,8 @@ def _start(root: Path, home: Home, address: list[str], log: Path) -> subprocess.
         # The guard gets this process's secrets too, of which it gives each server those of its domain.
         return start(
             [*python, "platform_core.workspace.guard", str(folder), json.dumps(plan)],
-            {**environment(), **mesh_variables(root, home)},
+            # Dagster makes sockets of its own among the temporary files.
+            {**environment(), **mesh_variables(root, home), "TMPDIR": str(folder.parent)},
             cwd=root,
             stdin=subprocess.PIPE,
             stdout=output,

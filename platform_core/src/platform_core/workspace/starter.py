@@ -18,7 +18,9 @@ from platform_core.settings import HOME, ROOT, SECRETS, SETTINGS, environment
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
 
-_ALWAYS: Final = frozenset({"HOME", "TMPDIR", "TZ", "PATH", "LANG", "LANGUAGE", "PYTHONWARNINGS"})
+_ALWAYS: Final = frozenset(
+    {"HOME", "TMPDIR", "TZ", "PATH", "LANG", "LANGUAGE", "PYTHONWARNINGS", "PYTHONUTF8"}
+)
 _FAMILIES: Final = ("LC_", "DAGSTER_", "MESH_")
 _TABLE: Final = '[tool.platform-core]\nenvironment = ["MESH_SECRET_SHOP_DATABASE", "HTTPS_PROXY"]'
 

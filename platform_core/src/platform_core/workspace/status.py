@@ -6,7 +6,7 @@ the last materializations say they read, and where one says nothing, from what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.contracts.ticks import Schedule
 from platform_core.errors import Diagnostic, PlatformError
 from platform_core.graph import reached
+from platform_core.lake.damage import each_once, newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reclassified import exposed
 from platform_core.lake.versions import Published
@@ -84,7 +85,9 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     products, faults = Registry.open(root).scan()
     location = LakeLocation.current(root)
     faults = (*faults, *exposed(location, products))
-    versions = publications(location, products)
+    readable = [product for product in products if location.is_readable(product.lake)]
+    versions, (_, damaged) = publications(location, readable), newest_versions(location, readable)
+    faults = (*faults, *each_once(damaged))
     with recorded(root) as instance:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}
@@ -94,7 +97,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     troubles = [
         Trouble(p.id, state, since, why, p.owner, tuple(sorted(reached([p.id], readers) - {p.id})))
         for p in products
-        for state, since, why in _troubles(p, made, failed, versions, now)
+        for state, since, why in _troubles(p, made, failed, versions, damaged, now)
     ]
     troubles.sort(key=lambda t: (STATES.index(t.state), t.since or now, t.product))
     retained = [r for p in products if (r := _retained(p, versions.get(p.id, ()), now)) is not None]
@@ -106,9 +109,12 @@ def _troubles(
     made: Mapping[str, Made],
     failed: Mapping[str, Failure],
     versions: Mapping[str, tuple[Published, ...]],
+    damaged: Collection[str],
     now: datetime,
 ) -> Iterable[tuple[State, datetime | None, str]]:
     own = made.get(product.id)
+    if product.id in damaged:
+        yield "failing", now, "its published version is damaged"
     if (failure := failed.get(product.id)) is not None:
         checks = f"failed: {listed(list(failure.checks))}" if failure.checks else "the last run failed"
         yield "failing", failure.since, checks

@@ -1,0 +1,127 @@
+"""Damage, told as damage: catalogs and data files that are not what was published."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Final, TypeVar
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.errors import Diagnostic, LakeError, PlatformError, shown
+from platform_core.lake.connect import connect
+from platform_core.lake.faults import sentence
+from platform_core.lake.kept import Shelf
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import Version, files_of, latest, stamps, table_behind
+from platform_core.sql.quoting import literal
+
+T = TypeVar("T")
+_OF_SQL: Final = re.compile(
+    r"\b(Parser|Syntax|Binder|Catalog|Conversion|Constraint|implemented|Permission|Memory|Interrupt) Error",
+    re.I,
+)
+"""Errors of the engine that no file is to blame for: whoever meets another looks at the files."""
+_OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
+
+
+def whole_files(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
+) -> tuple[Path, ...]:
+    """The files that hold the rows of a published version, by default the newest.
+
+    Raises LakeError L004 where one is gone or has another size.
+    """
+    for number, _, facts in stamps(con, product.lake, product.id, version=version, limit=1):
+        files = files_of(con, product.lake, *table_behind(product, number, facts)) or ()
+        for file in files:
+            if how := file.damage():
+                raise damaged_file(product, how)
+        return tuple(file.path for file in files)
+    return ()
+
+
+@contextmanager
+def damage_told(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
+    """Says that a file which is read inside cannot be read, where that is why the engine fails.
+
+    Raises LakeError L004, and what is raised inside. ``files`` are asked for only after a failure.
+    """
+    try:
+        yield
+    except (duckdb.Error, PlatformError) as error:
+        engine = isinstance(error, duckdb.Error) or _OF_THE_ENGINE & {each.code for each in error.diagnostics}
+        if engine and not _OF_SQL.search(f"{error} {error.__cause__}"):
+            for product, path in files:
+                if reason := _unreadable(path):
+                    raise damaged_file(product, f"{shown(path)} cannot be read: {reason}") from error
+        raise
+
+
+def damaged_file(product: DataProduct, how: str) -> LakeError:
+    message = f'a file of {product.id} in the lake "{product.lake}" is damaged: {how}'
+    again = "" if product.kind == "stream" else f", or make the product again: mesh run {product.id}"
+    fix = f"restore the file from a backup{again}"
+    return LakeError.of("L004", message, product.place, "the file as it was published", fix)
+
+
+def from_each_lake(
+    location: LakeLocation, lakes: Collection[str], ask: Callable[[duckdb.DuckDBPyConnection, str], T]
+) -> tuple[dict[str, T], tuple[Diagnostic, ...]]:
+    """What each of some lakes answers, and why one does not: it keeps no other back."""
+    try:
+        with connect(location, read=lakes) as con:
+            return {lake: ask(con, lake) for lake in sorted(lakes)}, ()
+    except LakeError as error:
+        if len(lakes) == 1:
+            return {}, error.diagnostics
+    each = [from_each_lake(location, [lake], ask) for lake in sorted(lakes)]
+    return dict(ChainMap(*(found for found, _ in each))), tuple(chain(*(faults for _, faults in each)))
+
+
+def newest_versions(
+    location: LakeLocation, products: Sequence[DataProduct]
+) -> tuple[dict[str, Version], dict[str, tuple[Diagnostic, ...]]]:
+    """The published version of each product that has one, and what is damaged of which product, by id: its
+    lake, a file of its rows by its size, the file beside them by its content."""
+    lakes = {product.lake for product in products if location.exists(product.lake)}
+    damaged: dict[str, tuple[Diagnostic, ...]] = {}
+
+    def ask(con: duckdb.DuckDBPyConnection, lake: str) -> Iterator[tuple[str, Version]]:
+        for product in products:
+            if product.lake == lake and (version := latest(con, product)) is not None:
+                yield product.id, version
+                try:
+                    whole_files(con, product, version.version)
+                    if product.file is not None:
+                        Shelf(location, product).read(version)
+                except LakeError as error:
+                    damaged[product.id] = error.diagnostics
+
+    if not lakes:
+        return {}, {}
+    found, faults = from_each_lake(location, lakes, lambda con, lake: dict(ask(con, lake)))
+    for product in products:
+        if product.lake in lakes - set(found):
+            damaged[product.id] = faults
+    return dict(ChainMap(*found.values())), damaged
+
+
+def each_once(damaged: Mapping[str, tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
+    """The faults of some products, once each: all products of a lake have its own."""
+    return tuple(dict.fromkeys(chain(*damaged.values())))
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file of rows cannot be read; empty where it can."""
+    try:
+        with closing(duckdb.connect()) as engine:
+            engine.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({literal(str(path))})")
+    except duckdb.Error as error:
+        return sentence(error)
+    return ""
