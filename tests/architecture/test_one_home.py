@@ -116,12 +116,16 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "lake/lock.py": "it tells who holds the lock",
             "lake/spill.py": "the lock of a folder itself, which tells that its process lives",
+            "workspace/processes.py": "the lock of a process, which tells that it lives",
         },
     ),
     "SQLite": (
         imports("sqlite3", "aiosqlite", "apsw"),
         "nowhere",
-        {"lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB"},
+        {
+            "lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB",
+            "lake/faults.py": "which catalog is garbled, when the engine fails and names none",
+        },
     ),
     "YAML": (imports("yaml", "ruamel"), "source/", {}),
     "a process": (
@@ -149,6 +153,7 @@ DATABASES = {
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
+    "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }
 """Who opens a database of its own, and what for."""
 

@@ -153,8 +153,7 @@ def files_of_versions(
 def read_files(files: SealedFiles, products: Mapping[str, DataProduct]) -> Iterator[tuple[DataProduct, Path]]:
     """The files that were opened of some products, each with its product."""
     for name, path in files.paths.items():
-        if (product := products.get("/".join(name.split("/")[:2]))) is not None:
-            yield product, path
+        yield from ((product, path) for id, product in products.items() if name.startswith(f"{id}/"))
 
 
 @contextmanager

@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if argv is None and sys.stdout is not None and sys.getfilesystemencoding() != "utf-8":
         # The engine takes paths for UTF-8, whatever the locale says. The terminal keeps its letters.
-        shown = {"PYTHONIOENCODING": sys.stdout.encoding, **os.environ, "PYTHONUTF8": "1"}
+        from platform_core.settings import environment
+
+        shown = {"PYTHONIOENCODING": sys.stdout.encoding, **environment(), "PYTHONUTF8": "1"}
         os.execve(sys.executable, [sys.executable, "-X", "utf8", "-m", "platform_core.cli", *words], shown)
     if sys.stderr is None:
         # Closed on purpose. Its number must not go to the next file that is opened.
