@@ -6,7 +6,7 @@ the last materializations say they read, and where one says nothing, from what i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +25,17 @@ from platform_core.product_id import ProductId
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
 from platform_core.workspace.introspection import kept_facts
-from platform_core.workspace.records import Failure, Made, checked, failures, newest, publications, recorded
-from platform_core.workspace.result import Checks, Outcome
+from platform_core.workspace.records import (
+    CheckResult,
+    Failure,
+    Made,
+    checked,
+    failures,
+    newest,
+    publications,
+    recorded,
+)
+from platform_core.workspace.result import Checks
 
 State = Literal["failing", "overdue", "stale"]
 STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")
@@ -71,12 +80,12 @@ class Status:
     troubles: tuple[Trouble, ...]
     retained: tuple[Retained, ...]
     faults: tuple[Diagnostic, ...]
-    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
+    results: Mapping[str, Mapping[str, CheckResult]] = field(default_factory=dict)
     """Of the newest checks, by product."""
 
     @property
     def checks(self) -> Checks:
-        return Checks.of([each for product in self.products for each in self.outcomes.get(product.id, ())])
+        return Checks.of([c.outcome for p in self.products for c in self.results.get(p.id, {}).values()])
 
 
 def mesh_status(root: Path, now: datetime | None = None) -> Status:
@@ -91,8 +100,8 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     with recorded(root) as instance:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}
-        failed = failures(instance, products, made) if instance else {}
         checks = checked(instance, products) if instance else {}
+        failed = failures(instance, products, made, checks) if instance else {}
     readers, broken = _readers(root, made)
     troubles = [
         Trouble(p.id, state, since, why, p.owner, tuple(sorted(reached([p.id], readers) - {p.id})))
