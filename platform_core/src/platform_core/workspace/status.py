@@ -6,7 +6,7 @@ the last materializations say they read, and where one says nothing, from what i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,17 +25,8 @@ from platform_core.product_id import ProductId
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
 from platform_core.workspace.introspection import kept_facts
-from platform_core.workspace.records import (
-    CheckResult,
-    Failure,
-    Made,
-    checked,
-    failures,
-    newest,
-    publications,
-    recorded,
-)
-from platform_core.workspace.result import Checks
+from platform_core.workspace.records import Failure, Made, checked, failures, newest, publications, recorded
+from platform_core.workspace.result import Checks, Outcome
 
 State = Literal["failing", "overdue", "stale"]
 STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")
@@ -80,12 +71,12 @@ class Status:
     troubles: tuple[Trouble, ...]
     retained: tuple[Retained, ...]
     faults: tuple[Diagnostic, ...]
-    results: Mapping[str, Mapping[str, CheckResult]] = field(default_factory=dict)
+    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
     """Of the newest checks, by product."""
 
     @property
     def checks(self) -> Checks:
-        return Checks.of([c.outcome for p in self.products for c in self.results.get(p.id, {}).values()])
+        return Checks.of([each for product in self.products for each in self.outcomes.get(product.id, ())])
 
 
 def mesh_status(root: Path, now: datetime | None = None) -> Status:
@@ -102,6 +93,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
         made = newest(instance, [p.id for p in products]) if instance else {}
         checks = checked(instance, products) if instance else {}
         failed = failures(instance, products, made, checks) if instance else {}
+    outcomes = {name: [each.outcome for each in found.values()] for name, found in checks.items()}
     readers, broken = _readers(root, made)
     troubles = [
         Trouble(p.id, state, since, why, p.owner, tuple(sorted(reached([p.id], readers) - {p.id})))
@@ -110,7 +102,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     ]
     troubles.sort(key=lambda t: (STATES.index(t.state), t.since or now, t.product))
     retained = [r for p in products if (r := _retained(p, versions.get(p.id, ()), now)) is not None]
-    return Status(begun, products, tuple(troubles), tuple(retained), (*faults, *broken), checks)
+    return Status(begun, products, tuple(troubles), tuple(retained), (*faults, *broken), outcomes)
 
 
 def _troubles(
