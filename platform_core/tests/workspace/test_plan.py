@@ -75,7 +75,7 @@ def test_a_product_of_a_location_that_has_not_loaded_is_waited_for() -> None:
     plan.add("a", [Asset("a/1", ("b/1",))], {"a/1": None})
     assert taken(plan, "a") == []
     assert set(plan.open()) == {"a/1", "b/1"}
-    plan.settle("b/1", "failed")
+    plan.move(Moved("b/1", "failed"))
     assert plan.blocked() == ("a/1",)
 
 
@@ -93,7 +93,7 @@ def test_what_stands_alone_waits_for_locations_that_load() -> None:
     plan = Plan(frozenset({"a/costs", "b/1"}))
     plan.add("a", [Asset("a/costs")], {"a/costs": None})
     assert taken(plan, "a") == []
-    plan.settle("b/1", "failed")
+    plan.move(Moved("b/1", "failed"))
     assert taken(plan, "a") == ["a/costs"]
 
 

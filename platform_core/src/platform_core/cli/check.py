@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.errors import RunError
     from platform_core.product_id import ProductId
     from platform_core.settings import mesh_root
-    from platform_core.workspace.child import unstartable
+    from platform_core.workspace.child import startable
     from platform_core.workspace.home import Home
     from platform_core.workspace.starter import location_variables
     from platform_core.workspace.starter import run as run_process
@@ -46,10 +46,8 @@ def run(options: argparse.Namespace) -> int:
     # The other interpreter may have a version of the library that knows text alone.
     words = ["--json"] if options.format == "json" else []
     command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name, *words]
-    try:
+    with startable(location):
         status = run_process(command, location_variables(location, root, Home.of(root)))
-    except OSError as error:
-        raise RunError(unstartable(location, error)) from None
     if status not in (OK, FAILED, USAGE, INTERRUPTED):
         message = f"the check of {name} broke off: its process ended with status {status}"
         raise RunError.of("R002", message, fix="Look for what ends the process, such as sys.exit().")

@@ -79,12 +79,10 @@ def _about(product: DataProduct, rows: Sequence[Standing]) -> list[Standing]:
 def _measured(
     found: Examination, products: Sequence[DataProduct], rows: Sequence[Standing]
 ) -> dict[str, float]:
-    """The score of some products, and their coverage without how many they are."""
+    """The score of some products, and their coverage."""
     from platform_core.workspace.scorecard import coverage, score
 
-    measured = {**asdict(score(rows)), **asdict(coverage(found, products))}
-    del measured["products"]
-    return measured
+    return {**asdict(score(rows)), **asdict(coverage(found, products))}
 
 
 def _print(

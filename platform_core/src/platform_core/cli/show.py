@@ -52,8 +52,8 @@ def run(options: argparse.Namespace) -> int:
     teams = read_teams(root)
     team = teams.by_slug.get(product.owner or "")
     with recorded(root) as instance:
-        outcomes = checked(instance, [product]).get(product.id) if instance else None
-    checks = Checks.of(outcomes) if outcomes else None
+        results = checked(instance, [product]).get(product.id) if instance else None
+    checks = Checks.of([each.outcome for each in results.values()]) if results else None
     # The product is shown all the same: its table can be read without the file beside it, and without
     # knowing how its team is reached.
     file = None if gone else _file(product, version, root)

@@ -85,7 +85,6 @@ def _print(found: Status, domain: str | None) -> None:
 
 
 def _age(since: datetime | None) -> str:
-
     return age_in_words(since) if since else "never"
 
 

@@ -37,7 +37,7 @@ def marked(value: object) -> bool:
 
 def undecided(document: Document) -> tuple[Diagnostic, ...]:
     """One C120 with everything that is to be decided, each with its line; nothing where all is."""
-    marks = marks_of(document)
+    marks = [pointer for pointer, value in _values(document.data, ()) if marked(value)]
     if not marks:
         return ()
     place = document.place(*marks[0])
@@ -66,18 +66,13 @@ def questions(document: Document, marks: list[tuple[str | int, ...]]) -> list[tu
         pointers = grouped[question]
         place = document.place(*pointers[0])
         if question == len(_ASKED):
-            found += [(document.place(*at), f"decide {_path(at)}") for at in pointers]
+            found += [(document.place(*at), f"decide {'.'.join(map(str, at))}") for at in pointers]
         elif "properties" in pointers[0]:
             names = [str(document.at(*at[: at.index("properties") + 2], "name")) for at in pointers]
             found.append((place, f"decide for {_listed(names)}: {_ASKED[question][1]}"))
         else:
             found.append((place, f"decide {_ASKED[question][1]}"))
     return found
-
-
-def marks_of(document: Document) -> list[tuple[str | int, ...]]:
-    """Where a contract still waits for a decision."""
-    return [pointer for pointer, value in _values(document.data, ()) if marked(value)]
 
 
 def _question(pointer: tuple[str | int, ...]) -> int:
@@ -90,10 +85,6 @@ def _question(pointer: tuple[str | int, ...]) -> int:
         elif words[:size] == part or (words[:1] == ("schema",) and words == part):
             return number
     return len(_ASKED)
-
-
-def _path(pointer: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in pointer)
 
 
 def _listed(names: list[str], limit: int = 6) -> str:

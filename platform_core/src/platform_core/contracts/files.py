@@ -34,24 +34,23 @@ def contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 def _misnamed(path: Path) -> str | None:
     """The product of a contract whose file has another suffix; None for a file that is no contract."""
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        return None
+    named = path.suffix.lower() in (".yaml", ".yml") and _CONTRACT.search(_content(path))
+    return path.name.partition(".")[0] if named else None
+
+
+def _content(path: Path) -> bytes:
+    """Nothing of what is no file or cannot be read: whoever reads the contract is told."""
     try:
-        text = path.read_bytes() if path.is_file() else b""
+        return path.read_bytes() if path.is_file() else b""
     except OSError:
-        return None
-    return path.name.partition(".")[0] if _CONTRACT.search(text) else None
+        return b""
 
 
 def ids_in(folder: Path) -> dict[str, tuple[Path, ...]]:
     """The files of a folder by the id that each says in a line of its own; no contract is parsed."""
     found: dict[str, tuple[Path, ...]] = {}
     for path in (path for files in contracts_in(folder).values() for path in files):
-        try:
-            said = _SAID.search(path.read_bytes()) if path.is_file() else None
-        except OSError:
-            continue
-        if said is not None:
+        if (said := _SAID.search(_content(path))) is not None:
             found[said[1].decode()] = (*found.get(said[1].decode(), ()), path)
     return found
 
@@ -59,10 +58,7 @@ def ids_in(folder: Path) -> dict[str, tuple[Path, ...]]:
 def twin_named_in(path: Path, domain: str) -> str | None:
     """The masked twin that a contract names. Only a file that holds the word is parsed; where it cannot
     be, the word beside it counts, so that whoever reads the twin is told of the file's faults."""
-    try:
-        text = path.read_bytes() if path.is_file() else b""
-    except OSError:
-        return None
+    text = _content(path)
     if b"maskedAs" not in text:
         return None
     try:

@@ -13,24 +13,16 @@ from functools import lru_cache
 from typing import Final
 
 PEOPLE: Final = frozenset(
-    {"manager", "supervisor", "contact", "customer", "client", "patient", "employee", "author", "cashier"}
-    | {"driver", "owner", "member", "user", "guest", "student", "teacher", "doctor", "agent", "person"}
+    {"manager", "supervisor", "contact", "customer", "client", "patient", "employee", "author"}
+    | {"cashier", "driver", "owner", "member", "user", "guest", "student", "teacher", "doctor", "agent"}
+    | {"person"}
 )
-_WHOSE: Final = PEOPLE | {
-    *(
-        "home",
-        "work",
-        "private",
-        "personal",
-        "billing",
-        "shipping",
-        "delivery",
-        "postal",
-        "mailing",
-        "remote",
-    ),
-    *("primary", "secondary", "current", "previous", "emergency", "staff", "my", "their", "no", "number"),
-}
+_WHOSE: Final = (
+    PEOPLE
+    | {"home", "work", "private", "personal", "billing", "shipping", "delivery", "postal", "mailing"}
+    | {"remote", "primary", "secondary", "current", "previous", "emergency", "staff", "my", "their"}
+    | {"no", "number"}
+)
 _NAME, _MAIL, _PHONE = "the name", "an e-mail address", "a phone number"
 _ADDRESS, _IP, _OFFICIAL, _ACCOUNT = "an address", "an IP address", "an official number", "an account"
 _BIRTH, _TRAIT, _PAY, _SECRET = "a birth date", "a trait", "the pay", "a password"
@@ -69,77 +61,19 @@ _ALONE: Final[Mapping[str, str]] = {
 }
 """Personal only alone, or beside whose it is: ``account_age`` is no one's."""
 _ASIDE: Final = frozenset(
-    [
-        "count",
-        "counts",
-        "rate",
-        "rates",
-        "ratio",
-        "share",
-        "percent",
-        "percentage",
-        "pct",
-        "total",
-        "totals",
-        "sum",
-        "average",
-        "avg",
-        "mean",
-        "median",
-        "cost",
-        "costs",
-        "revenue",
-        "sales",
-        "budget",
-        "quota",
-        "version",
-        "length",
-        "size",
-        "score",
-        "index",
-        "template",
-        "campaign",
-        "provider",
-        "model",
-        "channel",
-        "required",
-        "verified",
-        "valid",
-        "enabled",
-        "opened",
-        "sent",
-        "clicked",
-        "bounced",
-        "confirmed",
-        "subject",
-        "rule",
-        "policy",
-        "label",
-        "unit",
-        "currency",
-        "format",
-    ]
+    {"count", "counts", "rate", "rates", "ratio", "share", "percent", "percentage", "pct", "total"}
+    | {"totals", "sum", "average", "avg", "mean", "median", "cost", "costs", "revenue", "sales"}
+    | {"budget", "quota", "version", "length", "size", "score", "index", "template", "campaign"}
+    | {"provider", "model", "channel", "required", "verified", "valid", "enabled", "opened", "sent"}
+    | {"clicked", "bounced", "confirmed", "subject", "rule", "policy", "label", "unit", "currency"}
+    | {"format"}
 )
 """What is counted, measured or made with it, and speaks of nobody."""
-_SORT: Final = frozenset(["type", "types", "kind", "flag", "category", "class", "status"])
+_SORT: Final = frozenset({"type", "types", "kind", "flag", "category", "class", "status"})
 """Of a name, an address, a number or pay it says nothing; the sort of a trait is the trait."""
 _FIRST: Final = frozenset(
-    [
-        "num",
-        "n",
-        "count",
-        "counts",
-        "avg",
-        "average",
-        "mean",
-        "median",
-        "total",
-        "sum",
-        "min",
-        "max",
-        "minimum",
-        "maximum",
-    ]
+    {"num", "n", "count", "counts", "avg", "average", "mean", "median", "total", "sum", "min", "max"}
+    | {"minimum", "maximum"}
 )
 _YES_OR_NO: Final = frozenset({"has", "is"})
 _OF_A_PERSON: Final = frozenset({_BIRTH, _TRAIT})

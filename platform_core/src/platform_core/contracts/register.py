@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +44,7 @@ def register(
             breaks readers and does not say so by its version; C143 where a registered foreign key would
             point to nothing; C144 for a contract that is gone here and was not retired.
     """
-    with _alone(to, write):
+    with _alone(to) if write else nullcontext():
         own = Registry(registry.base, registry.inner, to, frozenset(domains))
         for domain in domains:
             if not own.is_own(domain):
@@ -168,11 +168,8 @@ def _write(done: Registered, sources: dict[str, Path]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, write: bool) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """One at a time, so that two domains that register together see each other's contracts."""
-    if not write:
-        yield
-        return
     lock = file_lock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)

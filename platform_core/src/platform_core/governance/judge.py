@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -87,7 +88,7 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
     )
 
 
-class _States(Mapping[tuple[str, str], State]):
+class _States(UserDict[tuple[str, str], State]):
     """Every subject with every policy that looked at it: hundreds of thousands in a large mesh, made only
     where somebody asks for them. Most are ``pass``."""
 
@@ -99,21 +100,12 @@ class _States(Mapping[tuple[str, str], State]):
         self._broken_by = broken_by
 
     @cached_property
-    def _all(self) -> dict[tuple[str, str], State]:
+    def data(self) -> dict[tuple[str, str], State]:  # type: ignore[override]
         states: dict[tuple[str, str], State] = {}
         for policy in self._policies:
             states.update(((subject, policy.code), "pass") for subject in _subjects(policy, self._mesh))
         states.update(self._broken_by)
         return states
-
-    def __getitem__(self, key: tuple[str, str]) -> State:
-        return self._all[key]
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
 
 
 def _strictness(

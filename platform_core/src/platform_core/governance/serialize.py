@@ -8,7 +8,8 @@ file as a fourth member elsewhere; files are relative to the root of the mesh wh
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections import UserDict
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
@@ -81,7 +82,7 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
     return facts
 
 
-class Places(Mapping[str, Place]):
+class Places(UserDict[str, Place]):
     """Where a contract says a thing. Hundreds a product, of which a policy asks for a few: they are made
     when one is asked for."""
 
@@ -90,22 +91,13 @@ class Places(Mapping[str, Place]):
         self._path = path
 
     @cached_property
-    def _places(self) -> dict[str, Place]:
+    def data(self) -> dict[str, Place]:  # type: ignore[override]
         found = {}
         for entry in self._text.split("|") if self._text else ():
             position, _, pointer = entry.partition(" ")
             number, column, length = position.split(":")
             found[pointer.replace("~2", "|")] = Place(self._path, int(number), int(column), int(length))
         return found
-
-    def __getitem__(self, pointer: str) -> Place:
-        return self._places[pointer]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
 
 
 def _write_places(places: Mapping[str, Place], files: _Files) -> str:

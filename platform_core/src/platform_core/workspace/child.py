@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from platform_core.errors import Diagnostic, shown
+from platform_core.errors import Diagnostic, RunError, shown
 from platform_core.settings import WORKSPACE
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
@@ -32,7 +33,7 @@ class Child:
         """Start it.
 
         Raises:
-            OSError: the location's interpreter is missing or does not run.
+            RunError: R001, the location's interpreter is missing or does not run.
             DefinitionError: D071, its domain names no variables of the environment.
         """
         self.location = location
@@ -40,7 +41,7 @@ class Child:
         where = ("--workspace", str(root / WORKSPACE), "--home", str(home.dagster))
         command = location_command(location, "platform_core.workspace.worker", *where)
         variables = location_variables(location, root, home)
-        with self.log.open("ab") as log:
+        with startable(location), self.log.open("ab") as log:
             self._logged = log.tell()
             self._process = start(
                 command, variables, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
@@ -66,7 +67,12 @@ class Child:
         if not data:
             return None
         *lines, self._half = (self._half + data).split(b"\n")
-        return [decode(line) for line in lines]
+        try:
+            return [decode(line) for line in lines]
+        except ValueError:
+            # Not our messages any more: some code got hold of the line. It cannot be trusted.
+            self.kill()
+            return None
 
     def stop(self) -> None:
         """Ask it to end: a running run is interrupted, rolls back and is recorded as canceled."""
@@ -119,10 +125,14 @@ class Child:
         return lines[-1].strip()[:300] if lines else ""
 
 
-def unstartable(location: Location, error: OSError) -> Diagnostic:
-    """Why a location has no worker at all."""
-    message = f"code location {location.name} does not load: {error.strerror}: {shown(location.python)}"
-    fix = f"see whether {shown(location.python)} runs under {sys.platform}"
-    if isinstance(error, FileNotFoundError):
-        fix = "`make setup` makes the environment of every location"
-    return Diagnostic("R001", message, fix=fix)
+@contextmanager
+def startable(location: Location) -> Iterator[None]:
+    """Within it a location's interpreter is started. Raises RunError R001 where it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        message = f"code location {location.name} does not load: {error.strerror}: {shown(location.python)}"
+        fix = f"see whether {shown(location.python)} runs under {sys.platform}"
+        if isinstance(error, FileNotFoundError):
+            fix = "`make setup` makes the environment of every location"
+        raise RunError.of("R001", message, fix=fix) from None

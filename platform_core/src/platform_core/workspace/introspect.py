@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import platform_core
 from platform_core import __version__
@@ -64,7 +64,8 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         faults = diagnose(error, f"code location {options.location} does not load", "G491")
         lost = replace(unloadable(options.location, root, faults), platform_core=__version__)
         return {"facts": to_document(lost, root)}
-    found = witnesses[0] if witnesses else _without_products(options.location, root)
+    # One that is made without ``domain_definitions`` leaves no facts.
+    found = witnesses[0] if witnesses else replace(unloadable(options.location, root, ()), loads=True)
     faults = (*found.faults, *dict.fromkeys(deprecations))
     facts = replace(found, name=options.location, assets=assets, faults=faults, platform_core=__version__)
     return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
@@ -72,28 +73,20 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def announced() -> Iterator[list[Diagnostic]]:
-    """Within it, what the location uses of platform_core that is deprecated is put into the list. Python
+    """At its end, what the location uses of platform_core that is deprecated is in the list. Python
     shows such warnings to nobody by default; `mesh validate` shows these."""
     found: list[Diagnostic] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PlatformDeprecation)
-        show = warnings.showwarning
-
-        def keep(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            if isinstance(message, PlatformDeprecation):
-                found.append(replace(message.diagnostic, place=Place(Path(filename), lineno)))
+    warned: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", PlatformDeprecation)
+            yield found
+    finally:
+        for each in warned:
+            if isinstance(each.message, PlatformDeprecation):
+                found.append(replace(each.message.diagnostic, place=Place(Path(each.filename), each.lineno)))
             else:
-                show(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = keep
-        yield found
+                warnings.showwarning(each.message, each.category, each.filename, each.lineno)
 
 
 def _repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:
@@ -126,12 +119,6 @@ def unloadable(location: str, root: Path, faults: Sequence[Diagnostic]) -> Locat
     are not blamed for it."""
     products, broken = Registry.open(root).scan(location)
     return LocationFacts(location, location, products, faults=(*faults, *broken), loads=False)
-
-
-def _without_products(location: str, root: Path) -> LocationFacts:
-    """A location that is made without ``domain_definitions``."""
-    products, broken = Registry.open(root).scan(location)
-    return LocationFacts(location, location, products, faults=broken)
 
 
 def _watch(facts: LocationFacts, root: Path) -> Watch:

@@ -44,13 +44,10 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
         UsageError: U050 where that is no number of seconds.
     """
     looking = Introspection(root, Home.of(root))
-    kept = {location.name: looking.kept(location) for location in locations}
-    begun = looking.begin(location for location in locations if kept[location.name] is None)
     try:
-        found = kept | {name: facts.result() for name, facts in begun.items()}
+        return tuple(facts.result() for facts in looking.begin(locations).values())
     finally:
         looking.stop()
-    return tuple(facts for facts in found.values() if facts is not None)
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
@@ -77,10 +74,15 @@ class Introspection:
     _running: set[int] = field(default_factory=set)
 
     def begin(self, locations: Iterable[Location]) -> dict[str, Future[LocationFacts]]:
-        """Look at locations, ``AT_ONCE`` together, whatever is kept of them; their facts are to come."""
-        begun = {location.name: self._pool.submit(self._look, location) for location in locations}
-        self._begun |= begun
-        return begun
+        """The facts of locations: there at once where they are kept, of the others, which are looked at
+        ``AT_ONCE`` together, to come."""
+        for location in locations:
+            if (kept := self.kept(location)) is None:
+                self._begun[location.name] = self._pool.submit(self._look, location)
+            else:
+                self._begun[location.name] = Future()
+                self._begun[location.name].set_result(kept)
+        return self._begun
 
     def stop(self) -> None:
         """End what is still being looked at."""

@@ -43,7 +43,6 @@ class Step:
 class Batch:
     """Assets of one location that one run may make, in no particular order."""
 
-    location: str
     assets: tuple[str, ...]
     partitions: tuple[str, ...] | None
     per_run: int
@@ -65,10 +64,6 @@ class Plan:
         for asset in assets:
             self.steps[asset.key] = Step(asset, location, partitions[asset.key])
 
-    def settle(self, key: str, state: State) -> None:
-        """Record how a wanted product ended that has no step."""
-        self.outcomes[key] = state
-
     def of(self, location: str) -> set[str]:
         """The wanted products that a location makes."""
         return {key for key in self.wanted if ProductId(key).domain == location}
@@ -78,7 +73,10 @@ class Plan:
         return step.state if step is not None else self.outcomes.get(key)
 
     def move(self, moved: Moved) -> None:
-        self.steps[moved.key].state = moved.state
+        if moved.key in self.steps:
+            self.steps[moved.key].state = moved.state
+        else:
+            self.outcomes[moved.key] = moved.state
 
     def open(self) -> tuple[str, ...]:
         """Keys that have not ended yet, products without a step included."""
@@ -130,7 +128,7 @@ class Plan:
                         break
         for step in chosen.values():
             step.ordered = True
-        return Batch(location, tuple(chosen), first.partitions, first.asset.per_run)
+        return Batch(tuple(chosen), first.partitions, first.asset.per_run)
 
     def reopen(self, keys: Iterable[str]) -> None:
         """Put assets back in the queue whose worker died before it came to them."""

@@ -56,6 +56,15 @@ class Failure:
     checks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check of a product found last."""
+
+    outcome: Outcome
+    at: datetime
+    run_id: str
+
+
 @contextmanager
 def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
     """The instance of a mesh, to be read; None where nothing was ever run. Makes none."""
@@ -100,13 +109,23 @@ def every(instance: dg.DagsterInstance, product: str) -> Iterator[Made]:
 
 
 def failures(
-    instance: dg.DagsterInstance, products: Sequence[DataProduct], made: Mapping[str, Made]
+    instance: dg.DagsterInstance,
+    products: Sequence[DataProduct],
+    made: Mapping[str, Made],
+    checks: Mapping[str, Mapping[str, CheckResult]],
 ) -> dict[str, Failure]:
-    """What failed since each product was last made: its runs, and error-level checks of its data."""
+    """What failed since each product was last made: its runs, and error-level ``checks`` of its data."""
     import dagster as dg
 
-    checks = _failed_checks(instance, products)
-    found = dict(checks)
+    broken = {
+        product: {name: each for name, each in results.items() if each.outcome == "failed"}
+        for product, results in checks.items()
+    }
+    found = {
+        product: Failure(product, last.at, last.run_id, tuple(results))
+        for product, results in broken.items()
+        for last in [*results.values()][-1:]
+    }
     ids = {product.id for product in products}
     only = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])
     failed = instance.get_run_records(only, limit=FAILED_RUNS)
@@ -116,9 +135,8 @@ def failures(
             product = "/".join(key.path)
             if product in ids and _failed_since(instance, record, made.get(product)):
                 ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None
-                broken = checks[product].checks if product in checks else ()
-                run = record.dagster_run.run_id
-                found[product] = Failure(product, ended or record.create_timestamp, run, broken)
+                run, names = record.dagster_run.run_id, tuple(broken.get(product, ()))
+                found[product] = Failure(product, ended or record.create_timestamp, run, names)
     return found
 
 
@@ -136,11 +154,22 @@ def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Made
     return any(each.event_log_entry.step_key == step for each in failed)
 
 
-def checked(instance: dg.DagsterInstance, products: Iterable[DataProduct]) -> dict[str, list[Outcome]]:
-    """The newest outcome of each check, by product; without the products that were never checked."""
-    found: dict[str, list[Outcome]] = {}
-    for evaluation, _, _ in _evaluations(instance, products):
-        found.setdefault("/".join(evaluation.asset_key.path), []).append(outcome(evaluation))
+def checked(
+    instance: dg.DagsterInstance, products: Iterable[DataProduct]
+) -> dict[str, dict[str, CheckResult]]:
+    """The newest result of each check by its name, by product; without products that were never checked."""
+    import dagster as dg
+
+    keys = [dg.AssetCheckKey(_key(p.id), rule.name) for p in products for rule in p.rules]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    found: dict[str, dict[str, CheckResult]] = {}
+    for key in sorted(records, key=str):
+        evaluation = records[key].evaluation
+        # A run that failed before its checks leaves them planned, with another kind of event.
+        if isinstance(evaluation, dg.AssetCheckEvaluation):
+            at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
+            result = CheckResult(outcome(evaluation), at, records[key].run_id)
+            found.setdefault("/".join(key.asset_key.path), {})[key.name] = result
     return found
 
 
@@ -148,33 +177,6 @@ def outcome(evaluation: dg.AssetCheckEvaluation) -> Outcome:
     if evaluation.passed:
         return "passed"
     return "warned" if evaluation.severity.value == "WARN" else "failed"
-
-
-def _failed_checks(instance: dg.DagsterInstance, products: Sequence[DataProduct]) -> dict[str, Failure]:
-    found: dict[str, Failure] = {}
-    for evaluation, at, run_id in _evaluations(instance, products):
-        if outcome(evaluation) != "failed":
-            continue
-        product = "/".join(evaluation.asset_key.path)
-        others = found[product].checks if product in found else ()
-        found[product] = Failure(product, at, run_id, (*others, evaluation.check_name))
-    return found
-
-
-def _evaluations(
-    instance: dg.DagsterInstance, products: Iterable[DataProduct]
-) -> Iterator[tuple[dg.AssetCheckEvaluation, datetime, str]]:
-    """The newest evaluation of each check that has one, its time and its run, in the order of their keys."""
-    import dagster as dg
-
-    keys = [dg.AssetCheckKey(_key(p.id), rule.name) for p in products for rule in p.rules]
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    for key in sorted(records, key=str):
-        evaluation = records[key].evaluation
-        # A run that failed before its checks leaves them planned, with another kind of event.
-        if isinstance(evaluation, dg.AssetCheckEvaluation):
-            at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
-            yield evaluation, at, records[key].run_id
 
 
 def _key(product: str) -> dg.AssetKey:

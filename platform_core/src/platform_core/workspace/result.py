@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
-from platform_core.workspace.messages import State
+from platform_core.product_id import ProductId
+from platform_core.workspace.messages import Moved, State
+from platform_core.workspace.plan import Plan
 
 Outcome = Literal["passed", "warned", "failed"]
 """Of one check; a failed check of severity WARN is a warning."""
@@ -68,3 +70,41 @@ class Observer(Protocol):
 
     def tick(self) -> None:
         """Some time has passed."""
+
+
+class Results:
+    """What becomes of the assets of a run, step by step: ``plan`` gets their states, ``observer`` those of
+    the products that were asked for."""
+
+    def __init__(self, plan: Plan, observer: Observer) -> None:
+        self._plan, self._observer = plan, observer
+        self.products: dict[str, ProductResult] = {}
+        self.faults: dict[str, None] = {}
+
+    def expect(self, product: str) -> None:
+        """Take in a product that was asked for."""
+        self._note(ProductResult(product, ProductId(product).domain))
+
+    def move(self, moved: Moved) -> None:
+        self._plan.move(moved)
+        if moved.state in ("failed", "ok") and moved.error is not None:
+            self.faults[moved.error] = None
+        if moved.key in self.products:
+            checks = Checks(moved.passed, moved.warned, moved.failed)
+            figures = (moved.rows, moved.seconds, checks)
+            error = moved.error
+            if moved.state == "skipped":
+                cause = self._plan.cause(moved.key)
+                error = f"not made, because {cause} {_became(self._plan.state(cause))}" if cause else None
+            location = self.products[moved.key].location
+            step = self._plan.steps.get(moved.key)
+            part = step.part if step is not None else ""
+            self._note(ProductResult(moved.key, location, moved.state, *figures, error, part))
+
+    def _note(self, result: ProductResult) -> None:
+        self.products[result.product] = result
+        self._observer.moved(result)
+
+
+def _became(state: State | None) -> str:
+    return {"failed": "failed", "skipped": "was not made either"}.get(state or "", "was not made")

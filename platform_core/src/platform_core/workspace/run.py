@@ -7,25 +7,28 @@ import selectors
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import DefinitionError, Diagnostic, render
+from platform_core.errors import Diagnostic, PlatformError, render
+from platform_core.governance.facts import LocationFacts
 from platform_core.product_id import ProductId
 from platform_core.source.workspace import Location
-from platform_core.workspace.child import READ, Child, unstartable
+from platform_core.workspace.child import READ, Child
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
+from platform_core.workspace.introspection import Introspection
 from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
-from platform_core.workspace.result import Checks, MeshResult, Observer, ProductResult
+from platform_core.workspace.result import MeshResult, Observer, Results
 from platform_core.workspace.seat import Seat, staff
 from platform_core.workspace.selection import Selection, unmade
 from platform_core.workspace.skew import unintelligible
-from platform_core.workspace.survey import Survey
+from platform_core.workspace.survey import assets_of
 
 PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
@@ -59,10 +62,10 @@ class MeshRun:
         self._selecting = selection.follows_graph
         self._gate = self._selecting or partitions is not None
         self._plan = Plan(named)
-        self._survey: Survey | None = None
+        self._looking: Introspection | None = None
+        self._looks: Mapping[str, Future[LocationFacts]] = {}
         self._settled: Mapping[str, tuple[str, ...]] = {}
-        self._results: dict[str, ProductResult] = {}
-        self._faults: dict[str, None] = {}
+        self._results = Results(self._plan, observer)
         self._closing = False
         self._orders = 0
         self._invocation = uuid.uuid4().hex[:12]
@@ -76,34 +79,27 @@ class MeshRun:
             UsageError: ``--partitions`` does not fit the selected products.
             RunError: the state folder cannot be written.
         """
-        started = time.monotonic()
+        started, seats = time.monotonic(), self._seats.values()
         self._home.prepare(self._root)
         with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
             selector.register(interrupts, selectors.EVENT_READ)
             try:
                 self._begin(selector)
                 # A run whose assets have all ended still has to record its own end.
-                while (self._plan.open() or self._busy()) and not interrupts.count:
+                while (self._plan.open() or any(seat.works() for seat in seats)) and not interrupts.count:
                     self._turn(selector)
                 self._stop(selector, interrupts)
             finally:
-                if self._survey is not None:
-                    self._survey.stop()
-                for seat in self._seats.values():
+                if self._looking is not None:
+                    self._looking.stop()
+                for seat in seats:
                     if seat.child is not None:
                         seat.child.kill()
-            interrupted = interrupts.count > 0
         for key in self._plan.open():
             self._end(key, "canceled", None)
-        products = tuple(self._results[name] for name in sorted(self._plan.wanted))
-        return MeshResult(products, tuple(self._faults), time.monotonic() - started, interrupted)
-
-    def _busy(self) -> bool:
-        """Whether a worker runs something, or comes after one that died in the middle of a run."""
-        return any(
-            seat.phase == "busy" or (seat.phase == "loading" and seat.assets is not None)
-            for seat in self._seats.values()
-        )
+        products = tuple(self._results.products[name] for name in sorted(self._plan.wanted))
+        seconds = time.monotonic() - started
+        return MeshResult(products, tuple(self._results.faults), seconds, interrupts.count > 0)
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
         self._take_in()
@@ -111,40 +107,32 @@ class MeshRun:
         if self._selecting:
             # Of the others their workers tell the same, and are needed anyhow.
             others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
-            self._survey = Survey(self._root, self._home, others)
+            self._looking = Introspection(self._root, self._home)
+            self._looks = self._looking.begin(others)
         self._advance()
 
     def _take_in(self) -> None:
         """Tell of the products that are known to be wanted, and of those that no location makes."""
-        for name in sorted(self._plan.wanted - set(self._results)):
-            domain = ProductId(name).domain
-            self._note(ProductResult(name, domain))
-            if domain not in self._seats:
+        for name in sorted(self._plan.wanted - self._results.products.keys()):
+            self._results.expect(name)
+            if (domain := ProductId(name).domain) not in self._seats:
                 fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
                 self._end(name, "failed", fault.render())
 
     def _staff(self, selector: selectors.BaseSelector) -> None:
         starting, leaving = staff(list(self._seats.values()), self._plan)
         for seat in leaving:
-            self._dismiss(seat)
+            seat.dismiss()
         for seat in starting:
             self._seat(seat, selector)
-
-    def _dismiss(self, seat: Seat) -> None:
-        assert seat.child is not None
-        seat.phase = "closing"
-        seat.child.stop()
 
     def _seat(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """Start a location's worker, for the first time or after it died."""
         seat.phase, seat.batch = "loading", None
         try:
             seat.child = Child(seat.location, self._root, self._home)
-        except DefinitionError as error:
+        except PlatformError as error:
             self._break(seat, str(error))
-            return
-        except OSError as error:
-            self._break(seat, unstartable(seat.location, error).render())
             return
         selector.register(seat.child.output, selectors.EVENT_READ, seat)
 
@@ -162,13 +150,7 @@ class MeshRun:
 
     def _hear(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         assert seat.child is not None
-        try:
-            messages = seat.child.receive()
-        except ValueError:
-            # Not our messages any more: some code got hold of the line. It cannot be trusted.
-            messages = None
-            seat.child.kill()
-        if messages is None:
+        if (messages := seat.child.receive()) is None:
             selector.unregister(seat.child.output)
             self._gone(seat, selector)
         for message in messages or ():
@@ -188,21 +170,20 @@ class MeshRun:
                     if self._closing and message.state == "failed":
                         # Whatever an interrupted product says of it, it did not fail by itself.
                         message = replace(message, state="canceled", error=None)
-                    self._plan.move(message)
-                    self._tell(message)
+                    self._results.move(message)
                 case Ended():
                     seat.phase, seat.batch = "idle", None
 
     def _open_gate(self) -> None:
         """Go on once the graph is known, and what it reaches has loaded where that is to be checked first."""
-        seats = self._seats.values()
         if self._selecting:
-            assert self._survey is not None  # which began with the run
-            others = self._survey.assets()
-            if others is None or not all(s.told or s.location.name in others for s in seats):
+            told = all(seat.told or name in self._looks for name, seat in self._seats.items())
+            if not told or not all(look.done() for look in self._looks.values()):
                 return
             self._selecting = False
-            assets = [asset for s in seats for asset in s.assets or others.get(s.location.name, ())]
+            known = {name: tuple(assets_of(look.result())) for name, look in self._looks.items()}
+            known |= {name: seat.assets for name, seat in self._seats.items() if seat.assets}
+            assets = [asset for found in known.values() for asset in found]
             self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
             self._take_in()
         needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
@@ -210,7 +191,7 @@ class MeshRun:
             return
         self._gate = False
         self._admit([seat for seat in needed if seat.assets is not None])
-        for seat in seats:
+        for seat in self._seats.values():
             if seat.fault is not None:
                 self._give_up(seat, seat.fault)
 
@@ -259,7 +240,7 @@ class MeshRun:
             order = Order(self._orders, batch.assets, batch.partitions, batch.per_run, self._invocation)
             seat.child.send(order)
         elif self._plan.done(seat.location.name):
-            self._dismiss(seat)
+            seat.dismiss()
 
     def _gone(self, seat: Seat, selector: selectors.BaseSelector) -> None:
         """A worker's output ended: as it should, or because it died."""
@@ -301,30 +282,7 @@ class MeshRun:
                 self._end(key, "failed", text)
 
     def _end(self, key: str, state: State, error: str | None) -> None:
-        if key in self._plan.steps:
-            self._plan.move(Moved(key, state))
-        else:
-            self._plan.settle(key, state)
-        self._tell(Moved(key, state, error=error))
-
-    def _tell(self, moved: Moved) -> None:
-        if moved.state in ("failed", "ok") and moved.error is not None:
-            self._faults[moved.error] = None
-        if moved.key in self._results:
-            checks = Checks(moved.passed, moved.warned, moved.failed)
-            figures = (moved.rows, moved.seconds, checks)
-            error = moved.error
-            if moved.state == "skipped":
-                cause = self._plan.cause(moved.key)
-                error = f"not made, because {cause} {_became(self._plan.state(cause))}" if cause else None
-            location = self._results[moved.key].location
-            step = self._plan.steps.get(moved.key)
-            part = step.part if step is not None else ""
-            self._note(ProductResult(moved.key, location, moved.state, *figures, error, part))
-
-    def _note(self, result: ProductResult) -> None:
-        self._results[result.product] = result
-        self._observer.moved(result)
+        self._results.move(Moved(key, state, error=error))
 
     def _stop(self, selector: selectors.BaseSelector, interrupts: Interrupts) -> None:
         """End all workers: at once where they are idle, rolled back where they run."""
@@ -339,7 +297,3 @@ class MeshRun:
             if interrupts.count >= enough:
                 break
             self._turn(selector)
-
-
-def _became(state: State | None) -> str:
-    return {"failed": "failed", "skipped": "was not made either"}.get(state or "", "was not made")

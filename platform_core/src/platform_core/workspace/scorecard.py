@@ -34,7 +34,6 @@ class Standing:
 class Coverage:
     """What a group of products has of what consumers need. Shares from 0 to 1."""
 
-    products: int
     documentation: float
     """Share of columns with a description."""
     ownership: float
@@ -89,7 +88,6 @@ def coverage(found: Examination, products: Sequence[DataProduct]) -> Coverage:
 
     columns = [column for product in products for column in product.columns]
     return Coverage(
-        products=len(products),
         documentation=_share(columns, lambda column: bool(column.description.strip())),
         ownership=_share(products, keeps("G101", "G102", "G103")),
         sla=_share(products, keeps("G106")),

@@ -39,6 +39,16 @@ class Seat:
             return bool(plan.ready(self.location.name))
         return self.fault is None and bool(plan.of(self.location.name))
 
+    def works(self) -> bool:
+        """Whether its worker runs something, or comes after one that died in the middle of a run."""
+        return self.phase == "busy" or (self.phase == "loading" and self.assets is not None)
+
+    def dismiss(self) -> None:
+        """Have its worker end, which waits for work."""
+        assert self.child is not None
+        self.phase = "closing"
+        self.child.stop()
+
     def goes_on(self, plan: Plan) -> bool:
         """Whether something is going to happen here though nothing happens elsewhere."""
         return self.phase in ("loading", "busy") or (

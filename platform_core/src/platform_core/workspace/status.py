@@ -91,8 +91,9 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     with recorded(root) as instance:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}
-        failed = failures(instance, products, made) if instance else {}
         checks = checked(instance, products) if instance else {}
+        failed = failures(instance, products, made, checks) if instance else {}
+    outcomes = {name: [each.outcome for each in found.values()] for name, found in checks.items()}
     readers, broken = _readers(root, made)
     troubles = [
         Trouble(p.id, state, since, why, p.owner, tuple(sorted(reached([p.id], readers) - {p.id})))
@@ -101,7 +102,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     ]
     troubles.sort(key=lambda t: (STATES.index(t.state), t.since or now, t.product))
     retained = [r for p in products if (r := _retained(p, versions.get(p.id, ()), now)) is not None]
-    return Status(begun, products, tuple(troubles), tuple(retained), (*faults, *broken), checks)
+    return Status(begun, products, tuple(troubles), tuple(retained), (*faults, *broken), outcomes)
 
 
 def _troubles(

@@ -63,7 +63,7 @@ class Report:
         return int(self.errors > 0 or bool(self.unloaded))
 
 
-def examine(root: Path, today: date | None = None) -> Examination:
+def examine(root: Path, today: date) -> Examination:
     """Judge the mesh at ``root`` as it is now.
 
     Raises:
@@ -72,7 +72,7 @@ def examine(root: Path, today: date | None = None) -> Examination:
     locations = introspect(root, read_locations(root))
     mesh = MeshFacts(locations, read_federation(root))
     catalogue = load(root, [location.domain for location in locations])
-    return Examination(mesh, catalogue, judge(mesh, catalogue, today or date.today()))
+    return Examination(mesh, catalogue, judge(mesh, catalogue, today))
 
 
 def validate(
@@ -81,7 +81,6 @@ def validate(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     locations: Sequence[str] = (),
-    today: date | None = None,
 ) -> Report:
     """Judge the mesh and keep what was asked for.
 
@@ -95,7 +94,7 @@ def validate(
     try:
         known = [location.name for location in read_locations(root)]
         _require_known(locations, known)
-        found = examine(root, today)
+        found = examine(root, date.today())
     except UsageError:
         raise
     except PlatformError as error:
