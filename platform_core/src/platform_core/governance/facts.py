@@ -7,7 +7,7 @@ Policies see nothing else, so a policy never imports Dagster or a domain's code.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -87,6 +87,36 @@ class LocationFacts:
     @cached_property
     def factory(self) -> dict[str, FactoryFacts]:
         return {factory.name: factory for factory in self.factories}
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether nothing of the location had to be left out."""
+        return self.loads and not any(map(of_single_products, self.faults))
+
+    def beside(self, before: LocationFacts) -> LocationFacts:
+        """These facts, and of what was left out, or whose columns cannot be told now, those of before."""
+        if not self.loads:
+            return before
+        factories = {factory.name: factory for factory in before.factories}
+        for factory in self.factories:
+            old = factories.get(factory.name)
+            known = all(read.columns is not None for read in factory.inputs)
+            if known or old is None or {*_inputs(old)} != {*_inputs(factory)}:
+                factories[factory.name] = factory
+        products = {product.id: product for product in (*before.products, *self.products)}
+        assets = {asset.key: asset for asset in (*before.assets, *self.assets)}
+        made = tuple(factories.values())
+        return replace(self, products=tuple(products.values()), factories=made, assets=tuple(assets.values()))
+
+
+def of_single_products(fault: Diagnostic) -> bool:
+    """Whether a fault keeps single products from being made, and the others of the domain not: that of a
+    contract, a draft included, and that of a dbt project."""
+    return fault.code.startswith("C") or fault.code in ("D011", "D033")
+
+
+def _inputs(factory: FactoryFacts) -> Iterator[str]:
+    return (read.product for read in factory.inputs)
 
 
 def unread_contract(fault: Diagnostic) -> str | None:

@@ -17,7 +17,7 @@ from platform_core.errors import Diagnostic, GovernanceError
 from platform_core.governance.assets import asset_facts
 from platform_core.governance.catalogue import load
 from platform_core.governance.collect import collect
-from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.facts import LocationFacts, MeshFacts, of_single_products
 from platform_core.governance.judge import judge
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import Domain, read_domain
@@ -28,12 +28,6 @@ OF_THE_FEDERATION: Final = frozenset({"G401", "G402", "G403", "G404", "G406"})
 mend them alone, so they take no location down."""
 
 CODE_SERVER: Final = "dagster.code_server"
-
-
-def of_single_products(fault: Diagnostic) -> bool:
-    """Whether a fault keeps single products from being made, and the others of the domain not: that of a
-    contract, a draft included, and that of a dbt project."""
-    return fault.code.startswith("C") or fault.code in ("D011", "D033")
 
 
 _log = logging.getLogger("dagster.mesh")

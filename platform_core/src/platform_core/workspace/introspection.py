@@ -5,6 +5,7 @@ Imports neither Dagster nor a domain's code.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
-from platform_core.files import write_whole
+from platform_core.files import link_over, write_whole
 from platform_core.governance.facts import FORMAT, LocationFacts
 from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
 from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
@@ -51,10 +52,15 @@ def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-    """The last good facts of the locations, whatever has changed since; looks at none."""
+    """The last good facts of the locations, whatever has changed since; looks at none. What was left out of
+    a location then is as it was before."""
     looking = Introspection(root, Home.of(root))
-    found = (looking.kept(location, anyhow=True) for location in locations)
-    return tuple(facts for facts in found if facts is not None)
+    found = []
+    for location in locations:
+        facts, before = (looking.kept(location, anyhow=True, whole=whole) for whole in (False, True))
+        if facts is not None:
+            found.append(facts.beside(before) if before is not None and not facts.whole else facts)
+    return tuple(found)
 
 
 @dataclass(eq=False)
@@ -92,10 +98,11 @@ class Introspection:
                 kill_group(group)
             time.sleep(0.01)
 
-    def kept(self, location: Location, *, anyhow: bool = False) -> LocationFacts | None:
-        """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any."""
+    def kept(self, location: Location, *, anyhow: bool = False, whole: bool = False) -> LocationFacts | None:
+        """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any;
+        ``whole``, from before something was left out of it."""
         try:
-            kept = json.loads(self._file(location).read_bytes())
+            kept = json.loads(self._file(location, whole).read_bytes())
             watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
             unchanged = kept["key"] == self._key(location)
             if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
@@ -117,6 +124,10 @@ class Introspection:
         except (UnreadableFacts, KeyError, TypeError) as error:
             return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
         if facts.loads:
+            before = self.kept(location, anyhow=True) if not facts.whole else None
+            if before is not None and before.whole:
+                with contextlib.suppress(OSError):
+                    link_over(self._file(location), self._file(location, whole=True))
             self._keep(location, answer, began)
         return facts
 
@@ -176,8 +187,8 @@ class Introspection:
     def _place(self, location: Location) -> Place:
         return location.place or Place(self.root / WORKSPACE)
 
-    def _file(self, location: Location) -> Path:
-        return self.home.path / "introspection" / f"{location.name}.json"
+    def _file(self, location: Location, whole: bool = False) -> Path:
+        return self.home.path / "introspection" / f"{location.name}{'.whole' if whole else ''}.json"
 
     def _key(self, location: Location) -> list[str]:
         """What the facts depend on beside files."""

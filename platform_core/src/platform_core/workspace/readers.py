@@ -1,7 +1,7 @@
 """Who reads some products, and which columns of them.
 
 ``python -m platform_core.workspace.readers PRODUCT ...`` writes a JSON list to standard output, an object for
-each reader. Locations that changed are looked at; of one that does not load now, the last good facts count.
+each reader. Locations that changed are looked at; of what does not load now, the last good facts count.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def readers(root: Path, products: Collection[str]) -> list[dict[str, Any]]:
     """
     locations = read_locations(root)
     facts = introspect(root, locations)
-    lost = [location for location, found in zip(locations, facts, strict=True) if not found.loads]
+    lost = [location for location, found in zip(locations, facts, strict=True) if not found.whole]
     known = {found.name: found for found in (*facts, *kept_facts(root, lost))}
     mesh = MeshFacts(tuple(known.values()), read_federation(root))
     return [

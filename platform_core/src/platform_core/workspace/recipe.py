@@ -207,11 +207,12 @@ def announce_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Record the end of a canceled run that was interrupted before it could do so itself."""
+    """Record an interrupted run as canceled, where it could not do so itself: its start may have covered up
+    that the end was announced, and then it calls itself failed."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and not run.is_finished:
-        instance.report_run_canceled(run, "Interrupted before it started.")
-        let_checks_stand(instance, run_id)
+    if run is not None and run.status not in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS):
+        instance.report_run_canceled(run, "Interrupted.")
+    let_checks_stand(instance, run_id)
 
 
 def record(

@@ -20,8 +20,8 @@ from platform_core.workspace.child import READ, Child
 from platform_core.workspace.grid import chosen_partitions
 from platform_core.workspace.home import Home
 from platform_core.workspace.interrupts import Interrupts
-from platform_core.workspace.introspection import Introspection
-from platform_core.workspace.messages import PROTOCOL, Ended, Loaded, Moved, Order, State, Unloadable
+from platform_core.workspace.introspection import Introspection, kept_facts
+from platform_core.workspace.messages import PROTOCOL, Asset, Ended, Loaded, Moved, Order, State, Unloadable
 from platform_core.workspace.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.reach import resolve
 from platform_core.workspace.result import MeshResult, Observer, Results
@@ -181,9 +181,7 @@ class MeshRun:
             if not told or not all(look.done() for look in self._looks.values()):
                 return
             self._selecting = False
-            known = {name: tuple(assets_of(look.result())) for name, look in self._looks.items()}
-            known |= {name: seat.assets for name, seat in self._seats.items() if seat.assets}
-            assets = [asset for found in known.values() for asset in found]
+            assets = list(self._known().values())
             self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
             self._take_in()
         needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
@@ -194,6 +192,16 @@ class MeshRun:
         for seat in self._seats.values():
             if seat.fault is not None:
                 self._give_up(seat, seat.fault)
+
+    def _known(self) -> dict[str, Asset]:
+        """The assets of all locations by their keys: as their workers tell them, or their facts; and of what
+        does not load or was left out, as they were, while their contracts are there."""
+        looked = {name: look.result() for name, look in self._looks.items()}
+        lost = [s.location for name, s in self._seats.items() if name not in looked or not looked[name].whole]
+        before = (each for facts in kept_facts(self._root, lost) for each in assets_of(facts))
+        known = {each.key: each for each in before if each.key in self._selection.products}
+        known |= {each.key: each for facts in looked.values() for each in assets_of(facts)}
+        return known | {each.key: each for seat in self._seats.values() for each in seat.assets or ()}
 
     def _admit(self, seats: Sequence[Seat]) -> None:
         """Plan the selected assets of locations that have loaded."""
