@@ -234,11 +234,9 @@ def query_fault(kind: str, words: str) -> Diagnostic:
             fix = "Read less, or give it longer: --timeout SECONDS."
             return Diagnostic("U044", "the query took too long and was stopped", fix=fix)
         case "death" | "OutOfMemoryException" | "MemoryError":
-            return Diagnostic(
-                "U045",
-                "the query took too much memory, or ended the engine that ran it",
-                fix=f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB.",
-            )
+            message = "the query took too much memory, or ended the engine that ran it"
+            fix = f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB."
+            return Diagnostic("U045", message, fix=fix)
         # These quote the value that does not fit, which may be anybody's, into a terminal or a log.
         case "ConversionException":
             first, line, rest = words.partition("\n")

@@ -71,7 +71,7 @@ def publish_table(
     started = time.monotonic()
     relation = table_of(product)
     with transaction(con, location, product.lake, holder=stamp.holder) as commit:
-        commit.once_committed(committed)
+        commit.committed = committed
         kind = relation_kind(con, product.lake, product.name)
         into = kind == "BASE TABLE" and window is not None and not replace
         with query_faults(location, product):
@@ -100,7 +100,7 @@ def publish_table(
         if window and inside:
             _all_inside(con, product, window, inside, written)
         rows = number(con, f"SELECT count(*) FROM {relation}")
-        audited = commit.audited(audit, relation)
+        audited = audit(relation)
         content = added(rest, content_of(con, product, of_window)) if rest else None
         if content is None or content["rows"] != rows:
             content = content_of(con, product, relation)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
@@ -21,8 +21,6 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.private import written_privately
 from platform_core.sql.quoting import literal, quoted
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,8 @@ class Transaction:
     lake: str
     version: int = 0
     """The version that was committed; 0 before."""
-    _after: list[Callable[[int], None]] = field(default_factory=list)
-
-    def audited(self, audit: Callable[..., T], *relations: str) -> T:
-        """What an audit says of relations that nobody else can see yet; it refuses them by raising."""
-        return audit(*relations)
+    committed: Callable[[int], None] | None = None
+    """Called with the version after COMMIT, before the lock is given back."""
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
         """Have the snapshot remember who made it, in how many seconds, and ``facts``; last before COMMIT."""
@@ -70,16 +65,11 @@ class Transaction:
             f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(json.dumps(extra))})"
         )
 
-    def once_committed(self, event: Callable[[int], None] | None) -> None:
-        """Call something with the version after COMMIT, before the lock is given back."""
-        if event is not None:
-            self._after.append(event)
-
     def commit(self) -> None:
         self.con.execute("COMMIT")
         self.version = number(self.con, f"FROM {quoted(self.lake)}.last_committed_snapshot()")
-        for event in self._after:
-            event(self.version)
+        if self.committed is not None:
+            self.committed(self.version)
 
 
 @contextmanager

@@ -30,14 +30,11 @@ def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], plac
             fix = "set physicalType: stream in its contract, or read the whole product: changes=False"
             raise DefinitionError.of("D050", message, place, expected, fix)
         if bound.product.kind != "stream":
-            raise DefinitionError.of(
-                "D051",
-                f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
-                f'{product.id} cannot read its changes as "{name}"',
-                place,
-                expected="an input that is a stream, to which rows are only added",
-                fix="read the whole product: changes=False",
-            )
+            message = f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
+            message += f'{product.id} cannot read its changes as "{name}"'
+            expected = "an input that is a stream, to which rows are only added"
+            fix = "read the whole product: changes=False"
+            raise DefinitionError.of("D051", message, place, expected, fix)
 
 
 def position_now(connection: duckdb.DuckDBPyConnection, producer: DataProduct, version: int) -> Position:

@@ -14,17 +14,17 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, RunError
-from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
-from platform_core.products.asset import Publishing, product_asset
+from platform_core.products.asset import product_asset
 from platform_core.products.beside import Beside
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.products.dbt_run import dbt, dbt_messages, write_profile
 from platform_core.products.file_asset import Extract
 from platform_core.products.inputs.resolve import look_up
-from platform_core.products.report import Outcomes
+from platform_core.products.publishing import Publishing
 from platform_core.products.result import streamed
 from platform_core.products.spec import asset_key
+from platform_core.quality.outcome import Outcomes
 from platform_core.sealed.dbt import DbtBuild
 from platform_core.sealed.engine import sealed_engine
 from platform_core.sealed.files import SealedFiles
@@ -71,7 +71,7 @@ def dbt_asset(
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
             return publish_table(
                 run.connection,
-                LakeLocation.current(),
+                run.location,
                 product,
                 streamed(run.connection, relation),
                 stamp=run.stamp,
