@@ -145,7 +145,6 @@ def files_of_versions(
                 if version is None:
                     raise _not_kept(product, at) if at else _never_published(product)
                 rows = product_files(connection, product, room, version)
-                assert rows is not None  # the version was found
                 found[key] = rows.opened(files, f"{product.id}/{version}")
     return found
 

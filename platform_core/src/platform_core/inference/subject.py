@@ -108,15 +108,12 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     if len(set(alone)) == 1:
         return find(alone[0], registry, location, root)
     known = [*registry.names(), *models]
-    raise UsageError.of(
-        "U060",
-        f'"{words}" is no file, product, table, query or dbt model',
-        expected="a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
-        "SQL in quotes, or the name of a dbt model",
-        fix=f"did you mean {listed(sorted(set(alone)))}?"
-        if alone
-        else did_you_mean(written, known) or "`mesh products` lists the products",
-    )
+    message = f'"{words}" is no file, product, table, query or dbt model'
+    expected = "a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
+    expected += "SQL in quotes, or the name of a dbt model"
+    fix = did_you_mean(written, known) or "`mesh products` lists the products"
+    fix = f"did you mean {listed(sorted(set(alone)))}?" if alone else fix
+    raise UsageError.of("U060", message, None, expected, fix)
 
 
 def _models(root: Path) -> dict[str, DbtProject]:

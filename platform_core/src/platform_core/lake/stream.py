@@ -88,7 +88,6 @@ class Stream:
     rows: int
     content: Content | None
     """None before the first batch, and where the last one was published without it."""
-    compactions: int = 0
 
     @property
     def last_event(self) -> datetime | None:
@@ -170,7 +169,6 @@ class Stream:
                 which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}"
                 which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
-        self.compactions += 1
 
     def _described(self, batch: str, fingerprint: str | None, position: Position) -> Entry:
         columns = describe(self.con, f"FROM {BATCH}")

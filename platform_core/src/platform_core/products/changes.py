@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, LakeError, Place
 from platform_core.lake.reading import changes_between, has_version, table_identity
+from platform_core.lake.stream import Position
 from platform_core.products.inputs.resolve import BoundInput
-
-Position = Mapping[str, Any]
 
 
 def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], place: Place) -> None:

@@ -92,12 +92,10 @@ def dbt_asset(
 
 def _sources(run: Publishing, reads: Iterable[DataProduct]) -> dict[str, VersionFiles]:
     """The files of the versions that a run reads, by the names that models use."""
-    found: dict[str, VersionFiles] = {}
-    for read in reads:
-        files = product_files(run.connection, read, run.room, run.versions[read.id])
-        assert files is not None  # a run reads what was published
-        found[f"{read.lake}.{read.name}"] = files
-    return found
+    return {
+        f"{read.lake}.{read.name}": product_files(run.connection, read, run.room, run.versions[read.id])
+        for read in reads
+    }
 
 
 def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:

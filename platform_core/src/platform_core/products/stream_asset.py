@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -54,7 +53,6 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
     inputs = resolve_inputs(function, registry)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        started = time.monotonic()
         with (
             open_stream(run.connection, run.location, product, stamp=run.stamp) as stream,
             ExitStack() as engines,
@@ -80,7 +78,6 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
                 stream.rows,
                 sum(taken.entry.rows for taken in feed.published),
                 newest.bytes or 0,
-                time.monotonic() - started,
                 tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
             )
 
