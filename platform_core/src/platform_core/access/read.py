@@ -87,12 +87,7 @@ def granted_query(
         products = _granted(named, principal, registry, root)
         wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
         _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
-        private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
-        with (
-            spill_room(location, private) as room,
-            closing(SealedFiles()) as files,
-            damage_told(read_files(files, products)),
-        ):
+        with opened_files(products, location) as (files, room):
             asked = {key: (products[key[0]], at) for key, at in wanted.items()}
             versions = files_of_versions(asked, location, files, room)
             try:
@@ -149,8 +144,23 @@ def files_of_versions(
     return found
 
 
-def read_files(files: SealedFiles, products: Mapping[str, DataProduct]) -> Iterator[tuple[DataProduct, Path]]:
-    """The files that were opened of some products, each with its product."""
+@contextmanager
+def opened_files(
+    products: Mapping[str, DataProduct], location: LakeLocation
+) -> Iterator[tuple[SealedFiles, Path | None]]:
+    """Files to open of some products, and a folder for copies of them. Says inside which one is damaged."""
+    private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
+    with (
+        spill_room(location, private) as room,
+        closing(SealedFiles()) as files,
+        damage_told(_of_products(files, products)),
+    ):
+        yield files, room
+
+
+def _of_products(
+    files: SealedFiles, products: Mapping[str, DataProduct]
+) -> Iterator[tuple[DataProduct, Path]]:
     for name, path in files.paths.items():
         if (product := products.get("/".join(name.split("/")[:2]))) is not None:
             yield product, path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -12,17 +12,15 @@ from typing import Final, Literal
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.access.read import granted_products, published_files, query_fault, read_files
+from platform_core.access.read import granted_products, opened_files, published_files, query_fault
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import PlatformError, UsageError, shown
 from platform_core.inference import files as tabular
 from platform_core.inference.references import candidates
 from platform_core.lake.connect import connect, memory_of
-from platform_core.lake.damage import damage_told
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.spill import spill_room
 from platform_core.lake.transaction import number
 from platform_core.lake.versions import relation_kind
 from platform_core.product_id import ProductId
@@ -163,11 +161,8 @@ def opened(
         PlatformError: whatever ``granted_query`` raises about products.
     """
     with ExitStack() as stack:
-        files = stack.enter_context(closing(SealedFiles()))
         products = _products(subject, reader)
-        stack.enter_context(damage_told(read_files(files, products)))
-        private = next((p.lake for p in products.values() if reader.location.is_private(p.lake)), None)
-        room = stack.enter_context(spill_room(reader.location, private))
+        files, room = stack.enter_context(opened_files(products, reader.location))
         connection = stack.enter_context(sealed_engine())
         _limit(connection)
         files.show(connection)

@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.files import link_new, private_umask
 from platform_core.lake.extensions import load, opened
-from platform_core.lake.faults import catalog_faults, damaged, lake_faults
+from platform_core.lake.faults import GARBLED, damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.private import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
@@ -48,8 +48,12 @@ def connect(
             spill_into(con, location, next(filter(location.is_private, there), None))
             for lake in there:
                 _attach(con, location, lake, writing=lake in write)
-            with catalog_faults(location, there):
-                yield con
+            yield con
+    except duckdb.Error as error:
+        if there and GARBLED in str(error):
+            with lake_faults(location, there[0]):
+                raise
+        raise
     finally:
         remove_unused()
 

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from platform_core.errors import LakeError
-from platform_core.lake.faults import environment_fault, other_fault
+from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.private import written_privately
@@ -84,18 +84,20 @@ def transaction(
 
     Raises LakeLocked, LakeError, and whatever is raised inside.
     """
-    with written_privately(location, lake), lake_lock(location, lake, holder=holder):
+    with (
+        written_privately(location, lake),
+        lake_lock(location, lake, holder=holder),
+        lake_faults(location, lake),
+    ):
         under_way = Transaction(con, lake)
         try:
             con.execute("BEGIN TRANSACTION")
             yield under_way
             under_way.commit()
-        except BaseException as error:
+        except BaseException:
             _roll_back(con)
             if not under_way.version:
                 _remove_written(con, location, lake)
-            if isinstance(error, duckdb.Error | OSError):
-                raise environment_fault(error, location, lake) or other_fault(error, lake) from error
             raise
 
 

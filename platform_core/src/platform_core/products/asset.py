@@ -177,7 +177,7 @@ def product_asset(
         stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
         parts: dict[str, dict[str, Any]] = {}
 
-        def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic], str | None]:
+        def work() -> tuple[dg.MaterializeResult[None], list[Diagnostic]]:
             started = time.monotonic()
             audited = (*referenced.values(), *compared)
             for read in (*reads, *audited):
@@ -236,26 +236,27 @@ def product_asset(
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # readers have the new one
                 remove_left(location, product, stamp.holder)
-            return publication, metadata, run.faults, data_version(made)
+            content = data_version(made)
+            return dg.MaterializeResult(
+                asset_key=asset_key(product.id),
+                data_version=dg.DataVersion(content) if content else None,
+                metadata=metadata,
+                check_results=check_results(product, discretion.outcomes(told)),
+            ), run.faults
 
         failure: BaseException | None = None
         refused: Outcomes = ()
         try:
-            publication, metadata, faults, content = discretion.work(work)
+            result, faults = discretion.work(work)
         except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
             failure = discretion.failure(interrupted(error))
         if failure is not None:
             yield from failed_run(context, lake, product, failure, discretion.outcomes(refused))
             return
-        for key, told in parts.items():
-            context.add_asset_metadata(told, partition_key=key)
-        yield dg.MaterializeResult(
-            asset_key=asset_key(product.id),
-            data_version=dg.DataVersion(content) if content else None,
-            metadata=metadata,
-            check_results=check_results(product, discretion.outcomes(publication.audited)),
-        )
+        for key, of_partition in parts.items():
+            context.add_asset_metadata(of_partition, partition_key=key)
+        yield result
         if faults:
             raise discretion.failed(faults)
 

@@ -125,10 +125,8 @@ class Discretion:
         if not self.applies:
             return error
         self._keep(error)
-        if isinstance(error, dg.DagsterExecutionInterruptedError):
-            return dg.DagsterExecutionInterruptedError()
-        if isinstance(error, KeyboardInterrupt):
-            return KeyboardInterrupt()
+        if isinstance(error, dg.DagsterExecutionInterruptedError | KeyboardInterrupt):
+            return type(error)()
         failed = self.failed((self._untold(error),))
         if isinstance(error, dg.RetryRequested) and error.max_retries:
             again = dg.RetryRequested(error.max_retries, error.seconds_to_wait)

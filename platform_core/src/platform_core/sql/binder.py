@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Final
 
@@ -235,7 +236,8 @@ class Binder:
                 relation.use_all()
         elif kind == "LAMBDA":
             named = [inner["column_names"][0] for inner in nodes(node["lhs"]) if "column_names" in inner]
-            self._walk(node["expr"], scope.within_lambda(frozenset(fold(name) for name in named)))
+            parameters = scope.parameters | {fold(name) for name in named}
+            self._walk(node["expr"], replace(scope, parameters=parameters))
         elif kind == "SUBQUERY":
             relation = self.query(node["subquery"]["node"], scope)
             if node["subquery_type"] not in ("EXISTS", "NOT_EXISTS"):
