@@ -164,7 +164,9 @@ def opened(
         products = _products(subject, reader)
         files, room = stack.enter_context(opened_files(products, reader.location))
         connection = stack.enter_context(sealed_engine())
-        _limit(connection)
+        connection.execute("SET preserve_insertion_order = false")
+        if memory_of(connection) > MEMORY:
+            connection.execute(f"SET memory_limit = '{MEMORY // 10**6}MB'")
         files.show(connection)
         for name, version in published_files(products.values(), reader.location, files, room).items():
             show_version(connection, name, version)
@@ -190,12 +192,6 @@ def _query_faults() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise UsageError(query_fault(type(error).__name__, str(error).strip())) from None
-
-
-def _limit(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("SET preserve_insertion_order = false")
-    if memory_of(connection) > MEMORY:
-        connection.execute(f"SET memory_limit = '{MEMORY // 10**6}MB'")
 
 
 def _products(subject: Subject, reader: Reader) -> dict[str, DataProduct]:

@@ -77,11 +77,7 @@ def settle(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
-    _limit_memory(con)
-
-
-def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
-    """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
+    # Half of what the engine would take, where MESH_MEMORY_LIMIT says nothing: locations run side by side.
     words = MEMORY.memory() or f"{memory_of(con) // 2} B"
     try:
         con.execute(f"SET memory_limit = {literal(words)}")

@@ -29,7 +29,6 @@ class Stamp:
 
     run_id: str
     asset: str
-    author: str = "dagster"
     facts: dict[str, Any] = field(default_factory=dict, compare=False)
     """What else the snapshot is to remember; the audit may add to it."""
     told: Callable[[Any], dict[str, Any]] = field(default=lambda _: {}, compare=False)
@@ -61,7 +60,7 @@ class Transaction:
         extra = {"seconds": round(time.monotonic() - stamp.started, 3), **stamp.facts, **facts}
         extra |= {"asset": stamp.asset, "run_id": stamp.run_id}
         self.con.execute(
-            f"CALL {quoted(self.lake)}.set_commit_message({literal(stamp.author)}, "
+            f"CALL {quoted(self.lake)}.set_commit_message('dagster', "
             f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(json.dumps(extra))})"
         )
 

@@ -5,7 +5,7 @@ dbt's own events are never passed on. They speak of a version that nobody audite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 
 import dagster as dg
@@ -28,7 +28,7 @@ from platform_core.quality.outcome import Outcomes
 from platform_core.sealed.dbt import DbtBuild
 from platform_core.sealed.engine import sealed_engine
 from platform_core.sealed.files import SealedFiles
-from platform_core.sealed.version import VersionFiles, product_files
+from platform_core.sealed.version import product_files
 from platform_core.sql.quoting import quoted
 
 BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
@@ -57,12 +57,17 @@ def dbt_asset(
     staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
+        connection = run.connection
         with (
             BESIDE[product.kind](run, place) as kept,
             closing(SealedFiles()) as files,
             sealed_engine() as engine,
         ):
-            build = DbtBuild(run.room, product.lake, STAGING, _sources(run, reads))
+            sources = {
+                f"{read.lake}.{read.name}": product_files(connection, read, run.room, run.versions[read.id])
+                for read in reads
+            }
+            build = DbtBuild(run.room, product.lake, STAGING, sources)
             _build(project, product, build, run)
             try:
                 build.show(engine, files)
@@ -70,10 +75,10 @@ def dbt_asset(
             except duckdb.Error as error:
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
             return publish_table(
-                run.connection,
+                connection,
                 run.location,
                 product,
-                streamed(run.connection, relation),
+                streamed(connection, relation),
                 stamp=run.stamp,
                 audit=kept.audit,
                 committed=kept.committed,
@@ -88,14 +93,6 @@ def dbt_asset(
         kind="dbt",
         publish=publish,
     )
-
-
-def _sources(run: Publishing, reads: Iterable[DataProduct]) -> dict[str, VersionFiles]:
-    """The files of the versions that a run reads, by the names that models use."""
-    return {
-        f"{read.lake}.{read.name}": product_files(run.connection, read, run.room, run.versions[read.id])
-        for read in reads
-    }
 
 
 def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:

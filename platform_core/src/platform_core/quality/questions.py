@@ -227,7 +227,8 @@ def _sql(asked: Asked, rule: Rule) -> Answer:
         raise NotApplicable("the query has to return one row of one column")
     value = rows[0][0]
     limits = rule.limits or NONE_ALLOWED
-    if isinstance(value, bool) or not _is_number(value):
+    is_number = hasattr(value, "__float__") and hasattr(value, "__sub__")
+    if isinstance(value, bool) or not is_number:
         raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
     words = f"the query returned {value}, expected {limits.describe()}"
     return Answer(observed=value, passed=limits.passes(value), message=words)
@@ -243,10 +244,6 @@ _QUESTIONS: dict[RuleKind, Callable[[Asked, Rule], Answer]] = {
     "together": _together,
     "sql": _sql,
 }
-
-
-def _is_number(value: object) -> bool:
-    return hasattr(value, "__float__") and hasattr(value, "__sub__")
 
 
 def substituted(rule: Rule, relation: str) -> str:
