@@ -14,7 +14,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.reader import load_contract
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.stream import Stream, open_stream
+from platform_core.lake.stream import COMPACT_EVERY, Stream, open_stream
 from platform_core.lake.transaction import Stamp
 from platform_core.quality.batches import batch_gate
 
@@ -76,10 +76,10 @@ def append(stream: Stream, rows: int, took: Took) -> None:
     number = len(stream.entries)
     name = f"{number:05}"
     audit = batch_gate(stream.con, stream.product, batch=name, resolve=lambda _: None)
-    began, processor, merged = time.monotonic(), time.process_time(), stream.compactions
+    began, processor = time.monotonic(), time.process_time()
     done = stream.append(name, query(number, rows), audit=audit)
     took.seconds.append(done.seconds)
-    if stream.compactions > merged:
+    if len(stream.entries) % COMPACT_EVERY == 0:
         took.merging.append(time.monotonic() - began - done.seconds)
     else:
         took.processor.append(time.process_time() - processor)

@@ -48,19 +48,12 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
         raise AccessDenied.of("A002", message, product.place, expected, fix, plain=True)
     if not product.granted_to(principal):
         access = MASKED if product.twin_of else "read"
-        raise AccessDenied.of(
-            "A001",
-            f"{principal} was not granted {product.id}",
-            product.places.get("/roles", product.place),
-            expected=f"a role {principal} with {access} access in its contract",
-            fix=f"ask {owner} to add to {shown(product.path)}:\n"
-            f"roles:\n  - {{role: {principal_in_yaml(principal)}, access: {access}}}",
-            plain=True,
-        )
-
-
-def principal_in_yaml(principal: str) -> str:
-    return f'"{principal}"' if ":" in principal else principal
+        in_yaml = f'"{principal}"' if ":" in principal else principal
+        message, place = f"{principal} was not granted {product.id}", product.places.get("/roles")
+        expected = f"a role {principal} with {access} access in its contract"
+        fix = f"ask {owner} to add to {shown(product.path)}:\n"
+        fix += f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
+        raise AccessDenied.of("A001", message, place or product.place, expected, fix, plain=True)
 
 
 def asked(product: DataProduct, root: Path) -> str:

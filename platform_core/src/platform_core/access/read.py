@@ -87,12 +87,7 @@ def granted_query(
         products = _granted(named, principal, registry, root)
         wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
         _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
-        private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
-        with (
-            spill_room(location, private) as room,
-            closing(SealedFiles()) as files,
-            damage_told(read_files(files, products)),
-        ):
+        with opened_files(products, location) as (files, room):
             asked = {key: (products[key[0]], at) for key, at in wanted.items()}
             versions = files_of_versions(asked, location, files, room)
             try:
@@ -145,13 +140,27 @@ def files_of_versions(
                 if version is None:
                     raise _not_kept(product, at) if at else _never_published(product)
                 rows = product_files(connection, product, room, version)
-                assert rows is not None  # the version was found
                 found[key] = rows.opened(files, f"{product.id}/{version}")
     return found
 
 
-def read_files(files: SealedFiles, products: Mapping[str, DataProduct]) -> Iterator[tuple[DataProduct, Path]]:
-    """The files that were opened of some products, each with its product."""
+@contextmanager
+def opened_files(
+    products: Mapping[str, DataProduct], location: LakeLocation
+) -> Iterator[tuple[SealedFiles, Path | None]]:
+    """Files to open of some products, and a folder for copies of them. Says inside which one is damaged."""
+    private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
+    with (
+        spill_room(location, private) as room,
+        closing(SealedFiles()) as files,
+        damage_told(_of_products(files, products)),
+    ):
+        yield files, room
+
+
+def _of_products(
+    files: SealedFiles, products: Mapping[str, DataProduct]
+) -> Iterator[tuple[DataProduct, Path]]:
     for name, path in files.paths.items():
         yield from ((product, path) for id, product in products.items() if name.startswith(f"{id}/"))
 
@@ -233,11 +242,9 @@ def query_fault(kind: str, words: str) -> Diagnostic:
             fix = "Read less, or give it longer: --timeout SECONDS."
             return Diagnostic("U044", "the query took too long and was stopped", fix=fix)
         case "death" | "OutOfMemoryException" | "MemoryError":
-            return Diagnostic(
-                "U045",
-                "the query took too much memory, or ended the engine that ran it",
-                fix=f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB.",
-            )
+            message = "the query took too much memory, or ended the engine that ran it"
+            fix = f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB."
+            return Diagnostic("U045", message, fix=fix)
         # These quote the value that does not fit, which may be anybody's, into a terminal or a log.
         case "ConversionException":
             first, line, rest = words.partition("\n")

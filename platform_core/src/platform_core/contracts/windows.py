@@ -93,6 +93,13 @@ def spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
     return Window(f"{keys[0]}...{keys[-1]}", cells[0].start, cells[-1].end, keys)
 
 
+def run_window(partitions: Partitions, keys: Iterable[str]) -> tuple[Window, bool]:
+    """The window of a run over the keys that Dagster names, and whether it is the whole grid."""
+    grid, named = {cell.key for cell in windows(partitions)}, set(keys)
+    # Dagster also names a day that the time zone never had.
+    return spanning(partitions, named & grid or named), grid <= named
+
+
 def keys_in(partitions: Partitions, span: str) -> tuple[str, ...]:
     """The keys that a window of ``spanning`` covers, by its own key; none where the grid has its ends no
     more."""

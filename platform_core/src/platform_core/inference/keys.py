@@ -51,13 +51,13 @@ def find_key(
     names = _candidates(different, usable)
     if len(names) < 2:
         return (), frozenset(), False
-    if len(names) == len(columns) and not _distinct_in_sample(connection, names):
+    if len(names) == len(columns) and not _distinct(connection, SAMPLE, names):
         return (), frozenset(), True
     proofs = 0
     weights = {column.name: _worse(column) for column in usable}
     for some in _combinations(connection, names, weights):
         # With all of the columns there is nothing further to try: the proof may come at once.
-        if some != names and not _unique_in_bucket(connection, relation, some):
+        if some != names and not _distinct(connection, relation, some, f"WHERE value % {_BUCKETS} = 0"):
             continue
         proofs += 1
         if is_unique(connection, relation, rows, some):
@@ -132,19 +132,15 @@ def _combinations(
     """Combinations that the sample does not refute, the smallest first, none around another that it found."""
     for size in range(2, min(len(names), WIDEST) + 1):
         for some in sorted(combinations(names, size), key=lambda each: sum(map(worse.__getitem__, each))):
-            if _distinct_in_sample(connection, some):
+            if _distinct(connection, SAMPLE, some):
                 yield some
-    if len(names) > WIDEST and _distinct_in_sample(connection, names):
+    if len(names) > WIDEST and _distinct(connection, SAMPLE, names):
         yield names
 
 
-def _distinct_in_sample(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> bool:
-    values = ", ".join(map(quoted, columns))
-    return bool(number(connection, f"SELECT count(*) = count(DISTINCT hash({values})) FROM {SAMPLE}"))
-
-
-def _unique_in_bucket(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]) -> bool:
-    """Whether a sixteenth of the combinations, with all of their rows, is without a double."""
-    value = f"hash({', '.join(map(quoted, columns))})"
-    bucket = f"(SELECT {value} AS value FROM {relation}) WHERE value % {_BUCKETS} = 0"
-    return bool(number(connection, f"SELECT count(*) = count(DISTINCT value) FROM {bucket}"))
+def _distinct(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], where: str = ""
+) -> bool:
+    """Whether the combinations, or a part of them with all of their rows, are without a double."""
+    values = f"(SELECT hash({', '.join(map(quoted, columns))}) AS value FROM {relation}) {where}"
+    return bool(number(connection, f"SELECT count(*) = count(DISTINCT value) FROM {values}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -12,17 +12,15 @@ from typing import Final, Literal
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.access.read import granted_products, published_files, query_fault, read_files
+from platform_core.access.read import granted_products, opened_files, published_files, query_fault
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import PlatformError, UsageError, shown
 from platform_core.inference import files as tabular
 from platform_core.inference.references import candidates
 from platform_core.lake.connect import connect, memory_of
-from platform_core.lake.damage import damage_told
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.spill import spill_room
 from platform_core.lake.transaction import number
 from platform_core.lake.versions import relation_kind
 from platform_core.product_id import ProductId
@@ -108,15 +106,12 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     if len(set(alone)) == 1:
         return find(alone[0], registry, location, root)
     known = [*registry.names(), *models]
-    raise UsageError.of(
-        "U060",
-        f'"{words}" is no file, product, table, query or dbt model',
-        expected="a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
-        "SQL in quotes, or the name of a dbt model",
-        fix=f"did you mean {listed(sorted(set(alone)))}?"
-        if alone
-        else did_you_mean(written, known) or "`mesh products` lists the products",
-    )
+    message = f'"{words}" is no file, product, table, query or dbt model'
+    expected = "a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
+    expected += "SQL in quotes, or the name of a dbt model"
+    fix = did_you_mean(written, known) or "`mesh products` lists the products"
+    fix = f"did you mean {listed(sorted(set(alone)))}?" if alone else fix
+    raise UsageError.of("U060", message, None, expected, fix)
 
 
 def _models(root: Path) -> dict[str, DbtProject]:
@@ -166,13 +161,12 @@ def opened(
         PlatformError: whatever ``granted_query`` raises about products.
     """
     with ExitStack() as stack:
-        files = stack.enter_context(closing(SealedFiles()))
         products = _products(subject, reader)
-        stack.enter_context(damage_told(read_files(files, products)))
-        private = next((p.lake for p in products.values() if reader.location.is_private(p.lake)), None)
-        room = stack.enter_context(spill_room(reader.location, private))
+        files, room = stack.enter_context(opened_files(products, reader.location))
         connection = stack.enter_context(sealed_engine())
-        _limit(connection)
+        connection.execute("SET preserve_insertion_order = false")
+        if memory_of(connection) > MEMORY:
+            connection.execute(f"SET memory_limit = '{MEMORY // 10**6}MB'")
         files.show(connection)
         for name, version in published_files(products.values(), reader.location, files, room).items():
             show_version(connection, name, version)
@@ -198,12 +192,6 @@ def _query_faults() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise UsageError(query_fault(type(error).__name__, str(error).strip())) from None
-
-
-def _limit(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("SET preserve_insertion_order = false")
-    if memory_of(connection) > MEMORY:
-        connection.execute(f"SET memory_limit = '{MEMORY // 10**6}MB'")
 
 
 def _products(subject: Subject, reader: Reader) -> dict[str, DataProduct]:

@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.files import link_new, private_umask
 from platform_core.lake.extensions import load, opened
-from platform_core.lake.faults import catalog_faults, damaged, lake_faults
+from platform_core.lake.faults import GARBLED, damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.private import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
@@ -48,8 +48,12 @@ def connect(
             spill_into(con, location, next(filter(location.is_private, there), None))
             for lake in there:
                 _attach(con, location, lake, writing=lake in write)
-            with catalog_faults(location, there):
-                yield con
+            yield con
+    except duckdb.Error as error:
+        if there and GARBLED in str(error):
+            with lake_faults(location, there[0]):
+                raise
+        raise
     finally:
         remove_unused()
 
@@ -73,11 +77,7 @@ def settle(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
     con.execute("SET enable_progress_bar = false")
-    _limit_memory(con)
-
-
-def _limit_memory(con: duckdb.DuckDBPyConnection) -> None:
-    """To ``MESH_MEMORY_LIMIT``, else to half of what the engine would take: locations run side by side."""
+    # Half of what the engine would take, where MESH_MEMORY_LIMIT says nothing: locations run side by side.
     words = MEMORY.memory() or f"{memory_of(con) // 2} B"
     try:
         con.execute(f"SET memory_limit = {literal(words)}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
@@ -31,7 +31,8 @@ _NOT_WRITABLE = re.compile(
     r"|failed to create directory|unable to open database file",
     re.I,
 )
-_GARBLED: Final = "database disk image is malformed"
+GARBLED: Final = "database disk image is malformed"
+"""What the engine says of the catalog of any of the lakes that are open."""
 _UNREADABLE = re.compile(
     r"file is not a database|malformed|failed to probe ducklake|does not exist - and creating"
     r"|ducklake catalog version|no magic bytes|too small to be a parquet|cannot open file",
@@ -111,17 +112,6 @@ def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> Def
     expected = "the declared inputs by their names, and functions that compute from values"
     fix = "Declare what it reads: @data_product(inputs={...})."
     return DefinitionError.of("D027", message, place, expected, fix)
-
-
-@contextmanager
-def catalog_faults(location: LakeLocation, lakes: Sequence[str]) -> Iterator[None]:
-    """Says as LakeErrors what is raised inside because a catalog of some open lakes is garbled."""
-    try:
-        yield
-    except duckdb.Error as error:
-        if lakes and _GARBLED in str(error):
-            raise damaged(location, _garbled(location, lakes[0]), sentence(error)) from error
-        raise
 
 
 @contextmanager

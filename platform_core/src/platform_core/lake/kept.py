@@ -86,8 +86,7 @@ class Shelf:
 
     @property
     def _name(self) -> str:
-        if self.product.file is None:
-            raise ValueError(f"{self.product.id} keeps no file")
+        assert self.product.file is not None  # who asks has looked
         return self.product.file
 
     def read(self, version: Version) -> KeptFile:
@@ -160,14 +159,11 @@ class Shelf:
             # A hard link: it is a file for every tool, and stays whole when the folder is copied.
             link_over(self.path(version), self.stable)
         except OSError as error:
-            raise LakeError.of(
-                "L033",
-                f"version {version} of {self.product.id} is published, but {shown(self.stable)} "
-                f"could not be put in place: {error.strerror or error}",
-                self.product.place,
-                expected=f"a link to {shown(self.path(version))}",
-                fix=f"mend the folder; the next run of {self.product.id} puts it in place",
-            ) from error
+            message = f"version {version} of {self.product.id} is published, but {shown(self.stable)} "
+            message += f"could not be put in place: {error.strerror or error}"
+            expected = f"a link to {shown(self.path(version))}"
+            fix = f"mend the folder; the next run of {self.product.id} puts it in place"
+            raise LakeError.of("L033", message, self.product.place, expected, fix) from error
 
 
 class Keeping:

@@ -130,13 +130,11 @@ class KeyRing:
             fix = f"chmod 700 {shown(path.parent)}; then rotate the key"
             raise _unusable(name, path, "can be replaced by other users", fix)
         if status.st_mode & OTHERS:
-            raise _unusable(
-                name, path, "can be read by other users", f"chmod 600 {shown(path)}; then rotate the key"
-            )
+            fix = f"chmod 600 {shown(path)}; then rotate the key"
+            raise _unusable(name, path, "can be read by other users", fix)
         if not _FORM.fullmatch(text):
-            raise _unusable(
-                name, path, "holds no key", f"restore it, or make another: mesh keys rotate {name}"
-            )
+            fix = f"restore it, or make another: mesh keys rotate {name}"
+            raise _unusable(name, path, "holds no key", fix)
         return Key(name, bytes.fromhex(text.strip()), datetime.fromtimestamp(status.st_mtime, UTC))
 
 
@@ -148,10 +146,7 @@ def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
 
 
 def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:
-    return LakeError.of(
-        "L020",
-        f'the key "{name}" {why}',
-        Place(path) if path.is_dir() else None,
-        expected=f"64 hexadecimal digits in {shown(path)}, of mode 600",
-        fix=fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS.name}",
-    )
+    place = Place(path) if path.is_dir() else None
+    expected = f"64 hexadecimal digits in {shown(path)}, of mode 600"
+    fix = fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS.name}"
+    return LakeError.of("L020", f'the key "{name}" {why}', place, expected, fix)

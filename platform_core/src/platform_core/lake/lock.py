@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,57 +37,30 @@ class Holder:
         return f"process {self.pid} ({self.name})"
 
 
-OnWait = Callable[[Holder | None], None]
-"""Called once by a writer that has to wait, with who holds the lock."""
-
-
+@contextmanager
 def lake_lock(
     location: LakeLocation,
     lake: str,
     *,
     holder: str,
+    stream: str | None = None,
     timeout: float | None = None,
-    on_wait: OnWait | None = None,
-) -> AbstractContextManager[None]:
-    """Holds the lake's writer lock; ``holder`` tells others who has it.
-
-    Waits up to ``timeout`` seconds, by default ``MESH_LOCK_TIMEOUT`` or 300, and calls ``on_wait``
-    once if it has to wait at all. Raises LakeLocked (L001) then, LakeError where the lock's file
-    cannot be made. Not reentrant.
-    """
-    return _held(location, lake, location.lock(lake), holder, timeout, on_wait)
-
-
-def stream_lock(
-    location: LakeLocation, lake: str, stream: str, *, holder: str
-) -> AbstractContextManager[None]:
-    """Holds the right to feed a stream, while others may write the rest of its lake; see ``lake_lock``."""
-    path = location.folder(lake) / f"{stream}.stream.lock"
-    return _held(location, lake, path, holder)
-
-
-@contextmanager
-def _held(
-    location: LakeLocation,
-    lake: str,
-    path: Path,
-    holder: str,
-    timeout: float | None = None,
-    on_wait: OnWait | None = None,
 ) -> Iterator[None]:
+    """Holds the lake's writer lock, or the right to feed a ``stream`` of it, while others may write the rest;
+    ``holder`` tells others who has it.
+
+    Waits up to ``timeout`` seconds, by default ``MESH_LOCK_TIMEOUT`` or 300. Raises LakeLocked (L001)
+    then, LakeError where the lock's file cannot be made. Not reentrant.
+    """
     patience = LOCK_TIMEOUT.seconds(DEFAULT_TIMEOUT) if timeout is None else timeout
-    lock = file_lock(path)
+    path = location.folder(lake) / f"{stream}.stream.lock" if stream else location.lock(lake)
+    lock = file_lock(path, patience)
     with lake_faults(location, lake):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire()
         except Timeout:
-            if on_wait is not None:
-                on_wait(read_holder(path))
-            try:
-                lock.acquire(timeout=patience)
-            except Timeout:
-                raise _locked(path, patience) from None
+            raise _locked(path, patience) from None
     try:
         path.write_text(json.dumps({"pid": os.getpid(), "holder": holder}), encoding="utf-8")
         yield
@@ -106,12 +79,8 @@ def read_holder(path: Path) -> Holder | None:
 
 
 def _locked(path: Path, patience: float) -> LakeLocked:
-    who = read_holder(path)
-    return LakeLocked.of(
-        "L001",
-        f'the lake "{path.parent.name}" is being written by {who or "another process"}, '
-        f"still after {patience:g} s",
-        expected=f"one writer at a time, by the lock {shown(path)}",
-        fix="wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait",
-        plain=True,
-    )
+    who, lake = read_holder(path) or "another process", path.parent.name
+    message = f'the lake "{lake}" is being written by {who}, still after {patience:g} s'
+    expected = f"one writer at a time, by the lock {shown(path)}"
+    fix = "wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait"
+    return LakeLocked.of("L001", message, None, expected, fix, plain=True)

@@ -20,7 +20,7 @@ HASH: Final = "^[0-9a-f]{32}$"
 """The form of a hash: half of what HMAC-SHA256 yields, as RFC 2104 allows. 128 bits still keep apart more
 values than there are, and take half the room of 256."""
 
-_INNER, _OUTER = bytes([0x36]), bytes([0x5C])
+_PADS: Final = {"inner": 0x36, "outer": 0x5C}
 _BLOCK: Final = 64
 
 
@@ -29,15 +29,15 @@ def set_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
     which plans, logs and messages repeat."""
     for key in keys:
         block = key.secret.ljust(_BLOCK, b"\0")
-        for half, pad in (("inner", _INNER), ("outer", _OUTER)):
-            value = bytes(byte ^ pad[0] for byte in block)
+        for half, pad in _PADS.items():
+            value = bytes(byte ^ pad for byte in block)
             con.execute(f"SET VARIABLE {quoted(_variable(key.name, half))} = ?", [value])
 
 
 def forget_keys(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
     """Takes them from the connection again, before SQL of somebody runs on it."""
     for name in names:
-        for half in ("inner", "outer"):
+        for half in _PADS:
             con.execute(f"RESET VARIABLE {quoted(_variable(name, half))}")
 
 
@@ -97,7 +97,7 @@ def masked(value: str, column: Column) -> str:
 def hashed(value: str, mask: Mask) -> str:
     """HMAC-SHA256 of the value's text, in 32 hexadecimal digits; equal values are equal whatever their
     type."""
-    inner, outer = (f"getvariable({literal(_variable(mask.key or '', half))})" for half in ("inner", "outer"))
+    inner, outer = (f"getvariable({literal(_variable(mask.key or '', half))})" for half in _PADS)
     return f"left(sha256({outer} || unhex(sha256({inner} || encode(CAST({value} AS VARCHAR))))), 32)"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +36,6 @@ class Publication(Generic[T]):
     rows: int
     rows_written: int
     bytes: int
-    seconds: float
     audited: T
 
 
@@ -68,10 +66,9 @@ def publish_table(
     partitions have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails), L012;
     LakeError.
     """
-    started = time.monotonic()
     relation = table_of(product)
     with transaction(con, location, product.lake, holder=stamp.holder) as commit:
-        commit.once_committed(committed)
+        commit.committed = committed
         kind = relation_kind(con, product.lake, product.name)
         into = kind == "BASE TABLE" and window is not None and not replace
         with query_faults(location, product):
@@ -100,14 +97,14 @@ def publish_table(
         if window and inside:
             _all_inside(con, product, window, inside, written)
         rows = number(con, f"SELECT count(*) FROM {relation}")
-        audited = commit.audited(audit, relation)
+        audited = audit(relation)
         content = added(rest, content_of(con, product, of_window)) if rest else None
         if content is None or content["rows"] != rows:
             content = content_of(con, product, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
         commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.told(audited)})
     [size] = bytes_of(con, product.lake, [("products", product.name, commit.version)])
-    return Publication(commit.version, rows, written, size or 0, time.monotonic() - started, audited)
+    return Publication(commit.version, rows, written, size or 0, audited)
 
 
 @contextmanager

@@ -47,13 +47,10 @@ def exposed(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator
         # A lake that cannot be read is told elsewhere.
         with suppress(sqlite3.Error):
             if product.restricted and _is_left(location, product):
-                yield Diagnostic(
-                    "L050",
-                    f"{product.id} is restricted now, and the shared lake still holds versions of it",
-                    product.place,
-                    expected="restricted values in the restricted lake alone",
-                    fix=f"mesh run {product.id}, which removes them first",
-                )
+                message = f"{product.id} is restricted now, and the shared lake still holds versions of it"
+                expected = "restricted values in the restricted lake alone"
+                fix = f"mesh run {product.id}, which removes them first"
+                yield Diagnostic("L050", message, product.place, expected, fix)
 
 
 def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:

@@ -24,7 +24,7 @@ from platform_core.lake.content import Content, added, content_of, published_con
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.fit import fitted, insert
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.lock import stream_lock
+from platform_core.lake.lock import lake_lock
 from platform_core.lake.publish import lost_columns, query_faults
 from platform_core.lake.reading import holds_nan
 from platform_core.lake.transaction import Stamp, one, transaction
@@ -88,7 +88,6 @@ class Stream:
     rows: int
     content: Content | None
     """None before the first batch, and where the last one was published without it."""
-    compactions: int = 0
 
     @property
     def last_event(self) -> datetime | None:
@@ -138,7 +137,7 @@ class Stream:
         lake = self.product.lake
         with transaction(self.con, self.location, lake, holder=self.stamp.holder) as commit:
             self._shape(batch, old)
-            audited = commit.audited(audit, BATCH, table_of(self.product))
+            audited = audit(BATCH, table_of(self.product))
             insert(self.con, table_of(self.product), BATCH)
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
@@ -170,7 +169,6 @@ class Stream:
                 which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}"
                 which += f", max_file_size => {SMALL_FILE}"
                 self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
-        self.compactions += 1
 
     def _described(self, batch: str, fingerprint: str | None, position: Position) -> Entry:
         columns = describe(self.con, f"FROM {BATCH}")
@@ -228,7 +226,7 @@ def open_stream(
 
     Raises LakeLocked (L001) where another process feeds it already; LakeError.
     """
-    with stream_lock(location, product.lake, product.name, holder=stamp.holder):
+    with lake_lock(location, product.lake, stream=product.name, holder=stamp.holder):
         with lake_faults(location, product.lake):
             entries = {entry.batch: entry for entry in ledger(con, product)}
             content = published_content(con, product) if entries else None
@@ -262,11 +260,9 @@ def _ledger(product: DataProduct) -> str:
 
 def _conflict(product: DataProduct, before: Entry, now: Entry) -> LakeError:
     first, second = (f"{entry.rows:,} rows (content {entry.digest[:12]})" for entry in (before, now))
-    return LakeError.of(
-        "L040",
-        f'the batch "{now.batch}" of {product.id} was published at {before.published_at:%Y-%m-%d %H:%M} '
-        f"with {first}, and is delivered again with {second}",
-        place=product.place,
-        expected="the same rows under the same id, however often they are delivered",
-        fix="deliver what is new or corrected as a batch with an id of its own; the published one stays",
-    )
+    at = f"{before.published_at:%Y-%m-%d %H:%M}"
+    message = f'the batch "{now.batch}" of {product.id} was published at {at} '
+    message += f"with {first}, and is delivered again with {second}"
+    expected = "the same rows under the same id, however often they are delivered"
+    fix = "deliver what is new or corrected as a batch with an id of its own; the published one stays"
+    return LakeError.of("L040", message, product.place, expected, fix)

@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
 from platform_core.errors import LakeError
-from platform_core.lake.faults import environment_fault, other_fault
+from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.private import written_privately
 from platform_core.sql.quoting import literal, quoted
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,6 @@ class Stamp:
 
     run_id: str
     asset: str
-    author: str = "dagster"
     facts: dict[str, Any] = field(default_factory=dict, compare=False)
     """What else the snapshot is to remember; the audit may add to it."""
     told: Callable[[Any], dict[str, Any]] = field(default=lambda _: {}, compare=False)
@@ -54,11 +51,8 @@ class Transaction:
     lake: str
     version: int = 0
     """The version that was committed; 0 before."""
-    _after: list[Callable[[int], None]] = field(default_factory=list)
-
-    def audited(self, audit: Callable[..., T], *relations: str) -> T:
-        """What an audit says of relations that nobody else can see yet; it refuses them by raising."""
-        return audit(*relations)
+    committed: Callable[[int], None] | None = None
+    """Called with the version after COMMIT, before the lock is given back."""
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
         """Have the snapshot remember who made it, in how many seconds, and ``facts``; last before COMMIT."""
@@ -66,20 +60,15 @@ class Transaction:
         extra = {"seconds": round(time.monotonic() - stamp.started, 3), **stamp.facts, **facts}
         extra |= {"asset": stamp.asset, "run_id": stamp.run_id}
         self.con.execute(
-            f"CALL {quoted(self.lake)}.set_commit_message({literal(stamp.author)}, "
+            f"CALL {quoted(self.lake)}.set_commit_message('dagster', "
             f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(json.dumps(extra))})"
         )
-
-    def once_committed(self, event: Callable[[int], None] | None) -> None:
-        """Call something with the version after COMMIT, before the lock is given back."""
-        if event is not None:
-            self._after.append(event)
 
     def commit(self) -> None:
         self.con.execute("COMMIT")
         self.version = number(self.con, f"FROM {quoted(self.lake)}.last_committed_snapshot()")
-        for event in self._after:
-            event(self.version)
+        if self.committed is not None:
+            self.committed(self.version)
 
 
 @contextmanager
@@ -94,18 +83,20 @@ def transaction(
 
     Raises LakeLocked, LakeError, and whatever is raised inside.
     """
-    with written_privately(location, lake), lake_lock(location, lake, holder=holder):
+    with (
+        written_privately(location, lake),
+        lake_lock(location, lake, holder=holder),
+        lake_faults(location, lake),
+    ):
         under_way = Transaction(con, lake)
         try:
             con.execute("BEGIN TRANSACTION")
             yield under_way
             under_way.commit()
-        except BaseException as error:
+        except BaseException:
             _roll_back(con)
             if not under_way.version:
                 _remove_written(con, location, lake)
-            if isinstance(error, duckdb.Error | OSError):
-                raise environment_fault(error, location, lake) or other_fault(error, lake) from error
             raise
 
 

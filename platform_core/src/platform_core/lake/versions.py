@@ -93,7 +93,24 @@ def history(
     """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
     found = list(stamps(con, product.lake, product.id, limit=limit))
     sizes = bytes_of(con, product.lake, [table_behind(product, number, facts) for number, _, facts in found])
-    return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
+    return tuple(
+        Version(
+            version=version,
+            published_at=at,
+            run_id=facts["run_id"],
+            rows=facts["rows"],
+            rows_written=facts["rows_written"],
+            partition=facts.get("partition"),
+            bytes=size,
+            file=FileFacts(**facts["file"]) if facts.get("file") else None,
+            # Before 0.4 a key had no domain.
+            keys={
+                name if "." in name else f"{product.domain}.{name}": key
+                for name, key in (facts.get("keys") or {}).items()
+            },
+        )
+        for (version, at, facts), size in zip(found, sizes, strict=True)
+    )
 
 
 def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
@@ -219,22 +236,3 @@ def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: list[tuple[str, str,
         " GROUP BY n ORDER BY n"
     )
     return [size for (size,) in rows.fetchall()]
-
-
-def _version(
-    product: DataProduct, version: int, at: datetime, facts: dict[str, Any], size: int | None
-) -> Version:
-    return Version(
-        version=version,
-        published_at=at,
-        run_id=facts["run_id"],
-        rows=facts["rows"],
-        rows_written=facts["rows_written"],
-        partition=facts.get("partition"),
-        bytes=size,
-        file=FileFacts(**facts["file"]) if facts.get("file") else None,
-        # Before 0.4 a key had no domain.
-        keys={
-            n if "." in n else f"{product.domain}.{n}": key for n, key in (facts.get("keys") or {}).items()
-        },
-    )

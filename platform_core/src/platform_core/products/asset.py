@@ -2,20 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
-from platform_core.contracts.windows import Window, spanning, windows
-from platform_core.errors import Diagnostic, Place, PlatformError
+from platform_core.contracts.windows import run_window
+from platform_core.errors import Diagnostic, Place
 from platform_core.lake.content import data_version
 from platform_core.lake.damage import damage_told, whole_files
 from platform_core.lake.kept import Shelf
@@ -42,7 +39,6 @@ from platform_core.products.inputs.resolve import (
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
-    Reading,
     inputs_metadata,
     pinned,
     readings,
@@ -50,71 +46,20 @@ from platform_core.products.inputs.versions import (
     whole,
 )
 from platform_core.products.origin import checks_told, commit, origin
-from platform_core.products.refusal import (
-    interrupted,
-    keeping,
-    let_checks_stand,
-    readers_keep,
-    refused_results,
-)
-from platform_core.products.report import (
-    WARNING,
-    Outcomes,
-    check_results,
-    parts_metadata,
-    publication_metadata,
-    published_result,
-)
+from platform_core.products.publishing import Publish, Publishing
+from platform_core.products.refusal import failed_run, interrupted
+from platform_core.products.report import check_results, parts_metadata, publication_metadata
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.service_levels import Upstream
 from platform_core.products.source import Source
 from platform_core.products.spec import FOREIGN_KEY, asset_key, check_specs, partition_mapping, product_spec
 from platform_core.quality.gate import ContractBroken, gate
+from platform_core.quality.outcome import Outcomes
 from platform_core.settings import mesh_root
 from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a run covers of a partitioned product."""
-
-    window: Window
-    whole: bool
-    """Whether it is the whole grid, so that the table is made anew."""
-
-
-@dataclass(frozen=True)
-class Publishing:
-    """One run on its way: where to write, with which lakes attached, under which name."""
-
-    product: DataProduct
-    connection: duckdb.DuckDBPyConnection
-    part: Part | None
-    stamp: Stamp
-    audit: Callable[[str], Outcomes]
-    discretion: Discretion
-    room: Path
-    """A folder of its own, which goes when it ends."""
-    versions: Mapping[str, int] = field(default_factory=dict)
-    """The version of each input to read, by product id."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    """What the platform says of the version beside its numbers."""
-    said: dict[str, Any] = field(default_factory=dict)
-    """What the function itself says of its result."""
-    readings: list[Reading] = field(default_factory=list)
-    """What was read of the inputs; left empty, all columns of all of them."""
-    faults: list[Diagnostic] = field(default_factory=list)
-    """What kept a part of it from being published: the run fails after what was published is told."""
-
-    @property
-    def window(self) -> Window | None:
-        return self.part.window if self.part else None
-
-
-Publish = Callable[[Publishing], Publication[Outcomes]]
 
 
 def function_asset(
@@ -145,33 +90,28 @@ def function_asset(
             run.readings.extend(readings(product, bound, run.window, made.used))
             return publish_table(
                 connection,
-                LakeLocation.current(),
+                run.location,
                 product,
                 made.query,
                 reads=made.reads,
                 window=run.window,
-                replace=run.part is None or run.part.whole,
+                replace=run.whole,
                 stamp=run.stamp,
                 audit=kept.audit,
                 committed=kept.committed,
             )
 
-    return product_asset(
-        product,
-        registry,
-        reads=[bound.product for bound in inputs.values()],
-        deps=dependencies(product, function, inputs),
-        place=function.place,
-        kind="python",
-        publish=publish,
-        sources=function.sources.values(),
-    )
+    return made_by(function, product, registry, inputs, publish)
 
 
-def dependencies(
-    product: DataProduct, function: ProductFunction, inputs: Mapping[str, BoundInput]
-) -> list[dg.AssetDep]:
-    """What a function reads, as Dagster draws it: products and source files.
+def made_by(
+    function: ProductFunction,
+    product: DataProduct,
+    registry: Registry,
+    inputs: Mapping[str, BoundInput],
+    publish: Publish,
+) -> dg.AssetsDefinition:
+    """The asset around a function: what it reads, as Dagster draws it, are products and source files.
 
     Raises:
         DefinitionError: D050, D051 where changes are read that cannot be told, D008, D009 for a use of a
@@ -179,16 +119,20 @@ def dependencies(
     """
     require_streams(product, inputs, function.place)
     require_uses(product, function)
-    return [
-        *(
-            dg.AssetDep(
-                asset_key(bound.product.id),
-                partition_mapping=partition_mapping(product, bound.declared, bound.product),
-            )
-            for bound in inputs.values()
-        ),
-        *(dg.AssetDep(asset_key(source.name)) for source in function.sources.values()),
-    ]
+    deps = [dg.AssetDep(asset_key(source.name)) for source in function.sources.values()]
+    for bound in inputs.values():
+        mapping = partition_mapping(product, bound.declared, bound.product)
+        deps.append(dg.AssetDep(asset_key(bound.product.id), partition_mapping=mapping))
+    return product_asset(
+        product,
+        registry,
+        reads=[bound.product for bound in inputs.values()],
+        deps=deps,
+        place=function.place,
+        kind="python",
+        publish=publish,
+        sources=function.sources.values(),
+    )
 
 
 def product_asset(
@@ -227,13 +171,13 @@ def product_asset(
     )
     def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
         discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
-        part = _part(context, product)
-        window = part.window if part else None
+        grid = product.partitions
+        window, whole_grid = run_window(grid, context.partition_keys) if grid else (None, True)
         facts = {**made_by, "commit": commit(root)}
         stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
         parts: dict[str, dict[str, Any]] = {}
 
-        def work() -> tuple[Publication[Outcomes], dict[str, Any], list[Diagnostic], str | None]:
+        def work() -> tuple[dg.MaterializeResult[None], list[Diagnostic]]:
             started = time.monotonic()
             audited = (*referenced.values(), *compared)
             for read in (*reads, *audited):
@@ -257,19 +201,21 @@ def product_asset(
                 lock_down(connection, files=files_of(sources), folders=folders)
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
-                looked_at = {read.id: read for read in (*reads, *audited)}.values()
-                files = [(read, file) for read in looked_at for file in whole_files(connection, read)]
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
+                files = [(read, file) for read in known.values() for file in whole_files(connection, read)]
                 resolve = partial(published_table, connection, known, versions)
                 run = Publishing(
                     product,
                     connection,
-                    part,
+                    location,
+                    window,
+                    whole_grid,
                     replace(stamp, require=unbroken(connection, product, root)),
                     gate(connection, product, window=window, resolve=resolve),
+                    resolve,
                     discretion,
                     room,
-                    versions=versions,
+                    versions,
                 )
                 with damage_told(files), telling_what_went(connection, reads):
                     publication = publish(run)
@@ -290,50 +236,31 @@ def product_asset(
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # readers have the new one
                 remove_left(location, product, stamp.holder)
-            return publication, metadata, run.faults, data_version(made)
+            content = data_version(made)
+            return dg.MaterializeResult(
+                asset_key=asset_key(product.id),
+                data_version=dg.DataVersion(content) if content else None,
+                metadata=metadata,
+                check_results=check_results(product, discretion.outcomes(told)),
+            ), run.faults
 
         failure: BaseException | None = None
         refused: Outcomes = ()
         try:
-            publication, metadata, faults, content = discretion.work(work)
+            result, faults = discretion.work(work)
         except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
             failure = discretion.failure(interrupted(error))
         if failure is not None:
-            words = getattr(failure, "description", None) or failure
-            late = f"{product.id} was published. After that:\n{words}"
-            newest = _newest(lake, product)
-            if newest is None or newest[1]["run_id"] != stamp.run_id:
-                if not isinstance(failure, Exception):
-                    let_checks_stand(context.instance, stamp.run_id)
-                kept = readers_keep(product, newest and newest[0])
-                yield from refused_results(product, discretion.outcomes(refused), kept)
-                raise keeping(failure, kept)
-            # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
-            yield published_result(product.id, newest[0], newest[1], **{WARNING: late})
-            if product.kind == "stream" or not isinstance(failure, Exception):
-                raise failure
+            yield from failed_run(context, lake, product, failure, discretion.outcomes(refused))
             return
-        for key, told in parts.items():
-            context.add_asset_metadata(told, partition_key=key)
-        yield dg.MaterializeResult(
-            asset_key=asset_key(product.id),
-            data_version=dg.DataVersion(content) if content else None,
-            metadata=metadata,
-            check_results=check_results(product, discretion.outcomes(publication.audited)),
-        )
+        for key, of_partition in parts.items():
+            context.add_asset_metadata(of_partition, partition_key=key)
+        yield result
         if faults:
             raise discretion.failed(faults)
 
     return materialize
-
-
-def _newest(lake: LakeResource, product: DataProduct) -> tuple[int, dict[str, Any]] | None:
-    """The published version, and what it remembers of its run; None where the lake cannot tell either."""
-    with suppress(PlatformError), lake.connect(read=[product.lake]) as connection:
-        for version, _, facts in stamps(connection, product.lake, product.id, limit=1):
-            return version, facts
-    return None
 
 
 def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:
@@ -350,12 +277,3 @@ def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterabl
             and not isinstance(edge.partition_mapping, dg.LastPartitionMapping)
         ),
     )
-
-
-def _part(context: dg.AssetExecutionContext, product: DataProduct) -> Part | None:
-    if product.partitions is None:
-        return None
-    grid = {window.key for window in windows(product.partitions)}
-    # Dagster also names a day that the time zone never had.
-    keys = tuple(key for key in context.partition_keys if key in grid) or tuple(context.partition_keys)
-    return Part(spanning(product.partitions, keys), whole=grid <= set(keys))

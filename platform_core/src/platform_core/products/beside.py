@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from platform_core.errors import DefinitionError, Place
 from platform_core.products.model import Model
-from platform_core.products.report import Outcomes
-
-if TYPE_CHECKING:
-    from platform_core.products.asset import Publishing
+from platform_core.products.publishing import Publishing
+from platform_core.quality.outcome import Outcomes
 
 
 class Beside:
@@ -30,14 +28,12 @@ class Beside:
     def rows(self, result: Any) -> Any:
         """The rows of what the function returned. Raises DefinitionError D040."""
         if isinstance(result, Model):
-            raise DefinitionError.of(
-                "D040",
-                f"the function of {self.run.product.id} returned a Model, "
-                f"but its contract describes a {self.run.product.kind}",
-                self.place,
-                expected="rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table",
-                fix="write physicalType: model in the contract, or return the scores alone",
-            )
+            product = self.run.product
+            message = f"the function of {product.id} returned a Model, but its contract describes a "
+            message += product.kind
+            expected = "rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
+            fix = "write physicalType: model in the contract, or return the scores alone"
+            raise DefinitionError.of("D040", message, self.place, expected, fix)
         return result
 
     def audit(self, relation: str) -> Outcomes:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.errors import DefinitionError, LakeError, Place
 from platform_core.lake.reading import changes_between, has_version, table_identity
+from platform_core.lake.stream import Position
 from platform_core.products.inputs.resolve import BoundInput
-
-Position = Mapping[str, Any]
 
 
 def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], place: Place) -> None:
@@ -30,14 +28,11 @@ def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], plac
             fix = "set physicalType: stream in its contract, or read the whole product: changes=False"
             raise DefinitionError.of("D050", message, place, expected, fix)
         if bound.product.kind != "stream":
-            raise DefinitionError.of(
-                "D051",
-                f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
-                f'{product.id} cannot read its changes as "{name}"',
-                place,
-                expected="an input that is a stream, to which rows are only added",
-                fix="read the whole product: changes=False",
-            )
+            message = f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
+            message += f'{product.id} cannot read its changes as "{name}"'
+            expected = "an input that is a stream, to which rows are only added"
+            fix = "read the whole product: changes=False"
+            raise DefinitionError.of("D051", message, place, expected, fix)
 
 
 def position_now(connection: duckdb.DuckDBPyConnection, producer: DataProduct, version: int) -> Position:

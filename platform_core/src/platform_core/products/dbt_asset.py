@@ -5,7 +5,7 @@ dbt's own events are never passed on. They speak of a version that nobody audite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 
 import dagster as dg
@@ -14,21 +14,21 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Place, RunError
-from platform_core.lake.location import LakeLocation
 from platform_core.lake.publish import Publication, publish_table
-from platform_core.products.asset import Publishing, product_asset
+from platform_core.products.asset import product_asset
 from platform_core.products.beside import Beside
 from platform_core.products.dbt_project import STAGING, DbtProject
 from platform_core.products.dbt_run import dbt, dbt_messages, write_profile
 from platform_core.products.file_asset import Extract
 from platform_core.products.inputs.resolve import look_up
-from platform_core.products.report import Outcomes
+from platform_core.products.publishing import Publishing
 from platform_core.products.result import streamed
 from platform_core.products.spec import asset_key
+from platform_core.quality.outcome import Outcomes
 from platform_core.sealed.dbt import DbtBuild
 from platform_core.sealed.engine import sealed_engine
 from platform_core.sealed.files import SealedFiles
-from platform_core.sealed.version import VersionFiles, product_files
+from platform_core.sealed.version import product_files
 from platform_core.sql.quoting import quoted
 
 BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
@@ -57,12 +57,17 @@ def dbt_asset(
     staged = project.table(product.name)
 
     def publish(run: Publishing) -> Publication[Outcomes]:
+        connection = run.connection
         with (
             BESIDE[product.kind](run, place) as kept,
             closing(SealedFiles()) as files,
             sealed_engine() as engine,
         ):
-            build = DbtBuild(run.room, product.lake, STAGING, _sources(run, reads))
+            sources = {
+                f"{read.lake}.{read.name}": product_files(connection, read, run.room, run.versions[read.id])
+                for read in reads
+            }
+            build = DbtBuild(run.room, product.lake, STAGING, sources)
             _build(project, product, build, run)
             try:
                 build.show(engine, files)
@@ -70,10 +75,10 @@ def dbt_asset(
             except duckdb.Error as error:
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
             return publish_table(
-                run.connection,
-                LakeLocation.current(),
+                connection,
+                run.location,
                 product,
-                streamed(run.connection, relation),
+                streamed(connection, relation),
                 stamp=run.stamp,
                 audit=kept.audit,
                 committed=kept.committed,
@@ -88,16 +93,6 @@ def dbt_asset(
         kind="dbt",
         publish=publish,
     )
-
-
-def _sources(run: Publishing, reads: Iterable[DataProduct]) -> dict[str, VersionFiles]:
-    """The files of the versions that a run reads, by the names that models use."""
-    found: dict[str, VersionFiles] = {}
-    for read in reads:
-        files = product_files(run.connection, read, run.room, run.versions[read.id])
-        assert files is not None  # a run reads what was published
-        found[f"{read.lake}.{read.name}"] = files
-    return found
 
 
 def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:

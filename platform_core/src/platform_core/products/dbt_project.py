@@ -135,16 +135,13 @@ class DbtProject:
                     refs.setdefault(model, Place(self.models[name]))
                 elif node := self.manifest["nodes"].get(parent):
                     others += refused_of_node(node, self.folder)
-        return found, self._faults(texts) + list(self._refused(texts)) + others + [
-            Diagnostic(
-                "D010",
-                f"the dbt model reads the product {self.domain}/{model} by ref()",
-                place,
-                expected="products are read as sources, so that only published versions are",
-                fix=f"{{{{ source('{self.domain}', '{model}') }}}}",
-            )
-            for model, place in refs.items()
-        ]
+        faults = [*self._faults(texts), *self._refused(texts), *others]
+        for model, place in refs.items():
+            message = f"the dbt model reads the product {self.domain}/{model} by ref()"
+            expected = "products are read as sources, so that only published versions are"
+            fix = f"{{{{ source('{self.domain}', '{model}') }}}}"
+            faults.append(Diagnostic("D010", message, place, expected, fix))
+        return found, faults
 
     def undeclared(self, read: Iterable[tuple[DataProduct, Place]]) -> list[Diagnostic]:
         """D025 for each product that is read and that no file declares as a source; D011 instead where files
@@ -154,15 +151,11 @@ class DbtProject:
         if self.manifest is not None or not missing:
             return []
         unread = [f for file, faults in self.files.faults.items() if file.suffix != ".sql" for f in faults]
+        expected = f"one of {listed(sorted(sources))}" if sources else "a sources.yml"
+        what = "the dbt source {} is not declared"
         return unread or [
-            Diagnostic(
-                "D025",
-                f"the dbt source {product.id.in_sql} is not declared",
-                place,
-                expected=f"one of {listed(sorted(sources))}" if sources else "a sources.yml",
-                fix=self._declaration(product),
-            )
-            for product, place in missing
+            Diagnostic("D025", what.format(read.id.in_sql), place, expected, self._declaration(read))
+            for read, place in missing
         ]
 
     def _declaration(self, product: DataProduct) -> str:

@@ -58,7 +58,9 @@ def require_dbt(project: DbtProject) -> None:
 
 def write_profile(project: DbtProject, folder: Path, output: Mapping[str, Any]) -> None:
     """Write the profile that dbt runs with into a folder."""
-    text = json.dumps({_profile_name(project): {"target": "mesh", "outputs": {"mesh": output}}}, indent=1)
+    settings = project.files.settings
+    name = settings.text(("profile",)) or settings.text(("name",)) or project.domain
+    text = json.dumps({name: {"target": "mesh", "outputs": {"mesh": output}}}, indent=1)
     write_whole(folder / "profiles.yml", text)  # JSON is YAML too
 
 
@@ -84,11 +86,6 @@ def dbt_messages(text: str) -> str:
     """What dbt itself says in one of dagster-dbt's errors, without the command line around it."""
     _, found, messages = text.partition("Errors parsed from dbt logs:")
     return (messages if found else text).strip()
-
-
-def _profile_name(project: DbtProject) -> str:
-    settings = project.files.settings
-    return settings.text(("profile",)) or settings.text(("name",)) or project.domain
 
 
 def _parse(project: DbtProject) -> None:

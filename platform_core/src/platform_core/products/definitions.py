@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -17,9 +18,9 @@ from platform_core.products.asset import function_asset
 from platform_core.products.dbt_asset import dbt_asset
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
-from platform_core.products.file_asset import file_asset
+from platform_core.products.file_asset import Extract
 from platform_core.products.masked_asset import masked_asset, require_no_maker
-from platform_core.products.model_asset import model_asset
+from platform_core.products.model_asset import Training
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
 from platform_core.products.spec import asset_key, external_spec, tag_word
@@ -31,8 +32,8 @@ DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package
 Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
 FACTORIES: Mapping[Kind, Factory] = {
     "table": function_asset,
-    "file": file_asset,
-    "model": model_asset,
+    "file": partial(function_asset, beside=Extract),
+    "model": partial(function_asset, beside=Training),
     "stream": stream_asset,
 }
 """What makes an asset of a function, by the kind that the contract says."""

@@ -23,8 +23,8 @@ from platform_core.errors import Diagnostic, Place, PlatformError, render, shown
 from platform_core.lake.faults import lake_faults
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.products.private_log import append, captured, private_log
-from platform_core.products.report import Outcomes
 from platform_core.quality.gate import ContractBroken
+from platform_core.quality.outcome import Outcomes
 
 T = TypeVar("T")
 
@@ -125,10 +125,8 @@ class Discretion:
         if not self.applies:
             return error
         self._keep(error)
-        if isinstance(error, dg.DagsterExecutionInterruptedError):
-            return dg.DagsterExecutionInterruptedError()
-        if isinstance(error, KeyboardInterrupt):
-            return KeyboardInterrupt()
+        if isinstance(error, dg.DagsterExecutionInterruptedError | KeyboardInterrupt):
+            return type(error)()
         failed = self.failed((self._untold(error),))
         if isinstance(error, dg.RetryRequested) and error.max_retries:
             again = dg.RetryRequested(error.max_retries, error.seconds_to_wait)
@@ -157,13 +155,12 @@ class Discretion:
         """D032: an error of a domain's own code, by its kind and line."""
         kind = type(error)
         known = any(getattr(module, kind.__name__, None) is kind for module in (builtins, duckdb, dg))
-        return Diagnostic(
-            "D032",
+        message = (
             f"what makes {self.product.id} fails with {kind.__name__ if known else 'an exception'}; its "
-            "words are not shown, since they may hold values that are personal or restricted",
-            line_in(error, self.place.path.parent) or self.place,
-            fix="mend the line; the function's test with made-up rows shows the whole error",
         )
+        message += "words are not shown, since they may hold values that are personal or restricted"
+        fix = "mend the line; the function's test with made-up rows shows the whole error"
+        return Diagnostic("D032", message, line_in(error, self.place.path.parent) or self.place, fix=fix)
 
     def _keep(self, error: BaseException) -> None:
         if self.file is not None:

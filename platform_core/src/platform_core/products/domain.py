@@ -76,14 +76,10 @@ def product_functions(modules: Iterable[ModuleType]) -> tuple[dict[str, ProductF
                 continue
             other = found.setdefault(value.name, value)
             if other is not value:
+                message = f'two functions make the product "{value.name}"'
+                expected = f"one function per product; the other is at {other.place}"
                 faults.append(
-                    Diagnostic(
-                        "D013",
-                        f'two functions make the product "{value.name}"',
-                        value.place,
-                        expected=f"one function per product; the other is at {other.place}",
-                        fix="rename or remove one of them",
-                    )
+                    Diagnostic("D013", message, value.place, expected, "rename or remove one of them")
                 )
     return found, faults
 

@@ -5,32 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
-from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
 from platform_core.errors import Place
 from platform_core.lake.extract import difference, write_extract
 from platform_core.lake.kept import Keeping, Shelf
-from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number
-from platform_core.products.asset import function_asset
 from platform_core.products.beside import Beside
-from platform_core.products.declare import ProductFunction
-from platform_core.products.report import Outcomes
+from platform_core.products.publishing import Publishing
 from platform_core.quality.gate import ContractBroken
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import CheckOutcome, Outcomes
 from platform_core.sql.types import describe
-
-if TYPE_CHECKING:
-    from platform_core.products.asset import Publishing
-
-
-def file_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
-    """The asset of a file product that a Python function makes. Raises as ``function_asset`` does."""
-    return function_asset(product, function, registry, beside=Extract)
 
 
 class WithFile(Beside):
@@ -38,7 +25,7 @@ class WithFile(Beside):
 
     def __init__(self, run: Publishing, place: Place) -> None:
         super().__init__(run, place)
-        self.keeping = Keeping(run.connection, Shelf(LakeLocation.current(), run.product))
+        self.keeping = Keeping(run.connection, Shelf(run.location, run.product))
 
     def judged(self, outcomes: Outcomes, wrong: str, rows: int, started: float) -> Outcomes:
         """The outcomes with that of the file, of which ``wrong`` says what it is not; refuses by raising."""

@@ -9,16 +9,17 @@ import dagster as dg
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.location import table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.reading import at_version
 from platform_core.lake.twin_files import KEYS
-from platform_core.products.asset import Publishing, product_asset
+from platform_core.products.asset import product_asset
 from platform_core.products.dbt_project import DbtProject
 from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.masking import hashing, parent_of, publish_masked
-from platform_core.products.report import Outcomes
+from platform_core.products.publishing import Publishing
 from platform_core.products.spec import asset_key, partition_mapping
+from platform_core.quality.outcome import Outcomes
 
 FINGERPRINTS = "mesh/keys"
 """Metadata of a twin's materialization: the fingerprints of the keys of its hashes, by their names."""
@@ -39,14 +40,14 @@ def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
                 run.metadata[FINGERPRINTS] = dg.MetadataValue.json(fingerprints)
             return publish_masked(
                 run.connection,
-                LakeLocation.current(),
+                run.location,
                 twin,
                 parent,
                 at_version(table_of(parent), run.versions[parent.id]),
                 stamp=run.stamp,
                 audit=run.audit,
                 window=run.window,
-                replace=run.part is None or run.part.whole,
+                replace=run.whole,
             )
 
     mapping = partition_mapping(twin, Input(parent.id), parent)

@@ -19,12 +19,10 @@ from platform_core.lake.transaction import Stamp, one
 from platform_core.lake.twin_files import MASKS, masks_of, twin_files, written_files
 from platform_core.lake.window import window_predicate
 from platform_core.quality.gate import ContractBroken
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import Outcomes
 from platform_core.quality.survivors import survivors
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
-
-Outcomes = tuple[CheckOutcome, ...]
 
 
 def parent_of(twin: DataProduct, registry: Registry) -> DataProduct:

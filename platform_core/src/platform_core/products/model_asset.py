@@ -6,36 +6,25 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Rule, Signature
-from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, Place, shown
 from platform_core.products import artifact
-from platform_core.products.asset import function_asset
-from platform_core.products.declare import ProductFunction
 from platform_core.products.file_asset import WithFile
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.model import Model
-from platform_core.products.report import Outcomes
+from platform_core.products.publishing import Publishing
 from platform_core.products.result import as_table
 from platform_core.quality.gate import ContractBroken
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import CheckOutcome, Outcomes
 from platform_core.sql.types import is_type
 from platform_core.words import listed
 
-if TYPE_CHECKING:
-    from platform_core.products.asset import Publishing
-
 _FEATURES = "__features"
-
-
-def model_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
-    """The asset of a model product that a Python function trains. Raises as ``function_asset`` does."""
-    return function_asset(product, function, registry, beside=Training)
 
 
 class Training(WithFile):
@@ -43,14 +32,21 @@ class Training(WithFile):
 
     def __init__(self, run: Publishing, place: Place) -> None:
         super().__init__(run, place)
-        self.signature = signature_of(run.product)
+        assert run.product.signature is not None  # the reader of contracts lets no model without it pass
+        self.signature = run.product.signature
         self.model: Model | None = None
         self.trained_rows = 0
 
     def rows(self, result: Any) -> Any:
         """The scores of a model that keeps its contract's signature. Raises DefinitionError."""
         product = self.run.product
-        self.model = model = require_model(result, product, self.place)
+        if not isinstance(result, Model):
+            message = f"the function of {product.id} returned {type(result).__name__}, "
+            message += "but its contract describes a model"
+            expected = "platform_core.Model: the fitted estimator, its scores, and how good it is"
+            fix = "return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)"
+            raise DefinitionError.of("D040", message, self.place, expected, fix)
+        self.model = model = result
         types, self.trained_rows = features_of(model, product, self.place)
         faults = [*signature_faults(self.signature, types, product, self.place)]
         faults += _estimator_faults(model, tuple(types), product, self.place)
@@ -97,26 +93,6 @@ class Training(WithFile):
         }
 
 
-def signature_of(product: DataProduct) -> Signature:
-    """What the contract of a model promises; the reader of contracts lets none without it pass."""
-    if product.signature is None:
-        raise ValueError(f"{product.id} is no model")
-    return product.signature
-
-
-def require_model(result: Any, product: DataProduct, place: Place) -> Model:
-    """What the function of a model product returned. Raises DefinitionError D040."""
-    if isinstance(result, Model):
-        return result
-    raise DefinitionError.of(
-        "D040",
-        f"the function of {product.id} returned {type(result).__name__}, but its contract describes a model",
-        place,
-        expected="platform_core.Model: the fitted estimator, its scores, and how good it is",
-        fix="return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)",
-    )
-
-
 def features_of(model: Model, product: DataProduct, place: Place) -> tuple[dict[str, str], int]:
     """Names and DuckDB types of the features, and the number of rows that the model was trained on."""
     frame = model.trained_on
@@ -144,37 +120,25 @@ def signature_faults(
 ) -> Iterator[Diagnostic]:
     """D041 for each feature that is not as the contract promises."""
     promised = {feature.name: feature for feature in signature.features}
+    known, here = f"the contract's features: {listed(list(promised))}", f"{shown(place.path)}:{place.line}"
     for name, feature in promised.items():
         wanted = feature.type
         if name not in types:
-            yield Diagnostic(
-                "D041",
-                f'the model of {product.id} was trained without the feature "{name}" ({wanted})',
-                feature.place,
-                expected=f"the contract's features: {listed(list(promised))}",
-                fix=f"train on it in {shown(place.path)}:{place.line}, or take it out of the contract",
-            )
+            message = f'the model of {product.id} was trained without the feature "{name}" ({wanted})'
+            fix = f"train on it in {here}, or take it out of the contract"
+            yield Diagnostic("D041", message, feature.place, known, fix)
         elif not is_type(types[name], wanted):
-            yield Diagnostic(
-                "D041",
-                f'the feature "{name}" of {product.id} changed its type: the contract says {wanted}, '
-                f"the model was trained on {types[name]}",
-                feature.place,
-                expected=f"{name} as {wanted}, which every reader of the model prepares",
-                fix=f"cast it in {shown(place.path)}:{place.line}; "
-                f"or promise {types[name]} in a new major version of the contract",
-            )
-    for name in types:
+            message = f'the feature "{name}" of {product.id} changed its type: the contract says {wanted}, '
+            message += f"the model was trained on {types[name]}"
+            expected = f"{name} as {wanted}, which every reader of the model prepares"
+            fix = f"cast it in {here}; or promise {types[name]} in a new major version of the contract"
+            yield Diagnostic("D041", message, feature.place, expected, fix)
+    for name, found in types.items():
         if name not in promised:
-            yield Diagnostic(
-                "D041",
-                f'the model of {product.id} was trained on "{name}" ({types[name]}), '
-                "which its contract does not name",
-                signature.place,
-                expected=f"the contract's features: {listed(list(promised))}",
-                fix=f"leave it out in {shown(place.path)}:{place.line}, or add {{name: {name}, "
-                f"type: {types[name]}}} to features",
-            )
+            message = f'the model of {product.id} was trained on "{name}" ({found}), '
+            message += "which its contract does not name"
+            fix = f"leave it out in {here}, or add {{name: {name}, type: {found}}} to features"
+            yield Diagnostic("D041", message, signature.place, known, fix)
 
 
 def against_baseline(product: DataProduct, signature: Signature, model: Model) -> CheckOutcome:
@@ -184,18 +148,10 @@ def against_baseline(product: DataProduct, signature: Signature, model: Model) -
     passed = better >= signature.margin if signature.margin else better > 0
     asked = f"at least {signature.margin:g}" if signature.margin else "more than 0"
     rule: Rule = next(rule for rule in product.rules if rule.kind == "baseline")
-    return CheckOutcome(
-        rule,
-        passed=passed,
-        violations=None,
-        rows=0,
-        seconds=0.0,
-        observed=round(better, 6),
-        message=""
-        if passed
-        else f"on the holdout, {signature.metric} is {ours:.4f} and the baseline's {theirs:.4f}: "
-        f"better by {better:.4f} where {asked} was asked",
-    )
+    message = f"on the holdout, {signature.metric} is {ours:.4f} and the baseline's {theirs:.4f}: "
+    message += f"better by {better:.4f} where {asked} was asked"
+    told = "" if passed else message
+    return CheckOutcome(rule, passed, None, 0, 0.0, observed=round(better, 6), message=told)
 
 
 def metrics_metadata(model: Model) -> dict[str, float | int]:
@@ -216,23 +172,15 @@ def _estimator_faults(
     seen = getattr(model.estimator, "feature_names_in_", None)
     count = getattr(model.estimator, "n_features_in_", None)
     if seen is not None and tuple(map(str, seen)) != names:
-        yield Diagnostic(
-            "D042",
-            f"the estimator of {product.id} was fitted on other features than trained_on has: "
-            f"{listed([str(name) for name in seen])}",
-            place,
-            expected=f"{listed(list(names))}, in this order",
-            fix="pass the very data frame that fit was called with as trained_on",
-        )
+        message = f"the estimator of {product.id} was fitted on other features than trained_on has: "
+        message += listed([str(name) for name in seen])
+        fix = "pass the very data frame that fit was called with as trained_on"
+        yield Diagnostic("D042", message, place, f"{listed(list(names))}, in this order", fix)
     elif seen is None and count != len(names):
-        yield Diagnostic(
-            "D042",
-            f"the estimator of {product.id} "
-            + (f"was fitted on {count} features" if count is not None else "is not fitted"),
-            place,
-            expected=f"fitted on the {len(names)} features of trained_on: {listed(list(names))}",
-            fix="fit it on trained_on before it is returned",
-        )
+        found = f"was fitted on {count} features" if count is not None else "is not fitted"
+        message, fix = f"the estimator of {product.id} {found}", "fit it on trained_on before it is returned"
+        expected = f"fitted on the {len(names)} features of trained_on: {listed(list(names))}"
+        yield Diagnostic("D042", message, place, expected, fix)
 
 
 def _metric_faults(
@@ -241,21 +189,14 @@ def _metric_faults(
     """D043 where the metric that decides is not there, or is no number."""
     for what, values in (("metrics", model.metrics), ("baseline", model.baseline)):
         if signature.metric not in values:
-            yield Diagnostic(
-                "D043",
-                f'the {what} of {product.id} lack "{signature.metric}", by which its contract judges it',
-                place,
-                expected=f"{signature.metric} among metrics and baseline, both measured on the holdout",
-                fix=f'add it: {what}={{"{signature.metric}": ...}}',
-            )
+            message = f'the {what} of {product.id} lack "{signature.metric}", by which its contract judges it'
+            expected = f"{signature.metric} among metrics and baseline, both measured on the holdout"
+            fix = f'add it: {what}={{"{signature.metric}": ...}}'
+            yield Diagnostic("D043", message, place, expected, fix)
         for name, value in values.items():
             if not _finite(value):
-                yield Diagnostic(
-                    "D043",
-                    f'"{name}" among the {what} of {product.id} is {value!r}',
-                    place,
-                    expected="finite numbers",
-                )
+                message = f'"{name}" among the {what} of {product.id} is {value!r}'
+                yield Diagnostic("D043", message, place, "finite numbers")
 
 
 def _finite(value: Any) -> bool:

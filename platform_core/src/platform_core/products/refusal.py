@@ -1,15 +1,20 @@
-"""What a run tells that published nothing: readers keep the version of before, and its checks stand."""
+"""What a run tells that failed: readers keep the version of before, and its checks stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 import dagster as dg
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.products.report import Outcomes, check_results
+from platform_core.errors import PlatformError
+from platform_core.lake.versions import stamps
+from platform_core.products.report import WARNING, check_results, evaluation, published_result
+from platform_core.products.resource import LakeResource
+from platform_core.quality.outcome import Outcomes
 
 _LOOKED_BACK: Final = 100
 """Executions of a check that are asked for its last result."""
@@ -25,34 +30,42 @@ def interrupted(error: BaseException) -> BaseException:
     return error
 
 
-def readers_keep(product: DataProduct, version: int | None) -> str:
-    """What readers go on to read, in words."""
-    words = "nothing was published"
-    return words if version is None else f"{words}; readers keep version {version} of {product.id}"
-
-
-def refused_results(product: DataProduct, outcomes: Outcomes, kept: str) -> Iterator[dg.AssetCheckEvaluation]:
-    """Check results of a refused version: they are of no materialization, least of all of the one that
-    readers keep, which Dagster would take."""
+def failed_run(
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    product: DataProduct,
+    failure: BaseException,
+    outcomes: Outcomes,
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]:
+    """What a run tells that failed; raises the failure, unless the version was published all the same."""
+    newest, stopped = _newest(lake, product), not isinstance(failure, Exception)
+    if newest is not None and newest[1]["run_id"] == context.run.run_id:
+        # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
+        words = getattr(failure, "description", None) or failure
+        late = f"{product.id} was published. After that:\n{words}"
+        yield published_result(product.id, newest[0], newest[1], **{WARNING: late})
+        if product.kind == "stream" or stopped:
+            raise failure
+        return
+    if stopped:
+        let_checks_stand(context.instance, context.run.run_id)
+    kept = "nothing was published"
+    if newest is not None:
+        kept += f"; readers keep version {newest[0]} of {product.id}"
+    # Of no materialization, least of all of the one that readers keep, which Dagster would take.
     for result in check_results(product, outcomes):
-        assert result.asset_key is not None
-        assert result.check_name is not None
-        words = f"{result.description}; {kept}" if result.description else kept
-        yield dg.AssetCheckEvaluation(
-            asset_key=result.asset_key,
-            check_name=result.check_name,
-            passed=result.passed,
-            metadata=result.metadata,
-            severity=result.severity,
-            description=words,
-        )
-
-
-def keeping(failure: BaseException, kept: str) -> BaseException:
-    """A failure that says what readers keep, where it is one of ours."""
+        yield evaluation(result, f"{result.description}; {kept}" if result.description else kept)
     if isinstance(failure, dg.Failure):
-        return dg.Failure(description=f"{failure.description}\n\n{kept}", allow_retries=False)
-    return failure
+        raise dg.Failure(description=f"{failure.description}\n\n{kept}", allow_retries=False)
+    raise failure
+
+
+def _newest(lake: LakeResource, product: DataProduct) -> tuple[int, dict[str, Any]] | None:
+    """The published version, and what it remembers of its run; None where the lake cannot tell either."""
+    with suppress(PlatformError), lake.connect(read=[product.lake]) as connection:
+        for version, _, facts in stamps(connection, product.lake, product.id, limit=1):
+            return version, facts
+    return None
 
 
 def let_checks_stand(instance: dg.DagsterInstance, run_id: str) -> None:

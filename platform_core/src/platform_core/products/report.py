@@ -19,12 +19,11 @@ from platform_core.lake.window import window_predicate
 from platform_core.products.description import preview_cell
 from platform_core.products.origin import checks_told
 from platform_core.products.spec import SEVERITY_IN_DAGSTER, asset_key
-from platform_core.quality.outcome import CheckOutcome, Sample
+from platform_core.quality.outcome import CheckOutcome, Outcomes, Sample
 from platform_core.quality.samples import fetch
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 
-Outcomes = tuple[CheckOutcome, ...]
 PREVIEW_ROWS = 5
 PARTS_TOLD = 100
 """Up to so many partitions of one run are told each by itself; of more, Dagster looks up each among all."""
@@ -110,11 +109,21 @@ def published_events(
         tags = {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
     for key in keys:
         yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata, partition=key, tags=tags)
-    for check in result.check_results:
-        assert check.check_name is not None
-        yield dg.AssetCheckEvaluation(
-            result.asset_key, check.check_name, check.passed, check.metadata, severity=check.severity
-        )
+    yield from map(evaluation, result.check_results)
+
+
+def evaluation(check: dg.AssetCheckResult, words: str | None = None) -> dg.AssetCheckEvaluation:
+    """A check's result as an event of its own, with other words where there are some."""
+    assert check.asset_key is not None  # products and their checks are named
+    assert check.check_name is not None
+    return dg.AssetCheckEvaluation(
+        check.asset_key,
+        check.check_name,
+        check.passed,
+        check.metadata,
+        severity=check.severity,
+        description=words,
+    )
 
 
 def publication_metadata(

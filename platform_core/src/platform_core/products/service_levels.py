@@ -68,8 +68,8 @@ def automation(product: DataProduct, upstream: Upstream) -> Condition:
     deadline, follow = product.deadline, follows(upstream.checked_against, upstream.by_partition)
     if deadline is not None:
         due = _due(refresh(deadline, follows=upstream.read), opening(deadline), deadline.timezone)
-        return _either(follow, due)
-    return _either(follow, AGEING) if product.maximum_age is not None else follow
+        return follow | due
+    return follow | AGEING if product.maximum_age is not None else follow
 
 
 @cache
@@ -102,7 +102,3 @@ def _due(ticks: tuple[str, ...], opens: tuple[str, ...], timezone: str) -> Condi
 
 def _ticked(crons: Iterable[str], timezone: str) -> Condition:
     return reduce(or_, [When.cron_tick_passed(cron, timezone) for cron in crons])
-
-
-def _either(*conditions: Condition) -> Condition:
-    return reduce(or_, conditions)

@@ -52,15 +52,9 @@ def product_spec(
     code: str,
 ) -> dg.AssetSpec:
     """The asset of a product: ``places`` to link to, by label; ``kind`` and ``code`` say how it is made."""
-    return dg.AssetSpec(
-        key=asset_key(product.id),
+    return external_spec(product).replace_attributes(
         deps=deps,
-        description=describe(product),
-        group_name=product.domain,
-        owners=owners(product),
-        tags=tags(product),
         kinds={"duckdb", product.kind, kind},
-        partitions_def=partitions_definition(product.partitions),
         freshness_policy=freshness_policy(product),
         automation_condition=automation(product, upstream),
         metadata={

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -18,27 +16,28 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.registry import Registry
 from platform_core.errors import DefinitionError, Diagnostic, PlatformError
 from platform_core.lake.faults import sentence
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.location import table_of
 from platform_core.lake.publish import Publication
 from platform_core.lake.stream import Appended, Stream, open_stream
 from platform_core.lake.versions import latest
-from platform_core.products.asset import Publishing, dependencies, product_asset
+from platform_core.products.asset import made_by
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.changes import position_now, since
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import line_in
 from platform_core.products.inbox import Delivery, deliveries, left_over, unmatched
 from platform_core.products.inputs.bind import bind
-from platform_core.products.inputs.resolve import BoundInput, published_table, resolve_inputs
+from platform_core.products.inputs.resolve import BoundInput, resolve_inputs
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import pinned, readings
-from platform_core.products.report import Outcomes
+from platform_core.products.publishing import Publishing
 from platform_core.products.result import Made, as_query, with_metadata
 from platform_core.products.source import Source
 from platform_core.products.spec import asset_key
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
+from platform_core.quality.outcome import Outcomes
 from platform_core.words import listed
 
 
@@ -52,22 +51,15 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
         DefinitionError: where an input does not exist, D050, D051.
     """
     inputs = resolve_inputs(function, registry)
-    reads = [bound.product for bound in inputs.values()]
-    known: dict[str, DataProduct] = {
-        read.id: read for read in (*map(registry.get, (*product.referenced, *product.compared)), *reads)
-    }
 
     def publish(run: Publishing) -> Publication[Outcomes]:
-        started = time.monotonic()
-        location = LakeLocation.current()
-        resolve = partial(published_table, run.connection, known, run.versions)
         with (
-            open_stream(run.connection, location, product, stamp=run.stamp) as stream,
+            open_stream(run.connection, run.location, product, stamp=run.stamp) as stream,
             ExitStack() as engines,
         ):
             feed = Feed(run, product, function, stream, inputs, engines)
             for batch in feed.batches():
-                feed.take(batch, resolve)
+                feed.take(batch)
             rules = [rule for rule in product.rules if rule.scope == "batch"]
             outcomes = together(rules, [taken.audited or () for taken in feed.published] + feed.broken)
             if run.faults and not feed.published:
@@ -77,7 +69,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
                 expected = "one batch at least, which gives the stream its columns"
                 fix = "run it again when the first batch has arrived"
                 raise DefinitionError.of("D055", message, product.place, expected, fix)
-            outcomes += audit_whole(run.connection, product, table_of(product), resolve)
+            outcomes += audit_whole(run.connection, product, table_of(product), run.resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
             run.said.update(feed.latest())
@@ -86,20 +78,10 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
                 stream.rows,
                 sum(taken.entry.rows for taken in feed.published),
                 newest.bytes or 0,
-                time.monotonic() - started,
                 tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
             )
 
-    return product_asset(
-        product,
-        registry,
-        reads=reads,
-        deps=dependencies(product, function, inputs),
-        place=function.place,
-        kind="python",
-        publish=publish,
-        sources=function.sources.values(),
-    )
+    return made_by(function, product, registry, inputs, publish)
 
 
 @dataclass
@@ -138,7 +120,7 @@ class Feed:
         self.run.readings.extend(readings(self.product, bound, None, {}))
         yield from yielded(result, self.product.id, self.function.place)
 
-    def take(self, batch: Batch, resolve: Any) -> None:
+    def take(self, batch: Batch) -> None:
         """Publish a batch, unless it is known."""
         source, file = self._files.get(batch.id, (None, None))
         fingerprint = batch.fingerprint or (file.stamp if file else self._stamps)
@@ -156,7 +138,7 @@ class Feed:
                 batch.id,
                 made.query,
                 reads=made.reads,
-                audit=batch_gate(self.run.connection, self.product, batch=batch.id, resolve=resolve),
+                audit=batch_gate(self.run.connection, self.product, batch=batch.id, resolve=self.run.resolve),
                 fingerprint=fingerprint,
                 position=self.position,
             )

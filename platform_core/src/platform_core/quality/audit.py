@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -79,20 +78,14 @@ def audit(
     return tuple(found[rule.name] for rule in rules)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    rule: Rule
-    condition: str
-
-
 def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutcome]:
     """The rules about single rows, and the number of rows, by one statement."""
     found: dict[str, CheckOutcome] = {}
-    counted: list[_Counted] = []
+    counted: list[tuple[Rule, str]] = []
     for rule in rules:
         if rule.kind in ROW_KINDS:
             try:
-                counted.append(_Counted(rule, violation(rule, asked.columns)))
+                counted.append((rule, violation(rule, asked.columns)))
             except NotApplicable as error:
                 found[rule.name] = _refused(rule, error.reason)
     if not rules:
@@ -102,14 +95,16 @@ def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutco
     # One statement, but a branch per rule: a branch's WHERE is answered from the files' statistics and
     # dictionaries, which FILTER (WHERE ...) is not. Seven times less work on 20.9 M rows and 12 rules.
     branches = [f"SELECT -1, count(*) FROM {relation}"]
-    branches += [f"SELECT {n}, count(*) FROM {relation} WHERE {c.condition}" for n, c in enumerate(counted)]
+    branches += [
+        f"SELECT {n}, count(*) FROM {relation} WHERE {broken}" for n, (_, broken) in enumerate(counted)
+    ]
     numbers = dict(asked.con.execute(" UNION ALL ".join(branches)).fetchall())
     asked.rows[scope] = numbers[-1]
     # One statement's time belongs to all of its rules alike.
     seconds = (time.monotonic() - started) / max(1, len(counted))
-    for number, each in enumerate(counted):
-        answer = Answer(violations=numbers[number], condition=each.condition)
-        found[each.rule.name] = _judged(asked, each.rule, answer, seconds)
+    for number, (rule, broken) in enumerate(counted):
+        answer = Answer(violations=numbers[number], condition=broken)
+        found[rule.name] = _judged(asked, rule, answer, seconds)
     return found
 
 

@@ -12,12 +12,10 @@ from platform_core.contracts.model import DataProduct, Rule
 from platform_core.lake.transaction import number, one
 from platform_core.quality.audit import aborted, audit
 from platform_core.quality.gate import ContractBroken
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import CheckOutcome, Outcomes
 from platform_core.quality.samples import fetch, sample_columns
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
-
-Outcomes = tuple[CheckOutcome, ...]
 
 
 def batch_gate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 import duckdb
 
@@ -51,12 +50,11 @@ def gate(
     *,
     window: Window | None = None,
     resolve: Callable[[str], str | None],
-    now: datetime | None = None,
 ) -> Callable[[str], tuple[CheckOutcome, ...]]:
     """The ``audit`` of a publication: returns the outcomes, raises ContractBroken for a failed error rule."""
 
     def pass_or_refuse(relation: str) -> tuple[CheckOutcome, ...]:
-        outcomes = audit(con, product, relation, window=window, resolve=resolve, now=now)
+        outcomes = audit(con, product, relation, window=window, resolve=resolve)
         if any(outcome.blocking for outcome in outcomes) or aborted(con):
             raise ContractBroken(product, outcomes)
         return outcomes

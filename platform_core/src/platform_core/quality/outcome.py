@@ -43,3 +43,6 @@ class CheckOutcome:
     def blocking(self) -> bool:
         """Whether it keeps a version from being published."""
         return not self.passed and self.rule.severity == "error"
+
+
+Outcomes = tuple[CheckOutcome, ...]

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.bounds import NONE_ALLOWED
-from platform_core.contracts.model import Column, DataProduct, Reference, Rule, Scope
+from platform_core.contracts.model import Column, DataProduct, Reference, Rule, RuleKind, Scope
 from platform_core.lake.transaction import number, one
 from platform_core.quality.compile import NotApplicable, require
 from platform_core.quality.outcome import Sample
@@ -60,28 +60,10 @@ class Answer:
 
 def ask(asked: Asked, rule: Rule) -> Answer:
     """Asks one rule. Raises NotApplicable, and duckdb.Error where the engine fails."""
-    match rule.kind:
-        case "schema":
-            return _schema(asked)
-        case "row_count":
-            return Answer(observed=asked.rows[rule.scope])
-        case "unique":
-            return _unique(asked, rule)
-        case "reference":
-            return _reference(asked, rule)
-        case "recency":
-            return _recency(asked, rule)
-        case "group_size":
-            return _group_size(asked, rule)
-        case "together":
-            return _together(asked, rule)
-        case "sql":
-            return _sql(asked, rule)
-        case _:
-            raise NotApplicable(f"a rule of kind {rule.kind} has no query")
+    return _QUESTIONS[rule.kind](asked, rule)
 
 
-def _schema(asked: Asked) -> Answer:
+def _schema(asked: Asked, rule: Rule) -> Answer:
     declared = {column.name: column for column in asked.product.columns}
     faults = [f'"{name}" is missing' for name in declared if name not in asked.columns]
     extra = {name: kind for name, kind in asked.columns.items() if name not in declared}
@@ -154,16 +136,9 @@ def _reference(asked: Asked, rule: Rule) -> Answer:
     orphaned = f"FROM {values} ANTI JOIN (SELECT {keys} FROM {target}) AS t({', '.join(theirs)}) ON {equal}"
     orphaned += f" WHERE {present}"
     violations = number(asked.con, f"SELECT coalesce(sum(n), 0) {orphaned}")
-    sample: Sample = ()
-    shown = sample_columns(asked.product, rule, asked.columns)
-    if violations and shown:
-        orphans = f"WHERE ({names}) IN (SELECT {', '.join(ours)} {orphaned})"
-        sample = fetch(
-            asked.con,
-            f"SELECT DISTINCT {', '.join(map(quoted, shown))} FROM {relation} {orphans} LIMIT {LIMIT}",
-        )
+    orphans = f"({names}) IN (SELECT {', '.join(ours)} {orphaned})"
     words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
-    return Answer(violations=violations, sample=sample, message=words, plain=True)
+    return Answer(violations=violations, condition=orphans, message=words, plain=True)
 
 
 def _target(asked: Asked, rule: Rule, reference: Reference) -> str:
@@ -252,14 +227,23 @@ def _sql(asked: Asked, rule: Rule) -> Answer:
         raise NotApplicable("the query has to return one row of one column")
     value = rows[0][0]
     limits = rule.limits or NONE_ALLOWED
-    if isinstance(value, bool) or not _is_number(value):
+    is_number = hasattr(value, "__float__") and hasattr(value, "__sub__")
+    if isinstance(value, bool) or not is_number:
         raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
     words = f"the query returned {value}, expected {limits.describe()}"
     return Answer(observed=value, passed=limits.passes(value), message=words)
 
 
-def _is_number(value: object) -> bool:
-    return hasattr(value, "__float__") and hasattr(value, "__sub__")
+_QUESTIONS: dict[RuleKind, Callable[[Asked, Rule], Answer]] = {
+    "schema": _schema,
+    "row_count": lambda asked, rule: Answer(observed=asked.rows[rule.scope]),
+    "unique": _unique,
+    "reference": _reference,
+    "recency": _recency,
+    "group_size": _group_size,
+    "together": _together,
+    "sql": _sql,
+}
 
 
 def substituted(rule: Rule, relation: str) -> str:

@@ -19,9 +19,8 @@ def sample_columns(product: DataProduct, rule: Rule, present: Iterable[str]) -> 
 
     A column that the contract does not know is never shown: nobody has classified it.
     """
-    there = set(present)
-    names = dict.fromkeys((*product.key, *rule.columns))
-    return tuple(name for name in names if name in there and _may_show(product, name))
+    shown = {column.name for column in product.columns if column.shown_in_samples} & set(present)
+    return tuple(name for name in dict.fromkeys((*product.key, *rule.columns)) if name in shown)
 
 
 def sample_rows(
@@ -38,8 +37,3 @@ def fetch(con: duckdb.DuckDBPyConnection, query: str) -> Sample:
     cursor = con.execute(in_words(con, query))
     names = [column[0] for column in cursor.description or ()]
     return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT))
-
-
-def _may_show(product: DataProduct, name: str) -> bool:
-    column = product.column(name)
-    return column is not None and column.shown_in_samples

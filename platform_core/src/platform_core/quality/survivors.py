@@ -51,9 +51,7 @@ def _in_new(
         sought = "raw"
         if column is not None and column.mask is not None and column.mask.method == "generalize":
             sought = f"(FROM raw UNION ALL {_texts(name, parent)})"
-        found = f"SELECT text FROM ({_texts(name, relation)}) SEMI JOIN {sought} USING (text)"
-        if (own := _legitimate(column, parent)) is not None:
-            found += f" ANTI JOIN ({own}) USING (text)"
+        found = _found(_texts(name, relation), sought, column, parent)
         branches.append(f"SELECT {literal(name)}, count(*) FROM ({found})")
         if column is not None and column.mask is not None and column.mask.method == "hash":
             wrong = f"NOT regexp_full_match(text, {literal(HASH)})"
@@ -69,11 +67,8 @@ def _in_earlier(
     for name in dict.fromkeys((*rule.columns, *generalized)):
         if (some := held.get(fold(name))) is None:
             continue
-        kept, raw = _texts(name, parquet(some)), _texts(name, parent)
-        found = f"SELECT text FROM ({kept}) SEMI JOIN ({raw}) USING (text)"
-        if (own := _legitimate(twin.column(name), parent)) is not None:
-            found += f" ANTI JOIN ({own}) USING (text)"
-        yield name, number(con, f"SELECT count(*) FROM ({found})")
+        kept, raw = _texts(name, parquet(some)), f"({_texts(name, parent)})"
+        yield name, number(con, f"SELECT count(*) FROM ({_found(kept, raw, twin.column(name), parent)})")
 
 
 def _texts(name: str, relation: str) -> str:
@@ -82,13 +77,14 @@ def _texts(name: str, relation: str) -> str:
     return f"SELECT CAST(value AS VARCHAR) AS text FROM ({distinct}) WHERE value IS NOT NULL"
 
 
-def _legitimate(column: Column | None, parent: str) -> str | None:
-    """What a column of the twin may hold although it is somewhere a raw value; None for nothing at all."""
+def _found(kept: str, raw: str, column: Column | None, parent: str) -> str:
+    """The raw values among those of a column of the twin, but for what it may hold of its own."""
+    found = f"SELECT text FROM ({kept}) SEMI JOIN {raw} USING (text)"
     if column is None or (column.mask is not None and column.mask.method == "hash"):
-        return None
-    value = masked("value", column)
+        return found
     distinct = f"SELECT DISTINCT {quoted(column.name)} AS value FROM {parent}"
-    return f"SELECT DISTINCT CAST({value} AS VARCHAR) AS text FROM ({distinct})"
+    own = f"SELECT DISTINCT CAST({masked('value', column)} AS VARCHAR) AS text FROM ({distinct})"
+    return f"{found} ANTI JOIN ({own}) USING (text)"
 
 
 def _outcome(rule: Rule, found: dict[str, int], files: TwinFiles, seconds: float) -> CheckOutcome:

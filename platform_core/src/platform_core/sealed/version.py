@@ -90,16 +90,10 @@ def version_files(
 
 
 def product_files(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int | None = None
-) -> VersionFiles | None:
-    """``version_files`` of a published version, by default the newest; None where there is none.
-
-    Raises LakeError L004 where a file is not what was published.
-    """
-    stamp = next(stamps(con, product.lake, product.id, version=version, limit=1), None)
-    if stamp is None:
-        return None
-    version, _, facts = stamp
+    con: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int
+) -> VersionFiles:
+    """``version_files`` of a published version; LakeError L004 where a file is not what was published."""
+    [(_, _, facts)] = stamps(con, product.lake, product.id, version=version)
     whole_files(con, product, version)
     return version_files(con, product.lake, *table_behind(product, version, facts), copies)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ class Binder:
 
     def _set_operation(self, node: Node, scope: Scope) -> Relation:
         # Columns meet by position or decide what is a duplicate: none can be left out.
-        sides = [self.query(side, scope) for side in _sides(node)]
+        sides = [self.query(side, scope) for side in node.get("children") or (node["left"], node["right"])]
         for side in sides:
             side.use_all()
         shown = sides if node["setop_type"] == "UNION_BY_NAME" else sides[:1]
@@ -163,7 +164,10 @@ class Binder:
         right = Scope(scope.common, None, scope.sources[middle:])
         using = node.get("using_columns") or ()
         if node["ref_type"] == "NATURAL":
-            ours, theirs = ({fold(n) for n in _names(side)} for side in (left, right))
+            ours, theirs = (
+                {fold(name) for _, relation in side.sources for name in relation.names}
+                for side in (left, right)
+            )
             using = sorted(ours & theirs)
         for name in using:
             for side in (left, right):
@@ -232,7 +236,8 @@ class Binder:
                 relation.use_all()
         elif kind == "LAMBDA":
             named = [inner["column_names"][0] for inner in nodes(node["lhs"]) if "column_names" in inner]
-            self._walk(node["expr"], scope.within_lambda(frozenset(fold(name) for name in named)))
+            parameters = scope.parameters | {fold(name) for name in named}
+            self._walk(node["expr"], replace(scope, parameters=parameters))
         elif kind == "SUBQUERY":
             relation = self.query(node["subquery"]["node"], scope)
             if node["subquery_type"] not in ("EXISTS", "NOT_EXISTS"):
@@ -257,14 +262,6 @@ def _aliases(item: Node) -> list[str]:
     """The names that an item of the select list gives: its own, and those in ``* RENAME (a AS b)``."""
     named = [item["alias"]] if item.get("alias") else []
     return named + [renamed["value"] for renamed in item.get("rename_list") or ()]
-
-
-def _sides(node: Node) -> list[Node]:
-    return list(node.get("children") or [node["left"], node["right"]])
-
-
-def _names(scope: Scope) -> list[str]:
-    return [name for _, relation in scope.sources for name in relation.names]
 
 
 def _is_position(key: Node) -> bool:

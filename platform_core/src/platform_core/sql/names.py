@@ -89,18 +89,12 @@ class Names:
         known = list(dict.fromkeys(column for relation in relations for column in relation.names if column))
         line = line_of(self._sql, node)
         labels = [relation.label for relation in relations]
-        raise UnknownColumn(
-            name.rpartition(".")[2],
-            Diagnostic(
-                "D020",
-                f'the SQL reads "{name}"'
-                + (f" in its line {line}" if line else "")
-                + (f", which {listed(labels, 4)} does not have" if labels else ", but names no table"),
-                self._place,
-                expected=f"one of {listed(known)}" if known else None,
-                fix=did_you_mean(name.rpartition(".")[2], known) or "name a column that the input has",
-            ),
-        )
+        column, where = name.rpartition(".")[2], f" in its line {line}" if line else ""
+        why = f"which {listed(labels, 4)} does not have" if labels else "but names no table"
+        message, expected = f'the SQL reads "{name}"{where}, {why}', f"one of {listed(known)}"
+        fix = did_you_mean(column, known) or "name a column that the input has"
+        fault = Diagnostic("D020", message, self._place, expected if known else None, fix)
+        raise UnknownColumn(column, fault)
 
     def use(self, table: str, column: str) -> None:
         self.used[table].add(column)

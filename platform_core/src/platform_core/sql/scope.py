@@ -60,9 +60,6 @@ class Scope:
     parameters: frozenset[str] = frozenset()
     """Lower-case parameters of the lambdas around an expression."""
 
-    def within_lambda(self, parameters: frozenset[str]) -> Scope:
-        return replace(self, parameters=self.parameters | parameters)
-
     def levels(self) -> Iterator[Scope]:
         scope: Scope | None = self
         while scope is not None:

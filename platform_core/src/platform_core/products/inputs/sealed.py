@@ -30,10 +30,10 @@ class SealedRows(LakeRows):
     copies: Path
 
     def relation(self, name: str, bound: BoundInput) -> str:
-        found = None
         if bound.version is not None and bound.since is None:
-            found = product_files(self.writer, bound.product, self.copies, bound.version)
-        rows = found or copied(self.writer, super().relation(name, bound), self.copies)
+            rows = product_files(self.writer, bound.product, self.copies, bound.version)
+        else:
+            rows = copied(self.writer, super().relation(name, bound), self.copies)
         return f"({rows.opened(self.files, name).query})"
 
     def file(self, name: str, source: Source) -> str:
