@@ -236,6 +236,7 @@ def test_a_name_that_does_not(name: str) -> None:
         ("signature", "boolean", False),
         ("disability", "boolean", True),
         ("salary", "number", True),
+        ("phone", "number", True),
         ("salary", "date", False),
     ],
 )

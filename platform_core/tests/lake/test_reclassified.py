@@ -46,6 +46,7 @@ reclassified.remove_left(LakeLocation.current(root), Registry.open(root).get("sh
 def moved(tmp_path: Path) -> Iterator[SmallMesh]:
     """A mesh in which a product with two versions becomes restricted, between those of another."""
     with here(tmp_path, "shop") as mesh:
+        mesh.location("shop")
         for product in ("shop/people", "shop/others"):
             mesh.contract(product, COLUMNS.format(classification="internal"))
         for rows in (ROWS, ROWS + " WHERE range = 0"):
@@ -84,7 +85,6 @@ def test_its_versions_leave_the_shared_lake_and_those_of_others_stay(
     before = readable(moved, "shop", "others")
     assert main(["status"]) == 1
     assert "error[L050]: shop/people is restricted now" in capsys.readouterr().err
-    moved.location("shop")
     assert main(["validate", "--select", "L050"]) == 1
     assert "mesh run shop/people" in capsys.readouterr().out
 

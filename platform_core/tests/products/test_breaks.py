@@ -8,6 +8,9 @@ import yaml
 from small_mesh import AMOUNTS, SmallMesh
 
 from platform_core.errors import DefinitionError
+from platform_core.lake.connect import connect
+from platform_core.source.workspace import read_locations
+from platform_core.workspace.introspection import introspect
 
 WITHOUT = "\n".join(line for line in AMOUNTS.splitlines() if "amount" not in line) + "\n"
 OTHER = AMOUNTS.replace("name: amount, logicalType: number", "name: amount, logicalType: string")
@@ -97,6 +100,41 @@ def test_what_nobody_reads_goes_and_who_does_not_load_counts_as_it_did(
     entries = yaml.safe_load(workspace.read_text())["load_from"]
     workspace.write_text(yaml.safe_dump({"load_from": entries[:1]}))
     assert make(mesh, instance) == ""
+
+
+def test_a_reader_whose_contract_is_broken_reads_what_it_did(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    mesh.location("shop")
+    mesh.location("other")
+    refers = ", relationships: [{to: shop/sales.odcs.yaml#/schema/sales/properties/id}]"
+    contract = mesh.contract("other/copy", WITHOUT.replace('Number."}', f'Number."{refers}}}'))
+    mesh.code("other", "@data_product\ndef copy() -> str:\n    return 'SELECT 1 AS id'\n")
+    sales(mesh)
+    assert make(mesh, instance) == ""
+    introspect(mesh.root, read_locations(mesh.root))
+    contract.write_text(contract.read_text().replace("classification", "clasification"))
+    texts = AMOUNTS.replace("name: id, logicalType: integer", "name: id, logicalType: string")
+    sales(mesh, texts, ALL.replace("range AS id", "range::VARCHAR AS id"))
+    for _ in range(2):  # it was looked at once more, and left out
+        assert "other/copy reads id (domains/other/contracts/copy.odcs.yaml:" in make(mesh, instance)
+
+
+def test_a_product_that_becomes_restricted_is_not_taken_from_others_silently(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    mesh.location("shop")
+    reading(mesh, "other", "id")
+    sales(mesh)
+    assert make(mesh, instance) == ""
+    hidden = AMOUNTS.replace("internal, tags", "restricted, tags")
+    sales(mesh, hidden)
+    assert "other/copy reads id" in make(mesh, instance)
+    assert mesh.read("SELECT count(*) FROM shop.products.sales") == [(3,)]
+    sales(mesh, hidden, version="2.0.0")
+    assert make(mesh, instance) == ""
+    with connect(mesh.lakes, read=["shop_restricted"]) as con:
+        assert con.execute("SELECT count(*) FROM shop_restricted.products.sales").fetchall() == [(3,)]
 
 
 def test_who_reads_the_twin_reads_the_product(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:

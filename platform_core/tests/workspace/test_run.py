@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 import yaml
-from small_mesh import AMOUNTS, DAYS, SmallMesh
+from small_mesh import AMOUNTS, AT_SIX, DAYS, GOVERNED, KEPT, SmallMesh
 
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.introspection import introspect
@@ -143,6 +143,43 @@ def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> N
     assert started(mesh) == {"shop", "staff", "lone"}
     assert mesh.coordinate("lone/thing").ok
     assert started(mesh) == {"lone"}
+
+
+def test_what_follows_is_told_of_where_it_cannot_be_made(mesh: SmallMesh) -> None:
+    for domain in ("shop", "other"):
+        mesh.location(domain)
+    promise = AT_SIX + KEPT
+    roles = "[{role: 'domain:other', access: read}]"
+    contract = mesh.contract("other/copy", GOVERNED, promise=promise)
+    for product in ("shop/sales", "other/again"):
+        mesh.contract(product, GOVERNED, promise=promise, roles=roles)
+    mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1 AS id, 1.5 AS amount'\n")
+    copies = """
+        @data_product(inputs={"sales": "shop/sales"})
+        def copy(sales: Table) -> str:
+            return f"FROM {sales}"
+
+        @data_product(inputs={"copies": "other/copy"})
+        def again(copies: Table) -> str:
+            return f"FROM {copies}"
+        """
+    mesh.code("other", copies)
+    assert mesh.coordinate("shop/sales+").ok
+    text = contract.read_text()
+    contract.write_text(text.replace("classification", "clasification"))
+    left_out = {p.product: p for p in mesh.coordinate("shop/sales+").products}
+    contract.write_text(text)
+    mesh.write("domains/other/src/other/products.py", "def broken(:\n")
+    broken = {p.product: p for p in mesh.coordinate("shop/sales+").products}
+
+    for found in (left_out, broken):
+        assert {name: each.status == "ok" for name, each in found.items()} == {
+            "shop/sales": True,
+            "other/copy": False,
+            "other/again": False,
+        }
+    assert "clasification" in str(left_out["other/copy"].error)
+    assert "R001" in str(broken["other/copy"].error)
 
 
 @pytest.mark.full

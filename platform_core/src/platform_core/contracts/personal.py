@@ -15,7 +15,7 @@ from typing import Final
 PEOPLE: Final = frozenset(
     {"manager", "supervisor", "contact", "customer", "client", "patient", "employee", "author"}
     | {"cashier", "driver", "owner", "member", "user", "guest", "student", "teacher", "doctor", "agent"}
-    | {"person"}
+    | {"person", "cust", "recipient", "applicant", "candidate", "passenger", "beneficiary", "child"}
 )
 _WHOSE: Final = (
     PEOPLE
@@ -31,19 +31,23 @@ _ANYWHERE: Final[Mapping[str, str]] = {
     word: kind
     for kind, words in {
         _NAME: "firstname fname forename lastname lname surname middlename fullname givenname familyname "
-        "maidenname namefirst namelast nickname username screenname personname nextofkin spouse "
-        + " ".join(f"{who}name nameof{who}" for who in PEOPLE),
-        _MAIL: "email mailaddress",
-        _PHONE: "phone telephone mobilenumber mobileno mobilephone cellphone cellnumber fax telno telnumber",
+        "maidenname namefirst namelast nickname username screenname personname displayname nextofkin "
+        "spouse emergencycontact " + " ".join(f"{who}name nameof{who}" for who in PEOPLE),
+        _MAIL: "email mailaddress mailaddr",
+        _PHONE: "phone telephone mobilenumber mobileno mobilephone cellphone cellnumber fax telno telnumber "
+        "msisdn",
         _ADDRESS: "street streetaddress homeaddress postaladdress billingaddress shippingaddress addressline "
-        "mailingaddress housenumber houseno zipcode postcode postalcode distancefromhome homeaddr streetaddr",
+        "mailingaddress housenumber houseno zipcode postcode postalcode distancefromhome homeaddr "
+        "streetaddr",
         _IP: "ipaddress ipaddr macaddress macaddr imei",
-        _OFFICIAL: "ssn socialsecurity sinnumber nationalid nino passport taxid taxnumber driverlicense "
-        "driverslicense drivinglicense licenseplate numberplate identitycard idcardnumber nationalinsurance",
+        _OFFICIAL: "ssn socialsecurity socialsecno sinnumber nationalid nino passport taxid taxnumber "
+        "driverlicense driverslicense drivinglicense driverlicence drivinglicence licenseplate numberplate "
+        "taxpayerid identitycard idcardnumber nationalinsurance",
         _ACCOUNT: "iban creditcard debitcard cardnumber cardno ccnumber bankaccount accountholder cvv",
-        _BIRTH: "birth birthday birthdate birthyear dateofbirth yearofbirth placeofbirth dob yob",
+        _BIRTH: "birth birthday birthdate birthyear dateofbirth yearofbirth placeofbirth birthplace "
+        "bday dob yob",
         _TRAIT: "gender sex maritalstatus nationality citizenship ethnicity religion disability diagnosis "
-        "bloodtype bloodgroup medication sexualorientation pregnancy",
+        "bloodtype bloodgroup medication sexualorientation pregnancy pregnant ethnicorigin allergies bmi",
         _PAY: "salary wage payslip basepay",
         _SECRET: "password passwd pwd passphrase",
     }.items()
@@ -56,7 +60,7 @@ _ALONE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("age", "race"), _TRAIT),
     **dict.fromkeys(("address", "addr", "zip", "mail"), _ADDRESS),
     **dict.fromkeys(("mobile", "cell", "tel"), _PHONE),
-    **dict.fromkeys(("signature", "initials", "alias"), _NAME),
+    **dict.fromkeys(("signature", "initials"), _NAME),
     "ip": _IP,
 }
 """Personal only alone, or beside whose it is: ``account_age`` is no one's."""
@@ -66,9 +70,14 @@ _ASIDE: Final = frozenset(
     | {"budget", "quota", "version", "length", "size", "score", "index", "template", "campaign"}
     | {"provider", "model", "channel", "required", "verified", "valid", "enabled", "opened", "sent"}
     | {"clicked", "bounced", "confirmed", "subject", "rule", "policy", "label", "unit", "currency"}
-    | {"format"}
+    | {"format", "os", "opt", "gap", "sold", "cards", "lights", "width", "price", "app", "books"}
 )
 """What is counted, measured or made with it, and speaks of nobody."""
+_THINGS: Final = frozenset(
+    {"store", "shop", "warehouse", "supplier", "vendor", "company", "branch", "site", "machine", "gift"}
+    | {"socket", "device", "brand", "product"}
+)
+"""What has an address, a number or a gender of its own, where the word stands before it."""
 _SORT: Final = frozenset({"type", "types", "kind", "flag", "category", "class", "status"})
 """Of a name, an address, a number or pay it says nothing; the sort of a trait is the trait."""
 _FIRST: Final = frozenset(
@@ -82,8 +91,9 @@ _FITS: Final[Mapping[str, frozenset[str]]] = {
     "date": frozenset({_BIRTH}),
     "timestamp": frozenset({_BIRTH}),
     "time": frozenset(),
-    "number": frozenset({_TRAIT, _PAY}),
-    "integer": frozenset({_TRAIT, _PAY, _BIRTH, _PHONE, _OFFICIAL, _ACCOUNT, _ADDRESS}),
+    **dict.fromkeys(
+        ("integer", "number"), frozenset({_TRAIT, _PAY, _BIRTH, _PHONE, _OFFICIAL, _ACCOUNT, _ADDRESS})
+    ),
 }
 _FORMS: Final = {_MAIL: r"@", _PHONE: r"(\d\D*){5}", _IP: r"(\d+\.){3}|:"}
 _TOGETHER: Final = sorted({*_ANYWHERE, *_ASIDE, *_SORT, *_WHOSE, *_ALONE, "name"}, key=len, reverse=True)
@@ -96,12 +106,12 @@ def looks_personal(name: str, logical_type: str | None = None) -> str | None:
     ``logical_type`` is one of the standard's, where it is known.
     """
     words = _words(name)
-    kind, last = _found(words)
+    kind, after = _found(words)
     if kind is None or kind not in _FITS.get(logical_type or "", {kind}):
         return None
-    if last in _ASIDE or words[0] in _FIRST or words[:2] in (["number", "of"], ["no", "of"]):
+    if _ASIDE & {*after} or words[0] in _FIRST or words[:2] in (["number", "of"], ["no", "of"]):
         return None
-    sort = last in _SORT or words[0] in _YES_OR_NO or words[-1] == "at"
+    sort = _SORT & {*after[-1:]} or words[0] in _YES_OR_NO or words[-1] == "at"
     return None if sort and kind not in _OF_A_PERSON else kind
 
 
@@ -111,15 +121,16 @@ def contradicted(kind: str, values: Sequence[str]) -> bool:
     return form is not None and bool(values) and not any(re.search(form, value) for value in values)
 
 
-def _found(words: Sequence[str]) -> tuple[str | None, str]:
-    """What speaks of a person among the words, and the last word where it is not part of that."""
+def _found(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """What speaks of a person among the words, and the words after it."""
     for first in range(len(words)):
         for end in range(len(words), first, -1):
             kind = _ANYWHERE.get(_one("".join(words[first:end])))
             if kind is not None:
-                return kind, words[-1] if end < len(words) else ""
+                of_thing = kind != _NAME and _THINGS & {*words[:first][-1:]}
+                return None if of_thing else kind, words[end:]
     alone = [word for word in words if word not in _WHOSE]
-    return (_ALONE.get(_one(alone[0])), "") if len(alone) == 1 else (None, "")
+    return (_ALONE.get(_one(alone[0])), ()) if len(alone) == 1 else (None, ())
 
 
 def _words(name: str) -> list[str]:

@@ -55,8 +55,10 @@ def damage_told(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, PlatformError) as error:
-        engine = isinstance(error, duckdb.Error) or _OF_THE_ENGINE & {each.code for each in error.diagnostics}
-        if engine and not _OF_SQL.search(f"{error} {error.__cause__}"):
+        codes = set() if isinstance(error, duckdb.Error) else {each.code for each in error.diagnostics}
+        engine = isinstance(error, duckdb.Error) or _OF_THE_ENGINE & codes
+        # dbt tells of its own code too.
+        if engine and ("R021" in codes or not _OF_SQL.search(f"{error} {error.__cause__}")):
             for product, path in files:
                 if reason := _unreadable(path):
                     raise damaged_file(product, f"{shown(path)} cannot be read: {reason}") from error
@@ -67,7 +69,7 @@ def damaged_file(product: DataProduct, how: str) -> LakeError:
     message = f'a file of {product.id} in the lake "{product.lake}" is damaged: {how}'
     again = "" if product.kind == "stream" else f", or make the product again: mesh run {product.id}"
     fix = f"restore the file from a backup{again}"
-    return LakeError.of("L004", message, product.place, "the file as it was published", fix)
+    return LakeError.of("L004", message, product.place, "the file as it was published", fix, plain=True)
 
 
 def from_each_lake(
@@ -123,5 +125,5 @@ def _unreadable(path: Path) -> str:
         with closing(duckdb.connect()) as engine:
             engine.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({literal(str(path))})")
     except duckdb.Error as error:
-        return sentence(error)
+        return sentence(error).partition(' value "')[0]  # which is nobody's to see
     return ""

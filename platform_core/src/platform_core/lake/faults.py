@@ -84,7 +84,7 @@ def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
     expected = f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it"
     again = f"mesh run {lake.removesuffix(RESTRICTED)}"
     fix = f"restore {folder} from a backup, or move it away and make its products again: {again}"
-    return LakeError.of("L004", message, None, expected, fix)
+    return LakeError.of("L004", message, None, expected, fix, plain=True)
 
 
 def _garbled(location: LakeLocation, lake: str) -> str:

@@ -46,7 +46,7 @@ def exposed(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator
     for product in products:
         # A lake that cannot be read is told elsewhere.
         with suppress(sqlite3.Error):
-            if product.restricted and _is_left(location, product):
+            if product.restricted and is_left(location, product):
                 message = f"{product.id} is restricted now, and the shared lake still holds versions of it"
                 expected = "restricted values in the restricted lake alone"
                 fix = f"mesh run {product.id}, which removes them first"
@@ -68,7 +68,7 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
     lake, private = left_lake(product), product.domain + RESTRICTED
     removed = location.folder(private) / f".removed-{product.name}"
     try:
-        if not (removed.is_dir() or _is_left(location, product)):
+        if not (removed.is_dir() or is_left(location, product)):
             return
         with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
             private_folder(location, private)
@@ -81,7 +81,8 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
         raise damaged(location, lake, str(error)) from error
 
 
-def _is_left(location: LakeLocation, product: DataProduct) -> bool:
+def is_left(location: LakeLocation, product: DataProduct) -> bool:
+    """Whether the lake that a product left still holds versions of it. Raises sqlite3.Error."""
     if not location.is_readable(left_lake(product)):
         return False
     listed = _ask(location, product, f"SELECT 1 FROM ({_TABLES}) UNION ALL {_VIEWS}")

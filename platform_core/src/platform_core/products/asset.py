@@ -23,7 +23,7 @@ from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
 from platform_core.products.beside import Beside
-from platform_core.products.breaks import telling_what_went, unbroken
+from platform_core.products.breaks import left, telling_what_went, unbroken
 from platform_core.products.changes import require_streams
 from platform_core.products.declare import ProductFunction
 from platform_core.products.discretion import Discretion
@@ -183,6 +183,7 @@ def product_asset(
             for read in (*reads, *audited):
                 require_grant(read, f"domain:{product.domain}", root)
             location = LakeLocation.current()
+            moved = left(location, product, root)
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
             attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
@@ -210,7 +211,7 @@ def product_asset(
                     location,
                     window,
                     whole_grid,
-                    replace(stamp, require=unbroken(connection, product, root)),
+                    replace(stamp, require=unbroken(connection, product, root, moved)),
                     gate(connection, product, window=window, resolve=resolve),
                     resolve,
                     discretion,

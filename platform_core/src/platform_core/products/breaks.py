@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +24,11 @@ from platform_core.errors import Diagnostic, PlatformError, PublicationRefused
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import lost_columns
+from platform_core.lake.reclassified import is_left, left_lake
 from platform_core.lake.versions import columns_gone, relation_kind, stamps
 from platform_core.product_id import ProductId
 from platform_core.settings import ROOT, environment
+from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
@@ -32,26 +36,74 @@ ASKED: Final = "platform_core.workspace.readers"
 """Answers who reads a product, in a process of its own: to find out may start other locations."""
 
 
-def unbroken(con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path) -> Callable[[], None]:
-    """What to call before the COMMIT of a version, given what is published now.
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What readers have now: its columns with their types, its version and that of its contract."""
+
+    columns: Mapping[str, str]
+    version: int
+    contract: str
+
+
+def before(con: duckdb.DuckDBPyConnection, product: DataProduct, lake: str) -> Before | None:
+    """The published version that a lake holds. One without facts has the contract's version of the one
+    before, and where none has any, the first that a contract can have."""
+    if relation_kind(con, lake, product.name) is None:
+        return None
+    found = list(stamps(con, lake, product.id))
+    known = (facts["contract_version"] for *_, facts in found if facts.get("contract_version"))
+    first = "0.1.0" if product.version.startswith("0.") else "1.0.0"
+    columns = describe(con, f"FROM {quoted(lake)}.products.{quoted(product.name)}")
+    return Before(columns, found[0][0] if found else 0, next(known, first))
+
+
+def left(location: LakeLocation, product: DataProduct, root: Path) -> Before | None:
+    """The version in the lake that a product has left, since a column became restricted or is not any more.
+
+    Raises PublicationRefused (Q040) where it is to be taken from the readers of other domains, and the
+    contract's version does not say so.
+    """
+    lake = left_lake(product)
+    with suppress(sqlite3.Error):  # what is wrong with a lake is told where it is read
+        if is_left(location, product):
+            with connect(location, read=[lake]) as con:
+                found = before(con, product, lake)
+            if found is not None and product.restricted:
+                others = {name: f'"{name}" is restricted to {product.domain}' for name in found.columns}
+                _require(product, found, others, root, within=False)
+            return found
+    return None
+
+
+def unbroken(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: Before | None
+) -> Callable[[], None]:
+    """What to call before the COMMIT of a version, given what is published now, or was before it ``moved``.
 
     It raises PublicationRefused (Q040) where the version lacks a column that somebody reads, or has it with
     another type, and the contract's version does not say so.
     """
-    before = _columns(con, product)
+    found = before(con, product, product.lake) or moved
 
     def require() -> None:
-        if not (lost := lost_columns(before, _columns(con, product))):
-            return
-        version, contract = _published(con, product)
-        if not raised(contract, product.version) and (hurt := list(_hurt(product, lost, root))):
-            said, next_one = listed(list(lost.values())), breaking_after(contract)
-            message = f"{product.id} {product.version} breaks who reads version {version}: {said}"
-            fix = f"Bring it back, or write version: {next_one}. Until then readers keep version {version}."
-            place = product.places.get("/version") or product.place
-            raise PublicationRefused.of("Q040", message, place, "; ".join(hurt), fix, plain=True)
+        if found is not None:
+            new = describe(con, f"FROM {table_of(product)}")
+            _require(product, found, lost_columns(found.columns, new), root)
 
     return require
+
+
+def _require(
+    product: DataProduct, found: Before, lost: Mapping[str, str], root: Path, *, within: bool = True
+) -> None:
+    if not lost or raised(found.contract, product.version):
+        return
+    if hurt := list(_hurt(product, lost, root, within)):
+        said, next_one = listed(list(lost.values()), 6), breaking_after(found.contract)
+        message = f"{product.id} {product.version} breaks who reads version {found.version}: {said}"
+        fix = f"Bring it back, or write version: {next_one}. Until then readers keep version {found.version}."
+        place = product.places.get("/version") or product.place
+        raise PublicationRefused.of("Q040", message, place, "; ".join(hurt), fix, plain=True)
 
 
 @contextmanager
@@ -75,28 +127,16 @@ def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduc
         raise
 
 
-def _columns(con: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
-    published = relation_kind(con, product.lake, product.name) is not None
-    return describe(con, f"FROM {table_of(product)}") if published else {}
-
-
-def _published(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[int, str]:
-    """The published version and that of its contract: one without facts has that of the version before, and
-    where none has any, the first that a contract can have."""
-    found = list(stamps(con, product.lake, product.id))
-    known = (facts["contract_version"] for *_, facts in found if facts.get("contract_version"))
-    first = "0.1.0" if product.version.startswith("0.") else "1.0.0"
-    return (found[0][0] if found else 0), next(known, first)
-
-
-def _hurt(product: DataProduct, lost: Mapping[str, str], root: Path) -> Iterator[str]:
-    """Who reads what is lost, in words: of the product, and of a masked twin, which loses what is gone."""
+def _hurt(product: DataProduct, lost: Mapping[str, str], root: Path, within: bool) -> Iterator[str]:
+    """Who reads what is lost, in words: of the product, and of a masked twin, which loses what is gone.
+    ``within`` the own domain too."""
     twin = ProductId.of(product.domain, product.masking.name) if product.masking is not None else None
     gone = {name for name in lost if lost[name].endswith("gone")}
     for reader in _readers([product.id, *([twin] if twin else [])], root):
         taken = lost if reader["source"] == product.id else gone
         used = sorted(taken if reader["columns"] is None else {*reader["columns"]} & {*taken})
-        if used and reader["reader"] not in (product.id, twin):
+        of_domain = reader["reader"].startswith(f"{product.domain}/")
+        if used and reader["reader"] not in (product.id, twin) and (within or not of_domain):
             through = f" of {twin}" if reader["source"] == twin else ""
             yield f"{reader['reader']} reads {listed(used)}{through} ({reader['place']})"
 

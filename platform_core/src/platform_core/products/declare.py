@@ -127,7 +127,9 @@ def _check_arguments(product: ProductFunction) -> None:
     if unknown:
         guess = did_you_mean(unknown[0], unused)
         message = f'"{product.name}" takes the argument "{unknown[0]}", which is no declared input'
-        expected = f"one argument per input: {listed(list(product.inputs)) or 'none'}"
+        expected = (
+            f"one argument per input: {listed(list(product.inputs)) or 'none'}; window, for the run's own"
+        )
         fix = guess or f'add it: @data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})'
         raise DefinitionError.of("D002", message, product.place, expected, fix)
     if unused:

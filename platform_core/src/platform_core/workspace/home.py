@@ -42,8 +42,12 @@ class Home:
         """Make the folders, and give the instance the mesh's ``dagster.yaml``.
 
         Raises:
-            RunError: R010 where the state folder cannot be written.
+            RunError: R010 where the state folder cannot be written, or Dagster cannot use its path.
         """
+        for path in (root, self.path):
+            if "%" in str(path.absolute()):
+                message = f"Dagster's database does not take a percent sign in a path: {path.absolute()}"
+                raise RunError.of("R010", message, fix="Move it to a folder without one.")
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.dagster.mkdir(parents=True, exist_ok=True)

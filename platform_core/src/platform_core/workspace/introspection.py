@@ -201,13 +201,11 @@ class Introspection:
 
     def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
         watch = Watch(tuple(answer["watch"]["trees"]), tuple(answer["watch"]["files"]))
-        entries = Observer().record(watch, began)
-        if entries is None:
-            return
         kept = {
             "key": self._key(location),
             "watch": answer["watch"],
-            "entries": entries,
+            # Where a file changed meanwhile: the last good facts, and to be looked at again.
+            "entries": Observer().record(watch, began) or {},
             "facts": answer["facts"],
         }
         file = self._file(location)
