@@ -103,3 +103,27 @@ def test_runs_of_dead_processes_are_closed_and_of_living_ones_left(
     recipe.close_abandoned(instance, "mesh/worker", lambda process: process == "alive")
     statuses = {run.run_id: run.status.value for run in instance.get_runs()}
     assert statuses == {dead: "FAILURE", alive: "STARTED", foreign: "STARTED", canceled: "CANCELED"}
+
+
+KINDS = ("PIPELINE_CANCELING", "PIPELINE_START", "PIPELINE_FAILURE")
+
+
+@pytest.mark.parametrize("last", KINDS)
+def test_an_interrupted_run_is_canceled_however_far_it_came_and_its_checks_stand(
+    tmp_path: Path, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, last: str
+) -> None:
+    keys, check = [dg.AssetKey(["d", "one"])], dg.AssetCheckKey(dg.AssetKey(["d", "one"]), "c")
+    where = origin(tmp_path, repository)
+    list(recipe.PreparedRun(repository, where, instance, keys, {}).events())
+    run = recipe.PreparedRun(repository, where, instance, keys, {}).run
+    recipe.announce_cancel(instance, run.run_id)
+    # Its start, and its end, may come after that.
+    for kind in KINDS[1 : KINDS.index(last) + 1]:
+        instance.handle_run_event(run.run_id, dg.DagsterEvent(kind, run.job_name))
+    recipe.settle_cancel(instance, run.run_id)
+
+    settled = instance.get_run_by_id(run.run_id)
+    assert settled is not None
+    assert settled.status == dg.DagsterRunStatus.CANCELED
+    (newest,) = instance.event_log_storage.get_latest_asset_check_execution_by_key([check]).values()
+    assert isinstance(newest.evaluation, dg.AssetCheckEvaluation)

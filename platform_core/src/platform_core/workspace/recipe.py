@@ -208,9 +208,11 @@ def announce_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
     """Record an interrupted run as canceled, where it could not do so itself: its start may have covered up
-    that the end was announced, and then it calls itself failed."""
+    that the end was announced, and then it calls itself failed, though no step of it did."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and run.status not in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS):
+    failed = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
+    called_failed = run is not None and run.status == dg.DagsterRunStatus.FAILURE and not failed
+    if run is not None and (called_failed or not run.is_finished):
         instance.report_run_canceled(run, "Interrupted.")
     let_checks_stand(instance, run_id)
 

@@ -184,9 +184,9 @@ def _materialize(
                 channel.running = run.run.run_id
             progress.expect(run.steps)
             _execute(channel, run, progress, last=number == len(slices))
-            channel.running = None
             if channel.stopping:
                 raise KeyboardInterrupt
+            channel.running = None
             if progress.failed():
                 break
     except KeyboardInterrupt:
