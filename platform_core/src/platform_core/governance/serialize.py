@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections import UserDict
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -27,16 +27,12 @@ class _Files:
 
     root: Path
     own: Path | None = None
-    _known: dict[str, Path] = field(default_factory=dict)
 
     def name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
-    def path(self, name: str) -> Path:
-        path = self._known.get(name)
-        if path is None:
-            path = self._known[name] = self.root / name
-        return path
+    def __post_init__(self) -> None:
+        self.path = cache(self.root.joinpath)
 
 
 Convert = Callable[[Any, _Files], Any]
