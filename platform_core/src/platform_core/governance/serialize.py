@@ -78,6 +78,17 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
     return facts
 
 
+def written(thing: Any) -> Any:
+    """A dataclass without paths as what ``json.dumps`` takes; members of their usual value are left out."""
+    return _writer(type(thing))(thing, _Files(Path()))
+
+
+def made(kind: Any, document: Mapping[str, Any]) -> Any:
+    """The dataclass again; members that it does not know are passed over. Raises ValueError, TypeError and
+    AttributeError for what is none."""
+    return _reader(kind)(document, _Files(Path()))
+
+
 class Places(UserDict[str, Place]):
     """Where a contract says a thing. Hundreds a product, of which a policy asks for a few: they are made
     when one is asked for."""
