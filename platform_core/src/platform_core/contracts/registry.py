@@ -88,10 +88,8 @@ class Registry:
             self._products[product_id] = product
             return product
         if self.shared is not None and files[0].parent.parent == self.shared:
-            files = (
-                *files,
-                *(path for path in self._registered(domain).get(product_id, ()) if path not in files),
-            )
+            known = self._registered(domain).get(product_id, ())
+            files += tuple(path for path in known if path not in files)
         if len(files) > 1:
             raise ContractError(rivals(product_id, files))
         try:

@@ -16,8 +16,6 @@ from platform_core.words import did_you_mean
 
 PartitionsRead = Literal["same", "all", "last"]
 
-_KEY_FORM = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m-%d"}
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -135,7 +133,7 @@ def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:
         if end > until:
             return
         if start < end:  # not a day that the zone never had, as when it crossed the date line
-            key = local.strftime(_KEY_FORM[partitions.every])
+            key = local.strftime("%Y-%m-%d")
             yield Window(key, start, end, (key,))
         local, start = following, end
 
@@ -148,7 +146,7 @@ def _hours(partitions: Partitions, zone: ZoneInfo, until: datetime) -> Iterator[
         if end > until:
             return
         local = start.astimezone(zone)
-        key = local.strftime(_KEY_FORM["hour"])
+        key = local.strftime("%Y-%m-%d-%H:%M")
         if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
             # The second of two hours of the same name carries its offset, as Dagster has it.
             key += local.strftime("%z")

@@ -80,7 +80,8 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
 
 def written(thing: Any) -> Any:
     """A dataclass without paths as what ``json.dumps`` takes; members of their usual value are left out."""
-    return _writer(type(thing))(thing, _Files(Path()))
+    kind: Any = type(thing)
+    return _writer(kind)(thing, _Files(Path()))
 
 
 def made(kind: Any, document: Mapping[str, Any]) -> Any:
