@@ -60,9 +60,9 @@ def asked(product: DataProduct, root: Path) -> str:
     """The owner to ask: the team with its address, as far as the federation's list knows it."""
     if product.owner is None:
         return f"the domain {product.domain}"
-    teams, faults = read_teams(root)
-    team = teams.get(product.owner)
+    teams = read_teams(root)
+    team = teams.by_slug.get(product.owner)
     if team is not None and team.email:
         return f"{product.owned_by} ({team.email})"
-    unread = next((fault.place for fault in faults if fault.place), None)
+    unread = next((fault.place for fault in teams.faults if fault.place), None)
     return f"{product.owned_by}" + (f" (its address cannot be read: {unread})" if unread else "")

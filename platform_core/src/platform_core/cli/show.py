@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     product = registry.get(product_id(options.product, registry.names()))
     versions, damaged = newest_versions(LakeLocation.current(root), [product])
     version, gone = versions.get(product.id), damaged.get(product.id, ())
-    teams, unread = read_teams(root)
-    team = teams.get(product.owner or "")
+    teams = read_teams(root)
+    team = teams.by_slug.get(product.owner or "")
     with recorded(root) as instance:
         results = checked(instance, [product]).get(product.id) if instance else None
     checks = Checks.of([each.outcome for each in results.values()]) if results else None
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     # knowing how its team is reached.
     file = None if gone else _file(product, version, root)
     known = Known(product, version, root, team, file, checks)
-    return answer(options, root, _facts(known), lambda: _print(known), (*gone, *unread))
+    return answer(options, root, _facts(known), lambda: _print(known), (*gone, *teams.faults))
 
 
 def _print(known: Known) -> None:

@@ -83,10 +83,19 @@ class Federation:
     """False where one of the files could not be read: then what it says is not known."""
 
 
-def read_teams(root: Path) -> tuple[dict[str, Team], list[Diagnostic]]:
-    """The teams alone by their slugs, for who asks nothing else, and what is wrong with their list."""
+@dataclass(frozen=True)
+class Teams:
+    """The federation's list of teams, and what is wrong with it."""
+
+    by_slug: dict[str, Team]
+    faults: tuple[Diagnostic, ...]
+
+
+def read_teams(root: Path) -> Teams:
+    """The teams alone, for who asks nothing else of the federation."""
     file = open_leniently(root / "governance" / "teams.yaml", GOVERNANCE)
-    return dict(_teams(file)), file.faults
+    found = dict(_teams(file))
+    return Teams(found, tuple(file.faults))
 
 
 def read_federation(root: Path) -> Federation:
