@@ -36,6 +36,12 @@ class Place:
     def __str__(self) -> str:
         return f"{shown(self.path)}:{self.line}:{self.column}"
 
+    def whole_line(self) -> Place:
+        """The place, underlining what its line holds."""
+        text = self.source_line() or ""
+        words = text.strip()
+        return Place(self.path, self.line, text.find(words) + 1, max(1, len(words)))
+
     def source_line(self) -> str | None:
         """The line shown under a diagnostic; None where the file cannot be read as text."""
         try:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts import DataProduct, load_contract
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.reader import load_contract
 from platform_core.errors import ContractError, Diagnostic
 
 GOOD = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts import load_contract
+from platform_core.contracts.reader import load_contract
 from platform_core.errors import ContractError
 
 CONTRACT = """\

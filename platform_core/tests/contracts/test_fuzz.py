@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from platform_core.contracts import load_contract
+from platform_core.contracts.reader import load_contract
 from platform_core.contracts.units import BadCron, cron_interval
 from platform_core.errors import ContractError, Diagnostic
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts import DataProduct, Registry
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.registry import Registry
 from platform_core.errors import ContractError, DefinitionError
 
 CONTRACT = """\

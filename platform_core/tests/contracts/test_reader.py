@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts import Bounds, DataProduct, Reference, Rule, load_contract
+from platform_core.contracts.bounds import Bounds
+from platform_core.contracts.model import DataProduct, Reference, Rule
+from platform_core.contracts.reader import load_contract
 
 Load = Callable[..., DataProduct]
 

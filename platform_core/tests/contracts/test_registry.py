@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts import Registry, mesh_root
+from platform_core.contracts.registry import Registry
 from platform_core.errors import ContractError, DefinitionError, PlatformError, UsageError
+from platform_core.settings import mesh_root
 
 HEAD = 'apiVersion: v3.2.0\nkind: DataContract\nversion: "1"\n'
 Mesh = Callable[..., Registry]

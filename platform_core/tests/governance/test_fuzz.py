@@ -13,8 +13,8 @@ from governance.mutating import TODAY, VALID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from platform_core.contracts import load_contract
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.reader import load_contract
 from platform_core.errors import ContractError, Diagnostic
 from platform_core.governance.catalogue import load
 from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts

@@ -68,11 +68,8 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += registry.unresolved(product)
         faults += _collect(lambda: _references(product, registry, root))
         done.append(counted(len(product.referenced), "foreign key"))
-    maker: ProductFunction | DbtProject | None = None
-    try:
-        maker = maker_of(product, root)
-    except PlatformError as error:
-        faults += error.diagnostics
+    maker, unmade = maker_of(product, root)
+    faults += unmade
     faults += _collect(lambda: _queries(product, _read_by(product, maker), registry))
     if product.twin_of is not None:
         faults += _collect(lambda: _twin(product, registry))

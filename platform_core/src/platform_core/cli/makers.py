@@ -19,13 +19,15 @@ from platform_core.products.declare import ProductFunction
 from platform_core.words import did_you_mean
 
 
-def maker_of(product: DataProduct, root: Path) -> ProductFunction | DbtProject | None:
-    """What makes a product, of which a masked twin has nothing of its own.
-
-    Raises:
-        PlatformError: D015 where nothing does, D023 and D011 where that cannot be known.
-    """
-    return None if product.twin_of else find_maker(product.id, root) or _project(product, root)
+def maker_of(
+    product: DataProduct, root: Path
+) -> tuple[ProductFunction | DbtProject | None, tuple[Diagnostic, ...]]:
+    """What makes a product, of which a masked twin has nothing of its own; else why it has none: D015 where
+    nothing makes it, D023 and D011 where that cannot be known."""
+    try:
+        return None if product.twin_of else find_maker(product.id, root) or _project(product, root), ()
+    except PlatformError as error:
+        return None, error.diagnostics
 
 
 def find_maker(product: ProductId, root: Path) -> ProductFunction | None:

@@ -30,10 +30,7 @@ def standing(product: DataProduct, registry: Registry, root: Path) -> tuple[list
     The product is judged by its own facts, its readers by those that are kept of them. G118 is left out:
     the dry run says why nothing makes it. Raises PlatformError for a masked twin whose parent has faults.
     """
-    try:
-        maker = maker_of(product, root)
-    except PlatformError:
-        maker = None
+    maker, _ = maker_of(product, root)
     name, domain = product.name, product.domain
     products = {name: product}
     if product.twin_of:  # what it has of its parent is said there

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from platform_core.errors import Diagnostic, Place, shown
 from platform_core.source.document import Document
+from platform_core.words import listed
 
 MARK: Final = "DECIDE"
 
@@ -69,7 +70,8 @@ def questions(document: Document, marks: list[tuple[str | int, ...]]) -> list[tu
             found += [(document.place(*at), f"decide {'.'.join(map(str, at))}") for at in pointers]
         elif "properties" in pointers[0]:
             names = [str(document.at(*at[: at.index("properties") + 2], "name")) for at in pointers]
-            found.append((place, f"decide for {_listed(names)}: {_ASKED[question][1]}"))
+            of = listed(names, 6) + (" columns" if len(names) > 6 else "")
+            found.append((place, f"decide for {of}: {_ASKED[question][1]}"))
         else:
             found.append((place, f"decide {_ASKED[question][1]}"))
     return found
@@ -85,11 +87,6 @@ def _question(pointer: tuple[str | int, ...]) -> int:
         elif words[:size] == part or (words[:1] == ("schema",) and words == part):
             return number
     return len(_ASKED)
-
-
-def _listed(names: list[str], limit: int = 6) -> str:
-    more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more} more columns" if more > 0 else "")
 
 
 def _values(value: Any, pointer: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:

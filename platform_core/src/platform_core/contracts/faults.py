@@ -20,11 +20,18 @@ class Faults:
     remarks: list[Diagnostic] = field(default_factory=list)
 
     def error(
-        self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
+        self,
+        code: str,
+        message: str,
+        place: Place,
+        expected: str | None = None,
+        fix: str | None = None,
+        *,
+        always: bool = False,
     ) -> None:
-        """An error where our conventions hold, else a remark."""
+        """An error where our conventions hold, or ``always``; else a remark."""
         diagnostic = Diagnostic(code, _bounded(message), place, expected, fix)
-        if self.strict:
+        if self.strict or always:
             self.errors.append(diagnostic)
         else:
             self.remarks.append(replace(diagnostic, severity="info"))
@@ -32,12 +39,6 @@ class Faults:
     def remark(self, code: str, message: str, place: Place, expected: str | None = None) -> None:
         """Something valid that the platform does not act on, in any document."""
         self.remarks.append(Diagnostic(code, message, place, expected, severity="info"))
-
-    def always(
-        self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
-    ) -> None:
-        """An error in any document: it names the platform itself as whom it speaks to."""
-        self.errors.append(Diagnostic(code, _bounded(message), place, expected, fix))
 
 
 def _bounded(message: str, width: int = 300) -> str:

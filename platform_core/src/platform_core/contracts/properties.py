@@ -24,13 +24,9 @@ class Level(Enum):
     RELATIONSHIP = ("a relationship", ("severity", "scope"))
     SLA = ("an SLA property", ("timezone", "warnAfter", "severity", "scope"))
 
-    @property
-    def noun(self) -> str:
-        return str(self.value[0])
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        return tuple(self.value[1])
+    def __init__(self, noun: str, known: tuple[str, ...]) -> None:
+        self.noun = noun
+        self.known = known
 
 
 _LEVELS: Final = {name: level for level in Level for name in level.known}
@@ -56,9 +52,10 @@ def check_properties(node: Node, level: Level) -> None:
         fix = close or (
             f"Move it to {other.noun}." if other is not None else "Remove it, or name its own vendor."
         )
-        report = node.faults.always if vendor == VENDOR else node.faults.error
         message = f'"{name}" means nothing to the platform on {level.noun}'
-        report("C030", message, entry.place("property"), expected, fix)
+        # Who names the platform as its vendor speaks to it, whatever the document is.
+        ours = vendor == VENDOR
+        node.faults.error("C030", message, entry.place("property"), expected, fix, always=ours)
 
 
 def find_property(node: Node, name: str) -> Node | None:

@@ -9,11 +9,10 @@ in the last quarter) from what is there.
 
 from __future__ import annotations
 
-from datetime import date
 from functools import lru_cache
 
 from platform_core.contracts.model import Deadline
-from platform_core.contracts.units import cron_days, cron_times
+from platform_core.contracts.units import cron_times, cron_weekdays
 
 DAY = 1440
 _EVERY = "*"
@@ -77,17 +76,9 @@ def _days_before(days: str, months: str, weekdays: str, back: int) -> str | None
     if back == 0 or (days, months, weekdays) == (_EVERY, _EVERY, _EVERY):
         return f"{days} {months} {weekdays}"
     if (days, months) == (_EVERY, _EVERY):
-        moved = sorted({(day - back) % 7 for day in _weekdays(weekdays)})
+        moved = sorted({(day - back) % 7 for day in cron_weekdays(f"0 0 * * {weekdays}")})
         return f"{days} {months} {_listed(moved)}"
     return None
-
-
-def _weekdays(field: str) -> set[int]:
-    """The days of the week of a cron line's last field, Sunday as 0."""
-    # This week begins with a Sunday.
-    first = date(2023, 1, 1)
-    ticks = cron_days(f"0 0 * * {field}", first, date(2023, 1, 7))
-    return {ordinal - first.toordinal() for ordinal in ticks}
 
 
 def _hours(hours: list[int]) -> str:

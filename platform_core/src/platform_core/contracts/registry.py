@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from platform_core.contracts.files import contracts_in, entries, ids_in, rivals, twin_named_in
@@ -31,7 +32,6 @@ class Registry:
     only: frozenset[str] | None = None
     """The domains of this tree that count; None: all."""
     _products: dict[str, DataProduct] = field(default_factory=dict, repr=False)
-    _files: dict[str, dict[str, tuple[Path, ...]]] | None = field(default=None, repr=False)
     _masked: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
     _said: dict[str, dict[str, tuple[Path, ...]]] = field(default_factory=dict, repr=False)
 
@@ -47,18 +47,18 @@ class Registry:
 
     def is_own(self, domain: str) -> bool:
         """Whether a domain's contracts are in this tree, so that what the registry has are copies."""
-        files = next(iter(self._index().get(domain, {}).values()), ())
+        files = next(iter(self._index.get(domain, {}).values()), ())
         return bool(files) and files[0].parent == self._folder(domain)
 
     def domains(self) -> tuple[str, ...]:
         """All domains that have a folder for contracts, sorted."""
-        return tuple(self._index())
+        return tuple(self._index)
 
     def names(self) -> tuple[ProductId, ...]:
         """The ids of all products, sorted; of contracts only those are read that name a masked twin."""
         return tuple(
             ProductId.of(domain, name)
-            for domain, files in self._index().items()
+            for domain, files in self._index.items()
             for name in sorted({*files, *self._twins(domain)})
         )
 
@@ -69,7 +69,7 @@ class Registry:
     def path(self, product_id: str) -> Path:
         """Where the contract of a product is, or would be; of a masked twin, that of its parent."""
         domain, name = (product := ProductId(product_id)).domain, product.name
-        files = self._index().get(domain, {}).get(name)
+        files = self._index.get(domain, {}).get(name)
         if not files and (parents := self._twins(domain).get(name)):
             return self.path(f"{domain}/{parents[0]}")
         return files[0] if files else self._folder(domain) / f"{name}{SUFFIXES[0]}"
@@ -82,16 +82,14 @@ class Registry:
         if product_id in self._products:
             return self._products[product_id]
         domain, name = (wanted := ProductId(product_id)).domain, wanted.name
-        files = self._index().get(domain, {}).get(name)
+        files = self._index.get(domain, {}).get(name)
         if not files:
             product = self._twin(product_id)
             self._products[product_id] = product
             return product
         if self.shared is not None and files[0].parent.parent == self.shared:
-            files = (
-                *files,
-                *(path for path in self._registered(domain).get(product_id, ()) if path not in files),
-            )
+            known = self._registered(domain).get(product_id, ())
+            files += tuple(path for path in known if path not in files)
         if len(files) > 1:
             raise ContractError(rivals(product_id, files))
         try:
@@ -117,7 +115,7 @@ class Registry:
         products: list[DataProduct] = []
         faults: list[Diagnostic] = []
         for domain in domains or self.domains():
-            for name in self._index().get(domain, {}):
+            for name in self._index.get(domain, {}):
                 try:
                     product = self.get(f"{domain}/{name}")
                 except ContractError as error:
@@ -196,7 +194,7 @@ class Registry:
         """The names of a domain's masked twins, with the products that name them."""
         if domain not in self._masked:
             found: dict[str, tuple[str, ...]] = {}
-            for name, files in self._index().get(domain, {}).items():
+            for name, files in self._index.get(domain, {}).items():
                 if (twin := twin_named_in(files[0], domain)) is not None:
                     found[twin] = (*found.get(twin, ()), name)
             self._masked[domain] = found
@@ -208,7 +206,7 @@ class Registry:
             return
         name, domain = product.masking.name, product.domain
         first = self._twins(domain).get(name, (product.name,))[0]
-        if name in self._index().get(domain, {}):
+        if name in self._index.get(domain, {}):
             taken = f"{domain}/{name} has a contract of its own"
         elif first != product.name:
             taken = f"{domain}/{first} has a masked twin of that name"
@@ -221,21 +219,20 @@ class Registry:
     def _folder(self, domain: str) -> Path:
         return self.base / domain / self.inner if self.inner else self.base / domain
 
+    @cached_property
     def _index(self) -> dict[str, dict[str, tuple[Path, ...]]]:
         """Contract files by domain and product; more than one file where both endings are there."""
-        if self._files is None:
-            found: dict[str, dict[str, tuple[Path, ...]]] = {}
-            for domain in entries(self.base):
-                folder = self._folder(domain)
-                counts = self.only is None or domain in self.only
-                if counts and not domain.startswith(".") and folder.is_dir():
-                    found[domain] = contracts_in(folder)
-            if self.shared is not None:
-                for domain in entries(self.shared):
-                    if not domain.startswith(".") and not found.get(domain):
-                        found[domain] = contracts_in(self.shared / domain)
-            self._files = dict(sorted(found.items()))
-        return self._files
+        found: dict[str, dict[str, tuple[Path, ...]]] = {}
+        for domain in entries(self.base):
+            folder = self._folder(domain)
+            counts = self.only is None or domain in self.only
+            if counts and not domain.startswith(".") and folder.is_dir():
+                found[domain] = contracts_in(folder)
+        if self.shared is not None:
+            for domain in entries(self.shared):
+                if not domain.startswith(".") and not found.get(domain):
+                    found[domain] = contracts_in(self.shared / domain)
+        return dict(sorted(found.items()))
 
     def _unknown(self, product_id: str) -> Diagnostic:
         known = self.names()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from platform_core.contracts.units import cron_days, cron_times
@@ -24,51 +24,32 @@ class Schedule:
         self.timezone = timezone
         self.times = cron_times(cron)
         self._zone = ZoneInfo(timezone)
-        self._ticks: dict[int, tuple[int, ...]] = {}
-        self._last: dict[int, int] = {}
-        self._next: dict[int, int] = {}
-        self._local: dict[int, int] = {}
+        # A graph asks for the same moments over and over.
+        self.last = cache(self._last)
+        self.next = cache(self._next)
+        self.ticks = cache(self._ticks)
+        self.local = cache(self._local)
 
     @cached_property
     def days(self) -> tuple[int, ...]:
         """Ordinals of the days on which it ticks."""
         return _days(" ".join(self.cron.split()[2:]))
 
-    def last(self, moment: int) -> int:
-        """The tick at or before a moment. Raises LookupError outside of the days that are known."""
-        found = self._last.get(moment)
-        if found is None:
-            found = self._last[moment] = self._find_last(moment)
-        return found
-
-    def next(self, moment: int) -> int:
-        """The first tick after a moment. Raises LookupError outside of the days that are known."""
-        found = self._next.get(moment)
-        if found is None:
-            found = self._next[moment] = self._find_next(moment)
-        return found
-
-    def ticks(self, day: int) -> tuple[int, ...]:
+    def _ticks(self, day: int) -> tuple[int, ...]:
         """The moments of the ticks of one of its days, in order.
 
         A time that the clock skips ticks at the skip, one that comes twice ticks the second time; an
         hourly schedule ticks every hour that passes. Dagster has it so.
         """
-        if day not in self._ticks:
-            midnight = _minutes(datetime.fromordinal(day).replace(tzinfo=self._zone))
-            if day in clock_changes(self.timezone, date.fromordinal(day).year):
-                self._ticks[day] = self._around_the_change(day)
-            else:
-                self._ticks[day] = tuple(midnight + minute for minute in self.times)
-        return self._ticks[day]
+        if day in clock_changes(self.timezone, date.fromordinal(day).year):
+            return self._around_the_change(day)
+        midnight = _minutes(datetime.fromordinal(day).replace(tzinfo=self._zone))
+        return tuple(midnight + minute for minute in self.times)
 
-    def local(self, moment: int) -> int:
+    def _local(self, moment: int) -> int:
         """The local time of a moment, as minutes since 1970 on its clock."""
-        if moment not in self._local:
-            aware = datetime.fromtimestamp(moment * 60, UTC).astimezone(self._zone)
-            offset = aware.utcoffset() or timedelta()
-            self._local[moment] = moment + int(offset.total_seconds() // 60)
-        return self._local[moment]
+        offset = self.clock(moment).utcoffset() or timedelta()
+        return moment + int(offset.total_seconds() // 60)
 
     def clock(self, moment: int) -> datetime:
         return datetime.fromtimestamp(moment * 60, UTC).astimezone(self._zone)
@@ -87,7 +68,8 @@ class Schedule:
                 moments |= {first, second} if hourly else {second}
         return tuple(sorted(moments))
 
-    def _find_last(self, moment: int) -> int:
+    def _last(self, moment: int) -> int:
+        """The tick at or before a moment. Raises LookupError outside of the days that are known."""
         day = self.local(moment) // DAY + _EPOCH
         for index in range(bisect_right(self.days, day) - 1, -1, -1):
             ticks = self.ticks(self.days[index])
@@ -95,7 +77,8 @@ class Schedule:
                 return ticks[bisect_right(ticks, moment) - 1]
         raise LookupError(f"no tick of {self.cron} before {self.clock(moment)} is known")
 
-    def _find_next(self, moment: int) -> int:
+    def _next(self, moment: int) -> int:
+        """The first tick after a moment. Raises LookupError outside of the days that are known."""
         day = self.local(moment) // DAY + _EPOCH
         for index in range(bisect_left(self.days, day), len(self.days)):
             ticks = self.ticks(self.days[index])

@@ -87,13 +87,18 @@ def cron_times(schedule: str) -> tuple[int, ...]:
     return tuple(sorted(hour * 60 + minute for hour in hours for minute in minutes))
 
 
+def cron_weekdays(schedule: str) -> set[int]:
+    """The days of the week of a schedule, Sunday as 0. Raises BadCron for what is no schedule."""
+    return {day % 7 for day in _cron(schedule)[4]}
+
+
 def cron_days(schedule: str, first: date, last: date) -> Iterator[int]:
     """The days of a schedule from ``first`` to ``last``, both included, as ordinals.
 
     Raises BadCron for what is no schedule.
     """
-    _, _, days, months, weekdays = _cron(schedule)
-    weekdays = {day % 7 for day in weekdays}
+    _, _, days, months, _ = _cron(schedule)
+    weekdays = cron_weekdays(schedule)
     fields = schedule.split()
     # Cron's old rule: where both days are restricted, either suffices.
     either = not fields[2].startswith("*") and not fields[4].startswith("*")

@@ -16,8 +16,6 @@ from platform_core.words import did_you_mean
 
 PartitionsRead = Literal["same", "all", "last"]
 
-_KEY_FORM = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m-%d"}
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -57,29 +55,19 @@ def function_window(partitions: Partitions | None, keys: Collection[str] = ()) -
     return replace(found, start=found.start.astimezone(zone), end=found.end.astimezone(zone))
 
 
-def window(partitions: Partitions, key: str) -> Window:
-    """The partition of a key. Raises UsageError U020 for a key that is not on the grid (yet)."""
-    [found] = _windows_of(partitions, [key])
-    return found
-
-
-def _windows_of(partitions: Partitions, keys: Collection[str]) -> list[Window]:
-    known = {cell.key: cell for cell in windows(partitions)}
-    names = list(known)
-    for key in keys:
-        if key not in known:
-            grid = f"{names[0]} to {names[-1]}, every {partitions.every}" if names else "none yet"
-            message, fix = f'there is no partition "{key}"', did_you_mean(key, names)
-            raise UsageError.of("U020", message, partitions.place, expected=grid, fix=fix)
-    return [known[key] for key in keys]
-
-
 def spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
     """One window over adjacent partitions, its key ``<first>...<last>``.
 
     Raises UsageError U020 for an unknown key, U021 for no keys and for keys with a gap between them.
     """
-    cells = sorted(_windows_of(partitions, set(keys)), key=lambda cell: cell.start)
+    known = {cell.key: cell for cell in windows(partitions)}
+    names, wanted = list(known), set(keys)
+    for key in wanted:
+        if key not in known:
+            grid = f"{names[0]} to {names[-1]}, every {partitions.every}" if names else "none yet"
+            message, fix = f'there is no partition "{key}"', did_you_mean(key, names)
+            raise UsageError.of("U020", message, partitions.place, expected=grid, fix=fix)
+    cells = sorted((known[key] for key in wanted), key=lambda cell: cell.start)
     if not cells:
         raise UsageError.of("U021", "no partition is named", partitions.place, "one key or more")
     for before, after in pairwise(cells):
@@ -145,7 +133,7 @@ def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:
         if end > until:
             return
         if start < end:  # not a day that the zone never had, as when it crossed the date line
-            key = local.strftime(_KEY_FORM[partitions.every])
+            key = local.strftime("%Y-%m-%d")
             yield Window(key, start, end, (key,))
         local, start = following, end
 
@@ -158,7 +146,7 @@ def _hours(partitions: Partitions, zone: ZoneInfo, until: datetime) -> Iterator[
         if end > until:
             return
         local = start.astimezone(zone)
-        key = local.strftime(_KEY_FORM["hour"])
+        key = local.strftime("%Y-%m-%d-%H:%M")
         if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
             # The second of two hours of the same name carries its offset, as Dagster has it.
             key += local.strftime("%z")

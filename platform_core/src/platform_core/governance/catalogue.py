@@ -97,17 +97,10 @@ def broken(message: str, error: BaseException, path: Path) -> Diagnostic:
     return Diagnostic(
         "G490",
         f"{message}: {type(error).__name__}: {text[:200]}",
-        _whole(Place(path, line or 1)),
+        Place(path, line or 1).whole_line(),
         expected="a policy that yields violations and raises nothing",
         fix="Mend the policy: what it was to find is not known as long as it raises.",
     )
-
-
-def _whole(place: Place) -> Place:
-    """The place, underlining what its line holds."""
-    text = place.source_line() or ""
-    words = text.strip()
-    return replace(place, column=text.find(words) + 1, length=max(1, len(words)))
 
 
 @dataclass(eq=False)

@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.refresh import refresh_lead
@@ -64,14 +65,11 @@ class Freshness:
     def __init__(self, products: Mapping[str, DataProduct], upstreams: Mapping[str, tuple[str, ...]]) -> None:
         self._products = products
         self._upstreams = upstreams
-        schedules: dict[tuple[str, str], Schedule] = {}
-        self._schedules: dict[str, Schedule] = {}
-        for name, product in products.items():
-            if product.deadline is not None:
-                key = (product.deadline.schedule, product.deadline.timezone)
-                self._schedules[name] = schedules.get(key) or schedules.setdefault(key, Schedule(*key))
-        days = _sample_days({zone for _, zone in schedules})
-        self._probes = {key: tuple(_probes(schedule, days)) for key, schedule in schedules.items()}
+        made = cache(Schedule)
+        deadlines = {name: product.deadline for name, product in products.items() if product.deadline}
+        self._schedules = {name: made(due.schedule, due.timezone) for name, due in deadlines.items()}
+        days = _sample_days({schedule.timezone for schedule in self._schedules.values()})
+        self._probes = {each: tuple(_probes(each, days)) for each in set(self._schedules.values())}
         self._of: dict[str, dict[int, int]] = {}
         """By product with a deadline or without a promise: of which moment its data is at a tick."""
         self._worst: dict[str, int] = {}
@@ -110,7 +108,7 @@ class Freshness:
         if schedule is None:
             yield from ((self.worst(upstream), 0) for upstream in self._upstreams[product])
             return
-        for tick in self._probes[schedule.cron, schedule.timezone]:
+        for tick in self._probes[schedule]:
             yield schedule.local(schedule.next(tick)) - schedule.local(self._of[product][tick]), tick
 
     def _needed(self, order: list[str]) -> dict[str, set[int]]:
@@ -120,7 +118,7 @@ class Freshness:
         for product in reversed(order):
             schedule = self._schedules.get(product)
             if schedule is not None:
-                needed[product] = set(self._probes[schedule.cron, schedule.timezone])
+                needed[product] = set(self._probes[schedule])
                 needed[product].update(map(schedule.last, asked[product]))
             elif self._products[product].maximum_age is not None:
                 needed[product] = set()

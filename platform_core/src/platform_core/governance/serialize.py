@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections import UserDict
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -27,16 +27,12 @@ class _Files:
 
     root: Path
     own: Path | None = None
-    _known: dict[str, Path] = field(default_factory=dict)
 
     def name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
-    def path(self, name: str) -> Path:
-        path = self._known.get(name)
-        if path is None:
-            path = self._known[name] = self.root / name
-        return path
+    def __post_init__(self) -> None:
+        self.path = cache(self.root.joinpath)
 
 
 Convert = Callable[[Any, _Files], Any]
@@ -80,6 +76,18 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
     except (TypeError, KeyError, AttributeError, IndexError) as error:
         raise UnreadableFacts(str(error)) from error
     return facts
+
+
+def written(thing: Any) -> Any:
+    """A dataclass without paths as what ``json.dumps`` takes; members of their usual value are left out."""
+    kind: Any = type(thing)
+    return _writer(kind)(thing, _Files(Path()))
+
+
+def made(kind: Any, document: Mapping[str, Any]) -> Any:
+    """The dataclass again; members that it does not know are passed over. Raises ValueError, TypeError and
+    AttributeError for what is none."""
+    return _reader(kind)(document, _Files(Path()))
 
 
 class Places(UserDict[str, Place]):

@@ -12,18 +12,12 @@ import duckdb
 
 from platform_core.errors import SourceError, UsageError, shown
 from platform_core.lake.transaction import number, one
+from platform_core.products.source import READERS
 from platform_core.sql.quoting import file_literal, literal, quoted, unlike
 from platform_core.sql.types import describe
 from platform_core.words import counted, snake
 
-_READERS: Final = {
-    ".parquet": "read_parquet",
-    ".csv": "read_csv",
-    ".tsv": "read_csv",
-    ".json": "read_json",
-    ".jsonl": "read_json",
-    ".ndjson": "read_json",
-}
+_READERS: Final = READERS | {".tsv": "read_csv", ".jsonl": "read_json", ".ndjson": "read_json"}
 _CSV: Final = (".csv", ".tsv")
 _COMPRESSED: Final = (".gz", ".zst")
 _LINE: Final = re.compile(r"Line:?\s*(\d+)")

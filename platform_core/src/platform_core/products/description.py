@@ -8,7 +8,7 @@ from typing import Any
 from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import DataProduct, Rule
 from platform_core.products.reading import ways
-from platform_core.words import duration_in_words
+from platform_core.words import duration_in_words, listed
 
 
 def describe(product: DataProduct) -> str:
@@ -95,9 +95,7 @@ def rule_in_words(rule: Rule) -> str:
         case "unique":
             return f"No two rows share the same {columns}."
         case "accepted_values":
-            values = [str(value) for value in rule.values]
-            shown = ", ".join(values[:8]) + (f" and {len(values) - 8} more" if len(values) > 8 else "")
-            return f"{columns} is one of: {shown}."
+            return f"{columns} is one of: {listed(list(map(str, rule.values)), 8)}."
         case "range":
             return f"{columns} is {(rule.limits or Bounds()).describe()}."
         case "length":

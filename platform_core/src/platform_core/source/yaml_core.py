@@ -10,10 +10,6 @@ from typing import Any
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
-from yaml.composer import Composer
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
 
 __all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "is_text", "scalar"]
 
@@ -45,7 +41,11 @@ class TooDeep(ValueError):
         self.mark = mark
 
 
-class _Resolver:
+_Loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""The pure one is slower and composes the same nodes."""
+
+
+class _Composer(_Loader):  # type: ignore[misc]
     """YAML 1.2, section 10.3.2: which tag a node without one gets."""
 
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
@@ -63,34 +63,12 @@ class _Resolver:
             return NULL
         if value in _BOOL:
             return BOOL
-        if value[0] in _NUMERIC or value[0] == "0":
+        if value[0] in _NUMERIC:
             if _INT.fullmatch(value):
                 return INT
             if _FLOAT.fullmatch(value):
                 return FLOAT
         return STR
-
-
-class _PureComposer(Reader, Scanner, Parser, Composer, _Resolver):
-    def __init__(self, stream: str) -> None:
-        Reader.__init__(self, stream)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-        Composer.__init__(self)
-
-
-def _c_composer() -> Any:
-    """None for a PyYAML built without libyaml: the pure one is slower and composes the same nodes."""
-    if not yaml.__with_libyaml__:
-        return None
-
-    class CComposer(_Resolver, yaml.CSafeLoader):
-        pass
-
-    return CComposer
-
-
-_composer: Any = _c_composer() or _PureComposer
 
 
 def compose(text: str, maximum_depth: int) -> Node | None:
@@ -101,19 +79,17 @@ def compose(text: str, maximum_depth: int) -> Node | None:
     """
     if text.count("[") + text.count("{") > _SURELY_SHALLOW or _INDENTED.search(text):
         _measure(text, maximum_depth)
-    composer = _composer(text)
+    composer = _Composer(text)
     try:
         node: Node | None = composer.get_single_node()
     finally:
-        dispose = getattr(composer, "dispose", None)
-        if dispose is not None:
-            dispose()
+        composer.dispose()
     return node
 
 
 def _measure(text: str, maximum_depth: int) -> None:
     """The parser's events are a flat stream: safe to count where composing is not."""
-    parser, depth = _composer(text), 0
+    parser, depth = _Composer(text), 0
     while parser.check_event():
         event = parser.get_event()
         if isinstance(event, yaml.CollectionStartEvent):

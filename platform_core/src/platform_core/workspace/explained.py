@@ -80,11 +80,7 @@ def _own_frame(lines: Sequence[str]) -> Place | None:
     for text in reversed(list(lines)):
         found = _FRAME.match(text)
         if found is not None and not found["path"].startswith((*_LIBRARIES, _PLATFORM, "<")):
-            path = Path(found["path"])
-            place = Place(path, int(found["line"]))
-            source = place.source_line() or ""
-            indent = len(source) - len(source.lstrip())
-            return Place(path, place.line, indent + 1, max(1, len(source.strip())))
+            return Place(Path(found["path"]), int(found["line"])).whole_line()
     return None
 
 

@@ -26,6 +26,7 @@ from platform_core.contracts.registry import Registry
 from platform_core.errors import Diagnostic, Place, PlatformDeprecation
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
+from platform_core.workspace.starter import location_options
 from platform_core.workspace.watch import Watch
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    arguments = argparse.ArgumentParser()
-    for name in ("location", "module", "root"):
-        arguments.add_argument(f"--{name}", required=True)
-    arguments.add_argument("--attribute")
-    arguments.add_argument("--directory")
-    options = arguments.parse_args()
+    options = location_options("root")
     # Whatever the domain's code prints goes to standard error, with what it starts.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

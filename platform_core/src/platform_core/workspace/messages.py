@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from platform_core.governance.serialize import made, written
 
 PROTOCOL: Final = 1
 """Raised when a message changes so that the other side would misunderstand it."""
@@ -102,9 +104,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
 
 def encode(message: Message) -> bytes:
     """One line, ending with its newline."""
-    usual = {field.name: field.default for field in fields(message)}
-    members = {name: value for name, value in asdict(message).items() if value != usual[name]}
-    document = {"is": type(message).__name__, **members}
+    document = {"is": type(message).__name__, **written(message)}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
@@ -115,25 +115,12 @@ def decode(line: bytes) -> Message:
         ValueError: the line is not one of our messages.
     """
     document = json.loads(line)
-    kind = _KINDS.get(document.pop("is", "")) if isinstance(document, dict) else None
-    if kind is Loaded and document.get("protocol", 1) != PROTOCOL:
-        # Nothing else of it can be counted on.
-        return Loaded((), str(document.get("platform_core", "")), document["protocol"])
-    if kind is Loaded and isinstance(document.get("assets"), list):
-        document["assets"] = [_made(Asset, asset, line) for asset in document["assets"]]
-    message: Message = _made(kind, document, line)
+    try:
+        kind = _KINDS[document.pop("is", "")]
+        if kind is Loaded and document.get("protocol", 1) != PROTOCOL:
+            # Nothing else of it can be counted on.
+            return Loaded((), str(document.get("platform_core", "")), document["protocol"])
+        message: Message = made(kind, document)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ValueError(f"not a message: {line[:200]!r}") from None
     return message
-
-
-def _made(kind: type[Any] | None, document: Mapping[str, Any], line: bytes) -> Any:
-    """An object of a dataclass out of those members that it knows."""
-    known = {field.name: field.default is MISSING for field in fields(kind)} if kind is not None else {}
-    if kind is None or any(required and name not in document for name, required in known.items()):
-        raise ValueError(f"not a message: {line[:200]!r}")
-    return kind(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in document.items()
-            if name in known
-        }
-    )

@@ -31,6 +31,11 @@ class Step:
     ordered: bool = False
 
     @property
+    def runs_over(self) -> tuple[object, ...]:
+        """What is the same for assets that may share a run."""
+        return (self.asset.grid, self.asset.per_run, self.partitions)
+
+    @property
     def part(self) -> str:
         """Its partitions as a person asks for them; empty where it is made as a whole."""
         keys = self.partitions
@@ -118,7 +123,7 @@ class Plan:
         while grown and not (several and chosen):
             grown = False
             for step in self._waiting(location):
-                if step.asset.key in chosen or not _same_grid(first, step):
+                if step.asset.key in chosen or first.runs_over != step.runs_over:
                     continue
                 group = [self.steps[key] for key in step.asset.together or (step.asset.key,)]
                 if all(self._ready(member, chosen) for member in group):
@@ -188,12 +193,4 @@ def cycle_diagnostic(keys: Sequence[str]) -> Diagnostic:
         "R005",
         f"these products read each other in a circle: {' -> '.join(keys)}",
         fix="take one of these inputs out; a product cannot be made before what it reads",
-    )
-
-
-def _same_grid(one: Step, other: Step) -> bool:
-    return (one.asset.grid, one.asset.per_run, one.partitions) == (
-        other.asset.grid,
-        other.asset.per_run,
-        other.partitions,
     )

@@ -8,8 +8,6 @@ nothing of what reads only another month.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from platform_core.contracts.registry import Registry
@@ -18,25 +16,6 @@ from platform_core.errors import PlatformError
 from platform_core.workspace.grid import ALL, chosen_keys
 from platform_core.workspace.messages import Asset
 from platform_core.workspace.selection import Selection
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A time from ``start`` (inclusive) to ``end`` (exclusive)."""
-
-    start: datetime
-    end: datetime
-
-    def overlaps(self, window: Window) -> bool:
-        return window.start < self.end and self.start < window.end
-
-    @staticmethod
-    def over(parts: Iterable[Stretch | Window]) -> Stretch | None:
-        """The shortest stretch that holds all of them; None where there is none."""
-        found = list(parts)
-        if not found:
-            return None
-        return Stretch(min(part.start for part in found), max(part.end for part in found))
 
 
 def resolve(
@@ -77,17 +56,16 @@ def reach(
     stretches = {
         key: stretch
         for key, found in keys.items()
-        if found
-        and (stretch := Stretch.over(window for window in grids[key] if window.key in found)) is not None
+        if found and (stretch := _over(window for window in grids[key] if window.key in found)) is not None
     }
-    everywhere = Stretch.over(stretches[key] for key in selection.downstream_of & stretches.keys())
+    everywhere = _over(stretches[key] for key in selection.downstream_of & stretches.keys())
     if everywhere is None:
         return None
     touched = {key: stretches.get(key, everywhere) for key in selection.downstream_of}
     _spread(touched, assets, grids)
     for key in touched.keys() - chosen:
         grid = grids.get(key)
-        keys[key] = None if grid is None else tuple(w.key for w in grid if touched[key].overlaps(w))
+        keys[key] = None if grid is None else tuple(w.key for w in grid if _overlap(touched[key], w))
     return keys
 
 
@@ -106,7 +84,7 @@ def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Win
 
 
 def _spread(
-    touched: dict[str, Stretch], assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
+    touched: dict[str, Window], assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
 ) -> None:
     """Follow the stretches to whatever reads them, until none grows any more."""
     readers: dict[str, list[Asset]] = {}
@@ -119,19 +97,31 @@ def _spread(
         for reader in readers.get(key, ()):
             read = _read(reader, key, touched[key], grids)
             before = touched.get(reader.key)
-            after = Stretch.over(part for part in (before, read) if part is not None)
+            after = _over(part for part in (before, read) if part is not None)
             if after is not None and after != before:
                 touched[reader.key] = after
                 queue.append(reader.key)
 
 
-def _read(reader: Asset, key: str, stretch: Stretch, grids: Mapping[str, Sequence[Window]]) -> Stretch | None:
+def _read(reader: Asset, key: str, stretch: Window, grids: Mapping[str, Sequence[Window]]) -> Window | None:
     """The part of a reader that a stretch of one of its inputs touches."""
     grid, source = grids.get(reader.key), grids.get(key)
-    if source and key in reader.last_of and not stretch.overlaps(source[-1]):
+    if source and key in reader.last_of and not _overlap(stretch, source[-1]):
         return None
     if grid is None:
         return stretch
     if source and key in (*reader.all_of, *reader.last_of):
-        return Stretch.over(grid)
-    return Stretch.over(window for window in grid if stretch.overlaps(window))
+        return _over(grid)
+    return _over(window for window in grid if _overlap(stretch, window))
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _over(parts: Iterable[Window]) -> Window | None:
+    """The shortest stretch of time that holds all of them; None where there is none."""
+    found = list(parts)
+    if not found:
+        return None
+    return Window("", min(part.start for part in found), max(part.end for part in found))

@@ -97,7 +97,7 @@ def serve(
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
-        sockets = _sockets(root)
+        sockets = _sockets(read_locations(root))
         guard = _start(root, home, sockets, [host, str(port), *hosts], log)
         since = told = time.monotonic()
         up = False
@@ -108,7 +108,8 @@ def serve(
                     raise RunError(_ended(log, up))
                 if not up and time.monotonic() - told > TELL_EVERY:
                     told = time.monotonic()
-                    waiting(_loading(sockets, told - since))
+                    left = [location.name for location, path in sockets.items() if not listens(path)]
+                    waiting(_loading(left, told - since))
                 if not up and _answers(host, port, hosts[0]):
                     up = True
                     answered(f"http://{hosts[0]}")
@@ -117,39 +118,34 @@ def serve(
     return up
 
 
-def _sockets(root: Path) -> dict[str, Path]:
+def _sockets(locations: Sequence[Location]) -> dict[Location, str]:
     """The socket of each location, in a folder of its own."""
     short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"
     folder = Path(tempfile.mkdtemp(prefix="mesh-", dir=short))
-    return {location.name: folder / f"{number}" for number, location in enumerate(read_locations(root))}
+    return {location: str(folder / f"{number}") for number, location in enumerate(locations)}
 
 
-def _loading(sockets: Mapping[str, Path], seconds: float) -> str:
-    left = [name for name, path in sockets.items() if not listens(str(path))]
+def _loading(left: Sequence[str], seconds: float) -> str:
     what = f"{listed(left)} {'is' if len(left) == 1 else 'are'} still loading" if left else "the UI starts"
     return f"{what}, after {seconds:.0f} s"
 
 
 def _start(
-    root: Path, home: Home, sockets: Mapping[str, Path], address: list[str], log: Path
+    root: Path, home: Home, sockets: Mapping[Location, str], address: list[str], log: Path
 ) -> subprocess.Popen[bytes]:
-    locations = read_locations(root)
-    folder = next(iter(sockets.values())).parent
+    folder = Path(next(iter(sockets.values()))).parent
     workspace = folder / "workspace.yaml"
     entries = [
-        {"grpc_server": {"socket": str(path), "location_name": name}} for name, path in sockets.items()
+        {"grpc_server": {"socket": path, "location_name": location.name}}
+        for location, path in sockets.items()
     ]
     workspace.write_text(json.dumps({"load_from": entries}))  # which is YAML too
     python = [sys.executable, "-m"]
     plan = {
         "first": [*python, "platform_core.workspace.instance", str(home.dagster)],
         "servers": [
-            (
-                str(sockets[location.name]),
-                _code_server(location, sockets[location.name]),
-                names_of(location.name, root),
-            )
-            for location in locations
+            (path, _code_server(location, path), names_of(location.name, root))
+            for location, path in sockets.items()
         ],
         "services": [
             [*python, "platform_core.workspace.web", str(workspace), *address],
@@ -169,9 +165,9 @@ def _start(
         )
 
 
-def _code_server(location: Location, path: Path) -> list[str]:
+def _code_server(location: Location, path: str) -> list[str]:
     """A server that the UI can tell to load the location's code anew."""
-    command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", str(path)]
+    command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", path]
     command += ["--module-name", location.module, "--location-name", location.name]
     command += ["--log-level", "warning", "--inject-env-vars-from-instance"]
     if location.attribute is not None:

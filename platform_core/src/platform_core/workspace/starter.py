@@ -7,6 +7,7 @@ and the variables that the domain itself names. No other domain's password is am
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -68,6 +69,16 @@ def location_command(location: Location, module: str, *words: str) -> list[str]:
     if location.working_directory is not None:
         command += ["--directory", str(location.working_directory)]
     return [*command, *words]
+
+
+def location_options(*others: str) -> argparse.Namespace:
+    """What ``location_command`` and ``others`` told this process, in the location's interpreter."""
+    parser = argparse.ArgumentParser()
+    for name in ("location", "module", *others):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("attribute", "directory"):
+        parser.add_argument(f"--{name}")
+    return parser.parse_args()
 
 
 def mesh_variables(root: Path, home: Home) -> dict[str, str]:

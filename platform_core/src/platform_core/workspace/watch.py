@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +30,9 @@ class Watch:
 class Observer:
     """Looks at files, each once: locations share most of them."""
 
-    _trees: dict[str, list[str]] = field(default_factory=dict)
-    _stats: dict[str, list[int]] = field(default_factory=dict)
-    _digests: dict[str, str] = field(default_factory=dict)
+    _tree: Callable[[str], list[str]] = field(default_factory=lambda: cache(_tree))
+    _stat: Callable[[str], list[int]] = field(default_factory=lambda: cache(_stat))
+    _digest: Callable[[str], str] = field(default_factory=lambda: cache(_digest))
 
     def record(self, watch: Watch, began: int) -> dict[str, Entry] | None:
         """What the files are now; None where one changed since ``began`` (nanoseconds since the epoch)."""
@@ -55,32 +56,28 @@ class Observer:
         return stat == entry[:3] or (stat[2] == entry[2] and self._digest(name) == entry[3])
 
     def _names(self, watch: Watch) -> list[str]:
-        names = list(watch.files)
-        for tree in watch.trees:
-            if tree not in self._trees:
-                self._trees[tree] = sorted(_walk(tree, set()))
-            names += self._trees[tree]
-        return names
+        return [*watch.files, *(name for tree in watch.trees for name in self._tree(tree))]
 
-    def _stat(self, name: str) -> list[int]:
-        if name not in self._stats:
-            try:
-                stat = os.stat(name)  # noqa: PTH116 - half the time of Path's, for hundreds of files
-            except OSError:
-                self._stats[name] = []
-            else:
-                self._stats[name] = [stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size]
-        return self._stats[name]
 
-    def _digest(self, name: str) -> str:
-        if name not in self._digests:
-            path = Path(name)
-            # What is in a folder counts, not what these files are: their own times say that.
-            names = sorted(each.name for each in path.iterdir()) if path.is_dir() else None
-            # A pipe would be waited for, and a device read, for ever.
-            content = path.read_bytes() if path.is_file() else "\n".join(names or ()).encode()
-            self._digests[name] = hashlib.blake2b(content, digest_size=16).hexdigest()
-        return self._digests[name]
+def _tree(folder: str) -> list[str]:
+    return sorted(_walk(folder, set()))
+
+
+def _stat(name: str) -> list[int]:
+    try:
+        stat = os.stat(name)  # noqa: PTH116 - half the time of Path's, for hundreds of files
+    except OSError:
+        return []
+    return [stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size]
+
+
+def _digest(name: str) -> str:
+    path = Path(name)
+    # What is in a folder counts, not what these files are: their own times say that.
+    names = sorted(each.name for each in path.iterdir()) if path.is_dir() else None
+    # A pipe would be waited for, and a device read, for ever.
+    content = path.read_bytes() if path.is_file() else "\n".join(names or ()).encode()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:

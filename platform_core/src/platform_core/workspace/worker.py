@@ -34,6 +34,7 @@ from platform_core.workspace.messages import (
     encode,
 )
 from platform_core.workspace.processes import end_descendants, kill_group, signature
+from platform_core.workspace.starter import location_options
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -110,12 +111,7 @@ class Channel:
 
 def main() -> NoReturn:
     """Load the location, then follow orders until the input ends."""
-    arguments = argparse.ArgumentParser()
-    for name in ("workspace", "location", "module", "home"):
-        arguments.add_argument(f"--{name}", required=True)
-    arguments.add_argument("--attribute")
-    arguments.add_argument("--directory")
-    options = arguments.parse_args()
+    options = location_options("workspace", "home")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.enable()
     channel = Channel()
