@@ -38,6 +38,9 @@ class Batch:
             raise DefinitionError.of("D054", message, None, expected, "read its rows in Python: batch.rows")
         return f"({self.rows})"
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
 
 @dataclass(frozen=True)
 class Delivered(Batch):

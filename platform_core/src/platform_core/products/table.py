@@ -46,6 +46,9 @@ class Table:
     def __str__(self) -> str:
         return quoted(self.name)
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
     def relation(self) -> duckdb.DuckDBPyRelation:
         """A DuckDB relation on ``connection``: lazy, nothing is read yet."""
         if not self.frames:
