@@ -44,13 +44,18 @@ def left_lake(product: DataProduct) -> str:
 def exposed(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator[Diagnostic]:
     """L050 for each restricted product of which the shared lake still holds versions."""
     for product in products:
-        # A lake that cannot be read is told elsewhere.
-        with suppress(sqlite3.Error):
-            if product.restricted and is_left(location, product):
-                message = f"{product.id} is restricted now, and the shared lake still holds versions of it"
-                expected = "restricted values in the restricted lake alone"
-                fix = f"mesh run {product.id}, which removes them first"
-                yield Diagnostic("L050", message, product.place, expected, fix)
+        if product.restricted and has_left(location, product):
+            message = f"{product.id} is restricted now, and the shared lake still holds versions of it"
+            expected = "restricted values in the restricted lake alone"
+            fix = f"mesh run {product.id}, which removes them first"
+            yield Diagnostic("L050", message, product.place, expected, fix)
+
+
+def has_left(location: LakeLocation, product: DataProduct) -> bool:
+    """Whether the lake that a product left still holds versions of it; a broken lake is told elsewhere."""
+    with suppress(sqlite3.Error):
+        return _is_left(location, product)
+    return False
 
 
 def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:
@@ -68,7 +73,7 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
     lake, private = left_lake(product), product.domain + RESTRICTED
     removed = location.folder(private) / f".removed-{product.name}"
     try:
-        if not (removed.is_dir() or is_left(location, product)):
+        if not (removed.is_dir() or _is_left(location, product)):
             return
         with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
             private_folder(location, private)
@@ -81,8 +86,7 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
         raise damaged(location, lake, str(error)) from error
 
 
-def is_left(location: LakeLocation, product: DataProduct) -> bool:
-    """Whether the lake that a product left still holds versions of it. Raises sqlite3.Error."""
+def _is_left(location: LakeLocation, product: DataProduct) -> bool:
     if not location.is_readable(left_lake(product)):
         return False
     listed = _ask(location, product, f"SELECT 1 FROM ({_TABLES}) UNION ALL {_VIEWS}")

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +23,7 @@ from platform_core.errors import Diagnostic, PlatformError, PublicationRefused
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publish import lost_columns
-from platform_core.lake.reclassified import is_left, left_lake
+from platform_core.lake.reclassified import has_left, left_lake
 from platform_core.lake.versions import columns_gone, relation_kind, stamps
 from platform_core.product_id import ProductId
 from platform_core.settings import ROOT, environment
@@ -63,16 +62,15 @@ def left(location: LakeLocation, product: DataProduct, root: Path) -> Before | N
     Raises PublicationRefused (Q040) where it is to be taken from the readers of other domains, and the
     contract's version does not say so.
     """
+    if not has_left(location, product):
+        return None
     lake = left_lake(product)
-    with suppress(sqlite3.Error):  # what is wrong with a lake is told where it is read
-        if is_left(location, product):
-            with connect(location, read=[lake]) as con:
-                found = before(con, product, lake)
-            if found is not None and product.restricted:
-                others = {name: f'"{name}" is restricted to {product.domain}' for name in found.columns}
-                _require(product, found, others, root, within=False)
-            return found
-    return None
+    with connect(location, read=[lake]) as con:
+        found = before(con, product, lake)
+    if found is not None and product.restricted:
+        others = {name: f'"{name}" is restricted to {product.domain}' for name in found.columns}
+        _require(product, found, others, root, within=False)
+    return found
 
 
 def unbroken(
