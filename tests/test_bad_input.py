@@ -119,7 +119,7 @@ def test_contracts_too_long_malformed_and_doubled(mesh: Mesh, tmp_path: Path) ->
     (folder / "malformed.odcs.yaml").write_text("schema: [unclosed\n")
     (folder / "doubled.odcs.yaml").write_text(original)
 
-    answer = Mesh(copy.root, mesh.home).run("central_data_platform", "hr/employees")
+    answer = Mesh(copy.root, tmp_path / "state").run("central_data_platform", "hr/employees")
 
     products = answer.products()
     assert answer.code == 1

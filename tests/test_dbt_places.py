@@ -134,6 +134,7 @@ def test_a_check_refuses_what_is_built_elsewhere_or_not_at_all(name: str, mesh: 
     assert said.count("error[") == 1
 
 
+@pytest.mark.full
 def test_a_run_publishes_what_dbt_has_built_wherever_it_is(mesh: SmallMesh) -> None:
     for name in FOLLOWED:
         contract(mesh, f"shop/{name}")

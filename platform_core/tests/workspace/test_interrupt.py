@@ -181,6 +181,7 @@ def checks_of_sales(mesh: SmallMesh) -> set[bool | None]:
         return {getattr(each.evaluation, "passed", None) for each in latest}
 
 
+@pytest.mark.full
 def test_ctrl_c_while_the_engine_computes_leaves_the_checks_of_what_is_published(mesh: SmallMesh) -> None:
     shop(mesh)
     process = mesh.start("run")

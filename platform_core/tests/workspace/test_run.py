@@ -145,6 +145,7 @@ def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> N
     assert started(mesh) == {"lone"}
 
 
+@pytest.mark.full
 def test_what_follows_is_told_of_where_it_cannot_be_made(mesh: SmallMesh) -> None:
     for domain in ("shop", "other"):
         mesh.location(domain)

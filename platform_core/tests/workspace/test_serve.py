@@ -154,6 +154,7 @@ def test_nothing_is_left_when_it_is_killed(mesh: SmallMesh, port: int, server: s
     wait_for(lambda: processes_of(mesh.root) == [])
 
 
+@pytest.mark.full
 def test_other_machines_reach_it_only_where_that_is_accepted(mesh: SmallMesh, port: int) -> None:
     mesh.location("a", CODE.format(name="a"), "thing long")
     refused = mesh.start("serve", "--port", str(port), "--host", "0.0.0.0")
