@@ -18,12 +18,12 @@ from typing import Final, Protocol
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.reader import load_contract
-from platform_core.errors import PlatformError
+from platform_core.diagnostics import PlatformError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
+from platform_core.odcs.reader import load_contract
 from platform_core.quality.gate import gate
 
 COMMITS: Final = 20

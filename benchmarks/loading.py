@@ -9,13 +9,13 @@ from pathlib import Path
 import dagster as dg
 
 from benchmarks.definitions import DOMAIN
-from platform_core.contracts.registry import Registry
 from platform_core.governance import location
-from platform_core.products.asset import Events
+from platform_core.products.asset_spec import asset_key, check_specs, product_spec
+from platform_core.products.assets.table import Events
+from platform_core.products.automation import Upstream
 from platform_core.products.domain import read_domain
 from platform_core.products.resource import LakeResource
-from platform_core.products.service_levels import Upstream
-from platform_core.products.spec import asset_key, check_specs, product_spec
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 
 

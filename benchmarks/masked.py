@@ -19,13 +19,13 @@ from typing import Final
 
 from benchmarks.promotions import PRODUCT, lakes, publish
 from platform_core.contracts.model import DataProduct, Mask, Masking, Rule
-from platform_core.contracts.registry import Registry
-from platform_core.contracts.twin import masked_twin
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
-from platform_core.products.masking import hashing, publish_masked
+from platform_core.masking.publish import hashing, publish_masked
+from platform_core.odcs.masked_twin import masked_twin
 from platform_core.quality.gate import gate
+from platform_core.registry.lookup import Registry
 
 
 def prepare() -> float:

@@ -54,7 +54,7 @@ def _used(runs: Sequence[Measured]) -> float:
 def write(folder: Path, size: int) -> None:
     """The JSON of every location. One domain's is made from contracts and functions, the others' from its."""
     from platform_core.governance.collect import collect
-    from platform_core.governance.serialize import to_document
+    from platform_core.governance.facts_document import to_document
     from platform_core.products.domain import read_domain
 
     names = [f"domain{number:03d}" for number in range(size)]
@@ -80,10 +80,10 @@ def write(folder: Path, size: int) -> None:
 
 def judge_all(folder: Path) -> dict[str, float]:
     """What `mesh validate` does once it has the JSON."""
-    from platform_core.governance.catalogue import load
     from platform_core.governance.facts import MeshFacts
+    from platform_core.governance.facts_document import from_document
     from platform_core.governance.judge import judge
-    from platform_core.governance.serialize import from_document
+    from platform_core.governance.policy_set import load
     from platform_core.source.federation import read_federation
 
     gc.disable()

@@ -20,12 +20,12 @@ from typing import Any, Final, cast
 
 import duckdb
 
-from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import gate
+from platform_core.registry.lookup import Registry
 from platform_core.sql.quoting import literal
 
 PRODUCT: Final = "marketing/promotions"

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.access.read import published_files
-from platform_core.contracts.registry import Registry
+from platform_core.access.query import published_files
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.products.result import streamed
+from platform_core.registry.lookup import Registry
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.settings import mesh_root

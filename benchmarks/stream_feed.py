@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.reader import load_contract
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.stream import COMPACT_EVERY, Stream, open_stream
+from platform_core.lake.publication.streams import COMPACT_EVERY, Stream, open_stream
 from platform_core.lake.transaction import Stamp
+from platform_core.odcs.reader import load_contract
 from platform_core.quality.batches import batch_gate
 
 CONTRACT = """\

@@ -21,8 +21,8 @@ from typing import Any
 
 import griffe
 
-from platform_core.contracts.compare import breaking_after, number, raised
-from platform_core.errors import Diagnostic, Place, render
+from platform_core.diagnostics import Diagnostic, Place, render
+from platform_core.registry.compatibility import breaking_after, number, raised
 
 ROOT = Path(__file__).resolve().parent.parent
 # The face itself; what a domain's tests use; what policies are written with.

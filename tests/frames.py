@@ -18,10 +18,10 @@ import pandas as pd
 import polars as pl
 
 from platform_core.contracts.model import Column, DataProduct
-from platform_core.errors import Place, PlatformError
+from platform_core.diagnostics import Place, PlatformError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.products.result import as_query
 

@@ -16,10 +16,10 @@ from typing import Any
 import dagster as dg
 import psutil  # type: ignore[import-untyped]
 
-from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.versions import Version, history
+from platform_core.registry.lookup import Registry
 
 ROOT = Path(__file__).resolve().parent.parent
 MESH = Path(sys.executable).parent / "mesh"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from mesh_command import ROOT, Answer, Mesh, finished
 
-from platform_core.access.read import granted_query
-from platform_core.contracts.registry import Registry
+from platform_core.access.query import granted_query
 from platform_core.lake.versions import Version
+from platform_core.registry.lookup import Registry
 
 pytestmark = pytest.mark.full
 

@@ -14,12 +14,12 @@ from company import add_domain, repository
 from mesh_command import ROOT, Mesh
 from mesh_copy import CODE
 
-from platform_core.contracts.register import register
-from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
+from platform_core.registry.lookup import Registry
+from platform_core.registry.publish import register
 
 pytestmark = pytest.mark.full
 

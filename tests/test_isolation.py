@@ -16,7 +16,7 @@ from mesh_copy import Copy, copy_mesh
 WITNESS = """
 import json, os, sys
 from pathlib import Path
-from platform_core.products import asset
+from platform_core.products.assets import table
 
 def _note(connection, product):
     databases = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
@@ -32,11 +32,11 @@ def _note(connection, product):
     with Path(os.environ["MESH_HOME"], "notes.jsonl").open("a") as notes:
         notes.write(json.dumps(note) + "\\n")
 
-_metadata = asset.publication_metadata
+_metadata = table.publication_metadata
 def _noted(connection, product, *rest):
     _note(connection, product)
     return _metadata(connection, product, *rest)
-asset.publication_metadata = _noted
+table.publication_metadata = _noted
 """
 DOMAINS = ("central_data_platform", "hr", "marketing", "sales")
 

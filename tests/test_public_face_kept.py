@@ -15,7 +15,7 @@ import pytest
 from mesh_command import ROOT
 
 from platform_core import __version__
-from platform_core.contracts.compare import breaking_after
+from platform_core.registry.compatibility import breaking_after
 
 LIBRARY = ROOT / "platform_core"
 EDITS = {

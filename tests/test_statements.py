@@ -17,9 +17,9 @@ import yaml
 from mesh_command import ROOT, Mesh
 from statements import DEFINED, STATEMENTS
 
-from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.lake.location import table_of
+from platform_core.registry.lookup import Registry
 
 WORDS = dict(
     zip(

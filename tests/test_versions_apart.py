@@ -31,7 +31,7 @@ EDITS = {
     # A new name, and one that is on its way out for it.
     "__init__.py": (
         "def __dir__()",
-        "from platform_core.errors import Deprecation as _Announced\n\n"
+        "from platform_core.diagnostics import Deprecation as _Announced\n\n"
         '_HOMES["Relation"] = "products.later"\n'
         '_DEPRECATED["Table"] = _Announced("platform_core.Table", "0.9", "0.11", "Relation")\n\n\n'
         "def __dir__()",
@@ -42,7 +42,7 @@ EDITS = {
         "faults=faults, platform_core=__version__)",
         'faults=faults, platform_core=__version__, mood="good")',
     ),
-    "workspace/messages.py": ("    protocol: int = 1", '    protocol: int = 1\n    mood: str = ""'),
+    "workspace/protocol.py": ("    protocol: int = 1", '    protocol: int = 1\n    mood: str = ""'),
     "workspace/worker.py": ("__version__, PROTOCOL)", '__version__, PROTOCOL, "good")'),
 }
 

@@ -22,19 +22,19 @@ import pytest
 import yaml
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError
+from platform_core.diagnostics import DefinitionError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import read_domain
+from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.home import Home
-from platform_core.workspace.result import MeshResult, ProductResult
-from platform_core.workspace.run import MeshRun
-from platform_core.workspace.selection import parse_selection
+from platform_core.workspace.run.coordinator import MeshRun
+from platform_core.workspace.run.result import MeshResult, ProductResult
+from platform_core.workspace.run.selection import parse_selection
 
 SETTINGS = Path(__file__).resolve().parents[2] / "dagster.yaml"
 CONTRACT = """\

@@ -11,7 +11,7 @@ import pytest
 from governance.mutating import Edit, valid_copy
 from governance.mutations import OWNER, STORES
 
-from platform_core.governance.catalogue import BUILT_IN
+from platform_core.governance.policy_set import BUILT_IN
 
 ONE_LINE = 'pytest_plugins = ["platform_core.conformance"]\n'
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.errors import UsageError
-from platform_core.lake.keys import KeyRing
+from platform_core.diagnostics import UsageError
 from platform_core.lake.location import LakeLocation
+from platform_core.masking.keys import KeyRing
 from platform_core.settings import (
     CONTRACTS,
     HOME,

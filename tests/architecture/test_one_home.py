@@ -116,7 +116,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "lake/lock.py": "it tells who holds the lock",
             "lake/spill.py": "the lock of a folder itself, which tells that its process lives",
-            "workspace/processes.py": "the lock of a process, which tells that it lives",
+            "workspace/processes/living.py": "the lock of a process, which tells that it lives",
         },
     ),
     "SQLite": (
@@ -124,16 +124,16 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "nowhere",
         {
             "lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB",
-            "lake/faults.py": "which catalog is garbled, when the engine fails and names none",
+            "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
         },
     ),
     "YAML": (imports("yaml", "ruamel"), "source/", {}),
     "a process": (
         calls(*(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output"))),
-        "workspace/starter.py",
+        "workspace/processes/start.py",
         {
-            "products/origin.py": "it asks git for the commit",
-            "products/breaks.py": "it asks the workspace, which lies above it, who reads a product",
+            "products/run/origin.py": "it asks git for the commit",
+            "products/run/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
         },
     ),
     "a tree of SQL": (words("json_serialize_sql"), "sql/", {}),
@@ -141,9 +141,9 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         splits_of_ids,
         "product_id.py",
         {
-            "contracts/editions.py": "a JSON pointer",
-            "contracts/relationships.py": "the path of a contract's file",
-            "governance/serialize.py": "the name of a format",
+            "odcs/editions.py": "a JSON pointer",
+            "odcs/rules/references.py": "the path of a contract's file",
+            "governance/facts_document.py": "the name of a format",
         },
     ),
 }

@@ -22,12 +22,12 @@ from cli import test_hostile_contracts as texts_of
 from small_mesh import here
 
 from platform_core.contracts.model import Rule
-from platform_core.contracts.registry import Registry
 from platform_core.lake.connect import connect
 from platform_core.products.inputs.resolve import published_table
 from platform_core.products.inputs.versions import versions_read
-from platform_core.quality import questions
+from platform_core.quality import query_checks
 from platform_core.quality.audit import audit
+from platform_core.registry.lookup import Registry
 from platform_core.sql.engine import lock_down
 
 WALLS = ("names", "plan", "lock")
@@ -189,9 +189,9 @@ def attempts(
     """Each rule with whether it came through; ``most`` limits their number."""
     with sandbox(folder) as box, pytest.MonkeyPatch.context() as patch:
         if "names" not in walls:
-            patch.setattr(questions, "tables_read", lambda sql: ())
+            patch.setattr(query_checks, "tables_read", lambda sql: ())
         if "plan" not in walls:
-            patch.setattr(questions, "require_reads", lambda *_: None)
+            patch.setattr(query_checks, "require_reads", lambda *_: None)
         found = queries(box)
         box.changed()  # from now on
         for name, query in some(found, most):

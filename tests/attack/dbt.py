@@ -22,7 +22,7 @@ import dagster as dg
 from attack.sandbox import SECRET, Sandbox, sandbox, some
 from small_mesh import SmallMesh
 
-from platform_core.errors import PlatformError
+from platform_core.diagnostics import PlatformError
 from platform_core.lake.extensions import extension_path
 
 WALLS = ("limits", "lock")
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / "domains/sales/.venv/bin/python"
 PRODUCT = "sales/later"
 OFF = {
-    "limits": "import platform_core.products.dbt_limits as m\n"
+    "limits": "import platform_core.products.dbt.limits as m\n"
     "m.refused_of_project = m.refused_of_model = lambda *_: ()\n",
     "lock": "import platform_core.sql.engine as m\nm.lock_down = lambda *_, **__: None\n",
 }

@@ -22,11 +22,12 @@ import duckdb
 import pytest
 from attack.sandbox import SECRET, Sandbox, in_a_child, sandbox, some
 
-from platform_core.lake import publish
 from platform_core.lake.connect import connect
 from platform_core.lake.extensions import extension_path
+from platform_core.lake.publication import tables
 from platform_core.lake.versions import history
-from platform_core.products import asset, result
+from platform_core.products import result
+from platform_core.products.assets import table
 
 WALLS = ("engine", "names", "plan", "lock")
 PRODUCT = "sales/later"
@@ -182,14 +183,14 @@ def standing(walls: Collection[str]) -> Iterator[None]:
     """Some of the walls alone, around a real run."""
     with pytest.MonkeyPatch.context() as patch:
         if "engine" not in walls:
-            patch.setattr(asset, "sealed_inputs", _writing)
+            patch.setattr(table, "sealed_inputs", _writing)
             patch.setattr(result, "streamed", _viewed)
         if "names" not in walls:
             patch.setattr(result, "inputs_read", lambda *_: ("a",))
         if "plan" not in walls:
-            patch.setattr(publish, "require_reads", lambda *_: None)
+            patch.setattr(tables, "require_reads", lambda *_: None)
         if "lock" not in walls:
-            patch.setattr(asset, "lock_down", lambda *_, **__: None)
+            patch.setattr(table, "lock_down", lambda *_, **__: None)
         yield
 
 

@@ -20,11 +20,11 @@ import duckdb
 import pytest
 from attack.sandbox import NAMES, Sandbox, sandbox, some
 
-from platform_core.access import read
-from platform_core.access.read import granted_query, published_files
+from platform_core.access import query
+from platform_core.access.query import granted_query, published_files
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import PlatformError
-from platform_core.sealed import child
+from platform_core.diagnostics import PlatformError
+from platform_core.sealed import query_process
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.allowed import TableName
 
@@ -316,15 +316,15 @@ def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         # Lakes are opened once, not for each attempt.
-        patch.setattr(read, "files_of_versions", opened)
+        patch.setattr(query, "files_of_versions", opened)
         if "names" not in walls:
             granted = tuple(TableName(*name.split("/")) for name in GRANTED)
-            patch.setattr(child, "tables_read_at", lambda sql: (granted, sql))
-            patch.setattr(child, "_products", lambda connection, sql: None)
+            patch.setattr(query_process, "tables_read_at", lambda sql: (granted, sql))
+            patch.setattr(query_process, "_products", lambda connection, sql: None)
         if "engine" not in walls:
-            patch.setattr(child, "shut", lambda connection, spill: None)
+            patch.setattr(query_process, "shut", lambda connection, spill: None)
         if "kernel" not in walls:
-            patch.setattr(child, "wall_off", lambda spill: False)
+            patch.setattr(query_process, "wall_off", lambda spill: False)
         yield
 
 

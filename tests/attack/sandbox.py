@@ -25,7 +25,7 @@ import duckdb
 import pytest
 from small_mesh import SmallMesh, here, published_mesh
 
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 
 T = TypeVar("T")
 

@@ -19,9 +19,9 @@ from attack.queries import GRANTED
 from attack.sandbox import Sandbox, sandbox
 from mesh_command import until
 
-from platform_core.access.read import granted_query
-from platform_core.errors import AccessDenied, UsageError
-from platform_core.sealed import child
+from platform_core.access.query import granted_query
+from platform_core.diagnostics import AccessDenied, UsageError
+from platform_core.sealed import query_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="patches reach a copy of this process alone")
 
@@ -54,7 +54,7 @@ def test_it_has_the_granted_files_and_the_channel(box: Sandbox, monkeypatch: pyt
         opened = [str(link.readlink()) for link in links if link.is_symlink()]  # the listing's own is gone
         raise RuntimeError(f"{sorted(opened)} {Path.cwd()}")
 
-    monkeypatch.setattr(child, "wall_off", look)
+    monkeypatch.setattr(query_process, "wall_off", look)
     parents = [os.open(box.bait / "s.csv", os.O_RDONLY) for _ in range(3)]
     with pytest.raises(UsageError) as raised:
         ask(box, f"FROM {', '.join(name.replace('/', '.') for name in GRANTED)}")
@@ -105,14 +105,14 @@ def test_what_it_answers_is_read_as_rows_or_not_at_all(
         channel.send_bytes(message)
         channel.recv()
 
-    monkeypatch.setattr(child, "_serve", serve)
+    monkeypatch.setattr(query_process, "_serve", serve)
     assert refusal(box, "FROM sales.transactions") == "U045"
     assert not out.exists()
 
 
 def test_rows_in_arrow_are_checked(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "_MANY", 0)
-    monkeypatch.setattr(child, "arrow_batches", lambda _: lambda count: b"ARROW1" + b"\xff" * 1000)
+    monkeypatch.setattr(query_process, "_MANY", 0)
+    monkeypatch.setattr(query_process, "arrow_batches", lambda _: lambda count: b"ARROW1" + b"\xff" * 1000)
     assert refusal(box, "FROM sales.transactions", many=True) == "U045"
 
 

@@ -25,7 +25,7 @@ from dagster._core.workspace.load_target import PythonFileTarget
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.types import ASGIApp
 
-from platform_core.workspace.web import Gate
+from platform_core.workspace.serve.web_gate import Gate
 
 Goal = Literal["wipe", "report", "read", "frame", "open"]
 Headers = tuple[tuple[str, str], ...]

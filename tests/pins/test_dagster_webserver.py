@@ -10,7 +10,7 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from platform_core.workspace.web import FILES
+from platform_core.workspace.serve.web_gate import FILES
 
 READ = frozenset({"GET", "HEAD"})
 WEBSOCKET = frozenset({"websocket"})

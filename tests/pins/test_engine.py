@@ -22,10 +22,10 @@ from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number
 from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
-from platform_core.sealed.child import _PlainValues
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import wall_off
+from platform_core.sealed.query_process import _PlainValues
 from platform_core.sealed.version import version_files
 from platform_core.sql.allowed import REFUSED_FUNCTIONS, REFUSED_PREFIXES, TABLE_FUNCTIONS, NotAllowed
 from platform_core.sql.engine import lock_down

@@ -6,7 +6,7 @@ import pytest
 
 from central_data_platform.costs import cost, mesh_costs, plotted
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 from platform_core.testing import evaluate
 from platform_core.workspace.records import Made
 

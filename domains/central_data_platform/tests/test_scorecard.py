@@ -5,10 +5,10 @@ import pytest
 
 from central_data_platform.scorecard import covered_by, trend
 from platform_core.contracts.model import Column, DataProduct
-from platform_core.errors import Diagnostic, Place
-from platform_core.governance.catalogue import Catalogue
+from platform_core.diagnostics import Diagnostic, Place
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement
+from platform_core.governance.policy_set import Catalogue
 from platform_core.source.federation import Federation, Waiver
 from platform_core.workspace.scorecard import standings
 from platform_core.workspace.validate import Examination

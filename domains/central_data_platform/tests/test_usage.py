@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from central_data_platform.usage import counted, usage
-from platform_core.access.reads import QueryRead
+from platform_core.access.query_log import QueryRead
 from platform_core.contracts.model import DataProduct, Grant
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 from platform_core.workspace.records import Made
 
 HERE = Place(Path("likes.odcs.yaml"))

@@ -5,8 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from hr.policies import short_retention
-from platform_core.contracts.reader import load_contract
 from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.odcs.reader import load_contract
 from platform_core.source.federation import Federation
 
 CONTRACTS = Path(__file__).parents[1] / "contracts"

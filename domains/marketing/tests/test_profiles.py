@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from marketing.propensity import FEATURES, redemption_propensity
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 from platform_core.testing import evaluate
 
 Rows = dict[str, list[dict[str, Any]]]

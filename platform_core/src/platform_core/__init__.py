@@ -9,17 +9,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.4.0"
+# flit reads the version from here before the package can be imported by its name.
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
-    from platform_core.contracts.windows import Window
-    from platform_core.errors import Deprecation, Diagnostic, PlatformError
+    from platform_core.contracts.partitions import Window
+    from platform_core.diagnostics import Deprecation, Diagnostic, PlatformError
     from platform_core.governance.location import domain_definitions
+    from platform_core.products.assets.plain import checks, owners, sla
     from platform_core.products.batch import Batch
     from platform_core.products.declare import Input, data_product
     from platform_core.products.model import Model
-    from platform_core.products.plain import checks, owners, sla
     from platform_core.products.resource import LakeResource
     from platform_core.products.result import Result
     from platform_core.products.source import Source

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_core.errors import Diagnostic, render
+from platform_core.diagnostics import Diagnostic, render
 
 if TYPE_CHECKING:
-    from platform_core.governance.catalogue import Catalogue
     from platform_core.governance.facts import LocationFacts
+    from platform_core.governance.policy_set import Catalogue
 
 BESIDE_POLICIES = "soundness"
 
@@ -64,9 +64,9 @@ class Conformance(pytest.File):
     @cached_property
     def judged(self) -> tuple[Catalogue, tuple[Diagnostic, ...]]:
         """The policies, and what they and the facts themselves say about the domain."""
-        from platform_core.governance.catalogue import load
         from platform_core.governance.facts import MeshFacts
         from platform_core.governance.judge import judge
+        from platform_core.governance.policy_set import load
         from platform_core.settings import mesh_root
         from platform_core.source.federation import read_federation
         from platform_core.workspace.validate import About
@@ -112,7 +112,7 @@ class Conforms(pytest.Item):
 
 
 def _own(domain: str) -> LocationFacts:
-    from platform_core.governance.assets import asset_facts
+    from platform_core.governance.asset_facts import asset_facts
     from platform_core.governance.collect import collect
     from platform_core.products.definitions import assemble
     from platform_core.products.domain import read_domain
@@ -123,7 +123,7 @@ def _own(domain: str) -> LocationFacts:
 
 
 def _others(domain: str, root: Path) -> Iterator[LocationFacts]:
-    from platform_core.contracts.registry import Registry
+    from platform_core.registry.lookup import Registry
     from platform_core.workspace.introspect import unloadable
 
     for other in Registry.open(root).domains():

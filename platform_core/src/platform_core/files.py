@@ -13,7 +13,7 @@ from typing import Final
 
 from filelock import FileLock
 
-from platform_core.errors import UsageError, shown
+from platform_core.diagnostics import UsageError, shown
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 """The rights of everybody but the owner."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from platform_core.errors import UsageError, shown
+from platform_core.diagnostics import UsageError, shown
 
 WORKSPACE: Final = "workspace.yaml"
 SECRETS: Final = "MESH_SECRET_"

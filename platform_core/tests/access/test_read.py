@@ -15,10 +15,10 @@ import duckdb
 import pytest
 from small_mesh import SmallMesh, published_mesh
 
-from platform_core.access.read import granted_query
-from platform_core.contracts.registry import Registry
-from platform_core.errors import AccessDenied, LakeError, RunError, UsageError
-from platform_core.sealed import child
+from platform_core.access.query import granted_query
+from platform_core.diagnostics import AccessDenied, LakeError, RunError, UsageError
+from platform_core.registry.lookup import Registry
+from platform_core.sealed import query_process
 from platform_core.sql.allowed import NotAllowed, tables_read
 
 
@@ -364,7 +364,7 @@ def test_without_the_kernel_s_wall_and_with_a_process_that_is_started_anew(
             return [row for batch in iter(lambda: answer.rows(10_000), []) for row in batch]
 
     forked = ask()
-    monkeypatch.setattr(child, "_CONTEXT", get_context("spawn"))
+    monkeypatch.setattr(query_process, "_CONTEXT", get_context("spawn"))
     assert ask() == forked
     assert len(forked) == rows
 

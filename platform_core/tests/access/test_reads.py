@@ -10,12 +10,12 @@ from subprocess import Popen
 import pytest
 from small_mesh import SmallMesh
 
-from platform_core.access.reads import queries, record_of, record_query
+from platform_core.access.query_log import queries, record_of, record_query
 from platform_core.cli import main
 
 WRITER = """
 from pathlib import Path
-from platform_core.access.reads import record_query
+from platform_core.access.query_log import record_query
 for number in range(200):
     record_query(Path({home!r}), "domain:{name}", ["sales/" + "x" * number])
 """

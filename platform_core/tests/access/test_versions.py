@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from small_mesh import SmallMesh, published_mesh
 
-from platform_core.access.read import granted_query
+from platform_core.access.query import granted_query
 from platform_core.cli import main
-from platform_core.errors import AccessDenied, RunError, UsageError
+from platform_core.diagnostics import AccessDenied, RunError, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.reading import version_at
 from platform_core.sql.allowed import NotAllowed, tables_read

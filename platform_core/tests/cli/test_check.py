@@ -13,7 +13,7 @@ import yaml
 from small_mesh import AT_SIX, GOVERNED, KEPT, SmallMesh, here
 
 from platform_core.cli import main
-from platform_core.cli.check import location_of
+from platform_core.cli.author.check import location_of
 
 RIGHT = """\
 from platform_core import Table, data_product

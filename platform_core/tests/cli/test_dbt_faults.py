@@ -12,9 +12,9 @@ import pytest
 from small_mesh import AT_SIX, GOVERNED, KEPT, SmallMesh
 
 from platform_core.cli import main
-from platform_core.errors import DefinitionError, Place
+from platform_core.diagnostics import DefinitionError, Place
 from platform_core.governance.collect import collect
-from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt.project import DbtProject
 from platform_core.products.domain import Domain
 
 Capture = pytest.CaptureFixture[str]

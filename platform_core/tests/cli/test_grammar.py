@@ -136,7 +136,12 @@ def test_without_a_verb_no_module_of_a_verb_is_imported(words: list[str]) -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = done.stdout.partition("imported: ")[2].split()
-    light = {"platform_core.cli", "platform_core.cli.grammar", "platform_core.errors", "platform_core.words"}
+    light = {
+        "platform_core.cli",
+        "platform_core.cli.grammar",
+        "platform_core.diagnostics",
+        "platform_core.words",
+    }
     assert set(imported) <= light
     if "--version" in words:
         assert done.stdout.startswith(f"mesh {__version__}\n")
@@ -264,7 +269,7 @@ def test_quiet_silences_no_diagnostic(call: Call) -> None:
 
 def test_a_bug_of_ours_keeps_its_traceback(root: Path) -> None:
     """Nobody could mend it by a diagnostic."""
-    broken = "import platform_core.cli.products as products\nproducts._facts = None\n"
+    broken = "import platform_core.cli.read.products as products\nproducts._facts = None\n"
     code = f"{broken}from platform_core.cli import main\nmain(['products', '-q'])"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True)
     _, errors = process.communicate(timeout=60)

@@ -15,7 +15,7 @@ from small_mesh import AMOUNTS, DAYS, ROWS, SmallMesh, here, published_mesh
 
 from platform_core.cli import main
 from platform_core.lake.connect import connect
-from platform_core.lake.stream import open_stream
+from platform_core.lake.publication.streams import open_stream
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history, stamps, table_behind
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import Deadline
 from platform_core.contracts.refresh import opening, refresh, refresh_lead
-from platform_core.contracts.ticks import Schedule
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 
 ZONE = "America/New_York"
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import yaml
 
-from platform_core.governance.assets import asset_facts
-from platform_core.governance.catalogue import Catalogue, load
+from platform_core.governance.asset_facts import asset_facts
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
+from platform_core.governance.policy_set import Catalogue, load
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import read_domain
 from platform_core.source.federation import read_federation

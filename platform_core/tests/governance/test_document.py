@@ -9,7 +9,7 @@ import pytest
 from governance.mutating import Edit, judged, valid_copy
 from governance.mutations import OWNER, STORES, WAIVERS
 
-from platform_core.governance.catalogue import BUILT_IN, ENGINE, load
+from platform_core.governance.policy_set import BUILT_IN, ENGINE, load
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "governance.md").read_text()
 

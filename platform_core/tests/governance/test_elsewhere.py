@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from governance.mutating import judged, valid_copy
 
-from platform_core.contracts.register import register
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
+from platform_core.registry.publish import register
 
 LOCATION = "{module_name: shop.definitions, location_name: shop, executable_path: python}"
 

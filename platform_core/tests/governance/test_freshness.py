@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from platform_core.contracts.model import DataProduct, Deadline, MaximumAge, Rule
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
 from platform_core.governance.freshness import Freshness
 from platform_core.governance.policies.freshness import feasible, recent_enough

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.reader import load_contract
-from platform_core.errors import ContractError, Diagnostic
-from platform_core.governance.catalogue import load
+from platform_core.diagnostics import ContractError, Diagnostic
 from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
+from platform_core.governance.policy_set import load
+from platform_core.odcs.reader import load_contract
 from platform_core.source.federation import read_federation
 
 pytestmark = pytest.mark.full

@@ -22,10 +22,10 @@ from governance.mutations import (
     WAIVERS,
 )
 
-from platform_core.governance.catalogue import Catalogue, load
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.judge import judge
 from platform_core.governance.policy import Policy, Violation
+from platform_core.governance.policy_set import Catalogue, load
 from platform_core.source.federation import Federation
 
 NO_OWNER = Edit(STORES, OWNER + "\n", "")

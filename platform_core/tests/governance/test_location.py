@@ -14,7 +14,7 @@ from governance.mutating import Edit, valid_copy
 from governance.mutations import OWNER, STORES
 
 from platform_core import domain_definitions
-from platform_core.errors import GovernanceError
+from platform_core.diagnostics import GovernanceError
 from platform_core.governance.location import CODE_SERVER, witnessing
 
 Load = Callable[..., dg.Definitions]

@@ -9,10 +9,10 @@ import pytest
 from governance.mutating import TODAY, VALID, Mutation, catalogue_of, judged, line_of, look, valid_copy
 from governance.mutations import MUTATIONS
 
-from platform_core.governance.catalogue import BUILT_IN, ENGINE, load
 from platform_core.governance.facts import MeshFacts
+from platform_core.governance.facts_document import from_document, to_document
 from platform_core.governance.judge import judge
-from platform_core.governance.serialize import from_document, to_document
+from platform_core.governance.policy_set import BUILT_IN, ENGINE, load
 
 # Only a location of its own shows that one cannot be looked at: tests/workspace.
 ELSEWHERE = {"G491"}

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from platform_core.contracts.model import DataProduct, Partitions
-from platform_core.contracts.windows import Window
-from platform_core.errors import Place
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import Stamp

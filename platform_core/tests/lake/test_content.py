@@ -11,12 +11,12 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.contracts.model import Column, DataProduct
-from platform_core.contracts.windows import Window
-from platform_core.lake import publish, stream
-from platform_core.lake.content import Content, content_of, data_version, published_content
+from platform_core.contracts.partitions import Window
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import publish_table
-from platform_core.lake.stream import open_stream
+from platform_core.lake.publication import streams, tables
+from platform_core.lake.publication.content_hash import Content, content_of, data_version, published_content
+from platform_core.lake.publication.streams import open_stream
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 
 Con = duckdb.DuckDBPyConnection
@@ -66,7 +66,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         seen.append(found["rows"])
         return found
 
-    for module in (publish, stream):
+    for module in (tables, streams):
         monkeypatch.setattr(module, "content_of", counted)
     return seen
 
@@ -118,7 +118,7 @@ def test_what_does_not_compare_is_never_added(
 ) -> None:
     product, stamp = keyed(monthly), Stamp("run", monthly.id)
     last = published_content
-    monkeypatch.setattr(publish, "published_content", lambda *words: (last(*words) or {}) | other)
+    monkeypatch.setattr(tables, "published_content", lambda *words: (last(*words) or {}) | other)
     query = hours("2017-01-01 05:00", 7)
     publish_table(con, location, product, query, window=january, stamp=stamp, audit=str)
     query = hours("2017-02-01 05:00", 7)

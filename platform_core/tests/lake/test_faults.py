@@ -12,12 +12,12 @@ import duckdb
 import pytest
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import LakeError, UsageError
+from platform_core.diagnostics import LakeError, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.extensions import extension_path
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 
 NOBODY = 65534
@@ -26,11 +26,11 @@ FILL = """
 import resource, sys
 from pathlib import Path
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import LakeError, Place
+from platform_core.diagnostics import LakeError, Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import Stamp
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 
 product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
 location = LakeLocation(Path(sys.argv[1]))

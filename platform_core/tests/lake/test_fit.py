@@ -18,15 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_core.contracts.model import Column, DataProduct, Partitions
-from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError, Place
-from platform_core.lake.extract import difference, write_extract
-from platform_core.lake.fit import MANY
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import DefinitionError, Place
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import publish_table
-from platform_core.lake.stream import open_stream
+from platform_core.lake.publication.column_fit import MANY
+from platform_core.lake.publication.extracts import difference, write_extract
+from platform_core.lake.publication.streams import open_stream
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
-from platform_core.products.masking import publish_masked
+from platform_core.masking.publish import publish_masked
 from platform_core.products.result import as_query
 from platform_core.sql.types import describe
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from platform_core.errors import LakeLocked, UsageError
+from platform_core.diagnostics import LakeLocked, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import Holder, lake_lock, read_holder
@@ -22,11 +22,11 @@ COUNT = """
 import sys
 from pathlib import Path
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import Stamp
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 
 place = Place(Path("x"))
 product = DataProduct("sales", "counter", Path("x"), place, "1", "active", (), ())

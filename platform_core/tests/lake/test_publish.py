@@ -16,12 +16,12 @@ import pytest
 from small_mesh import publish_pinned
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError, LakeError
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history, latest
 
@@ -67,11 +67,11 @@ def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) 
         import os
         from pathlib import Path
         from platform_core.contracts.model import DataProduct
-        from platform_core.errors import Place
+        from platform_core.diagnostics import Place
         from platform_core.lake.connect import connect
         from platform_core.lake.location import LakeLocation
         from platform_core.lake.transaction import Stamp
-        from platform_core.lake.publish import publish_table
+        from platform_core.lake.publication.tables import publish_table
         product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
         location = LakeLocation(Path({str(location.root)!r}))
         with connect(location, write=["sales"]) as con:

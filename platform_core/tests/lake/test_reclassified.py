@@ -27,7 +27,7 @@ ROWS = f"SELECT range AS id, '{WORD}' || range AS name FROM range(2)"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 from platform_core.lake import reclassified
 from platform_core.lake.location import LakeLocation
 

@@ -11,14 +11,14 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, LakeError
+from platform_core.diagnostics import DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.streams import ledger, open_stream
 from platform_core.lake.reading import at_version, insertions
-from platform_core.lake.stream import ledger, open_stream
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import published_version
-from platform_core.products.changes import position_now, since
+from platform_core.products.inputs.changes import position_now, since
 
 STREAM = """\
     physicalType: stream
@@ -44,8 +44,8 @@ def rows(first: int, count: int = 2) -> str:
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from platform_core.contracts.registry import Registry
-from platform_core.lake import stream as streams
+from platform_core.registry.lookup import Registry
+from platform_core.lake.publication import streams as streams
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import Stamp
@@ -147,7 +147,7 @@ def test_a_stream_is_given_new_columns_and_keeps_the_old(tmp_path: Path) -> None
 def test_files_of_many_batches_become_one_and_what_is_new_stays_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platform_core.lake.stream.COMPACT_EVERY", 4)
+    monkeypatch.setattr("platform_core.lake.publication.streams.COMPACT_EVERY", 4)
     product = clicks(tmp_path)
     location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
     versions = []
@@ -165,7 +165,7 @@ def test_files_of_many_batches_become_one_and_what_is_new_stays_so(
         old = at_version("shop.products.clicks", versions[1])
         assert con.execute(f"SELECT max(id) FROM {old}").fetchone() == (3,)
         # What has grown is left alone, or merging would take longer each time.
-        monkeypatch.setattr("platform_core.lake.stream.SMALL_FILE", 1)
+        monkeypatch.setattr("platform_core.lake.publication.streams.SMALL_FILE", 1)
         stream.compact()
         assert con.execute(f"SELECT count(*) {files}").fetchone() == (3,)
 

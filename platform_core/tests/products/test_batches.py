@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from platform_core import Batch, Source
-from platform_core.errors import DefinitionError, Place, SourceError
+from platform_core.diagnostics import DefinitionError, Place, SourceError
 from platform_core.products.batch import first_rows, yielded
-from platform_core.products.inbox import batches, deliveries, unmatched
+from platform_core.products.inputs.inbox import batches, deliveries, unmatched
 
 PLACE = Place(Path("products.py"))
 AHEAD = 4_000_000_000

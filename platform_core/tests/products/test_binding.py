@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 from small_mesh import SALES, SmallMesh
 
-from platform_core.cli.dry_run import dry_run
-from platform_core.contracts.registry import Registry
-from platform_core.errors import PlatformError, SourceError, UsageError
-from platform_core.governance.columns import Columns, of_function
+from platform_core.cli.author.dry_run import dry_run
+from platform_core.diagnostics import PlatformError, SourceError, UsageError
+from platform_core.governance.column_lineage import Columns, of_function
 from platform_core.products.declare import ProductFunction
+from platform_core.registry.lookup import Registry
 from platform_core.testing import evaluate
 
 SHOP = """
@@ -23,7 +23,7 @@ def sales():
     return "SELECT i AS id, (i * 2.5)::DOUBLE AS amount, 'Ada' AS who FROM range(1, 20) t(i)"
 """
 SPY = """
-from platform_core.errors import DefinitionError
+from platform_core.diagnostics import DefinitionError
 
 SEEN, NAMES_ALONE = [], False
 

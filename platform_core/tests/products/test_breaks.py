@@ -7,10 +7,10 @@ import pytest
 import yaml
 from small_mesh import AMOUNTS, SmallMesh
 
-from platform_core.errors import DefinitionError
+from platform_core.diagnostics import DefinitionError
 from platform_core.lake.connect import connect
 from platform_core.source.workspace import read_locations
-from platform_core.workspace.introspection import introspect
+from platform_core.workspace.introspection.cache import introspect
 
 WITHOUT = "\n".join(line for line in AMOUNTS.splitlines() if "amount" not in line) + "\n"
 OTHER = AMOUNTS.replace("name: amount, logicalType: number", "name: amount, logicalType: string")

@@ -10,8 +10,8 @@ import pytest
 from small_mesh import DAYS, SALES, SmallMesh
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import DefinitionError, Place, PlatformError
-from platform_core.products.spec import GRIDS, tags
+from platform_core.diagnostics import DefinitionError, Place, PlatformError
+from platform_core.products.asset_spec import GRIDS, tags
 
 READS = """
 @data_product(inputs={"sales": "shop/sales"})

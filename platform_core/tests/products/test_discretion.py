@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 from small_mesh import SmallMesh
 
-from platform_core.errors import ContractError
-from platform_core.products.private_log import KEPT, private_log
+from platform_core.diagnostics import ContractError
+from platform_core.products.run.private_log import KEPT, private_log
 
 DEFINITIONS = """
 from platform_core.products.definitions import assemble

@@ -7,7 +7,7 @@ import sys
 import pytest
 from small_mesh import SALES, SmallMesh
 
-from platform_core.errors import UsageError
+from platform_core.diagnostics import UsageError
 from platform_core.products.declare import ProductFunction
 from platform_core.testing import evaluate
 

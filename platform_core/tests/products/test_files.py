@@ -13,17 +13,18 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.cli import main
-from platform_core.contracts.reader import load_contract
-from platform_core.contracts.registry import Registry
-from platform_core.errors import ContractError, DefinitionError, LakeError
+from platform_core.diagnostics import ContractError, DefinitionError, LakeError
 from platform_core.lake.connect import connect
-from platform_core.lake.kept import Keeping, Shelf
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.product_files import Keeping, Shelf
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history
-from platform_core.products.dbt_asset import dbt_asset
-from platform_core.products.dbt_project import DbtProject
-from platform_core.products.description import describe
+from platform_core.odcs.reader import load_contract
+from platform_core.products.assets import file
+from platform_core.products.assets.dbt import dbt_asset
+from platform_core.products.catalog_text import describe
+from platform_core.products.dbt.project import DbtProject
+from platform_core.registry.lookup import Registry
 
 KEY = dg.AssetKey(["shop", "extract"])
 MINIMUM = "logicalTypeOptions: {minimum: 0}"
@@ -131,12 +132,11 @@ def test_a_file_that_differs_is_refused(
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
     before = names(folder())
-    from platform_core.products import file_asset
 
     def short(con: duckdb.DuckDBPyConnection, product: object, relation: str, path: Path) -> None:
         path.write_text("id,words,price,day,moment\n1,,,,\n2,x,1.50,2024-02-29,2024-02-29 12:00:00\n")
 
-    monkeypatch.setattr(file_asset, "write_extract", short)
+    monkeypatch.setattr(file, "write_extract", short)
     words = said(mesh.run("shop", "shop/extract", instance))
     assert "Q030" in words
     assert "it has 2 rows instead of 4" in words

@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 from small_mesh import DAYS, SALES, SmallMesh
 
-from platform_core.errors import SourceError
-from platform_core.products.inbox import deliveries
+from platform_core.diagnostics import SourceError
+from platform_core.products.inputs.inbox import deliveries
 from platform_core.products.source import Source
 
 SHOP = """

@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 from small_mesh import DAYS, SmallMesh, here
 
-from platform_core.contracts.registry import Registry
-from platform_core.workspace.messages import Asset
-from platform_core.workspace.reach import resolve
-from platform_core.workspace.recipe import described
-from platform_core.workspace.selection import parse_selection
+from platform_core.registry.lookup import Registry
+from platform_core.workspace.dagster_internals import described
+from platform_core.workspace.protocol import Asset
+from platform_core.workspace.run.affected_partitions import resolve
+from platform_core.workspace.run.selection import parse_selection
 
 FIRST, SECOND, LAST = GRID = ("2024-03-30", "2024-03-31", "2024-04-01")
 TOTAL = """\

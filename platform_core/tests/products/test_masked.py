@@ -11,8 +11,8 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.cli import main
-from platform_core.lake.keys import KeyRing
 from platform_core.lake.location import LakeLocation
+from platform_core.masking.keys import KeyRing
 
 SENTINEL = "Xanthippe-7731"
 
@@ -108,7 +108,7 @@ def test_a_twin_with_raw_values_is_refused(
     def broken(twin: object, relation: str, suppression: object) -> str:
         return f"SELECT md5(id::VARCHAR) AS id, nick, mail, '30 to 39' AS age, joined, team FROM {relation}"
 
-    monkeypatch.setattr("platform_core.products.masking.masked_query", broken)
+    monkeypatch.setattr("platform_core.masking.publish.masked_query", broken)
     result = people.run("shop", "shop/profiles", instance)
 
     assert not result.success

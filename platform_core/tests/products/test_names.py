@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_mesh import CONTRACT, TWO_DAYS, SmallMesh, here
 
-from platform_core.errors import PlatformError
+from platform_core.diagnostics import PlatformError
 from platform_core.sql.quoting import quoted
 
 TREE = yaml.safe_load(

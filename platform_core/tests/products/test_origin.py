@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from small_mesh import SALES, SmallMesh
 
-from platform_core.lake.content import data_version
+from platform_core.lake.publication.content_hash import data_version
 
 WARNED = (
     SALES.replace("tags: [personal], ", "")

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from small_mesh import SmallMesh
 
-from platform_core.errors import DefinitionError, LakeError
+from platform_core.diagnostics import DefinitionError, LakeError
 from platform_core.workspace.records import checked, failures, newest
 
 CLICKS = """\
@@ -260,8 +260,8 @@ def test_a_batch_whose_files_could_not_be_merged_after_it_is_published(
     def full(stream: Any) -> None:
         raise LakeError.of("L003", "there is no room to write the lake")
 
-    monkeypatch.setattr("platform_core.lake.stream.COMPACT_EVERY", 1)
-    monkeypatch.setattr("platform_core.lake.stream.Stream.compact", full)
+    monkeypatch.setattr("platform_core.lake.publication.streams.COMPACT_EVERY", 1)
+    monkeypatch.setattr("platform_core.lake.publication.streams.Stream.compact", full)
     for number in range(2):
         clicks.deliver(str(number), range(number, number + 1))
     result = clicks.run()

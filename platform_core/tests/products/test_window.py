@@ -11,8 +11,8 @@ import pytest
 from small_mesh import AMOUNTS, DAYS, SmallMesh
 
 from platform_core import Window
-from platform_core.cli.dry_run import dry_run
-from platform_core.errors import DefinitionError, PlatformError, UsageError
+from platform_core.cli.author.dry_run import dry_run
+from platform_core.diagnostics import DefinitionError, PlatformError, UsageError
 from platform_core.testing import evaluate
 
 READS_AN_API = """

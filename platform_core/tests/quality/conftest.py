@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from platform_core.contracts.model import Column, DataProduct, Partitions, Rule, RuleKind
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 
 PLACE = Place(Path("visits.odcs.yaml"), 12)
 MakeRule = Callable[..., Rule]

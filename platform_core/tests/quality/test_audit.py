@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Column, DataProduct, Reference, Rule
-from platform_core.contracts.windows import Window
-from platform_core.errors import Place
-from platform_core.quality import questions
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import Place
+from platform_core.quality import query_checks
 from platform_core.quality.audit import audit
-from platform_core.quality.compile import NotApplicable, constant
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.row_checks import NotApplicable, constant
 from platform_core.sql.types import family
 
 Con = duckdb.DuckDBPyConnection
@@ -139,7 +139,7 @@ def test_duplicates_are_counted_exactly(values: list[int | None], rows_a_pass: i
         "sales", "visits", place.path, place, "1", "active", (), (Rule("u", "unique", place, ("v",)),)
     )
     with duckdb.connect() as con, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(questions, "_PASS", rows_a_pass)
+        patch.setattr(query_checks, "_PASS", rows_a_pass)
         con.execute("CREATE TABLE visits AS SELECT unnest(?::INTEGER[]) AS v", [values])
         present = [value for value in values if value is not None]
         assert ask(con, product).violations == len(present) - len(set(present))

@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from platform_core.contracts.model import RuleKind
-from platform_core.errors import PublicationRefused
+from platform_core.diagnostics import PublicationRefused
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import CODES, ContractBroken, gate
 

@@ -11,7 +11,7 @@ from small_mesh import SmallMesh
 
 from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import DataProduct, Reference, Rule
-from platform_core.errors import ContractError
+from platform_core.diagnostics import ContractError
 from platform_core.quality.audit import audit
 
 SERVING = (

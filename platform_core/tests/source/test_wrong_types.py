@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from platform_core.errors import DefinitionError, Diagnostic
+from platform_core.diagnostics import DefinitionError, Diagnostic
 from platform_core.source.federation import read_federation
 from platform_core.source.workspace import read_locations
 

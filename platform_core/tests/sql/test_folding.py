@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from platform_core.errors import DefinitionError
+from platform_core.diagnostics import DefinitionError
 from platform_core.sql.allowed import tables_read
 from platform_core.sql.columns import columns_used
 from platform_core.sql.quoting import fold

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from small_mesh import SmallMesh
 
-from platform_core.workspace.result import Checks, MeshResult
+from platform_core.workspace.run.result import Checks, MeshResult
 
 GOOD = """
 @dg.asset(key=["good", "one"])

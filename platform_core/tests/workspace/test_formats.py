@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from platform_core import __version__
-from platform_core.errors import Diagnostic, Place
-from platform_core.governance.catalogue import BUILT_IN, Catalogue
+from platform_core.cli.documents import diagnostic_facts
+from platform_core.cli.govern.report_formats import facts, github, sarif, text
+from platform_core.diagnostics import Diagnostic, Place
+from platform_core.governance.policy_set import BUILT_IN, Catalogue
 from platform_core.source.federation import Waiver
-from platform_core.workspace.document import diagnostic_facts
-from platform_core.workspace.formats import facts, github, sarif, text
 from platform_core.workspace.validate import Report
 
 CONTRACT = "id: sales/stores\nstatus: done: 100%\n"

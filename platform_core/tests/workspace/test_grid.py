@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from platform_core.errors import UsageError
-from platform_core.workspace.grid import chosen_partitions
+from platform_core.diagnostics import UsageError
+from platform_core.workspace.run.partition_keys import chosen_partitions
 
 MONTHS = tuple(f"2017-{month:02}-01" for month in range(1, 13))
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from governance.mutating import valid_copy
 
-from platform_core.errors import UsageError
+from platform_core.diagnostics import UsageError
 from platform_core.governance.facts import LocationFacts
 from platform_core.settings import INTROSPECT_TIMEOUT
 from platform_core.source.workspace import Location
-from platform_core.workspace.introspection import introspect
+from platform_core.workspace.introspection.cache import introspect
 
 BAD = {
     "exits": "import sys\nsys.exit(3)\n",

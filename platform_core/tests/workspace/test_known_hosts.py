@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from platform_core.errors import UsageError
-from platform_core.workspace.serve import known_hosts
+from platform_core.diagnostics import UsageError
+from platform_core.workspace.serve.servers import known_hosts
 
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 SIX = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")

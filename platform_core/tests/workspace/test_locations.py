@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.errors import DefinitionError, UsageError
+from platform_core.diagnostics import DefinitionError, UsageError
 from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.home import require_root
 

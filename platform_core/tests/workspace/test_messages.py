@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from platform_core.workspace.messages import (
+from platform_core.workspace.protocol import (
     Asset,
     Ended,
     Loaded,

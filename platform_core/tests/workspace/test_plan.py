@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from platform_core.workspace.messages import Asset, Moved
-from platform_core.workspace.plan import Plan, selected_assets
+from platform_core.workspace.protocol import Asset, Moved
+from platform_core.workspace.run.plan import Plan, selected_assets
 
 MONTHS = ("2017-01-01", "2017-02-01", "2017-03-01")
 

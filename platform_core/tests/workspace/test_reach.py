@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from platform_core.contracts.windows import Window
-from platform_core.errors import UsageError
-from platform_core.workspace.messages import Asset
-from platform_core.workspace.reach import reach
-from platform_core.workspace.selection import parse_selection
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import UsageError
+from platform_core.workspace.protocol import Asset
+from platform_core.workspace.run.affected_partitions import reach
+from platform_core.workspace.run.selection import parse_selection
 
 
 def at(month: int) -> datetime:

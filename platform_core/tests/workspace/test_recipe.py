@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from small_mesh import PLAIN
 
-from platform_core.workspace import recipe
+from platform_core.workspace import dagster_internals
 
 CODE = """
 months = dg.MonthlyPartitionsDefinition(start_date="2017-01-01", end_date="2017-04-01")
@@ -35,7 +35,7 @@ defs = dg.Definitions(assets=[one, two, pair, dg.AssetSpec(["e", "x"])], executo
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[dg.RepositoryDefinition]:
     (tmp_path / "recipe_code.py").write_text(PLAIN + CODE)
-    yield recipe.load_repository("recipe_code", None, str(tmp_path))
+    yield dagster_internals.load_repository("recipe_code", None, str(tmp_path))
     sys.modules.pop("recipe_code", None)
 
 
@@ -43,18 +43,18 @@ def repository(tmp_path: Path) -> Iterator[dg.RepositoryDefinition]:
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    with recipe.open_instance(tmp_path / "home") as opened:
+    with dagster_internals.open_instance(tmp_path / "home") as opened:
         yield opened
 
 
-def origin(tmp_path: Path, repository: dg.RepositoryDefinition) -> recipe.RemoteRepositoryOrigin:
+def origin(tmp_path: Path, repository: dg.RepositoryDefinition) -> dagster_internals.RemoteRepositoryOrigin:
     entry = f"{{module_name: recipe_code, location_name: d, executable_path: {sys.executable}}}"
     (tmp_path / "workspace.yaml").write_text(f"load_from:\n  - python_module: {entry}\n")
-    return recipe.repository_origin(tmp_path / "workspace.yaml", "d", repository.name)
+    return dagster_internals.repository_origin(tmp_path / "workspace.yaml", "d", repository.name)
 
 
 def test_assets_are_described(repository: dg.RepositoryDefinition) -> None:
-    described = {asset.key: asset for asset in recipe.described(repository)}
+    described = {asset.key: asset for asset in dagster_internals.described(repository)}
     assert sorted(described) == ["d/left", "d/one", "d/right", "d/two"]
     assert described["d/two"].upstream == ("d/one", "e/x")
     assert described["d/two"].partitions == ("2017-01-01", "2017-02-01", "2017-03-01")
@@ -67,8 +67,8 @@ def test_a_run_in_this_process_is_recorded_with_its_location(
     tmp_path: Path, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance
 ) -> None:
     keys = [dg.AssetKey(["d", "one"]), dg.AssetKey(["d", "two"])]
-    tags = {recipe.ONE_KEY: "2017-02-01", "mesh/worker": "here"}
-    prepared = recipe.PreparedRun(repository, origin(tmp_path, repository), instance, keys, tags)
+    tags = {dagster_internals.ONE_KEY: "2017-02-01", "mesh/worker": "here"}
+    prepared = dagster_internals.PreparedRun(repository, origin(tmp_path, repository), instance, keys, tags)
     assert prepared.steps == {
         "d__one": (keys[0], dg.AssetCheckKey(keys[0], "c")),
         "d__two": (keys[1],),
@@ -90,17 +90,19 @@ def test_runs_of_dead_processes_are_closed_and_of_living_ones_left(
     keys = [dg.AssetKey(["d", "one"])]
     where = origin(tmp_path, repository)
     dead, alive, foreign = (
-        recipe.PreparedRun(repository, where, instance, keys, tags).run.run_id
+        dagster_internals.PreparedRun(repository, where, instance, keys, tags).run.run_id
         for tags in ({"mesh/worker": "dead"}, {"mesh/worker": "alive"}, {})
     )
-    canceled = recipe.PreparedRun(repository, where, instance, keys, {"mesh/worker": "dead"}).run.run_id
+    canceled = dagster_internals.PreparedRun(
+        repository, where, instance, keys, {"mesh/worker": "dead"}
+    ).run.run_id
     for run_id in (dead, alive, foreign, canceled):
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_canceling(run) if run_id == canceled else instance.handle_run_event(
             run_id, dg.DagsterEvent("PIPELINE_START", run.job_name)
         )
-    recipe.close_abandoned(instance, "mesh/worker", lambda process: process == "alive")
+    dagster_internals.close_abandoned(instance, "mesh/worker", lambda process: process == "alive")
     statuses = {run.run_id: run.status.value for run in instance.get_runs()}
     assert statuses == {dead: "FAILURE", alive: "STARTED", foreign: "STARTED", canceled: "CANCELED"}
 
@@ -114,13 +116,13 @@ def test_an_interrupted_run_is_canceled_however_far_it_came_and_its_checks_stand
 ) -> None:
     keys, check = [dg.AssetKey(["d", "one"])], dg.AssetCheckKey(dg.AssetKey(["d", "one"]), "c")
     where = origin(tmp_path, repository)
-    list(recipe.PreparedRun(repository, where, instance, keys, {}).events())
-    run = recipe.PreparedRun(repository, where, instance, keys, {}).run
-    recipe.announce_cancel(instance, run.run_id)
+    list(dagster_internals.PreparedRun(repository, where, instance, keys, {}).events())
+    run = dagster_internals.PreparedRun(repository, where, instance, keys, {}).run
+    dagster_internals.announce_cancel(instance, run.run_id)
     # Its start, and its end, may come after that.
     for kind in KINDS[1 : KINDS.index(last) + 1]:
         instance.handle_run_event(run.run_id, dg.DagsterEvent(kind, run.job_name))
-    recipe.settle_cancel(instance, run.run_id)
+    dagster_internals.settle_cancel(instance, run.run_id)
 
     settled = instance.get_run_by_id(run.run_id)
     assert settled is not None

@@ -13,27 +13,27 @@ import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from small_mesh import DAYS, SALES, SmallMesh
 
-from platform_core.contracts.windows import windows
+from platform_core.contracts.partitions import windows
 from platform_core.lake.connect import connect
-from platform_core.lake.content import data_version
-from platform_core.lake.publish import publish_table
+from platform_core.lake.publication.content_hash import data_version
+from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
-from platform_core.products.report import published_events, published_result
+from platform_core.products.run.report import published_events, published_result
+from platform_core.workspace.dagster_internals import record
 from platform_core.workspace.home import Home
 from platform_core.workspace.instance import PROCESS_TAG, shared_instance
-from platform_core.workspace.processes import signature
-from platform_core.workspace.recipe import record
+from platform_core.workspace.processes.living import signature
 from platform_core.workspace.reconcile import reconcile
 from platform_core.workspace.records import checked, every
-from platform_core.workspace.result import MeshResult
+from platform_core.workspace.run.result import MeshResult
 
 CODE = """
 import json
 import os
 import subprocess
 from pathlib import Path
-import platform_core.products.asset as asset
+import platform_core.products.assets.table as asset
 
 told = asset.publication_metadata
 

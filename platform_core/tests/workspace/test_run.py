@@ -6,10 +6,10 @@ import yaml
 from small_mesh import AMOUNTS, AT_SIX, DAYS, GOVERNED, KEPT, SmallMesh
 
 from platform_core.source.workspace import read_locations
-from platform_core.workspace.introspection import introspect
-from platform_core.workspace.recipe import described
-from platform_core.workspace.result import Checks
-from platform_core.workspace.survey import assets_of
+from platform_core.workspace.dagster_internals import described
+from platform_core.workspace.introspection.cache import introspect
+from platform_core.workspace.run.location_assets import assets_of
+from platform_core.workspace.run.result import Checks
 
 SHOP = """
 months = dg.MonthlyPartitionsDefinition(start_date="2017-01-01", end_date="2018-01-01")
@@ -185,7 +185,7 @@ def test_what_follows_is_told_of_where_it_cannot_be_made(mesh: SmallMesh) -> Non
 
 @pytest.mark.full
 def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform_core.workspace.seat.MOST", 1)
+    monkeypatch.setattr("platform_core.workspace.run.worker_slot.MOST", 1)
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
     result = mesh.coordinate("shop", "staff", partitions="all")

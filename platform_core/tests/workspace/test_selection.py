@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from platform_core.errors import UsageError
-from platform_core.workspace.selection import parse_selection
+from platform_core.diagnostics import UsageError
+from platform_core.workspace.run.selection import parse_selection
 
 PRODUCTS = ("hr/employees", "hr/staffing", "sales/baskets", "sales/stores", "sales/transactions")
 UPSTREAM = {

@@ -18,8 +18,8 @@ import pytest
 from small_mesh import AMOUNTS, PLAIN, SETTINGS, SmallMesh
 from workspace.test_interrupt import ENOUGH, processes_of, wait_for
 
-from platform_core.workspace.guard import PROGRESS
-from platform_core.workspace.processes import computed, descendants
+from platform_core.workspace.processes.living import computed, descendants
+from platform_core.workspace.serve.supervisor import PROGRESS
 
 CODE = """
 @dg.asset(key=["{name}", "thing"])

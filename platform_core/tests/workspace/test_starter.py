@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.errors import DefinitionError
+from platform_core.diagnostics import DefinitionError
 from platform_core.settings import SETTINGS
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.starter import location_variables, mesh_variables, names_of
+from platform_core.workspace.processes.start import location_variables, mesh_variables, names_of
 
 TABLE = "[tool.platform-core]\nenvironment = {names}\n"
 

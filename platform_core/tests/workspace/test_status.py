@@ -11,7 +11,7 @@ import pytest
 from small_mesh import SALES, SmallMesh
 
 from platform_core.cli import main
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 from platform_core.workspace.home import Home
 from platform_core.workspace.status import Status, Trouble, mesh_status
 

@@ -15,12 +15,12 @@ from small_mesh import SmallMesh
 
 import platform_core
 from platform_core import __version__
-from platform_core.cli.codes import EXPLAINED
-from platform_core.errors import Deprecation, PlatformDeprecation
-from platform_core.governance.serialize import OtherVersion, UnreadableFacts, from_document
+from platform_core.cli.govern.codes import EXPLAINED
+from platform_core.diagnostics import Deprecation, PlatformDeprecation
+from platform_core.governance.facts_document import OtherVersion, UnreadableFacts, from_document
 from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.introspect import announced
-from platform_core.workspace.introspection import introspect
+from platform_core.workspace.introspection.cache import introspect
 
 DOCUMENT = Path(__file__).parents[1] / "governance" / "location-0.1.0.json"
 

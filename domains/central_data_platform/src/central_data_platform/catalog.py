@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from platform_core import data_product
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 
 CATALOG = pa.schema(
     {

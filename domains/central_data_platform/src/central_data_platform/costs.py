@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from platform_core import Result, data_product
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
 from platform_core.lake.location import LakeLocation
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.workspace.records import Made, every, recorded, stored
 

@@ -11,9 +11,9 @@ import dagster as dg
 import pyarrow as pa
 
 from platform_core import Result, data_product
-from platform_core.access.reads import QueryRead, queries
+from platform_core.access.query_log import QueryRead, queries
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.workspace.records import Made, every, recorded
 

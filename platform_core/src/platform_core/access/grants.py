@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.named import domain_name
-from platform_core.contracts.twin import MASKED
-from platform_core.errors import AccessDenied, UsageError, shown
+from platform_core.diagnostics import AccessDenied, UsageError, shown
+from platform_core.odcs.masked_twin import MASKED
+from platform_core.registry.typed_names import domain_name
 from platform_core.source.federation import read_teams
 from platform_core.words import listed
 

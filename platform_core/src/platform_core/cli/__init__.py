@@ -13,12 +13,8 @@ import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Final
 
-OK: Final = 0
-FAILED: Final = 1
-USAGE: Final = 2
-INTERRUPTED: Final = 130
+from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK, USAGE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _call(words: list[str]) -> int:
     from platform_core.cli.grammar import module_of, understand
-    from platform_core.errors import PlatformError, UsageError
+    from platform_core.diagnostics import PlatformError, UsageError
 
     try:
         try:

@@ -16,7 +16,7 @@ from itertools import takewhile
 from types import ModuleType
 from typing import Final, NoReturn
 
-from platform_core.errors import Diagnostic, UsageError
+from platform_core.diagnostics import Diagnostic, UsageError
 from platform_core.words import did_you_mean, listed
 
 
@@ -59,9 +59,19 @@ VERBS: Final[Mapping[str, Verb]] = {
 }
 
 
+_FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "author": ("infer", "new", "format", "check"),
+    "govern": ("validate", "explain", "scorecard", "register"),
+    "read": ("products", "show", "history", "query"),
+    "operate": ("run", "serve", "status", "keys"),
+}
+"""Which folder of this one has the module of a verb."""
+
+
 def module_of(verb: str) -> ModuleType:
     """``arguments(parser)`` declares the verb's options, ``run(options)`` works and returns the status."""
-    return import_module(f"platform_core.cli.{verb}")
+    folder = next(folder for folder, verbs in _FOLDERS.items() if verb in verbs)
+    return import_module(f"platform_core.cli.{folder}.{verb}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -142,7 +152,7 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     Raises UsageError: U022 an unknown verb, U091 an unexpected argument, U092 an unknown option, U093 a
     missing argument, U094 a wrong value. ``--help`` and ``--version`` print and raise SystemExit.
     """
-    from platform_core import __version__
+    from platform_core.version import __version__
 
     for word in words:
         require_text(word)

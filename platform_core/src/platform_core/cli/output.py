@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from platform_core import __version__
-from platform_core.cli import FAILED, OK
-from platform_core.errors import Diagnostic, UsageError, render
+from platform_core.cli.exit_status import FAILED, OK
+from platform_core.diagnostics import Diagnostic, UsageError, render
 from platform_core.settings import REGISTRY
+from platform_core.version import __version__
 
 
 def answer(
@@ -27,7 +27,7 @@ def answer(
     Diagnostics are in the document; beside text they go to standard error. None: the verb has none.
     """
     if options.format == "json":
-        from platform_core.workspace.document import diagnostic_facts, head, text_of
+        from platform_core.cli.documents import diagnostic_facts, head, text_of
 
         document = {**head(options.verb), **facts}
         if diagnostics is not None:

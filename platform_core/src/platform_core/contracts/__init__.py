@@ -1,1 +1,1 @@
-"""Contracts: an Open Data Contract Standard file becomes a frozen ``DataProduct``."""
+"""What a contract says, as frozen objects without YAML and without Dagster."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from platform_core.contracts.bounds import NONE_ALLOWED, Bounds, Scalar
-from platform_core.errors import Diagnostic, Place, Severity
-from platform_core.product_id import ProductId
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic, Place, Severity
 
 Scope = Literal["product", "partition", "batch"]
 RuleKind = Literal[

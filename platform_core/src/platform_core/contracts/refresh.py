@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from platform_core.contracts.model import Deadline
-from platform_core.contracts.units import cron_times, cron_weekdays
+from platform_core.contracts.time_units import cron_times, cron_weekdays
 
 DAY = 1440
 _EVERY = "*"

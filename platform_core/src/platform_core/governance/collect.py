@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import ContractError, DefinitionError, Diagnostic, Place
-from platform_core.governance import columns
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import ContractError, DefinitionError, Diagnostic, Place
+from platform_core.governance import column_lineage
 from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
-from platform_core.product_id import ProductId
-from platform_core.products.dbt_project import DbtProject
+from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
 
@@ -101,9 +101,11 @@ def _function(
     domain: Domain, function: ProductFunction, sql: bool
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
     contracts = _contracts(domain, {name: read.product for name, read in function.products.items()})
-    known = columns.Columns()
+    known = column_lineage.Columns()
     if sql and len(contracts) == len(function.products):
-        known = columns.of_function(function, contracts, domain.name, domain.products.get(function.name))
+        known = column_lineage.of_function(
+            function, contracts, domain.name, domain.products.get(function.name)
+        )
     inputs = tuple(
         InputFacts(
             name=name,
@@ -131,11 +133,11 @@ def _model(
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
     place = Place(project.models[name])
     places, unread = project.reads(name, domain.own)
-    known = columns.Columns()
+    known = column_lineage.Columns()
     contracts = _contracts(domain, {product: product for product in places})
     if sql and len(contracts) == len(places):
         by_name = {ProductId(product).in_sql: contract for product, contract in contracts.items()}
-        known = columns.of_model(project.sql(name), by_name, place, domain.products[name])
+        known = column_lineage.of_model(project.sql(name), by_name, place, domain.products[name])
     inputs = tuple(
         InputFacts(product, product, known.used.get(ProductId(product).in_sql), where)
         for product, where in places.items()

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Literal
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import PartitionsRead
-from platform_core.errors import Diagnostic, Place
-from platform_core.product_id import ProductId
+from platform_core.contracts.partitions import PartitionsRead
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic, Place
 from platform_core.source.federation import Federation
 
 FORMAT = "platform-core/location/1"

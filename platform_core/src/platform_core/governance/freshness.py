@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+from platform_core.contracts.cron import Schedule, clock_changes
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.refresh import refresh_lead
-from platform_core.contracts.ticks import Schedule, clock_changes
 from platform_core.graph import ordered
 
 YEAR = 2024

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from platform_core.errors import Diagnostic, Place
-from platform_core.governance.catalogue import Catalogue, broken, place_of
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic, Place
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
-from platform_core.governance.waiving import Waiving
-from platform_core.product_id import ProductId
+from platform_core.governance.policy_set import Catalogue, broken, place_of
+from platform_core.governance.waivers import Waiving
 from platform_core.source.federation import Waiver
 
 State = Literal["pass", "warn", "fail", "waived"]

@@ -12,15 +12,15 @@ from typing import Final
 
 import dagster as dg
 
-from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic, GovernanceError
-from platform_core.governance.assets import asset_facts
-from platform_core.governance.catalogue import load
+from platform_core.diagnostics import Diagnostic, GovernanceError
+from platform_core.governance.asset_facts import asset_facts
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts, of_single_products
 from platform_core.governance.judge import judge
+from platform_core.governance.policy_set import load
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import Domain, read_domain
+from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_federation
 
 OF_THE_FEDERATION: Final = frozenset({"G401", "G402", "G403", "G404", "G406"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from platform_core.errors import Diagnostic, Place
+from platform_core.diagnostics import Diagnostic, Place
 
 Scope = Literal["product", "location", "mesh"]
 Strictness = Literal["error", "warn"]

@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager, nullcontext
 import duckdb
 
 from platform_core.files import link_new, private_umask
+from platform_core.lake.errors import GARBLED, damaged, lake_faults
 from platform_core.lake.extensions import load, opened
-from platform_core.lake.faults import GARBLED, damaged, lake_faults
 from platform_core.lake.location import LakeLocation, attach
-from platform_core.lake.private import close_folder, written_privately
+from platform_core.lake.permissions import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
 from platform_core.settings import MEMORY
 from platform_core.sql.quoting import literal, quoted

@@ -13,11 +13,11 @@ from typing import Final, TypeVar
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic, LakeError, PlatformError, shown
+from platform_core.diagnostics import Diagnostic, LakeError, PlatformError, shown
 from platform_core.lake.connect import connect
-from platform_core.lake.faults import sentence
-from platform_core.lake.kept import Shelf
+from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.product_files import Shelf
 from platform_core.lake.versions import Version, files_of, latest, stamps, table_behind
 from platform_core.sql.quoting import literal
 

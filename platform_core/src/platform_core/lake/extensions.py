@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.errors import LakeError
+from platform_core.diagnostics import LakeError
 from platform_core.sql.quoting import literal
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")

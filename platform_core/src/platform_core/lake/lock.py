@@ -17,9 +17,9 @@ from typing import Final
 
 from filelock import Timeout
 
-from platform_core.errors import LakeLocked, shown
+from platform_core.diagnostics import LakeLocked, shown
 from platform_core.files import file_lock
-from platform_core.lake.faults import lake_faults
+from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.settings import LOCK_TIMEOUT
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
-from platform_core.contracts.windows import Window
+from platform_core.contracts.partitions import Window
 from platform_core.lake.transaction import number, one
 from platform_core.lake.versions import alive, catalog_of, stamps, table_behind
 from platform_core.sql.quoting import literal

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Diagnostic
+from platform_core.diagnostics import Diagnostic
 from platform_core.files import move_folder
 from platform_core.lake.location import RESTRICTED, LakeLocation
 
@@ -66,9 +66,9 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
     locks are the process's. What a killed process left undone is done by the next call. Raises LakeLocked,
     LakeError.
     """
-    from platform_core.lake.faults import damaged, lake_faults
+    from platform_core.lake.errors import damaged, lake_faults
     from platform_core.lake.lock import lake_lock
-    from platform_core.lake.private import private_folder
+    from platform_core.lake.permissions import private_folder
 
     lake, private = left_lake(product), product.domain + RESTRICTED
     removed = location.folder(private) / f".removed-{product.name}"

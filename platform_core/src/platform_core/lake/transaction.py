@@ -15,11 +15,11 @@ from typing import Any
 
 import duckdb
 
-from platform_core.errors import LakeError
-from platform_core.lake.faults import lake_faults
+from platform_core.diagnostics import LakeError
+from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.private import written_privately
+from platform_core.lake.permissions import written_privately
 from platform_core.sql.quoting import literal, quoted
 
 

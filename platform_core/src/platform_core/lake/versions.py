@@ -12,7 +12,7 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import shown
+from platform_core.diagnostics import shown
 from platform_core.sql.quoting import literal, quoted
 
 _ASSET: Final = "json_extract_string(commit_extra_info, '$.asset')"

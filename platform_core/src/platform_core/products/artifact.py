@@ -15,12 +15,12 @@ from typing import Any
 
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, LakeError, Place
+from platform_core.diagnostics import DefinitionError, LakeError, Place
 from platform_core.lake.connect import connect
-from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.product_files import Shelf
 from platform_core.lake.versions import Version, history
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.words import listed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from platform_core.errors import DefinitionError, Place
+from platform_core.diagnostics import DefinitionError, Place
 from platform_core.sql.quoting import quoted
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, overload
 
-from platform_core.contracts.windows import PartitionsRead
-from platform_core.errors import DefinitionError, Place
+from platform_core.contracts.partitions import PartitionsRead
+from platform_core.diagnostics import DefinitionError, Place
 from platform_core.products.source import Source
 from platform_core.words import did_you_mean, listed
 

@@ -10,21 +10,21 @@ from types import ModuleType
 import dagster as dg
 from dagster_shared.libraries import DagsterLibraryRegistry
 
-from platform_core import __version__
 from platform_core.contracts.model import DataProduct, Kind
-from platform_core.contracts.registry import Registry
-from platform_core.errors import ContractError, Diagnostic, PlatformError
-from platform_core.products.asset import function_asset
-from platform_core.products.dbt_asset import dbt_asset
+from platform_core.diagnostics import ContractError, Diagnostic, PlatformError
+from platform_core.products.asset_spec import asset_key, external_spec, tag_word
+from platform_core.products.assets.dbt import dbt_asset
+from platform_core.products.assets.file import Extract
+from platform_core.products.assets.masked import masked_asset, require_no_maker
+from platform_core.products.assets.model import Training
+from platform_core.products.assets.stream import stream_asset
+from platform_core.products.assets.table import function_asset
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
-from platform_core.products.file_asset import Extract
-from platform_core.products.masked_asset import masked_asset, require_no_maker
-from platform_core.products.model_asset import Training
 from platform_core.products.resource import LakeResource
 from platform_core.products.source import Source
-from platform_core.products.spec import asset_key, external_spec, tag_word
-from platform_core.products.stream_asset import stream_asset
+from platform_core.registry.lookup import Registry
+from platform_core.version import __version__
 
 # What the UI says of the code location's libraries.
 DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package=False)

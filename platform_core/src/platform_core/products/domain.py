@@ -14,11 +14,11 @@ from pathlib import Path
 from types import ModuleType
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
-from platform_core.errors import DefinitionError, Diagnostic
-from platform_core.products.dbt_project import DbtProject
-from platform_core.products.dbt_run import with_manifest
+from platform_core.diagnostics import DefinitionError, Diagnostic
+from platform_core.products.dbt.project import DbtProject
+from platform_core.products.dbt.run import with_manifest
 from platform_core.products.declare import ProductFunction
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 
 

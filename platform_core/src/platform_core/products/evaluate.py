@@ -10,19 +10,19 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
-from platform_core.contracts.registry import Registry
-from platform_core.contracts.windows import function_window
-from platform_core.lake.fit import fitted
-from platform_core.product_id import ProductId
+from platform_core.contracts.partitions import function_window
+from platform_core.contracts.product_id import ProductId
+from platform_core.lake.publication.column_fit import fitted
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.declare import WINDOW, ProductFunction
-from platform_core.products.inbox import files_of
 from platform_core.products.inputs.bind import bind, in_memory
+from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import look_up, require_uses, resolve_inputs
 from platform_core.products.inputs.rows import MadeUpRows, require_known
 from platform_core.products.result import as_query, sql_faults
 from platform_core.quality.audit import audit
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 
 # Rules that made-up rows can keep or break. The number of rows, foreign keys, ages and custom

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import duckdb
 
-from platform_core.errors import DefinitionError, Place
-from platform_core.lake.faults import beyond_inputs, sentence
-from platform_core.lake.fit import mapped
+from platform_core.diagnostics import DefinitionError, Place
+from platform_core.lake.errors import beyond_inputs, sentence
+from platform_core.lake.publication.column_fit import mapped
 from platform_core.products.batch import Delivered
 from platform_core.products.model import Model
 from platform_core.products.table import Table

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from platform_core.errors import SourceError, UsageError, shown
-from platform_core.lake.extract import LONG_LINES, LONGEST
+from platform_core.diagnostics import SourceError, UsageError, shown
+from platform_core.lake.publication.extracts import LONG_LINES, LONGEST
 from platform_core.settings import KEYS, LAKE, mesh_home
 from platform_core.sql.quoting import file_literal, literal
 

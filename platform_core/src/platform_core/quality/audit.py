@@ -11,14 +11,14 @@ import duckdb
 
 from platform_core.contracts.bounds import NONE_ALLOWED, Bounds
 from platform_core.contracts.model import BESIDE_THE_TABLE, DataProduct, Rule, Scope
-from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError
-from platform_core.lake.faults import sentence
-from platform_core.lake.window import window_predicate
-from platform_core.quality import questions
-from platform_core.quality.compile import ROW_KINDS, NotApplicable, violation
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import DefinitionError
+from platform_core.lake.errors import sentence
+from platform_core.lake.partition_filter import window_predicate
+from platform_core.quality import query_checks
 from platform_core.quality.outcome import CheckOutcome
-from platform_core.quality.questions import Answer, Asked
+from platform_core.quality.query_checks import Answer, Asked
+from platform_core.quality.row_checks import ROW_KINDS, NotApplicable, violation
 from platform_core.quality.samples import sample_columns, sample_rows
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
@@ -112,7 +112,7 @@ def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
     """A rule with a query of its own, and whether its failure has aborted the transaction."""
     started = time.monotonic()
     try:
-        answer = questions.ask(asked, rule)
+        answer = query_checks.ask(asked, rule)
         return _judged(asked, rule, answer, time.monotonic() - started), False
     except NotApplicable as error:
         return _refused(rule, error.reason, time.monotonic() - started), False
@@ -134,7 +134,7 @@ def unanswerable(
     for rule in product.rules:
         try:
             if rule.kind == "sql":
-                con.execute(f"EXPLAIN {questions.judged(con, rule, relation, resolve)}")
+                con.execute(f"EXPLAIN {query_checks.judged(con, rule, relation, resolve)}")
         except NotApplicable as error:
             found.append(_refused(rule, error.reason))
         except duckdb.Error as error:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import duckdb
 
 from platform_core.contracts.model import DataProduct, RuleKind
-from platform_core.contracts.windows import Window
-from platform_core.errors import Diagnostic, PublicationRefused
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import Diagnostic, PublicationRefused
 from platform_core.quality.audit import aborted, audit
 from platform_core.quality.outcome import CheckOutcome
 

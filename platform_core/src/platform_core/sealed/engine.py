@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from platform_core.contracts.product_id import ProductId
 from platform_core.lake.connect import settle
-from platform_core.product_id import ProductId
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import schema_at

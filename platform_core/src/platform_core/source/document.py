@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from platform_core.errors import Diagnostic, Place, shown
+from platform_core.diagnostics import Diagnostic, Place, shown
 from platform_core.source import yaml_core
-from platform_core.source.genre import CONTRACT, Genre
+from platform_core.source.file_kind import CONTRACT, Genre
 from platform_core.source.text import read_text
 
 # What aliases can multiply a file to; a table of a thousand columns needs some 20,000.

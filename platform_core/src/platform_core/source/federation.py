@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from platform_core.errors import Diagnostic, GovernanceError, Place, shown
-from platform_core.source.genre import Genre
-from platform_core.source.lenient import LenientFile, Where, open_leniently
+from platform_core.diagnostics import Diagnostic, GovernanceError, Place, shown
+from platform_core.source.file_kind import Genre
+from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 from platform_core.words import listed, slug
 
 Topology = Literal["federated", "governed", "autonomous"]

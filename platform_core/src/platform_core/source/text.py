@@ -6,8 +6,8 @@ import re
 import stat
 from pathlib import Path
 
-from platform_core.errors import Place, shown
-from platform_core.source.genre import CONTRACT, Genre
+from platform_core.diagnostics import Place, shown
+from platform_core.source.file_kind import CONTRACT, Genre
 
 MAXIMUM_BYTES = 5 * 1024 * 1024
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.diagnostics import DefinitionError, Diagnostic, Place
 from platform_core.settings import WORKSPACE
-from platform_core.source.genre import Genre
-from platform_core.source.lenient import LenientFile, Where, open_leniently
+from platform_core.source.file_kind import Genre
+from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 
 _ENTRY: Final = (
     "- python_module: {module_name: sales.definitions, location_name: sales, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from platform_core.errors import DefinitionError, Place
+from platform_core.diagnostics import DefinitionError, Place
 
 
 def columns_used(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NoReturn
 
-from platform_core.errors import DefinitionError, Diagnostic, Place
+from platform_core.diagnostics import DefinitionError, Diagnostic, Place
 from platform_core.sql.parser import Node, line_of
 from platform_core.sql.quoting import fold
 from platform_core.sql.scope import Relation, Scope, Use

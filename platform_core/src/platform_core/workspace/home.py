@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_core.errors import RunError, UsageError
+from platform_core.diagnostics import RunError, UsageError
 from platform_core.files import write_whole
 from platform_core.settings import mesh_home
 

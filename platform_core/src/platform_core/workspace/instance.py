@@ -14,11 +14,11 @@ from typing import Final
 import dagster as dg
 
 from platform_core.files import file_lock
-from platform_core.products.refusal import let_checks_stand
+from platform_core.products.run.refusal import let_checks_stand
 from platform_core.settings import mesh_root
 from platform_core.source.workspace import read_locations
-from platform_core.workspace.processes import hold_name, is_alive
-from platform_core.workspace.recipe import close_abandoned, open_instance
+from platform_core.workspace.dagster_internals import close_abandoned, open_instance
+from platform_core.workspace.processes.living import hold_name, is_alive
 from platform_core.workspace.reconcile import reconcile
 
 PROCESS_TAG: Final = "mesh/worker"

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import platform_core
-from platform_core import __version__
-from platform_core.contracts.registry import Registry
-from platform_core.errors import Diagnostic, Place, PlatformDeprecation
+from platform_core.diagnostics import Diagnostic, Place, PlatformDeprecation
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
-from platform_core.workspace.starter import location_options
-from platform_core.workspace.watch import Watch
+from platform_core.registry.lookup import Registry
+from platform_core.version import __version__
+from platform_core.workspace.introspection.file_watch import Watch
+from platform_core.workspace.processes.start import location_options
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -46,10 +46,10 @@ def main() -> NoReturn:
 
 
 def _look(options: argparse.Namespace) -> dict[str, Any]:
-    from platform_core.governance.assets import asset_facts
+    from platform_core.governance.asset_facts import asset_facts
+    from platform_core.governance.facts_document import to_document
     from platform_core.governance.location import witnessing
-    from platform_core.governance.serialize import to_document
-    from platform_core.workspace.explained import diagnose
+    from platform_core.workspace.failure_text import diagnose
 
     root = Path(options.root)
     try:
@@ -105,7 +105,7 @@ def _repository(module: str, attribute: str | None, directory: str | None) -> dg
             return made.get_repository_def() if isinstance(made, dg.Definitions) else made
         if fitting:
             break
-    from platform_core.workspace.recipe import load_repository
+    from platform_core.workspace.dagster_internals import load_repository
 
     return load_repository(module, attribute, directory)
 

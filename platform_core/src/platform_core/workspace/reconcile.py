@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import dagster as dg
 
-from platform_core.contracts.registry import Registry
-from platform_core.contracts.windows import keys_in
-from platform_core.errors import PlatformError
+from platform_core.contracts.partitions import keys_in
+from platform_core.diagnostics import PlatformError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.lake.versions import newest, stamps
-from platform_core.products.report import published_events, published_result
-from platform_core.workspace.recipe import record
+from platform_core.products.run.report import published_events, published_result
+from platform_core.registry.lookup import Registry
+from platform_core.workspace.dagster_internals import record
 from platform_core.workspace.records import newest as recorded
 
 Version = tuple[int, datetime, dict[str, Any]]

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.product_id import ProductId
 from platform_core.lake.connect import connect
 from platform_core.lake.damage import from_each_lake
-from platform_core.lake.kept import Shelf
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.product_files import Shelf
 from platform_core.lake.reading import bytes_kept
 from platform_core.lake.versions import Published, published
-from platform_core.product_id import ProductId
 from platform_core.workspace.home import Home
-from platform_core.workspace.result import Outcome
+from platform_core.workspace.run.result import Outcome
 
 if TYPE_CHECKING:
     import dagster as dg

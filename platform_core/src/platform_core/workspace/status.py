@@ -12,21 +12,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.registry import Registry
-from platform_core.contracts.ticks import Schedule
-from platform_core.errors import Diagnostic, PlatformError
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.graph import reached
 from platform_core.lake.damage import each_once, newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reclassified import exposed
 from platform_core.lake.versions import Published
-from platform_core.product_id import ProductId
+from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
-from platform_core.workspace.introspection import kept_facts
+from platform_core.workspace.introspection.cache import kept_facts
 from platform_core.workspace.records import Failure, Made, checked, failures, newest, publications, recorded
-from platform_core.workspace.result import Checks, Outcome
+from platform_core.workspace.run.result import Checks, Outcome
 
 State = Literal["failing", "overdue", "stale"]
 STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")

@@ -8,18 +8,18 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from platform_core.errors import Diagnostic, PlatformError, UsageError
-from platform_core.governance.catalogue import Catalogue, load
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic, PlatformError, UsageError
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
-from platform_core.governance.policies.engine import ENGINE
+from platform_core.governance.policies.meta import ENGINE
+from platform_core.governance.policy_set import Catalogue, load
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reclassified import exposed
-from platform_core.product_id import ProductId
 from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.words import did_you_mean, listed
-from platform_core.workspace.introspection import introspect
+from platform_core.workspace.introspection.cache import introspect
 
 OTHER_FAMILIES: Final = "CDSLQAUR"
 """First letters of the codes that are no policies' (``errors.Diagnostic``)."""

@@ -21,9 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
-from platform_core import __version__
-from platform_core.errors import Diagnostic
-from platform_core.workspace.messages import (
+from platform_core.diagnostics import Diagnostic
+from platform_core.version import __version__
+from platform_core.workspace.processes.living import end_descendants, kill_group, signature
+from platform_core.workspace.processes.start import location_options
+from platform_core.workspace.protocol import (
     PROTOCOL,
     Ended,
     Loaded,
@@ -33,15 +35,13 @@ from platform_core.workspace.messages import (
     decode,
     encode,
 )
-from platform_core.workspace.processes import end_descendants, kill_group, signature
-from platform_core.workspace.starter import location_options
 
 if TYPE_CHECKING:
     import dagster as dg
     from dagster._core.remote_origin import RemoteRepositoryOrigin
 
-    from platform_core.workspace.progress import Progress
-    from platform_core.workspace.recipe import PreparedRun
+    from platform_core.workspace.dagster_internals import PreparedRun
+    from platform_core.workspace.run.progress import Progress
 
 INSIST_SECONDS: Final = 2.5
 STOP_SECONDS: Final = 8.0
@@ -84,7 +84,7 @@ class Channel:
     def settle(self) -> None:
         """See to it that an interrupted run is recorded as ended."""
         if self.running is not None and self.instance is not None:
-            from platform_core.workspace.recipe import settle_cancel
+            from platform_core.workspace.dagster_internals import settle_cancel
 
             settle_cancel(self.instance, self.running)
 
@@ -100,7 +100,7 @@ class Channel:
         with self.calm:
             self.stopping = True
         if self.running is not None and self.instance is not None:
-            from platform_core.workspace.recipe import announce_cancel
+            from platform_core.workspace.dagster_internals import announce_cancel
 
             announce_cancel(self.instance, self.running)
         while True:
@@ -130,15 +130,17 @@ def main() -> NoReturn:
 
 def _follow(channel: Channel, options: argparse.Namespace) -> None:
     from platform_core.settings import mesh_root
-    from platform_core.workspace import recipe
-    from platform_core.workspace.explained import explain_exception
+    from platform_core.workspace import dagster_internals
+    from platform_core.workspace.failure_text import explain_exception
     from platform_core.workspace.instance import shared_instance
 
     try:
-        repository = recipe.load_repository(options.module, options.attribute, options.directory)
-        assets = recipe.described(repository)
+        repository = dagster_internals.load_repository(options.module, options.attribute, options.directory)
+        assets = dagster_internals.described(repository)
         instance = shared_instance(Path(options.home), mesh_root(), [options.location])
-        origin = recipe.repository_origin(Path(options.workspace), options.location, repository.name)
+        origin = dagster_internals.repository_origin(
+            Path(options.workspace), options.location, repository.name
+        )
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001
@@ -159,10 +161,10 @@ def _materialize(
 ) -> None:
     import dagster as dg
 
-    from platform_core.workspace.explained import explain_exception
+    from platform_core.workspace.dagster_internals import PreparedRun
+    from platform_core.workspace.failure_text import explain_exception
     from platform_core.workspace.instance import PROCESS_TAG
-    from platform_core.workspace.progress import Progress
-    from platform_core.workspace.recipe import PreparedRun
+    from platform_core.workspace.run.progress import Progress
 
     assert channel.instance is not None
     progress = Progress(order.assets)
@@ -209,7 +211,7 @@ def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool)
 
 def _slices(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
     """The tags of each run that it takes to cover the keys."""
-    from platform_core.workspace.recipe import ONE_KEY, RANGE_END, RANGE_START
+    from platform_core.workspace.dagster_internals import ONE_KEY, RANGE_END, RANGE_START
 
     if keys is None:
         yield {}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.ticks import Schedule
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.freshness import Breach, Freshness
 from platform_core.governance.policy import Violation, policy

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from platform_core.errors import Place
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Place
 from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policy import Violation, policy
 from platform_core.graph import shortest_cycles
-from platform_core.product_id import ProductId
 from platform_core.sql.quoting import fold
 from platform_core.words import did_you_mean, listed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
-from platform_core.errors import Place
+from platform_core.diagnostics import Place
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
 from platform_core.words import did_you_mean, listed

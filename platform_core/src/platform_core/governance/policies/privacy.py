@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from platform_core.contracts.columns import CLASSIFICATIONS
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.personal import looks_personal
-from platform_core.contracts.twin import MASKED
+from platform_core.contracts.personal_names import looks_personal
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
+from platform_core.odcs.columns import CLASSIFICATIONS
+from platform_core.odcs.masked_twin import MASKED
 from platform_core.words import listed
 
 _EVERYBODY: Final = frozenset({"*", "all", "any", "anyone", "everybody", "everyone", "public", "world"})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.contracts.windows import Window
-from platform_core.errors import DefinitionError
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import DefinitionError
 from platform_core.products.declare import WINDOW, ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NotTabular, Rows

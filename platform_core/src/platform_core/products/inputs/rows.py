@@ -10,13 +10,13 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window, function_window, window_read
-from platform_core.errors import Place, UsageError
+from platform_core.contracts.partitions import Window, function_window, window_read
+from platform_core.diagnostics import Place, UsageError
 from platform_core.lake.location import table_of
+from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.reading import at_version, insertions
-from platform_core.lake.window import window_predicate
 from platform_core.products.batch import Delivered
-from platform_core.products.inbox import batches
+from platform_core.products.inputs.inbox import batches
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.source import Source
 from platform_core.sql.quoting import quoted

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.windows import Window, window_read
+from platform_core.contracts.partitions import Window, window_read
 from platform_core.lake.reading import bytes_of_columns
 from platform_core.lake.versions import published_version
 from platform_core.products.inputs.resolve import BoundInput

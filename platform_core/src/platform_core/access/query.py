@@ -1,0 +1,257 @@
+"""Queries over granted data products by their names: read-only, and nothing else within reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from platform_core.access.grants import require_grant, require_principal
+from platform_core.contracts.model import DataProduct
+from platform_core.diagnostics import AccessDenied, Diagnostic, RunError, UsageError
+from platform_core.lake.connect import connect
+from platform_core.lake.damage import damage_told, damaged_file
+from platform_core.lake.errors import lake_faults
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.reading import version_at
+from platform_core.lake.spill import spill_room
+from platform_core.lake.versions import published_version
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import unknown_product
+from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery, sealed_query
+from platform_core.sealed.version import VersionFiles, product_files
+from platform_core.settings import MEMORY
+from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
+from platform_core.sql.quoting import fold
+from platform_core.words import listed
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a query, read in batches: rows leave the engine as they are asked for."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    products: tuple[str, ...]
+    """Ids of the products that were read, by the engine's plan."""
+    walled: bool
+    """Whether the kernel, too, keeps the query from every other file."""
+    _query: SealedQuery
+
+    def rows(self, count: int) -> list[tuple[Any, ...]]:
+        """Up to ``count`` further rows; UsageError U040 where a value cannot be computed, U044, U045."""
+        with _ended():
+            return self._query.rows(count)
+
+
+@contextmanager
+def granted_query(
+    sql: str,
+    principal: str,
+    registry: Registry,
+    location: LakeLocation,
+    root: Path,
+    *,
+    seconds: float | None = None,
+    many: bool = False,
+    as_of: str | None = None,
+) -> Iterator[Answer]:
+    """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
+
+    The query names products as ``domain.product`` or ``"domain/product"``, and a version that is kept by
+    ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')`` after it. ``as_of`` is the version or time
+    of those without. The query is judged and run in a process of its own, which sees the files of these
+    versions and nothing else, and which is killed at the end, or ``seconds`` after its start. ``many``: all
+    of many rows are wanted.
+
+    Raises:
+        AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A012 a function that
+            reaches beyond the data, A013 a construct that is not known to be harmless.
+        RunError: R020 a product that was never published, R023 a version that is not kept.
+        UsageError: U040 SQL that does not run, U041 an unknown reader, U042 an unknown domain, U043 an
+            unknown product, U044 it took too long, U045 it took too much memory, or ended the engine,
+            U046 ``as_of`` is a version, and products of several lakes are read.
+        LakeError: a lake that cannot be read.
+    """
+    require_principal(principal, registry.domains())
+    MEMORY.memory()
+    with sealed_query(sql, seconds) as query, _ended():
+        with _judged():
+            named = query.tables()
+        products = _granted(named, principal, registry, root)
+        wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
+        _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
+        with opened_files(products, location) as (files, room):
+            asked = {key: (products[key[0]], at) for key, at in wanted.items()}
+            versions = files_of_versions(asked, location, files, room)
+            try:
+                result = query.run(versions, files, room, many)
+            except QueryEnded as ended:
+                if ended.kind == DAMAGED and ended.words in products:
+                    words = "it does not hold the columns that were published"
+                    raise damaged_file(products[ended.words], words) from None
+                raise UsageError(query_fault(ended.kind, ended.words)) from None
+            read = sorted(products) if result.read is None else result.read
+            yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
+
+
+def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
+    """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
+    require_principal(principal, registry.domains())
+    with _judged():
+        named = tables_read(sql)
+    return _granted(named, principal, registry, root)
+
+
+def published_files(
+    products: Iterable[DataProduct], location: LakeLocation, files: SealedFiles, room: Path | None
+) -> dict[str, VersionFiles]:
+    """The published versions of products by id; otherwise as ``files_of_versions``."""
+    return files_of_versions({product.id: (product, "") for product in products}, location, files, room)
+
+
+def files_of_versions(
+    asked: Mapping[K, tuple[DataProduct, str]], location: LakeLocation, files: SealedFiles, room: Path | None
+) -> dict[K, VersionFiles]:
+    """Versions of products, their files opened: the published one, or that of a moment (``allowed.moment``).
+    Copies are written in ``room``.
+
+    Raises:
+        RunError: R020 a product that was never published, R023 a version that is not kept.
+        LakeError: a lake that cannot be read.
+    """
+    found: dict[K, VersionFiles] = {}
+    for product, _ in asked.values():
+        if not location.exists(product.lake):
+            raise _never_published(product)
+    with connect(location, read={product.lake for product, _ in asked.values()}) as connection:
+        for key, (product, at) in asked.items():
+            with lake_faults(location, product.lake):
+                if at:
+                    version = version_at(connection, product, moment(at))
+                else:
+                    version = published_version(connection, product)
+                if version is None:
+                    raise _not_kept(product, at) if at else _never_published(product)
+                rows = product_files(connection, product, room, version)
+                found[key] = rows.opened(files, f"{product.id}/{version}")
+    return found
+
+
+@contextmanager
+def opened_files(
+    products: Mapping[str, DataProduct], location: LakeLocation
+) -> Iterator[tuple[SealedFiles, Path | None]]:
+    """Files to open of some products, and a folder for copies of them. Says inside which one is damaged."""
+    private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
+    with (
+        spill_room(location, private) as room,
+        closing(SealedFiles()) as files,
+        damage_told(_of_products(files, products)),
+    ):
+        yield files, room
+
+
+def _of_products(
+    files: SealedFiles, products: Mapping[str, DataProduct]
+) -> Iterator[tuple[DataProduct, Path]]:
+    for name, path in files.paths.items():
+        yield from ((product, path) for id, product in products.items() if name.startswith(f"{id}/"))
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
+    try:
+        yield
+    except NotAllowed as refused:
+        if refused.what == "syntax":
+            raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
+        raise AccessDenied(_refusal(refused)) from None
+
+
+def _granted(
+    named: Iterable[TableName], principal: str, registry: Registry, root: Path
+) -> dict[str, DataProduct]:
+    products: dict[str, DataProduct] = {}
+    for table in named:
+        product = registry.get(_product_id(table, registry))
+        require_grant(product, principal, root)
+        products[product.id] = product
+    return products
+
+
+def _refusal(refused: NotAllowed) -> Diagnostic:
+    if refused.what == "statement":
+        expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
+        fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
+        return Diagnostic("A010", "only a single query is run here", None, expected, fix)
+    code = "A012" if refused.what == "function" else "A013"
+    expected = "data products by name, as in FROM sales.transactions, and plain functions"
+    fix = "`mesh products` lists the products that can be read"
+    return Diagnostic(code, refused.reason, None, expected, fix)
+
+
+def _product_id(table: TableName, registry: Registry) -> str:
+    names = {fold(name): name for name in registry.names()}
+    written = f"{table.schema}/{table.name}" if table.schema else table.name
+    if not table.catalog and (known := names.get(fold(written))) is not None:
+        return known
+    raise UsageError(unknown_product(str(table), list(names.values())))
+
+
+def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
+    if as_of and isinstance(moment(as_of), int) and len(lakes) > 1:
+        message = f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}"
+        expected = "a time, or products of one lake: each lake counts its own versions"
+        fix = f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})"
+        raise UsageError.of("U046", message, None, expected, fix)
+
+
+def _not_kept(product: DataProduct, at: str) -> RunError:
+    message = f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}"
+    expected = "a version of its lake, or a time, by which it was published, and which is still kept"
+    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions")
+
+
+def _never_published(product: DataProduct) -> RunError:
+    expected = "a published version of every product in the query"
+    return RunError.of("R020", f"{product.id} was never published", None, expected, f"mesh run {product.id}")
+
+
+@contextmanager
+def _ended() -> Iterator[None]:
+    try:
+        yield
+    except QueryEnded as ended:
+        raise UsageError(query_fault(ended.kind, ended.words)) from None
+
+
+def query_fault(kind: str, words: str) -> Diagnostic:
+    """What the engine complains of, with its caret and without names that are not the reader's own.
+
+    ``kind`` is the class of DuckDB's error, ``timeout`` or ``death``.
+    """
+    match kind:
+        case "timeout":
+            fix = "Read less, or give it longer: --timeout SECONDS."
+            return Diagnostic("U044", "the query took too long and was stopped", fix=fix)
+        case "death" | "OutOfMemoryException" | "MemoryError":
+            message = "the query took too much memory, or ended the engine that ran it"
+            fix = f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB."
+            return Diagnostic("U045", message, fix=fix)
+        # These quote the value that does not fit, which may be anybody's, into a terminal or a log.
+        case "ConversionException":
+            first, line, rest = words.partition("\n")
+            words = re.sub(r"(['\"]).*\1", "'...'", first) + line + rest
+        case "InvalidInputException" if "statement parameters" in words:
+            words = "a value is missing for a parameter (? or $name) of the query"
+        case "InvalidInputException":
+            words = "Invalid Input Error: a function refuses a value of the data"
+    words = re.sub(r"mesh://([^/\s\"]+)/([^/\s\"]+)/\d+/\d+", r"\1.\2", words.split("\n\nAt:")[0])
+    return Diagnostic("U040", f"the query does not run: {words}")

@@ -1,0 +1,1 @@
+"""Writes contracts, functions and tests: inferred from data, formatted, scaffolded."""

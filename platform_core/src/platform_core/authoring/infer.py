@@ -1,0 +1,96 @@
+"""From a word on the command line to a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from platform_core.authoring import data_files
+from platform_core.authoring.conversions import Reading, as_read, readings
+from platform_core.authoring.draft import draft
+from platform_core.authoring.foreign_keys import with_references
+from platform_core.authoring.key_search import CANDIDATES
+from platform_core.authoring.profile import profile
+from platform_core.authoring.source_relation import Reader, Subject, find, opened
+from platform_core.authoring.table_facts import TableFacts
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic
+from platform_core.lake.location import LakeLocation
+from platform_core.registry.lookup import Registry
+from platform_core.words import counted
+
+WIDE = 500
+_READ: Final = '"__read"'
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A contract's text, the facts that it states, and what is to be known beside."""
+
+    text: str
+    name: str
+    facts: TableFacts
+    subject: Subject
+    renamed: dict[str, str]
+    warnings: tuple[Diagnostic, ...] = ()
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """By column: what the function has to do so that the facts are true."""
+
+
+def infer(
+    words: str,
+    registry: Registry,
+    root: Path,
+    *,
+    product: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Inferred:
+    """Infer a contract from a file, a product, a lake's table, a query or a dbt model.
+
+    ``product`` is what it is to be: it is read as that product's domain, else as analysts are (and a
+    product as its own domain). ``columns`` names those of a CSV file.
+
+    Raises:
+        UsageError: U060 to U069, U040.
+        PlatformError: what reading products raises, R020 for one that was never published among them.
+    """
+    location = LakeLocation.current(root)
+    subject = find(words, registry, location, root)
+    own = product or (subject.product.id if subject.product else None)
+    principal = f"domain:{ProductId(own).domain}" if own else "analysts"
+    name = ProductId(own).name if own else subject.name
+    reader = Reader(principal, registry, location, root)
+    with opened(subject, reader, own=own, columns=columns) as data:
+        # What is in a lake already stays as it is.
+        read = readings(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
+        data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {as_read(data.relation, read)}")
+        facts = profile(data.connection, _READ)
+        if facts.rows == 0:
+            raise data_files.no_rows(subject.words)
+        found = with_references(data.connection, _READ, facts.columns, data.pairs, data.targets)
+        remarks = {name: (each.remark,) for name, each in read.items()}
+        marked = (replace(c, remarks=(*remarks.get(c.name, ()), *c.remarks)) for c in found)
+        facts = replace(facts, columns=tuple(marked))
+        text = draft(facts, own, name, subject.words, data.columns)
+    return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
+
+
+def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:
+    found = []
+    mixed = [column for column in facts.columns if any(r.startswith("mixed") for r in column.remarks)]
+    if mixed:
+        message = f"{subject.words} mixes types in {counted(len(mixed), 'column')}, taken as text"
+        lines = [
+            f"{column.name}: {each.removeprefix('mixed: ')}" for column in mixed for each in column.remarks
+        ]
+        fix = "Mend the values, or let the product's function cast or leave them out."
+        found.append(Diagnostic("U064", message, None, "\n".join(lines), fix, "warning"))
+    if len(facts.columns) > WIDE:
+        message = f"{subject.words} has {len(facts.columns):,} columns"
+        message += f"; keys of several columns were sought among {CANDIDATES} of them"
+        expected = f"a table of at most {WIDE} columns, that people can read"
+        fix = "Turn columns into rows (UNPIVOT), or leave out what nobody reads."
+        found.append(Diagnostic("U065", message, None, expected, fix, "warning"))
+    return found

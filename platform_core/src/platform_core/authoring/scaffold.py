@@ -1,0 +1,236 @@
+"""The function and the test of a new product, out of what its contract was inferred from."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from platform_core.access.query import granted_products
+from platform_core.authoring import data_files
+from platform_core.authoring.infer import Inferred
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Place, UsageError, shown
+from platform_core.products.inputs.bind import in_memory
+from platform_core.products.source import READERS, is_pattern
+from platform_core.registry.lookup import Registry
+from platform_core.sql.quoting import quoted
+from platform_core.words import slug
+
+_NOT_NAMES: Final = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_WIDTH: Final = 100
+_JOIN: Final = r"(?:(?:left|right|full|inner|cross|semi|anti|asof)\s+)*join"
+_CLAUSES: Final = rf"\s(?:from|{_JOIN}|where|group\s+by|having|order\s+by|limit|union|qualify)\b"
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A function in Python: what it imports, its source file if it has one, itself, its inputs by name."""
+
+    imports: tuple[str, ...]
+    constant: str
+    function: str
+    inputs: Mapping[str, str]
+    """Product ids by argument; empty for a file, whose argument is ``raw``."""
+    sql: str
+    """What it returns, with the arguments in braces."""
+
+
+def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -> Maker | None:
+    """The function that makes a product from what it was inferred from; None where a dbt model does.
+
+    Raises UsageError U069 for what no function can read: a table that is no product, a file that a
+    source cannot be, a dbt model of another name.
+    """
+    subject, (domain, name) = inferred.subject, ProductId(product_id).path
+    if subject.kind == "model":
+        if subject.words == f"the dbt model {product_id}":
+            return None
+        raise _cannot(
+            f"{subject.words} makes a product of its own name", f"mesh new product {subject.words[14:]}"
+        )
+    if subject.file is not None:
+        return _from_file(inferred, subject.file, name, root)
+    if subject.product is not None:
+        columns = _selected(inferred, {})
+        argument = subject.product.name
+        sql = f"SELECT\n{columns}\nFROM {{{argument}}}"
+        return _from_products({argument: subject.product.id}, sql, name)
+    if subject.sql is None:
+        raise _cannot(
+            f"{subject.words} is no product, which a function could read", "a product, SQL or a file"
+        )
+    products = granted_products(subject.sql, f"domain:{domain}", registry, root)
+    names = [product.name for product in products.values()]
+    inputs = {
+        product.name if names.count(product.name) == 1 else product.id.replace("/", "_"): product.id
+        for product in products.values()
+    }
+    sql = in_lines(_with_arguments(subject.sql, inputs))
+    if inferred.readings:
+        sql = f"SELECT\n{_selected(inferred, {})}\nFROM (\n{sql}\n)"
+    return _from_products(inputs, sql, name)
+
+
+def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> str:
+    """The module with the function: a new one, or the one that there is (``text``) with it at its end.
+
+    Raises UsageError U068 where that cannot be parsed, U066 where it has such a function.
+    """
+    block = "\n\n\n".join(part for part in (made.constant, made.function) if part)
+    imported = f"from platform_core import {', '.join(made.imports)}"
+    if text is None:
+        title = name.replace("_", " ").capitalize()
+        gap = "\n" if made.constant else "\n\n"
+        return f'"""{title}, made from {words}."""\n\n{imported}\n{gap}{block}\n'
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        message = f"{shown(path)} is no Python, so nothing was added to it: {error.msg}"
+        place = Place(path, error.lineno or 1, error.offset or 1)
+        raise UsageError.of("U068", message, place, fix="Mend it and call again.") from None
+    taken = {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if name in taken:
+        message = f'{shown(path)} has a function "{name}" already'
+        fix = f"mesh infer ... --as <domain>/{name} writes the contract alone"
+        raise UsageError.of("U066", message, Place(path, taken[name]), "a product without a function", fix)
+    return f"{_importing(text, tree, made.imports)}\n\n\n{block}\n"
+
+
+def refuse_taken(path: Path) -> None:
+    """Raise UsageError U066 for a test that is there already."""
+    if path.exists():
+        fix = "Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>"
+        raise UsageError.of("U066", f"{shown(path)} is there already", None, "a product without a test", fix)
+
+
+def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:
+    """The text with some names imported from the platform."""
+    lines = text.rstrip("\n").split("\n")
+    last = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "platform_core" and node.end_lineno:
+            have = {alias.asname or alias.name for alias in node.names}
+            if set(names) <= have:
+                return "\n".join(lines)
+            every = sorted({alias.name for alias in node.names} | set(names), key=lambda n: (n.islower(), n))
+            lines[node.lineno - 1 : node.end_lineno] = [f"from platform_core import {', '.join(every)}"]
+            return "\n".join(lines)
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, (ast.Import, ast.ImportFrom)) or (last == 0 and docstring):
+            last = node.end_lineno or last
+    lines[last:last] = ["", f"from platform_core import {', '.join(names)}"]
+    return "\n".join(lines)
+
+
+def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
+    if file.suffix.lower() not in READERS or is_pattern(str(file)):
+        kinds = f"a file that ends in {', '.join(READERS)}, without * and ? in its path"
+        raise _cannot(f"a product's source cannot be {shown(file)}", kinds)
+    constant = f"{name.upper()}_FILE"
+    packaged = data_files.packaged(file)
+    if packaged is not None:
+        where = f'    package="{packaged[0]}",\n    path={json.dumps(packaged[1], ensure_ascii=False)},\n'
+    else:
+        absolute = file.absolute()
+        named = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
+        where = f"    path={json.dumps(str(named), ensure_ascii=False)},\n"
+    columns = _selected(inferred, inferred.renamed)
+    sql = f"SELECT\n{columns}\nFROM {{raw}}"
+    return Maker(
+        ("Source", "Table", "data_product"),
+        f'{constant} = Source(\n    "files/{name}",\n{where})',
+        _function(name, {"raw": constant}, sql),
+        {},
+        sql,
+    )
+
+
+def _from_products(inputs: Mapping[str, str], sql: str, name: str) -> Maker:
+    shown_inputs = {argument: f'"{product}"' for argument, product in inputs.items()}
+    return Maker(("Table", "data_product"), "", _function(name, shown_inputs, sql), inputs, sql)
+
+
+def _function(name: str, inputs: Mapping[str, str], sql: str) -> str:
+    named = ", ".join(f'"{argument}": {value}' for argument, value in inputs.items())
+    taken = ", ".join(f"{argument}: Table" for argument in inputs)
+    raw = "r" if "\\" in sql else ""
+    body = "\n".join(f"        {line}".rstrip() for line in sql.splitlines())
+    quote = "'''" if '"""' in body else '"""'
+    decorator = f"@data_product(inputs={{{named}}})" if inputs else "@data_product"
+    prefix = f"{raw}f" if inputs or "{" in sql else raw
+    return f"{decorator}\ndef {name}({taken}) -> str:\n    return {prefix}{quote}\n{body}\n    {quote}"
+
+
+def _selected(inferred: Inferred, called: Mapping[str, str]) -> str:
+    """The columns of a SELECT, as many on a line as fit; braces are for the f-string.
+
+    ``called`` has the source's own names of those that it calls otherwise.
+    """
+    items = []
+    for new in (column.name for column in inferred.facts.columns):
+        old, reading = called.get(new, new), inferred.readings.get(new)
+        value = reading.sql(_name(old)) if reading else _name(old)
+        item = value if value == _name(new) else f"{value} AS {_name(new)}"
+        items.append(item.replace("{", "{{").replace("}", "}}"))
+    lines = ["   "]
+    for position, item in enumerate(items):
+        word = item + ("," if position < len(items) - 1 else "")
+        if len(lines[-1]) + len(word) >= _WIDTH - 12 and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return "\n".join(lines)
+
+
+def _name(name: str) -> str:
+    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and slug(name, "_") == name and name not in _reserved()
+    return name if plain else quoted(name)
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """The words that are no names of columns in DuckDB's SQL."""
+    with in_memory() as connection:
+        rows = connection.execute(
+            "SELECT keyword_name FROM duckdb_keywords()"
+            " WHERE keyword_category IN ('reserved', 'type_function')"
+        ).fetchall()
+    return frozenset(word for (word,) in rows)
+
+
+def _with_arguments(sql: str, inputs: Mapping[str, str]) -> str:
+    """The query with its products as arguments in braces, other braces doubled."""
+    escaped = sql.replace("{", "{{").replace("}", "}}")
+    for argument, product in inputs.items():
+        domain, name = (re.escape(part) for part in ProductId(product).path)
+        written = rf'"?\b{domain}\b"?\s*\.\s*"?\b{name}\b"?|"{domain}/{name}"'
+        pattern = re.compile(f"(?P<other>{_NOT_NAMES.pattern})|{written}", re.IGNORECASE | re.DOTALL)
+        escaped = _put(pattern, f"{{{argument}}}", escaped)
+    return escaped
+
+
+def _put(pattern: re.Pattern[str], argument: str, sql: str) -> str:
+    """The argument wherever the pattern matches; what it calls ``other`` stays."""
+    return pattern.sub(lambda match: match["other"] or argument, sql)
+
+
+def in_lines(sql: str) -> str:
+    """SQL with its clauses on lines of their own where it is one long line."""
+    if len(sql) <= _WIDTH - 12 or "\n" in sql:
+        return sql
+    depth, lines, start = 0, [], 0
+    for part in re.finditer(rf"{_NOT_NAMES.pattern}|\(|\)|{_CLAUSES}", sql, re.IGNORECASE | re.DOTALL):
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+        if depth == 0 and part[0][:1].isspace():
+            lines.append(sql[start : part.start()])
+            start = part.start() + 1
+    return "\n".join([*lines, sql[start:]])
+
+
+def _cannot(what: str, instead: str) -> UsageError:
+    return UsageError.of("U069", f"no function can be written: {what}", None, instead, f"Name {instead}.")

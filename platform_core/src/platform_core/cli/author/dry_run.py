@@ -1,0 +1,242 @@
+"""A product tried without data: its contract, its references and grants, and its function on empty inputs."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from platform_core.access.grants import require_grant
+from platform_core.cli.author.product_maker import find_maker, maker_of, place_in
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.partitions import function_window
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import (
+    DefinitionError,
+    Diagnostic,
+    Place,
+    PlatformError,
+    UsageError,
+    render,
+    shown,
+)
+from platform_core.governance.column_lineage import of_model
+from platform_core.lake.publication.column_fit import fitted
+from platform_core.masking.publish import parent_of
+from platform_core.masking.sql import masked_query
+from platform_core.products.batch import first_rows
+from platform_core.products.dbt.project import DbtProject
+from platform_core.products.dbt.run import reads_more, require_dbt, with_manifest
+from platform_core.products.declare import ProductFunction
+from platform_core.products.evaluate import MADE, judge
+from platform_core.products.inputs.bind import Argument, bind, in_memory
+from platform_core.products.inputs.changes import require_streams
+from platform_core.products.inputs.inbox import files_of
+from platform_core.products.inputs.resolve import require_uses, resolve_inputs
+from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.products.source import READERS
+from platform_core.quality.audit import unanswerable
+from platform_core.quality.gate import diagnostic
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import unknown_product
+from platform_core.words import counted, listed
+
+
+def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
+    """Check the product ``name`` and return what was checked, in words.
+
+    Raises:
+        UsageError: U043 where neither a contract nor a function has the name.
+        PlatformError: with everything that is wrong, as far as it can be seen without data. Besides
+            what contracts and declarations raise themselves: D015 nothing makes the product,
+            G119 a function without a contract, D023 a module that cannot be imported, D024 a function that
+            fails on empty inputs, D025 a dbt source that is not declared, D033 no dbt, A001 and A002 missing
+            grants, Q001 other columns than the contract's.
+    """
+    if name not in registry.names():
+        raise _uncontracted(ProductId(name), registry, root)
+    product = registry.get(name)
+    faults: list[Diagnostic] = []
+    done = [f"contract ({len(product.columns)} columns, {len(product.rules)} checks)"]
+    if product.referenced or product.compared:
+        faults += registry.unresolved(product)
+        faults += _collect(lambda: _references(product, registry, root))
+        done.append(counted(len(product.referenced), "foreign key"))
+    maker, unmade = maker_of(product, root)
+    faults += unmade
+    faults += _collect(lambda: _queries(product, _read_by(product, maker), registry))
+    if product.twin_of is not None:
+        faults += _collect(lambda: _twin(product, registry))
+        done.append(f"the masked twin of {product.twin_of}")
+    elif isinstance(maker, ProductFunction):
+        faults += _collect(lambda: _function(product, maker, registry, root))
+        done += _inputs_in_words(len(maker.products))
+        done.append(f"function {maker.place}")
+    elif maker is not None:
+        faults += _collect(lambda: _model(product, maker, registry, root))
+        done += _inputs_in_words(len(maker.reads(product.name, ())[0]))
+        done.append(f"dbt model {shown(maker.models[product.name])}")
+        unneeded = (fault for fault in maker.files.all_faults() if fault not in faults)
+        faults += [replace(fault, severity="warning") for fault in unneeded]
+    if any(fault.severity == "error" for fault in faults):
+        raise PlatformError(*faults)
+    if faults:
+        print(render(faults), file=sys.stderr)
+    return done
+
+
+def _uncontracted(name: ProductId, registry: Registry, root: Path) -> PlatformError:
+    """A function without a contract is named as that; else there is no such product."""
+    maker = find_maker(name, root)
+    if maker is None:
+        return UsageError(unknown_product(name, registry.names()))
+    message = f'the product "{maker.name}" of {name.domain} has no contract'
+    fix = f"Write it: {shown(registry.path(name))}; mesh infer drafts one."
+    return DefinitionError.of("G119", message, maker.place, "a contract of its name", fix)
+
+
+def _references(product: DataProduct, registry: Registry, root: Path) -> None:
+    """The own domain has to be granted what its foreign keys point to; that it exists is said before."""
+    names = set(registry.names())
+    for name in (*product.referenced, *product.compared):
+        if name in names:
+            require_grant(registry.get(name), f"domain:{product.domain}", root)
+
+
+def _read_by(product: DataProduct, maker: ProductFunction | DbtProject | None) -> Collection[str]:
+    """The ids of the products that a product is made of, which the SQL of its rules may read too."""
+    if isinstance(maker, ProductFunction):
+        return [read.product for read in maker.products.values()]
+    return maker.reads(product.name, ())[0] if maker is not None else [product.twin_of or ""]
+
+
+def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -> None:
+    """The SQL of a contract's rules: what no rows could answer is wrong."""
+
+    def resolve(name: str) -> str | None:
+        return no_rows(registry.get(name)) if name in reads and name in registry.names() else None
+
+    with in_memory() as connection:
+        with sql_faults(product.id, product.place):
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM {no_rows(product)}")
+        outcomes = unanswerable(connection, product, MADE, resolve)
+    if outcomes:
+        raise DefinitionError(*(diagnostic(product, outcome) for outcome in outcomes))
+
+
+def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
+    """The function on no rows, held against its contract."""
+    inputs = resolve_inputs(function, registry)
+    require_streams(product, inputs, function.place)
+    require_uses(product, function)
+    _suffixes(product, function)
+    for bound in inputs.values():
+        require_grant(bound.product, f"domain:{product.domain}", root)
+    if product.kind == "model":
+        return  # nothing can be learned from no rows
+    with in_memory(files_of(function.sources.values())) as connection:
+        with sql_faults(product.id, function.place):  # a source that is no table after all
+            arguments = bind(connection, function, inputs, NoRows(function_window(product.partitions)))
+        result = _called(product, function, arguments)
+        if result is None and product.kind == "stream":
+            return  # there is no batch to look at
+        query = as_query(connection, result, arguments, product.id, function.place).query
+        with sql_faults(product.id, function.place):
+            fit = fitted(connection, product, query)
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
+        _schema(connection, product, function.place)
+
+
+def _suffixes(product: DataProduct, function: ProductFunction) -> None:
+    """D008 for a source that is taken for a table, or is one and is taken for a file, by its suffix."""
+    parameters = inspect.signature(function.function).parameters
+    for name, source in function.sources.items():
+        said = str(parameters[name].annotation).rpartition(".")[2].strip("'>")
+        given = "Table" if source.tabular else "Path"
+        if said in ("Table", "Path") and said != given and not source.inbox:
+            message = f'{product.id} takes "{name}" as a {said}, but by its suffix {source.path} is a {given}'
+            expected = f"a Table of a file that ends in {listed(list(READERS))}, a Path of any other"
+            raise DefinitionError.of("D008", message, function.place, expected, f"Write {name}: {given}.")
+
+
+def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
+    """What the function returns; of a stream the first batch, None where it gives none."""
+    try:
+        result, _ = with_metadata(function(**arguments))
+        return first_rows(result, product.id, function.place) if product.kind == "stream" else result
+    except PlatformError:
+        raise
+    except Exception as error:
+        message = f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}"
+        place = place_in(error, product.domain) or function.place
+        expected = "a result with the contract's columns, without rows"
+        fix = "let it work without rows too: a partition or an input may be empty"
+        raise DefinitionError.of("D024", message, place, expected, fix) from error
+
+
+def _twin(product: DataProduct, registry: Registry) -> None:
+    """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
+    parent = parent_of(product, registry)
+    suppression = parent.masking.suppression if parent.masking else None
+    with in_memory() as connection:
+        with sql_faults(product.id, product.place):
+            query = masked_query(product, no_rows(parent), suppression)
+            connection.execute(f"CREATE TEMP TABLE {MADE} AS {query}")
+        _schema(connection, product, product.place)
+
+
+def _model(product: DataProduct, project: DbtProject, registry: Registry, root: Path) -> None:
+    """Check the dbt model of a product.
+
+    Raises:
+        PlatformError: D011 a file that cannot be read, D010 a product read by ``ref``, D025 a source that no
+            YAML file of the project declares, D001 a source that is no product, A001 and A002 missing
+            grants, D020 and D021 what is wrong with its SQL, D033 no dbt.
+    """
+    own = {name.name for name in registry.names() if name.domain == product.domain}
+    read, faults = project.reads(product.name, own)
+    granted: dict[str, DataProduct] = {}
+    for name, place in read.items():
+        try:
+            found = registry.get(name)
+            require_grant(found, f"domain:{product.domain}", root)
+            granted[name] = found
+        except PlatformError as error:
+            faults += (replace(fault, place=fault.place or place) for fault in error.diagnostics)
+    faults += project.undeclared((product, read[name]) for name, product in granted.items())
+    if not faults:
+        project.table(product.name)
+        if reads_more(project):  # properties, variables and macros
+            return _model(product, with_manifest(project), registry, root)
+        by_name = {found.id.in_sql: found for found in granted.values()}
+        faults += of_model(project.sql(product.name), by_name, Place(project.models[product.name])).faults
+    if not faults and project.files.settings.path.is_file():
+        require_dbt(project)
+    if faults:
+        raise DefinitionError(*dict.fromkeys(faults))
+
+
+def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: Place) -> None:
+    outcomes = judge(connection, product, MADE, {"schema"})
+    faults = [diagnostic(product, outcome) for outcome in outcomes if not outcome.passed]
+    if faults:
+        raise DefinitionError(*(replace(fault, place=place) for fault in faults))
+
+
+def _collect(check: Any) -> tuple[Diagnostic, ...]:
+    """The faults of one part, so that the other parts are looked at too."""
+    try:
+        check()
+    except PlatformError as error:
+        return error.diagnostics
+    return ()
+
+
+def _inputs_in_words(count: int) -> list[str]:
+    return [counted(count, "granted input")] if count else []

@@ -1,0 +1,108 @@
+"""``mesh infer``: a contract out of data; facts are filled in, decisions are asked for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from platform_core.contracts.product_id import ProductId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from platform_core.registry.lookup import Registry
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "subject",
+        metavar="FILE|TABLE|SQL|MODEL",
+        help="a Parquet, CSV or JSON file; a product such as sales/stores; a query over granted products in "
+        "quotes; a dbt model such as sales/store_performance",
+    )
+    parser.add_argument(
+        "--as",
+        dest="product",
+        metavar="DOMAIN/PRODUCT",
+        help="the product that it is to be: its contract is written to its place, and what its domain was "
+        "granted can be read; without it the contract is printed",
+    )
+    columns_option(parser)
+    parser.add_argument("--replace", action="store_true", help="write over a contract that is there")
+
+
+def columns_option(parser: argparse.ArgumentParser) -> None:
+    words = "names of the columns, for a CSV file that does not name them"
+    parser.add_argument("--columns", type=lambda names: names.split(","), metavar="A,B,...", help=words)
+
+
+def run(options: argparse.Namespace) -> int:
+    from platform_core.authoring.infer import infer
+    from platform_core.cli.documents import relative
+    from platform_core.cli.output import answer
+    from platform_core.diagnostics import shown
+    from platform_core.files import write_files
+    from platform_core.registry.lookup import Registry
+    from platform_core.settings import mesh_root
+
+    root = mesh_root()
+    registry = Registry.open(root)
+    path = place_of(options.product, registry, root, replace=options.replace) if options.product else None
+    inferred = infer(options.subject, registry, root, product=options.product, columns=options.columns)
+    text, steps = inferred.text.removesuffix("\n"), list[str]()
+    if path is not None:
+        write_files({path: inferred.text})
+        text = f"wrote {shown(path)}: {inferred.facts.rows:,} rows, {len(inferred.facts.columns)} columns"
+        if steps := decisions(path):
+            ask = f"Next, decide (`mesh check {options.product}` says what is left):"
+            text = "\n".join([text, "", ask, "", *steps])
+    wrote = path and relative(path, root)
+    facts = {"product": options.product, "wrote": wrote, "contract": inferred.text, "next": steps}
+    return answer(options, root, facts, text, inferred.warnings)
+
+
+def decisions(contract: Path) -> list[str]:
+    """What only people can say of a contract and have not said, one line each."""
+    from platform_core.odcs.placeholders import undecided
+    from platform_core.source.document import parse
+
+    return [line for found in undecided(parse(contract)) for line in (found.expected or "").splitlines()]
+
+
+def place_of(product: str, registry: Registry, root: Path, *, replace: bool = False) -> Path:
+    """Where the contract of a new product goes.
+
+    Raises UsageError: U042 for an unknown domain, U067 for a name that no product can have, U066 where
+    there is a contract already.
+    """
+    import keyword
+    import re
+
+    from platform_core.diagnostics import UsageError, shown
+    from platform_core.registry.typed_names import domain_name
+    from platform_core.words import listed
+
+    name = ProductId(product).name
+    known = registry.domains()
+    if name:
+        domain_name(ProductId(product).domain, known)
+    # Its function and its module have its name, and no package may be hidden by that.
+    taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken:
+        raise UsageError.of(
+            "U067",
+            f'"{product}" cannot be a product',
+            expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
+            fix=f'Take another name: "{name}" is a word of Python or a module of the domain.'
+            if taken
+            else None,
+        )
+    path = registry.path(product)
+    if path.exists() and not replace:
+        raise UsageError.of(
+            "U066",
+            f"{product} has a contract already: {shown(path)}",
+            expected="a product without one, or --replace",
+            fix="without --as the contract is printed, to compare; --replace loses the one that is there",
+        )
+    return path

@@ -1,0 +1,98 @@
+"""What makes a product, found without loading its location."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import traceback
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import DefinitionError, Diagnostic, Place, PlatformError
+from platform_core.products.dbt.project import DbtProject
+from platform_core.products.dbt.run import reads_more, with_manifest
+from platform_core.products.declare import ProductFunction
+from platform_core.words import did_you_mean
+
+
+def maker_of(
+    product: DataProduct, root: Path
+) -> tuple[ProductFunction | DbtProject | None, tuple[Diagnostic, ...]]:
+    """What makes a product, of which a masked twin has nothing of its own; else why it has none: D015 where
+    nothing makes it, D023 and D011 where that cannot be known."""
+    try:
+        return None if product.twin_of else find_maker(product.id, root) or _project(product, root), ()
+    except PlatformError as error:
+        return None, error.diagnostics
+
+
+def find_maker(product: ProductId, root: Path) -> ProductFunction | None:
+    """The function of a product; only modules that mention it are imported."""
+    for folder in _package_folders(product.domain, root):
+        for file in sorted(folder.rglob("*.py")):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            if "data_product" not in text or not re.search(rf"\b{re.escape(product.name)}\b", text):
+                continue
+            parts = file.relative_to(folder).with_suffix("").parts
+            module = ".".join((product.domain, *(part for part in parts if part != "__init__")))
+            if module == f"{product.domain}.definitions":
+                continue
+            for value in vars(_import(module)).values():
+                if isinstance(value, ProductFunction) and value.name == product.name:
+                    return value
+    return None
+
+
+def _package_folders(domain: str, root: Path) -> list[Path]:
+    spec = find_spec(domain)
+    if spec is None and (source := root / "domains" / domain / "src").is_dir():
+        sys.path.insert(0, str(source))
+        spec = find_spec(domain)
+    return [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
+
+
+def _import(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except PlatformError:
+        raise
+    except Exception as error:
+        message = f"the module {module} cannot be imported: {type(error).__name__}: {error}"
+        place = place_in(error, module.partition(".")[0])
+        expected = "a module that imports in the domain's own environment"
+        fix = "mend the line, or add the missing package to the domain's pyproject.toml"
+        raise DefinitionError.of("D023", message, place, expected, fix) from error
+
+
+def _project(product: DataProduct, root: Path) -> DbtProject:
+    """The dbt project that has the model of a product. Raises PlatformError D011, D015, D028, D033."""
+    project = DbtProject.of(product.domain, root)
+    if product.name not in project.models:
+        if reads_more(project):
+            with_manifest(project)
+            return _project(product, root)
+        nothing = Diagnostic(
+            "D015",
+            f"nothing makes {product.id}, which this contract promises",
+            product.place,
+            expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
+            f"or a dbt model of that name in dbt_projects/{product.domain}",
+            fix=did_you_mean(product.name, project.models),
+        )
+        # It may be where a file that cannot be read says.
+        raise DefinitionError(*(project.files.all_faults() or project.refused(product.name) or (nothing,)))
+    return project
+
+
+def place_in(error: BaseException, package: str) -> Place | None:
+    """The innermost line of the domain's own code in an error."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return Place(Path(error.filename), error.lineno, error.offset or 1)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if f"/{package}/" in frame.filename and "site-packages" not in frame.filename:
+            return Place(Path(frame.filename), frame.lineno or 1)
+    return None

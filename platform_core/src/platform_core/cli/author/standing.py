@@ -1,0 +1,65 @@
+"""How one product stands: what `mesh validate` would say of it, and who reads which of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from platform_core.cli.author.product_maker import maker_of
+from platform_core.contracts.model import DataProduct
+from platform_core.diagnostics import Diagnostic, PlatformError
+from platform_core.governance.collect import collect
+from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.judge import judge
+from platform_core.governance.policy_set import load
+from platform_core.products.dbt.project import DbtProject
+from platform_core.products.declare import ProductFunction
+from platform_core.products.domain import Domain
+from platform_core.registry.lookup import Registry
+from platform_core.source.federation import read_federation
+from platform_core.source.workspace import read_locations
+from platform_core.words import listed
+from platform_core.workspace.introspection.cache import kept_facts
+
+
+def standing(product: DataProduct, registry: Registry, root: Path) -> tuple[list[Diagnostic], str]:
+    """Violations of policies of products, and of G306 by who reads this one; and who does, in a line.
+
+    The product is judged by its own facts, its readers by those that are kept of them. G118 is left out:
+    the dry run says why nothing makes it. Raises PlatformError for a masked twin whose parent has faults.
+    """
+    maker, _ = maker_of(product, root)
+    name, domain = product.name, product.domain
+    products = {name: product}
+    if product.twin_of:  # what it has of its parent is said there
+        products = {"": registry.get(product.twin_of), **products}
+    functions = {name: maker} if isinstance(maker, ProductFunction) else {}
+    models = {name: maker} if isinstance(maker, DbtProject) else {}
+    package = root / "domains" / domain / "src" / domain
+    own = collect(Domain(domain, root, package, registry, (), products, functions, models))
+    mesh = MeshFacts((own, *_kept(product, root)), read_federation(root))
+    catalogue = load(root, [domain])
+    violations = judge(mesh, catalogue, date.today()).by_subject
+    asked = {policy.code for policy in catalogue.policies if policy.scope == "product"} - {"G118"}
+    said = [each for each in violations.get(product.id, ()) if each.code in asked]
+    used: dict[str, dict[str, None]] = {}
+    for read in mesh.reads:
+        if read.source == product.id:
+            used.setdefault(read.reader, {}).update(dict.fromkeys(read.columns or ("all",)))
+            found = violations.get(read.reader, ())
+            said += (each for each in found if each.code == "G306" and each.place == read.place)
+    readers = [f"{reader} ({listed(list(columns), 6)})" for reader, columns in sorted(used.items())]
+    return list(dict.fromkeys(said)), f"read by {listed(readers, 20)}" if readers else ""
+
+
+def _kept(product: DataProduct, root: Path) -> Iterator[LocationFacts]:
+    """What is kept of the locations, without products that have nothing to do with this one."""
+    try:
+        kept = kept_facts(root, read_locations(root))
+    except PlatformError:
+        return  # who started this process has read the workspace file
+    for facts in kept:
+        referring = tuple(each for each in facts.products if product.id in each.referenced)
+        yield replace(facts, products=referring, faults=())

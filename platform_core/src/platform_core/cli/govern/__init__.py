@@ -1,0 +1,1 @@
+"""Verbs for the platform team and for CI."""

@@ -1,0 +1,76 @@
+"""``mesh run``: materialize products across all code locations."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+
+from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "selection",
+        nargs="*",
+        metavar="SELECTION",
+        help="products (sales/transactions), domains (sales), with + before or after a name for what is "
+        "upstream or downstream of it; without any, the whole mesh",
+    )
+    parser.add_argument(
+        "--partitions",
+        metavar="KEYS",
+        help="one key, first..last, or all (default) of the partitioned products; what a + adds after "
+        "a name is made for the same time",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Materialize, show how it goes, and say at the end what failed and why."""
+    from platform_core.cli.operate.run_display import Lines, Screen, Silent, run_table, summary
+    from platform_core.cli.output import answer, note
+    from platform_core.cli.table import print_table
+    from platform_core.diagnostics import RunError
+    from platform_core.registry.lookup import Registry
+    from platform_core.settings import mesh_root
+    from platform_core.source.federation import read_federation
+    from platform_core.source.workspace import read_locations
+    from platform_core.workspace.home import Home, require_root
+    from platform_core.workspace.run.coordinator import MeshRun
+    from platform_core.workspace.run.selection import parse_selection
+
+    root = mesh_root()
+    require_root(root)
+    locations = read_locations(root)
+    registry = Registry.open(root)
+    names = registry.names()
+    here = [name for name in names if registry.is_own(name.domain)]
+    selection = parse_selection(options.selection, here, elsewhere=set(names) - set(here))
+    if not selection.named():
+        fix = "mesh new product DOMAIN/PRODUCT --from FILE"
+        raise RunError.of("R007", "no data product has a contract yet", fix=fix)
+    silent = options.format == "json" or options.verbosity < 0
+    observer = Silent() if silent else Screen() if sys.stderr.isatty() else Lines()
+    try:
+        mesh = MeshRun(root, Home.of(root), locations, selection, options.partitions, observer)
+        result = mesh.execute()
+    finally:
+        observer.close()
+
+    def table() -> None:
+        if not result.interrupted:
+            print_table(*run_table(result.products))
+            sys.stdout.flush()
+        if result.faults and not result.interrupted:
+            print("\n" + "\n\n".join(result.faults), file=sys.stderr)
+
+    # A run needs no governance file; what is wrong with one is told all the same.
+    told = [replace(fault, severity="warning") for fault in read_federation(root).faults]
+    answer(options, root, asdict(result), table, told)
+    words = summary(result.products, result.seconds)
+    if result.interrupted:
+        print(f"interrupted: {words}", file=sys.stderr)
+        return INTERRUPTED
+    if options.format == "table":
+        note(options, words)
+    return OK if result.ok else FAILED

@@ -1,0 +1,97 @@
+"""``mesh status``: which products are overdue, failing or stale, and whom that affects."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from platform_core.cli.exit_status import FAILED
+from platform_core.cli.grammar import domain_option
+from platform_core.contracts.product_id import ProductId
+from platform_core.words import age_in_words, counted
+
+if TYPE_CHECKING:
+    from platform_core.workspace.status import Status, Trouble
+
+SHOWN_READERS = 2
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    domain_option(parser, "only products of this domain, or that affect it")
+
+
+def run(options: argparse.Namespace) -> int:
+    from platform_core.cli.output import answer
+    from platform_core.registry.lookup import Registry
+    from platform_core.registry.typed_names import domain_name
+    from platform_core.settings import mesh_root
+    from platform_core.workspace.status import mesh_status
+
+    root = mesh_root()
+    if options.domain is not None:
+        domain_name(options.domain, Registry.open(root).domains())
+    found = mesh_status(root)
+    if options.domain is not None:
+        found = _about(found, options.domain)
+    facts = {
+        "begun": found.begun,
+        "products": len(found.products),
+        "checks": asdict(found.checks),
+        "troubles": [{**asdict(trouble), "domains": trouble.domains} for trouble in found.troubles],
+        "past_retention": [asdict(kept) for kept in found.retained],
+    }
+    status = answer(options, root, facts, lambda: _print(found, options.domain), found.faults)
+    return FAILED if found.troubles else status
+
+
+def _about(found: Status, domain: str) -> Status:
+    """What concerns a domain: its own products, and troubles of others that affect it."""
+    return replace(
+        found,
+        products=tuple(p for p in found.products if p.domain == domain),
+        troubles=tuple(t for t in found.troubles if domain in (ProductId(t.product).domain, *t.domains)),
+        retained=tuple(r for r in found.retained if ProductId(r.product).domain == domain),
+    )
+
+
+def _print(found: Status, domain: str | None) -> None:
+    from platform_core.cli.table import print_table
+    from platform_core.words import duration_in_words
+
+    if not found.begun:
+        print("nothing was run in this mesh yet; `mesh run` makes every product")
+        return
+    troubles = found.troubles
+    if troubles:
+        rows = [[t.product, t.state, _age(t.since), t.why, t.owner or "-", _readers(t)] for t in troubles]
+        print_table(("product", "state", "since", "why", "owner", "affects"), rows)
+        print()
+    unwell = {t.product for t in troubles}
+    own = [t for t in troubles if domain in (None, ProductId(t.product).domain)]
+    states = [(state, sum(t.state == state for t in own)) for state in ("failing", "overdue", "stale")]
+    counts = ", ".join(f"{count} {state}" for state, count in states if count)
+    well = sum(product.id not in unwell for product in found.products)
+    print(f"{well} of {len(found.products)} products as promised{f'; {counts}' if counts else ''}")
+    if others := unwell - {t.product for t in own}:
+        print(f"{counted(len(others), 'product')} of other domains not as promised, which affects {domain}")
+    if words := str(found.checks):
+        print(f"checks: {words}")
+    for kept in found.retained:
+        versions = counted(kept.versions, "version")
+        past = f"past the retention of {duration_in_words(kept.retention)}"
+        print(f"{kept.product}: {versions} {past}, the oldest of {age_in_words(kept.oldest)} ago")
+
+
+def _age(since: datetime | None) -> str:
+    return age_in_words(since) if since else "never"
+
+
+def _readers(trouble: Trouble) -> str:
+    if not trouble.affects:
+        return "-"
+    if len(trouble.affects) <= SHOWN_READERS:
+        return ", ".join(trouble.affects)
+    domains = sorted({ProductId(product).domain for product in trouble.affects})
+    return f"{len(trouble.affects)} products of {', '.join(domains)}"

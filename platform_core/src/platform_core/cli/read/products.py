@@ -1,0 +1,81 @@
+"""``mesh products``: every data product with its owner, promise and last published version."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_core.cli.grammar import domain_option
+from platform_core.words import age_in_words
+
+if TYPE_CHECKING:
+    from platform_core.contracts.model import DataProduct
+    from platform_core.lake.versions import Version
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    domain_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from platform_core.cli.output import answer
+    from platform_core.lake.damage import each_once, newest_versions
+    from platform_core.lake.location import LakeLocation
+    from platform_core.registry.lookup import Registry
+    from platform_core.registry.typed_names import domain_name
+    from platform_core.settings import mesh_root
+
+    root = mesh_root()
+    registry = Registry.open(root)
+    wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
+    products, diagnostics = registry.scan(*wanted)
+    versions, damaged = newest_versions(LakeLocation.current(root), products)
+    diagnostics = (*diagnostics, *each_once(damaged))
+    facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
+    return answer(options, root, facts, lambda: _print(products, versions), diagnostics)
+
+
+def _print(products: Sequence[DataProduct], versions: Mapping[str, Version]) -> None:
+    from platform_core.cli.table import print_table
+    from platform_core.products.catalog_text import sla_in_words
+
+    rows = []
+    for product in products:
+        version = versions.get(product.id)
+        rows.append(
+            [
+                product.id,
+                product.owner or "-",
+                f"{product.status} {product.version}",
+                f"v{version.version}" if version else "-",
+                f"{version.rows:,}" if version else "-",
+                f"{age_in_words(version.published_at)} ago" if version else "never",
+                sla_in_words(product) or "-",
+                product.purpose.strip().partition("\n")[0],
+            ]
+        )
+    columns = ("product", "owner", "contract", "published", "rows", "when", "promise", "purpose")
+    print_table(columns, rows, right=[column in ("published", "rows") for column in columns])
+
+
+def _facts(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any]:
+    from platform_core.products.catalog_text import sla_in_words
+
+    return {
+        "product": product.id,
+        "owner": product.owner,
+        "contract": contract(product, root),
+        "sla": sla_in_words(product) or None,
+        "purpose": product.purpose.strip().partition("\n")[0],
+        "published": version and asdict(version),
+    }
+
+
+def contract(product: DataProduct, root: Path) -> dict[str, Any]:
+    """A contract for JSON."""
+    from platform_core.cli.documents import relative
+
+    return {"version": product.version, "status": product.status, "path": relative(product.path, root)}

@@ -1,0 +1,161 @@
+"""How products are used by others: granted, on a grid that fits, in a version that lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from platform_core.contracts.model import DataProduct, Partitions
+from platform_core.contracts.partitions import partitions_read
+from platform_core.diagnostics import Place
+from platform_core.governance.facts import MeshFacts, Read
+from platform_core.governance.policies.ownership import owner_place
+from platform_core.governance.policy import Violation, policy
+from platform_core.odcs.masked_twin import MASKED
+
+_NESTS: Final = {
+    "hour": ("hour",),
+    "day": ("day", "hour"),
+    "week": ("week", "day", "hour"),
+    "month": ("month", "day", "hour"),
+}
+"""The grids whose cells make up a cell of the grid: a week is no part of a month."""
+
+
+@policy(
+    "G302",
+    title="A product is used under a grant",
+    scope="mesh",
+    rationale="The owner has to know who reads, to tell them of changes and to answer for what is shared. A "
+    "grant is a role in the contract. A restricted product is never read by another domain: its lake is not "
+    "attached there. A foreign key to another domain reads too.",
+    fix="Ask the owner to grant it.",
+    failing='# in hr, which sales/stores grants nothing\n@data_product(inputs={"stores": "sales/stores"})',
+    passing='# in domains/sales/contracts/stores.odcs.yaml\nroles:\n  - {role: "domain:hr", access: read}',
+)
+def granted(mesh: MeshFacts) -> Iterator[Violation]:
+    for read in mesh.reads:
+        product = mesh.known.get(read.source)
+        if product is None or product.domain == read.domain:
+            continue
+        what = "has a foreign key to" if read.kind == "reference" else "reads"
+        if product.restricted:
+            message = f"{read.reader} {what} {product.id}, which is restricted to {product.domain}"
+            fix = f"Ask {product.owned_by or product.domain} for a product without the restricted columns."
+            if product.masking is not None:
+                fix = f"Read its masked twin, {product.domain}/{product.masking.name}."
+            yield Violation(message, read.place, read.reader, "a product that is not restricted", fix)
+        elif not product.granted_to(f"domain:{read.domain}"):
+            message = f"{read.reader} {what} {product.id}, which does not grant it to {read.domain}"
+            expected = f"a grant in {product.path.name}"
+            fix = f"Ask {product.owned_by or product.domain} to add to {product.path.name}:\n"
+            access = MASKED if product.twin_of else "read"
+            fix += f'roles:\n  - {{role: "domain:{read.domain}", access: {access}}}'
+            yield Violation(message, read.place, read.reader, expected, fix)
+
+
+@policy(
+    "G305",
+    title="Partitions that are read map to those that there are",
+    scope="mesh",
+    rationale="A partition of a product is made from the same window of its input. That takes cells which "
+    "are made up of the input's: one time zone, a grid as fine or finer (weeks make no month), no time "
+    "before or after it. Otherwise Dagster maps to partitions that do not exist, or to halves of them.",
+    fix='Bring the grids in line, or read partitions="all".',
+    failing="# day by day from 2016 on, while the input has partitions from 2017 on\n"
+    'Input("sales/transactions", partitions="same")',
+    passing='Input("sales/transactions", partitions="all")',
+)
+def partitions_map(mesh: MeshFacts) -> Iterator[Violation]:
+    for read in mesh.reads:
+        product, reader = mesh.known.get(read.source), mesh.products.get(read.reader)
+        if read.kind == "input" and product is not None and reader is not None:
+            reason = _misfit(read, reader, product)
+            if reason is not None:
+                message = f"{reader.id} cannot read its partitions from {product.id}: {reason}"
+                place = read.place
+                if read.partitions is None and reader.partitions is not None:
+                    place = reader.partitions.place
+                yield Violation(message, place, reader.id, "cells made up of the input's cells")
+
+
+def _misfit(read: Read, reader: DataProduct, product: DataProduct) -> str | None:
+    theirs, ours = product.partitions, reader.partitions
+    if theirs is None:
+        if read.partitions in ("same", "last"):
+            return f'{product.id} has no partitions, of which "{read.partitions}" could be read'
+        return None
+    if partitions_read(ours, read.partitions, theirs) != "same":
+        return None
+    return _grids(ours, theirs) if ours is not None else "it has no partitions of its own"
+
+
+def _grids(ours: Partitions, theirs: Partitions) -> str | None:
+    if ours.timezone != theirs.timezone:
+        return f"its cells begin in {ours.timezone}, the input's in {theirs.timezone}"
+    if theirs.every not in _NESTS[ours.every]:
+        return f"a {ours.every} is not made up of the input's {theirs.every}s"
+    if ours.start < theirs.start:
+        return f"they begin {ours.start:%Y-%m-%d %H:%M}, the input's {theirs.start:%Y-%m-%d %H:%M}"
+    if theirs.end is not None and (ours.end is None or ours.end > theirs.end):
+        ours_end = f"{ours.end:%Y-%m-%d %H:%M}" if ours.end else "never"
+        return f"they end {ours_end}, the input's {theirs.end:%Y-%m-%d %H:%M}"
+    return None
+
+
+def _using(mesh: MeshFacts, status: str) -> Iterator[tuple[Read, DataProduct, Place | None]]:
+    for read in mesh.reads:
+        product, reader = mesh.known.get(read.source), mesh.products.get(read.reader)
+        # Who is on the way out as well need not move any more.
+        if product is not None and product.status == status and (not reader or reader.status != status):
+            yield read, product, read.place
+
+
+@policy(
+    "G308",
+    title="A deprecated product is on its way out of use",
+    scope="mesh",
+    severity="warn",
+    rationale="Deprecated says that the owner will retire the product: its consumers have the time until "
+    "then to move, and should not find out on that day. A warning, since deprecating must not break anybody.",
+    fix="Move to its successor, which the product's limitations name, or ask its owner.",
+    failing='@data_product(inputs={"stores": "sales/stores"})  # whose contract says status: deprecated',
+    passing='@data_product(inputs={"stores": "sales/store_directory"})',
+)
+def deprecated(mesh: MeshFacts) -> Iterator[Violation]:
+    for read, product, place in _using(mesh, "deprecated"):
+        message = f"{read.reader} reads {product.id} {product.version}, which is deprecated"
+        yield Violation(message, place, read.reader, "a product that is active")
+
+
+@policy(
+    "G311",
+    title="A retired product is not used",
+    scope="mesh",
+    rationale="Nobody refreshes a retired product: what reads it shows the state of its last day for ever.",
+    fix="Move to its successor, or ask the owner to bring it back.",
+    failing='@data_product(inputs={"stores": "sales/stores"})  # whose contract says status: retired',
+    passing='@data_product(inputs={"stores": "sales/store_directory"})',
+)
+def retired(mesh: MeshFacts) -> Iterator[Violation]:
+    for read, product, place in _using(mesh, "retired"):
+        message = f"{read.reader} reads {product.id} {product.version}, which is retired"
+        yield Violation(message, place, read.reader, "a product that is active")
+
+
+@policy(
+    "G309",
+    title="Every product still has somebody who owns it",
+    scope="mesh",
+    rationale="Teams dissolve and people leave, and their products stay. A team without members answers no "
+    "mail, whatever address it has: its products need a new owner before something breaks.",
+    fix="Name another team in the contract, or list who is in this one.",
+    failing="teams:\n  sales-analytics: {email: sales-analytics@example.com, members: []}",
+    passing="teams:\n  sales-analytics:\n    members: [{role: product owner, email: owner@example.com}]",
+)
+def orphaned(mesh: MeshFacts) -> Iterator[Violation]:
+    for product in mesh.products.values():
+        team = mesh.federation.teams.get(product.owner or "")
+        if team is not None and not team.members:
+            message = f"nobody owns {product.id} any more: the team {team.slug} has no members"
+            yield Violation(message, owner_place(product), product.id, f"members at {team.place}")

@@ -1,0 +1,105 @@
+"""Waivers: which are in force, what the topology asks of their approvers, and which are faults themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import date
+
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic
+from platform_core.governance.facts import MeshFacts
+from platform_core.governance.policies.meta import ENGINE
+from platform_core.governance.policy_set import Catalogue
+from platform_core.source.federation import Waiver
+from platform_core.words import did_you_mean, listed
+
+_FIXES = {policy.code: policy.fix for policy in ENGINE}
+
+
+class Waiving:
+    """The waivers that concern a mesh (or the one location of it that is looked at), as they get used."""
+
+    def __init__(self, mesh: MeshFacts, catalogue: Catalogue, today: date) -> None:
+        self._mesh = mesh
+        self._catalogue = catalogue
+        self._today = today
+        self._waivers = [w for w in mesh.federation.waivers if mesh.complete or _concerns(mesh, w)]
+        self._in_force = {
+            (waiver.code, waiver.product): waiver
+            for waiver in self._waivers
+            if not _expired(waiver, today) and not unauthorized(mesh, waiver)
+        }
+        self._used: set[tuple[str, str]] = set()
+
+    def waiver(self, code: str, subject: str) -> Waiver | None:
+        """The waiver in force for a violation, which counts as used from now on."""
+        self._used.add((code, subject))
+        return self._in_force.get((code, subject))
+
+    def faults(self) -> Iterator[Diagnostic]:
+        """One diagnostic for each waiver that is none: unknown (G404), expired (G401), unauthorized
+        (G403), or unused (G402) after every policy was asked."""
+        known = _subjects(self._mesh)
+        policies = {policy.code: policy for policy in self._catalogue.policies}
+        for waiver in self._waivers:
+            policy = policies.get(waiver.code)
+            missing = unauthorized(self._mesh, waiver)
+            if policy is None:
+                guess = did_you_mean(waiver.code, policies, 0.7)
+                yield _fault("G404", waiver, f'no policy has the code "{waiver.code}"', guess)
+            elif known is not None and waiver.product not in known:
+                guess = did_you_mean(waiver.product, known)
+                yield _fault("G404", waiver, f'nothing is named "{waiver.product}"', guess)
+            elif _expired(waiver, self._today):
+                yield _fault("G401", waiver, f"{_of(waiver)} expired on {waiver.expires}")
+            elif missing:
+                yield _fault("G403", waiver, f"{_of(waiver)} lacks the consent of {missing}")
+            elif (waiver.code, waiver.product) not in self._used and (
+                self._mesh.complete or policy.scope != "mesh"
+            ):
+                yield _fault("G402", waiver, f"{_of(waiver)} waives nothing: the policy is kept")
+
+
+def unauthorized(mesh: MeshFacts, waiver: Waiver) -> str | None:
+    """Whose consent a waiver lacks by the topology; None where it has all that it needs.
+
+    ``federated``: a representative of every domain. ``governed``: a member of the central team.
+    ``autonomous``: a representative of the product's own domain.
+    """
+    federation, approvers = mesh.federation, set(waiver.approvers)
+    if federation.topology == "governed":
+        central = federation.teams.get(federation.central_team or "")
+        people = {*central.members, central.email} if central is not None else set()
+        return None if approvers & people else f"the central team, {federation.central_team or 'unnamed'}"
+    speakers = federation.representatives
+    if federation.topology == "autonomous":
+        domains = [ProductId(waiver.product).domain]
+    else:
+        domains = sorted({*speakers, *(location.domain for location in mesh.locations)})
+    without = [domain for domain in domains if not approvers & set(speakers.get(domain, ()))]
+    return f"a representative of {listed(without)}" if without else None
+
+
+def _subjects(mesh: MeshFacts) -> Collection[str] | None:
+    """What a waiver may be about; None where a location could not be read, and so not all is known."""
+    if any(location.faults for location in mesh.locations):
+        return None
+    assets = (asset.key for location in mesh.locations for asset in location.assets)
+    return {*mesh.products, *(location.name for location in mesh.locations), *assets}
+
+
+def _concerns(mesh: MeshFacts, waiver: Waiver) -> bool:
+    domain = ProductId(waiver.product).domain
+    return any(domain in (location.domain, location.name) for location in mesh.locations)
+
+
+def _expired(waiver: Waiver, today: date) -> bool:
+    return today > date.fromisoformat(waiver.expires)
+
+
+def _of(waiver: Waiver) -> str:
+    return f"the waiver of {waiver.code} for {waiver.product}"
+
+
+def _fault(code: str, waiver: Waiver, message: str, guess: str | None = None) -> Diagnostic:
+    return Diagnostic(code, message, waiver.place, None, guess or _FIXES[code])

@@ -1,1 +1,0 @@
-"""Contracts out of data: what is so is filled in, what only people can say is marked."""

@@ -1,0 +1,123 @@
+"""Faults of files, disks and catalogs, said as diagnostics.
+
+L001 locked by a live process       L006 columns differ from the published table's
+L002 not writable                   L007 rows outside of the partition that is written
+L003 no room                        L008 partition column that cannot be used
+L004 catalog unreadable             L009 any other fault of the engine
+L005 extension missing              L010 the product's query fails
+L011 more memory needed than MESH_MEMORY_LIMIT allows
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+import duckdb
+
+from platform_core.diagnostics import DefinitionError, LakeError, Place, shown
+from platform_core.lake.location import RESTRICTED, LakeLocation
+from platform_core.sql.allowed import NotAllowed
+
+_NO_ROOM = re.compile(
+    r"no space left|disk (is )?full|file too large|quota exceeded|out of disk space|failed to offload", re.I
+)
+_NOT_WRITABLE = re.compile(
+    r"permission denied|read-only file system|readonly database|not a directory|operation not permitted"
+    r"|failed to create directory|unable to open database file",
+    re.I,
+)
+GARBLED: Final = "database disk image is malformed"
+"""What the engine says of the catalog of any of the lakes that are open."""
+_UNREADABLE = re.compile(
+    r"file is not a database|malformed|failed to probe ducklake|does not exist - and creating"
+    r"|ducklake catalog version|no magic bytes|too small to be a parquet|cannot open file",
+    re.I,
+)
+
+
+def sentence(error: BaseException, limit: int = 300) -> str:
+    """The engine's message on one line: without the echo of the SQL, and cut."""
+    text = str(error).split("\nLINE ")[0].split("\n\n")[0]
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:
+    """The fault of disk or catalog behind an error; None where the error is about the query itself."""
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    # An error names the file, which need not be of the lake that is written.
+    if (named := re.search(rf"{re.escape(str(location.root))}/([^/\"']+)/", text)) is not None:
+        lake = named[1]
+    if isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(text):
+        # Before all others: it comes in the words of whatever it broke off, "failed to probe" too.
+        message = f'too little memory for the lake "{lake}": {sentence(error)}'
+        expected = "memory for one product at a time, by default 40% of the machine's"
+        fix = "set MESH_MEMORY_LIMIT higher, such as MESH_MEMORY_LIMIT=4GB; nothing was published"
+        return LakeError.of("L011", message, None, expected, fix)
+    folder = shown(location.folder(lake))
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _NO_ROOM.search(text):
+        message = f'no room to write the lake "{lake}" in {folder}: {sentence(error)}'
+        expected = "free space for the new version beside the one that readers still use"
+        fix = "free some space, or name another folder in MESH_LAKE; nothing was published"
+        return LakeError.of("L003", message, None, expected, fix)
+    unwritable = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST)
+    if number in unwritable or _NOT_WRITABLE.search(text):
+        message = f'the lake "{lake}" in {folder} cannot be opened or written: {sentence(error)}'
+        fix = f"give this user {folder}, or name another folder in MESH_LAKE"
+        return LakeError.of("L002", message, None, "a folder that this user may write", fix)
+    if _UNREADABLE.search(text):
+        return damaged(location, _garbled(location, lake), sentence(error))
+    if number is not None:
+        return other_fault(error, lake)
+    return None
+
+
+def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
+    folder = shown(location.folder(lake))
+    message = f'the catalog or a file of the lake "{lake}" is damaged: {reason}'
+    expected = f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it"
+    again = f"mesh run {lake.removesuffix(RESTRICTED)}"
+    fix = f"restore {folder} from a backup, or move it away and make its products again: {again}"
+    return LakeError.of("L004", message, None, expected, fix, plain=True)
+
+
+def _garbled(location: LakeLocation, lake: str) -> str:
+    """The lake whose catalog SQLite finds garbled, ``lake`` before others: its words name none."""
+    for catalog in (location.catalog(lake), *sorted(location.root.glob("*/catalog.sqlite"))):
+        try:
+            with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as opened:
+                if opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                    continue
+        except sqlite3.OperationalError:  # it may not be read, or is locked
+            continue
+        except sqlite3.DatabaseError:
+            pass
+        return catalog.parent.name
+    return lake
+
+
+def other_fault(error: BaseException, lake: str) -> LakeError:
+    return LakeError.of("L009", f'the lake "{lake}" refused: {sentence(error)}')
+
+
+def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> DefinitionError:
+    """SQL of a function that reads or calls more than its inputs give."""
+    message = f"the SQL of {product} reaches beyond its inputs: {refused.reason}"
+    expected = "the declared inputs by their names, and functions that compute from values"
+    fix = "Declare what it reads: @data_product(inputs={...})."
+    return DefinitionError.of("D027", message, place, expected, fix)
+
+
+@contextmanager
+def lake_faults(location: LakeLocation, lake: str) -> Iterator[None]:
+    """Says errors of the system and of the engine, raised inside, as LakeErrors."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise environment_fault(error, location, lake) or other_fault(error, lake) from error

@@ -1,0 +1,40 @@
+"""The rows of one partition, as a predicate on the partition column."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import DefinitionError
+from platform_core.sql.quoting import literal, quoted
+
+
+def window_predicate(product: DataProduct, columns: dict[str, str], window: Window) -> str:
+    """SQL that is true for the window's rows, given the table's columns and their DuckDB types.
+
+    A timestamp without a zone is UTC. A date is a day of the grid's own calendar. Raises
+    DefinitionError L008 where the product has no such column or its type is no time.
+    """
+    partitions = product.partitions
+    if partitions is None:
+        message = f"{product.id} has no partitions, but partition {window.key} was to be written"
+        fix = "declare the partitions in the contract, or run without --partitions"
+        raise DefinitionError.of("L008", message, product.place, fix=fix)
+    name, kind = partitions.column, columns.get(partitions.column)
+    if kind == "DATE" and window.end - window.start >= timedelta(hours=23):
+        zone = ZoneInfo(partitions.timezone)
+        lower = literal(window.start.astimezone(zone).date())
+        upper = literal(window.end.astimezone(zone).date())
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        lower, upper = literal(window.start), literal(window.end)
+    elif kind is not None and kind.startswith("TIMESTAMP"):
+        lower, upper = (literal(t.replace(tzinfo=None)) for t in (window.start, window.end))
+    else:
+        found = "is not in the data" if kind is None else f"is {kind}"
+        message = f'the partition column "{name}" of {product.id} {found}'
+        expected = "a column of type TIMESTAMP or TIMESTAMPTZ, or DATE where partitions are whole days"
+        fix = f'return a column "{name}" of such a type, or name another in the contract'
+        raise DefinitionError.of("L008", message, partitions.place, expected, fix)
+    return f"({quoted(name)} >= {lower} AND {quoted(name)} < {upper})"

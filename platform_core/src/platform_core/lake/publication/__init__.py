@@ -1,0 +1,1 @@
+"""Writes a version into a lake: rows, files, content hash, stamp."""

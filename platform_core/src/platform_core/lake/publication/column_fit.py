@@ -1,0 +1,238 @@
+"""The gate before a lake: each column of a result as it is, cast without loss, or refused by name.
+
+L012 a column that no lake keeps, or values that its type does not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+import duckdb
+
+from platform_core.contracts.model import Column, DataProduct
+from platform_core.diagnostics import DefinitionError
+from platform_core.lake.transaction import one
+from platform_core.sql.engine import trial
+from platform_core.sql.quoting import fold, literal, quoted
+from platform_core.sql.types import LOGICAL, UNTYPED, describe, exact_types, family
+
+if TYPE_CHECKING:
+    from duckdb.sqltypes import DuckDBPyType as Type
+
+MANY: Final = 100_000
+"""Fewer rows than DuckDB writes into one row group."""
+_BATCH: Final = "__nan"
+_KEPT_AS: Final = dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "TIMESTAMP")
+_KEPT_AS.update({"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT", "TIME_NS": "TIME", UNTYPED: "INTEGER"})
+# DuckLake keeps the limits of a FLOAT in six digits and skips files by them: a column of it would lose rows.
+_NEVER: Final = {"array", "bignum", "bit", "enum", "time_ns", "union", "variant"}
+_CHANGED: Final = {
+    # A file has DOUBLE for it.
+    "HUGEINT": "TRY_CAST(TRY_CAST({x} AS DOUBLE) AS HUGEINT) IS DISTINCT FROM {x}",
+    "UHUGEINT": "TRY_CAST(TRY_CAST({x} AS DOUBLE) AS UHUGEINT) IS DISTINCT FROM {x}",
+    # A file has the time in UTC alone; unsigned months, days and 32 bits of milliseconds; microseconds.
+    "TIME WITH TIME ZONE": "date_part('timezone', {x}) <> 0",
+    "INTERVAL": "least(date_part('year', {x}), date_part('month', {x}), date_part('day', {x}),"
+    " epoch_us({x} - date_trunc('day', {x}))) < 0 OR date_part('hour', {x}) > 1192"
+    " OR date_part('microsecond', {x}) % 1000 <> 0",
+}
+"""SQL that is true for a value of a type that is another one once it is written."""
+_INSTEAD: Final = {
+    "HUGEINT": 'sum("...")::DECIMAL(38,0), and physicalType: DECIMAL(38,0) in the contract',
+    "FLOAT": "physicalType: DOUBLE, which holds every FLOAT",
+    "TIME WITH TIME ZONE": "a TIMESTAMP WITH TIME ZONE, or the TIME and its offset in two columns",
+    "INTERVAL": 'epoch_us("...") as a BIGINT, or its text',
+    "VARIANT": '"..."::JSON',
+    "UNION": "a column for each member",
+    "ENUM": "VARCHAR, and the words as enum in the contract",
+    "": "another type: cast it, change its physicalType, or publish all partitions anew",
+}
+
+
+class _Unfit(Exception):
+    """There is no cast from one type to another that keeps its values."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A query whose rows a lake keeps, or which fails at the first value that it would not."""
+
+    query: str
+    types: dict[str, str]
+    _refusals: Mapping[str, DefinitionError]
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Errors of the query, raised inside: of a column as DefinitionError L012, others as they are."""
+        try:
+            yield
+        except duckdb.Error as error:
+            raise next(
+                (fault for mark, fault in self._refusals.items() if mark in str(error)), error
+            ) from None
+
+
+def fitted(
+    con: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    query: str,
+    published: Mapping[str, str] | None = None,
+) -> Fitted:
+    """A product's query, with its columns as the contract has them, or else as they were ``published``.
+
+    What differs from the contract and cannot be cast stays as it is: the audit says so.
+    Raises duckdb.Error; DefinitionError L012 for a type that no lake keeps.
+    """
+    types, refusals, written = {}, {}, []
+    for number, (name, kind) in enumerate(exact_types(con, query).items()):
+        have, column = trial().type(kind), product.column(name)
+        want, changed = _fit(product, name, have, column, (published or {}).get(name))
+        types[name] = str(want)
+        if changed or str(have) != str(want):
+            mark = f"L012 column {number}."
+            refusals[mark] = _refusal(product, name, have, want, f"with values that {want} does not keep")
+            value = f"CAST({quoted(name)} AS {want})"
+            if changed:
+                value = f"CASE WHEN {changed} THEN error({literal(mark)}) ELSE {value} END"
+            written.append(f"{value} AS {quoted(name)}")
+    if written:
+        query = f"SELECT * REPLACE ({', '.join(written)}) FROM ({query}\n)"
+    return Fitted(query, types, refusals)
+
+
+def _fit(
+    product: DataProduct, name: str, have: Type, column: Column | None, published: str | None
+) -> tuple[Type, str]:
+    """The type of a column in the lake, and SQL that is true where that changes its value; or ""."""
+    logical = LOGICAL.get((column and column.logical_type) or "")
+    kept = trial().type("DOUBLE" if str(have) == "FLOAT" else mapped(have, _kept))
+    wanted = (column and column.physical_type) or published or (str(have) == UNTYPED and logical) or kept
+    want = trial().type(str(wanted))
+    if _lost("x", want, want) is None or (str(want) == "FLOAT" and published != "FLOAT"):
+        raise _refusal(product, name, want, want, "which no lake keeps")
+    for each in (want, kept):
+        if (changed := _lost(quoted(name), have, each)) is not None:
+            return each, changed
+    raise _refusal(product, name, have, want, "which no lake keeps")
+
+
+def _refusal(product: DataProduct, name: str, have: Type, want: Type, why: str) -> DefinitionError:
+    instead = next(words for kind, words in _INSTEAD.items() if kind in f"{have} {want}")
+    column = product.column(name)
+    message = f'the column "{name}" of {product.id} is {have}, {why}'
+    place = column.place if column is not None else product.place
+    fix = f"Write {instead}. Nothing was published."
+    return DefinitionError.of("L012", message, place, "values that are read as they were written", fix)
+
+
+def _lost(x: str, have: Type, want: Type) -> str | None:
+    try:
+        return _somewhere(x, have, want, _changed)
+    except _Unfit:
+        return None
+
+
+def mapped(kind: Type, leaf: Callable[[Type], str]) -> str:
+    """A type with other types in it; ``leaf`` says which, for what is no struct, list or map."""
+    inner = [(name, mapped(each, leaf)) for name, each in _within(kind)]
+    match kind.id:
+        case "struct":
+            return f"STRUCT({', '.join(f'{quoted(name)} {each}' for name, each in inner)})"
+        case "map":
+            return f"MAP({inner[0][1]}, {inner[1][1]})"
+        case "list":
+            return f"{inner[0][1]}[]"
+    return leaf(kind)
+
+
+def _within(kind: Type) -> list[tuple[str, Type]]:
+    """The types in a struct, map, list or array, by their names."""
+    if kind.id not in ("struct", "map", "list", "array"):
+        return []
+    return [(name, cast("Type", each)) for name, each in kind.children if name != "size"]
+
+
+def _kept(kind: Type) -> str:
+    """The type in which a lake keeps another one."""
+    if kind.id == "array":
+        return f"{mapped(_within(kind)[0][1], _kept)}[]"
+    return "VARCHAR" if kind.id == "enum" else _KEPT_AS.get(str(kind), str(kind))
+
+
+def _somewhere(x: str, have: Type, want: Type, leaf: Callable[[str, Type, Type], str], depth: int = 0) -> str:
+    """SQL that is true where ``leaf`` is of a value within ``x``; "" where it is of none. Raises _Unfit."""
+    if have.id in ("list", "array") and want.id == "list":
+        lists = [x]
+    elif have.id == want.id == "map":
+        lists = [f"map_keys({x})", f"map_values({x})"]
+    elif have.id != "struct" or want.id != "struct":
+        return leaf(x, have, want)
+    else:
+        theirs = {fold(name): kind for name, kind in _within(want)}
+        if theirs.keys() != {fold(name) for name, _ in _within(have)}:
+            raise _Unfit
+        fields = ((f"struct_extract({x}, {literal(n)})", k, theirs[fold(n)]) for n, k in _within(have))
+        return " OR ".join(filter(None, (_somewhere(*field, leaf, depth) for field in fields)))
+    parts, item = [], f"item_{depth}"
+    for xs, (_, ours), (_, others) in zip(lists, _within(have), _within(want), strict=True):
+        if found := _somewhere(item, ours, others, leaf, depth + 1):
+            parts.append(f"len(list_filter({xs}, lambda {item}: {found})) > 0")
+    return " OR ".join(parts)
+
+
+def _changed(x: str, have: Type, want: Type) -> str:
+    if want.id in _NEVER:
+        raise _Unfit
+    ours, theirs = str(have), str(want)
+    lost = _CHANGED.get(theirs, "")
+    if ours in (theirs, UNTYPED) or (have.id == "enum" and theirs == "VARCHAR"):
+        return lost.format(x=x)
+    kinds = (family(ours), family(theirs))
+    alike = kinds[0] == kinds[1] and kinds[0] in ("integer", "number", "timestamp", "time")
+    if not (alike or kinds == ("integer", "number")) or "ZONE" in ours + theirs or theirs == "TIMESTAMP_NS":
+        raise _Unfit
+    there = f"TRY_CAST({x} AS {theirs})"
+    back = f"TRY_CAST({there} AS {ours}) IS DISTINCT FROM {x}"
+    if ours == "TIME_NS":  # nothing is cast to it
+        back = f"{there}::VARCHAR IS DISTINCT FROM {x}::VARCHAR"
+    return f"{back} OR {lost.format(x=there)}" if lost else back
+
+
+def nan_in(types: Mapping[str, str]) -> str:
+    """SQL that is true for a row of columns of some types that holds a NaN; "" where none can."""
+    parsed = {quoted(name): trial().type(kind) for name, kind in types.items()}
+
+    def is_nan(x: str, kind: Type, _: Type) -> str:
+        return f"isnan({x})" if str(kind) in ("DOUBLE", "FLOAT") else ""
+
+    return " OR ".join(filter(None, (_somewhere(name, kind, kind, is_nan) for name, kind in parsed.items())))
+
+
+def insert(con: duckdb.DuckDBPyConnection, relation: str, rows: str) -> None:
+    """Insert the rows of a table into one of a lake.
+
+    DuckLake asks only the last row group of a file for a NaN, and skips the file by its limits: then
+    ``x > 1`` loses the row. So of many rows, those with a NaN come into files of one row group each.
+    """
+    nan = nan_in(describe(con, f"FROM {rows}"))
+    every, holding = one(con, f"SELECT count(*), count(*) FILTER ({nan or 'false'}) FROM {rows}")
+    if not holding or every <= MANY:
+        con.execute(f"INSERT INTO {relation} BY NAME FROM {rows}")
+        return
+    con.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE NOT coalesce({nan}, false)")
+    for start in range(0, holding, MANY):
+        con.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE {nan} LIMIT {MANY} OFFSET {start}")
+
+
+def nan_apart(con: duckdb.DuckDBPyConnection, relation: str, inside: str | None) -> None:
+    """The same for rows that were written by one statement: all of a new table's, or those ``inside``."""
+    nan, those = nan_in(describe(con, f"FROM {relation}")), f"FROM {relation} WHERE {inside or 'true'}"
+    if not nan or not con.execute(f"{those} AND ({nan}) LIMIT 1").fetchone():
+        return
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_BATCH} AS {those}")
+    con.execute(f"DELETE {those}" if inside else f"CREATE OR REPLACE TABLE {relation} AS {those} LIMIT 0")
+    insert(con, relation, _BATCH)
+    con.execute(f"DROP TABLE {_BATCH}")

@@ -1,0 +1,71 @@
+"""A product's rows as one CSV or Parquet file, the same bytes for the same rows, and read back.
+
+CSV: UTF-8, a header, commas, lines ended by LF; a missing value is empty, an empty text is ``""``; dates
+and times as ISO 8601 has them with a space between, in UTC; decimals with all their digits.
+Rows stand in the order of the key, of all columns where there is none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.lake.errors import sentence
+from platform_core.sql.quoting import file_literal, literal, quoted
+from platform_core.sql.types import describe
+from platform_core.words import listed
+
+LONGEST = 1 << 26
+"""Bytes that a row of a text file may have."""
+LONG_LINES = f"max_line_size = {LONGEST}, buffer_size = {LONGEST + 1}"  # by default sixteen times as large
+_CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
+
+
+def write_extract(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, path: Path) -> None:
+    """Write the rows of a relation to a file in the format of its name. Raises duckdb.Error."""
+    columns = ", ".join(map(quoted, describe(con, f"FROM {relation}")))
+    order = ", ".join(map(quoted, product.key)) or "ALL"
+    options = _CSV if path.suffix == ".csv" else _PARQUET
+    con.execute(
+        f"COPY (SELECT {columns} FROM {relation} ORDER BY {order}) TO {literal(str(path))} ({options})"
+    )
+
+
+def reading(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
+    """SQL that reads the file: a CSV with the types of the relation, since it holds none itself."""
+    if path.suffix != ".csv":
+        return f"read_parquet({file_literal(path)})"
+    types = ", ".join(f"{literal(n)}: {literal(t)}" for n, t in describe(con, f"FROM {relation}").items())
+    return (
+        f"read_csv({file_literal(path)}, header = true, auto_detect = false, columns = {{{types}}}, "
+        "delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
+        f"{LONG_LINES})"
+    )
+
+
+def difference(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str | None:
+    """What the file holds that the relation does not, in one sentence; None where they are the same.
+
+    Rows are compared by their number and the sum of their hashes, whatever their order.
+    """
+    source = reading(con, relation, path)
+    try:
+        there = describe(con, f"FROM {source}")
+        wanted = describe(con, f"FROM {relation}")
+        if there != wanted:
+            odd = [f'"{n}" is {there.get(n, "missing")} instead of {t}' for n, t in wanted.items()
+                   if there.get(n) != t]  # fmt: skip
+            return f"columns differ: {listed(odd or list(there))}"
+        columns = ", ".join(map(quoted, wanted))
+        count = f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM"
+        read, kept = (con.execute(f"{count} {each}").fetchone() for each in (source, relation))
+    except duckdb.Error as error:
+        return f"it cannot be read back: {sentence(error)}"
+    if read == kept or read is None or kept is None:
+        return None
+    if read[0] != kept[0]:
+        return f"it has {read[0]:,} rows instead of {kept[0]:,}"
+    return "some of its values are not those of the version"

@@ -1,0 +1,153 @@
+"""Write, audit and publish in one step: readers see a version that keeps its contract, or the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.partitions import Window
+from platform_core.diagnostics import DefinitionError
+from platform_core.lake.errors import beyond_inputs, environment_fault, sentence
+from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.partition_filter import window_predicate
+from platform_core.lake.publication.column_fit import MANY, fitted, nan_apart
+from platform_core.lake.publication.content_hash import added, content_of, published_content
+from platform_core.lake.transaction import Stamp, number, transaction
+from platform_core.lake.versions import bytes_of, relation_kind
+from platform_core.sql.allowed import NotAllowed
+from platform_core.sql.plan import require_reads
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
+from platform_core.words import listed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Publication(Generic[T]):
+    """A published version. ``audited`` is what the audit returned, ``bytes`` are those of the files."""
+
+    version: int
+    rows: int
+    rows_written: int
+    bytes: int
+    audited: T
+
+
+def publish_table(
+    con: duckdb.DuckDBPyConnection,
+    location: LakeLocation,
+    product: DataProduct,
+    select: str,
+    *,
+    window: Window | None = None,
+    replace: bool = False,
+    stamp: Stamp,
+    audit: Callable[[str], T],
+    reads: Iterable[str] | None = None,
+    committed: Callable[[int], None] | None = None,
+) -> Publication[T]:
+    """Publishes the rows of a query as the product's table.
+
+    ``reads`` are the relations that a query of somebody may read: its plan is compared with theirs.
+
+    Without a window the table is replaced. With one only its rows are, unless ``replace`` says that
+    the window is the whole grid; every row must lie in the window. ``audit`` gets the relation to
+    look at while nobody else can see it, and refuses the version by raising: that, any other
+    exception and Ctrl-C leave the published version and the lock as they were before. ``committed``
+    is called with the version once it is published, before the lock is given back.
+
+    Raises what ``audit`` raises; LakeLocked; DefinitionError D027 (it reads more), L006 (columns differ, all
+    partitions have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails), L012;
+    LakeError.
+    """
+    relation = table_of(product)
+    with transaction(con, location, product.lake, holder=stamp.holder) as commit:
+        commit.committed = committed
+        kind = relation_kind(con, product.lake, product.name)
+        into = kind == "BASE TABLE" and window is not None and not replace
+        with query_faults(location, product):
+            if reads is not None:
+                require_reads(con, select, map(quoted, reads))
+            old = describe(con, f"FROM {relation}") if into else {}
+            fit = fitted(con, product, select, old)
+        select, new = fit.query, fit.types
+        inside = window_predicate(product, new, window) if window else None
+        rest = None
+        of_window = f"(FROM {relation} WHERE {inside})"
+        if kind == "VIEW":
+            con.execute(f"DROP VIEW {relation}")
+        if into:
+            _same_columns(product, old, new)
+            if (rest := published_content(con, product)) is not None:
+                rest = added(rest, content_of(con, product, of_window), -1)
+            con.execute(f"DELETE FROM {relation} WHERE {inside}")
+            write = f"INSERT INTO {relation} BY NAME {select}"
+        else:
+            write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
+        with query_faults(location, product), fit.refusals():
+            written = number(con, write)
+            if written > MANY:
+                nan_apart(con, relation, inside if into else None)
+        if window and inside:
+            _all_inside(con, product, window, inside, written)
+        rows = number(con, f"SELECT count(*) FROM {relation}")
+        audited = audit(relation)
+        content = added(rest, content_of(con, product, of_window)) if rest else None
+        if content is None or content["rows"] != rows:
+            content = content_of(con, product, relation)
+        facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
+        commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.told(audited)})
+    [size] = bytes_of(con, product.lake, [("products", product.name, commit.version)])
+    return Publication(commit.version, rows, written, size or 0, audited)
+
+
+@contextmanager
+def query_faults(location: LakeLocation, product: DataProduct) -> Iterator[None]:
+    try:
+        yield
+    except NotAllowed as refused:
+        raise beyond_inputs(product.id, product.place, refused) from None
+    except duckdb.Error as error:
+        fault = environment_fault(error, location, product.lake)
+        # A file of the product's own sources may be missing or unreadable as well as the lake's.
+        if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
+            raise fault from error
+        message = f"the query of {product.id} fails: {sentence(error)}"
+        fix = "mend the product's function or model; nothing was published"
+        raise DefinitionError.of("L010", message, product.place, fix=fix) from error
+
+
+def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
+    if old == new or dict(sorted(old.items())) == dict(sorted(new.items())):
+        return
+    changes = [*(f'"{name}" is new' for name in new if name not in old), *lost_columns(old, new).values()]
+    message = f"{product.id} has other columns than its published partitions: {listed(changes)}"
+    fix = f"rebuild all partitions in one run: mesh run {product.id} --partitions all"
+    raise DefinitionError.of("L006", message, product.place, "the same columns in every partition", fix)
+
+
+def lost_columns(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Which of some columns and types there are no more, each in words."""
+    changes = {n: f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]}
+    return changes | {name: f'"{name}" is gone' for name in old if name not in new}
+
+
+def _all_inside(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, inside: str, written: int
+) -> None:
+    relation = table_of(product)
+    kept = number(con, f"SELECT count(*) FROM {relation} WHERE {inside}")
+    if kept == written:
+        return
+    assert product.partitions is not None  # a window without partitions was refused before
+    message = f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}"
+    column, start, end = product.partitions.column, window.start.isoformat(), window.end.isoformat()
+    fix = "filter the rows by the run's partition; nothing was published"
+    expected = f'"{column}" from {start}, before {end}'
+    raise DefinitionError.of("L007", message, product.partitions.place, expected, fix, plain=True)

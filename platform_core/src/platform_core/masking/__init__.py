@@ -1,0 +1,1 @@
+"""Masked twins: the keys, the SQL, the files, and the check that no raw value is left."""

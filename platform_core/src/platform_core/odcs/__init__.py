@@ -1,0 +1,1 @@
+"""Reads an Open Data Contract Standard file into a ``DataProduct``."""

@@ -1,0 +1,1 @@
+"""Reads the checks of a contract."""

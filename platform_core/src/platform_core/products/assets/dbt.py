@@ -1,0 +1,113 @@
+"""A dbt model as a product: dbt builds into staging, the platform audits and publishes.
+
+dbt's own events are never passed on. They speak of a version that nobody audited yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct, Kind
+from platform_core.diagnostics import DefinitionError, Place, RunError
+from platform_core.lake.publication.tables import Publication, publish_table
+from platform_core.products.asset_spec import asset_key
+from platform_core.products.assets.file import Extract
+from platform_core.products.assets.hooks import Beside
+from platform_core.products.assets.table import product_asset
+from platform_core.products.dbt.project import STAGING, DbtProject
+from platform_core.products.dbt.run import dbt, dbt_messages, write_profile
+from platform_core.products.inputs.resolve import look_up
+from platform_core.products.result import streamed
+from platform_core.products.run.context import Publishing
+from platform_core.quality.outcome import Outcomes
+from platform_core.registry.lookup import Registry
+from platform_core.sealed.dbt import DbtBuild
+from platform_core.sealed.engine import sealed_engine
+from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.version import product_files
+from platform_core.sql.quoting import quoted
+
+BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
+
+
+def dbt_asset(
+    product: DataProduct, project: DbtProject, registry: Registry, products: frozenset[str]
+) -> dg.AssetsDefinition:
+    """The asset of a product that a dbt model of its name makes: a table, or a file with its extract.
+
+    ``products`` are the names of all products of the domain.
+
+    Raises:
+        DefinitionError: D010 where the model reads another product by ref, D001 where a source
+            is no product, D026 where dbt builds no table, D048 where SQL does not make the product's kind.
+    """
+    place = Place(project.models[product.name])
+    if product.kind not in BESIDE:
+        message = f"{product.id} is a {product.kind}, which no dbt model can make"
+        fix = f"make it by a function: @data_product def {product.name}(...)"
+        raise DefinitionError.of("D048", message, place, "a contract of a table or a file", fix)
+    found, faults = project.reads(product.name, products)
+    if faults:
+        raise DefinitionError(*faults)
+    reads = [look_up(registry, name, found[name]) for name in sorted(found)]
+    staged = project.table(product.name)
+
+    def publish(run: Publishing) -> Publication[Outcomes]:
+        connection = run.connection
+        with (
+            BESIDE[product.kind](run, place) as kept,
+            closing(SealedFiles()) as files,
+            sealed_engine() as engine,
+        ):
+            sources = {
+                f"{read.lake}.{read.name}": product_files(connection, read, run.room, run.versions[read.id])
+                for read in reads
+            }
+            build = DbtBuild(run.room, product.lake, STAGING, sources)
+            _build(project, product, build, run)
+            try:
+                build.show(engine, files)
+                relation = engine.sql(f"FROM {quoted(product.lake)}.{quoted(STAGING)}.{quoted(staged)}")
+            except duckdb.Error as error:
+                raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
+            return publish_table(
+                connection,
+                run.location,
+                product,
+                streamed(connection, relation),
+                stamp=run.stamp,
+                audit=kept.audit,
+                committed=kept.committed,
+            )
+
+    return product_asset(
+        product,
+        registry,
+        reads=reads,
+        deps=[dg.AssetDep(asset_key(read.id)) for read in reads],
+        place=place,
+        kind="dbt",
+        publish=publish,
+    )
+
+
+def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:
+    """Run ``dbt build`` for the model and the models that it is made of."""
+    write_profile(project, build.folder, build.save())
+    build_it = ["build", "--select", project.selection(product.name)]
+    invocation = dbt(project, build.folder).cli(
+        build_it, manifest=project.manifest, target_path=build.folder, raise_on_error=False
+    )
+    error = invocation.get_error()
+    run.discretion.keep(build.folder / "dbt.log")
+    if error is not None:
+        raise _not_built(product, Place(project.models[product.name]), dbt_messages(str(error)))
+
+
+def _not_built(product: DataProduct, place: Place, words: str | None = None) -> RunError:
+    expected = "a model that dbt builds, and dbt tests that pass"
+    return RunError.of("R021", f"dbt could not build {product.id}", place, expected, words)

@@ -1,0 +1,73 @@
+"""A file product: a governed table, and an extract of each version under one stable name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from platform_core.diagnostics import Place
+from platform_core.lake.publication.extracts import difference, write_extract
+from platform_core.lake.publication.product_files import Keeping, Shelf
+from platform_core.lake.transaction import number
+from platform_core.products.assets.hooks import Beside
+from platform_core.products.run.context import Publishing
+from platform_core.quality.gate import ContractBroken
+from platform_core.quality.outcome import CheckOutcome, Outcomes
+from platform_core.sql.types import describe
+
+
+class WithFile(Beside):
+    """One run of a product that keeps a file of each version, written before its COMMIT."""
+
+    def __init__(self, run: Publishing, place: Place) -> None:
+        super().__init__(run, place)
+        self.keeping = Keeping(run.connection, Shelf(run.location, run.product))
+
+    def judged(self, outcomes: Outcomes, wrong: str, rows: int, started: float) -> Outcomes:
+        """The outcomes with that of the file, of which ``wrong`` says what it is not; refuses by raising."""
+        rule = next(rule for rule in self.run.product.rules if rule.kind == "file")
+        seconds = time.monotonic() - started
+        outcomes += (CheckOutcome(rule, not wrong, None, rows, seconds, message=wrong),)
+        if wrong:
+            raise ContractBroken(self.run.product, outcomes)
+        return outcomes
+
+    def keep(self, path: Path, card: Mapping[str, Any]) -> None:
+        """Keep the written file, and tell where it is and what anyone who copies it compares."""
+        kept = self.keeping.keep(path, card, self.run.stamp)
+        self.run.metadata.update(
+            {
+                "mesh/file": dg.MetadataValue.path(str(kept.stable)),
+                "mesh/file_format": kept.path.suffix.removeprefix("."),
+                "mesh/file_bytes": kept.bytes,
+                "mesh/file_sha256": kept.sha256,
+            }
+        )
+
+    def committed(self, version: int) -> None:
+        self.keeping.committed(version)
+
+    def discard(self) -> None:
+        self.keeping.discard()
+
+
+class Extract(WithFile):
+    """One run of a file product: the file is an extract of the audited version."""
+
+    def audit(self, relation: str) -> Outcomes:
+        product, connection = self.run.product, self.run.connection
+        outcomes = self.run.audit(relation)
+        started = time.monotonic()
+        with self.keeping.draft() as path:
+            write_extract(connection, product, relation, path)
+            reason = difference(connection, relation, path)
+            wrong = f"{path.name} is not what was published: {reason}" if reason else ""
+            rows = number(connection, f"SELECT count(*) FROM {relation}")
+            outcomes = self.judged(outcomes, wrong, rows, started)
+            columns = [{"name": n, "type": t} for n, t in describe(connection, f"FROM {relation}").items()]
+            self.keep(path, {"contract_version": product.version, "rows": rows, "columns": columns})
+        return outcomes

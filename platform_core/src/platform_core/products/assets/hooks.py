@@ -1,0 +1,47 @@
+"""What a run keeps beside the table that it publishes: nothing, unless the product is a file or a model."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from platform_core.diagnostics import DefinitionError, Place
+from platform_core.products.model import Model
+from platform_core.products.run.context import Publishing
+from platform_core.quality.outcome import Outcomes
+
+
+class Beside:
+    """One run of a product that is a table and nothing else."""
+
+    def __init__(self, run: Publishing, place: Place) -> None:
+        self.run = run
+        self.place = place
+        """Where the product is made, for messages."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.discard()
+
+    def rows(self, result: Any) -> Any:
+        """The rows of what the function returned. Raises DefinitionError D040."""
+        if isinstance(result, Model):
+            product = self.run.product
+            message = f"the function of {product.id} returned a Model, but its contract describes a "
+            message += product.kind
+            expected = "rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
+            fix = "write physicalType: model in the contract, or return the scores alone"
+            raise DefinitionError.of("D040", message, self.place, expected, fix)
+        return result
+
+    def audit(self, relation: str) -> Outcomes:
+        """Judge the uncommitted version and make ready what is kept beside it; refuses by raising."""
+        return self.run.audit(relation)
+
+    def committed(self, version: int) -> None:
+        """Called once the version is published, under the lake's lock."""
+
+    def discard(self) -> None:
+        """Called when the run fails: nothing of an unpublished version stays."""

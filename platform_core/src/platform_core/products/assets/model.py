@@ -1,0 +1,206 @@
+"""A model product: a table of scores, and the model that gave them, kept with each version."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct, Rule, Signature
+from platform_core.diagnostics import DefinitionError, Diagnostic, Place, shown
+from platform_core.products import artifact
+from platform_core.products.assets.file import WithFile
+from platform_core.products.inputs.bind import in_memory
+from platform_core.products.model import Model
+from platform_core.products.result import as_table
+from platform_core.products.run.context import Publishing
+from platform_core.quality.gate import ContractBroken
+from platform_core.quality.outcome import CheckOutcome, Outcomes
+from platform_core.sql.types import is_type
+from platform_core.words import listed
+
+_FEATURES = "__features"
+
+
+class Training(WithFile):
+    """One run of a model product: the artifact is written from the audited version before its COMMIT."""
+
+    def __init__(self, run: Publishing, place: Place) -> None:
+        super().__init__(run, place)
+        assert run.product.signature is not None  # the reader of contracts lets no model without it pass
+        self.signature = run.product.signature
+        self.model: Model | None = None
+        self.trained_rows = 0
+
+    def rows(self, result: Any) -> Any:
+        """The scores of a model that keeps its contract's signature. Raises DefinitionError."""
+        product = self.run.product
+        if not isinstance(result, Model):
+            message = f"the function of {product.id} returned {type(result).__name__}, "
+            message += "but its contract describes a model"
+            expected = "platform_core.Model: the fitted estimator, its scores, and how good it is"
+            fix = "return Model(estimator, scores, trained_on=..., metrics=..., baseline=..., seed=...)"
+            raise DefinitionError.of("D040", message, self.place, expected, fix)
+        self.model = model = result
+        types, self.trained_rows = features_of(model, product, self.place)
+        faults = [*signature_faults(self.signature, types, product, self.place)]
+        faults += _estimator_faults(model, tuple(types), product, self.place)
+        faults += _metric_faults(self.signature, model, product, self.place)
+        if faults:
+            raise DefinitionError(*faults)
+        self.run.said.update(model.metadata)
+        return model.scores
+
+    def audit(self, relation: str) -> Outcomes:
+        model, product = self.model, self.run.product
+        assert model is not None  # rows come before their audit
+        outcomes = (*self.run.audit(relation), against_baseline(product, self.signature, model))
+        if outcomes[-1].blocking:
+            raise ContractBroken(product, outcomes)
+        started = time.monotonic()
+        content = artifact.dump(model.estimator, product, self.place)
+        again = artifact.dump(artifact.load(content, product, self.place), product, self.place)
+        wrong = "" if again == content else "the model that is read back is another one"
+        outcomes = self.judged(outcomes, wrong, self.trained_rows, started)
+        with self.keeping.draft() as path:
+            path.write_bytes(content)
+            self.keep(path, self.card(model))
+        self.run.said.update(metrics_metadata(model))
+        self.run.said["mesh/model"] = dg.MetadataValue.json(json.loads(json.dumps(self.card(model))))
+        return outcomes
+
+    def card(self, model: Model) -> dict[str, Any]:
+        """What is to be known of the model without loading it."""
+        signature = self.signature
+        kind = type(model.estimator)
+        return {
+            "contract_version": self.run.product.version,
+            "estimator": f"{kind.__module__}.{kind.__qualname__}",
+            "target": signature.target,
+            "features": [{"name": feature.name, "type": feature.type} for feature in signature.features],
+            "metric": signature.metric,
+            "metrics": {name: float(value) for name, value in model.metrics.items()},
+            "baseline": {name: float(value) for name, value in model.baseline.items()},
+            "inputs": dict(self.run.versions),
+            "rows": self.trained_rows,
+            "seed": model.seed,
+            "libraries": artifact.libraries(),
+        }
+
+
+def features_of(model: Model, product: DataProduct, place: Place) -> tuple[dict[str, str], int]:
+    """Names and DuckDB types of the features, and the number of rows that the model was trained on."""
+    frame = model.trained_on
+    if isinstance(frame, duckdb.DuckDBPyRelation):
+        return _shape(frame)
+    table = as_table(frame)
+    if table is None:
+        message = f"trained_on of {product.id} is a {type(frame).__name__}, without names of features"
+        expected = "the data frame of features that the estimator was fitted on"
+        fix = "fit it on an Arrow, Polars or pandas table, and pass that as trained_on"
+        raise DefinitionError.of("D042", message, place, expected, fix)
+    with in_memory() as connection:
+        connection.register(_FEATURES, table)
+        return _shape(connection.table(_FEATURES))
+
+
+def _shape(relation: duckdb.DuckDBPyRelation) -> tuple[dict[str, str], int]:
+    row = relation.aggregate("count(*)").fetchone()
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    return types, int(row[0]) if row else 0
+
+
+def signature_faults(
+    signature: Signature, types: Mapping[str, str], product: DataProduct, place: Place
+) -> Iterator[Diagnostic]:
+    """D041 for each feature that is not as the contract promises."""
+    promised = {feature.name: feature for feature in signature.features}
+    known, here = f"the contract's features: {listed(list(promised))}", f"{shown(place.path)}:{place.line}"
+    for name, feature in promised.items():
+        wanted = feature.type
+        if name not in types:
+            message = f'the model of {product.id} was trained without the feature "{name}" ({wanted})'
+            fix = f"train on it in {here}, or take it out of the contract"
+            yield Diagnostic("D041", message, feature.place, known, fix)
+        elif not is_type(types[name], wanted):
+            message = f'the feature "{name}" of {product.id} changed its type: the contract says {wanted}, '
+            message += f"the model was trained on {types[name]}"
+            expected = f"{name} as {wanted}, which every reader of the model prepares"
+            fix = f"cast it in {here}; or promise {types[name]} in a new major version of the contract"
+            yield Diagnostic("D041", message, feature.place, expected, fix)
+    for name, found in types.items():
+        if name not in promised:
+            message = f'the model of {product.id} was trained on "{name}" ({found}), '
+            message += "which its contract does not name"
+            fix = f"leave it out in {here}, or add {{name: {name}, type: {found}}} to features"
+            yield Diagnostic("D041", message, signature.place, known, fix)
+
+
+def against_baseline(product: DataProduct, signature: Signature, model: Model) -> CheckOutcome:
+    """The check ``beats_baseline``: by how much the model is better than what it has to beat."""
+    ours, theirs = float(model.metrics[signature.metric]), float(model.baseline[signature.metric])
+    better = ours - theirs if signature.better == "higher" else theirs - ours
+    passed = better >= signature.margin if signature.margin else better > 0
+    asked = f"at least {signature.margin:g}" if signature.margin else "more than 0"
+    rule: Rule = next(rule for rule in product.rules if rule.kind == "baseline")
+    message = f"on the holdout, {signature.metric} is {ours:.4f} and the baseline's {theirs:.4f}: "
+    message += f"better by {better:.4f} where {asked} was asked"
+    told = "" if passed else message
+    return CheckOutcome(rule, passed, None, 0, 0.0, observed=round(better, 6), message=told)
+
+
+def metrics_metadata(model: Model) -> dict[str, float | int]:
+    """Metrics as numbers of the materialization, of which Dagster draws plots."""
+    shown_as = {"metric": model.metrics, "baseline": model.baseline}
+    plots = {
+        f"mesh/{kind}/{name}": float(value)
+        for kind, values in shown_as.items()
+        for name, value in values.items()
+    }
+    return {**plots, "mesh/seed": model.seed}
+
+
+def _estimator_faults(
+    model: Model, names: tuple[str, ...], product: DataProduct, place: Place
+) -> Iterator[Diagnostic]:
+    """D042 where the estimator itself knows of other features than those it is said to be trained on."""
+    seen = getattr(model.estimator, "feature_names_in_", None)
+    count = getattr(model.estimator, "n_features_in_", None)
+    if seen is not None and tuple(map(str, seen)) != names:
+        message = f"the estimator of {product.id} was fitted on other features than trained_on has: "
+        message += listed([str(name) for name in seen])
+        fix = "pass the very data frame that fit was called with as trained_on"
+        yield Diagnostic("D042", message, place, f"{listed(list(names))}, in this order", fix)
+    elif seen is None and count != len(names):
+        found = f"was fitted on {count} features" if count is not None else "is not fitted"
+        message, fix = f"the estimator of {product.id} {found}", "fit it on trained_on before it is returned"
+        expected = f"fitted on the {len(names)} features of trained_on: {listed(list(names))}"
+        yield Diagnostic("D042", message, place, expected, fix)
+
+
+def _metric_faults(
+    signature: Signature, model: Model, product: DataProduct, place: Place
+) -> Iterator[Diagnostic]:
+    """D043 where the metric that decides is not there, or is no number."""
+    for what, values in (("metrics", model.metrics), ("baseline", model.baseline)):
+        if signature.metric not in values:
+            message = f'the {what} of {product.id} lack "{signature.metric}", by which its contract judges it'
+            expected = f"{signature.metric} among metrics and baseline, both measured on the holdout"
+            fix = f'add it: {what}={{"{signature.metric}": ...}}'
+            yield Diagnostic("D043", message, place, expected, fix)
+        for name, value in values.items():
+            if not _finite(value):
+                message = f'"{name}" among the {what} of {product.id} is {value!r}'
+                yield Diagnostic("D043", message, place, "finite numbers")
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False

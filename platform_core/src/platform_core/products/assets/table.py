@@ -1,0 +1,286 @@
+"""A product's asset: one op that writes, audits and publishes, and the checks that it reports."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from platform_core.access.grants import require_grant
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.partitions import run_window
+from platform_core.diagnostics import Diagnostic, Place
+from platform_core.lake.damage import damage_told, whole_files
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.content_hash import data_version
+from platform_core.lake.publication.product_files import Shelf
+from platform_core.lake.publication.tables import Publication, publish_table
+from platform_core.lake.reclassified import remove_left
+from platform_core.lake.spill import spill_folder, spill_into
+from platform_core.lake.transaction import Stamp
+from platform_core.lake.versions import stamps
+from platform_core.products.asset_spec import (
+    FOREIGN_KEY,
+    asset_key,
+    check_specs,
+    partition_mapping,
+    product_spec,
+)
+from platform_core.products.assets.hooks import Beside
+from platform_core.products.automation import Upstream
+from platform_core.products.declare import ProductFunction
+from platform_core.products.inputs.bind import bind
+from platform_core.products.inputs.changes import require_streams
+from platform_core.products.inputs.inbox import files_of
+from platform_core.products.inputs.resolve import (
+    BoundInput,
+    published_table,
+    require_published,
+    require_uses,
+    resolve_inputs,
+)
+from platform_core.products.inputs.rows import LakeRows
+from platform_core.products.inputs.sealed import sealed_inputs
+from platform_core.products.inputs.versions import (
+    inputs_metadata,
+    pinned,
+    readings,
+    versions_read,
+    whole,
+)
+from platform_core.products.resource import LakeResource
+from platform_core.products.result import as_query, with_metadata
+from platform_core.products.run.breaking_changes import left, telling_what_went, unbroken
+from platform_core.products.run.context import Publish, Publishing
+from platform_core.products.run.origin import checks_told, commit, origin
+from platform_core.products.run.redaction import Discretion
+from platform_core.products.run.refusal import failed_run, interrupted
+from platform_core.products.run.report import check_results, parts_metadata, publication_metadata
+from platform_core.products.source import Source
+from platform_core.quality.gate import ContractBroken, gate
+from platform_core.quality.outcome import Outcomes
+from platform_core.registry.lookup import Registry
+from platform_core.settings import mesh_root
+from platform_core.sql.engine import lock_down
+
+Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]
+
+
+def function_asset(
+    product: DataProduct,
+    function: ProductFunction,
+    registry: Registry,
+    *,
+    beside: Callable[[Publishing, Place], Beside] = Beside,
+) -> dg.AssetsDefinition:
+    """The asset of a product that a Python function makes; ``beside`` keeps more than its table.
+
+    Raises:
+        DefinitionError: where an input does not exist.
+    """
+    inputs = resolve_inputs(function, registry)
+
+    def publish(run: Publishing) -> Publication[Outcomes]:
+        bound, connection = pinned(inputs, run.versions), run.connection
+        rows = LakeRows(connection, product, run.window)
+        with (
+            beside(run, function.place) as kept,
+            sealed_inputs(connection, function, bound, rows, run.room) as engine,
+        ):
+            arguments = bind(connection, function, bound, rows, engine)
+            result, said = with_metadata(function(**arguments))
+            run.said.update(said)
+            made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
+            run.readings.extend(readings(product, bound, run.window, made.used))
+            return publish_table(
+                connection,
+                run.location,
+                product,
+                made.query,
+                reads=made.reads,
+                window=run.window,
+                replace=run.whole,
+                stamp=run.stamp,
+                audit=kept.audit,
+                committed=kept.committed,
+            )
+
+    return made_by(function, product, registry, inputs, publish)
+
+
+def made_by(
+    function: ProductFunction,
+    product: DataProduct,
+    registry: Registry,
+    inputs: Mapping[str, BoundInput],
+    publish: Publish,
+) -> dg.AssetsDefinition:
+    """The asset around a function: what it reads, as Dagster draws it, are products and source files.
+
+    Raises:
+        DefinitionError: D050, D051 where changes are read that cannot be told, D008, D009 for a use of a
+            source or a window that cannot be.
+    """
+    require_streams(product, inputs, function.place)
+    require_uses(product, function)
+    deps = [dg.AssetDep(asset_key(source.name)) for source in function.sources.values()]
+    for bound in inputs.values():
+        mapping = partition_mapping(product, bound.declared, bound.product)
+        deps.append(dg.AssetDep(asset_key(bound.product.id), partition_mapping=mapping))
+    return product_asset(
+        product,
+        registry,
+        reads=[bound.product for bound in inputs.values()],
+        deps=deps,
+        place=function.place,
+        kind="python",
+        publish=publish,
+        sources=function.sources.values(),
+    )
+
+
+def product_asset(
+    product: DataProduct,
+    registry: Registry,
+    *,
+    reads: Sequence[DataProduct],
+    deps: Iterable[dg.AssetDep],
+    place: Place,
+    kind: str,
+    publish: Publish,
+    sources: Iterable[Source] = (),
+) -> dg.AssetsDefinition:
+    """An asset around ``publish``: a materialization only after publication, failed checks without.
+
+    ``reads`` are the products that must have been published before; ``place`` is where the
+    product is made. What its foreign keys point to is read too, by the audit. No other lake is in reach,
+    and no other file than those of ``sources``.
+    """
+    referenced = {name: registry.get(name) for name in product.referenced}
+    compared = [registry.get(name) for name in product.compared]
+    edges = {dep.asset_key: dep for dep in deps}
+    for name in referenced:
+        edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
+    upstream = _upstream(product, reads, edges.values())
+    root = mesh_root(place.path.parent)
+    made_by = origin(product, kind, root)
+    code = made_by["code"]
+
+    @dg.multi_asset(
+        name=f"{product.domain}__{product.name}",
+        specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream, code=code)],
+        check_specs=check_specs(product),
+        # One run may cover a range of partitions: one transaction, one version.
+        backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
+    )
+    def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
+        discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
+        grid = product.partitions
+        window, whole_grid = run_window(grid, context.partition_keys) if grid else (None, True)
+        facts = {**made_by, "commit": commit(root)}
+        stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
+        parts: dict[str, dict[str, Any]] = {}
+
+        def work() -> tuple[dg.MaterializeResult[None], list[Diagnostic]]:
+            started = time.monotonic()
+            audited = (*referenced.values(), *compared)
+            for read in (*reads, *audited):
+                require_grant(read, f"domain:{product.domain}", root)
+            location = LakeLocation.current()
+            moved = left(location, product, root)
+            if product.restricted:  # before a version of it can be read beside the one of before
+                remove_left(location, product, stamp.holder)
+            attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
+            private = discretion.lake if discretion.applies else None
+            with (
+                lake.connect(write=[product.lake], read=attach) as connection,
+                spill_folder(location, private) as room,
+            ):
+                if discretion.applies:
+                    spill_into(connection, location, private)
+                folders = [
+                    *map(location.data, (product.lake, *attach)),
+                    Shelf(location, product).folder,
+                    room,
+                ]
+                lock_down(connection, files=files_of(sources), folders=folders)
+                require_published(connection, reads, product.id)
+                versions = stamp.facts["inputs"] = versions_read(connection, reads)
+                known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
+                files = [(read, file) for read in known.values() for file in whole_files(connection, read)]
+                resolve = partial(published_table, connection, known, versions)
+                run = Publishing(
+                    product,
+                    connection,
+                    location,
+                    window,
+                    whole_grid,
+                    replace(stamp, require=unbroken(connection, product, root, moved)),
+                    gate(connection, product, window=window, resolve=resolve),
+                    resolve,
+                    discretion,
+                    room,
+                    versions,
+                )
+                with damage_told(files), telling_what_went(connection, reads):
+                    publication = publish(run)
+                [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
+                told = publication.audited
+                preview, seconds = discretion.shows_rows(told), time.monotonic() - started
+                metadata = (
+                    (run.said if discretion.speaks(told) else {})
+                    | run.metadata
+                    | publication_metadata(connection, product, publication, window, seconds, preview)
+                    | inputs_metadata(
+                        connection,
+                        run.readings or whole(reads, run.versions),
+                        versions_read(connection, referenced.values()),
+                    )
+                )
+                if window is not None:
+                    parts.update(parts_metadata(connection, product, window, preview))
+            if not product.restricted:  # readers have the new one
+                remove_left(location, product, stamp.holder)
+            content = data_version(made)
+            return dg.MaterializeResult(
+                asset_key=asset_key(product.id),
+                data_version=dg.DataVersion(content) if content else None,
+                metadata=metadata,
+                check_results=check_results(product, discretion.outcomes(told)),
+            ), run.faults
+
+        failure: BaseException | None = None
+        refused: Outcomes = ()
+        try:
+            result, faults = discretion.work(work)
+        except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
+            refused = error.outcomes if isinstance(error, ContractBroken) else ()
+            failure = discretion.failure(interrupted(error))
+        if failure is not None:
+            yield from failed_run(context, lake, product, failure, discretion.outcomes(refused))
+            return
+        for key, of_partition in parts.items():
+            context.add_asset_metadata(of_partition, partition_key=key)
+        yield result
+        if faults:
+            raise discretion.failed(faults)
+
+    return materialize
+
+
+def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:
+    """What the automation asks of a product's dependencies."""
+    grids = {asset_key(read.id) for read in reads if read.partitions}
+    return Upstream(
+        read=bool(reads),
+        checked_against=tuple(edge.asset_key for edge in edges if FOREIGN_KEY in (edge.metadata or {})),
+        by_partition=tuple(
+            edge.asset_key
+            for edge in edges
+            if product.partitions
+            and edge.asset_key in grids
+            and not isinstance(edge.partition_mapping, dg.LastPartitionMapping)
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The one reader of dbt projects, and dbt itself."""

@@ -1,0 +1,69 @@
+"""What a dbt project may not do here: of a build the platform takes one model, and nothing beside it.
+
+The wall is elsewhere: dbt is given nothing that it could spoil. This is for the message, before a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from platform_core.diagnostics import Diagnostic, Place
+from platform_core.source.lenient_file import LenientFile, Where
+from platform_core.words import listed
+
+_MATERIALIZED: Final = ("table", "view", "incremental", "ephemeral")
+_HOOKS: Final = ("pre-hook", "post-hook", "pre_hook", "post_hook")
+_OPERATIONS: Final = ("on-run-start", "on-run-end")
+
+
+def refused_of_project(settings: LenientFile) -> Iterator[Diagnostic]:
+    """D028 for each operation and hook in ``dbt_project.yml``, and for each file of a snapshot."""
+    for key in _OPERATIONS:
+        if settings.at((key,)):
+            yield _refused(f"{key} runs statements", settings.key_place((key,)))
+    for folder in settings.texts(("snapshot-paths",)) or ("snapshots",):
+        for file in sorted((settings.path.parent / folder).rglob("*.*")):
+            yield _refused("a snapshot keeps rows between builds", Place(file))
+    for where in _hooks(settings.mapping(("models",)), ("models",)):
+        yield _refused(f"{where[-1]} runs statements", settings.key_place(where))
+
+
+def refused_of_model(
+    config: Mapping[str, Any], file: Path, database: str, schema: str
+) -> Iterator[Diagnostic]:
+    """D028 for what a model's configuration asks for that is not taken; ``database`` and ``schema`` are those
+    that models are built in."""
+    place = Place(file)
+    if file.suffix == ".py" or config.get("language") == "python":
+        yield _refused(f"the model {file.stem} is written in Python", place)
+    if (config.get("schema") or schema) != schema:
+        yield _refused(f"the model {file.stem} is built in the schema {config['schema']}", place)
+    if (config.get("database") or database) != database:
+        yield _refused(f"the model {file.stem} is built in the database {config['database']}", place)
+    if (kind := config.get("materialized") or "table") not in _MATERIALIZED:
+        yield _refused(f"the model {file.stem} is materialized as {kind}", place)
+    if any(config.get(hook, []) != [] for hook in _HOOKS):
+        yield _refused(f"the model {file.stem} has hooks", place)
+
+
+def refused_of_node(node: Mapping[str, Any], folder: Path) -> Iterator[Diagnostic]:
+    """D028 for what is no model, of those that dbt builds tables of."""
+    if node["resource_type"] in ("seed", "snapshot"):
+        what = f"{node['name']} is a {node['resource_type']} of dbt"
+        yield _refused(what, Place(folder / node["original_file_path"]))
+
+
+def _hooks(tree: Mapping[str, Any], where: Where) -> Iterator[Where]:
+    for key, value in tree.items():
+        if key.removeprefix("+") in _HOOKS and value:
+            yield (*where, key)
+        elif isinstance(value, dict):
+            yield from _hooks(value, (*where, key))
+
+
+def _refused(what: str, place: Place) -> Diagnostic:
+    expected = f"models in SQL in the schema staging without hooks, as {listed(_MATERIALIZED)}"
+    fix = "Remove it. What it prepares can be a model or a product of its own."
+    return Diagnostic("D028", f"{what}, which is not taken here", place, expected, fix)

@@ -1,0 +1,149 @@
+"""A folder that batches are delivered into: one file, one batch, under the file's name."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import time
+from codecs import BOM_UTF8
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from platform_core.diagnostics import Diagnostic, Place, SourceError, shown
+from platform_core.products.batch import Delivered
+from platform_core.products.source import READERS, Source, is_pattern, require_foreign, rows_of
+
+_PARQUET: Final = b"PAR1"
+_CLOSED_BY: Final = {b"[": b"]", b"{": b"}"}
+_EDGE: Final = 4096
+"""Bytes in which a text file begins and ends, whatever blanks are around it."""
+
+SETTLED: Final = 60
+"""Seconds without a change after which nobody writes a file any more."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A file of an inbox. ``stamp`` changes when the file does."""
+
+    id: str
+    """Its path in the folder of the inbox."""
+    path: Path
+    stamp: str
+
+    def require_whole(self, source: Source) -> None:
+        """Refuse a file that its sender has not finished (S010), which would lose or spoil rows."""
+        if (reason := _half_written(self.path)) is not None:
+            message = f"the batch {self.id} of {source.name} is half-written: {reason}"
+            expected = f"a whole file in {shown(self.path.parent)}, renamed into it once it is written"
+            fix = "deliver it again, or wait: it stays where it is and is taken when it is whole"
+            raise SourceError.of("S010", message, None, expected, fix)
+
+
+def batches(source: Source, argument: str) -> list[Delivered]:
+    """The files of an inbox as its function sees them, by the argument's name. Raises as ``deliveries``."""
+    return [
+        # Two ids that differ by case alone would be one view.
+        Delivered.of(file.id, f"{argument}/{number}/{file.id}", rows_of(file.path), file.stamp)
+        for number, file in enumerate(deliveries(source).values(), start=1)
+    ]
+
+
+def deliveries(source: Source) -> dict[str, Delivery]:
+    """The files of an inbox by batch id, in the order of their names.
+
+    Raises:
+        SourceError: S001 where the package is not installed, S003 for a file of the mesh's own state, S011
+            where the folder is missing, S012 for a file of a kind that is not read.
+    """
+    folder, pattern = _split(source)
+    if not folder.is_dir():
+        message = f"the inbox of the source {source.name} is missing"
+        fix = "make the folder, or correct the path of the source"
+        raise SourceError.of("S011", message, None, f"the folder {shown(folder)}", fix)
+    found: dict[str, Delivery] = {}
+    for path in sorted(folder.glob(pattern)):
+        if not path.is_file():
+            continue
+        if path.suffix.lower() not in READERS:
+            message = f"the file {path.name} in the inbox of {source.name} is of no kind that is read"
+            fix = "narrow the pattern, such as inbox/*.parquet, or move the file away"
+            raise SourceError.of("S012", message, None, f"files ending in {', '.join(READERS)}", fix)
+        require_foreign(path, source.name)
+        state, id = path.stat(), path.relative_to(folder).as_posix()
+        found[id] = Delivery(id, path, f"{state.st_size}:{state.st_mtime_ns}")
+    return found
+
+
+def unmatched(sources: Iterable[Source]) -> list[str]:
+    """Files below the folders of some inboxes that are in none of them, but for those that are hidden or may
+    still be written."""
+    inboxes = [source for source in sources if source.inbox]
+    taken = {file.path for source in inboxes for file in deliveries(source).values()}
+    return sorted(
+        {
+            shown(path)
+            for folder, _ in map(_split, inboxes)
+            for path in folder.rglob("*")
+            if path not in taken and path.is_file() and _settled(path.stat().st_mtime)
+            if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        }
+    )
+
+
+def left_over(names: str, product: str, place: Place) -> Diagnostic:
+    """S013: files that no inbox of a product takes."""
+    fix = "widen the pattern, or move the files away; `**` in a pattern is any folders"
+    return Diagnostic("S013", f"no inbox of {product} takes {names}", place, fix=fix, severity="warning")
+
+
+def files_of(sources: Iterable[Source]) -> list[Path]:
+    """The files of some sources; of one that is missing none, which whoever reads it is told."""
+    found: list[Path] = []
+    for source in sources:
+        with contextlib.suppress(SourceError):
+            inbox = source.inbox
+            found += [each.path for each in deliveries(source).values()] if inbox else [source.locate()]
+    return found
+
+
+def _split(source: Source) -> tuple[Path, str]:
+    """The folder of an inbox, and the pattern of what is in it.
+
+    The folder has to be there, or a typo would be an empty inbox.
+    """
+    parts = Path(source.path).parts
+    first = next(number for number, part in enumerate(parts) if is_pattern(part))
+    pattern = [part if is_pattern(part) else glob.escape(part) for part in parts[first:]]
+    return source.folder().joinpath(*parts[:first]), str(Path(*pattern))
+
+
+def _settled(changed: float) -> bool:
+    return time.time() - changed >= SETTLED
+
+
+def _half_written(path: Path) -> str | None:
+    state = path.stat()
+    size = state.st_size
+    if size == 0:
+        return "it is empty"
+    with path.open("rb") as file:
+        if path.suffix.lower() == ".parquet":
+            start = file.read(len(_PARQUET))
+            file.seek(max(0, size - 8))
+            end = file.read()
+            if start != _PARQUET or end[-4:] != _PARQUET:
+                return f"its {'end' if start == _PARQUET else 'beginning'} is missing"
+            footer = int.from_bytes(end[:4], "little")
+            return "it is shorter than its own footer says" if footer + 12 > size else None
+        begins = file.read(_EDGE).removeprefix(BOM_UTF8).lstrip()[:1]
+        file.seek(max(0, size - _EDGE))
+        end = file.read()
+    if path.suffix.lower() == ".json" and begins in _CLOSED_BY:
+        # Each value ends with its bracket: a document, and the last of many lines.
+        return None if end.rstrip()[-1:] == _CLOSED_BY[begins] else "its first bracket is not closed"
+    if end.endswith(b"\n") or _settled(state.st_mtime):
+        return None
+    return f"its last line does not end, and it has changed in the last {SETTLED} seconds"

@@ -1,0 +1,60 @@
+"""What a version was made by: the contract, the code and the commit, as the location loaded them."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from platform_core.contracts.model import DataProduct
+from platform_core.products.dbt.project import DbtProject
+from platform_core.quality.outcome import CheckOutcome
+from platform_core.version import __version__
+
+
+def origin(product: DataProduct, kind: str, root: Path) -> dict[str, str]:
+    """The contract's version and sha256, and ``code``: a digest of what makes the product beside its inputs,
+    the domain's package, its dbt project or a twin's contract, with the locked libraries."""
+    contract = _digest(product.path)
+    if kind == "dbt":
+        made_by = DbtProject(product.domain, root / "dbt_projects" / product.domain).content()
+    else:
+        made_by = contract if kind == "masked" else _sources(sys.modules[product.domain])
+    lock = _digest(root / "domains" / product.domain / "requirements.lock")
+    code = hashlib.sha256(f"{__version__} {made_by} {lock}".encode()).hexdigest()[:16]
+    return {"contract_version": product.version, "contract_sha256": contract, "code": code}
+
+
+@cache
+def commit(folder: Path) -> str | None:
+    """The commit that is checked out around a folder; None where git knows of none."""
+    asked = ("git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD")
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip() or None
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def checks_told(outcomes: Iterable[CheckOutcome]) -> dict[str, Any]:
+    """What a snapshot remembers of its checks: no sample, no value, no message, since readers attach it."""
+    told = []
+    for each in outcomes:
+        status = "passed" if each.passed else "failed" if each.blocking else "warned"
+        told.append({"rule": each.rule.name, "status": status, "count": each.violations})
+    return {"checks": told}
+
+
+@cache  # by the module itself: one that was imported anew is another
+def _sources(package: ModuleType) -> str:
+    folder = Path(str(package.__file__)).parent
+    files = [(file.relative_to(folder).parts, _digest(file)) for file in sorted(folder.rglob("*.py"))]
+    return hashlib.sha256(repr(files).encode()).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

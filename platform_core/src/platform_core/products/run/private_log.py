@@ -1,0 +1,57 @@
+"""Where a run puts the words that may hold restricted values: a file in its domain's restricted lake."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from typing import Final
+
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.permissions import private_folder
+
+KEPT: Final = 50
+"""How many of these files a domain keeps."""
+
+
+def private_log(location: LakeLocation, lake: str, name: str) -> Path:
+    """A new file for this user alone in the folder of a restricted lake, whether that lake is there or not.
+    The oldest one makes room for it. Raises OSError."""
+    folder = private_folder(location, lake) / "messages"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[: -KEPT + 1]:
+        old.unlink(missing_ok=True)
+    path = folder / f"{name}.txt"
+    path.touch(0o600)
+    return path
+
+
+def append(path: Path, text: str) -> None:
+    with suppress(OSError), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{text}\n")
+
+
+@contextmanager
+def captured(path: Path) -> Iterator[None]:
+    """What this process and its children print goes to a file, and what is logged too, whoever does it.
+
+    It holds for the whole process: nothing else may run in it meanwhile.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1))
+        handler = logging.StreamHandler(file)
+        # Not one more handler: Dagster's own logger has some that nobody else can reach.
+        stack.callback(setattr, logging.Logger, "handle", logging.Logger.handle)
+        setattr(logging.Logger, "handle", lambda _, record: handler.handle(record))  # noqa: B010
+        for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+            stream.flush()
+            before = os.dup(number)
+            stack.callback(os.close, before)
+            stack.callback(os.dup2, before, number)
+            stack.callback(stream.flush)  # first of all, while what others kept of it still goes to the file
+            os.dup2(file.fileno(), number)
+        with redirect_stdout(file), redirect_stderr(file):
+            yield

@@ -1,0 +1,86 @@
+"""What a run tells that failed: readers keep the version of before, and its checks stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.diagnostics import PlatformError
+from platform_core.lake.versions import stamps
+from platform_core.products.resource import LakeResource
+from platform_core.products.run.report import WARNING, check_results, evaluation, published_result
+from platform_core.quality.outcome import Outcomes
+
+_LOOKED_BACK: Final = 100
+"""Executions of a check that are asked for its last result."""
+
+
+def interrupted(error: BaseException) -> BaseException:
+    """An error, or KeyboardInterrupt where it is what the engine makes of a Ctrl-C while it computes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, duckdb.InterruptException) or str(cause) == "Query interrupted":
+            return KeyboardInterrupt()
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
+def failed_run(
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    product: DataProduct,
+    failure: BaseException,
+    outcomes: Outcomes,
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]:
+    """What a run tells that failed; raises the failure, unless the version was published all the same."""
+    newest, stopped = _newest(lake, product), not isinstance(failure, Exception)
+    if newest is not None and newest[1]["run_id"] == context.run.run_id:
+        # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
+        words = getattr(failure, "description", None) or failure
+        late = f"{product.id} was published. After that:\n{words}"
+        yield published_result(product.id, newest[0], newest[1], **{WARNING: late})
+        if product.kind == "stream" or stopped:
+            raise failure
+        return
+    if stopped:
+        let_checks_stand(context.instance, context.run.run_id)
+    kept = "nothing was published"
+    if newest is not None:
+        kept += f"; readers keep version {newest[0]} of {product.id}"
+    # Of no materialization, least of all of the one that readers keep, which Dagster would take.
+    for result in check_results(product, outcomes):
+        yield evaluation(result, f"{result.description}; {kept}" if result.description else kept)
+    if isinstance(failure, dg.Failure):
+        raise dg.Failure(description=f"{failure.description}\n\n{kept}", allow_retries=False)
+    raise failure
+
+
+def _newest(lake: LakeResource, product: DataProduct) -> tuple[int, dict[str, Any]] | None:
+    """The published version, and what it remembers of its run; None where the lake cannot tell either."""
+    with suppress(PlatformError), lake.connect(read=[product.lake]) as connection:
+        for version, _, facts in stamps(connection, product.lake, product.id, limit=1):
+            return version, facts
+    return None
+
+
+def let_checks_stand(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Let the last result of each check be the newest again that an interrupted run planned and did not
+    come to: Dagster takes a planned check for one that tells nothing of what is published."""
+    planned = instance.get_records_for_run(
+        run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    ).records
+    events = (record.event_log_entry.dagster_event for record in planned)
+    keys = [event.event_specific_data.asset_check_key for event in events]  # type: ignore[union-attr]
+    storage = instance.event_log_storage
+    for key, last in storage.get_latest_asset_check_execution_by_key(keys).items():
+        if last.run_id == run_id and not isinstance(last.evaluation, dg.AssetCheckEvaluation):
+            history = storage.get_asset_check_execution_history(key, limit=_LOOKED_BACK)
+            evaluations = (each.evaluation for each in history)
+            before = next((each for each in evaluations if isinstance(each, dg.AssetCheckEvaluation)), None)
+            if before is not None:
+                instance.report_runless_asset_event(before)

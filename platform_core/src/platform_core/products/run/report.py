@@ -1,0 +1,190 @@
+"""What a run tells of a product: check results, and what the published version looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import duckdb
+
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.partitions import Window, windows
+from platform_core.lake.location import table_of
+from platform_core.lake.partition_filter import window_predicate
+from platform_core.lake.publication.content_hash import data_version
+from platform_core.lake.publication.tables import Publication
+from platform_core.products.asset_spec import SEVERITY_IN_DAGSTER, asset_key
+from platform_core.products.catalog_text import preview_cell
+from platform_core.products.run.origin import checks_told
+from platform_core.quality.outcome import CheckOutcome, Outcomes, Sample
+from platform_core.quality.samples import fetch
+from platform_core.sql.quoting import quoted
+from platform_core.sql.types import describe
+from platform_core.version import __version__
+
+PREVIEW_ROWS = 5
+PARTS_TOLD = 100
+"""Up to so many partitions of one run are told each by itself; of more, Dagster looks up each among all."""
+WARNING = "mesh/warning"
+"""What went wrong after a version was published, which is good all the same."""
+
+
+def check_results(product: DataProduct, outcomes: Outcomes) -> list[dg.AssetCheckResult]:
+    return [check_result(asset_key(product.id), outcome) for outcome in outcomes]
+
+
+def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult:
+    """One rule's outcome as Dagster shows it: violations, duration, and up to ten sample keys."""
+    metadata: dict[str, Any] = {
+        "rows": outcome.rows,
+        "seconds": round(outcome.seconds, 4),
+        "severity": outcome.rule.severity,
+        "scope": outcome.rule.scope,
+    }
+    if outcome.violations is not None:
+        metadata["violations"] = outcome.violations
+    if outcome.observed is not None:
+        metadata["observed"] = str(outcome.observed)
+    if outcome.sample:
+        metadata["sample"] = _table(outcome.sample)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=outcome.rule.name,
+        passed=outcome.passed,
+        severity=SEVERITY_IN_DAGSTER[outcome.rule.severity],
+        description=outcome.message or None,
+        metadata=metadata,
+    )
+
+
+def version_metadata(version: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a version's own stamp says of it, in Dagster's words."""
+    statuses = [check["status"] for check in facts.get("checks", ())]
+    metadata: dict[str, Any] = {
+        "dagster/row_count": facts["rows"],
+        "mesh/rows_written": facts["rows_written"],
+        "mesh/version": version,
+        "mesh/checks_passed": statuses.count("passed"),
+        "mesh/checks_warned": statuses.count("warned"),
+    }
+    told = ("seconds", "partition")
+    metadata |= {f"mesh/{name}": facts[name] for name in told if facts.get(name) is not None}
+    if facts.get("inputs") is not None:
+        metadata["mesh/inputs"] = dg.MetadataValue.json(facts["inputs"])
+    return metadata
+
+
+def published_result(
+    product_id: str, version: int, facts: Mapping[str, Any], **said: Any
+) -> dg.MaterializeResult[None]:
+    """A version with its checks, by its own stamp; ``said`` is metadata beside its facts."""
+    content = data_version(facts)
+    checks = [
+        dg.AssetCheckResult(
+            asset_key=asset_key(product_id),
+            check_name=check["rule"],
+            passed=check["status"] == "passed",
+            severity=SEVERITY_IN_DAGSTER["warning" if check["status"] == "warned" else "error"],
+            metadata={} if check["count"] is None else {"violations": check["count"]},
+        )
+        for check in facts.get("checks", ())
+    ]
+    return dg.MaterializeResult(
+        asset_key=asset_key(product_id),
+        metadata={**version_metadata(version, facts), **said},
+        data_version=dg.DataVersion(content) if content else None,
+        check_results=checks,
+    )
+
+
+def published_events(
+    result: dg.MaterializeResult[None], keys: Iterable[str | None]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """A result as events: a materialization of each partition key, or of None, and the check results."""
+    assert result.asset_key is not None  # products are named
+    tags: dict[str, str] = {}
+    if (version := result.data_version) is not None:
+        tags = {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
+    for key in keys:
+        yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata, partition=key, tags=tags)
+    yield from map(evaluation, result.check_results)
+
+
+def evaluation(check: dg.AssetCheckResult, words: str | None = None) -> dg.AssetCheckEvaluation:
+    """A check's result as an event of its own, with other words where there are some."""
+    assert check.asset_key is not None  # products and their checks are named
+    assert check.check_name is not None
+    return dg.AssetCheckEvaluation(
+        check.asset_key,
+        check.check_name,
+        check.passed,
+        check.metadata,
+        severity=check.severity,
+        description=words,
+    )
+
+
+def publication_metadata(
+    connection: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    publication: Publication[Outcomes],
+    window: Window | None,
+    seconds: float,
+    preview: bool,
+) -> dict[str, Any]:
+    """Rows, bytes, version and seconds, and a preview of a whole table where everybody may see one."""
+    facts = {
+        "rows": publication.rows,
+        "rows_written": publication.rows_written,
+        "seconds": round(seconds, 3),
+        "partition": window.key if window else None,
+        **checks_told(publication.audited),
+    }
+    metadata = version_metadata(publication.version, facts)
+    metadata |= {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
+    if preview and window is None and (rows := _preview(connection, product)):
+        metadata["mesh/preview"] = _table(rows)
+    return metadata
+
+
+def parts_metadata(
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, preview: bool
+) -> dict[str, dict[str, Any]]:
+    """By partition key of a run's window: its own rows, range and preview; nothing for too many of them."""
+    assert product.partitions is not None  # who has a window has them
+    parts = [each for each in windows(product.partitions) if window.start <= each.start < window.end]
+    if len(parts) > PARTS_TOLD:
+        return {}
+    table, zone = table_of(product), ZoneInfo(product.partitions.timezone)
+    columns = describe(connection, f"FROM {table}")
+    where = {each.key: window_predicate(product, columns, each) for each in parts}
+    counts = ", ".join(f"count(*) FILTER ({mine})" for mine in where.values())
+    whole = window_predicate(product, columns, window)
+    [rows] = connection.execute(f"SELECT {counts} FROM {table} WHERE {whole}").fetchall()
+    told: dict[str, dict[str, Any]] = {}
+    for each, count in zip(parts, rows, strict=True):
+        span = [f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (each.start, each.end)]
+        told[each.key] = {
+            "dagster/partition_row_count": count,
+            "mesh/partition": each.key,
+            "mesh/range": f"{' to '.join(span)} {zone.key}",
+        }
+        if preview and (sample := _preview(connection, product, where[each.key])):
+            told[each.key]["mesh/preview"] = _table(sample)
+    return told
+
+
+def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct, where: str = "true") -> Sample:
+    wanted = ", ".join(quoted(column.name) for column in product.columns if column.shown_in_samples)
+    if not wanted:
+        return ()
+    return fetch(connection, f"SELECT {wanted} FROM {table_of(product)} WHERE {where} LIMIT {PREVIEW_ROWS}")
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Rows of plain values for the UI; a cell of another type is shown as text."""
+    records = [dg.TableRecord({name: preview_cell(value) for name, value in row.items()}) for row in rows]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name=name) for name in rows[0]])
+    return dg.MetadataValue.table(records=records, schema=schema)

@@ -1,0 +1,281 @@
+"""Rules that need a query of their own: schema, row count, uniqueness, references, recency, custom SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from platform_core.contracts.bounds import NONE_ALLOWED
+from platform_core.contracts.model import Column, DataProduct, Reference, Rule, RuleKind, Scope
+from platform_core.lake.transaction import number, one
+from platform_core.quality.outcome import Sample
+from platform_core.quality.row_checks import NotApplicable, require
+from platform_core.quality.samples import LIMIT, fetch, sample_columns
+from platform_core.sql.allowed import NotAllowed, tables_read
+from platform_core.sql.plan import require_reads
+from platform_core.sql.quoting import quoted, unlike
+from platform_core.sql.times import microseconds, moment
+from platform_core.sql.types import describe, family, is_type
+from platform_core.words import listed
+
+# Rows whose hashes are sorted in one pass, in about 700 MB; past so many passes the engine spills instead.
+_PASS, _PASSES = 25_000_000, 16
+_PLAIN_TYPE = re.compile(r"[A-Z_ ]+(\(\d+(,\d+)?\))?(\[\])*")
+_NUMERIC = {"integer", "number"}
+_TABLE = "__table"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The table that is asked, and what the questions need to know about it."""
+
+    con: duckdb.DuckDBPyConnection
+    product: DataProduct
+    columns: dict[str, str]
+    resolve: Callable[[str], str | None]
+    until: datetime
+    scopes: dict[Scope, str]
+    """The relation of each scope."""
+    rows: dict[Scope, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Violations counted, or a single number observed; ``condition`` is SQL true for violating rows."""
+
+    violations: int | None = None
+    observed: Any = None
+    passed: bool | None = None
+    condition: str | None = None
+    sample: Sample = ()
+    message: str = ""
+    plain: bool = False
+    """Whether the message is made of names of the contract and of counts alone."""
+
+
+def ask(asked: Asked, rule: Rule) -> Answer:
+    """Asks one rule. Raises NotApplicable, and duckdb.Error where the engine fails."""
+    return _QUESTIONS[rule.kind](asked, rule)
+
+
+def _schema(asked: Asked, rule: Rule) -> Answer:
+    declared = {column.name: column for column in asked.product.columns}
+    faults = [f'"{name}" is missing' for name in declared if name not in asked.columns]
+    extra = {name: kind for name, kind in asked.columns.items() if name not in declared}
+    faults += [f'"{name}" ({kind}) is not in the contract' for name, kind in extra.items()]
+    for name, column in declared.items():
+        if name in asked.columns and (expected := other_type(column, asked.columns[name])):
+            faults.append(f'"{name}" is {asked.columns[name]} instead of {expected}')
+    message = f"columns differ from the contract: {listed(faults)}"
+    # The name of a column, and a type such as ENUM, may be made of values.
+    plain = not extra and all(map(_PLAIN_TYPE.fullmatch, asked.columns.values()))
+    return Answer(violations=len(faults), message=message, plain=plain)
+
+
+def other_type(column: Column, kind: str) -> str | None:
+    """What the contract wants a column to be, where it is not that."""
+    if column.physical_type:
+        return None if is_type(kind, column.physical_type) else column.physical_type
+    logical = column.logical_type
+    if logical is None or logical in ("object", "array"):
+        return None
+    found = family(kind)
+    return None if found == logical or (logical, found) == ("number", "integer") else logical
+
+
+def _unique(asked: Asked, rule: Rule) -> Answer:
+    """Counts the rows beyond the first of each value; as in SQL, a row with a NULL repeats nothing.
+
+    Where no two hashes are equal, all values are distinct; and sorted hashes are far cheaper to compare
+    than grouped values. Only where two are equal, the values themselves are grouped.
+    """
+    require(rule, asked.columns)
+    relation = asked.scopes[rule.scope]
+    names = ", ".join(map(quoted, rule.columns))
+    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in rule.columns)
+    passes = max(1, min(_PASSES, -(-asked.rows[rule.scope] // _PASS)))
+    if not any(_equal_hashes(asked, relation, names, present, passes, turn) for turn in range(passes)):
+        return Answer(violations=0)
+    repeated = f"FROM {relation} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
+    violations = number(asked.con, f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {repeated})")
+    shown = sample_columns(asked.product, rule, rule.columns)
+    kept = [name for name in rule.columns if name in shown]
+    sample: Sample = ()
+    if kept:
+        rows = quoted(unlike("rows", kept))
+        counted = f"SELECT {', '.join(map(quoted, kept))}, count(*) AS {rows} {repeated} LIMIT {LIMIT}"
+        sample = fetch(asked.con, counted)
+    return Answer(violations=violations, sample=sample)
+
+
+def _equal_hashes(asked: Asked, relation: str, names: str, present: str, passes: int, turn: int) -> bool:
+    """Whether two rows of one pass have the same hash."""
+    part = f" AND hash({names}) % {passes} = {turn}" if passes > 1 else ""
+    hashes = f"SELECT hash({names}) AS h FROM {relation} WHERE {present}{part}"
+    neighbours = f"SELECT h, lag(h) OVER (ORDER BY h) AS before FROM ({hashes})"
+    return bool(number(asked.con, f"SELECT count(*) FROM ({neighbours}) WHERE h = before"))
+
+
+def _reference(asked: Asked, rule: Rule) -> Answer:
+    require(rule, asked.columns)
+    assert rule.reference is not None  # the reader makes no rule of this kind without one
+    relation, target = asked.scopes[rule.scope], _target(asked, rule, rule.reference)
+    # Lists of aliases: a column may have any name, that of an alias too, and would hide it.
+    ours, theirs = ([f"{side}{n}" for n in range(len(rule.columns))] for side in ("our", "their"))
+    names, keys = (", ".join(map(quoted, each)) for each in (rule.columns, rule.reference.columns))
+    equal = " AND ".join(f"{our} = {their}" for our, their in zip(ours, theirs, strict=True))
+    present = " AND ".join(f"{our} IS NOT NULL" for our in ours)
+    # Each value is looked up once. An uncommitted table has no statistics, so that a plain anti-join
+    # would build its hash table from the table's rows instead of from the few that they point to.
+    values = f"(SELECT {names}, count(*) FROM {relation} GROUP BY {names}) AS o({', '.join(ours)}, n)"
+    orphaned = f"FROM {values} ANTI JOIN (SELECT {keys} FROM {target}) AS t({', '.join(theirs)}) ON {equal}"
+    orphaned += f" WHERE {present}"
+    violations = number(asked.con, f"SELECT coalesce(sum(n), 0) {orphaned}")
+    orphans = f"({names}) IN (SELECT {', '.join(ours)} {orphaned})"
+    words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
+    return Answer(violations=violations, condition=orphans, message=words, plain=True)
+
+
+def _target(asked: Asked, rule: Rule, reference: Reference) -> str:
+    """The relation a foreign key points to, once it is sure that the comparison can be made."""
+    own = reference.product == asked.product.id
+    target = asked.scopes["product"] if own else asked.resolve(reference.product)
+    if target is None:
+        raise NotApplicable(f"{reference.product} was never published, so nothing can refer to it")
+    theirs = describe(asked.con, f"FROM {target}")
+    for ours, name in zip(rule.columns, reference.columns, strict=True):
+        if name not in theirs:
+            raise NotApplicable(f'{reference.product} has no column "{name}"')
+        kinds = {asked.columns[ours], theirs[name]}
+        # A comparison of words with numbers fails at the first word, in the middle of the transaction.
+        if len(kinds) > 1 and not {family(kind) for kind in kinds} <= _NUMERIC:
+            raise NotApplicable(
+                f'"{ours}" is {asked.columns[ours]}, but "{name}" of {reference.product} is {theirs[name]}'
+            )
+    return target
+
+
+def _recency(asked: Asked, rule: Rule) -> Answer:
+    require(rule, asked.columns)
+    name = rule.columns[0]
+    kind = asked.columns[name]
+    if family(kind) not in ("timestamp", "date"):
+        raise NotApplicable(f'"{name}" is {kind}, which has no age')
+    since = microseconds(quoted(name))
+    newest = moment(one(asked.con, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
+    if newest is None or rule.maximum_age is None:
+        return Answer(passed=False, message=f'no value in "{name}" to measure the age of')
+    age = asked.until - newest
+    column = asked.product.column(name)
+    seen = newest if column is not None and column.shown_in_samples else None
+    words = (
+        f'the newest "{name}" is {age} old at {asked.until.isoformat()}, at most {rule.maximum_age} allowed'
+    )
+    return Answer(observed=seen, passed=age <= rule.maximum_age, message=words)
+
+
+def _group_size(asked: Asked, rule: Rule) -> Answer:
+    """The rows of the smallest group; no sample, which would show the very ones that are to be hidden."""
+    require(rule, asked.columns)
+    groups = ", ".join(map(quoted, rule.columns))
+    counted = f"SELECT count(*) AS n FROM {asked.scopes[rule.scope]} GROUP BY {groups}"
+    least = rule.limits.minimum if rule.limits else None
+    smallest, small = one(asked.con, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
+    if smallest is None:
+        return Answer(passed=True)
+    words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
+    return Answer(observed=smallest, passed=not small, message=words, plain=True)
+
+
+def _together(asked: Asked, rule: Rule) -> Answer:
+    """The differences of two products' counts that tell of too few: by their columns, by each part of these,
+    and of what is left where only one of them has a group. No sample, which would show the very ones."""
+    assert rule.reference is not None  # the reader makes no rule of this kind without one
+    assert rule.limits is not None
+    require(rule, asked.columns)
+    if asked.resolve(rule.reference.product) is None:
+        return Answer(violations=0)  # never published: there is nothing to subtract
+    theirs = _target(asked, rule, rule.reference)
+    *by, ours = map(quoted, rule.columns)
+    groups, count = ", ".join(by), quoted(rule.reference.columns[-1])
+    names = ", ".join(f"by{n}" for n in range(len(by)))
+    sides = [
+        f"(SELECT {groups}, sum({column}) FROM {relation} GROUP BY {groups}) AS of_{side}({names}, {side})"
+        for side, column, relation in (("a", ours, asked.scopes[rule.scope]), ("b", count, theirs))
+    ]
+    few = f"BETWEEN 1 AND {rule.limits.minimum} - 1"
+    violations = number(
+        asked.con,
+        f"SELECT count(*) FILTER (abs(a - b) {few}) + count(*) FILTER (abs(c - d) {few}) FROM ("
+        "SELECT sum(a) AS a, sum(b) AS b, sum(a) FILTER (b IS NULL) AS c, sum(b) FILTER (a IS NULL) AS d"
+        f" FROM {sides[0]} FULL JOIN {sides[1]} USING ({names}) GROUP BY CUBE ({names}))",
+    )
+    words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
+    return Answer(violations=violations, message=words)
+
+
+def _sql(asked: Asked, rule: Rule) -> Answer:
+    query = judged(asked.con, rule, asked.scopes[rule.scope], asked.resolve)
+    cursor = asked.con.execute(query)
+    rows = cursor.fetchmany(2)
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise NotApplicable("the query has to return one row of one column")
+    value = rows[0][0]
+    limits = rule.limits or NONE_ALLOWED
+    is_number = hasattr(value, "__float__") and hasattr(value, "__sub__")
+    if isinstance(value, bool) or not is_number:
+        raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
+    words = f"the query returned {value}, expected {limits.describe()}"
+    return Answer(observed=value, passed=limits.passes(value), message=words)
+
+
+_QUESTIONS: dict[RuleKind, Callable[[Asked, Rule], Answer]] = {
+    "schema": _schema,
+    "row_count": lambda asked, rule: Answer(observed=asked.rows[rule.scope]),
+    "unique": _unique,
+    "reference": _reference,
+    "recency": _recency,
+    "group_size": _group_size,
+    "together": _together,
+    "sql": _sql,
+}
+
+
+def substituted(rule: Rule, relation: str) -> str:
+    """The rule's query, about a relation and the rule's column."""
+    column = quoted(rule.columns[0]) if rule.columns else ""
+    values = {"table": relation, "object": relation, "column": column, "property": column}
+
+    def value(match: re.Match[str]) -> str:
+        return values[match.group(1)] or match.group(0)
+
+    return re.sub(r"\$?\{(table|object|column|property)\}", value, rule.query or "")
+
+
+def judged(
+    con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, resolve: Callable[[str], str | None]
+) -> str:
+    """The query of a rule, which reads a relation and products that ``resolve`` knows, and nothing else: by
+    its names, then by its plan. Raises NotApplicable, and duckdb.Error where it does not bind."""
+    reads = [relation]
+    try:
+        for table in tables_read(substituted(rule, quoted(_TABLE))):
+            if str(table) == _TABLE:
+                continue
+            product = None if table.schema else resolve(table.name)
+            if product is None:
+                known = f'"{table}" is neither the table nor an input, as ${{table}} or "<domain>/<product>"'
+                raise NotAllowed("construct", known, table.line)
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS SELECT * FROM {product}")
+            reads.append(quoted(table.name))
+        query = substituted(rule, relation)
+        require_reads(con, query, reads)
+    except NotAllowed as refused:
+        reason = f"the query is not SQL: {refused.reason}" if refused.what == "syntax" else refused.reason
+        raise NotApplicable(reason) from None
+    return query

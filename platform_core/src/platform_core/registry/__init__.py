@@ -1,0 +1,1 @@
+"""Where contracts are, and what other repositories may rely on."""

@@ -1,0 +1,186 @@
+"""Publishing a domain's contracts to a registry that other repositories resolve them from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from platform_core.contracts.model import DataProduct
+from platform_core.diagnostics import ContractError, Diagnostic, Place, UsageError, shown
+from platform_core.files import file_lock, write_whole
+from platform_core.odcs.identity import stem_of
+from platform_core.odcs.reader import load_contract
+from platform_core.registry.compatibility import breaking_after, breaks, raised
+from platform_core.registry.lookup import Registry
+from platform_core.registry.shared import same_content
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What became of a domain's contracts, by the names of its products."""
+
+    folder: Path
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def register(
+    registry: Registry, domains: Sequence[str], to: Path, *, write: bool = True
+) -> tuple[Registered, ...]:
+    """Bring a registry up to what ``registry``, the one of this tree, says of some domains.
+
+    All is checked before anything is written, and each file is replaced whole. Doing it again changes
+    nothing. Without ``write`` it is only checked.
+
+    Raises:
+        UsageError: U083 where a domain has no contracts here, U084 where the folder cannot be written.
+        ContractError: faults of the contracts; C057 for a foreign key to what nobody registered; C140 and
+            C141 for a version that was registered otherwise or is newer there; C142 for a change that
+            breaks readers and does not say so by its version; C143 where a registered foreign key would
+            point to nothing; C144 for a contract that is gone here and was not retired.
+    """
+    with _alone(to) if write else nullcontext():
+        own = Registry(registry.base, registry.inner, to, frozenset(domains))
+        for domain in domains:
+            if not own.is_own(domain):
+                raise _nothing_here(own, domain)
+        plans = [_Plan(own, domain, to) for domain in domains]
+        faults = [fault for plan in plans for fault in plan.faults()]
+        faults += () if faults else [fault for plan in plans for fault in plan.broken_references()]
+        if faults:
+            raise ContractError(*dict.fromkeys(faults))
+        done = tuple(plan.outcome() for plan in plans)
+        if write:
+            for plan, outcome in zip(plans, done, strict=True):
+                _write(outcome, {product.name: product.path for product in plan.products})
+    return done
+
+
+def _nothing_here(own: Registry, domain: str) -> UsageError:
+    message = f'"{domain}" has no contracts here to register'
+    expected = f"contracts in {shown(own.path(f'{domain}/x').parent)}"
+    return UsageError.of("U083", message, None, expected, "Call it in the repository of that domain.")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    own: Registry
+    """The contracts of the domains at hand, and those that others registered."""
+    domain: str
+    folder: Path
+
+    @cached_property
+    def products(self) -> tuple[DataProduct, ...]:
+        return tuple(each for each in self.own.of_domain(self.domain) if each.twin_of is None)
+
+    @cached_property
+    def registered(self) -> dict[str, Path]:
+        """What is registered of the domain, by the names of the products."""
+        folder = self.folder / self.domain
+        files = sorted(folder.iterdir()) if folder.is_dir() else ()
+        return {name: file for file in files if (name := stem_of(file.name)) and not name.startswith(".")}
+
+    @cached_property
+    def left_over(self) -> tuple[str, ...]:
+        return tuple(sorted(self.registered.keys() - {product.name for product in self.products}))
+
+    def faults(self) -> Iterator[Diagnostic]:
+        try:
+            for product in self.products:
+                yield from self.own.unresolved(product)
+                yield from self._broken_readers(product)
+            for name in self.left_over:
+                yield from self._removing(load_contract(self.registered[name], self.domain))
+        except ContractError as error:
+            yield from error.diagnostics
+
+    def _broken_readers(self, product: DataProduct) -> Iterator[Diagnostic]:
+        file = self.registered.get(product.name)
+        if file is None or same_content(product.path, file):
+            return
+        old = load_contract(file, self.domain)
+        if raised(old.version, product.version):
+            return
+        for found in breaks(old, product):
+            yield Diagnostic(
+                "C142",
+                f"{product.id} {product.version} breaks who reads {old.version}: {found.message}",
+                found.place,
+                expected="a version that says so, or a change that only adds",
+                fix=f"Write version: {breaking_after(old.version)}, or take the change back.",
+            )
+
+    def _removing(self, old: DataProduct) -> Iterator[Diagnostic]:
+        if old.status != "retired":
+            yield Diagnostic(
+                "C144",
+                f"{old.id} was registered as {old.status} and has no contract here any more",
+                old.places.get("/status") or old.place,
+                expected="a product that is retired before it goes",
+                fix="Bring its contract back with status: retired and register that; then remove it.",
+            )
+
+    def broken_references(self) -> Iterator[Diagnostic]:
+        """Foreign keys of other registered domains that would point to nothing."""
+        before = {f"{self.domain}/{name}" for name in self.registered}
+        for product in self.own.scan()[0]:
+            reads = {rule.place: rule.reference.product for rule in product.rules if rule.reference}
+            if self.own.is_own(product.domain) or not before & set(reads.values()):
+                continue
+            for fault in self.own.unresolved(product):
+                if fault.place is not None and reads.get(fault.place) in before:
+                    yield Diagnostic(
+                        "C143",
+                        f"{product.id} would break: {fault.message}",
+                        fault.place,
+                        expected=f"what {product.id} {product.version} points to, for as long as it does",
+                        fix=f"Agree with {product.owned_by or product.domain} on the change first.",
+                    )
+
+    def outcome(self) -> Registered:
+        known = [product for product in self.products if product.name in self.registered]
+        same = {each.name for each in known if same_content(each.path, self.registered[each.name])}
+        return Registered(
+            self.folder / self.domain,
+            added=tuple(each.name for each in self.products if each.name not in self.registered),
+            changed=tuple(each.name for each in known if each.name not in same),
+            removed=self.left_over,
+            unchanged=tuple(sorted(same)),
+        )
+
+
+def _write(done: Registered, sources: dict[str, Path]) -> None:
+    try:
+        done.folder.mkdir(parents=True, exist_ok=True)
+        for name in (*done.added, *done.changed):
+            target = done.folder / f"{name}.odcs.yaml"
+            write_whole(target, sources[name].read_bytes())
+        for name in (*done.changed, *done.removed):
+            for ending in (".odcs.yml", *((".odcs.yaml",) if name in done.removed else ())):
+                (done.folder / f"{name}{ending}").unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(done.folder, error) from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One at a time, so that two domains that register together see each other's contracts."""
+    lock = file_lock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    with lock:
+        yield
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    message = f"the registry {shown(folder)} cannot be written: {error.strerror}"
+    expected, fix = "a folder that this user may write", "Name another one by --to or MESH_REGISTRY."
+    return UsageError.of("U084", message, Place(folder) if folder.is_file() else None, expected, fix)

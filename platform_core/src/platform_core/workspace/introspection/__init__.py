@@ -1,0 +1,1 @@
+"""The facts of every location, kept until its code changes."""

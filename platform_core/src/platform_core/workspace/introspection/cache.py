@@ -1,0 +1,225 @@
+"""The facts of every location: from the cache where nothing changed, else from the location itself.
+
+Imports neither Dagster nor a domain's code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from platform_core.diagnostics import DefinitionError, Diagnostic, Place, shown
+from platform_core.files import link_over, write_whole
+from platform_core.governance.facts import FORMAT, LocationFacts
+from platform_core.governance.facts_document import OtherVersion, UnreadableFacts, from_document
+from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
+from platform_core.source.workspace import Location
+from platform_core.workspace.home import Home
+from platform_core.workspace.introspection.file_watch import Observer, Watch
+from platform_core.workspace.processes.living import kill_group
+from platform_core.workspace.processes.start import location_command, location_variables, start
+from platform_core.workspace.version_skew import other_document
+
+AT_ONCE: Final = max(2, os.cpu_count() or 2)
+"""Locations that load together: each takes a core."""
+DEFAULT_TIMEOUT: Final = 60.0
+LAST_LINES: Final = 5
+
+
+def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
+    """The facts of the locations, in their order; of one that does not load, why (G491).
+
+    At least two are looked at together. Each has ``MESH_INTROSPECT_TIMEOUT`` seconds (60).
+
+    Raises:
+        UsageError: U050 where that is no number of seconds.
+    """
+    looking = Introspection(root, Home.of(root))
+    try:
+        return tuple(facts.result() for facts in looking.begin(locations).values())
+    finally:
+        looking.stop()
+
+
+def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
+    """The last good facts of the locations, whatever has changed since; looks at none. What was left out of
+    a location then is as it was before."""
+    looking = Introspection(root, Home.of(root))
+    found = []
+    for location in locations:
+        facts, before = (looking.kept(location, anyhow=True, whole=whole) for whole in (False, True))
+        if facts is not None:
+            found.append(facts.beside(before) if before is not None and not facts.whole else facts)
+    return tuple(found)
+
+
+@dataclass(eq=False)
+class Introspection:
+    """Looks at locations in the background, and keeps what it found. ``stop`` it in the end.
+
+    Raises:
+        UsageError: U050 where MESH_INTROSPECT_TIMEOUT is no number of seconds.
+    """
+
+    root: Path
+    home: Home
+    timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
+    observer: Observer = field(default_factory=Observer)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
+    _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
+    _running: set[int] = field(default_factory=set)
+
+    def begin(self, locations: Iterable[Location]) -> dict[str, Future[LocationFacts]]:
+        """The facts of locations: there at once where they are kept, of the others, which are looked at
+        ``AT_ONCE`` together, to come."""
+        for location in locations:
+            if (kept := self.kept(location)) is None:
+                self._begun[location.name] = self._pool.submit(self._look, location)
+            else:
+                self._begun[location.name] = Future()
+                self._begun[location.name].set_result(kept)
+        return self._begun
+
+    def stop(self) -> None:
+        """End what is still being looked at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while not all(facts.done() for facts in self._begun.values()):
+            for group in list(self._running):
+                kill_group(group)
+            time.sleep(0.01)
+
+    def kept(self, location: Location, *, anyhow: bool = False, whole: bool = False) -> LocationFacts | None:
+        """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any;
+        ``whole``, from before something was left out of it."""
+        try:
+            kept = json.loads(self._file(location, whole).read_bytes())
+            watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
+            unchanged = kept["key"] == self._key(location)
+            if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
+                return self._placed(from_document(kept["facts"], self.root), location)
+        except (OSError, ValueError, KeyError, TypeError):
+            # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.
+            return None
+        return None
+
+    def _look(self, location: Location) -> LocationFacts:
+        began = time.time_ns()
+        answer = self._ask(location)
+        if isinstance(answer, Diagnostic):
+            return self._unknown(location, answer)
+        try:
+            facts = self._placed(from_document(answer["facts"], self.root), location)
+        except OtherVersion as error:
+            return self._unknown(location, other_document(location, error, self._place(location)))
+        except (UnreadableFacts, KeyError, TypeError) as error:
+            return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
+        if facts.loads:
+            before = self.kept(location, anyhow=True) if not facts.whole else None
+            if before is not None and before.whole:
+                with contextlib.suppress(OSError):
+                    link_over(self._file(location), self._file(location, whole=True))
+            self._keep(location, answer, began)
+        return facts
+
+    def _ask(self, location: Location) -> Any:
+        """The JSON that the location's own process writes, or why there is none."""
+        module = "platform_core.workspace.introspect"
+        command = location_command(location, module, "--root", str(self.root))
+        try:
+            variables = location_variables(location, self.root, self.home)
+        except DefinitionError as error:
+            return error.diagnostics[0]
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process = start(command, variables, cwd=self.root, stdout=subprocess.PIPE, stderr=errors)
+            except OSError as error:
+                reason = f"its interpreter does not start: {error.strerror}: {shown(location.python)}"
+                return self._fault(location, reason, "`make setup` makes the environment of every location")
+            self._running.add(process.pid)
+            try:
+                output, _ = process.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired:
+                return self._fault(
+                    location,
+                    f"it did not load within {self.timeout:g} seconds",
+                    "see what its modules do while they are imported, or allow more: "
+                    "MESH_INTROSPECT_TIMEOUT=300",
+                )
+            finally:
+                # What the location started and left behind ends with it.
+                kill_group(process.pid)
+                process.wait()
+                self._running.discard(process.pid)
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
+        try:
+            return json.loads(output)
+        except ValueError:
+            return self._fault(location, _end(process.returncode, said))
+
+    def _unknown(self, location: Location, fault: Diagnostic) -> LocationFacts:
+        from platform_core.workspace.introspect import unloadable
+
+        return self._placed(unloadable(location.name, self.root, [fault]), location)
+
+    def _placed(self, facts: LocationFacts, location: Location) -> LocationFacts:
+        return replace(facts, name=location.name, place=self._place(location))
+
+    def _fault(self, location: Location, reason: str, fix: str | None = None) -> Diagnostic:
+        return Diagnostic(
+            "G491",
+            f"code location {location.name} could not be introspected: {reason}",
+            self._place(location),
+            expected="a location that loads in its own interpreter",
+            fix=fix or f"{shown(location.python)} -c 'import {location.module}'",
+        )
+
+    def _place(self, location: Location) -> Place:
+        return location.place or Place(self.root / WORKSPACE)
+
+    def _file(self, location: Location, whole: bool = False) -> Path:
+        return self.home.path / "introspection" / f"{location.name}{'.whole' if whole else ''}.json"
+
+    def _key(self, location: Location) -> list[str]:
+        """What the facts depend on beside files."""
+        return [
+            FORMAT,
+            str(self.root),
+            repr(location),
+            *(str(s.folder() or "") for s in (CONTRACTS, REGISTRY)),
+        ]
+
+    def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
+        watch = Watch(tuple(answer["watch"]["trees"]), tuple(answer["watch"]["files"]))
+        kept = {
+            "key": self._key(location),
+            "watch": answer["watch"],
+            # Where a file changed meanwhile: the last good facts, and to be looked at again.
+            "entries": Observer().record(watch, began) or {},
+            "facts": answer["facts"],
+        }
+        file = self._file(location)
+        try:
+            write_whole(file, json.dumps(kept, separators=(",", ":")))
+        except OSError:
+            # A folder that cannot be written costs time at the next call, and nothing else.
+            return
+
+
+def _end(code: int, said: list[str]) -> str:
+    last = "\n".join(said)
+    if code < 0:
+        how = f"its process was killed by {signal.Signals(-code).name}"
+    else:
+        how = f"its process ended with exit code {code}" if code else "its process answered with no JSON"
+    return f"{how}: {last}" if last else how

@@ -1,0 +1,1 @@
+"""Starts processes, watches them, ends them."""

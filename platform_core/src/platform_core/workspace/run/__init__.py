@@ -1,0 +1,1 @@
+"""Runs products over all code locations, in dependency order."""

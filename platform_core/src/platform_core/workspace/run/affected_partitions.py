@@ -1,0 +1,127 @@
+"""What a stretch of time touches: the partitions that a run refreshes when only some were asked for.
+
+Who asks for one month of a product and for what depends on it (``sales/transactions+ --partitions
+2017-03-01``) means that month wherever there is one, the whole of what is made of all months, and
+nothing of what reads only another month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from platform_core.contracts.partitions import Window, windows
+from platform_core.diagnostics import PlatformError
+from platform_core.registry.lookup import Registry
+from platform_core.workspace.protocol import Asset
+from platform_core.workspace.run.partition_keys import ALL, chosen_keys
+from platform_core.workspace.run.selection import Selection
+
+
+def resolve(
+    selection: Selection, asked: str | None, assets: Iterable[Asset], root: Path
+) -> tuple[frozenset[str], Mapping[str, tuple[str, ...]]]:
+    """The products of a run over all assets of the mesh at ``root``, and the partitions of those that
+    depend on the ones asked for; any others are asked by their own keys.
+
+    Raises:
+        UsageError: U024 where a key is not on the grid of a selected product.
+    """
+    by_key = {asset.key: asset for asset in assets}
+    products = frozenset(selection.products)
+    if asked not in (None, ALL) and selection.downstream_of:
+        found = reach(selection, asked, by_key, grids_of(Registry.open(root), by_key))
+        if found is not None:
+            return products & found.keys(), {key: keys for key, keys in found.items() if keys is not None}
+    upstream = {key: asset.upstream for key, asset in by_key.items()}
+    return selection.resolve(upstream, {key: asset.reads for key, asset in by_key.items()}), {}
+
+
+def reach(
+    selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
+) -> dict[str, tuple[str, ...] | None] | None:
+    """The assets that are selected or that ``asked`` touches downstream of them, with their keys.
+
+    ``grids`` are the partitions of the products that have some. None where it tells nothing, because
+    no product to follow has partitions.
+
+    Raises:
+        UsageError: U024 where a key is not on the grid of a selected product.
+    """
+    chosen = selection.resolve({key: asset.upstream for key, asset in assets.items()}, {})
+    keys = {
+        key: chosen_keys(asked, [window.key for window in grids[key]], key) if key in grids else None
+        for key in chosen
+    }
+    stretches = {
+        key: stretch
+        for key, found in keys.items()
+        if found and (stretch := _over(window for window in grids[key] if window.key in found)) is not None
+    }
+    everywhere = _over(stretches[key] for key in selection.downstream_of & stretches.keys())
+    if everywhere is None:
+        return None
+    touched = {key: stretches.get(key, everywhere) for key in selection.downstream_of}
+    _spread(touched, assets, grids)
+    for key in touched.keys() - chosen:
+        grid = grids.get(key)
+        keys[key] = None if grid is None else tuple(w.key for w in grid if _overlap(touched[key], w))
+    return keys
+
+
+def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Window, ...]]:
+    """The partitions of the products among assets, by their contracts."""
+    found: dict[str, tuple[Window, ...]] = {}
+    for name in set(registry.names()) & set(assets):
+        try:
+            product = registry.get(name)
+        except PlatformError:
+            # A contract that cannot be read keeps its location from loading, which says so.
+            continue
+        if product.partitions is not None:
+            found[name] = windows(product.partitions)
+    return found
+
+
+def _spread(
+    touched: dict[str, Window], assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
+) -> None:
+    """Follow the stretches to whatever reads them, until none grows any more."""
+    readers: dict[str, list[Asset]] = {}
+    for asset in assets.values():
+        for key in asset.reads:
+            readers.setdefault(key, []).append(asset)
+    queue = list(touched)
+    while queue:
+        key = queue.pop()
+        for reader in readers.get(key, ()):
+            read = _read(reader, key, touched[key], grids)
+            before = touched.get(reader.key)
+            after = _over(part for part in (before, read) if part is not None)
+            if after is not None and after != before:
+                touched[reader.key] = after
+                queue.append(reader.key)
+
+
+def _read(reader: Asset, key: str, stretch: Window, grids: Mapping[str, Sequence[Window]]) -> Window | None:
+    """The part of a reader that a stretch of one of its inputs touches."""
+    grid, source = grids.get(reader.key), grids.get(key)
+    if source and key in reader.last_of and not _overlap(stretch, source[-1]):
+        return None
+    if grid is None:
+        return stretch
+    if source and key in (*reader.all_of, *reader.last_of):
+        return _over(grid)
+    return _over(window for window in grid if _overlap(stretch, window))
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _over(parts: Iterable[Window]) -> Window | None:
+    """The shortest stretch of time that holds all of them; None where there is none."""
+    found = list(parts)
+    if not found:
+        return None
+    return Window("", min(part.start for part in found), max(part.end for part in found))

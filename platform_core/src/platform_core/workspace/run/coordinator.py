@@ -1,0 +1,307 @@
+"""Running the mesh: materialize products over all code locations, in dependency order."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic, PlatformError, render
+from platform_core.governance.facts import LocationFacts
+from platform_core.source.workspace import Location
+from platform_core.workspace.home import Home
+from platform_core.workspace.introspection.cache import Introspection, kept_facts
+from platform_core.workspace.processes.interrupts import Interrupts
+from platform_core.workspace.protocol import PROTOCOL, Asset, Ended, Loaded, Moved, Order, State, Unloadable
+from platform_core.workspace.run.affected_partitions import resolve
+from platform_core.workspace.run.location_assets import assets_of
+from platform_core.workspace.run.partition_keys import chosen_partitions
+from platform_core.workspace.run.plan import FINAL, Plan, cycle_diagnostic, selected_assets
+from platform_core.workspace.run.result import MeshResult, Observer, Results
+from platform_core.workspace.run.selection import Selection, unmade
+from platform_core.workspace.run.worker_process import READ, Child
+from platform_core.workspace.run.worker_slot import Seat, staff
+from platform_core.workspace.version_skew import unintelligible
+
+PATIENCE: Final = 10.0
+"""Seconds that interrupted workers have to roll back before they are killed."""
+
+TICK: Final = 0.2
+
+
+class MeshRun:
+    """One run over the locations of a mesh. ``products`` are the ids of all its products."""
+
+    def __init__(
+        self,
+        root: Path,
+        home: Home,
+        locations: Sequence[Location],
+        selection: Selection,
+        partitions: str | None,
+        observer: Observer,
+    ) -> None:
+        self._root, self._home = root, home
+        self._selection, self._asked, self._observer = selection, partitions, observer
+        named = selection.named()
+        domains = {ProductId(name).domain for name in named}
+        self._seats = {
+            location.name: Seat(location)
+            for location in locations
+            if selection.follows_graph or location.name in domains
+        }
+        # What is selected is known at once unless the graph tells; --partitions is checked before anything
+        # runs, for which all that the run reaches must be loaded.
+        self._selecting = selection.follows_graph
+        self._gate = self._selecting or partitions is not None
+        self._plan = Plan(named)
+        self._looking: Introspection | None = None
+        self._looks: Mapping[str, Future[LocationFacts]] = {}
+        self._settled: Mapping[str, tuple[str, ...]] = {}
+        self._results = Results(self._plan, observer)
+        self._closing = False
+        self._orders = 0
+        self._invocation = uuid.uuid4().hex[:12]
+
+    def execute(self) -> MeshResult:
+        """Run until every product has ended, or until interrupted.
+
+        No process that it started is left when it returns or raises.
+
+        Raises:
+            UsageError: ``--partitions`` does not fit the selected products.
+            RunError: the state folder cannot be written.
+        """
+        started, seats = time.monotonic(), self._seats.values()
+        self._home.prepare(self._root)
+        with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
+            selector.register(interrupts, selectors.EVENT_READ)
+            try:
+                self._begin(selector)
+                # A run whose assets have all ended still has to record its own end.
+                while (self._plan.open() or any(seat.works() for seat in seats)) and not interrupts.count:
+                    self._turn(selector)
+                self._stop(selector, interrupts)
+            finally:
+                if self._looking is not None:
+                    self._looking.stop()
+                for seat in seats:
+                    if seat.child is not None:
+                        seat.child.kill()
+        for key in self._plan.open():
+            self._end(key, "canceled", None)
+        products = tuple(self._results.products[name] for name in sorted(self._plan.wanted))
+        seconds = time.monotonic() - started
+        return MeshResult(products, tuple(self._results.faults), seconds, interrupts.count > 0)
+
+    def _begin(self, selector: selectors.BaseSelector) -> None:
+        self._take_in()
+        self._staff(selector)
+        if self._selecting:
+            # Of the others their workers tell the same, and are needed anyhow.
+            others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
+            self._looking = Introspection(self._root, self._home)
+            self._looks = self._looking.begin(others)
+        self._advance()
+
+    def _take_in(self) -> None:
+        """Tell of the products that are known to be wanted, and of those that no location makes."""
+        for name in sorted(self._plan.wanted - self._results.products.keys()):
+            self._results.expect(name)
+            if (domain := ProductId(name).domain) not in self._seats:
+                fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
+                self._end(name, "failed", fault.render())
+
+    def _staff(self, selector: selectors.BaseSelector) -> None:
+        starting, leaving = staff(list(self._seats.values()), self._plan)
+        for seat in leaving:
+            seat.dismiss()
+        for seat in starting:
+            self._seat(seat, selector)
+
+    def _seat(self, seat: Seat, selector: selectors.BaseSelector) -> None:
+        """Start a location's worker, for the first time or after it died."""
+        seat.phase, seat.batch = "loading", None
+        try:
+            seat.child = Child(seat.location, self._root, self._home)
+        except PlatformError as error:
+            self._break(seat, str(error))
+            return
+        selector.register(seat.child.output, selectors.EVENT_READ, seat)
+
+    def _turn(self, selector: selectors.BaseSelector) -> None:
+        """Wait for something to happen, and act on it."""
+        for key, _ in selector.select(TICK):
+            if isinstance(key.data, Seat):
+                self._hear(key.data, selector)
+            else:
+                os.read(key.fd, READ)
+        if not self._closing:
+            self._advance()
+            self._staff(selector)
+        self._observer.tick()
+
+    def _hear(self, seat: Seat, selector: selectors.BaseSelector) -> None:
+        assert seat.child is not None
+        if (messages := seat.child.receive()) is None:
+            selector.unregister(seat.child.output)
+            self._gone(seat, selector)
+        for message in messages or ():
+            match message:
+                case Loaded(protocol=protocol) if protocol != PROTOCOL:
+                    self._break(seat, unintelligible(seat.location, message).render())
+                    seat.child.stop()
+                case Loaded(assets=assets):
+                    seat.phase = "idle"
+                    if seat.assets is None:
+                        seat.assets = assets
+                        if not self._gate:  # which is looked after at each turn
+                            self._admit([seat])
+                case Unloadable(error=error) if not self._closing:
+                    self._break(seat, error)
+                case Moved():
+                    if self._closing and message.state == "failed":
+                        # Whatever an interrupted product says of it, it did not fail by itself.
+                        message = replace(message, state="canceled", error=None)
+                    self._results.move(message)
+                case Ended():
+                    seat.phase, seat.batch = "idle", None
+
+    def _open_gate(self) -> None:
+        """Go on once the graph is known, and what it reaches has loaded where that is to be checked first."""
+        if self._selecting:
+            told = all(seat.told or name in self._looks for name, seat in self._seats.items())
+            if not told or not all(look.done() for look in self._looks.values()):
+                return
+            self._selecting = False
+            assets = list(self._known().values())
+            self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
+            self._take_in()
+        needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
+        if self._asked is not None and not all(seat.told for seat in needed):
+            return
+        self._gate = False
+        self._admit([seat for seat in needed if seat.assets is not None])
+        for seat in self._seats.values():
+            if seat.fault is not None:
+                self._give_up(seat, seat.fault)
+
+    def _known(self) -> dict[str, Asset]:
+        """The assets of all locations by their keys: as their workers tell them, or their facts; and of what
+        does not load or was left out, as they were, while their contracts are there."""
+        looked = {name: look.result() for name, look in self._looks.items()}
+        lost = [s.location for name, s in self._seats.items() if name not in looked or not looked[name].whole]
+        before = (each for facts in kept_facts(self._root, lost) for each in assets_of(facts))
+        known = {each.key: each for each in before if each.key in self._selection.products}
+        known |= {each.key: each for facts in looked.values() for each in assets_of(facts)}
+        return known | {each.key: each for seat in self._seats.values() for each in seat.assets or ()}
+
+    def _admit(self, seats: Sequence[Seat]) -> None:
+        """Plan the selected assets of locations that have loaded."""
+        chosen = {
+            seat.location.name: selected_assets(
+                seat.assets or (), self._plan.wanted, self._selection.products
+            )
+            for seat in seats
+        }
+        grids = {asset.key: asset.partitions for assets in chosen.values() for asset in assets}
+        partitions = chosen_partitions(self._asked, grids, self._settled)
+        for name, assets in chosen.items():
+            self._plan.add(name, assets, partitions)
+            planned = {asset.key for asset in assets}
+            for key in sorted(self._plan.of(name) - planned):
+                self._end(key, "failed", render(unmade(key, name, self._root)))
+
+    def _advance(self) -> None:
+        """Skip what can no longer be made, and give every free worker what is ready."""
+        if self._gate:
+            self._open_gate()
+        if self._gate:
+            return
+        while blocked := self._plan.blocked():
+            for key in blocked:
+                self._end(key, "skipped", None)
+        for seat in self._seats.values():
+            if seat.phase == "idle":
+                self._employ(seat)
+        if self._plan.open() and not any(seat.goes_on(self._plan) for seat in self._seats.values()):
+            # Nothing runs and nothing can start: what is left waits for itself.
+            circle = self._plan.cycle() or self._plan.open()
+            text = cycle_diagnostic(circle).render()
+            for key in dict.fromkeys(circle):
+                self._end(key, "failed", text)
+            self._advance()
+
+    def _employ(self, seat: Seat) -> None:
+        assert seat.child is not None
+        batch = self._plan.next_batch(seat.location.name)
+        if batch is not None:
+            self._orders += 1
+            seat.phase, seat.batch = "busy", batch
+            order = Order(self._orders, batch.assets, batch.partitions, batch.per_run, self._invocation)
+            seat.child.send(order)
+        elif self._plan.done(seat.location.name):
+            seat.dismiss()
+
+    def _gone(self, seat: Seat, selector: selectors.BaseSelector) -> None:
+        """A worker's output ended: as it should, or because it died."""
+        assert seat.child is not None
+        child, seat.child = seat.child, None
+        phase, seat.phase = seat.phase, "gone"
+        if not child.ended(PATIENCE):
+            child.kill()
+        if self._closing or phase == "closing" or seat.fault is not None:
+            if seat.fault is None and (self._gate or not self._plan.done(seat.location.name)):
+                seat.phase = "waiting"  # it made room, and is needed again
+            return
+        if phase != "busy" or seat.batch is None:
+            doing = "while it loaded" if phase == "loading" else "while it waited for work"
+            self._break(seat, child.obituary(doing).render())
+            return
+        left = [key for key in seat.batch.assets if self._plan.state(key) not in FINAL]
+        guilty = [key for key in left if self._plan.state(key) == "running"] or left
+        if guilty:
+            text = child.obituary(f"while it made {', '.join(guilty)}", published=guilty).render()
+            for key in guilty:
+                self._end(key, "failed", text)
+        # A new one closes the run of the dead worker in the record, and makes what that had not come to.
+        self._plan.reopen(key for key in left if key not in guilty)
+        self._seat(seat, selector)
+
+    def _break(self, seat: Seat, text: str) -> None:
+        """A location is of no use in this run: its products failed."""
+        seat.fault = text
+        seat.phase = "gone" if seat.child is None else "closing"
+        if not self._gate:
+            self._give_up(seat, text)
+
+    def _give_up(self, seat: Seat, text: str) -> None:
+        name = seat.location.name
+        planned = {key for key, step in self._plan.steps.items() if step.location == name}
+        for key in sorted(self._plan.of(name) | planned):
+            if self._plan.state(key) not in FINAL:
+                self._end(key, "failed", text)
+
+    def _end(self, key: str, state: State, error: str | None) -> None:
+        self._results.move(Moved(key, state, error=error))
+
+    def _stop(self, selector: selectors.BaseSelector, interrupts: Interrupts) -> None:
+        """End all workers: at once where they are idle, rolled back where they run."""
+        self._closing = True
+        for seat in self._seats.values():
+            if seat.child is not None:
+                seat.child.stop()
+        until = time.monotonic() + PATIENCE
+        # The first Ctrl-C brought us here; one more means now.
+        enough = max(1, interrupts.count) + 1
+        while any(seat.child for seat in self._seats.values()) and time.monotonic() < until:
+            if interrupts.count >= enough:
+                break
+            self._turn(selector)

@@ -1,0 +1,196 @@
+"""What to materialize next, over all locations: a ready queue instead of waves.
+
+An asset may start as soon as everything it reads has been made, so nothing waits for a whole wave.
+What reads no other asset and is read by none comes last: nobody waits for it, and what a mesh tells
+of itself, its costs for one, is then told of this run too.
+The plan grows while locations load: one that is loaded starts working before the others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import Diagnostic
+from platform_core.graph import reached, shortest_cycles
+from platform_core.workspace.protocol import Asset, Moved, State
+
+FINAL: Final[frozenset[State]] = frozenset({"ok", "failed", "skipped", "canceled"})
+
+
+@dataclass(slots=True)
+class Step:
+    """One asset of the plan and how far it is. ``state`` None: it waits."""
+
+    asset: Asset
+    location: str
+    partitions: tuple[str, ...] | None
+    state: State | None = None
+    ordered: bool = False
+
+    @property
+    def runs_over(self) -> tuple[object, ...]:
+        """What is the same for assets that may share a run."""
+        return (self.asset.grid, self.asset.per_run, self.partitions)
+
+    @property
+    def part(self) -> str:
+        """Its partitions as a person asks for them; empty where it is made as a whole."""
+        keys = self.partitions
+        if not keys or keys == self.asset.partitions:
+            return ""
+        return keys[0] if len(keys) == 1 else f"{keys[0]}..{keys[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Assets of one location that one run may make, in no particular order."""
+
+    assets: tuple[str, ...]
+    partitions: tuple[str, ...] | None
+    per_run: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """The state of one ``mesh run``. ``wanted`` are the selected products."""
+
+    wanted: frozenset[str]
+    steps: dict[str, Step] = field(default_factory=dict)
+    outcomes: dict[str, State] = field(default_factory=dict)
+    """Of wanted products whose location never gave them a step."""
+
+    def add(
+        self, location: str, assets: Iterable[Asset], partitions: Mapping[str, tuple[str, ...] | None]
+    ) -> None:
+        """Take in the selected assets of a location, as ``selected_assets`` tells them."""
+        for asset in assets:
+            self.steps[asset.key] = Step(asset, location, partitions[asset.key])
+
+    def of(self, location: str) -> set[str]:
+        """The wanted products that a location makes."""
+        return {key for key in self.wanted if ProductId(key).domain == location}
+
+    def state(self, key: str) -> State | None:
+        step = self.steps.get(key)
+        return step.state if step is not None else self.outcomes.get(key)
+
+    def move(self, moved: Moved) -> None:
+        if moved.key in self.steps:
+            self.steps[moved.key].state = moved.state
+        else:
+            self.outcomes[moved.key] = moved.state
+
+    def open(self) -> tuple[str, ...]:
+        """Keys that have not ended yet, products without a step included."""
+        steps = [key for key, step in self.steps.items() if step.state not in FINAL]
+        return (*steps, *(key for key in self.wanted if key not in self.steps and key not in self.outcomes))
+
+    def done(self, location: str) -> bool:
+        """Whether a location has nothing left to make."""
+        return all(step.state in FINAL for step in self.steps.values() if step.location == location)
+
+    def blocked(self) -> tuple[str, ...]:
+        """Waiting assets that can no longer be made, because something they read was not."""
+        waiting = (key for key, step in self.steps.items() if step.state is None and not step.ordered)
+        return tuple(key for key in waiting if self.cause(key) is not None)
+
+    def cause(self, key: str) -> str | None:
+        """The first upstream of an asset that was not made though it should have been."""
+        upstream = self.steps[key].asset.upstream if key in self.steps else ()
+        return next((up for up in upstream if self.state(up) in FINAL - {"ok"}), None)
+
+    def ready(self, location: str) -> list[Step]:
+        """What a worker of the location could make now."""
+        return [step for step in self._waiting(location) if self._ready(step, ())]
+
+    def next_batch(self, location: str) -> Batch | None:
+        """What a free worker of the location should make now.
+
+        Assets share a run when their partitions are the same: what is ready, and what becomes ready
+        in the same location through it. A failure inside the run stops only what reads it.
+        """
+        ready = self.ready(location)
+        if not ready:
+            return None
+        first = ready[0]
+        chosen: dict[str, Step] = {}
+        # Several runs one after the other: a failure in one of them must stop nothing but its asset.
+        several = first.asset.per_run > 0 and len(first.partitions or ()) > first.asset.per_run
+        grown = True
+        while grown and not (several and chosen):
+            grown = False
+            for step in self._waiting(location):
+                if step.asset.key in chosen or first.runs_over != step.runs_over:
+                    continue
+                group = [self.steps[key] for key in step.asset.together or (step.asset.key,)]
+                if all(self._ready(member, chosen) for member in group):
+                    chosen |= {member.asset.key: member for member in group}
+                    grown = True
+                    if several:
+                        break
+        for step in chosen.values():
+            step.ordered = True
+        return Batch(tuple(chosen), first.partitions, first.asset.per_run)
+
+    def reopen(self, keys: Iterable[str]) -> None:
+        """Put assets back in the queue whose worker died before it came to them."""
+        for key in keys:
+            self.steps[key].ordered = False
+
+    def cycle(self) -> tuple[str, ...]:
+        """Keys that wait for each other, along the cycle; empty where there is none."""
+        waiting = {key: step.asset.upstream for key, step in self.steps.items() if step.state is None}
+        edges = {key: [up for up in upstream if up in waiting] for key, upstream in waiting.items()}
+        found = next(shortest_cycles(edges), None)
+        return (*found, found[0]) if found else ()
+
+    def _waiting(self, location: str) -> list[Step]:
+        alone = self._alone()
+        if all(self.state(key) in FINAL for key in (self.steps.keys() | self.wanted) - alone):
+            alone = set()
+        return [
+            step
+            for key, step in self.steps.items()
+            if step.location == location and step.state is None and not step.ordered and key not in alone
+        ]
+
+    def _alone(self) -> set[str]:
+        """Keys that read nothing of the plan and that nothing of it reads."""
+        known = self.steps.keys() | self.wanted
+        edges = [(key, up) for key, step in self.steps.items() for up in step.asset.upstream if up in known]
+        groups = [step.asset.together for step in self.steps.values() if len(step.asset.together) > 1]
+        return self.steps.keys() - {key for keys in (*edges, *groups) for key in keys}
+
+    def _ready(self, step: Step, along: Collection[str]) -> bool:
+        together = step.asset.together
+        return all(
+            up in along or up in together or self.state(up) == "ok"
+            for up in step.asset.upstream
+            if up in self.steps or up in self.wanted
+        )
+
+
+def selected_assets(
+    assets: Sequence[Asset], wanted: Collection[str], products: Collection[str]
+) -> list[Asset]:
+    """A location's part of a selection: its wanted products, what is made in one step with them, and
+    the assets that are no products but feed them."""
+    by_key = {asset.key: asset for asset in assets}
+    feeding = {
+        key: [up for up in asset.upstream if up in by_key and up not in products]
+        for key, asset in by_key.items()
+    }
+    along = {key: {*by_key[key].together, *feeding[key]} for key in by_key}
+    chosen = reached((key for key in wanted if key in by_key), along)
+    return [asset for asset in assets if asset.key in chosen]
+
+
+def cycle_diagnostic(keys: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "R005",
+        f"these products read each other in a circle: {' -> '.join(keys)}",
+        fix="take one of these inputs out; a product cannot be made before what it reads",
+    )

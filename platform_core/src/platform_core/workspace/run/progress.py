@@ -1,0 +1,136 @@
+"""A run's events as states of its assets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+import dagster as dg
+
+from platform_core.products.run.report import WARNING
+from platform_core.workspace.dagster_internals import run_error, was_interrupted
+from platform_core.workspace.failure_text import explain_error, explain_event
+from platform_core.workspace.protocol import Moved, State
+from platform_core.workspace.records import outcome
+from platform_core.workspace.run.result import Checks, Outcome
+
+ROW_COUNT: Final = "dagster/row_count"
+_STARTED: Final = "STEP_START"
+_ENDED: Final[Mapping[str, State]] = {
+    "STEP_SUCCESS": "ok",
+    "STEP_FAILURE": "failed",
+    "STEP_SKIPPED": "skipped",
+}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of one asset, over all runs of an order."""
+
+    waits_for: set[str]
+    started: float | None = None
+    seconds: float = 0.0
+    rows: int | None = None
+    checks: dict[str, Outcome] = field(default_factory=dict)
+    state: State = "ok"
+    error: str | None = None
+    told: bool = False
+
+
+class Progress:
+    """Follows the runs of one order. An asset has ended when its own steps and those of its checks
+    have; it failed when one of them did."""
+
+    def __init__(self, assets: Collection[str]) -> None:
+        self._seen = {asset: _Seen(set()) for asset in assets}
+
+    def expect(self, steps: Mapping[str, Collection[dg.AssetKey | dg.AssetCheckKey]]) -> None:
+        """Begin a run with these steps and the assets and checks that each makes; the run before has
+        ended all of its own."""
+        for step, keys in steps.items():
+            for key in keys:
+                owner = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
+                seen = self._seen.get(owner.to_user_string())
+                if seen is not None:
+                    seen.waits_for.add(step)
+
+    def take(self, event: dg.DagsterEvent, last: bool) -> Iterator[Moved]:
+        """The assets that an event moved. Only the ``last`` run of an order ends assets well."""
+        kind, step = event.event_type_value, event.step_key
+        if kind == "ASSET_MATERIALIZATION":
+            self._materialized(event)
+        elif kind == "ASSET_CHECK_EVALUATION":
+            evaluation = event.asset_check_evaluation_data
+            seen = self._seen.get(evaluation.asset_key.to_user_string())
+            if seen is not None:
+                seen.checks[evaluation.check_name] = outcome(evaluation)
+        elif step is not None and kind == _STARTED:
+            for asset, waiting in self._waiting(step):
+                if waiting.started is None:
+                    waiting.started = time.monotonic()
+                    yield Moved(asset, "running")
+        elif step is not None and kind in _ENDED:
+            for asset, waiting in self._waiting(step):
+                yield from self._step_ended(asset, waiting, event, last)
+
+    def conclude(self, reason: str) -> Iterator[Moved]:
+        """End every asset that no event ended: Dagster passes silently over what is behind a failure.
+        ``reason`` is for those that nothing in this order explains."""
+        skipped = self.failed()
+        for asset, seen in self._seen.items():
+            if not seen.told:
+                seen.waits_for = set()
+                seen.state = "skipped" if skipped and seen.error is None else "failed"
+                seen.error = seen.error or (None if skipped else reason)
+                yield self._moved(asset, seen)
+
+    def broke_off(self, event: dg.DagsterEvent) -> None:
+        """Take the reason of a run that failed outside of any step, as in making a resource."""
+        error = run_error(event)
+        for seen in self._seen.values():
+            if not seen.told and error is not None:
+                seen.error = explain_error(error, "the run broke off", "R006")
+
+    def failed(self) -> bool:
+        return any(seen.state != "ok" for seen in self._seen.values())
+
+    def _step_ended(self, asset: str, seen: _Seen, event: dg.DagsterEvent, last: bool) -> Iterator[Moved]:
+        seen.waits_for.discard(event.step_key or "")
+        state = _ENDED[event.event_type_value]
+        if state == "failed" and was_interrupted(event):
+            seen.state = "canceled"
+        elif state == "failed":
+            seen.state, seen.error = "failed", seen.error or explain_event(event, asset)
+        elif state == "skipped" and seen.state == "ok":
+            seen.state = "skipped"
+        if not seen.waits_for:
+            if seen.started is not None:
+                seen.seconds += time.monotonic() - seen.started
+                seen.started = None
+            if last or seen.state != "ok":
+                yield self._moved(asset, seen)
+
+    def _materialized(self, event: dg.DagsterEvent) -> None:
+        materialization = event.step_materialization_data.materialization
+        seen = self._seen.get(materialization.asset_key.to_user_string())
+        rows = materialization.metadata.get(ROW_COUNT)
+        if seen is not None and rows is not None and isinstance(rows.value, int):
+            seen.rows = rows.value
+        if seen is not None and (warning := materialization.metadata.get(WARNING)) is not None:
+            seen.error = str(warning.value)
+
+    def _waiting(self, step: str) -> list[tuple[str, _Seen]]:
+        return [(asset, seen) for asset, seen in self._seen.items() if step in seen.waits_for]
+
+    def _moved(self, asset: str, seen: _Seen) -> Moved:
+        seen.told = True
+        return Moved(
+            asset,
+            seen.state,
+            rows=seen.rows if seen.state == "ok" else None,
+            seconds=round(seen.seconds, 3) if seen.state in ("ok", "failed", "canceled") else None,
+            **asdict(Checks.of(list(seen.checks.values()))),
+            error=seen.error,
+        )

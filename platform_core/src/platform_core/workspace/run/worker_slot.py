@@ -1,0 +1,66 @@
+"""A location during a run of the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from platform_core.source.workspace import Location
+from platform_core.workspace.introspection.cache import AT_ONCE
+from platform_core.workspace.protocol import Asset
+from platform_core.workspace.run.plan import Batch, Plan
+from platform_core.workspace.run.worker_process import Child
+
+MOST: Final = 2 * AT_ONCE
+"""Workers that live at a time, those that wait for the work of others included."""
+
+
+class Seat:
+    """A location's place at the table: its worker, and what that worker is doing."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self.child: Child | None = None
+        self.phase: Literal["waiting", "loading", "idle", "busy", "closing", "gone"] = "waiting"
+        self.assets: tuple[Asset, ...] | None = None
+        """As its worker told them."""
+        self.batch: Batch | None = None
+        self.fault: str | None = None
+        """Why the location is of no use in this run."""
+
+    @property
+    def told(self) -> bool:
+        """Whether its worker told of its assets, or that it has none."""
+        return self.assets is not None or self.fault is not None
+
+    def needed(self, plan: Plan) -> bool:
+        """Whether it takes a worker now, to tell of its assets or to make what is ready."""
+        if self.assets is not None:
+            return bool(plan.ready(self.location.name))
+        return self.fault is None and bool(plan.of(self.location.name))
+
+    def works(self) -> bool:
+        """Whether its worker runs something, or comes after one that died in the middle of a run."""
+        return self.phase == "busy" or (self.phase == "loading" and self.assets is not None)
+
+    def dismiss(self) -> None:
+        """Have its worker end, which waits for work."""
+        assert self.child is not None
+        self.phase = "closing"
+        self.child.stop()
+
+    def goes_on(self, plan: Plan) -> bool:
+        """Whether something is going to happen here though nothing happens elsewhere."""
+        return self.phase in ("loading", "busy") or (
+            self.phase in ("closing", "waiting") and self.needed(plan)
+        )
+
+
+def staff(seats: Sequence[Seat], plan: Plan) -> tuple[list[Seat], list[Seat]]:
+    """Whose worker to start now, a few at a time, and whose idle one to end, to make room."""
+    living = [seat for seat in seats if seat.phase in ("loading", "idle", "busy")]
+    free = max(0, AT_ONCE - sum(seat.phase == "loading" for seat in living))
+    due = [seat for seat in seats if seat.phase == "waiting" and seat.needed(plan)][:free]
+    room = max(0, MOST - len(living))
+    idle = [seat for seat in living if due[room:] and seat.phase == "idle" and not seat.needed(plan)]
+    return due[:room], idle[: len(due[room:])]

@@ -1,0 +1,1 @@
+"""Serves the Dagster UI and the daemon."""
