@@ -133,7 +133,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "workspace/processes/start.py",
         {
             "products/run/origin.py": "it asks git for the commit",
-            "products/run/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
+            "access/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
         },
     ),
     "a tree of SQL": (words("json_serialize_sql"), "sql/", {}),

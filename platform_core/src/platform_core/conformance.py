@@ -124,7 +124,7 @@ def _own(domain: str) -> LocationFacts:
 
 def _others(domain: str, root: Path) -> Iterator[LocationFacts]:
     from platform_core.registry.lookup import Registry
-    from platform_core.workspace.introspect import unloadable
+    from platform_core.workspace.introspection.cache import unloadable
 
     for other in Registry.open(root).domains():
         if other != domain:

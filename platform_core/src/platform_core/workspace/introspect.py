@@ -13,7 +13,7 @@ import os
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -26,6 +26,7 @@ from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
 from platform_core.version import __version__
+from platform_core.workspace.introspection.cache import unloadable
 from platform_core.workspace.introspection.file_watch import Watch
 from platform_core.workspace.processes.start import location_options
 
@@ -108,13 +109,6 @@ def _repository(module: str, attribute: str | None, directory: str | None) -> dg
     from platform_core.workspace.dagster_internals import load_repository
 
     return load_repository(module, attribute, directory)
-
-
-def unloadable(location: str, root: Path, faults: Sequence[Diagnostic]) -> LocationFacts:
-    """What is known of a location that does not load: its contracts, so that those who read its products
-    are not blamed for it."""
-    products, broken = Registry.open(root).scan(location)
-    return LocationFacts(location, location, products, faults=(*faults, *broken), loads=False)
 
 
 def _watch(facts: LocationFacts, root: Path) -> Watch:

@@ -17,8 +17,8 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import Shelf
 from platform_core.lake.reading import bytes_kept
 from platform_core.lake.versions import Published, published
+from platform_core.workspace.check_counts import Outcome
 from platform_core.workspace.home import Home
-from platform_core.workspace.run.result import Outcome
 
 if TYPE_CHECKING:
     import dagster as dg

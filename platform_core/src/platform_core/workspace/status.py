@@ -24,9 +24,9 @@ from platform_core.lake.versions import Published
 from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
+from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.introspection.cache import kept_facts
 from platform_core.workspace.records import Failure, Made, checked, failures, newest, publications, recorded
-from platform_core.workspace.run.result import Checks, Outcome
 
 State = Literal["failing", "overdue", "stale"]
 STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")

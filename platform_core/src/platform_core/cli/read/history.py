@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _facts(version: int, at: datetime, stamp: dict[str, Any], size: int | None) -> dict[str, Any]:
-    from platform_core.workspace.run.result import Checks
+    from platform_core.workspace.check_counts import Checks
 
     results = stamp.get("checks")
     checks = None if results is None else asdict(Checks.of([each["status"] for each in results]))
@@ -62,7 +62,7 @@ def _facts(version: int, at: datetime, stamp: dict[str, Any], size: int | None) 
 
 def _print(versions: list[dict[str, Any]]) -> None:
     from platform_core.cli.table import print_table
-    from platform_core.workspace.run.result import Checks
+    from platform_core.workspace.check_counts import Checks
 
     rows = [
         {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.lake.versions import Version
     from platform_core.source.federation import Team
-    from platform_core.workspace.run.result import Checks
+    from platform_core.workspace.check_counts import Checks
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.registry.typed_names import product_id
     from platform_core.settings import mesh_root
     from platform_core.source.federation import read_teams
+    from platform_core.workspace.check_counts import Checks
     from platform_core.workspace.records import checked, recorded
-    from platform_core.workspace.run.result import Checks
 
     root = mesh_root()
     registry = Registry.open(root)

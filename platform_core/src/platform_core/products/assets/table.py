@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from platform_core.access.breaking_changes import left, telling_what_went, unbroken
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import run_window
@@ -52,7 +53,6 @@ from platform_core.products.inputs.versions import (
 )
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
-from platform_core.products.run.breaking_changes import left, telling_what_went, unbroken
 from platform_core.products.run.context import Publish, Publishing
 from platform_core.products.run.origin import checks_told, commit, origin
 from platform_core.products.run.redaction import Discretion

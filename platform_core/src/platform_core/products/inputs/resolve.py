@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from platform_core.access.breaking_changes import went
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, Place, RunError
 from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
-from platform_core.products.run.breaking_changes import went
 from platform_core.products.source import READERS
 from platform_core.registry.lookup import Registry
 from platform_core.words import did_you_mean, listed

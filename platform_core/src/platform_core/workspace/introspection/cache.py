@@ -22,6 +22,7 @@ from platform_core.diagnostics import DefinitionError, Diagnostic, Place, shown
 from platform_core.files import link_over, write_whole
 from platform_core.governance.facts import FORMAT, LocationFacts
 from platform_core.governance.facts_document import OtherVersion, UnreadableFacts, from_document
+from platform_core.registry.lookup import Registry
 from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
@@ -168,8 +169,6 @@ class Introspection:
             return self._fault(location, _end(process.returncode, said))
 
     def _unknown(self, location: Location, fault: Diagnostic) -> LocationFacts:
-        from platform_core.workspace.introspect import unloadable
-
         return self._placed(unloadable(location.name, self.root, [fault]), location)
 
     def _placed(self, facts: LocationFacts, location: Location) -> LocationFacts:
@@ -223,3 +222,10 @@ def _end(code: int, said: list[str]) -> str:
     else:
         how = f"its process ended with exit code {code}" if code else "its process answered with no JSON"
     return f"{how}: {last}" if last else how
+
+
+def unloadable(location: str, root: Path, faults: Sequence[Diagnostic]) -> LocationFacts:
+    """What is known of a location that does not load: its contracts, so that those who read its products
+    are not blamed for it."""
+    products, broken = Registry.open(root).scan(location)
+    return LocationFacts(location, location, products, faults=(*faults, *broken), loads=False)

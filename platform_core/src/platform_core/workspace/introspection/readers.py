@@ -1,7 +1,8 @@
 """Who reads some products, and which columns of them.
 
 ``python -m platform_core.workspace.introspection.readers PRODUCT ...`` writes a JSON list to standard
-with an object for each reader. Locations that changed are looked at; of what does not load now, the last good facts count.
+output, with an object for each reader. It introspects locations that changed. For a location that does not
+load now, the last good facts count.
 """
 
 from __future__ import annotations

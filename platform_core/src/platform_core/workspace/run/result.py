@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 from platform_core.contracts.product_id import ProductId
+from platform_core.workspace.check_counts import NONE, Checks
 from platform_core.workspace.protocol import Moved, State
 from platform_core.workspace.run.plan import Plan
-
-Outcome = Literal["passed", "warned", "failed"]
-"""Of one check; a failed check of severity WARN is a warning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checks:
-    """How many checks had which outcome. As text: ``29 ok, 2 warnings``, and ``1 failed`` where one did."""
-
-    passed: int = 0
-    warned: int = 0
-    failed: int = 0
-
-    @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> Checks:
-        return cls(*(outcomes.count(each) for each in get_args(Outcome)))
-
-    def __str__(self) -> str:
-        words = ("ok", "warning" if self.warned == 1 else "warnings", "failed")
-        counts = (self.passed, self.warned, self.failed)
-        return ", ".join(f"{count} {word}" for count, word in zip(counts, words, strict=True) if count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +20,7 @@ class ProductResult:
     status: State | None = None
     rows: int | None = None
     seconds: float | None = None
-    checks: Checks = Checks()
+    checks: Checks = NONE
     error: str | None = None
     partitions: str = ""
     """The partitions that the run makes of it, ``first..last``; empty where it makes the whole."""

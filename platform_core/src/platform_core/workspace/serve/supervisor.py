@@ -1,7 +1,7 @@
 """Runs the servers of a mesh and sees to it that nothing of them outlives ``mesh serve``.
 
-Started as ``python -m platform_core.workspace.serve.supervisor FOLDER PLAN`` with its standard input held open
-by ``mesh serve``. When that ends, for whatever reason, the guard stops the servers and every process
+Started as ``python -m platform_core.workspace.serve.supervisor FOLDER PLAN`` with its standard input held
+open by ``mesh serve``. When that ends, for whatever reason, the guard stops the servers and every process
 that descends from them: Dagster's code servers wait for their runs, and outlive a plain SIGTERM to
 their parent by minutes.
 """

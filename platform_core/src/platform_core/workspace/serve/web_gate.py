@@ -1,8 +1,8 @@
 """Dagster's webserver behind a gate: what a page of another site makes a browser ask for is refused.
 
-``python -m platform_core.workspace.serve.web_gate WORKSPACE ADDRESS PORT HOST...`` serves a workspace file to requests
-that name one of the hosts. The gate stands before every route, of the websocket too. It is no login: a
-program that reaches the port and sends what the UI sends may do everything.
+``python -m platform_core.workspace.serve.web_gate WORKSPACE ADDRESS PORT HOST...`` serves a workspace file to
+requests that name one of the hosts. The gate stands before every route, of the websocket too. It is no login:
+a program that reaches the port and sends what the UI sends may do everything.
 """
 
 from __future__ import annotations
