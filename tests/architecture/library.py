@@ -21,6 +21,11 @@ class Module:
     tree: ast.Module
 
     @property
+    def own(self) -> bool:
+        """Whether it has code of its own, and does not only say what its folder is for."""
+        return not self.name.endswith("__init__.py")
+
+    @property
     def lines(self) -> int:
         return self.text.count("\n")
 
@@ -52,6 +57,7 @@ class Module:
                 yield from ((node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 yield node.lineno, node.module
+                yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def dotted(node: ast.expr) -> str:

@@ -102,11 +102,20 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {"sealed/dbt.py": "the databases that dbt builds in, which are no lakes"},
     ),
     "a COMMIT": (statements("BEGIN|COMMIT|ROLLBACK"), "lake/transaction.py", {}),
-    "a path in a lake": (ways_into_a_lake, "lake/", {}),
+    "a path in a lake": (
+        ways_into_a_lake,
+        "lake/",
+        {
+            "masking/files.py": "the files of a masked twin, which the leak check reads before readers see them"
+        },
+    ),
     "the tables of a lake's catalog": (
         words("__ducklake_metadata_|\\.ducklake_|catalog\\.sqlite"),
         "lake/",
-        {"sealed/version.py": "the files of a version, to be read without its lake"},
+        {
+            "sealed/version.py": "the files of a version, to be read without its lake",
+            "masking/files.py": "the files that a publication is about to add",
+        },
     ),
     "a hard link": (calls("os.link", ".hardlink_to", "os.symlink", ".symlink_to"), "files.py", {}),
     "a move of a file": (moves_of_files, "files.py", {}),
@@ -139,7 +148,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "a tree of SQL": (words("json_serialize_sql"), "sql/", {}),
     "a split id": (
         splits_of_ids,
-        "product_id.py",
+        "contracts/product_id.py",
         {
             "odcs/editions.py": "a JSON pointer",
             "odcs/rules/references.py": "the path of a contract's file",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from architecture.library import ROOT, modules
 
 MOST_LINES = 350
+MOST_MODULES = 14
 STATEMENTS = 5
 
 
@@ -64,6 +65,11 @@ def test_no_function_is_written_twice() -> None:
 
 def test_no_module_is_two() -> None:
     assert {module.name: module.lines for module in modules() if module.lines > MOST_LINES} == {}
+
+
+def test_no_folder_is_two() -> None:
+    folders = Counter(module.name.rpartition("/")[0] for module in modules() if module.own)
+    assert {folder: count for folder, count in folders.items() if count > MOST_MODULES} == {}
 
 
 def test_the_library_does_not_grow_unnoticed() -> None:

@@ -48,20 +48,20 @@ __all__ = [
 _HOMES = {
     "Batch": "products.batch",
     "DataProduct": "contracts.model",
-    "Diagnostic": "errors",
+    "Diagnostic": "diagnostics",
     "Input": "products.declare",
     "LakeResource": "products.resource",
     "Model": "products.model",
-    "PlatformError": "errors",
+    "PlatformError": "diagnostics",
     "Result": "products.result",
     "Source": "products.source",
     "Table": "products.table",
-    "Window": "contracts.windows",
-    "checks": "products.plain",
+    "Window": "contracts.partitions",
+    "checks": "products.assets.plain",
     "data_product": "products.declare",
     "domain_definitions": "governance.location",
-    "owners": "products.plain",
-    "sla": "products.plain",
+    "owners": "products.assets.plain",
+    "sla": "products.assets.plain",
 }
 
 _DEPRECATED: dict[str, Deprecation] = {}

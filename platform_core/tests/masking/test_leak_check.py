@@ -109,7 +109,7 @@ LEAKS = {
 def test_a_raw_value_is_found_wherever_it_is(
     column: str, con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = publish.masked_query
+    whole = masking.masked_query
 
     def leaking(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:
         made = whole(twin, relation, suppression)
@@ -119,7 +119,7 @@ def test_a_raw_value_is_found_wherever_it_is(
         raw = f"(SELECT row_number() OVER () AS n, CAST({LEAKS[column]} AS {kind}) AS leak FROM {relation})"
         return f"SELECT {others}, r.leak AS {column} FROM (SELECT *, row_number() OVER () AS n FROM ({made})) t JOIN {raw} r USING (n)"  # noqa: E501
 
-    monkeypatch.setattr(publish, "masked_query", leaking)
+    monkeypatch.setattr(masking, "masked_query", leaking)
     parent = product(*COLUMNS)
     with pytest.raises(ContractBroken) as caught:
         publish(con, parent)
@@ -159,9 +159,9 @@ def test_small_groups_are_left_out(con: duckdb.DuckDBPyConnection) -> None:
 def test_groups_that_are_too_small_are_refused(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = publish.masked_query
+    whole = masking.masked_query
     monkeypatch.setattr(
-        publish, "masked_query", lambda twin, relation, suppression: whole(twin, relation, None)
+        masking, "masked_query", lambda twin, relation, suppression: whole(twin, relation, None)
     )
     parent = replace(product(*COLUMNS), masking=Masking("profiles", HERE, Suppression(2, ("code",), HERE)))
     with pytest.raises(ContractBroken) as caught:

@@ -18,7 +18,7 @@ from small_mesh import KEPT, TWO_DAYS, SmallMesh
 
 from platform_core.workspace.home import Home
 from platform_core.workspace.instance import shared_instance
-from platform_core.workspace.run.coordinator import coordinator
+from platform_core.workspace.run import coordinator
 from platform_core.workspace.status import mesh_status
 
 SLOW = """
@@ -48,8 +48,8 @@ PATIENT_COMMAND = f"""
 import sys
 from platform_core.cli import main
 import {coordinator.__name__} as run
-assert 0 < coordinator.PATIENCE < 600
-coordinator.PATIENCE = 3600
+assert 0 < run.PATIENCE < 600
+run.PATIENCE = 3600
 sys.exit(main())
 """
 ENOUGH = 300.0
@@ -74,7 +74,7 @@ def processes_of(root: Path) -> list[str]:
 
 def run_statuses(root: Path) -> list[str]:
     with dg.DagsterInstance.from_config(str(root / ".mesh/dagster")) as instance:
-        return [coordinator.status.value for run in instance.get_runs()]
+        return [run.status.value for run in instance.get_runs()]
 
 
 def test_ctrl_c_rolls_back_and_leaves_nothing(mesh: SmallMesh) -> None:

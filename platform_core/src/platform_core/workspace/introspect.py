@@ -20,12 +20,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import platform_core
 from platform_core.diagnostics import Diagnostic, Place, PlatformDeprecation
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
-from platform_core.version import __version__
+from platform_core.version import LIBRARY, __version__
 from platform_core.workspace.introspection.cache import unloadable
 from platform_core.workspace.introspection.file_watch import Watch
 from platform_core.workspace.processes.start import location_options
@@ -115,7 +114,7 @@ def _watch(facts: LocationFacts, root: Path) -> Watch:
     """Everything that the facts depend on, as far as it can change without the interpreter changing."""
     registry = Registry.open(root)
     project = root / "domains" / facts.domain
-    trees = {Path(platform_core.__file__).parent, registry.path(f"{facts.domain}/x").parent}
+    trees = {LIBRARY, registry.path(f"{facts.domain}/x").parent}
     if registry.shared is not None:
         trees.add(registry.shared / facts.domain)
     trees.add(root / "dbt_projects" / facts.domain)

@@ -17,7 +17,6 @@ from typing import Final, TypeVar
 import dagster as dg
 import duckdb
 
-import platform_core
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, Place, PlatformError, render, shown
 from platform_core.lake.errors import lake_faults
@@ -25,6 +24,7 @@ from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.products.run.private_log import append, captured, private_log
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import Outcomes
+from platform_core.version import LIBRARY
 
 T = TypeVar("T")
 
@@ -39,7 +39,6 @@ _SAID: Final = {
     "R021": "dbt cannot build the model",
 }
 """Our own words for faults whose text quotes the engine."""
-_LIBRARY: Final = Path(platform_core.__file__).parent
 
 
 def _hides(product: DataProduct) -> bool:
@@ -170,7 +169,7 @@ class Discretion:
 def _raised_in_the_library(error: BaseException) -> bool:
     """Whether its words are ours: a domain may raise our exceptions with words of its own."""
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
-    return bool(frames) and Path(frames[0].filename).is_relative_to(_LIBRARY)
+    return bool(frames) and Path(frames[0].filename).is_relative_to(LIBRARY)
 
 
 def line_in(error: BaseException, folder: Path) -> Place | None:
