@@ -44,7 +44,7 @@ check: setup ## lint, types, the layers of the tree, the public face, then valid
 	    --python-executable domains/$$domain/.venv/bin/python domains/$$domain/src; \
 	  echo "$$@"; "$$@" || exit 1; \
 	done
-	PYTHONPATH=$(subst $(eval) ,:,$(DOMAINS:%=domains/%/src)) $(BIN)/lint-imports
+	$(BIN)/python scripts/lint_imports.py
 	$(BIN)/python scripts/public_face.py
 	@$(MAKE) --no-print-directory validate
 

@@ -105,9 +105,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "a path in a lake": (
         ways_into_a_lake,
         "lake/",
-        {
-            "masking/files.py": "the files of a masked twin, which the leak check reads before readers see them"
-        },
+        {"masking/files.py": "the files of a masked twin, read before anybody else reads them"},
     ),
     "the tables of a lake's catalog": (
         words("__ducklake_metadata_|\\.ducklake_|catalog\\.sqlite"),

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from central_data_platform.costs import cost, mesh_costs, plotted
-from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import Place
+from platform_core import DataProduct, Place
+from platform_core.mesh import Made
 from platform_core.testing import evaluate
-from platform_core.workspace.records import Made
 
 HERE = Place(Path("likes.odcs.yaml"))
 LIKES = DataProduct("sales", "likes", HERE.path, HERE, "1.0.0", "active", (), (), owner="sales-analytics")

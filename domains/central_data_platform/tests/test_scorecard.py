@@ -1,65 +1,26 @@
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from central_data_platform.scorecard import covered_by, trend
-from platform_core.contracts.model import Column, DataProduct
-from platform_core.diagnostics import Diagnostic, Place
-from platform_core.governance.facts import LocationFacts, MeshFacts
-from platform_core.governance.judge import Judgement
-from platform_core.governance.policy_set import Catalogue
-from platform_core.source.federation import Federation, Waiver
-from platform_core.workspace.scorecard import standings
-from platform_core.workspace.validate import Examination
+from central_data_platform.scorecard import shares, trend
+from platform_core import DataProduct, Place
+from platform_core.mesh import Assessment, Coverage, Standing
 
 HERE = Place(Path("likes.odcs.yaml"))
-TODAY = date(2026, 3, 1)
+LIKES = DataProduct("sales", "likes", HERE.path, HERE, "1.0.0", "active", (), ())
+COVERED = Coverage(documentation=0.5, ownership=1, sla=0, quality=1)
+STANDINGS = (
+    *(Standing("sales/likes", "sales", "likes", code, code, "pass") for code in ("G101", "G102", "G103")),
+    Standing("sales/likes", "sales", "likes", "G105", "G105", "fail"),
+    Standing("sales/likes", "sales", "likes", "G106", "G106", "warn"),
+    Standing("sales/likes", "sales", "likes", "G108", "G108", "waived"),
+    Standing("mesh", None, None, "G304", "G304", "pass"),
+)
+FOUND = Assessment({"sales/likes": LIKES}, STANDINGS, COVERED, {"sales/likes": COVERED})
 
 
-@pytest.fixture
-def found() -> Examination:
-    """A mesh of one product, of whose two columns one is described and whose missing key is waived."""
-    likes = DataProduct(
-        domain="sales",
-        name="likes",
-        path=HERE.path,
-        place=HERE,
-        version="1.0.0",
-        status="active",
-        columns=(Column("who", HERE, description="Who."), Column("what", HERE)),
-        rules=(),
-    )
-    mesh = MeshFacts((LocationFacts("sales", "sales", (likes,)),), Federation())
-    waiver = Waiver("G108", "sales/likes", "No key yet.", ("a@example.com",), "2026-03-11", HERE)
-    states = {
-        ("sales/likes", "G101"): "pass",
-        ("sales/likes", "G102"): "pass",
-        ("sales/likes", "G103"): "pass",
-        ("sales/likes", "G105"): "fail",
-        ("sales/likes", "G106"): "warn",
-        ("sales/likes", "G107"): "pass",
-        ("sales/likes", "G108"): "waived",
-        ("sales", "G203"): "pass",
-        ("mesh", "G304"): "pass",
-    }
-    judgement = Judgement((), ((Diagnostic("G108", "no key", HERE), waiver),), states)
-    return Examination(mesh, Catalogue(()), judgement)
-
-
-def test_a_waiver_says_how_many_days_it_has_left(found: Examination) -> None:
-    rows = {(row.subject, row.code): row for row in standings(found, TODAY)}
-    assert rows["sales/likes", "G108"].days_left == 10
-    assert rows["sales/likes", "G105"].days_left is None
-
-
-def test_locations_and_the_mesh_have_rows_without_a_product(found: Examination) -> None:
-    others = [(row.subject, row.domain, row.product) for row in standings(found, TODAY) if not row.product]
-    assert others == [("mesh", None, None), ("sales", "sales", None)]
-
-
-def test_coverage_of_a_product(found: Examination) -> None:
-    assert covered_by(found, "sales/likes") == {
+def test_shares_of_a_product() -> None:
+    assert shares(COVERED) == {
         "documented_share": 0.5,
         "owned": True,
         "sla_declared": False,
@@ -67,12 +28,10 @@ def test_coverage_of_a_product(found: Examination) -> None:
     }
 
 
-def test_the_trend_counts_waived_policies_as_kept(found: Examination) -> None:
-    numbers = trend(found, standings(found, TODAY))
-    assert numbers["governance/policies_kept"] == pytest.approx(7 / 9)
-    assert numbers["governance/policies_kept_sales"] == pytest.approx(6 / 8)
-    assert (numbers["governance/errors"], numbers["governance/warnings"], numbers["governance/waived"]) == (
-        1,
-        1,
-        1,
-    )
+def test_the_trend_counts_waived_policies_as_kept() -> None:
+    numbers = trend(FOUND)
+    assert numbers["governance/policies_kept"] == pytest.approx(5 / 7)
+    assert numbers["governance/policies_kept_sales"] == pytest.approx(4 / 6)
+    counts = [numbers[f"governance/{name}"] for name in ("errors", "warnings", "waived")]
+    assert counts == [1, 1, 1]
+    assert "| sales | 66.7% | 1 | 1 | 1 |" in numbers["governance/domains"].value

@@ -2,10 +2,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from central_data_platform.usage import counted, usage
-from platform_core.access.query_log import QueryRead
-from platform_core.contracts.model import DataProduct, Grant
-from platform_core.diagnostics import Place
-from platform_core.workspace.records import Made
+from platform_core import DataProduct, Place
+from platform_core.contracts.model import Grant
+from platform_core.mesh import Made, QueryRead
 
 HERE = Place(Path("likes.odcs.yaml"))
 MONDAY, TUESDAY = (datetime(2026, 3, day, 6, tzinfo=UTC) for day in (2, 3))

@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from hr.policies import short_retention
 from platform_core.governance.facts import LocationFacts, MeshFacts
-from platform_core.odcs.reader import load_contract
 from platform_core.source.federation import Federation
-
-CONTRACTS = Path(__file__).parents[1] / "contracts"
+from platform_core.testing import contract
 
 
 def test_personnel_data_is_kept_for_a_month() -> None:
-    employees = load_contract(CONTRACTS / "employees.odcs.yaml", "hr")
+    employees = contract("hr/employees")
     location = LocationFacts("hr", "hr", (employees,))
     mesh = MeshFacts((location,), Federation())
     assert not list(short_retention.check(employees, location, mesh))

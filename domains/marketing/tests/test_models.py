@@ -16,7 +16,6 @@ import pytest
 
 import platform_core
 from platform_core import Model, PlatformError
-from platform_core.lake.location import LakeLocation
 
 OTHERS = '[{role: "domain:other", access: read}]'
 DATA = """\
@@ -105,7 +104,8 @@ class Lab:
 
     @property
     def folder(self) -> Path:
-        return LakeLocation.current().folder("lab") / "files" / "chances"
+        path: Path = self.mesh.lakes.folder("lab") / "files" / "chances"
+        return path
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from marketing.propensity import FEATURES, redemption_propensity
-from platform_core.registry.lookup import Registry
-from platform_core.testing import evaluate
+from platform_core.testing import contract, evaluate
 
 Rows = dict[str, list[dict[str, Any]]]
 TRAINING = (1, date(2017, 5, 1))
@@ -100,6 +99,6 @@ def test_outcomes_of_the_holdout_do_not_train_the_model() -> None:
 
 
 def test_the_features_are_those_of_the_contract() -> None:
-    signature = Registry.open().get("marketing/redemption_propensity").signature
+    signature = contract("marketing/redemption_propensity").signature
     assert signature is not None
     assert tuple(feature.name for feature in signature.features) == FEATURES

@@ -15,7 +15,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from platform_core.contracts.model import DataProduct
     from platform_core.contracts.partitions import Window
-    from platform_core.diagnostics import Deprecation, Diagnostic, PlatformError
+    from platform_core.diagnostics import Deprecation, Diagnostic, Place, PlatformError
     from platform_core.governance.location import domain_definitions
     from platform_core.products.assets.plain import checks, owners, sla
     from platform_core.products.batch import Batch
@@ -33,6 +33,7 @@ __all__ = [
     "Input",
     "LakeResource",
     "Model",
+    "Place",
     "PlatformError",
     "Result",
     "Source",
@@ -52,6 +53,7 @@ _HOMES = {
     "Input": "products.declare",
     "LakeResource": "products.resource",
     "Model": "products.model",
+    "Place": "diagnostics",
     "PlatformError": "diagnostics",
     "Result": "products.result",
     "Source": "products.source",

@@ -9,6 +9,16 @@ def test_baskets_add_up() -> None:
 ```
 """
 
+from platform_core.contracts.model import DataProduct
 from platform_core.products.evaluate import Evaluation, evaluate
+from platform_core.registry.lookup import Registry
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "contract", "evaluate"]
+
+
+def contract(product: str) -> DataProduct:
+    """The contract of a product by its id, ``sales/stores``, from the mesh that the test lies in.
+
+    Raises ContractError where there is none, or where it cannot be read.
+    """
+    return Registry.open().get(product)

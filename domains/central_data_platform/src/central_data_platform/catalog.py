@@ -1,13 +1,11 @@
 """The catalog of data products, from their contracts alone."""
 
-from collections import Counter
 from typing import Any
 
 import pyarrow as pa
 
-from platform_core import data_product
-from platform_core.contracts.model import DataProduct
-from platform_core.registry.lookup import Registry
+from platform_core import DataProduct, data_product
+from platform_core.mesh import contracts
 
 CATALOG = pa.schema(
     {
@@ -33,26 +31,20 @@ CATALOG = pa.schema(
 
 @data_product
 def data_product_catalog() -> pa.Table:
-    registry = Registry.open()
-    products, diagnostics = registry.scan()
-    readable = {product.id: described(product) for product in products}
-    faults = Counter(fault.place.path for fault in diagnostics if fault.place is not None)
-    rows = []
-    for name in registry.names():
-        domain, product = name.split("/", maxsplit=1)
-        found = readable.get(name, {})
-        # A contract that did not load has a fault, whether or not the scan could say where.
-        faulty = 0 if found else max(1, faults[registry.path(name)])
-        rows.append(
-            {"product_id": name, "domain": domain, "product": product, "contract_faults": faulty} | found
-        )
+    found = contracts()
+    rows = [described(product) for product in found.products]
+    rows += [identity(name) | {"contract_faults": count} for name, count in found.faults.items()]
     return pa.Table.from_pylist(rows, schema=CATALOG)
 
 
+def identity(product_id: str) -> dict[str, Any]:
+    domain, product = product_id.split("/", maxsplit=1)
+    return {"product_id": product_id, "domain": domain, "product": product, "contract_faults": 0}
+
+
 def described(product: DataProduct) -> dict[str, Any]:
-    """The columns of the catalog that come from inside a contract."""
     deadline, partitions = product.deadline, product.partitions
-    return {
+    return identity(product.id) | {
         "contract_version": product.version,
         "status": product.status,
         "owner": product.owner,

@@ -10,12 +10,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from platform_core import Result, data_product
-from platform_core.contracts.model import DataProduct
-from platform_core.lake.location import LakeLocation
-from platform_core.registry.lookup import Registry
-from platform_core.settings import mesh_root
-from platform_core.workspace.records import Made, every, recorded, stored
+from platform_core import DataProduct, Result, data_product
+from platform_core.mesh import Made, bytes_stored, contracts, runs
 
 COSTS = pa.schema(
     {
@@ -40,16 +36,10 @@ PLOTTED = ("run_seconds", "bytes_stored", "bytes_read")
 
 @data_product
 def mesh_costs() -> Result:
-    root = mesh_root()
-    products, _ = Registry.open(root).scan()
-    kept = stored(LakeLocation.current(root), products)
-    as_of = datetime.now(UTC)
-    with recorded(root) as instance:
-        rows = [
-            cost(product, list(every(instance, product.id)) if instance else [], kept.get(product.id))
-            | {"as_of": as_of}
-            for product in products
-        ]
+    products = contracts().products
+    kept, as_of = bytes_stored(products), datetime.now(UTC)
+    made = runs(products)
+    rows = [cost(each, made[each.id], kept.get(each.id)) | {"as_of": as_of} for each in products]
     return Result(pa.Table.from_pylist(rows, schema=COSTS), plotted(rows))
 
 

@@ -7,9 +7,7 @@ import dagster as dg
 import pyarrow as pa
 
 from platform_core import Result, data_product
-from platform_core.settings import mesh_root
-from platform_core.workspace.scorecard import Standing, coverage, score, standings
-from platform_core.workspace.validate import Examination, examine
+from platform_core.mesh import Assessment, Coverage, assess, score
 
 SCORECARD = pa.schema(
     {
@@ -33,9 +31,8 @@ SCORECARD = pa.schema(
 @data_product
 def governance_scorecard() -> Result:
     today = date.today()
-    found = examine(mesh_root(), today)
-    rows = standings(found, today)
-    covered = {name: covered_by(found, name) for name in found.mesh.products}
+    found = assess(today)
+    covered = {name: shares(coverage) for name, coverage in found.coverage_of.items()}
     records = [
         {
             "subject": row.subject,
@@ -49,26 +46,24 @@ def governance_scorecard() -> Result:
             "judged_on": today,
         }
         | covered.get(row.subject, {})
-        for row in rows
+        for row in found.standings
     ]
-    return Result(pa.Table.from_pylist(records, schema=SCORECARD), trend(found, rows))
+    return Result(pa.Table.from_pylist(records, schema=SCORECARD), trend(found))
 
 
-def covered_by(found: Examination, product: str) -> dict[str, Any]:
+def shares(coverage: Coverage) -> dict[str, Any]:
     """What one product has of what its consumers need."""
-    coverage_of_it = coverage(found, [found.mesh.products[product]])
     return {
-        "documented_share": coverage_of_it.documentation,
-        "owned": coverage_of_it.ownership == 1,
-        "sla_declared": coverage_of_it.sla == 1,
-        "quality_declared": coverage_of_it.quality == 1,
+        "documented_share": coverage.documentation,
+        "owned": coverage.ownership == 1,
+        "sla_declared": coverage.sla == 1,
+        "quality_declared": coverage.quality == 1,
     }
 
 
-def trend(found: Examination, rows: tuple[Standing, ...]) -> dict[str, Any]:
+def trend(found: Assessment) -> dict[str, Any]:
     """Numbers that Dagster plots over the materializations, and the domains beside each other."""
-    overall, products = score(rows), list(found.mesh.products.values())
-    covered = coverage(found, products)
+    overall, covered = score(found.standings), found.coverage
     numbers: dict[str, Any] = {
         "governance/policies_kept": overall.kept,
         "governance/errors": overall.failed,
@@ -80,8 +75,8 @@ def trend(found: Examination, rows: tuple[Standing, ...]) -> dict[str, Any]:
         "governance/quality": covered.quality,
     }
     lines = ["| domain | policies kept | errors | warnings | waived |", "|---|---|---|---|---|"]
-    for domain in sorted({product.domain for product in products}):
-        own = score([row for row in rows if row.domain == domain])
+    for domain in sorted({product.domain for product in found.products.values()}):
+        own = score([row for row in found.standings if row.domain == domain])
         numbers[f"governance/policies_kept_{domain}"] = own.kept
         lines.append(f"| {domain} | {own.kept:.1%} | {own.failed} | {own.warned} | {own.waived} |")
     return numbers | {"governance/domains": dg.MetadataValue.md("\n".join(lines))}

@@ -10,12 +10,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from platform_core import Result, data_product
-from platform_core.access.query_log import QueryRead, queries
-from platform_core.contracts.model import DataProduct
-from platform_core.registry.lookup import Registry
-from platform_core.settings import mesh_home, mesh_root
-from platform_core.workspace.records import Made, every, recorded
+from platform_core import DataProduct, Result, data_product
+from platform_core.mesh import Made, QueryRead, contracts, queries_asked, runs
 
 USAGE = pa.schema(
     {
@@ -44,12 +40,9 @@ class Reading:
 
 @data_product
 def data_product_usage() -> Result:
-    root = mesh_root()
-    products, _ = Registry.open(root).scan()
-    as_of = datetime.now(UTC)
-    with recorded(root) as instance:
-        made = [each for p in products for each in (every(instance, p.id) if instance else ())]
-    rows = usage(products, made, queries(mesh_home(root)))
+    products, as_of = contracts().products, datetime.now(UTC)
+    made = [each for found in runs(products).values() for each in found]
+    rows = usage(products, made, queries_asked())
     table = pa.Table.from_pylist([{**each, "as_of": as_of} for each in rows], schema=USAGE)
     return Result(table, counted(rows))
 

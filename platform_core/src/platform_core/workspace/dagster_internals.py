@@ -1,7 +1,7 @@
 """The one place that uses Dagster's non-public API: load a location as its code server does, and
 execute a run in this process so that the UI shows it with its location, checks and logs.
 
-``tests/workspace/test_recipe.py`` is the contract test against the installed version.
+``tests/workspace/test_dagster_internals.py`` is the contract test against the installed version.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from small_mesh import AMOUNTS, PLAIN, SETTINGS, SmallMesh
-from workspace.test_interrupt import ENOUGH, processes_of, wait_for
+from workspace.run.test_interrupt import ENOUGH, processes_of, wait_for
 
 from platform_core.workspace.processes.living import computed, descendants
 from platform_core.workspace.serve.supervisor import PROGRESS
