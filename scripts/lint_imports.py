@@ -1,7 +1,7 @@
 """Check the imports of the library and of every domain in the tree.
 
-To the contracts in pyproject.toml come three: the library imports no domain, domains do not import each other,
-and of the library they import only what is public.
+Three contracts are added to those in pyproject.toml: the library imports no domain, domains do not import
+each other, and domains import only what is public of the library.
 
     python scripts/lint_imports.py
 """

@@ -1,4 +1,4 @@
-"""Who builds on the library imports what is public of it: domains, their tests, and the federation's policies."""
+"""Domains, their tests and the policies of the federation import only what is public of the library."""
 
 from __future__ import annotations
 
