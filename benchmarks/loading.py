@@ -26,7 +26,7 @@ def governed(parsed: bool) -> Callable[[], object]:
         registry.scan(DOMAIN)
 
     def build() -> object:
-        definitions, errors = location.governed(DOMAIN, registry)
+        definitions, errors = location.governed_definitions(DOMAIN, registry)
         if errors:
             raise SystemExit("\n\n".join(error.render() for error in errors[:5]))
         return definitions.get_repository_def()

@@ -83,7 +83,7 @@ def judge_all(folder: Path) -> dict[str, float]:
     from platform_core.governance.facts import MeshFacts
     from platform_core.governance.facts_document import from_document
     from platform_core.governance.judge import judge
-    from platform_core.governance.policy_set import load
+    from platform_core.governance.policy_set import load_policies
     from platform_core.source.federation import read_federation
 
     gc.disable()
@@ -92,7 +92,7 @@ def judge_all(folder: Path) -> dict[str, float]:
     locations = tuple(from_document(json.loads(file.read_bytes()), folder) for file in files)
     read = time.perf_counter()
     mesh = MeshFacts(locations, read_federation(folder))
-    found = judge(mesh, load(folder, [location.domain for location in locations]), date.today())
+    found = judge(mesh, load_policies(folder, [location.domain for location in locations]), date.today())
     ended = time.perf_counter()
     if found.errors:
         raise SystemExit("\n\n".join(error.render() for error in found.errors[:5]))

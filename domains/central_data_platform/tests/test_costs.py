@@ -6,15 +6,17 @@ import pytest
 
 from central_data_platform.costs import cost, mesh_costs, plotted
 from platform_core import DataProduct, Place
-from platform_core.mesh import Made
+from platform_core.mesh import Materialization
 from platform_core.testing import evaluate
 
 HERE = Place(Path("likes.odcs.yaml"))
 LIKES = DataProduct("sales", "likes", HERE.path, HERE, "1.0.0", "active", (), (), owner="sales-analytics")
 MONDAY, TUESDAY = (datetime(2026, 3, day, 6, tzinfo=UTC) for day in (2, 3))
 MADE = [
-    Made("sales/likes", TUESDAY, "two", 9, rows=12, rows_written=2, seconds=1.5, bytes_read=1000, inputs={}),
-    Made("sales/likes", MONDAY, "one", 7, rows=10, rows_written=10, seconds=2.25),
+    Materialization(
+        "sales/likes", TUESDAY, "two", 9, rows=12, rows_written=2, seconds=1.5, bytes_read=1000, inputs={}
+    ),
+    Materialization("sales/likes", MONDAY, "one", 7, rows=10, rows_written=10, seconds=2.25),
 ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from central_data_platform.usage import counted, usage
 from platform_core import DataProduct, Place
 from platform_core.contracts.model import Grant
-from platform_core.mesh import Made, QueryRead
+from platform_core.mesh import Materialization, QueryRead
 
 HERE = Place(Path("likes.odcs.yaml"))
 MONDAY, TUESDAY = (datetime(2026, 3, day, 6, tzinfo=UTC) for day in (2, 3))
@@ -21,9 +21,11 @@ LIKES = DataProduct(
     grants=tuple(Grant(role, "read", HERE) for role in ROLES),
 )
 MADE = [
-    Made("hr/rosters", TUESDAY, "two", 4, inputs={"sales/likes": 9}, references={"sales/stores": 3}),
-    Made("hr/rosters", MONDAY, "one", 2, inputs={"sales/likes": 7}),
-    Made("sales/best", MONDAY, "one", 2, inputs={"sales/likes": 7}),
+    Materialization(
+        "hr/rosters", TUESDAY, "two", 4, inputs={"sales/likes": 9}, references={"sales/stores": 3}
+    ),
+    Materialization("hr/rosters", MONDAY, "one", 2, inputs={"sales/likes": 7}),
+    Materialization("sales/best", MONDAY, "one", 2, inputs={"sales/likes": 7}),
 ]
 ASKED = [QueryRead(TUESDAY, "analysts", ("sales/likes",)), QueryRead(TUESDAY, "domain:ops", ("sales/likes",))]
 

@@ -25,7 +25,7 @@ from platform_core.diagnostics import Diagnostic, render
 
 if TYPE_CHECKING:
     from platform_core.governance.facts import LocationFacts
-    from platform_core.governance.policy_set import Catalogue
+    from platform_core.governance.policy_set import PolicySet
 
 BESIDE_POLICIES = "soundness"
 
@@ -62,11 +62,11 @@ class Conformance(pytest.File):
         return self.path.absolute().relative_to(mesh_root(self.path.parent) / "domains").parts[0]
 
     @cached_property
-    def judged(self) -> tuple[Catalogue, tuple[Diagnostic, ...]]:
+    def judged(self) -> tuple[PolicySet, tuple[Diagnostic, ...]]:
         """The policies, and what they and the facts themselves say about the domain."""
         from platform_core.governance.facts import MeshFacts
         from platform_core.governance.judge import judge
-        from platform_core.governance.policy_set import load
+        from platform_core.governance.policy_set import load_policies
         from platform_core.settings import mesh_root
         from platform_core.source.federation import read_federation
         from platform_core.workspace.validate import About
@@ -74,7 +74,7 @@ class Conformance(pytest.File):
         root = mesh_root(self.path.parent)
         own = _own(self.domain)
         mesh = MeshFacts((own, *_others(self.domain, root)), read_federation(root))
-        catalogue = load(root, [location.domain for location in mesh.locations])
+        catalogue = load_policies(root, [location.domain for location in mesh.locations])
         about = About(root, [own], mesh)
         diagnostics = judge(mesh, catalogue, date.today()).diagnostics
         return catalogue, tuple(d for d in diagnostics if about(d))

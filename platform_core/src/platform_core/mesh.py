@@ -15,7 +15,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.lake.location import LakeLocation
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home, mesh_root
-from platform_core.workspace.records import Made, every, recorded, stored
+from platform_core.workspace.records import Materialization, every, recorded, stored
 from platform_core.workspace.scorecard import Coverage, Score, Standing, coverage, score, standings
 from platform_core.workspace.validate import examine
 
@@ -23,7 +23,7 @@ __all__ = [
     "Assessment",
     "Contracts",
     "Coverage",
-    "Made",
+    "Materialization",
     "QueryRead",
     "Score",
     "Standing",
@@ -67,7 +67,7 @@ def contracts() -> Contracts:
     return Contracts(tuple(products), {name: max(1, found[registry.path(name)]) for name in unread})
 
 
-def runs(products: Iterable[DataProduct]) -> dict[str, list[Made]]:
+def runs(products: Iterable[DataProduct]) -> dict[str, list[Materialization]]:
     """The materializations that Dagster keeps of each product, by its id, the newest first."""
     with recorded(mesh_root()) as instance:
         return {each.id: list(every(instance, each.id)) if instance else [] for each in products}

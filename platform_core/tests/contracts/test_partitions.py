@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from platform_core.contracts.model import Partitions
-from platform_core.contracts.partitions import Window, spanning, windows
+from platform_core.contracts.partitions import Window, partition_windows, window_spanning
 from platform_core.diagnostics import Place, UsageError
 
 DEFINITIONS: dict[str, Any] = {
@@ -42,7 +42,7 @@ def grid(every: Any, start: datetime, end: datetime | None, timezone: str) -> Pa
 )
 def test_keys_and_bounds_are_dagsters(every: str, start: datetime, end: datetime, timezone: str) -> None:
     definition = DEFINITIONS[every](start_date=start, end_date=end, timezone=timezone)
-    cells = windows(grid(every, start, end, timezone))
+    cells = partition_windows(grid(every, start, end, timezone))
     assert [cell.key for cell in cells] == list(definition.get_partition_keys())
     for cell in cells:
         theirs = definition.time_window_for_partition_key(cell.key)
@@ -55,23 +55,25 @@ def test_open_grid_ends_with_the_last_complete_cell(every: str) -> None:
     definition = DEFINITIONS[every](start_date=start, timezone=timezone)
     now = datetime(2024, 11, 3, 7, 30, tzinfo=UTC)  # the morning after the clock went back
     keys = list(definition.get_partition_keys(current_time=now))
-    assert [cell.key for cell in windows(grid(every, start, None, timezone), now)] == keys
+    assert [cell.key for cell in partition_windows(grid(every, start, None, timezone), now)] == keys
 
 
 def test_clock_change_makes_days_of_23_and_25_hours() -> None:
     days = grid("day", datetime(2017, 1, 1), datetime(2018, 1, 1), "America/New_York")
-    assert {cell.end - cell.start for cell in windows(days)} == {timedelta(hours=h) for h in (23, 24, 25)}
-    spring = spanning(days, ["2017-03-12"])
+    assert {cell.end - cell.start for cell in partition_windows(days)} == {
+        timedelta(hours=h) for h in (23, 24, 25)
+    }
+    spring = window_spanning(days, ["2017-03-12"])
     assert spring.start == datetime(2017, 3, 12, 5, tzinfo=UTC)
     assert spring.end == datetime(2017, 3, 13, 4, tzinfo=UTC)
 
 
 def test_spanning_covers_adjacent_keys_in_any_order() -> None:
     months = grid("month", datetime(2017, 1, 1), datetime(2018, 1, 1), "America/New_York")
-    whole = spanning(months, ["2017-03-01", "2017-02-01"])
-    assert whole.start == spanning(months, ["2017-02-01"]).start
-    assert whole.end == spanning(months, ["2017-03-01"]).end
-    assert spanning(months, ["2017-05-01"]) == windows(months)[4]
+    whole = window_spanning(months, ["2017-03-01", "2017-02-01"])
+    assert whole.start == window_spanning(months, ["2017-02-01"]).start
+    assert whole.end == window_spanning(months, ["2017-03-01"]).end
+    assert window_spanning(months, ["2017-05-01"]) == partition_windows(months)[4]
 
 
 @pytest.mark.parametrize(
@@ -86,32 +88,32 @@ def test_spanning_covers_adjacent_keys_in_any_order() -> None:
 def test_unknown_and_scattered_keys_are_told(keys: list[str], code: str) -> None:
     months = grid("month", datetime(2017, 1, 1), datetime(2018, 1, 1), "America/New_York")
     with pytest.raises(UsageError) as caught:
-        spanning(months, keys)
+        window_spanning(months, keys)
     assert caught.value.diagnostics[0].code == code
 
 
 def test_a_day_that_a_zone_never_had_is_no_key() -> None:
     """Samoa went from the 29th to the 31st of December 2011, across the date line."""
     days = grid("day", datetime(2011, 12, 28), datetime(2012, 1, 2), "Pacific/Apia")
-    keys = [cell.key for cell in windows(days)]
+    keys = [cell.key for cell in partition_windows(days)]
     assert keys == ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01"]
-    assert spanning(days, keys).end - spanning(days, keys).start == timedelta(days=4)
+    assert window_spanning(days, keys).end - window_spanning(days, keys).start == timedelta(days=4)
     with pytest.raises(UsageError, match="U020"):
-        spanning(days, ["2011-12-30"])
+        window_spanning(days, ["2011-12-30"])
 
 
 def test_a_span_of_many_keys_makes_the_grid_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And not once for each key: a year of hours took minutes."""
     hours = grid("hour", datetime(2022, 1, 1), datetime(2023, 1, 1), "UTC")
-    every = windows(hours)
+    every = partition_windows(hours)
     made: list[Partitions] = []
-    module = sys.modules[windows.__module__]  # whose name in the package is the function's
+    module = sys.modules[partition_windows.__module__]  # whose name in the package is the function's
 
     def counted(partitions: Partitions) -> tuple[Window, ...]:
         made.append(partitions)
         return every
 
-    monkeypatch.setattr(module, "windows", counted)
-    found = spanning(hours, [cell.key for cell in every])
+    monkeypatch.setattr(module, "partition_windows", counted)
+    found = window_spanning(hours, [cell.key for cell in every])
     assert (found.start, found.end) == (every[0].start, every[-1].end)
     assert made == [hours]

@@ -16,7 +16,7 @@ from platform_core.governance.asset_facts import asset_facts
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
-from platform_core.governance.policy_set import Catalogue, load
+from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import read_domain
 from platform_core.source.federation import read_federation
@@ -75,8 +75,8 @@ def look(root: Path, domains: tuple[str, ...] | None = None) -> MeshFacts:
     return MeshFacts(wanted, read_federation(root), complete=domains is None)
 
 
-def catalogue_of(root: Path, mesh: MeshFacts) -> Catalogue:
-    return load(root, [location.domain for location in mesh.locations])
+def catalogue_of(root: Path, mesh: MeshFacts) -> PolicySet:
+    return load_policies(root, [location.domain for location in mesh.locations])
 
 
 def judged(root: Path, today: date = TODAY, domains: tuple[str, ...] | None = None) -> Judgement:

@@ -9,7 +9,7 @@ import pytest
 from governance.mutating import Edit, judged, valid_copy
 from governance.mutations import OWNER, STORES, WAIVERS
 
-from platform_core.governance.policy_set import BUILT_IN, ENGINE, load
+from platform_core.governance.policy_set import BUILT_IN, ENGINE, load_policies
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "governance.md").read_text()
 
@@ -38,7 +38,7 @@ def test_the_policy_shown_works(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     reporting = Edit(STORES, "status: active", "status: active\ntags: [reporting]")
     root = valid_copy(tmp_path, Edit("governance/policies/reports.py", None, code), reporting)
-    assert load(root, []).get("F102") is not None
+    assert load_policies(root, []).get("F102") is not None
     assert [d.code for d in judged(root).diagnostics] == ["F102"]
     Edit(STORES, "  purpose: About stores.", "  purpose: About stores.\n  limitations: Few.").apply(root)
     assert not judged(root).diagnostics

@@ -17,7 +17,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import ContractError, Diagnostic
 from platform_core.governance.facts import FactoryFacts, InputFacts, LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
-from platform_core.governance.policy_set import load
+from platform_core.governance.policy_set import load_policies
 from platform_core.odcs.reader import load_contract
 from platform_core.source.federation import read_federation
 
@@ -44,7 +44,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=2),
     max_leaves=4,
 )
-CATALOGUE = load(VALID, ["shop", "crew"])
+CATALOGUE = load_policies(VALID, ["shop", "crew"])
 READS = {"shop/stores": ["shop/sales"], "crew/roster": ["crew/people", "shop/stores"],
          "shop/performance": ["shop/stores", "crew/roster"], "shop/visits": ["shop/sales"]}  # fmt: skip
 

@@ -25,7 +25,7 @@ from governance.mutations import (
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.judge import judge
 from platform_core.governance.policy import Policy, Violation
-from platform_core.governance.policy_set import Catalogue, load
+from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.source.federation import Federation
 
 NO_OWNER = Edit(STORES, OWNER + "\n", "")
@@ -54,7 +54,7 @@ def _approved(*who: str) -> Edit:
 )
 def test_a_ramp_ends_on_its_day(today: date, severity: str, state: str) -> None:
     policy = _policy(_breaks, error_from=date(2030, 1, 1))
-    judgement = judge(MeshFacts((), Federation()), Catalogue((policy,)), today)
+    judgement = judge(MeshFacts((), Federation()), PolicySet((policy,)), today)
     assert [d.severity for d in judgement.diagnostics] == [severity]
     assert judgement.states == {("mesh", "F900"): state}
 
@@ -149,7 +149,7 @@ def test_a_policy_that_raises_stops_no_other(tmp_path: Path) -> None:
 
     policies = (_policy(raises), _policy(_breaks, code="F901"), _policy(lambda mesh: None, code="F902"))
     policies += (_policy(lambda mesh: iter(["text"]), code="F903"),)
-    judgement = judge(MeshFacts((), Federation()), Catalogue(policies), TODAY)
+    judgement = judge(MeshFacts((), Federation()), PolicySet(policies), TODAY)
     assert sorted(d.code for d in judgement.diagnostics) == ["F900", "F901", "G490", "G490", "G490"]
     first = next(d for d in judgement.diagnostics if "F900 raises" in d.message)
     assert first.message == "the policy F900 raises: ValueError: on the way"
@@ -189,7 +189,7 @@ def test_bad_modules_of_policies(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "governance" / "policies" / "own.py"
     path.parent.mkdir(parents=True)
     path.write_text(text.replace("{policy}", made))
-    (fault,) = load(tmp_path, []).faults
+    (fault,) = load_policies(tmp_path, []).faults
     assert fault.code == "G490"
     assert words in fault.message
     assert fault.place is not None
@@ -204,7 +204,7 @@ def test_a_domain_does_not_judge_the_whole_mesh(tmp_path: Path) -> None:
         "@policy('SHOP101', title='t', scope='mesh', rationale='r', fix='f', failing='a', passing='b')\n"
         "def all_of_it(mesh):\n    return iter(())\n"
     )
-    catalogue = load(tmp_path, ["shop"])
+    catalogue = load_policies(tmp_path, ["shop"])
     assert [fault.code for fault in catalogue.faults] == ["G490"]
     assert catalogue.get("SHOP101") is None
 

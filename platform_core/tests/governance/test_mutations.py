@@ -12,7 +12,7 @@ from governance.mutations import MUTATIONS
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.facts_document import from_document, to_document
 from platform_core.governance.judge import judge
-from platform_core.governance.policy_set import BUILT_IN, ENGINE, load
+from platform_core.governance.policy_set import BUILT_IN, ENGINE, load_policies
 
 # Only a location of its own shows that one cannot be looked at: tests/workspace.
 ELSEWHERE = {"G491"}
@@ -52,7 +52,7 @@ def test_facts_say_the_same_after_json(mutation: Mutation, tmp_path: Path) -> No
 
 
 def test_every_policy_has_a_mutation() -> None:
-    policies = (*load(VALID, ["shop", "crew"]).policies, *ENGINE)
+    policies = (*load_policies(VALID, ["shop", "crew"]).policies, *ENGINE)
     without = {p.code for p in policies} - {m.code for m in MUTATIONS} - ELSEWHERE
     assert not without, f"write a mutation in mutations.py for {sorted(without)}"
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from platform_core.lake import extensions
-from platform_core.lake.extensions import extension_path, load, opened
+from platform_core.lake.extensions import extension_path, load_extension, opened
 
 ALLOWED = "SELECT current_setting('allow_unsigned_extensions')"
 
@@ -31,10 +31,10 @@ def con(
     monkeypatch.setattr(extensions, "_checked", set())
     if request.param == "a later":
         with opened() as first:
-            load(first)
+            load_extension(first)
     with opened() as connection:
         assert connection.execute(ALLOWED).fetchone() == (request.param == "a later",)
-        load(connection)
+        load_extension(connection)
         yield connection
 
 
@@ -50,14 +50,14 @@ def test_nothing_unsigned_is_loaded_whether_the_check_was_spared_or_not(
 
 def test_a_file_that_changed_is_checked_again(unsigned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened() as first:
-        load(first)
+        load_extension(first)
     ours = extension_path
     monkeypatch.setattr(
         extensions, "extension_path", lambda name: unsigned if "sqlite" in name else ours(name)
     )
     with opened() as connection, pytest.raises(duckdb.IOException, match="signature"):
-        load(connection)
+        load_extension(connection)
     # Not even where the connection allowed it, since somebody changed the file in between.
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     with connection, pytest.raises(duckdb.IOException, match="signature"):
-        load(connection)
+        load_extension(connection)

@@ -15,7 +15,7 @@ from small_mesh import SmallMesh, here
 from platform_core.cli import main
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
-from platform_core.lake.reclassified import exposed, remove_left
+from platform_core.lake.reclassified import exposed_leftovers, remove_left
 
 WORD = "Xanthippe"
 COLUMNS = """\
@@ -94,7 +94,7 @@ def test_its_versions_leave_the_shared_lake_and_those_of_others_stay(
     assert WORD.encode() not in left(moved, "shop")
     assert readable(moved, "shop", "others") == before
     assert len(moved.read("FROM shop_restricted.products.people", "shop_restricted")) == 2
-    assert not list(exposed(moved.lakes, [people(moved)]))
+    assert not list(exposed_leftovers(moved.lakes, [people(moved)]))
     moved.publish("shop/others", ROWS.replace(WORD, "other"))
     assert moved.read("SELECT count(*) FROM shop.products.others") == [(2,)]
 
@@ -109,10 +109,10 @@ def test_a_process_that_is_killed_leaves_nothing_readable(
     assert result.returncode == -9
 
     assert readable(moved, "shop", "people") == []
-    assert bool(list(exposed(moved.lakes, [people(moved)]))) == (step != "rmtree")
+    assert bool(list(exposed_leftovers(moved.lakes, [people(moved)]))) == (step != "rmtree")
     assert moved.run("shop", "shop/people", instance).success
     assert WORD.encode() not in left(moved, "shop")
-    assert not list(exposed(moved.lakes, [people(moved)]))
+    assert not list(exposed_leftovers(moved.lakes, [people(moved)]))
     assert not list(moved.lakes.folder("shop_restricted").glob(".removed-*"))
     assert not (moved.lakes.folder("shop") / "files" / "people").exists()
 

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from small_mesh import DAYS, SALES, SmallMesh
 
-from platform_core.contracts.partitions import windows
+from platform_core.contracts.partitions import partition_windows
 from platform_core.lake.connect import connect
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.tables import publish_table
@@ -170,7 +170,7 @@ def test_a_reconciler_that_was_killed_itself_is_followed_by_the_next(
     assert days.partitions is not None
     select = "SELECT TIMESTAMPTZ '{}' + INTERVAL 1 HOUR AS sold, 1 AS amount"
     versions = []
-    for window in windows(days.partitions):
+    for window in partition_windows(days.partitions):
         stamp, rows = Stamp(run_id="gone", asset=days.id), select.format(window.start.isoformat())
         with connect(shop.lakes, write=["shop"]) as con:
             made = publish_table(con, shop.lakes, days, rows, window=window, stamp=stamp, audit=str)

@@ -11,7 +11,7 @@ from platform_core.contracts.model import Column, DataProduct
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement
-from platform_core.governance.policy_set import Catalogue
+from platform_core.governance.policy_set import PolicySet
 from platform_core.source.federation import Federation, Waiver
 from platform_core.workspace.scorecard import coverage, score, standings
 from platform_core.workspace.validate import Examination
@@ -47,7 +47,7 @@ def found() -> Examination:
         ("mesh", "G304"): "pass",
     }
     judgement = Judgement((), ((Diagnostic("G108", "no key", HERE), waiver),), states)
-    return Examination(mesh, Catalogue(()), judgement)
+    return Examination(mesh, PolicySet(()), judgement)
 
 
 def test_a_waiver_says_how_many_days_it_has_left(found: Examination) -> None:

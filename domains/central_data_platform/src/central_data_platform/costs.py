@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow as pa
 
 from platform_core import DataProduct, Result, data_product
-from platform_core.mesh import Made, bytes_stored, contracts, runs
+from platform_core.mesh import Materialization, bytes_stored, contracts, runs
 
 COSTS = pa.schema(
     {
@@ -43,7 +43,7 @@ def mesh_costs() -> Result:
     return Result(pa.Table.from_pylist(rows, schema=COSTS), plotted(rows))
 
 
-def cost(product: DataProduct, made: Sequence[Made], bytes_stored: int | None) -> dict[str, Any]:
+def cost(product: DataProduct, made: Sequence[Materialization], bytes_stored: int | None) -> dict[str, Any]:
     """One product, over all materializations that the instance remembers, the newest first."""
     return {
         "product_id": product.id,

@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow as pa
 
 from platform_core import DataProduct, Result, data_product
-from platform_core.mesh import Made, QueryRead, contracts, queries_asked, runs
+from platform_core.mesh import Materialization, QueryRead, contracts, queries_asked, runs
 
 USAGE = pa.schema(
     {
@@ -48,7 +48,7 @@ def data_product_usage() -> Result:
 
 
 def usage(
-    products: Sequence[DataProduct], made: Iterable[Made], asked: Iterable[QueryRead]
+    products: Sequence[DataProduct], made: Iterable[Materialization], asked: Iterable[QueryRead]
 ) -> list[dict[str, Any]]:
     """One row for each product, way and reader; and for each grant that none of them needed."""
     found: dict[tuple[str, str, str], Reading] = {}

@@ -36,7 +36,7 @@ ASKED: Final = "platform_core.workspace.introspection.readers"
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class PublishedShape:
     """What readers have now: its columns with their types, its version and that of its contract."""
 
     columns: Mapping[str, str]
@@ -44,7 +44,7 @@ class Before:
     contract: str
 
 
-def before(con: duckdb.DuckDBPyConnection, product: DataProduct, lake: str) -> Before | None:
+def published_shape(con: duckdb.DuckDBPyConnection, product: DataProduct, lake: str) -> PublishedShape | None:
     """The published version that a lake holds. One without facts has the contract's version of the one
     before, and where none has any, the first that a contract can have."""
     if relation_kind(con, lake, product.name) is None:
@@ -53,10 +53,10 @@ def before(con: duckdb.DuckDBPyConnection, product: DataProduct, lake: str) -> B
     known = (facts["contract_version"] for *_, facts in found if facts.get("contract_version"))
     first = "0.1.0" if product.version.startswith("0.") else "1.0.0"
     columns = describe(con, f"FROM {quoted(lake)}.products.{quoted(product.name)}")
-    return Before(columns, found[0][0] if found else 0, next(known, first))
+    return PublishedShape(columns, found[0][0] if found else 0, next(known, first))
 
 
-def left(location: LakeLocation, product: DataProduct, root: Path) -> Before | None:
+def shape_left_behind(location: LakeLocation, product: DataProduct, root: Path) -> PublishedShape | None:
     """The version in the lake that a product has left, since a column became restricted or is not any more.
 
     Raises PublicationRefused (Q040) where it is to be taken from the readers of other domains, and the
@@ -66,22 +66,22 @@ def left(location: LakeLocation, product: DataProduct, root: Path) -> Before | N
         return None
     lake = left_lake(product)
     with connect(location, read=[lake]) as con:
-        found = before(con, product, lake)
+        found = published_shape(con, product, lake)
     if found is not None and product.restricted:
         others = {name: f'"{name}" is restricted to {product.domain}' for name in found.columns}
         _require(product, found, others, root, within=False)
     return found
 
 
-def unbroken(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: Before | None
+def break_guard(
+    con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
 ) -> Callable[[], None]:
     """What to call before the COMMIT of a version, given what is published now, or was before it ``moved``.
 
     It raises PublicationRefused (Q040) where the version lacks a column that somebody reads, or has it with
     another type, and the contract's version does not say so.
     """
-    found = before(con, product, product.lake) or moved
+    found = published_shape(con, product, product.lake) or moved
 
     def require() -> None:
         if found is not None:
@@ -92,11 +92,11 @@ def unbroken(
 
 
 def _require(
-    product: DataProduct, found: Before, lost: Mapping[str, str], root: Path, *, within: bool = True
+    product: DataProduct, found: PublishedShape, lost: Mapping[str, str], root: Path, *, within: bool = True
 ) -> None:
     if not lost or raised(found.contract, product.version):
         return
-    if hurt := list(_hurt(product, lost, root, within)):
+    if hurt := list(_affected_readers(product, lost, root, within)):
         said, next_one = listed(list(lost.values()), 6), breaking_after(found.contract)
         message = f"{product.id} {product.version} breaks who reads version {found.version}: {said}"
         fix = f"Bring it back, or write version: {next_one}. Until then readers keep version {found.version}."
@@ -105,7 +105,7 @@ def _require(
 
 
 @contextmanager
-def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]) -> Iterator[None]:
+def explaining_lost_columns(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]) -> Iterator[None]:
     """What fails within it over a column that an input had before says since when it is gone (D057)."""
     try:
         yield
@@ -125,7 +125,9 @@ def telling_what_went(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduc
         raise
 
 
-def _hurt(product: DataProduct, lost: Mapping[str, str], root: Path, within: bool) -> Iterator[str]:
+def _affected_readers(
+    product: DataProduct, lost: Mapping[str, str], root: Path, within: bool
+) -> Iterator[str]:
     """Who reads what is lost, in words: of the product, and of a masked twin, which loses what is gone.
     ``within`` the own domain too."""
     twin = ProductId.of(product.domain, product.masking.name) if product.masking is not None else None
@@ -150,7 +152,7 @@ def _readers(products: list[str], root: Path) -> list[dict[str, Any]]:
     return found
 
 
-def went(product: DataProduct, column: str) -> str:
+def when_lost(product: DataProduct, column: str) -> str:
     """When a column went that a product had, to follow a message; nothing where its lake does not tell."""
     try:
         with connect(LakeLocation.current(), read=[product.lake]) as con:

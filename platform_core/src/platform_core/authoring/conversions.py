@@ -22,7 +22,7 @@ _QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Conversion:
     """How the function of a product reads a column, which is of the type ``source`` there."""
 
     source: str
@@ -45,18 +45,18 @@ class Reading:
         return f"{kind} in the source, a type of no lake: the function casts it to {self.type}"
 
 
-def readings(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, Reading]:
+def conversions(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, Conversion]:
     """The columns that cannot stay as they are, by name. What is said of them holds for all rows."""
     found = {}
     for name, kind in describe(connection, f"FROM {relation}").items():
         if (held := _held(kind)) != kind:
-            found[name] = Reading(kind, held)
+            found[name] = Conversion(kind, held)
         elif kind == "VARCHAR" and (reading := _with_missing(connection, relation, quoted(name))):
             found[name] = reading
     return found
 
 
-def as_read(relation: str, reading: Mapping[str, Reading]) -> str:
+def converted(relation: str, reading: Mapping[str, Conversion]) -> str:
     """The rows of a relation as the function reads them."""
     replaced = ", ".join(f"{each.sql(quoted(name))} AS {quoted(name)}" for name, each in reading.items())
     return f"SELECT * REPLACE ({replaced}) FROM {relation}" if replaced else f"FROM {relation}"
@@ -74,7 +74,7 @@ def _held(kind: str) -> str:
     return "VARCHAR"
 
 
-def _with_missing(connection: duckdb.DuckDBPyConnection, relation: str, name: str) -> Reading | None:
+def _with_missing(connection: duckdb.DuckDBPyConnection, relation: str, name: str) -> Conversion | None:
     """A column of numbers, but for words for a missing one; None for any other."""
     missing = f"{name} IN ({', '.join(map(literal, _MISSING))})"
     number = f"regexp_full_match({name}, {literal(_NUMBER)}) AND TRY_CAST({name} AS DOUBLE) IS NOT NULL"
@@ -86,4 +86,4 @@ def _with_missing(connection: duckdb.DuckDBPyConnection, relation: str, name: st
     )
     if not words or not numbers or others:
         return None
-    return Reading("VARCHAR", "BIGINT" if whole == numbers else "DOUBLE", tuple(words))
+    return Conversion("VARCHAR", "BIGINT" if whole == numbers else "DOUBLE", tuple(words))

@@ -79,7 +79,7 @@ def query(
     return f"SELECT {selected} FROM {source}", {k: v for k, v in renamed.items() if k != v}
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: str) -> None:
+def load_file(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, sql: str) -> None:
     """Read a text file once into a table. Raises SourceError U062."""
     try:
         connection.execute(f"CREATE TEMP TABLE {relation} AS {sql}")

@@ -9,7 +9,7 @@ from typing import Final
 
 import duckdb
 
-from platform_core.authoring.table_facts import ColumnFacts, Reference
+from platform_core.authoring.table_facts import ColumnFacts, ForeignKey
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.transaction import one
 from platform_core.sql.quoting import quoted
@@ -67,7 +67,7 @@ def with_references(
 
     ``tables`` are the relations of those products that can be read here.
     """
-    found: dict[str, Reference] = {}
+    found: dict[str, ForeignKey] = {}
     for name, product in pairs:
         known = found.get(name)
         if product.id not in tables or (known is not None and known.missing == 0):
@@ -84,7 +84,7 @@ def with_references(
     return tuple(_with(column, found.get(column.name)) for column in columns)
 
 
-def _with(column: ColumnFacts, reference: Reference | None) -> ColumnFacts:
+def _with(column: ColumnFacts, reference: ForeignKey | None) -> ColumnFacts:
     if reference is None:
         return column
     if reference.missing == 0 and reference.alike < SAME_KEY:
@@ -105,7 +105,7 @@ def _contained(
     column: ColumnFacts,
     product: DataProduct,
     target: str,
-) -> Reference | None:
+) -> ForeignKey | None:
     """How many different values there are, and how many of them the product lacks; all are compared."""
     name, key = quoted(column.name), quoted(product.key[0])
     described = connection.execute(f"SELECT typeof({key}) FROM {target} LIMIT 1").fetchone()
@@ -117,7 +117,7 @@ def _contained(
         f"SELECT value, value IN (SELECT {key} FROM {target}) AS there"
         f" FROM (SELECT DISTINCT {name} AS value FROM {relation} WHERE {name} IS NOT NULL))",
     )
-    return Reference(product.id, product.key[0], *counted)
+    return ForeignKey(product.id, product.key[0], *counted)
 
 
 def grids(columns: Iterable[ColumnFacts]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.authoring import data_files
-from platform_core.authoring.conversions import Reading, as_read, readings
+from platform_core.authoring.conversions import Conversion, conversions, converted
 from platform_core.authoring.draft import draft
 from platform_core.authoring.foreign_keys import with_references
 from platform_core.authoring.key_search import CANDIDATES
@@ -35,7 +35,7 @@ class Inferred:
     subject: Subject
     renamed: dict[str, str]
     warnings: tuple[Diagnostic, ...] = ()
-    readings: Mapping[str, Reading] = field(default_factory=dict)
+    conversions: Mapping[str, Conversion] = field(default_factory=dict)
     """By column: what the function has to do so that the facts are true."""
 
 
@@ -64,8 +64,8 @@ def infer(
     reader = Reader(principal, registry, location, root)
     with opened(subject, reader, own=own, columns=columns) as data:
         # What is in a lake already stays as it is.
-        read = readings(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
-        data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {as_read(data.relation, read)}")
+        read = conversions(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
+        data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {converted(data.relation, read)}")
         facts = profile(data.connection, _READ)
         if facts.rows == 0:
             raise data_files.no_rows(subject.words)

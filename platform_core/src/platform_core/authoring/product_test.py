@@ -176,7 +176,7 @@ def _tried(
 
 def _types(inferred: Inferred, made: Maker, argument: str, registry: Registry) -> dict[str, str]:
     if inferred.subject.file is not None:
-        read, columns = inferred.readings, inferred.facts.columns
+        read, columns = inferred.conversions, inferred.facts.columns
         types = {c.name: read[c.name].source if c.name in read else c.type for c in columns}
         return {inferred.renamed.get(name, name): kind for name, kind in types.items()}
     return {c.name: duckdb_type(c) for c in registry.get(made.inputs[argument]).columns}

@@ -72,7 +72,7 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
         for product in products.values()
     }
     sql = in_lines(_with_arguments(subject.sql, inputs))
-    if inferred.readings:
+    if inferred.conversions:
         sql = f"SELECT\n{_selected(inferred, {})}\nFROM (\n{sql}\n)"
     return _from_products(inputs, sql, name)
 
@@ -174,7 +174,7 @@ def _selected(inferred: Inferred, called: Mapping[str, str]) -> str:
     """
     items = []
     for new in (column.name for column in inferred.facts.columns):
-        old, reading = called.get(new, new), inferred.readings.get(new)
+        old, reading = called.get(new, new), inferred.conversions.get(new)
         value = reading.sql(_name(old)) if reading else _name(old)
         item = value if value == _name(new) else f"{value} AS {_name(new)}"
         items.append(item.replace("{", "{{").replace("}", "}}"))

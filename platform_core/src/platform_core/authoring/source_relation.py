@@ -182,7 +182,7 @@ def opened(
         elif subject.file is None or tabular.columnar(subject.file):
             connection.execute(f"CREATE TEMP VIEW {RELATION} AS {source}")
         else:
-            tabular.load(connection, subject.file, RELATION, source)
+            tabular.load_file(connection, subject.file, RELATION, source)
         yield Opened(connection, RELATION, renamed, targets, pairs)
 
 

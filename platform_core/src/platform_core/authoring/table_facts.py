@@ -12,7 +12,7 @@ Value = int | float | Decimal | date | datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ForeignKey:
     """A column's counterpart in another product, and how many of its values are not there."""
 
     product: str
@@ -44,7 +44,7 @@ class ColumnFacts:
     not_personal: str | None = None
     """Likely: why it speaks of nobody, though its name is like that."""
     pseudonymous: bool = False
-    reference: Reference | None = None
+    reference: ForeignKey | None = None
     remarks: tuple[str, ...] = ()
     """What the column seems to be, for whoever decides; never a value."""
 

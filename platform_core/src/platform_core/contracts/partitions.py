@@ -31,7 +31,7 @@ class Window:
     keys: tuple[str, ...] = ()
 
 
-def windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window, ...]:
+def partition_windows(partitions: Partitions, now: datetime | None = None) -> tuple[Window, ...]:
     """All partitions that are complete at ``now`` (aware; the present by default), in order."""
     moment = now if now is not None else datetime.now(UTC)
     if partitions.end is not None:
@@ -51,16 +51,16 @@ def function_window(partitions: Partitions | None, keys: Collection[str] = ()) -
     if not keys:
         start = partitions.start.replace(tzinfo=zone)
         return Window("", start, start)
-    found = spanning(partitions, keys)
+    found = window_spanning(partitions, keys)
     return replace(found, start=found.start.astimezone(zone), end=found.end.astimezone(zone))
 
 
-def spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
+def window_spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
     """One window over adjacent partitions, its key ``<first>...<last>``.
 
     Raises UsageError U020 for an unknown key, U021 for no keys and for keys with a gap between them.
     """
-    known = {cell.key: cell for cell in windows(partitions)}
+    known = {cell.key: cell for cell in partition_windows(partitions)}
     names, wanted = list(known), set(keys)
     for key in wanted:
         if key not in known:
@@ -83,15 +83,15 @@ def spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
 
 def run_window(partitions: Partitions, keys: Iterable[str]) -> tuple[Window, bool]:
     """The window of a run over the keys that Dagster names, and whether it is the whole grid."""
-    grid, named = {cell.key for cell in windows(partitions)}, set(keys)
+    grid, named = {cell.key for cell in partition_windows(partitions)}, set(keys)
     # Dagster also names a day that the time zone never had.
-    return spanning(partitions, named & grid or named), grid <= named
+    return window_spanning(partitions, named & grid or named), grid <= named
 
 
 def keys_in(partitions: Partitions, span: str) -> tuple[str, ...]:
     """The keys that a window of ``spanning`` covers, by its own key; none where the grid has its ends no
     more."""
-    names = [cell.key for cell in windows(partitions)]
+    names = [cell.key for cell in partition_windows(partitions)]
     first, _, last = span.partition("...")
     if not {first, last or first} <= set(names):
         return ()
@@ -116,7 +116,7 @@ def window_read(
     """The part of a product that one run reads, which itself covers ``run``; None for all of it."""
     which = partitions_read(reader, wanted, source)
     if which == "last" and source is not None:
-        return windows(source)[-1]
+        return partition_windows(source)[-1]
     return run if which == "same" else None
 
 

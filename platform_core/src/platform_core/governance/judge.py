@@ -14,12 +14,12 @@ from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
-from platform_core.governance.policy_set import Catalogue, broken, place_of
-from platform_core.governance.waivers import Waiving
+from platform_core.governance.policy_set import PolicySet, broken, place_of
+from platform_core.governance.waivers import WaiversInForce
 from platform_core.source.federation import Waiver
 
-State = Literal["pass", "warn", "fail", "waived"]
-_RANK: dict[State, int] = {"pass": 0, "waived": 1, "warn": 2, "fail": 3}
+PolicyState = Literal["pass", "warn", "fail", "waived"]
+_RANK: dict[PolicyState, int] = {"pass": 0, "waived": 1, "warn": 2, "fail": 3}
 Outcome = Violation | Diagnostic
 MESH = "mesh"
 """The subject of a violation that is about no product and no location."""
@@ -36,7 +36,7 @@ class Judgement:
 
     diagnostics: tuple[Diagnostic, ...]
     waived: tuple[tuple[Diagnostic, Waiver], ...] = ()
-    states: Mapping[tuple[str, str], State] = field(default_factory=dict)
+    states: Mapping[tuple[str, str], PolicyState] = field(default_factory=dict)
     by_subject: Mapping[str, Sequence[Diagnostic]] = field(default_factory=dict)
     """The violations by whom they are about, without those that are waived."""
 
@@ -49,19 +49,19 @@ class Judgement:
         return tuple(d for d in self.diagnostics if d.severity != "error")
 
 
-def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
+def judge(mesh: MeshFacts, catalogue: PolicySet, today: date) -> Judgement:
     """Ask every policy, then take the ramps, the topology and the waivers into account.
 
     A mesh that is not ``complete`` is a single location: policies over the mesh are left out, and so
     are waivers that are not its own. Nothing is raised: a policy that raises is a diagnostic (G490).
     """
-    broken_by: dict[tuple[str, str], State] = {}
+    broken_by: dict[tuple[str, str], PolicyState] = {}
     by_subject: dict[str, list[Diagnostic]] = {}
     found: list[Diagnostic] = [*mesh.federation.faults, *catalogue.faults]
     for location in mesh.locations:
         found.extend(location.faults)
     waived: list[tuple[Diagnostic, Waiver]] = []
-    waiving = Waiving(mesh, catalogue, today)
+    waiving = WaiversInForce(mesh, catalogue, today)
     policies = [policy for policy in catalogue.policies if policy.scope != "mesh" or mesh.complete]
     for policy, name, outcome in _ask_all(policies, mesh):
         if isinstance(outcome, Diagnostic):
@@ -76,7 +76,7 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
         else:
             found.append(diagnostic)
             by_subject.setdefault(subject, []).append(diagnostic)
-        state: State = "waived" if waiver else ("fail" if strictness == "error" else "warn")
+        state: PolicyState = "waived" if waiver else ("fail" if strictness == "error" else "warn")
         key = (subject, policy.code)
         broken_by[key] = max(broken_by.get(key, "pass"), state, key=_RANK.__getitem__)
     found.extend(waiving.faults())
@@ -88,20 +88,20 @@ def judge(mesh: MeshFacts, catalogue: Catalogue, today: date) -> Judgement:
     )
 
 
-class _States(UserDict[tuple[str, str], State]):
+class _States(UserDict[tuple[str, str], PolicyState]):
     """Every subject with every policy that looked at it: hundreds of thousands in a large mesh, made only
     where somebody asks for them. Most are ``pass``."""
 
     def __init__(
-        self, policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], State]
+        self, policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], PolicyState]
     ) -> None:
         self._policies = tuple(policies)
         self._mesh = mesh
         self._broken_by = broken_by
 
     @cached_property
-    def data(self) -> dict[tuple[str, str], State]:  # type: ignore[override]
-        states: dict[tuple[str, str], State] = {}
+    def data(self) -> dict[tuple[str, str], PolicyState]:  # type: ignore[override]
+        states: dict[tuple[str, str], PolicyState] = {}
         for policy in self._policies:
             states.update(((subject, policy.code), "pass") for subject in _subjects(policy, self._mesh))
         states.update(self._broken_by)
@@ -109,7 +109,7 @@ class _States(UserDict[tuple[str, str], State]):
 
 
 def _strictness(
-    policy: Policy, catalogue: Catalogue, mesh: MeshFacts, domain: str, today: date
+    policy: Policy, catalogue: PolicySet, mesh: MeshFacts, domain: str, today: date
 ) -> Strictness:
     own = catalogue.stricter.get(domain, {}).get(policy.code)
     if own is not None:

@@ -17,7 +17,7 @@ from platform_core.governance.asset_facts import asset_facts
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts, of_single_products
 from platform_core.governance.judge import judge
-from platform_core.governance.policy_set import load
+from platform_core.governance.policy_set import load_policies
 from platform_core.products.definitions import assemble
 from platform_core.products.domain import Domain, read_domain
 from platform_core.registry.lookup import Registry
@@ -47,7 +47,7 @@ def domain_definitions(domain: str) -> dg.Definitions:
         GovernanceError: with the faults of its functions, and every policy of product or location scope
             that is broken and not waived. Warnings are logged.
     """
-    definitions, errors = governed(domain)
+    definitions, errors = governed_definitions(domain)
     if errors:
         logging.getLogger(CODE_SERVER).addFilter(_without_traceback)
         # Raised here, and not where they are found: every frame in between would be shown too.
@@ -55,7 +55,9 @@ def domain_definitions(domain: str) -> dg.Definitions:
     return definitions
 
 
-def governed(domain: str, registry: Registry | None = None) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
+def governed_definitions(
+    domain: str, registry: Registry | None = None
+) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     """The definitions of a domain, and what keeps them from being loaded; ``registry`` may hold
     contracts that were read before."""
     with _no_collection():
@@ -70,7 +72,7 @@ def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         return definitions, ()
     facts = collect(domain, asset_facts(definitions.assets or ()))
     mesh = MeshFacts((facts,), read_federation(domain.root), complete=False)
-    judgement = judge(mesh, load(domain.root, [domain.name]), date.today())
+    judgement = judge(mesh, load_policies(domain.root, [domain.name]), date.today())
     # Without the other locations, what assembling finds is not said by any policy.
     found = tuple(dict.fromkeys((*faults, *judgement.diagnostics)))
     errors = tuple(d for d in found if d.severity == "error" and d.code not in OF_THE_FEDERATION)

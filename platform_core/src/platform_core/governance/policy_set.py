@@ -59,7 +59,7 @@ BUILT_IN: Final = tuple(
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class PolicySet:
     """Policies in the order of their codes, and what a domain tightened: ``stricter[domain][code]``."""
 
     policies: tuple[Policy, ...]
@@ -71,7 +71,7 @@ class Catalogue:
         return next((policy for policy in (*self.policies, *ENGINE) if policy.code == code), None)
 
 
-def load(root: Path, domains: Iterable[str]) -> Catalogue:
+def load_policies(root: Path, domains: Iterable[str]) -> PolicySet:
     """Every policy for the mesh at ``root``: built in, in ``governance/policies/*.py``, and in the
     ``policies.py`` of the packages of ``domains``.
 
@@ -90,7 +90,7 @@ def load(root: Path, domains: Iterable[str]) -> Catalogue:
         if path.is_file() or path.is_symlink():
             loading.module(path, domain)
     policies = tuple(sorted(loading.policies.values(), key=lambda policy: policy.code))
-    return Catalogue(policies, loading.stricter, tuple(loading.faults))
+    return PolicySet(policies, loading.stricter, tuple(loading.faults))
 
 
 def place_of(policy: Policy) -> Place | None:

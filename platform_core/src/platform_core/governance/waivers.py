@@ -9,17 +9,17 @@ from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policies.meta import ENGINE
-from platform_core.governance.policy_set import Catalogue
+from platform_core.governance.policy_set import PolicySet
 from platform_core.source.federation import Waiver
 from platform_core.words import did_you_mean, listed
 
 _FIXES = {policy.code: policy.fix for policy in ENGINE}
 
 
-class Waiving:
+class WaiversInForce:
     """The waivers that concern a mesh (or the one location of it that is looked at), as they get used."""
 
-    def __init__(self, mesh: MeshFacts, catalogue: Catalogue, today: date) -> None:
+    def __init__(self, mesh: MeshFacts, catalogue: PolicySet, today: date) -> None:
         self._mesh = mesh
         self._catalogue = catalogue
         self._today = today

@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.files import link_new, private_umask
 from platform_core.lake.errors import GARBLED, damaged, lake_faults
-from platform_core.lake.extensions import load, opened
+from platform_core.lake.extensions import load_extension, opened
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.permissions import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
@@ -43,7 +43,7 @@ def connect(
     there = [lake for lake in dict.fromkeys((*write, *read)) if lake in write or location.exists(lake)]
     try:
         with private_umask() if private else nullcontext(), closing(opened(database)) as con:
-            load(con)
+            load_extension(con)
             settle(con)
             spill_into(con, location, next(filter(location.is_private, there), None))
             for lake in there:
@@ -100,7 +100,7 @@ def _create(location: LakeLocation, lake: str) -> None:
         location.data(lake).mkdir(parents=True, exist_ok=True)
         try:
             with closing(opened()) as con:
-                load(con)
+                load_extension(con)
                 settle(con)
                 spill_into(con, location, None)
                 attach(con, location, lake, read_only=False, catalog=draft)

@@ -17,7 +17,7 @@ from platform_core.diagnostics import Diagnostic, LakeError, PlatformError, show
 from platform_core.lake.connect import connect
 from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publication.product_files import Shelf
+from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version, files_of, latest, stamps, table_behind
 from platform_core.sql.quoting import literal
 
@@ -101,7 +101,7 @@ def newest_versions(
                 try:
                     whole_files(con, product, version.version)
                     if product.file is not None:
-                        Shelf(location, product).read(version)
+                        ProductFiles(location, product).read(version)
                 except LakeError as error:
                     damaged[product.id] = error.diagnostics
 

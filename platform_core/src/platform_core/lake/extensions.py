@@ -27,7 +27,7 @@ def opened(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
     return duckdb.connect(database, config={"allow_persistent_secrets": "false", **unsigned})
 
 
-def load(con: duckdb.DuckDBPyConnection) -> None:
+def load_extension(con: duckdb.DuckDBPyConnection) -> None:
     """Load what lakes need, and nothing else from then on; LakeError L005 where it is not installed."""
     # Nothing is ever downloaded: what is not installed is said by L005.
     con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")

@@ -41,7 +41,7 @@ def left_lake(product: DataProduct) -> str:
     return product.domain if product.restricted else product.domain + RESTRICTED
 
 
-def exposed(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator[Diagnostic]:
+def exposed_leftovers(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator[Diagnostic]:
     """L050 for each restricted product of which the shared lake still holds versions."""
     for product in products:
         if product.restricted and has_left(location, product):

@@ -17,7 +17,7 @@ from platform_core.sql.quoting import fold, literal, quoted
 from platform_core.words import counted, listed
 
 
-def survivors(
+def find_leaks(
     con: duckdb.DuckDBPyConnection, twin: DataProduct, parent: str, files: TwinFiles
 ) -> tuple[CheckOutcome, ...]:
     """The outcomes of ``no_raw_values`` and ``no_raw_values_before``, whose words hold no value.

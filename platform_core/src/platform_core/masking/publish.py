@@ -16,7 +16,7 @@ from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.lake.transaction import Stamp, one
 from platform_core.masking.files import MASKS, masks_of, twin_files, written_files
 from platform_core.masking.keys import KeyRing
-from platform_core.masking.leak_check import survivors
+from platform_core.masking.leak_check import find_leaks
 from platform_core.masking.sql import forget_keys, masked_query, set_keys
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import Outcomes
@@ -87,7 +87,7 @@ def publish_masked(
         forget_keys(connection, keys_of(twin))  # the rules are SQL of a contract
         outcomes = audit(written)
         files = twin_files(connection, location, twin, masks, before)
-        proven = survivors(connection, twin, relation, files)
+        proven = find_leaks(connection, twin, relation, files)
         if any(outcome.blocking for outcome in proven):
             raise ContractBroken(twin, (*outcomes, *proven))
         return (*outcomes, *proven)

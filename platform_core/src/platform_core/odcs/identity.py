@@ -44,7 +44,7 @@ def claimed(document: Document) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def ours(document: Document, domain: str | None) -> bool:
+def is_ours(document: Document, domain: str | None) -> bool:
     """Whether the platform's conventions hold for a document: it lies in a domain's folder, or its
     ``id`` is ``<domain>/<product>``. Any other is a guest that only has to be valid ODCS."""
     return domain is not None or claimed(document) is not None
@@ -58,7 +58,7 @@ def identify(contract: Node, domain: str | None) -> Identity:
     """
     document, data = contract.document, contract.document.data
     said = claimed(document)
-    strict = ours(document, domain)
+    strict = is_ours(document, domain)
     file_name = stem_of(document.path.name)
     names = [item["name"] for item in data.get("schema") or []]
     fallback = names[0] if names else file_name or document.path.name.split(".")[0]

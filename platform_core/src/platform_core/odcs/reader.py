@@ -10,7 +10,7 @@ from platform_core.diagnostics import ContractError
 from platform_core.odcs import validation
 from platform_core.odcs.columns import read_columns
 from platform_core.odcs.custom_properties import Level, check_properties
-from platform_core.odcs.identity import identify, ours
+from platform_core.odcs.identity import identify, is_ours
 from platform_core.odcs.kinds import file_rule, read_file_name, read_kind
 from platform_core.odcs.masks import read_masking
 from platform_core.odcs.model_signature import baseline_rule, read_signature
@@ -41,7 +41,7 @@ def load_contract(path: Path, domain: str | None = None) -> DataProduct:
 
 def read(document: Document, domain: str | None = None) -> DataProduct:
     """A valid ODCS document as a data product. Raises ContractError with all that it says wrongly."""
-    faults = Faults(ours(document, domain))
+    faults = Faults(is_ours(document, domain))
     contract = Node(document, faults, (), document.data)
     identity = identify(contract, domain)
     table = contract["schema"][identity.schema_index or 0]

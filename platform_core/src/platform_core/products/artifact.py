@@ -18,7 +18,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, LakeError, Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publication.product_files import Shelf
+from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version, history
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
@@ -44,7 +44,7 @@ class Artifact:
     sha256: str
 
 
-def dump(estimator: Any, product: DataProduct, place: Place) -> bytes:
+def dump_estimator(estimator: Any, product: DataProduct, place: Place) -> bytes:
     """The artifact of a fitted estimator.
 
     Raises:
@@ -63,7 +63,7 @@ def dump(estimator: Any, product: DataProduct, place: Place) -> bytes:
     return content
 
 
-def load(content: bytes, product: DataProduct, place: Place) -> Any:
+def load_estimator(content: bytes, product: DataProduct, place: Place) -> Any:
     """The estimator of an artifact. Raises DefinitionError D044 and D045 as ``dump`` does."""
     skops = _skops(product, place)
     _require_trusted(skops, content, product, place)
@@ -128,11 +128,11 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
     location = LakeLocation.current(root)
     with connect(location, read=[product.lake]) as connection:
         versions = history(connection, product, limit=1 if wanted is None else None)
-    shelf = Shelf(location, product)
+    shelf = ProductFiles(location, product)
     found = _chosen(product, versions, wanted)
     content = shelf.read(found).path.read_bytes()
     return Artifact(
-        estimator=load(content, product, product.place),
+        estimator=load_estimator(content, product, product.place),
         card=json.loads(shelf.card(found.version).read_text(encoding="utf-8")),
         path=shelf.path(found.version),
         sha256=found.file.sha256 if found.file else "",

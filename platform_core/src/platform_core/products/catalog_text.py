@@ -139,9 +139,9 @@ def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
     """Pairs of a language and what to write in it. Every product is a table; some are more."""
     # The domain itself may read what nobody else was granted.
     public = product.granted_to("analysts") and not product.restricted
-    hat = "" if public else f" --as domain:{product.domain}"
+    as_option = "" if public else f" --as domain:{product.domain}"
     found = [
-        ("SQL", f'mesh query{hat} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"'),
+        ("SQL", f'mesh query{as_option} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"'),
         ("Python", f'@data_product(inputs={{"{product.name}": "{product.id}"}})'),
         ("dbt", f'{{{{ source("{product.domain}", "{product.name}") }}}}'),
     ]

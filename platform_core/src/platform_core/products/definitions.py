@@ -14,9 +14,9 @@ from platform_core.contracts.model import DataProduct, Kind
 from platform_core.diagnostics import ContractError, Diagnostic, PlatformError
 from platform_core.products.asset_spec import asset_key, external_spec, tag_word
 from platform_core.products.assets.dbt import dbt_asset
-from platform_core.products.assets.file import Extract
+from platform_core.products.assets.file import ExtractHooks
 from platform_core.products.assets.masked import masked_asset, require_no_maker
-from platform_core.products.assets.model import Training
+from platform_core.products.assets.model import ModelHooks
 from platform_core.products.assets.stream import stream_asset
 from platform_core.products.assets.table import function_asset
 from platform_core.products.declare import ProductFunction
@@ -32,8 +32,8 @@ DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package
 Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
 FACTORIES: Mapping[Kind, Factory] = {
     "table": function_asset,
-    "file": partial(function_asset, beside=Extract),
-    "model": partial(function_asset, beside=Training),
+    "file": partial(function_asset, beside=ExtractHooks),
+    "model": partial(function_asset, beside=ModelHooks),
     "stream": stream_asset,
 }
 """What makes an asset of a function, by the kind that the contract says."""

@@ -47,7 +47,7 @@ def with_metadata(result: Any) -> tuple[Any, Mapping[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeQuery:
     """What a function returned, as a query of one connection."""
 
     query: str
@@ -63,7 +63,7 @@ def as_query(
     arguments: Mapping[str, Any],
     product: str,
     place: Place | None,
-) -> Made:
+) -> MadeQuery:
     """A query over ``connection`` that yields what the function returned when called with ``arguments``.
 
     What is no SQL can be read once.
@@ -80,14 +80,14 @@ def as_query(
         shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
         used = columns_used(result, shown, place=place)
         query = result.strip().rstrip(";")
-        return Made(query, used, inputs_read(connection, query, arguments, product, place))
+        return MadeQuery(query, used, inputs_read(connection, query, arguments, product, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
-        return Made(streamed(connection, result))
+        return MadeQuery(streamed(connection, result))
     unread = ""
     try:
         if (table := as_table(result)) is not None:
             connection.register(RESULT, table)
-            return Made(f"SELECT * FROM {quoted(RESULT)}")
+            return MadeQuery(f"SELECT * FROM {quoted(RESULT)}")
     except Exception as error:  # noqa: BLE001 - each library has its own for a column that it cannot hand over
         unread = f", which the engine cannot read: {sentence(error)}"
     message = f"the function of {product} returned {_kind(result)}{unread}"

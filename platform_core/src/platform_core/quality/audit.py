@@ -17,7 +17,7 @@ from platform_core.lake.errors import sentence
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.quality import query_checks
 from platform_core.quality.outcome import CheckOutcome
-from platform_core.quality.query_checks import Answer, Asked
+from platform_core.quality.query_checks import CheckAnswer, CheckQuery
 from platform_core.quality.row_checks import ROW_KINDS, NotApplicable, violation
 from platform_core.quality.samples import sample_columns, sample_rows
 from platform_core.sql.quoting import quoted
@@ -48,7 +48,7 @@ def audit(
     rules = [rule for rule in product.rules if rule.kind not in BESIDE_THE_TABLE]
     columns = describe(con, f"FROM {relation}")
     moment = now or datetime.now(UTC)
-    asked = Asked(
+    asked = CheckQuery(
         con=con,
         product=product,
         columns=columns,
@@ -78,7 +78,7 @@ def audit(
     return tuple(found[rule.name] for rule in rules)
 
 
-def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutcome]:
+def _scan(asked: CheckQuery, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutcome]:
     """The rules about single rows, and the number of rows, by one statement."""
     found: dict[str, CheckOutcome] = {}
     counted: list[tuple[Rule, str]] = []
@@ -103,12 +103,12 @@ def _scan(asked: Asked, scope: Scope, rules: list[Rule]) -> dict[str, CheckOutco
     # One statement's time belongs to all of its rules alike.
     seconds = (time.monotonic() - started) / max(1, len(counted))
     for number, (rule, broken) in enumerate(counted):
-        answer = Answer(violations=numbers[number], condition=broken)
+        answer = CheckAnswer(violations=numbers[number], condition=broken)
         found[rule.name] = _judged(asked, rule, answer, seconds)
     return found
 
 
-def _ask(asked: Asked, rule: Rule) -> tuple[CheckOutcome, bool]:
+def _ask(asked: CheckQuery, rule: Rule) -> tuple[CheckOutcome, bool]:
     """A rule with a query of its own, and whether its failure has aborted the transaction."""
     started = time.monotonic()
     try:
@@ -151,7 +151,7 @@ def aborted(con: duckdb.DuckDBPyConnection) -> bool:
     return False
 
 
-def _judged(asked: Asked, rule: Rule, answer: Answer, seconds: float) -> CheckOutcome:
+def _judged(asked: CheckQuery, rule: Rule, answer: CheckAnswer, seconds: float) -> CheckOutcome:
     rows = asked.rows[rule.scope]
     if answer.violations is None:
         passed = (
@@ -184,7 +184,7 @@ def _refused(rule: Rule, reason: str, seconds: float = 0.0) -> CheckOutcome:
     return CheckOutcome(rule, passed=False, violations=None, rows=0, seconds=seconds, message=reason)
 
 
-def _message(rule: Rule, answer: Answer, rows: int) -> str:
+def _message(rule: Rule, answer: CheckAnswer, rows: int) -> str:
     if answer.violations is None:
         return f"{answer.observed} where {(rule.limits or NONE_ALLOWED).describe()} was expected"
     names = ", ".join(map(quoted, rule.columns))

@@ -31,7 +31,7 @@ _TABLE = "__table"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckQuery:
     """The table that is asked, and what the questions need to know about it."""
 
     con: duckdb.DuckDBPyConnection
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckAnswer:
     """Violations counted, or a single number observed; ``condition`` is SQL true for violating rows."""
 
     violations: int | None = None
@@ -58,12 +58,12 @@ class Answer:
     """Whether the message is made of names of the contract and of counts alone."""
 
 
-def ask(asked: Asked, rule: Rule) -> Answer:
+def ask(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     """Asks one rule. Raises NotApplicable, and duckdb.Error where the engine fails."""
     return _QUESTIONS[rule.kind](asked, rule)
 
 
-def _schema(asked: Asked, rule: Rule) -> Answer:
+def _schema(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     declared = {column.name: column for column in asked.product.columns}
     faults = [f'"{name}" is missing' for name in declared if name not in asked.columns]
     extra = {name: kind for name, kind in asked.columns.items() if name not in declared}
@@ -74,7 +74,7 @@ def _schema(asked: Asked, rule: Rule) -> Answer:
     message = f"columns differ from the contract: {listed(faults)}"
     # The name of a column, and a type such as ENUM, may be made of values.
     plain = not extra and all(map(_PLAIN_TYPE.fullmatch, asked.columns.values()))
-    return Answer(violations=len(faults), message=message, plain=plain)
+    return CheckAnswer(violations=len(faults), message=message, plain=plain)
 
 
 def other_type(column: Column, kind: str) -> str | None:
@@ -88,7 +88,7 @@ def other_type(column: Column, kind: str) -> str | None:
     return None if found == logical or (logical, found) == ("number", "integer") else logical
 
 
-def _unique(asked: Asked, rule: Rule) -> Answer:
+def _unique(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     """Counts the rows beyond the first of each value; as in SQL, a row with a NULL repeats nothing.
 
     Where no two hashes are equal, all values are distinct; and sorted hashes are far cheaper to compare
@@ -100,7 +100,7 @@ def _unique(asked: Asked, rule: Rule) -> Answer:
     present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in rule.columns)
     passes = max(1, min(_PASSES, -(-asked.rows[rule.scope] // _PASS)))
     if not any(_equal_hashes(asked, relation, names, present, passes, turn) for turn in range(passes)):
-        return Answer(violations=0)
+        return CheckAnswer(violations=0)
     repeated = f"FROM {relation} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
     violations = number(asked.con, f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {repeated})")
     shown = sample_columns(asked.product, rule, rule.columns)
@@ -110,10 +110,10 @@ def _unique(asked: Asked, rule: Rule) -> Answer:
         rows = quoted(unlike("rows", kept))
         counted = f"SELECT {', '.join(map(quoted, kept))}, count(*) AS {rows} {repeated} LIMIT {LIMIT}"
         sample = fetch(asked.con, counted)
-    return Answer(violations=violations, sample=sample)
+    return CheckAnswer(violations=violations, sample=sample)
 
 
-def _equal_hashes(asked: Asked, relation: str, names: str, present: str, passes: int, turn: int) -> bool:
+def _equal_hashes(asked: CheckQuery, relation: str, names: str, present: str, passes: int, turn: int) -> bool:
     """Whether two rows of one pass have the same hash."""
     part = f" AND hash({names}) % {passes} = {turn}" if passes > 1 else ""
     hashes = f"SELECT hash({names}) AS h FROM {relation} WHERE {present}{part}"
@@ -121,7 +121,7 @@ def _equal_hashes(asked: Asked, relation: str, names: str, present: str, passes:
     return bool(number(asked.con, f"SELECT count(*) FROM ({neighbours}) WHERE h = before"))
 
 
-def _reference(asked: Asked, rule: Rule) -> Answer:
+def _reference(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     require(rule, asked.columns)
     assert rule.reference is not None  # the reader makes no rule of this kind without one
     relation, target = asked.scopes[rule.scope], _target(asked, rule, rule.reference)
@@ -138,10 +138,10 @@ def _reference(asked: Asked, rule: Rule) -> Answer:
     violations = number(asked.con, f"SELECT coalesce(sum(n), 0) {orphaned}")
     orphans = f"({names}) IN (SELECT {', '.join(ours)} {orphaned})"
     words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
-    return Answer(violations=violations, condition=orphans, message=words, plain=True)
+    return CheckAnswer(violations=violations, condition=orphans, message=words, plain=True)
 
 
-def _target(asked: Asked, rule: Rule, reference: Reference) -> str:
+def _target(asked: CheckQuery, rule: Rule, reference: Reference) -> str:
     """The relation a foreign key points to, once it is sure that the comparison can be made."""
     own = reference.product == asked.product.id
     target = asked.scopes["product"] if own else asked.resolve(reference.product)
@@ -160,7 +160,7 @@ def _target(asked: Asked, rule: Rule, reference: Reference) -> str:
     return target
 
 
-def _recency(asked: Asked, rule: Rule) -> Answer:
+def _recency(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     require(rule, asked.columns)
     name = rule.columns[0]
     kind = asked.columns[name]
@@ -169,17 +169,17 @@ def _recency(asked: Asked, rule: Rule) -> Answer:
     since = microseconds(quoted(name))
     newest = moment(one(asked.con, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
     if newest is None or rule.maximum_age is None:
-        return Answer(passed=False, message=f'no value in "{name}" to measure the age of')
+        return CheckAnswer(passed=False, message=f'no value in "{name}" to measure the age of')
     age = asked.until - newest
     column = asked.product.column(name)
     seen = newest if column is not None and column.shown_in_samples else None
     words = (
         f'the newest "{name}" is {age} old at {asked.until.isoformat()}, at most {rule.maximum_age} allowed'
     )
-    return Answer(observed=seen, passed=age <= rule.maximum_age, message=words)
+    return CheckAnswer(observed=seen, passed=age <= rule.maximum_age, message=words)
 
 
-def _group_size(asked: Asked, rule: Rule) -> Answer:
+def _group_size(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     """The rows of the smallest group; no sample, which would show the very ones that are to be hidden."""
     require(rule, asked.columns)
     groups = ", ".join(map(quoted, rule.columns))
@@ -187,19 +187,19 @@ def _group_size(asked: Asked, rule: Rule) -> Answer:
     least = rule.limits.minimum if rule.limits else None
     smallest, small = one(asked.con, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
     if smallest is None:
-        return Answer(passed=True)
+        return CheckAnswer(passed=True)
     words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
-    return Answer(observed=smallest, passed=not small, message=words, plain=True)
+    return CheckAnswer(observed=smallest, passed=not small, message=words, plain=True)
 
 
-def _together(asked: Asked, rule: Rule) -> Answer:
+def _together(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     """The differences of two products' counts that tell of too few: by their columns, by each part of these,
     and of what is left where only one of them has a group. No sample, which would show the very ones."""
     assert rule.reference is not None  # the reader makes no rule of this kind without one
     assert rule.limits is not None
     require(rule, asked.columns)
     if asked.resolve(rule.reference.product) is None:
-        return Answer(violations=0)  # never published: there is nothing to subtract
+        return CheckAnswer(violations=0)  # never published: there is nothing to subtract
     theirs = _target(asked, rule, rule.reference)
     *by, ours = map(quoted, rule.columns)
     groups, count = ", ".join(by), quoted(rule.reference.columns[-1])
@@ -216,10 +216,10 @@ def _together(asked: Asked, rule: Rule) -> Answer:
         f" FROM {sides[0]} FULL JOIN {sides[1]} USING ({names}) GROUP BY CUBE ({names}))",
     )
     words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
-    return Answer(violations=violations, message=words)
+    return CheckAnswer(violations=violations, message=words)
 
 
-def _sql(asked: Asked, rule: Rule) -> Answer:
+def _sql(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     query = judged(asked.con, rule, asked.scopes[rule.scope], asked.resolve)
     cursor = asked.con.execute(query)
     rows = cursor.fetchmany(2)
@@ -231,12 +231,12 @@ def _sql(asked: Asked, rule: Rule) -> Answer:
     if isinstance(value, bool) or not is_number:
         raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
     words = f"the query returned {value}, expected {limits.describe()}"
-    return Answer(observed=value, passed=limits.passes(value), message=words)
+    return CheckAnswer(observed=value, passed=limits.passes(value), message=words)
 
 
-_QUESTIONS: dict[RuleKind, Callable[[Asked, Rule], Answer]] = {
+_QUESTIONS: dict[RuleKind, Callable[[CheckQuery, Rule], CheckAnswer]] = {
     "schema": _schema,
-    "row_count": lambda asked, rule: Answer(observed=asked.rows[rule.scope]),
+    "row_count": lambda asked, rule: CheckAnswer(observed=asked.rows[rule.scope]),
     "unique": _unique,
     "reference": _reference,
     "recency": _recency,

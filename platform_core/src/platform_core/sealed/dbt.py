@@ -13,7 +13,7 @@ import duckdb
 from platform_core.lake.connect import settle
 from platform_core.sealed.engine import shut
 from platform_core.sealed.files import SealedFiles
-from platform_core.sealed.version import Column, VersionFiles
+from platform_core.sealed.version import VersionColumn, VersionFiles
 from platform_core.sql.quoting import literal, quoted
 
 
@@ -52,7 +52,9 @@ class DbtBuild:
     def saved_in(cls, folder: Path) -> Self:
         saved = json.loads((folder / "build.json").read_text(encoding="utf-8"))
         sources = {
-            name: VersionFiles(tuple(Column(*each) for each in s["columns"]), tuple(s["files"]), s["evolved"])
+            name: VersionFiles(
+                tuple(VersionColumn(*each) for each in s["columns"]), tuple(s["files"]), s["evolved"]
+            )
             for name, s in saved["sources"].items()
         }
         return cls(folder, saved["lake"], saved["schema"], sources)

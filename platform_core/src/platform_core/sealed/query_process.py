@@ -62,7 +62,7 @@ class QueryEnded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SealedResult:
     """What a query yields, before its rows are asked for."""
 
     columns: tuple[str, ...]
@@ -112,7 +112,7 @@ class SealedQuery:
         files: SealedFiles,
         spill: Path | None,
         many: bool,
-    ) -> Result:
+    ) -> SealedResult:
         """Begin it over some versions, by the ids of their products and what stands after ``AT``; ``many``
         rows may be asked for."""
         opened = files.descriptors
@@ -121,7 +121,7 @@ class SealedQuery:
             self.channel.send((dict(versions), list(opened), spill, many))
             for file in opened.values():
                 send_handle(self.channel, file, None)
-        return self._answer(lambda said: Result(*said))
+        return self._answer(lambda said: SealedResult(*said))
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows."""

@@ -18,7 +18,7 @@ from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 
 
-class Column(NamedTuple):
+class VersionColumn(NamedTuple):
     """A column by the id that its values have in the files, whatever it was called when they were written."""
 
     id: int
@@ -32,7 +32,7 @@ class Column(NamedTuple):
 class VersionFiles:
     """The rows of a table's version. ``evolved``: its columns are not those that the table was made with."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[VersionColumn, ...]
     files: tuple[str, ...]
     """Paths, or what ``opened`` made of them."""
     evolved: bool = False
@@ -79,7 +79,9 @@ def version_files(
         " ORDER BY c.column_order"
     ).fetchall()
     columns = tuple(
-        Column(id, name, types[name], default) for id, name, default, top, now, *_ in rows if top and now
+        VersionColumn(id, name, types[name], default)
+        for id, name, default, top, now, *_ in rows
+        if top and now
     )
     evolved = any(changed for *_, changed, _ in rows)
     unmapped = any(mapped for *_, mapped in rows) or (evolved and not all(top for _, _, _, top, *_ in rows))
@@ -105,10 +107,12 @@ def copied(con: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -
     file = folder / f"{len(list(folder.iterdir()))}.parquet"
     con.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
     types = describe(con, f"FROM {relation}")
-    return VersionFiles(tuple(Column(0, name, kind, None) for name, kind in types.items()), (str(file),))
+    return VersionFiles(
+        tuple(VersionColumn(0, name, kind, None) for name, kind in types.items()), (str(file),)
+    )
 
 
-def _field(column: Column) -> str:
+def _field(column: VersionColumn) -> str:
     return (
         f"{column.id:d}: {{name: {literal(column.name)}, type: {literal(column.type)},"
         f" default_value: {literal(column.default) if column.default is not None else 'NULL'}}}"

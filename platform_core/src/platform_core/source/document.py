@@ -12,7 +12,7 @@ import yaml
 
 from platform_core.diagnostics import Diagnostic, Place, shown
 from platform_core.source import yaml_core
-from platform_core.source.file_kind import CONTRACT, Genre
+from platform_core.source.file_kind import CONTRACT, FileKind
 from platform_core.source.text import read_text
 
 # What aliases can multiply a file to; a table of a thousand columns needs some 20,000.
@@ -64,7 +64,7 @@ class Document:
         return Place(self.path)
 
 
-def parse(path: Path, genre: Genre = CONTRACT) -> Document:
+def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
     """Read a YAML file, by default a contract.
 
     Raises:
@@ -99,7 +99,7 @@ def parse(path: Path, genre: Genre = CONTRACT) -> Document:
 class _Reading:
     """One pass over the nodes: values, places and every fault on the way."""
 
-    def __init__(self, path: Path, genre: Genre) -> None:
+    def __init__(self, path: Path, genre: FileKind) -> None:
         self.path = path
         self.genre = genre
         self.faults: list[Diagnostic] = []
@@ -198,16 +198,16 @@ class _Reading:
             )
 
 
-def _shape(place: Place, what: str, genre: Genre) -> Diagnostic:
+def _shape(place: Place, what: str, genre: FileKind) -> Diagnostic:
     return genre.fault("C007", f"this part {what}", place, expected="a tree of plain values")
 
 
-def _no_mapping(path: Path, place: Place, what: str, genre: Genre) -> Diagnostic:
+def _no_mapping(path: Path, place: Place, what: str, genre: FileKind) -> Diagnostic:
     message = f"{shown(path)} is {what}, not a {genre.noun}: a mapping of keys to values"
     return genre.fault("C006", message, place, genre.expected, genre.begin)
 
 
-def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: Genre) -> Diagnostic:
+def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: FileKind) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(path, mark.line + 1, mark.column + 1) if mark is not None else Place(path)
     problem = error.problem or "malformed"

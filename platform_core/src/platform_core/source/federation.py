@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from platform_core.diagnostics import Diagnostic, GovernanceError, Place, shown
-from platform_core.source.file_kind import Genre
+from platform_core.source.file_kind import FileKind
 from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 from platform_core.words import listed, slug
 
@@ -20,7 +20,7 @@ _TEAM = ("name", "description", "domain", "email", "channels", "members")
 _CHANNEL = ("channel", "tool", "url", "description")
 _MEMBER = ("role", "name", "email")
 _MESH = ("topology", "central_team", "email_domains", "representatives")
-GOVERNANCE: Final = Genre(
+GOVERNANCE: Final = FileKind(
     "governance file",
     "a file as docs/governance.md shows it",
     "docs/governance.md shows the file.",

@@ -9,7 +9,7 @@ from platform_core.diagnostics import ContractError, Diagnostic, Place, Platform
 
 
 @dataclass(frozen=True, slots=True)
-class Genre:
+class FileKind:
     """A kind of file. ``code`` is that of all of its faults; None: a contract's, C001 to C007."""
 
     noun: str
@@ -37,7 +37,7 @@ class Genre:
         return self.raised(self.fault(code, message, place, expected, fix))
 
 
-CONTRACT: Final = Genre(
+CONTRACT: Final = FileKind(
     "contract",
     "an Open Data Contract Standard file, <domain>/<product>.odcs.yaml",
     'Begin with:\napiVersion: v3.2.0\nkind: DataContract\nid: <domain>/<product>\nversion: "1.0.0"',

@@ -9,7 +9,7 @@ from typing import Any
 
 from platform_core.diagnostics import Diagnostic, Place, PlatformError
 from platform_core.source.document import Document, parse
-from platform_core.source.file_kind import Genre
+from platform_core.source.file_kind import FileKind
 from platform_core.words import did_you_mean, listed
 
 Where = tuple[str | int, ...]
@@ -20,7 +20,7 @@ class LenientFile:
     """A YAML file of which every fault is noted and what is sound is used. Points of it are tuples."""
 
     path: Path
-    genre: Genre
+    genre: FileKind
     document: Document | None = None
     readable: bool = True
     """Whether it could be read at all: else what it says is not known rather than not said."""
@@ -95,7 +95,7 @@ class LenientFile:
             self.faults.append(fault)
 
 
-def open_leniently(path: Path, genre: Genre) -> LenientFile:
+def open_leniently(path: Path, genre: FileKind) -> LenientFile:
     """Read a file; one that is missing says nothing, one that cannot be read is not ``readable``."""
     if not path.is_symlink() and not path.exists():
         return LenientFile(path, genre)

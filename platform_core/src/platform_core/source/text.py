@@ -7,18 +7,18 @@ import stat
 from pathlib import Path
 
 from platform_core.diagnostics import Place, shown
-from platform_core.source.file_kind import CONTRACT, Genre
+from platform_core.source.file_kind import CONTRACT, FileKind
 
 MAXIMUM_BYTES = 5 * 1024 * 1024
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def read_text(path: Path, genre: Genre = CONTRACT) -> str:
+def read_text(path: Path, genre: FileKind = CONTRACT) -> str:
     """The text of a file. Raises what the genre does: C001 unreadable, C002 too large, C003 no text."""
     return _decoded(path, _bytes(path, genre), genre)
 
 
-def _bytes(path: Path, genre: Genre) -> bytes:
+def _bytes(path: Path, genre: FileKind) -> bytes:
     where = Place(path)
     try:
         status = path.stat()
@@ -42,7 +42,7 @@ def _bytes(path: Path, genre: Genre) -> bytes:
         raise genre.error("C001", message, where, genre.expected) from None
 
 
-def _decoded(path: Path, raw: bytes, genre: Genre) -> str:
+def _decoded(path: Path, raw: bytes, genre: FileKind) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

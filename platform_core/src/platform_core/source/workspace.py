@@ -9,14 +9,14 @@ from typing import Final
 
 from platform_core.diagnostics import DefinitionError, Diagnostic, Place
 from platform_core.settings import WORKSPACE
-from platform_core.source.file_kind import Genre
+from platform_core.source.file_kind import FileKind
 from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 
 _ENTRY: Final = (
     "- python_module: {module_name: sales.definitions, location_name: sales, "
     "executable_path: domains/sales/.venv/bin/python}"
 )
-FILE: Final = Genre(
+FILE: Final = FileKind(
     "workspace file",
     "load_from: a list of python_module entries, one per code location",
     _ENTRY,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from platform_core.sql.names import Names
 from platform_core.sql.parser import QUERY_NODES, Node, common_tables, nodes, outermost
 from platform_core.sql.quoting import fold
-from platform_core.sql.scope import Relation, Scope, Use, unused
+from platform_core.sql.scope import Relation, Scope, Use, unused_name
 
 NAMES_TABLES_IN_STRINGS: Final = frozenset(
     {"query", "query_table", "histogram", "histogram_values", "json_execute_serialized_sql"}
@@ -55,7 +55,7 @@ class Binder:
         anchor = self.query(node["left"], scope)
         anchor.use_all()
         names = node.get("aliases") or anchor.names
-        relation = Relation(node["cte_name"], tuple((name, unused) for name in names), anchor.open)
+        relation = Relation(node["cte_name"], tuple((name, unused_name) for name in names), anchor.open)
         common = {**scope.common, fold(node["cte_name"]): lambda: relation}
         self.query(node["right"], Scope(common, scope)).use_all()
         return relation
@@ -68,7 +68,9 @@ class Binder:
         shown = sides if node["setop_type"] == "UNION_BY_NAME" else sides[:1]
         names = dict.fromkeys(name for side in shown for name in side.names)
         relation = Relation(
-            "the set operation", tuple((name, unused) for name in names), any(side.open for side in shown)
+            "the set operation",
+            tuple((name, unused_name) for name in names),
+            any(side.open for side in shown),
         )
         result = Scope(scope.common, scope, [("", Relation("", relation.columns, open=True))])
         self._walk(node["modifiers"], result)
@@ -88,7 +90,7 @@ class Binder:
                 continue
             self._walk(item, scope)
             name = item.get("alias") or (item["column_names"][-1] if item["class"] == "COLUMN_REF" else "")
-            columns.append((name, unused))
+            columns.append((name, unused_name))
             # DuckDB names an expression after its text, or unpacks it into several columns.
             is_open |= not name or item.get("function_name") == "unnest"
         self._clauses(node, scope)
@@ -205,8 +207,8 @@ class Binder:
         self._walk([item["value"] for item in node["replace_list"]], scope)
         hidden = {fold(name) for _, name in named}
         shown = [c for relation in relations for c in relation.columns if fold(c[0]) not in hidden]
-        shown += [(item["key"], unused) for item in node["replace_list"]]
-        shown += [(item["value"], unused) for item in node["rename_list"]]
+        shown += [(item["key"], unused_name) for item in node["replace_list"]]
+        shown += [(item["value"], unused_name) for item in node["rename_list"]]
         return Relation("*", tuple(shown), any(relation.open for relation in relations))
 
     def _starred(self, node: Node, scope: Scope) -> list[Relation] | None:

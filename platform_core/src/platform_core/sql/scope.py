@@ -11,7 +11,7 @@ Use = Callable[[], None]
 """Called when a column turns out to be used; what it marks is up to the relation behind it."""
 
 
-def unused() -> None:
+def unused_name() -> None:
     """The ``Use`` of a computed column: its parts were marked where its expression stands."""
 
 
@@ -43,7 +43,7 @@ class Relation:
         """``AS x(a, b)``: names go by position, so every column they cover has to stay."""
         for _, use in self.columns[: len(names)]:
             use()
-        covered = tuple((new, unused) for new in names)
+        covered = tuple((new, unused_name) for new in names)
         return replace(self, columns=covered + self.columns[len(names) :])
 
 

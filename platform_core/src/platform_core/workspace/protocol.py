@@ -21,7 +21,7 @@ from platform_core.governance.facts_document import made, written
 PROTOCOL: Final = 1
 """Raised when a message changes so that the other side would misunderstand it."""
 
-State = Literal["running", "ok", "failed", "skipped", "canceled"]
+AssetState = Literal["running", "ok", "failed", "skipped", "canceled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Moved:
     """An asset's state changed. The figures are of its last run; ``error`` is text for people."""
 
     key: str
-    state: State
+    state: AssetState
     rows: int | None = None
     seconds: float | None = None
     passed: int = 0

@@ -14,7 +14,7 @@ from platform_core.contracts.product_id import ProductId
 from platform_core.lake.connect import connect
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publication.product_files import Shelf
+from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.reading import bytes_kept
 from platform_core.lake.versions import Published, published
 from platform_core.workspace.check_counts import Outcome
@@ -29,7 +29,7 @@ FAILED_RUNS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Materialization:
     """One materialization of a product, as its run recorded it; None where it recorded nothing."""
 
     product: str
@@ -78,7 +78,7 @@ def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
         yield instance
 
 
-def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, Made]:
+def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, Materialization]:
     """The last materialization of each product that has one."""
     found = {}
     for record in instance.get_asset_records([_key(product) for product in products]):
@@ -89,7 +89,7 @@ def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, M
     return found
 
 
-def every(instance: dg.DagsterInstance, product: str) -> Iterator[Made]:
+def every(instance: dg.DagsterInstance, product: str) -> Iterator[Materialization]:
     """All materializations of a product that the instance keeps, the newest first.
 
     A run over many partitions is one: Dagster keeps an event for each, all of the same version.
@@ -111,7 +111,7 @@ def every(instance: dg.DagsterInstance, product: str) -> Iterator[Made]:
 def failures(
     instance: dg.DagsterInstance,
     products: Sequence[DataProduct],
-    made: Mapping[str, Made],
+    made: Mapping[str, Materialization],
     checks: Mapping[str, Mapping[str, CheckResult]],
 ) -> dict[str, Failure]:
     """What failed since each product was last made: its runs, and error-level ``checks`` of its data."""
@@ -140,7 +140,7 @@ def failures(
     return found
 
 
-def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Made | None) -> bool:
+def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Materialization | None) -> bool:
     """Whether a failed run failed a product after it was made, be it by the same run: as a stream does
     that publishes a batch and is refused the next."""
     import dagster as dg
@@ -185,11 +185,11 @@ def _key(product: str) -> dg.AssetKey:
     return dg.AssetKey(ProductId(product).path)
 
 
-def _made(entry: dg.EventLogEntry) -> Made:
+def _made(entry: dg.EventLogEntry) -> Materialization:
     said = entry.asset_materialization
     assert said is not None  # a materialization's record has one
     metadata: dict[str, Any] = {name: value.value for name, value in said.metadata.items()}
-    return Made(
+    return Materialization(
         product="/".join(said.asset_key.path),
         at=datetime.fromtimestamp(entry.timestamp, UTC),
         run_id=entry.run_id,
@@ -217,4 +217,4 @@ def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str,
     if not wanted:
         return {}
     with connect(location, read={product.lake for product in wanted}) as connection:
-        return {p.id: bytes_kept(connection, p) + Shelf(location, p).bytes_kept() for p in wanted}
+        return {p.id: bytes_kept(connection, p) + ProductFiles(location, p).bytes_kept() for p in wanted}

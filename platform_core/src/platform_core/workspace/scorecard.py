@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from platform_core.contracts.model import DataProduct
 from platform_core.governance.facts import MeshFacts
-from platform_core.governance.judge import State
+from platform_core.governance.judge import PolicyState
 from platform_core.workspace.validate import Examination
 
 _Item = TypeVar("_Item")
@@ -24,7 +24,7 @@ class Standing:
     product: str | None
     code: str
     title: str
-    state: State
+    state: PolicyState
     waived_until: date | None = None
     days_left: int | None = None
     """Days until the waiver in force expires; 0 on its last one."""

@@ -19,17 +19,25 @@ from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.graph import reached
 from platform_core.lake.damage import each_once, newest_versions
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reclassified import exposed
+from platform_core.lake.reclassified import exposed_leftovers
 from platform_core.lake.versions import Published
 from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
 from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.introspection.cache import kept_facts
-from platform_core.workspace.records import Failure, Made, checked, failures, newest, publications, recorded
+from platform_core.workspace.records import (
+    Failure,
+    Materialization,
+    checked,
+    failures,
+    newest,
+    publications,
+    recorded,
+)
 
-State = Literal["failing", "overdue", "stale"]
-STATES: Final[tuple[State, ...]] = ("failing", "overdue", "stale")
+TroubleKind = Literal["failing", "overdue", "stale"]
+STATES: Final[tuple[TroubleKind, ...]] = ("failing", "overdue", "stale")
 """The worst first."""
 
 
@@ -38,7 +46,7 @@ class Trouble:
     """One way in which a product is not well. ``since`` is None where it never was."""
 
     product: str
-    state: State
+    state: TroubleKind
     since: datetime | None
     why: str
     owner: str | None
@@ -84,7 +92,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     now = now or datetime.now(UTC)
     products, faults = Registry.open(root).scan()
     location = LakeLocation.current(root)
-    faults = (*faults, *exposed(location, products))
+    faults = (*faults, *exposed_leftovers(location, products))
     readable = [product for product in products if location.is_readable(product.lake)]
     versions, (_, damaged) = publications(location, readable), newest_versions(location, readable)
     faults = (*faults, *each_once(damaged))
@@ -107,12 +115,12 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
 
 def _troubles(
     product: DataProduct,
-    made: Mapping[str, Made],
+    made: Mapping[str, Materialization],
     failed: Mapping[str, Failure],
     versions: Mapping[str, tuple[Published, ...]],
     damaged: Collection[str],
     now: datetime,
-) -> Iterable[tuple[State, datetime | None, str]]:
+) -> Iterable[tuple[TroubleKind, datetime | None, str]]:
     own = made.get(product.id)
     if product.id in damaged:
         yield "failing", now, "its published version is damaged"
@@ -148,7 +156,9 @@ def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datet
     return None
 
 
-def _readers(root: Path, made: Mapping[str, Made]) -> tuple[dict[str, set[str]], tuple[Diagnostic, ...]]:
+def _readers(
+    root: Path, made: Mapping[str, Materialization]
+) -> tuple[dict[str, set[str]], tuple[Diagnostic, ...]]:
     """Who reads each product, and why that may not be all: a broken ``workspace.yaml``."""
     readers: dict[str, set[str]] = {}
     for product, own in made.items():

@@ -13,9 +13,9 @@ from platform_core.diagnostics import Diagnostic, PlatformError, UsageError
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policies.meta import ENGINE
-from platform_core.governance.policy_set import Catalogue, load
+from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reclassified import exposed
+from platform_core.lake.reclassified import exposed_leftovers
 from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.words import did_you_mean, listed
@@ -30,7 +30,7 @@ class Examination:
     """A mesh with everything that is known of it, and how it stands with its policies."""
 
     mesh: MeshFacts
-    catalogue: Catalogue
+    catalogue: PolicySet
     judgement: Judgement
 
 
@@ -45,7 +45,7 @@ class Report:
     locations: tuple[str, ...] = ()
     products: int = 0
     unloaded: tuple[str, ...] = ()
-    catalogue: Catalogue = field(default_factory=lambda: Catalogue(()))
+    catalogue: PolicySet = field(default_factory=lambda: PolicySet(()))
     versions: Mapping[str, str] = field(default_factory=dict)
     """By location: the version of platform_core that it runs on."""
 
@@ -71,7 +71,7 @@ def examine(root: Path, today: date) -> Examination:
     """
     locations = introspect(root, read_locations(root))
     mesh = MeshFacts(locations, read_federation(root))
-    catalogue = load(root, [location.domain for location in locations])
+    catalogue = load_policies(root, [location.domain for location in locations])
     return Examination(mesh, catalogue, judge(mesh, catalogue, today))
 
 
@@ -102,7 +102,7 @@ def validate(
     for code in (*select, *ignore):
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
-    found_in_lakes = exposed(LakeLocation.current(root), found.mesh.products.values())
+    found_in_lakes = exposed_leftovers(LakeLocation.current(root), found.mesh.products.values())
     unjudged = {fault for each in found.mesh.locations for fault in each.faults if fault.severity == "error"}
     about = About(root, asked, found.mesh) if locations else None
 

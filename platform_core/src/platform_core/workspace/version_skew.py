@@ -23,7 +23,7 @@ def other_document(location: Location, error: OtherVersion, place: Place | None)
     )
 
 
-def unintelligible(location: Location, loaded: Loaded) -> Diagnostic:
+def other_protocol(location: Location, loaded: Loaded) -> Diagnostic:
     """U081: a location's worker speaks another protocol."""
     return Diagnostic(
         "U081",

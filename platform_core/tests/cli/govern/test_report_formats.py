@@ -13,7 +13,7 @@ from platform_core import __version__
 from platform_core.cli.documents import diagnostic_facts
 from platform_core.cli.govern.report_formats import facts, github, sarif, text
 from platform_core.diagnostics import Diagnostic, Place
-from platform_core.governance.policy_set import BUILT_IN, Catalogue
+from platform_core.governance.policy_set import BUILT_IN, PolicySet
 from platform_core.source.federation import Waiver
 from platform_core.workspace.validate import Report
 
@@ -37,7 +37,7 @@ def report(tmp_path: Path) -> Report:
         locations=("hr", "sales"),
         products=3,
         unloaded=("hr",),
-        catalogue=Catalogue(BUILT_IN),
+        catalogue=PolicySet(BUILT_IN),
     )
 
 

@@ -16,7 +16,7 @@ from platform_core.cli import main
 from platform_core.diagnostics import ContractError, DefinitionError, LakeError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.publication.product_files import Keeping, Shelf
+from platform_core.lake.publication.product_files import FileDraft, ProductFiles
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history
 from platform_core.odcs.reader import load_contract
@@ -154,7 +154,7 @@ def test_a_crash_after_the_commit_is_healed_by_the_next_run(
     returning(mesh, AWKWARD.replace("100000", "200000"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf, "point", lambda self, version: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(ProductFiles, "point", lambda self, version: (_ for _ in ()).throw(KeyboardInterrupt))
         assert not mesh.run("shop", "shop/extract", instance).success
     assert mesh.read("SELECT max(price) FROM shop.products.extract")[0][0] == 200000, "it was committed"
     assert (folder() / "extract.csv").read_text() == CSV, "and the stable name still leads to the old one"
@@ -192,7 +192,7 @@ def test_a_folder_that_is_gone(mesh: SmallMesh, instance: dg.DagsterInstance) ->
     shutil.rmtree(folder())
 
     product = Registry.open(mesh.root).get("shop/extract")
-    shelf = Shelf(LakeLocation.current(), product)
+    shelf = ProductFiles(LakeLocation.current(), product)
     with connect(LakeLocation.current(), read=["shop"]) as con:
         (version,) = history(con, product)
         with pytest.raises(LakeError) as caught:
@@ -237,9 +237,9 @@ def test_a_version_of_another_number_than_expected_is_found(
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
 
-    shelf = Shelf(LakeLocation.current(), Registry.open(mesh.root).get("shop/extract"))
+    shelf = ProductFiles(LakeLocation.current(), Registry.open(mesh.root).get("shop/extract"))
     with connect(LakeLocation.current(), write=["shop"]) as con:
-        keeping = Keeping(con, shelf)
+        keeping = FileDraft(con, shelf)
         with keeping.draft() as path:
             path.write_text("new")
             keeping.keep(path, {}, Stamp(run_id="r", asset="shop/extract"))
@@ -281,17 +281,17 @@ def test_what_a_contract_says_wrongly(mesh: SmallMesh, table: str, code: str, wo
 def test_an_interrupt_right_after_the_commit_leaves_the_file_of_the_version(
     mesh: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(keeping: Keeping, version: int) -> None:
+    def interrupted(keeping: FileDraft, version: int) -> None:
         raise KeyboardInterrupt
 
     returning(mesh)
     with monkeypatch.context() as patch:
-        patch.setattr(Keeping, "committed", interrupted)
+        patch.setattr(FileDraft, "committed", interrupted)
         assert not mesh.run("shop", "shop/extract", instance).success
     product = mesh.registry.get("shop/extract")
     with connect(LakeLocation.current(), read=["shop"]) as con:
         [version] = history(con, product)
-        assert Shelf(LakeLocation.current(), product).read(version).path.read_text() == CSV
+        assert ProductFiles(LakeLocation.current(), product).read(version).path.read_text() == CSV
     made = instance.get_latest_materialization_event(KEY)
     assert made is not None
     assert made.asset_materialization is not None

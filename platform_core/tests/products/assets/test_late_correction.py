@@ -12,7 +12,7 @@ from small_mesh import DAYS, SmallMesh, here
 from platform_core.registry.lookup import Registry
 from platform_core.workspace.dagster_internals import described
 from platform_core.workspace.protocol import Asset
-from platform_core.workspace.run.affected_partitions import resolve
+from platform_core.workspace.run.affected_partitions import resolve_selection
 from platform_core.workspace.run.selection import parse_selection
 
 FIRST, SECOND, LAST = GRID = ("2024-03-30", "2024-03-31", "2024-04-01")
@@ -81,7 +81,7 @@ class Mesh:
             made = described(self.code.definitions(domain).get_repository_def())
             assets |= {asset.key: asset for asset in made}
         selection = parse_selection([words], Registry.open(self.code.root).names())
-        products, settled = resolve(selection, asked, assets.values(), self.code.root)
+        products, settled = resolve_selection(selection, asked, assets.values(), self.code.root)
         keys = {key: settled.get(key, assets[key].partitions) for key in products}
         for key in sorted(keys, key=["shop/ledger", "other/total", "other/latest", "other/daily"].index):
             self.run(key, keys[key])

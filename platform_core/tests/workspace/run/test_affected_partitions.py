@@ -9,7 +9,7 @@ import pytest
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import UsageError
 from platform_core.workspace.protocol import Asset
-from platform_core.workspace.run.affected_partitions import reach
+from platform_core.workspace.run.affected_partitions import affected
 from platform_core.workspace.run.selection import parse_selection
 
 
@@ -44,7 +44,7 @@ GRIDS = {asset.key: DAYS if asset.partitions == EVERY_DAY else MONTHS for asset 
 
 def reached(words: str, asked: str) -> dict[str, tuple[str, ...] | None] | None:
     selection = parse_selection(words.split(), [asset.key for asset in ASSETS])
-    return reach(selection, asked, {asset.key: asset for asset in ASSETS}, GRIDS)
+    return affected(selection, asked, {asset.key: asset for asset in ASSETS}, GRIDS)
 
 
 MARCH = ("2017-03-01",)
@@ -88,7 +88,7 @@ def test_a_range_stays_a_range() -> None:
 def test_days_of_a_month_widen_to_it_and_no_further() -> None:
     assets = {"d": Asset("a/d", partitions=EVERY_DAY), "m": Asset("a/m", ("a/d",), KEYS)}
     selection = parse_selection(["a/d+"], ["a/d", "a/m"])
-    found = reach(
+    found = affected(
         selection,
         "2017-03-30..2017-04-02",
         {asset.key: asset for asset in assets.values()},

@@ -13,7 +13,7 @@ from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.governance.collect import collect
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import judge
-from platform_core.governance.policy_set import load
+from platform_core.governance.policy_set import load_policies
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
@@ -40,7 +40,7 @@ def standing(product: DataProduct, registry: Registry, root: Path) -> tuple[list
     package = root / "domains" / domain / "src" / domain
     own = collect(Domain(domain, root, package, registry, (), products, functions, models))
     mesh = MeshFacts((own, *_kept(product, root)), read_federation(root))
-    catalogue = load(root, [domain])
+    catalogue = load_policies(root, [domain])
     violations = judge(mesh, catalogue, date.today()).by_subject
     asked = {policy.code for policy in catalogue.policies if policy.scope == "product"} - {"G118"}
     said = [each for each in violations.get(product.id, ()) if each.code in asked]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from platform_core.governance.policy import Policy
-    from platform_core.governance.policy_set import Catalogue
+    from platform_core.governance.policy_set import PolicySet
 
 FAMILIES: Final = {
     "A": "Access: somebody reads what was not granted to them. Grants are `roles` in a product's contract.",
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     return answer(options, Path.cwd(), {"codes": codes}, text)
 
 
-def _explained(written: str, catalogue: Catalogue, known: Sequence[str]) -> dict[str, Any]:
+def _explained(written: str, catalogue: PolicySet, known: Sequence[str]) -> dict[str, Any]:
     """What there is to say of a code. Raises UsageError U051."""
     from platform_core.cli.govern.codes import EXPLAINED
     from platform_core.diagnostics import UsageError
@@ -74,18 +74,18 @@ def _of_policy(policy: Policy) -> dict[str, Any]:
     return {**picked(policy, *names), "why": policy.rationale}
 
 
-def _catalogue() -> Catalogue:
+def _catalogue() -> PolicySet:
     """All policies of this mesh; outside of one, those built in."""
     from platform_core.diagnostics import UsageError
-    from platform_core.governance.policy_set import BUILT_IN, Catalogue, load
+    from platform_core.governance.policy_set import BUILT_IN, PolicySet, load_policies
     from platform_core.registry.lookup import Registry
     from platform_core.settings import mesh_root
 
     try:
         root = mesh_root()
     except UsageError:
-        return Catalogue(BUILT_IN)
-    return load(root, Registry.open(root).domains())
+        return PolicySet(BUILT_IN)
+    return load_policies(root, Registry.open(root).domains())
 
 
 def _in_words(said: Mapping[str, Any]) -> str:

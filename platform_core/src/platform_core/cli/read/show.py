@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Known:
+class ProductFacts:
     """A product with what the lake, the federation and the last run say of it."""
 
     product: DataProduct
@@ -57,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
     # The product is shown all the same: its table can be read without the file beside it, and without
     # knowing how its team is reached.
     file = None if gone else _file(product, version, root)
-    known = Known(product, version, root, team, file, checks)
+    known = ProductFacts(product, version, root, team, file, checks)
     return answer(options, root, _facts(known), lambda: _print(known), (*gone, *teams.faults))
 
 
-def _print(known: Known) -> None:
+def _print(known: ProductFacts) -> None:
     from platform_core.cli.table import print_table
 
     product = known.product
@@ -100,7 +100,7 @@ def _print(known: Known) -> None:
         print(f"  {language + ':':<10}{how}")
 
 
-def _sections(known: Known) -> Iterator[tuple[str, list[str]]]:
+def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
     from platform_core.access.grants import asked
     from platform_core.diagnostics import shown
     from platform_core.products.catalog_text import promises_in_words, stream_in_words
@@ -182,16 +182,16 @@ def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str
     """The file that the published version keeps beside its table; None where it keeps none."""
     from platform_core.cli.documents import picked
     from platform_core.lake.location import LakeLocation
-    from platform_core.lake.publication.product_files import Shelf
+    from platform_core.lake.publication.product_files import ProductFiles
 
     if product.file is None or version is None:
         return None
-    kept = Shelf(LakeLocation.current(root), product).read(version)
+    kept = ProductFiles(LakeLocation.current(root), product).read(version)
     paths = {"path": str(kept.stable), "version_path": str(kept.path), "format": kept.path.suffix[1:]}
     return {**paths, **picked(kept, "in_place", "bytes", "sha256")}
 
 
-def _facts(known: Known) -> dict[str, Any]:
+def _facts(known: ProductFacts) -> dict[str, Any]:
     from platform_core.cli.documents import picked
     from platform_core.cli.read.products import contract
     from platform_core.products.catalog_text import rule_in_words, sla_in_words, ways

@@ -43,7 +43,7 @@ def folder_of(product: DataProduct) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
+class ProductFile:
     """A version's file: ``path`` is its own, ``stable`` the name that leads to the published version."""
 
     path: Path
@@ -58,7 +58,7 @@ class KeptFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ProductFiles:
     """Where a product's files are."""
 
     location: LakeLocation
@@ -89,7 +89,7 @@ class Shelf:
         assert self.product.file is not None  # who asks has looked
         return self.product.file
 
-    def read(self, version: Version) -> KeptFile:
+    def read(self, version: Version) -> ProductFile:
         """The file of a version, which is the one that was published.
 
         Raises:
@@ -112,7 +112,7 @@ class Shelf:
             raise self._changed(version, f"has {size:,} bytes instead of {version.file.bytes:,}")
         if sha256 != version.file.sha256:
             raise self._changed(version, "has other bytes than were published")
-        return KeptFile(path, self.stable, size, sha256)
+        return ProductFile(path, self.stable, size, sha256)
 
     def _changed(self, version: Version, how: str) -> LakeError:
         message = f"the file of {self.product.id}, version {version.version}, was changed: it {how}"
@@ -120,17 +120,17 @@ class Shelf:
         fix = f"mesh run {self.product.id}, which writes it anew"
         return LakeError.of("L031", message, self.product.place, expected, fix)
 
-    def heal(self, con: duckdb.DuckDBPyConnection) -> None:
+    def repair(self, con: duckdb.DuckDBPyConnection) -> None:
         """Finish what a process that died left: its stable name after COMMIT, its drafts before.
 
         Without the lake's lock only where there is nothing to mend.
         """
-        if self._left_over(con) or self._misled(con):
+        if self._left_over(con) or self._stale_link(con):
             with lake_lock(self.location, self.product.lake, holder=f"{self.product.id}, its files"):
                 with lake_faults(self.location, self.product.lake):
                     for left in self._left_over(con):
                         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-                if (version := self._misled(con)) is not None:
+                if (version := self._stale_link(con)) is not None:
                     self.point(version)
 
     def _left_over(self, con: duckdb.DuckDBPyConnection) -> list[Path]:
@@ -145,12 +145,12 @@ class Shelf:
             if entry.name.startswith(_UNFINISHED) or (entry.name.isdigit() and int(entry.name) > last)
         ]
 
-    def _misled(self, con: duckdb.DuckDBPyConnection) -> int | None:
+    def _stale_link(self, con: duckdb.DuckDBPyConnection) -> int | None:
         """The published version, where it has a file and the stable name does not lead to it."""
         version = published_version(con, self.product)
         if version is None or not self.path(version).is_file():
             return None
-        there = KeptFile(self.path(version), self.stable, 0, "")
+        there = ProductFile(self.path(version), self.stable, 0, "")
         return None if there.in_place else version
 
     def point(self, version: int) -> None:
@@ -166,15 +166,15 @@ class Shelf:
             raise LakeError.of("L033", message, self.product.place, expected, fix) from error
 
 
-class Keeping:
+class FileDraft:
     """The file of one version on its way: written before COMMIT, under its stable name after it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, shelf: Shelf) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, shelf: ProductFiles) -> None:
         self._con = con
         self._shelf = shelf
         self._folder: Path | None = None
         self._published = False
-        shelf.heal(con)
+        shelf.repair(con)
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
@@ -186,7 +186,7 @@ class Keeping:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def keep(self, written: Path, card: Mapping[str, Any], stamp: Stamp) -> KeptFile:
+    def keep(self, written: Path, card: Mapping[str, Any], stamp: Stamp) -> ProductFile:
         """Make a written draft the file of the version that the open transaction will publish.
 
         The snapshot is to remember its name, bytes and sha256; they are added to ``stamp``.
@@ -209,7 +209,7 @@ class Keeping:
             shutil.rmtree(target)  # of a run that died before its COMMIT
         move_folder(written.parent, target)
         self._folder = target
-        return KeptFile(target / written.name, self._shelf.stable, size, sha256)
+        return ProductFile(target / written.name, self._shelf.stable, size, sha256)
 
     def committed(self, version: int) -> None:
         """After COMMIT, under the lake's lock."""

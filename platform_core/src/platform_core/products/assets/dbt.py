@@ -15,8 +15,8 @@ from platform_core.contracts.model import DataProduct, Kind
 from platform_core.diagnostics import DefinitionError, Place, RunError
 from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.products.asset_spec import asset_key
-from platform_core.products.assets.file import Extract
-from platform_core.products.assets.hooks import Beside
+from platform_core.products.assets.file import ExtractHooks
+from platform_core.products.assets.hooks import RunHooks
 from platform_core.products.assets.table import product_asset
 from platform_core.products.dbt.project import STAGING, DbtProject
 from platform_core.products.dbt.run import dbt, dbt_messages, write_profile
@@ -31,7 +31,7 @@ from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import product_files
 from platform_core.sql.quoting import quoted
 
-BESIDE: Mapping[Kind, type[Beside]] = {"table": Beside, "file": Extract}
+BESIDE: Mapping[Kind, type[RunHooks]] = {"table": RunHooks, "file": ExtractHooks}
 
 
 def dbt_asset(

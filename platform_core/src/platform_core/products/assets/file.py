@@ -11,21 +11,21 @@ import dagster as dg
 
 from platform_core.diagnostics import Place
 from platform_core.lake.publication.extracts import difference, write_extract
-from platform_core.lake.publication.product_files import Keeping, Shelf
+from platform_core.lake.publication.product_files import FileDraft, ProductFiles
 from platform_core.lake.transaction import number
-from platform_core.products.assets.hooks import Beside
+from platform_core.products.assets.hooks import RunHooks
 from platform_core.products.run.context import Publishing
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome, Outcomes
 from platform_core.sql.types import describe
 
 
-class WithFile(Beside):
+class FileHooks(RunHooks):
     """One run of a product that keeps a file of each version, written before its COMMIT."""
 
     def __init__(self, run: Publishing, place: Place) -> None:
         super().__init__(run, place)
-        self.keeping = Keeping(run.connection, Shelf(run.location, run.product))
+        self.keeping = FileDraft(run.connection, ProductFiles(run.location, run.product))
 
     def judged(self, outcomes: Outcomes, wrong: str, rows: int, started: float) -> Outcomes:
         """The outcomes with that of the file, of which ``wrong`` says what it is not; refuses by raising."""
@@ -55,7 +55,7 @@ class WithFile(Beside):
         self.keeping.discard()
 
 
-class Extract(WithFile):
+class ExtractHooks(FileHooks):
     """One run of a file product: the file is an extract of the audited version."""
 
     def audit(self, relation: str) -> Outcomes:

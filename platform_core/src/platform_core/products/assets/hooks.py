@@ -10,7 +10,7 @@ from platform_core.products.run.context import Publishing
 from platform_core.quality.outcome import Outcomes
 
 
-class Beside:
+class RunHooks:
     """One run of a product that is a table and nothing else."""
 
     def __init__(self, run: Publishing, place: Place) -> None:

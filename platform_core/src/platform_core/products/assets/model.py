@@ -14,7 +14,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Rule, Signature
 from platform_core.diagnostics import DefinitionError, Diagnostic, Place, shown
 from platform_core.products import artifact
-from platform_core.products.assets.file import WithFile
+from platform_core.products.assets.file import FileHooks
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.model import Model
 from platform_core.products.result import as_table
@@ -27,7 +27,7 @@ from platform_core.words import listed
 _FEATURES = "__features"
 
 
-class Training(WithFile):
+class ModelHooks(FileHooks):
     """One run of a model product: the artifact is written from the audited version before its COMMIT."""
 
     def __init__(self, run: Publishing, place: Place) -> None:
@@ -63,8 +63,10 @@ class Training(WithFile):
         if outcomes[-1].blocking:
             raise ContractBroken(product, outcomes)
         started = time.monotonic()
-        content = artifact.dump(model.estimator, product, self.place)
-        again = artifact.dump(artifact.load(content, product, self.place), product, self.place)
+        content = artifact.dump_estimator(model.estimator, product, self.place)
+        again = artifact.dump_estimator(
+            artifact.load_estimator(content, product, self.place), product, self.place
+        )
         wrong = "" if again == content else "the model that is read back is another one"
         outcomes = self.judged(outcomes, wrong, self.trained_rows, started)
         with self.keeping.draft() as path:

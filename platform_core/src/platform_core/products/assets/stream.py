@@ -29,8 +29,8 @@ from platform_core.products.inputs.inbox import Delivery, deliveries, left_over,
 from platform_core.products.inputs.resolve import BoundInput, resolve_inputs
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
-from platform_core.products.inputs.versions import pinned, readings
-from platform_core.products.result import Made, as_query, with_metadata
+from platform_core.products.inputs.versions import pinned, version_reads
+from platform_core.products.result import MadeQuery, as_query, with_metadata
 from platform_core.products.run.context import Publishing
 from platform_core.products.run.redaction import line_in
 from platform_core.products.source import Source
@@ -117,7 +117,7 @@ class Feed:
         self._look_around()
         self._stamps = _stamps(self.function, self.run.versions)
         result = self._called(bound)
-        self.run.readings.extend(readings(self.product, bound, None, {}))
+        self.run.readings.extend(version_reads(self.product, bound, None, {}))
         yield from yielded(result, self.product.id, self.function.place)
 
     def take(self, batch: Batch) -> None:
@@ -218,7 +218,7 @@ class Feed:
                 read.product.id: position_now(connection, read.product, read.version),
             }
             parts.append(f"{read.product.id} {start or 0} to {read.version}")
-        self.run.readings.extend(readings(self.product, narrowed, None, {}))
+        self.run.readings.extend(version_reads(self.product, narrowed, None, {}))
         if not new:
             return
         result = self._called(narrowed)
@@ -239,7 +239,7 @@ class Feed:
         self.run.said.update(said)
         return result
 
-    def _made(self, batch: Batch) -> Made:
+    def _made(self, batch: Batch) -> MadeQuery:
         place = self.function.place
         try:
             return as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from platform_core.access.breaking_changes import left, telling_what_went, unbroken
+from platform_core.access.breaking_changes import break_guard, explaining_lost_columns, shape_left_behind
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import run_window
@@ -16,7 +16,7 @@ from platform_core.diagnostics import Diagnostic, Place
 from platform_core.lake.damage import damage_told, whole_files
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import data_version
-from platform_core.lake.publication.product_files import Shelf
+from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_folder, spill_into
@@ -29,7 +29,7 @@ from platform_core.products.asset_spec import (
     partition_mapping,
     product_spec,
 )
-from platform_core.products.assets.hooks import Beside
+from platform_core.products.assets.hooks import RunHooks
 from platform_core.products.automation import Upstream
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.bind import bind
@@ -47,7 +47,7 @@ from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
     inputs_metadata,
     pinned,
-    readings,
+    version_reads,
     versions_read,
     whole,
 )
@@ -55,7 +55,7 @@ from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.run.context import Publish, Publishing
 from platform_core.products.run.origin import checks_told, commit, origin
-from platform_core.products.run.redaction import Discretion
+from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.report import check_results, parts_metadata, publication_metadata
 from platform_core.products.source import Source
@@ -73,7 +73,7 @@ def function_asset(
     function: ProductFunction,
     registry: Registry,
     *,
-    beside: Callable[[Publishing, Place], Beside] = Beside,
+    beside: Callable[[Publishing, Place], RunHooks] = RunHooks,
 ) -> dg.AssetsDefinition:
     """The asset of a product that a Python function makes; ``beside`` keeps more than its table.
 
@@ -93,7 +93,7 @@ def function_asset(
             result, said = with_metadata(function(**arguments))
             run.said.update(said)
             made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
-            run.readings.extend(readings(product, bound, run.window, made.used))
+            run.readings.extend(version_reads(product, bound, run.window, made.used))
             return publish_table(
                 connection,
                 run.location,
@@ -176,7 +176,7 @@ def product_asset(
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
-        discretion = Discretion(product, (*reads, *referenced.values()), place, context.run.run_id)
+        discretion = Redaction(product, (*reads, *referenced.values()), place, context.run.run_id)
         grid = product.partitions
         window, whole_grid = run_window(grid, context.partition_keys) if grid else (None, True)
         facts = {**made_by, "commit": commit(root)}
@@ -189,7 +189,7 @@ def product_asset(
             for read in (*reads, *audited):
                 require_grant(read, f"domain:{product.domain}", root)
             location = LakeLocation.current()
-            moved = left(location, product, root)
+            moved = shape_left_behind(location, product, root)
             if product.restricted:  # before a version of it can be read beside the one of before
                 remove_left(location, product, stamp.holder)
             attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
@@ -202,7 +202,7 @@ def product_asset(
                     spill_into(connection, location, private)
                 folders = [
                     *map(location.data, (product.lake, *attach)),
-                    Shelf(location, product).folder,
+                    ProductFiles(location, product).folder,
                     room,
                 ]
                 lock_down(connection, files=files_of(sources), folders=folders)
@@ -217,14 +217,14 @@ def product_asset(
                     location,
                     window,
                     whole_grid,
-                    replace(stamp, require=unbroken(connection, product, root, moved)),
+                    replace(stamp, require=break_guard(connection, product, root, moved)),
                     gate(connection, product, window=window, resolve=resolve),
                     resolve,
                     discretion,
                     room,
                     versions,
                 )
-                with damage_told(files), telling_what_went(connection, reads):
+                with damage_told(files), explaining_lost_columns(connection, reads):
                     publication = publish(run)
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 told = publication.audited

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import DefinitionError, Place, shown
-from platform_core.source.file_kind import Genre
+from platform_core.source.file_kind import FileKind
 from platform_core.source.text import read_text
 from platform_core.sql.quoting import quoted
 
-OF_DBT: Final = Genre(
+OF_DBT: Final = FileKind(
     "file of a dbt project",
     "a project that `dbt parse` reads",
     "Mend the file.",

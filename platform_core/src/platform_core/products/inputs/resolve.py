@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from platform_core.access.breaking_changes import went
+from platform_core.access.breaking_changes import when_lost
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, Place, RunError
 from platform_core.lake.location import table_of
@@ -65,7 +65,7 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]
-                message = f'{product.id} has no column "{column}"{went(product, column)}'
+                message = f'{product.id} has no column "{column}"{when_lost(product, column)}'
                 expected, near = f"columns of {product.id}: {listed(known)}", did_you_mean(column, known)
                 raise DefinitionError.of("D012", message, function.place, expected, near)
         bound[name] = BoundInput(declared, product)

@@ -26,7 +26,7 @@ BYTES_READ = "mesh/bytes_read"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class VersionRead:
     """One input as a run reads it; ``columns`` None for all, ``window`` None for the whole table."""
 
     product: DataProduct
@@ -48,15 +48,15 @@ def pinned(inputs: Mapping[str, BoundInput], versions: Mapping[str, int]) -> dic
     return {name: replace(bound, version=versions.get(bound.product.id)) for name, bound in inputs.items()}
 
 
-def readings(
+def version_reads(
     consumer: DataProduct,
     inputs: Mapping[str, BoundInput],
     window: Window | None,
     used: Mapping[str, tuple[str, ...]],
-) -> tuple[Reading, ...]:
+) -> tuple[VersionRead, ...]:
     """What a run reads of its pinned inputs; ``used`` are the columns that its SQL uses, by input."""
     return tuple(
-        Reading(
+        VersionRead(
             bound.product,
             bound.version,
             bound.declared.columns or _used(bound.product, used.get(name)),
@@ -73,14 +73,14 @@ def _used(product: DataProduct, columns: tuple[str, ...] | None) -> tuple[str, .
     return (product.columns[0].name,) if columns == () else columns
 
 
-def whole(products: Iterable[DataProduct], versions: Mapping[str, int]) -> list[Reading]:
+def whole(products: Iterable[DataProduct], versions: Mapping[str, int]) -> list[VersionRead]:
     """All columns and partitions of each product, of which nobody knows what is read."""
-    return [Reading(p, versions[p.id]) for p in products if p.id in versions]
+    return [VersionRead(p, versions[p.id]) for p in products if p.id in versions]
 
 
 def inputs_metadata(
     connection: duckdb.DuckDBPyConnection,
-    readings: Iterable[Reading],
+    version_reads: Iterable[VersionRead],
     references: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """``mesh/inputs`` and ``mesh/bytes_read`` of a run that read these inputs.
@@ -91,10 +91,10 @@ def inputs_metadata(
     # Here, since a function on made-up inputs binds them too, which takes no Dagster.
     import dagster as dg
 
-    readings = list(readings)
-    read = sum(_bytes(connection, reading) for reading in readings)
+    version_reads = list(version_reads)
+    read = sum(_bytes(connection, reading) for reading in version_reads)
     metadata: dict[str, Any] = {
-        INPUTS: dg.MetadataValue.json({r.product.id: r.version for r in readings}),
+        INPUTS: dg.MetadataValue.json({r.product.id: r.version for r in version_reads}),
         BYTES_READ: read,
     }
     if references:
@@ -102,7 +102,7 @@ def inputs_metadata(
     return metadata
 
 
-def _bytes(connection: duckdb.DuckDBPyConnection, reading: Reading) -> int:
+def _bytes(connection: duckdb.DuckDBPyConnection, reading: VersionRead) -> int:
     found = bytes_of_columns(connection, reading.product, reading.version, reading.columns, reading.window)
     if reading.since is None:
         return found

@@ -15,8 +15,8 @@ from platform_core.diagnostics import Diagnostic
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.tables import Publication
 from platform_core.lake.transaction import Stamp
-from platform_core.products.inputs.versions import Reading
-from platform_core.products.run.redaction import Discretion
+from platform_core.products.inputs.versions import VersionRead
+from platform_core.products.run.redaction import Redaction
 from platform_core.quality.outcome import Outcomes
 
 
@@ -34,7 +34,7 @@ class Publishing:
     audit: Callable[[str], Outcomes]
     resolve: Callable[[str], str | None]
     """The relation of a product that the audit may read; None while there is none."""
-    discretion: Discretion
+    discretion: Redaction
     room: Path
     """A folder of its own, which goes when it ends."""
     versions: Mapping[str, int]
@@ -43,7 +43,7 @@ class Publishing:
     """What the platform says of the version beside its numbers."""
     said: dict[str, Any] = field(default_factory=dict)
     """What the function itself says of its result."""
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[VersionRead] = field(default_factory=list)
     """What was read of the inputs; left empty, all columns of all of them."""
     faults: list[Diagnostic] = field(default_factory=list)
     """What kept a part of it from being published: the run fails after what was published is told."""

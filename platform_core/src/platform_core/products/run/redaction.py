@@ -46,7 +46,7 @@ def _hides(product: DataProduct) -> bool:
 
 
 @dataclass
-class Discretion:
+class Redaction:
     """What may be said of one run; ``reads`` are its inputs and what its foreign keys point to."""
 
     product: DataProduct
@@ -110,7 +110,7 @@ class Discretion:
         self._keep(error)
         told: tuple[Diagnostic, ...] = tuple(map(self._in_our_words, error.diagnostics))
         if not _raised_in_the_library(error):
-            told = (self._untold(error),)
+            told = (self._redacted(error),)
         elif isinstance(error, ContractBroken):
             told = ContractBroken(self.product, self.outcomes(error.outcomes)).diagnostics
         self._told.update(told)
@@ -126,7 +126,7 @@ class Discretion:
         self._keep(error)
         if isinstance(error, dg.DagsterExecutionInterruptedError | KeyboardInterrupt):
             return type(error)()
-        failed = self.failed((self._untold(error),))
+        failed = self.failed((self._redacted(error),))
         if isinstance(error, dg.RetryRequested) and error.max_retries:
             again = dg.RetryRequested(error.max_retries, error.seconds_to_wait)
             again.__cause__ = failed
@@ -150,7 +150,7 @@ class Discretion:
         said = _SAID.get(fault.code, f"`mesh explain {fault.code}` says what the code means")
         return Diagnostic(fault.code, f"{self.product.id} cannot be made: {said}", self.place)
 
-    def _untold(self, error: BaseException) -> Diagnostic:
+    def _redacted(self, error: BaseException) -> Diagnostic:
         """D032: an error of a domain's own code, by its kind and line."""
         kind = type(error)
         known = any(getattr(module, kind.__name__, None) is kind for module in (builtins, duckdb, dg))

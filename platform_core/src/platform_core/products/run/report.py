@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.contracts.partitions import Window, windows
+from platform_core.contracts.partitions import Window, partition_windows
 from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.content_hash import data_version
@@ -154,7 +154,9 @@ def parts_metadata(
 ) -> dict[str, dict[str, Any]]:
     """By partition key of a run's window: its own rows, range and preview; nothing for too many of them."""
     assert product.partitions is not None  # who has a window has them
-    parts = [each for each in windows(product.partitions) if window.start <= each.start < window.end]
+    parts = [
+        each for each in partition_windows(product.partitions) if window.start <= each.start < window.end
+    ]
     if len(parts) > PARTS_TOLD:
         return {}
     table, zone = table_of(product), ZoneInfo(product.partitions.timezone)

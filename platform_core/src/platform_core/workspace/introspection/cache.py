@@ -26,7 +26,7 @@ from platform_core.registry.lookup import Registry
 from platform_core.settings import CONTRACTS, INTROSPECT_TIMEOUT, REGISTRY, WORKSPACE
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
-from platform_core.workspace.introspection.file_watch import Observer, Watch
+from platform_core.workspace.introspection.file_watch import FileObserver, Watch
 from platform_core.workspace.processes.living import kill_group
 from platform_core.workspace.processes.start import location_command, location_variables, start
 from platform_core.workspace.version_skew import other_document
@@ -75,7 +75,7 @@ class Introspection:
     root: Path
     home: Home
     timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
-    observer: Observer = field(default_factory=Observer)
+    observer: FileObserver = field(default_factory=FileObserver)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
     _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
     _running: set[int] = field(default_factory=set)
@@ -204,7 +204,7 @@ class Introspection:
             "key": self._key(location),
             "watch": answer["watch"],
             # Where a file changed meanwhile: the last good facts, and to be looked at again.
-            "entries": Observer().record(watch, began) or {},
+            "entries": FileObserver().record(watch, began) or {},
             "facts": answer["facts"],
         }
         file = self._file(location)

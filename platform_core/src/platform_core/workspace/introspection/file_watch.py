@@ -27,7 +27,7 @@ class Watch:
 
 
 @dataclass(eq=False)
-class Observer:
+class FileObserver:
     """Looks at files, each once: locations share most of them."""
 
     _tree: Callable[[str], list[str]] = field(default_factory=lambda: cache(_tree))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from platform_core.contracts.partitions import Window, windows
+from platform_core.contracts.partitions import Window, partition_windows
 from platform_core.diagnostics import PlatformError
 from platform_core.registry.lookup import Registry
 from platform_core.workspace.protocol import Asset
@@ -18,7 +18,7 @@ from platform_core.workspace.run.partition_keys import ALL, chosen_keys
 from platform_core.workspace.run.selection import Selection
 
 
-def resolve(
+def resolve_selection(
     selection: Selection, asked: str | None, assets: Iterable[Asset], root: Path
 ) -> tuple[frozenset[str], Mapping[str, tuple[str, ...]]]:
     """The products of a run over all assets of the mesh at ``root``, and the partitions of those that
@@ -30,14 +30,14 @@ def resolve(
     by_key = {asset.key: asset for asset in assets}
     products = frozenset(selection.products)
     if asked not in (None, ALL) and selection.downstream_of:
-        found = reach(selection, asked, by_key, grids_of(Registry.open(root), by_key))
+        found = affected(selection, asked, by_key, grids_of(Registry.open(root), by_key))
         if found is not None:
             return products & found.keys(), {key: keys for key, keys in found.items() if keys is not None}
     upstream = {key: asset.upstream for key, asset in by_key.items()}
     return selection.resolve(upstream, {key: asset.reads for key, asset in by_key.items()}), {}
 
 
-def reach(
+def affected(
     selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
 ) -> dict[str, tuple[str, ...] | None] | None:
     """The assets that are selected or that ``asked`` touches downstream of them, with their keys.
@@ -79,7 +79,7 @@ def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Win
             # A contract that cannot be read keeps its location from loading, which says so.
             continue
         if product.partitions is not None:
-            found[name] = windows(product.partitions)
+            found[name] = partition_windows(product.partitions)
     return found
 
 

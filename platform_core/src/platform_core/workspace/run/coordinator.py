@@ -19,16 +19,25 @@ from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import Introspection, kept_facts
 from platform_core.workspace.processes.interrupts import Interrupts
-from platform_core.workspace.protocol import PROTOCOL, Asset, Ended, Loaded, Moved, Order, State, Unloadable
-from platform_core.workspace.run.affected_partitions import resolve
+from platform_core.workspace.protocol import (
+    PROTOCOL,
+    Asset,
+    AssetState,
+    Ended,
+    Loaded,
+    Moved,
+    Order,
+    Unloadable,
+)
+from platform_core.workspace.run.affected_partitions import resolve_selection
 from platform_core.workspace.run.location_assets import assets_of
 from platform_core.workspace.run.partition_keys import chosen_partitions
 from platform_core.workspace.run.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.run.result import MeshResult, Observer, Results
-from platform_core.workspace.run.selection import Selection, unmade
-from platform_core.workspace.run.worker_process import READ, Child
-from platform_core.workspace.run.worker_slot import Seat, staff
-from platform_core.workspace.version_skew import unintelligible
+from platform_core.workspace.run.selection import Selection, explain_unmade
+from platform_core.workspace.run.worker_process import READ, WorkerProcess
+from platform_core.workspace.run.worker_slot import WorkerSlot, workers_to_change
+from platform_core.workspace.version_skew import other_protocol
 
 PATIENCE: Final = 10.0
 """Seconds that interrupted workers have to roll back before they are killed."""
@@ -53,7 +62,7 @@ class MeshRun:
         named = selection.named()
         domains = {ProductId(name).domain for name in named}
         self._seats = {
-            location.name: Seat(location)
+            location.name: WorkerSlot(location)
             for location in locations
             if selection.follows_graph or location.name in domains
         }
@@ -102,8 +111,8 @@ class MeshRun:
         return MeshResult(products, tuple(self._results.faults), seconds, interrupts.count > 0)
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
-        self._take_in()
-        self._staff(selector)
+        self._expect_products()
+        self._change_workers(selector)
         if self._selecting:
             # Of the others their workers tell the same, and are needed anyhow.
             others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
@@ -111,7 +120,7 @@ class MeshRun:
             self._looks = self._looking.begin(others)
         self._advance()
 
-    def _take_in(self) -> None:
+    def _expect_products(self) -> None:
         """Tell of the products that are known to be wanted, and of those that no location makes."""
         for name in sorted(self._plan.wanted - self._results.products.keys()):
             self._results.expect(name)
@@ -119,18 +128,18 @@ class MeshRun:
                 fault = Diagnostic("R004", f'no code location "{domain}" is in workspace.yaml')
                 self._end(name, "failed", fault.render())
 
-    def _staff(self, selector: selectors.BaseSelector) -> None:
-        starting, leaving = staff(list(self._seats.values()), self._plan)
+    def _change_workers(self, selector: selectors.BaseSelector) -> None:
+        starting, leaving = workers_to_change(list(self._seats.values()), self._plan)
         for seat in leaving:
-            seat.dismiss()
+            seat.stop_worker()
         for seat in starting:
             self._seat(seat, selector)
 
-    def _seat(self, seat: Seat, selector: selectors.BaseSelector) -> None:
+    def _seat(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
         """Start a location's worker, for the first time or after it died."""
         seat.phase, seat.batch = "loading", None
         try:
-            seat.child = Child(seat.location, self._root, self._home)
+            seat.child = WorkerProcess(seat.location, self._root, self._home)
         except PlatformError as error:
             self._break(seat, str(error))
             return
@@ -139,16 +148,16 @@ class MeshRun:
     def _turn(self, selector: selectors.BaseSelector) -> None:
         """Wait for something to happen, and act on it."""
         for key, _ in selector.select(TICK):
-            if isinstance(key.data, Seat):
-                self._hear(key.data, selector)
+            if isinstance(key.data, WorkerSlot):
+                self._receive(key.data, selector)
             else:
                 os.read(key.fd, READ)
         if not self._closing:
             self._advance()
-            self._staff(selector)
+            self._change_workers(selector)
         self._observer.tick()
 
-    def _hear(self, seat: Seat, selector: selectors.BaseSelector) -> None:
+    def _receive(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
         assert seat.child is not None
         if (messages := seat.child.receive()) is None:
             selector.unregister(seat.child.output)
@@ -156,7 +165,7 @@ class MeshRun:
         for message in messages or ():
             match message:
                 case Loaded(protocol=protocol) if protocol != PROTOCOL:
-                    self._break(seat, unintelligible(seat.location, message).render())
+                    self._break(seat, other_protocol(seat.location, message).render())
                     seat.child.stop()
                 case Loaded(assets=assets):
                     seat.phase = "idle"
@@ -182,8 +191,10 @@ class MeshRun:
                 return
             self._selecting = False
             assets = list(self._known().values())
-            self._plan.wanted, self._settled = resolve(self._selection, self._asked, assets, self._root)
-            self._take_in()
+            self._plan.wanted, self._settled = resolve_selection(
+                self._selection, self._asked, assets, self._root
+            )
+            self._expect_products()
         needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
         if self._asked is not None and not all(seat.told for seat in needed):
             return
@@ -203,7 +214,7 @@ class MeshRun:
         known |= {each.key: each for facts in looked.values() for each in assets_of(facts)}
         return known | {each.key: each for seat in self._seats.values() for each in seat.assets or ()}
 
-    def _admit(self, seats: Sequence[Seat]) -> None:
+    def _admit(self, seats: Sequence[WorkerSlot]) -> None:
         """Plan the selected assets of locations that have loaded."""
         chosen = {
             seat.location.name: selected_assets(
@@ -217,7 +228,7 @@ class MeshRun:
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}
             for key in sorted(self._plan.of(name) - planned):
-                self._end(key, "failed", render(unmade(key, name, self._root)))
+                self._end(key, "failed", render(explain_unmade(key, name, self._root)))
 
     def _advance(self) -> None:
         """Skip what can no longer be made, and give every free worker what is ready."""
@@ -230,8 +241,8 @@ class MeshRun:
                 self._end(key, "skipped", None)
         for seat in self._seats.values():
             if seat.phase == "idle":
-                self._employ(seat)
-        if self._plan.open() and not any(seat.goes_on(self._plan) for seat in self._seats.values()):
+                self._assign(seat)
+        if self._plan.open() and not any(seat.may_progress(self._plan) for seat in self._seats.values()):
             # Nothing runs and nothing can start: what is left waits for itself.
             circle = self._plan.cycle() or self._plan.open()
             text = cycle_diagnostic(circle).render()
@@ -239,7 +250,7 @@ class MeshRun:
                 self._end(key, "failed", text)
             self._advance()
 
-    def _employ(self, seat: Seat) -> None:
+    def _assign(self, seat: WorkerSlot) -> None:
         assert seat.child is not None
         batch = self._plan.next_batch(seat.location.name)
         if batch is not None:
@@ -248,9 +259,9 @@ class MeshRun:
             order = Order(self._orders, batch.assets, batch.partitions, batch.per_run, self._invocation)
             seat.child.send(order)
         elif self._plan.done(seat.location.name):
-            seat.dismiss()
+            seat.stop_worker()
 
-    def _gone(self, seat: Seat, selector: selectors.BaseSelector) -> None:
+    def _gone(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
         """A worker's output ended: as it should, or because it died."""
         assert seat.child is not None
         child, seat.child = seat.child, None
@@ -263,33 +274,33 @@ class MeshRun:
             return
         if phase != "busy" or seat.batch is None:
             doing = "while it loaded" if phase == "loading" else "while it waited for work"
-            self._break(seat, child.obituary(doing).render())
+            self._break(seat, child.exit_report(doing).render())
             return
         left = [key for key in seat.batch.assets if self._plan.state(key) not in FINAL]
-        guilty = [key for key in left if self._plan.state(key) == "running"] or left
-        if guilty:
-            text = child.obituary(f"while it made {', '.join(guilty)}", published=guilty).render()
-            for key in guilty:
+        unfinished = [key for key in left if self._plan.state(key) == "running"] or left
+        if unfinished:
+            text = child.exit_report(f"while it made {', '.join(unfinished)}", published=unfinished).render()
+            for key in unfinished:
                 self._end(key, "failed", text)
         # A new one closes the run of the dead worker in the record, and makes what that had not come to.
-        self._plan.reopen(key for key in left if key not in guilty)
+        self._plan.reopen(key for key in left if key not in unfinished)
         self._seat(seat, selector)
 
-    def _break(self, seat: Seat, text: str) -> None:
+    def _break(self, seat: WorkerSlot, text: str) -> None:
         """A location is of no use in this run: its products failed."""
         seat.fault = text
         seat.phase = "gone" if seat.child is None else "closing"
         if not self._gate:
             self._give_up(seat, text)
 
-    def _give_up(self, seat: Seat, text: str) -> None:
+    def _give_up(self, seat: WorkerSlot, text: str) -> None:
         name = seat.location.name
         planned = {key for key, step in self._plan.steps.items() if step.location == name}
         for key in sorted(self._plan.of(name) | planned):
             if self._plan.state(key) not in FINAL:
                 self._end(key, "failed", text)
 
-    def _end(self, key: str, state: State, error: str | None) -> None:
+    def _end(self, key: str, state: AssetState, error: str | None) -> None:
         self._results.move(Moved(key, state, error=error))
 
     def _stop(self, selector: selectors.BaseSelector, interrupts: Interrupts) -> None:

@@ -15,9 +15,9 @@ from typing import Final
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic
 from platform_core.graph import reached, shortest_cycles
-from platform_core.workspace.protocol import Asset, Moved, State
+from platform_core.workspace.protocol import Asset, AssetState, Moved
 
-FINAL: Final[frozenset[State]] = frozenset({"ok", "failed", "skipped", "canceled"})
+FINAL: Final[frozenset[AssetState]] = frozenset({"ok", "failed", "skipped", "canceled"})
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Step:
     asset: Asset
     location: str
     partitions: tuple[str, ...] | None
-    state: State | None = None
+    state: AssetState | None = None
     ordered: bool = False
 
     @property
@@ -45,7 +45,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Assignment:
     """Assets of one location that one run may make, in no particular order."""
 
     assets: tuple[str, ...]
@@ -59,7 +59,7 @@ class Plan:
 
     wanted: frozenset[str]
     steps: dict[str, Step] = field(default_factory=dict)
-    outcomes: dict[str, State] = field(default_factory=dict)
+    outcomes: dict[str, AssetState] = field(default_factory=dict)
     """Of wanted products whose location never gave them a step."""
 
     def add(
@@ -73,7 +73,7 @@ class Plan:
         """The wanted products that a location makes."""
         return {key for key in self.wanted if ProductId(key).domain == location}
 
-    def state(self, key: str) -> State | None:
+    def state(self, key: str) -> AssetState | None:
         step = self.steps.get(key)
         return step.state if step is not None else self.outcomes.get(key)
 
@@ -106,7 +106,7 @@ class Plan:
         """What a worker of the location could make now."""
         return [step for step in self._waiting(location) if self._ready(step, ())]
 
-    def next_batch(self, location: str) -> Batch | None:
+    def next_batch(self, location: str) -> Assignment | None:
         """What a free worker of the location should make now.
 
         Assets share a run when their partitions are the same: what is ready, and what becomes ready
@@ -133,7 +133,7 @@ class Plan:
                         break
         for step in chosen.values():
             step.ordered = True
-        return Batch(tuple(chosen), first.partitions, first.asset.per_run)
+        return Assignment(tuple(chosen), first.partitions, first.asset.per_run)
 
     def reopen(self, keys: Iterable[str]) -> None:
         """Put assets back in the queue whose worker died before it came to them."""

@@ -13,12 +13,12 @@ from platform_core.products.run.report import WARNING
 from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.dagster_internals import run_error, was_interrupted
 from platform_core.workspace.failure_text import explain_error, explain_event
-from platform_core.workspace.protocol import Moved, State
+from platform_core.workspace.protocol import AssetState, Moved
 from platform_core.workspace.records import outcome
 
 ROW_COUNT: Final = "dagster/row_count"
 _STARTED: Final = "STEP_START"
-_ENDED: Final[Mapping[str, State]] = {
+_ENDED: Final[Mapping[str, AssetState]] = {
     "STEP_SUCCESS": "ok",
     "STEP_FAILURE": "failed",
     "STEP_SKIPPED": "skipped",
@@ -34,7 +34,7 @@ class _Seen:
     seconds: float = 0.0
     rows: int | None = None
     checks: dict[str, Outcome] = field(default_factory=dict)
-    state: State = "ok"
+    state: AssetState = "ok"
     error: str | None = None
     told: bool = False
 

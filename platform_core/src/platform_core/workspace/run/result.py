@@ -7,7 +7,7 @@ from typing import Protocol
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.workspace.check_counts import NONE, Checks
-from platform_core.workspace.protocol import Moved, State
+from platform_core.workspace.protocol import AssetState, Moved
 from platform_core.workspace.run.plan import Plan
 
 
@@ -17,7 +17,7 @@ class ProductResult:
 
     product: str
     location: str
-    status: State | None = None
+    status: AssetState | None = None
     rows: int | None = None
     seconds: float | None = None
     checks: Checks = NONE
@@ -85,5 +85,5 @@ class Results:
         self._observer.moved(result)
 
 
-def _became(state: State | None) -> str:
+def _became(state: AssetState | None) -> str:
     return {"failed": "failed", "skipped": "was not made either"}.get(state or "", "was not made")

@@ -101,7 +101,7 @@ def parse_selection(
     return Selection(tuple(terms), known)
 
 
-def unmade(product: str, location: str, root: Path) -> tuple[Diagnostic, ...]:
+def explain_unmade(product: str, location: str, root: Path) -> tuple[Diagnostic, ...]:
     """Why a location makes no asset of a product: the faults of its contract, or R004."""
     try:
         Registry.open(root).get(product)

@@ -22,7 +22,7 @@ from platform_core.workspace.protocol import Message, decode, encode
 READ: Final = 1 << 16
 
 
-class Child:
+class WorkerProcess:
     """One worker process, its messages and its end.
 
     It leads a session of its own: the terminal's Ctrl-C reaches only the coordinator, and killing
@@ -103,7 +103,7 @@ class Child:
             self.output.close()
             self.stop()
 
-    def obituary(self, doing: str, published: Iterable[str] = ()) -> Diagnostic:
+    def exit_report(self, doing: str, published: Iterable[str] = ()) -> Diagnostic:
         """Why it ended though nobody asked it to, and how to see what it has ``published``. Call after its
         end."""
         code = self._process.wait()
@@ -113,12 +113,12 @@ class Child:
         else:
             how, fix = f"ended by itself with exit code {code}", None
         seen = [f"`mesh history {name}` tells whether it was published before" for name in published]
-        last = self._last_words()
+        last = self._last_log_line()
         message = f"the worker of {self.location.name} {how} {doing}" + (f": {last}" if last else "")
         fix = "; ".join(filter(None, (fix, f"its log is {shown(self.log)}", *seen)))
         return Diagnostic("R002", message, fix=fix)
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         with self.log.open("rb") as log:
             log.seek(self._logged)
             lines = log.read().decode(errors="replace").strip().splitlines()

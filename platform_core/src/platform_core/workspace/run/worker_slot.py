@@ -8,23 +8,23 @@ from typing import Final, Literal
 from platform_core.source.workspace import Location
 from platform_core.workspace.introspection.cache import AT_ONCE
 from platform_core.workspace.protocol import Asset
-from platform_core.workspace.run.plan import Batch, Plan
-from platform_core.workspace.run.worker_process import Child
+from platform_core.workspace.run.plan import Assignment, Plan
+from platform_core.workspace.run.worker_process import WorkerProcess
 
 MOST: Final = 2 * AT_ONCE
 """Workers that live at a time, those that wait for the work of others included."""
 
 
-class Seat:
+class WorkerSlot:
     """A location's place at the table: its worker, and what that worker is doing."""
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self.child: Child | None = None
+        self.child: WorkerProcess | None = None
         self.phase: Literal["waiting", "loading", "idle", "busy", "closing", "gone"] = "waiting"
         self.assets: tuple[Asset, ...] | None = None
         """As its worker told them."""
-        self.batch: Batch | None = None
+        self.batch: Assignment | None = None
         self.fault: str | None = None
         """Why the location is of no use in this run."""
 
@@ -43,20 +43,20 @@ class Seat:
         """Whether its worker runs something, or comes after one that died in the middle of a run."""
         return self.phase == "busy" or (self.phase == "loading" and self.assets is not None)
 
-    def dismiss(self) -> None:
+    def stop_worker(self) -> None:
         """Have its worker end, which waits for work."""
         assert self.child is not None
         self.phase = "closing"
         self.child.stop()
 
-    def goes_on(self, plan: Plan) -> bool:
+    def may_progress(self, plan: Plan) -> bool:
         """Whether something is going to happen here though nothing happens elsewhere."""
         return self.phase in ("loading", "busy") or (
             self.phase in ("closing", "waiting") and self.needed(plan)
         )
 
 
-def staff(seats: Sequence[Seat], plan: Plan) -> tuple[list[Seat], list[Seat]]:
+def workers_to_change(seats: Sequence[WorkerSlot], plan: Plan) -> tuple[list[WorkerSlot], list[WorkerSlot]]:
     """Whose worker to start now, a few at a time, and whose idle one to end, to make room."""
     living = [seat for seat in seats if seat.phase in ("loading", "idle", "busy")]
     free = max(0, AT_ONCE - sum(seat.phase == "loading" for seat in living))
