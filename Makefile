@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-fast attack check validate bench lock clean
+.PHONY: help setup demo materialize test test-full test-fast attack check validate bench lock codes clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +70,9 @@ lock: ## write all locks anew from the pyproject files (UPGRADE=1: newest versio
 	  echo "$$@"; "$$@" || exit 1; \
 	done
 	$(LOCK) --output-file benchmarks/requirements.lock benchmarks/pyproject.toml
+
+codes: setup ## write docs/codes.md from the registry of codes
+	$(BIN)/python scripts/write_codes.py
 
 clean: ## remove all that make made: environments, caches, and the state and lakes in .mesh
 	rm -rf .venv domains/*/.venv benchmarks/.venv .mesh

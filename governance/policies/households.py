@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
-from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
 
 
@@ -17,7 +16,7 @@ from platform_core.governance.policy import Violation, policy
     failing="- {name: household_id, classification: confidential}",
     passing="- {name: household_id, classification: confidential, tags: [pseudonymous]}",
 )
-def household_numbers(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+def household_numbers(product: DataProduct) -> Iterator[Violation]:
     column = product.column("household_id")
     if column is not None and "pseudonymous" not in column.tags:
         message = f"household_id of {product.id} is not tagged as pseudonymous"

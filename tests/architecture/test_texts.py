@@ -1,7 +1,7 @@
-"""Texts are plain technical English: sentences with a subject, one word for one thing, fixes in the imperative.
+"""Texts are plain technical English: sentences with a subject, one word for one thing.
 
-`CONTRIBUTING.md` has the words. The texts are the strings, docstrings and comments of the library, the scripts, the
-benchmarks and the domains, the names and docstrings of tests, and the pages.
+`CONTRIBUTING.md` has the words. The texts are the strings, docstrings and comments of the library, the scripts,
+the benchmarks and the domains, the names and docstrings of tests, and the pages.
 """
 
 from __future__ import annotations
@@ -83,8 +83,7 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
-        for number, paragraph in paragraphs(text):
-            yield number, paragraph
+        yield from paragraphs(text)
         return
     tree = ast.parse(text)
     if "tests" in path.parts:
@@ -131,13 +130,12 @@ def test_pages_use_the_words() -> None:
 
 
 def fixes(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Every text that is written as a fix: an argument or a variable of that name, or the last one of `of`."""
+    """Every text that is a fix: an argument or a variable of that name, or the last argument of `of`."""
     for node in ast.walk(tree):
         found: list[ast.expr] = []
-        if isinstance(node, ast.keyword) and node.arg == "fix":
-            found = [node.value]
-        elif isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == "fix" for t in node.targets
+        if (isinstance(node, ast.keyword) and node.arg == "fix") or (
+            isinstance(node, ast.Assign)
+            and any(isinstance(t, ast.Name) and t.id == "fix" for t in node.targets)
         ):
             found = [node.value]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "of":

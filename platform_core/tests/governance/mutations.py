@@ -101,14 +101,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "- name: performance",
     ),
     _one("G108", "no-key", PERFORMANCE, "primaryKey: true, ", "", "- name: performance"),
-    _one(
-        "G109",
-        "unclassified",
-        STORES,
-        "required: true, classification: internal, ",
-        "required: true, ",
-        "sale_count",
-    ),
     _one("G109", "own-word", STORES, "classification: public", "classification: secret", "store_id"),
     _one(
         "G110",
@@ -118,7 +110,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "manager_phone",
         "manager_phone",
     ),
-    _one("G110", "birth-date", PEOPLE, "tags: [personal], ", "", "birth_date"),
     _one(
         "G111",
         "not-restricted",

@@ -171,14 +171,18 @@ def test_diagnostics_come_in_the_order_of_their_places(tmp_path: Path) -> None:
         ("def (", "SyntaxError"),
         ("from hr import nothing_here", "cannot be loaded"),
         ("STRICTER = {'G101': 'error'}", "STRICTER"),
-        ("{policy}p = policy('G101', **w)(lambda m: iter(()))", "cannot be the code"),
-        ("{policy}p = q = policy('F1', **w)(lambda m: iter(()))", "cannot be the code"),
+        ("{policy}p = policy('G101', **w)(lambda mesh: iter(()))", "cannot be the code"),
+        ("{policy}p = q = policy('F1', **w)(lambda mesh: iter(()))", "cannot be the code"),
         (
-            "{policy}p, q = (policy('F101', **w)(lambda m: iter(())) for _ in range(2))",
+            "{policy}p, q = (policy('F101', **w)(lambda mesh: iter(())) for _ in range(2))",
             "two policies have the code F101",
         ),
-        ("{policy}p = policy('C101', **w)(lambda m: iter(()))", "cannot be the code"),
-        ("{policy}p = policy('lower', **w)(lambda m: iter(()))", "cannot be the code"),
+        (
+            "{policy}p = policy('F101', **{**w, 'scope': 'location'})(lambda product: iter(()))",
+            'F101 takes "product", which a policy on a location is not given',
+        ),
+        ("{policy}p = policy('C101', **w)(lambda mesh: iter(()))", "cannot be the code"),
+        ("{policy}p = policy('lower', **w)(lambda mesh: iter(()))", "cannot be the code"),
     ],
 )
 def test_bad_modules_of_policies(tmp_path: Path, text: str, words: str) -> None:
@@ -194,6 +198,21 @@ def test_bad_modules_of_policies(tmp_path: Path, text: str, words: str) -> None:
     assert words in fault.message
     assert fault.place is not None
     assert fault.place.path == path
+
+
+def test_policies_with_functions_of_one_name_are_all_asked(tmp_path: Path) -> None:
+    path = tmp_path / "governance" / "policies" / "own.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "from platform_core.governance.policy import Violation, policy\n"
+        "texts = dict.fromkeys(('title', 'rationale', 'fix', 'failing', 'passing'), 'x')\n"
+        "@policy('F101', scope='mesh', **texts)\n"
+        "def check(mesh):\n    yield Violation('one', None)\n"
+        "@policy('F102', scope='mesh', **texts)\n"
+        "def check():\n    yield Violation('another', None)\n"
+    )
+    judgement = judge(MeshFacts((), Federation()), load_policies(tmp_path, []), TODAY)
+    assert {d.code: d.message for d in judgement.diagnostics} == {"F101": "one", "F102": "another"}
 
 
 def test_a_domain_does_not_judge_the_whole_mesh(tmp_path: Path) -> None:

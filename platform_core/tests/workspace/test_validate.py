@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from governance.mutating import Edit, valid_copy
-from governance.mutations import OWNER, STORES
+from governance.mutations import OWNER, STORES, WAIVERS
 
 from platform_core.cli import main
 
@@ -131,8 +131,8 @@ def test_two_locations_of_one_name(call: Call, tmp_path: Path) -> None:
 
 def test_bad_files_are_diagnostics_beside_the_others(call: Call, tmp_path: Path) -> None:
     """One look at many: a location whose interpreter is missing, contracts of every bad kind, a loop of
-    links, and a policy that raises."""
-    root = valid_copy(tmp_path)
+    links, a policy that raises, and a waiver that is over."""
+    root = valid_copy(tmp_path, Edit(WAIVERS, "expires: 2030-06-30", "expires: 2020-06-30"))
     workspace(root, "shop", "crew")
     path = root / "workspace.yaml"
     gone = ENTRY.format(name="gone", python="no/python")
@@ -161,11 +161,12 @@ def test_bad_files_are_diagnostics_beside_the_others(call: Call, tmp_path: Path)
     faulty = {(each["place"]["path"].rpartition("/")[2], each["code"]) for each in found["diagnostics"]}
     named = {file for file, _ in faulty}
     assert {f"{name}.odcs.yaml" for name in ("a_list", "no_yaml", "large", "unknown", "loop")} <= named
-    assert {("workspace.yaml", "G491"), ("raising.py", "G490")} <= faulty
+    assert {("workspace.yaml", "G491"), ("raising.py", "G490"), ("waivers.yaml", "G401")} <= faulty
     # What could not be judged is told beside the scorecard of what could; violations are its own matter.
     code, said, errors = call("scorecard", root=root)
     assert (code, "shop/stores" in said) == (1, True)
     assert all(f"error[{each}]" in errors for each in ("G491", "G490", "C010"))
+    assert "error[G401]" not in errors
     code, _, errors = call("scorecard", "--domain", "crew", root=root)
     assert (code, errors) == (0, "")
 
@@ -177,7 +178,8 @@ def test_explain(call: Call) -> None:
     assert "Breaks it:" in said
     assert "Keeps it:" in said
     assert call("explain", "G491")[0] == 0
-    assert "Contracts:" in call("explain", "C012")[1]
+    said = call("explain", "C012")[1]
+    assert all(words in said for words in ("Contracts:", "logicalType: int,", "logicalType: integer"))
     assert "two minor versions" in call("explain", "u085")[1]
     assert "G101 " in call("explain")[1]
     code, said, errors = call("explain", "G1O1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 import warnings
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from small_mesh import SmallMesh
 
 import platform_core
 from platform_core import __version__
-from platform_core.cli.govern.codes import EXPLAINED
 from platform_core.diagnostics import Deprecation, PlatformDeprecation
 from platform_core.governance.facts_document import OtherVersion, UnreadableFacts, from_document
 from platform_core.source.workspace import Location, read_locations
@@ -136,9 +134,3 @@ class TestDeprecation:
             since, removed = minor(each.since), minor(each.removed)
             assert removed[0] > since[0] or removed[1] >= since[1] + 2, name
             assert removed > minor(__version__), f"{name} was announced to be gone by now"
-
-
-def test_what_is_said_of_versions_and_registries_is_explained() -> None:
-    sources = [*Path(str(platform_core.__file__)).parent.rglob("*.py")]
-    raised = {code for file in sources for code in re.findall(r'"(C14\d|U08\d)"', file.read_text())}
-    assert raised == set(EXPLAINED) & {f"{family}{n}" for family in ("C14", "U08") for n in range(10)}

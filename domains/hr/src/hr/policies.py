@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from platform_core.contracts.model import DataProduct
-from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
 
 # A deprecated product keeps personnel data in circulation: elsewhere a warning, here an error.
@@ -23,7 +22,7 @@ LONGEST = timedelta(days=30)
     failing="- {property: retention, value: 1, unit: y}",
     passing="- {property: retention, value: 30, unit: d}",
 )
-def short_retention(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+def short_retention(product: DataProduct) -> Iterator[Violation]:
     people = any({"personal", "pseudonymous"} & set(column.tags) for column in product.columns)
     if people and product.retention is not None and product.retention > LONGEST:
         place = product.places.get("/slaProperties") or product.place

@@ -140,7 +140,7 @@ def _ask_all(policies: Iterable[Policy], mesh: MeshFacts) -> Iterator[tuple[Poli
     for policy in policies:
         by_scope[policy.scope].append(policy)
     for policy in by_scope["mesh"]:
-        outcomes = list(_ask(policy, (mesh,)))
+        outcomes = list(_ask(policy, {"mesh": mesh}))
         said = {(o.product, o.place) for o in outcomes if isinstance(o, Violation)}
         for outcome in outcomes:
             if not (isinstance(outcome, Violation) and _said_of_parent(outcome, said, mesh)):
@@ -148,12 +148,12 @@ def _ask_all(policies: Iterable[Policy], mesh: MeshFacts) -> Iterator[tuple[Poli
     for location in mesh.locations:
         for policy in by_scope["location"]:
             if policy.domain in (None, location.domain):
-                for outcome in _ask(policy, (location, mesh)):
+                for outcome in _ask(policy, {"location": location, "mesh": mesh}):
                     yield policy, location.name, outcome
         of_product = [policy for policy in by_scope["product"] if policy.domain in (None, location.domain)]
         broken_by_parent: dict[str, set[str]] = {}
         for product in location.products:
-            facts = (product, location, mesh)
+            facts = {"product": product, "location": location, "mesh": mesh}
             codes = broken_by_parent.setdefault(product.id, set()) if product.masking else None
             # What a masked twin has of its parent is mended there, so it is said there.
             inherited = broken_by_parent.get(product.twin_of, ()) if product.twin_of else ()
@@ -173,9 +173,9 @@ def _said_of_parent(
     return product is not None and product.twin_of is not None and (product.twin_of, violation.place) in said
 
 
-def _ask(policy: Policy, facts: tuple[object, ...]) -> Iterator[Outcome]:
+def _ask(policy: Policy, facts: Mapping[str, object]) -> Iterator[Outcome]:
     try:
-        for violation in policy.check(*facts):
+        for violation in policy.ask(facts):
             if not isinstance(violation, Violation):
                 raise TypeError(f"it yields {type(violation).__name__}, not Violation")
             yield violation

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any, Literal
+from inspect import signature
+from typing import Any, Final, Literal
 
+from platform_core.codes import meaning
 from platform_core.diagnostics import Diagnostic, Place
 
 Scope = Literal["product", "location", "mesh"]
 Strictness = Literal["error", "warn"]
+FACTS: Final[Mapping[Scope, tuple[str, ...]]] = {
+    "product": ("product", "location", "mesh"),
+    "location": ("location", "mesh"),
+    "mesh": ("mesh",),
+}
+"""What a policy may take, by its scope: a ``DataProduct``, ``LocationFacts`` and ``MeshFacts``."""
+REGISTERED: Final = "__policies__"
+"""The name in a module of the list of its policies. It goes with the module, which may be loaded again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +43,7 @@ class Violation:
 class Policy:
     """A rule of the federation, of a domain, or built in.
 
-    ``check`` takes what its scope says: ``(DataProduct, LocationFacts, MeshFacts)`` for a product,
-    ``(LocationFacts, MeshFacts)`` for a location, ``(MeshFacts,)`` for the mesh.
+    ``check`` takes those of ``FACTS[scope]`` that it uses, by the names of its parameters.
     """
 
     code: str
@@ -50,6 +60,15 @@ class Policy:
     """The end of a ramp: a warning before that day, an error from then on."""
     domain: str | None = None
     """The domain that added it, for its own products only; None for the federation's."""
+    takes: tuple[str, ...] = field(init=False, repr=False)
+    """The names of the parameters of ``check``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "takes", tuple(signature(self.check).parameters))
+
+    def ask(self, facts: Mapping[str, object]) -> Iterator[Violation]:
+        """The violations in ``facts``, which are named as in ``FACTS``."""
+        return self.check(**{name: facts[name] for name in self.takes})
 
     def strictness(self, today: date) -> Strictness:
         if self.error_from is not None:
@@ -68,9 +87,13 @@ class Policy:
 
 
 def policy(code: str, **words: Any) -> Callable[[Callable[..., Iterator[Violation]]], Policy]:
-    """Make a policy out of a function; its words are ``Policy``'s fields."""
+    """Make a policy of a function, and register it in the function's module. ``words`` are ``Policy``'s
+    fields; a built-in policy has its texts in ``platform_core.codes``."""
+    texts = meaning(code)
 
     def declare(check: Callable[..., Iterator[Violation]]) -> Policy:
-        return Policy(code=code, check=check, **words)
+        declared = Policy(code=code, check=check, **{**(asdict(texts) if texts else {}), **words})
+        vars(sys.modules[check.__module__]).setdefault(REGISTERED, []).append(declared)
+        return declared
 
     return declare

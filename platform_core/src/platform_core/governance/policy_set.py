@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import pkgutil
 import re
 import sys
 import traceback
@@ -12,49 +14,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from platform_core.codes import FAMILIES
 from platform_core.diagnostics import Diagnostic, Place, shown
-from platform_core.governance.policies import (
-    consumption,
-    documentation,
-    freshness,
-    graph,
-    implementation,
-    naming,
-    ownership,
-    privacy,
-    promises,
-)
-from platform_core.governance.policies.meta import ENGINE
-from platform_core.governance.policy import Policy, Strictness
-from platform_core.words import did_you_mean
+from platform_core.governance import policies
+from platform_core.governance.policy import FACTS, REGISTERED, Policy, Strictness
+from platform_core.words import did_you_mean, listed
 
 _CODE = re.compile(r"[A-Z]{1,12}[0-9]{3}")
-_FAMILIES = "ACDGLQRSU"
-"""First letters of the library's own codes, alone before the digits."""
 
 
-def _policies(module: ModuleType) -> Iterator[Policy]:
-    """The policies that a module defines, not those that it imports."""
-    # A policy with two names is one policy.
-    for value in {id(value): value for value in vars(module).values()}.values():
-        if isinstance(value, Policy) and value.check.__module__ == module.__name__:
-            yield value
+def _policies(module: ModuleType) -> list[Policy]:
+    return getattr(module, REGISTERED, [])
 
 
-_MODULES = (
-    consumption,
-    documentation,
-    freshness,
-    graph,
-    implementation,
-    naming,
-    ownership,
-    privacy,
-    promises,
-)
-BUILT_IN: Final = tuple(
-    sorted((policy for module in _MODULES for policy in _policies(module)), key=lambda policy: policy.code)
-)
+def _built_in() -> Iterator[Policy]:
+    for module in pkgutil.iter_modules(policies.__path__, f"{policies.__name__}."):
+        yield from _policies(importlib.import_module(module.name))
+
+
+BUILT_IN: Final = tuple(sorted(_built_in(), key=lambda policy: policy.code))
 """The library's own policies, in the order of their codes."""
 
 
@@ -67,8 +45,7 @@ class PolicySet:
     faults: tuple[Diagnostic, ...] = ()
 
     def get(self, code: str) -> Policy | None:
-        """The policy of a code, those of governance itself (``ENGINE``) included."""
-        return next((policy for policy in (*self.policies, *ENGINE) if policy.code == code), None)
+        return next((policy for policy in self.policies if policy.code == code), None)
 
 
 def load_policies(root: Path, domains: Iterable[str]) -> PolicySet:
@@ -132,7 +109,7 @@ class _Loading:
     def _add(self, policy: Policy, path: Path, domain: str | None) -> None:
         place = place_of(policy) or Place(path)
         taken = self.policies.get(policy.code)
-        if not _CODE.fullmatch(policy.code) or (policy.code[:-3] in _FAMILIES):
+        if not _CODE.fullmatch(policy.code) or policy.code[:-3] in FAMILIES:
             whose = domain or "the federation"
             message = f'"{policy.code}" cannot be the code of a policy of {whose}'
             expected = "capital letters and three digits that are not the library's: F101, HR101"
@@ -147,6 +124,10 @@ class _Loading:
                 place,
                 "scope product or location: a domain's policies hold for the domain alone",
             )
+        elif unknown := [name for name in policy.takes if name not in FACTS[policy.scope]]:
+            message = f'{policy.code} takes "{unknown[0]}", which a policy on a {policy.scope} is not given'
+            guess = did_you_mean(unknown[0], FACTS[policy.scope])
+            self._fault("G490", message, place, f"parameters among {listed(FACTS[policy.scope])}", guess)
         else:
             self.policies[policy.code] = replace(policy, domain=domain)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import date
 
+from platform_core.codes import family
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic
 from platform_core.governance.facts import MeshFacts
-from platform_core.governance.policies.meta import ENGINE
 from platform_core.governance.policy_set import PolicySet
 from platform_core.source.federation import Waiver
 from platform_core.words import did_you_mean, listed
-
-_FIXES = {policy.code: policy.fix for policy in ENGINE}
 
 
 class WaiversInForce:
@@ -102,4 +100,4 @@ def _of(waiver: Waiver) -> str:
 
 
 def _fault(code: str, waiver: Waiver, message: str, guess: str | None = None) -> Diagnostic:
-    return Diagnostic(code, message, waiver.place, None, guess or _FIXES[code])
+    return Diagnostic(code, message, waiver.place, None, guess or family("G").codes[code].fix)

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Final
 
+from platform_core.codes import known_codes
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError, UsageError
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
-from platform_core.governance.policies.meta import ENGINE
 from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reclassified import exposed_leftovers
@@ -20,9 +19,6 @@ from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.words import did_you_mean, listed
 from platform_core.workspace.introspection.cache import introspect
-
-OTHER_FAMILIES: Final = "CDSLQAUR"
-"""First letters of the codes that are no policies' (``errors.Diagnostic``)."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +161,10 @@ def _require_known(wanted: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _require_code(code: str, found: Examination) -> None:
-    """A code of a policy, of a diagnostic at hand, or of a family; or the beginning of one."""
-    known = {policy.code for policy in (*found.catalogue.policies, *ENGINE)}
+    """A code of the library, of a policy or of a diagnostic at hand; or the beginning of one."""
+    known = {*known_codes(), *(policy.code for policy in found.catalogue.policies)}
     known |= {diagnostic.code for diagnostic in found.judgement.diagnostics}
-    other = code[:1] in OTHER_FAMILIES and (not code[1:] or code[1:].isdigit()) and len(code) <= 4
-    if not code or not (other or any(each.startswith(code) for each in known)):
+    if not code or not any(each.startswith(code) for each in known):
         raise UsageError.of(
             "U051",
             f'no policy has the code "{code}"',

@@ -184,7 +184,7 @@ def test_values_are_in_the_restricted_lake_alone(mesh: SmallMesh) -> None:
         "Zqxwrite2",
     }
     assert "error[D032]: what makes shop/made_value fails with ValueError" in output
-    assert "error[L010]: shop/made_conversion cannot be made: the query fails" in output
+    assert "error[L010]: shop/made_conversion cannot be made: The query of a product fails" in output
     assert ".mesh/lake/shop_restricted/messages/made_value-" in output
     assert "check most: it fails" in output
 

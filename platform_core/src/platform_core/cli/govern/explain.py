@@ -4,74 +4,57 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from platform_core.governance.policy import Policy
     from platform_core.governance.policy_set import PolicySet
-
-FAMILIES: Final = {
-    "A": "Access: somebody reads what was not granted to them. Grants are `roles` in a product's contract.",
-    "C": "Contracts: a file is no valid Open Data Contract Standard document, or says something that the "
-    "platform cannot keep. The message quotes the place; `mesh check <product>` checks a single one. C120 "
-    "lists what only people can tell of an inferred contract: it stands there as DECIDE until they did.",
-    "D": "Definitions: functions, dbt models, contracts and references of a domain do not fit together.",
-    "L": "Lakes: a lake cannot be read, written or locked.",
-    "Q": "Quality: data does not keep its contract, so nothing was published.",
-    "R": "Runs: a run or a worker did not finish.",
-    "S": "Sources: a source file is missing or cannot be read.",
-    "U": "Usage: a command was called with words that it does not know.",
-}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("code", metavar="CODE", nargs="?", help="such as G101; without one, all are listed")
+    parser.add_argument("code", metavar="CODE", nargs="?", help="such as G101; without one, all policies")
 
 
 def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
-    from platform_core.governance.policies.meta import ENGINE
-
-    catalogue = _catalogue()
-    policies = (*catalogue.policies, *ENGINE)
-    if options.code is None:
-        codes = [_of_policy(policy) for policy in policies]
-        text = "\n".join(f"{policy.code:<6} {policy.title}" for policy in policies)
-    else:
-        codes = [_explained(options.code, catalogue, [policy.code for policy in policies])]
-        text = _in_words(codes[0])
-    return answer(options, Path.cwd(), {"codes": codes}, text)
-
-
-def _explained(written: str, catalogue: PolicySet, known: Sequence[str]) -> dict[str, Any]:
-    """What there is to say of a code. Raises UsageError U051."""
-    from platform_core.cli.govern.codes import EXPLAINED
+    from platform_core.codes import family, known_codes
     from platform_core.diagnostics import UsageError
     from platform_core.words import did_you_mean
 
-    code = written.upper()
-    if (policy := catalogue.get(code)) is not None:
-        return _of_policy(policy)
-    if code in EXPLAINED:
-        return {"code": code, **asdict(EXPLAINED[code])}
-    if len(code) == 4 and code[1:].isdigit() and code[0] in FAMILIES:
-        return {"code": code, "why": FAMILIES[code[0]]}
-    raise UsageError.of(
-        "U051",
-        f'no diagnostic has the code "{written}"',
-        expected="a code such as G101",
-        fix=did_you_mean(code, known) or "`mesh explain` lists the policies",
-    )
+    catalogue = _catalogue()
+    policies = [policy.code for policy in catalogue.policies]
+    if options.code is None:
+        listed = dict.fromkeys([*policies, *family("G").codes])
+        codes = [said for code in listed if (said := _explained(code, catalogue))]
+        text = "\n".join(f"{each['code']:<6} {each['title']}" for each in codes)
+        return answer(options, Path.cwd(), {"codes": codes}, text)
+    explained = _explained(options.code.upper(), catalogue)
+    if explained is None:
+        raise UsageError.of(
+            "U051",
+            f'no diagnostic has the code "{options.code}"',
+            expected="a code such as G101",
+            fix=did_you_mean(options.code.upper(), [*policies, *known_codes()])
+            or "`mesh explain` lists the policies",
+        )
+    return answer(options, Path.cwd(), {"codes": [explained]}, _in_words(explained))
 
 
-def _of_policy(policy: Policy) -> dict[str, Any]:
+def _explained(code: str, catalogue: PolicySet) -> dict[str, Any] | None:
+    """What is known of a code; None for one that nothing has. What only policies have is null for others."""
     from platform_core.cli.documents import picked
+    from platform_core.codes import family, meaning
 
-    names = ("code", "title", "fix", "severity", "error_from", "scope", "domain", "failing", "passing")
-    return {**picked(policy, *names), "why": policy.rationale}
+    policy = catalogue.get(code)
+    texts = policy or meaning(code)
+    if texts is None:
+        return None
+    said = {"code": code, "why": texts.rationale, **picked(texts, "title", "failing", "passing", "fix")}
+    names = ("severity", "error_from", "scope", "domain")
+    if policy is None:
+        return {**said, **dict.fromkeys(names), "family": family(code[0]).about}
+    return {**said, **picked(policy, *names)}
 
 
 def _catalogue() -> PolicySet:
@@ -89,8 +72,10 @@ def _catalogue() -> PolicySet:
 
 
 def _in_words(said: Mapping[str, Any]) -> str:
-    parts = [f"{said['code']}: {said['title']}" if "title" in said else said["code"]]
-    if "scope" in said:
+    parts = [f"{said['code']}: {said['title']}"]
+    if said["scope"] is None:
+        parts.append(textwrap.fill(said["family"], 100))
+    else:
         severity = {"error": "error", "warn": "warning"}[said["severity"]]
         if said["error_from"] is not None:
             severity = f"warning, from {said['error_from']} on an error"
@@ -99,6 +84,5 @@ def _in_words(said: Mapping[str, Any]) -> str:
         parts[0] += f"\n{severity}; looks at {scope}{added}"
     parts.append(textwrap.fill(said["why"], 100))
     for label, name in (("Breaks it", "failing"), ("Keeps it", "passing")):
-        if name in said:
-            parts.append(f"{label}:\n\n{textwrap.indent(said[name], '    ')}")
-    return "\n\n".join([*parts, f"Fix: {said['fix']}"] if "fix" in said else parts)
+        parts.append(f"{label}:\n\n{textwrap.indent(said[name].strip(), '    ')}")
+    return "\n\n".join([*parts, f"Fix: {said['fix']}"] if said["fix"] else parts)

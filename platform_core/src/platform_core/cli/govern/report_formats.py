@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from platform_core.cli.documents import diagnostic_facts, relative
+from platform_core.codes import meaning
 from platform_core.diagnostics import Diagnostic, render
 from platform_core.source.federation import Waiver
 from platform_core.version import __version__
@@ -91,14 +92,15 @@ def github(report: Report) -> str:
 
 def _rule(code: str, report: Report) -> dict[str, Any]:
     policy = report.catalogue.get(code)
-    if policy is None:
+    texts = policy or meaning(code)
+    if texts is None:
         return {"id": code}
     return {
         "id": code,
-        "shortDescription": {"text": policy.title},
-        "fullDescription": {"text": policy.rationale},
-        "help": {"text": policy.fix},
-        "defaultConfiguration": {"level": "error" if policy.severity == "error" else "warning"},
+        "shortDescription": {"text": texts.title},
+        "fullDescription": {"text": texts.rationale},
+        "help": {"text": texts.fix or texts.title},
+        "defaultConfiguration": {"level": "warning" if policy and policy.severity == "warn" else "error"},
     }
 
 

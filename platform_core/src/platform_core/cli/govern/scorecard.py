@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from platform_core.workspace.scorecard import Standing
     from platform_core.workspace.validate import Examination
 
-UNJUDGED: Final = ("G406", "G490", "G491")
+UNJUDGED: Final = frozenset({"G406", "G490", "G491"})
 """Codes of governance files, policies and locations that cannot be read or loaded."""
 
 COLUMNS: Final = (
@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from datetime import date
 
     from platform_core.cli.output import answer
+    from platform_core.codes import family
     from platform_core.registry.typed_names import domain_name
     from platform_core.settings import mesh_root
     from platform_core.workspace.scorecard import standings
@@ -44,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
     rows = [row for row in standings(found, today) if options.domain in (None, row.domain)]
     # An error that is no violation kept something from being judged.
     faults = [fault for fault in found.judgement.diagnostics if fault.severity == "error"]
-    faults = [f for f in faults if f.code in UNJUDGED or found.catalogue.get(f.code) is None]
+    judged = family("G").codes.keys() | {policy.code for policy in found.catalogue.policies}
+    faults = [fault for fault in faults if fault.code not in judged - UNJUDGED]
     if options.domain is not None:
         own = [location for location in found.mesh.locations if location.domain in domains]
         faults = list(filter(About(root, own, found.mesh), faults))

@@ -22,17 +22,7 @@ _NESTS: Final = {
 """The grids whose cells make up a cell of the grid: a week is no part of a month."""
 
 
-@policy(
-    "G302",
-    title="A product is used under a grant",
-    scope="mesh",
-    rationale="The owner has to know who reads, to tell them of changes and to answer for what is shared. A "
-    "grant is a role in the contract. A restricted product is never read by another domain: its lake is not "
-    "attached there. A foreign key to another domain reads too.",
-    fix="Ask the owner to grant it.",
-    failing='# in hr, which sales/stores grants nothing\n@data_product(inputs={"stores": "sales/stores"})',
-    passing='# in domains/sales/contracts/stores.odcs.yaml\nroles:\n  - {role: "domain:hr", access: read}',
-)
+@policy("G302", scope="mesh")
 def granted(mesh: MeshFacts) -> Iterator[Violation]:
     for read in mesh.reads:
         product = mesh.known.get(read.source)
@@ -54,18 +44,7 @@ def granted(mesh: MeshFacts) -> Iterator[Violation]:
             yield Violation(message, read.place, read.reader, expected, fix)
 
 
-@policy(
-    "G305",
-    title="Partitions that are read map to those that there are",
-    scope="mesh",
-    rationale="A partition of a product is made from the same window of its input. That takes cells which "
-    "are made up of the input's: one time zone, a grid as fine or finer (weeks make no month), no time "
-    "before or after it. Otherwise Dagster maps to partitions that do not exist, or to halves of them.",
-    fix='Bring the grids in line, or read partitions="all".',
-    failing="# day by day from 2016 on, while the input has partitions from 2017 on\n"
-    'Input("sales/transactions", partitions="same")',
-    passing='Input("sales/transactions", partitions="all")',
-)
+@policy("G305", scope="mesh")
 def partitions_map(mesh: MeshFacts) -> Iterator[Violation]:
     for read in mesh.reads:
         product, reader = mesh.known.get(read.source), mesh.products.get(read.reader)
@@ -111,48 +90,21 @@ def _using(mesh: MeshFacts, status: str) -> Iterator[tuple[Read, DataProduct, Pl
             yield read, product, read.place
 
 
-@policy(
-    "G308",
-    title="A deprecated product is on its way out of use",
-    scope="mesh",
-    severity="warn",
-    rationale="Deprecated says that the owner will retire the product: its consumers have the time until "
-    "then to move, and should not find out on that day. A warning, since deprecating must not break anybody.",
-    fix="Move to its successor, which the product's limitations name, or ask its owner.",
-    failing='@data_product(inputs={"stores": "sales/stores"})  # whose contract says status: deprecated',
-    passing='@data_product(inputs={"stores": "sales/store_directory"})',
-)
+@policy("G308", scope="mesh", severity="warn")
 def deprecated(mesh: MeshFacts) -> Iterator[Violation]:
     for read, product, place in _using(mesh, "deprecated"):
         message = f"{read.reader} reads {product.id} {product.version}, which is deprecated"
         yield Violation(message, place, read.reader, "a product that is active")
 
 
-@policy(
-    "G311",
-    title="A retired product is not used",
-    scope="mesh",
-    rationale="Nobody refreshes a retired product: what reads it shows the state of its last day for ever.",
-    fix="Move to its successor, or ask the owner to bring it back.",
-    failing='@data_product(inputs={"stores": "sales/stores"})  # whose contract says status: retired',
-    passing='@data_product(inputs={"stores": "sales/store_directory"})',
-)
+@policy("G311", scope="mesh")
 def retired(mesh: MeshFacts) -> Iterator[Violation]:
     for read, product, place in _using(mesh, "retired"):
         message = f"{read.reader} reads {product.id} {product.version}, which is retired"
         yield Violation(message, place, read.reader, "a product that is active")
 
 
-@policy(
-    "G309",
-    title="Every product still has somebody who owns it",
-    scope="mesh",
-    rationale="Teams dissolve and people leave, and their products stay. A team without members answers no "
-    "mail, whatever address it has: its products need a new owner before something breaks.",
-    fix="Name another team in the contract, or list who is in this one.",
-    failing="teams:\n  sales-analytics: {email: sales-analytics@example.com, members: []}",
-    passing="teams:\n  sales-analytics:\n    members: [{role: product owner, email: owner@example.com}]",
-)
+@policy("G309", scope="mesh")
 def orphaned(mesh: MeshFacts) -> Iterator[Violation]:
     for product in mesh.products.values():
         team = mesh.federation.teams.get(product.owner or "")

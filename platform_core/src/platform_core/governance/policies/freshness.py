@@ -16,31 +16,7 @@ from platform_core.words import duration_in_words
 _IN_ONE_LINE: Final = 4
 
 
-@policy(
-    "G307",
-    title="A product promises no fresher data than its upstreams deliver",
-    scope="mesh",
-    rationale="A promise that depends on luck is none. Of every product it is computed how old its data "
-    "is at worst, along every path of inputs, if everybody upstream keeps what the contract "
-    "promises and no more, and the product itself takes no time. A deadline promises, at each "
-    "tick of its schedule, data of at most its `value` ago; from a tick on it delivers what its "
-    "own upstreams owed at that tick; what reads sources alone is of an hour before, when it is "
-    "refreshed by itself (of the middle of a window of less than two hours). A "
-    "maximum age promises, at any moment, data of at most its `value` ago; when it is refreshed "
-    "nobody says, so maximum ages add up along a path. A product without a promise delivers "
-    "what its upstreams do. Spans are measured on the clock of the deadline's own zone, over "
-    "one year, clock changes included. A broken promise is told where it is made; what is built "
-    "on it is judged as if it were kept. Foreign keys check data and do not carry it: they do "
-    "not count.",
-    fix="Promise less, or agree on an earlier promise with the owner of what is read.",
-    failing="# hr/store_staffing is due at 15 5 * * * in America/Chicago, which is 06:15 in New York\n"
-    "slaProperties:  # of sales/store_performance, which reads it\n"
-    '  - {property: latency, value: 6, unit: h, scheduler: cron, schedule: "0 6 * * *",\n'
-    "     customProperties: [{property: timezone, value: America/New_York, vendor: platform-core}]}",
-    passing="slaProperties:\n"
-    '  - {property: latency, value: 6, unit: h, scheduler: cron, schedule: "15 7 * * *",\n'
-    "     customProperties: [{property: timezone, value: America/New_York, vendor: platform-core}]}",
-)
+@policy("G307", scope="mesh")
 def feasible(mesh: MeshFacts) -> Iterator[Violation]:
     upstreams: dict[str, list[str]] = {product: [] for product in mesh.known}
     for read in mesh.reads:
@@ -55,23 +31,7 @@ def feasible(mesh: MeshFacts) -> Iterator[Violation]:
             yield Violation(message, promise.place, product.id, expected, fix)
 
 
-@policy(
-    "G314",
-    title="No data is more recent than what it is made of",
-    scope="mesh",
-    rationale="Recency (latency with an element) is about the data itself: how old the newest value of a "
-    "column may be when a version is published, seen from the end of its partition or from now. A "
-    "product has no newer values than what it reads, so it cannot promise more recent ones than the "
-    "most recent of its inputs does; a stream and its consumer alike. Judged where every input "
-    "promises a recency and is seen from the same moment; how long a version waits for its reader is "
-    "what G307 counts.",
-    fix="Promise less, or agree on more recent data with the owner of what is read.",
-    failing="# sales/transactions promises 31 days of transactions.transaction_timestamp\n"
-    "slaProperties:  # of sales/household_baskets, which reads nothing else\n"
-    "  - {property: latency, element: household_baskets.bought_at, value: 1, unit: d}",
-    passing="slaProperties:\n"
-    "  - {property: latency, element: household_baskets.bought_at, value: 31, unit: d}",
-)
+@policy("G314", scope="mesh")
 def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
     inputs: dict[str, set[str]] = {}
     for read in mesh.reads:

@@ -19,16 +19,7 @@ _MOST_GUESSED = 2000
 """Past this many names a guess takes longer than a person would."""
 
 
-@policy(
-    "G301",
-    title="What is read exists",
-    scope="mesh",
-    rationale="Dagster takes a dependency on a key that no location defines for an asset of somebody else, "
-    "and waits for it for ever. A foreign key to a product that is not there is never checked.",
-    fix="Correct the name, or write the product.",
-    failing='@data_product(inputs={"lines": "sales/transaction"})  # no such product',
-    passing='@data_product(inputs={"lines": "sales/transactions"})',
-)
+@policy("G301", scope="mesh")
 def dangling(mesh: MeshFacts) -> Iterator[Violation]:
     made = _made(mesh)
     outside = {
@@ -58,16 +49,7 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
         )
 
 
-@policy(
-    "G303",
-    title="A key is made in one location",
-    scope="mesh",
-    rationale="Two locations that materialize one key overwrite each other's table; Dagster shows one of "
-    "them, and which one depends on the order of loading.",
-    fix="Rename one of the two, or remove it.",
-    failing='# in the package hr\n@dg.asset(key=["sales", "stores"], ...)',
-    passing='# in the package hr\n@dg.asset(key=["hr", "stores"], ...)',
-)
+@policy("G303", scope="mesh")
 def duplicate_key(mesh: MeshFacts) -> Iterator[Violation]:
     makers: dict[str, list[tuple[str, Place | None]]] = defaultdict(list)
     for location in mesh.locations:
@@ -85,20 +67,7 @@ def duplicate_key(mesh: MeshFacts) -> Iterator[Violation]:
             yield Violation(message, place, key, expected)
 
 
-@policy(
-    "G304",
-    title="Nothing reads itself, through whichever location",
-    scope="mesh",
-    rationale="Within a location Dagster refuses a cycle; through two of them it does not see it, and what "
-    "is refreshed when its upstream is refreshed then never stops. Foreign keys count: their target must be "
-    "there before what refers to it.",
-    fix="Take one of these reads out, or split a product in two.",
-    failing='# sales\n@data_product(inputs={"staff": "hr/store_staffing"})\n'
-    "def stores(staff: Table) -> str: ...\n"
-    '# hr\n@data_product(inputs={"stores": "sales/stores"})\ndef store_staffing(stores: Table) -> str: ...',
-    passing='# hr\n@data_product(inputs={"stores": "sales/stores"})\n'
-    "def store_staffing(stores: Table) -> str: ...",
-)
+@policy("G304", scope="mesh")
 def cycle(mesh: MeshFacts) -> Iterator[Violation]:
     edges: dict[str, dict[str, Read]] = defaultdict(dict)
     for read in mesh.reads:
@@ -115,16 +84,7 @@ def cycle(mesh: MeshFacts) -> Iterator[Violation]:
         yield Violation(message, steps[0].place, names[0], expected)
 
 
-@policy(
-    "G306",
-    title="Columns that are read are in the contract",
-    scope="mesh",
-    rationale="The contract is all that a consumer may count on. A column that it does not have breaks the "
-    "consumer's next run, or worse, is there today by accident.",
-    fix="Read a column of the contract, or ask the owner to promise this one.",
-    failing='Input("sales/stores", columns=("store_id", "manager"))  # the contract has no manager',
-    passing='Input("sales/stores", columns=("store_id", "trading_pattern"))',
-)
+@policy("G306", scope="mesh")
 def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
     for read in mesh.reads:
         product = mesh.known.get(read.source)
@@ -139,16 +99,7 @@ def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
                 yield Violation(message, read.place, read.reader, f"one of {listed(names)}", guess)
 
 
-@policy(
-    "G310",
-    title="Domains read each other's data products and nothing else",
-    scope="mesh",
-    rationale="An asset that is no product has no contract: no promise, no grant, and a domain that may "
-    "change or drop it any day without asking. What others need is made a product.",
-    fix="Read a product of that domain, or ask its owner to make this one.",
-    failing='@dg.asset(deps=[["sales", "raw_lines"]])  # a plain asset of sales, read in hr',
-    passing='@data_product(inputs={"lines": "sales/transactions"})',
-)
+@policy("G310", scope="mesh")
 def foreign_asset(mesh: MeshFacts) -> Iterator[Violation]:
     made = _made(mesh)
     for read in mesh.reads:

@@ -23,17 +23,8 @@ def _half_known(location: LocationFacts) -> bool:
     return unread or not location.loads
 
 
-@policy(
-    "G118",
-    title="Something makes what a contract promises",
-    scope="product",
-    rationale="A contract without a function or a dbt model is an announcement: it is in the catalog, and "
-    "never has data. Contracts may be agreed first with `status: proposed` or `draft`.",
-    fix="Write the function, marked @data_product, or set status: proposed.",
-    failing="# contracts/stores.odcs.yaml has status: active\n@data_product\ndef store() -> str: ...",
-    passing="@data_product\ndef stores() -> str: ...",
-)
-def made(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G118", scope="product")
+def made(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
     if product.name in location.factory or product.status in {"proposed", "draft", "retired"}:
         return
     if _half_known(location):
@@ -46,17 +37,8 @@ def made(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iter
     yield Violation(message, product.place, product.id, expected, guess)
 
 
-@policy(
-    "G119",
-    title="What makes a product has a contract",
-    scope="location",
-    rationale="A function marked @data_product publishes, and what is published without a contract has no "
-    "owner, no promise and no grant. A table for the domain's own use is a plain asset.",
-    fix="Write the contract, or use dagster's @asset for what is not shared.",
-    failing="@data_product\ndef stores() -> str: ...\n# and no contracts/stores.odcs.yaml",
-    passing="@data_product\ndef stores() -> str: ...\n# with contracts/stores.odcs.yaml",
-)
-def contracted(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G119", scope="location")
+def contracted(location: LocationFacts) -> Iterator[Violation]:
     names = {product.name for product in location.products}
     unread = unread_contracts(location)
     for factory in location.factories:
@@ -67,17 +49,8 @@ def contracted(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
             yield Violation(message, factory.place, None, expected, guess)
 
 
-@policy(
-    "G120",
-    title="What is made has the columns of the contract",
-    scope="product",
-    rationale="The contract is the interface: a model that yields other columns fails its audit at the next "
-    "publication, and consumers wait. The columns of dbt models and of SQL are known before anything runs.",
-    fix="Bring the model and the contract in line; a removed column is a new major version.",
-    failing="select store_id, sum(sales_value) as turnover  -- the contract says sales_value",
-    passing="select store_id, sum(sales_value) as sales_value",
-)
-def drift(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G120", scope="product")
+def drift(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
     factory = location.factory.get(product.name)
     if factory is None or factory.produces is None:
         return
@@ -95,49 +68,23 @@ def drift(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Ite
         yield Violation(message, factory.place, product.id, expected)
 
 
-@policy(
-    "G201",
-    title="A plain asset has an owner",
-    scope="location",
-    rationale="An asset beside the products breaks as they do, and its failure has to reach somebody.",
-    fix='Add owners=["team:<slug>"] to the asset.',
-    failing="@dg.asset(description=...)\ndef raw_lines() -> None: ...",
-    passing='@dg.asset(description=..., owners=["team:sales-analytics"])\ndef raw_lines() -> None: ...',
-)
-def asset_owned(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G201", scope="location")
+def asset_owned(location: LocationFacts) -> Iterator[Violation]:
     for asset in location.assets:
         if asset.materializable and asset.product is None and not asset.owners:
             message = f"the asset {asset.key} has no owner"
             yield Violation(message, asset.place or location.place, asset.key, 'owners=["team:<slug>"]')
 
 
-@policy(
-    "G202",
-    title="A plain asset is described",
-    scope="location",
-    rationale="What is in the graph is looked at by others, product or not.",
-    fix="Give the asset a description or its function a docstring.",
-    failing='@dg.asset(owners=["team:sales-analytics"])\ndef raw_lines() -> None: ...',
-    passing='@dg.asset(owners=["team:sales-analytics"])\ndef raw_lines() -> None:\n'
-    '    """Lines as the tills delivered them."""',
-)
-def asset_described(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G202", scope="location")
+def asset_described(location: LocationFacts) -> Iterator[Violation]:
     for asset in location.assets:
         if asset.materializable and asset.product is None and not asset.description.strip():
             message = f"the asset {asset.key} has no description"
             yield Violation(message, asset.place or location.place, asset.key, "a description")
 
 
-@policy(
-    "G203",
-    title="A location is named like its domain, and only once",
-    scope="location",
-    rationale="A domain is one code location; runs, grants and messages name it. Under two names, or one "
-    "name for two, Dagster shows one of them and loses the other.",
-    fix="Name the location in workspace.yaml like its domain's folder.",
-    failing="- python_module: {module_name: sales.definitions, location_name: shop}",
-    passing="- python_module: {module_name: sales.definitions, location_name: sales}",
-)
+@policy("G203", scope="location")
 def location_named(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
     names = Counter(other.name for other in mesh.locations)
     if location.name != location.domain:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
-from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
 from platform_core.words import snake
 
@@ -15,17 +14,8 @@ WORD = re.compile(r"[a-z][a-z0-9_]*")
 _DRAFT = re.compile(r"(?:tbl|tmp|temp|test|copy|new|old|final|bak|v[0-9]+)")
 
 
-@policy(
-    "G115",
-    title="Names are lower-case words that say what the thing is",
-    scope="product",
-    rationale="One spelling makes names guessable in SQL and Python without quotes. A version or a draft "
-    "mark in a name is a second version number: the contract has one, and consumers would be rewritten.",
-    fix="Rename it.",
-    failing="- {name: StoreID, logicalType: integer}",
-    passing="- {name: store_id, logicalType: integer}",
-)
-def naming(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G115", scope="product")
+def naming(product: DataProduct) -> Iterator[Violation]:
     words = product.name.split("_")
     marks = [words[index] for index in {0, -1} if _DRAFT.fullmatch(words[index])]
     if marks and len(words) > 1:

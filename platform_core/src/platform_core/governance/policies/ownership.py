@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Place
-from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Violation, policy
 from platform_core.words import did_you_mean, listed
 
@@ -21,32 +21,14 @@ def _host(owner: str) -> str | None:
     return owner.rpartition("@")[2].lower() if "@" in owner else None
 
 
-@policy(
-    "G101",
-    title="A product has an owner",
-    scope="product",
-    rationale="A product that nobody answers for is nobody's to mend. The owner is one team (ODCS "
-    "`team.name`), since people change posts and a list of people is a list of others to ask.",
-    fix="Add to the contract:\nteam: {name: <a team of governance/teams.yaml>}",
-    failing="id: sales/stores\nversion: 1.0.0",
-    passing="id: sales/stores\nversion: 1.0.0\nteam: {name: sales-analytics}",
-)
-def owner_present(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G101", scope="product")
+def owner_present(product: DataProduct) -> Iterator[Violation]:
     if not product.owner:
         yield Violation(f"{product.id} has no owner", owner_place(product), product.id, "team: {name: ...}")
 
 
-@policy(
-    "G102",
-    title="The owner is a team of the federation, or an address in its domains",
-    scope="product",
-    rationale="A name that nobody can look up owns nothing. Teams are listed once, in governance/teams.yaml; "
-    "a person owns by an e-mail address in a domain that governance/mesh.yaml allows (`email_domains`).",
-    fix="Name a team of governance/teams.yaml, or add the team there.",
-    failing="team: {name: sales-analytcs}  # no such team",
-    passing="team: {name: sales-analytics}",
-)
-def owner_known(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G102", scope="product")
+def owner_known(product: DataProduct, mesh: MeshFacts) -> Iterator[Violation]:
     owner, federation = product.owner, mesh.federation
     if not owner or owner in federation.teams or not federation.readable:
         return
@@ -63,17 +45,8 @@ def owner_known(product: DataProduct, location: LocationFacts, mesh: MeshFacts) 
     yield Violation(message, owner_place(product), product.id, f"one of {listed(known)}", guess)
 
 
-@policy(
-    "G103",
-    title="The owner can be reached",
-    scope="product",
-    rationale="Accountable is who can be called when the data is wrong: one team with an e-mail address or a "
-    "channel. A person who owns must be known to exactly one team, which answers when the person is away.",
-    fix="Add an e-mail address or a channel to the team in governance/teams.yaml.",
-    failing="teams:\n  sales-analytics: {name: Sales analytics}",
-    passing="teams:\n  sales-analytics: {name: Sales analytics, email: sales-analytics@example.com}",
-)
-def owner_accountable(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G103", scope="product")
+def owner_accountable(product: DataProduct, mesh: MeshFacts) -> Iterator[Violation]:
     owner, federation = product.owner or "", mesh.federation
     team = federation.teams.get(owner)
     if team is not None and not team.email and not team.channels:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from platform_core.contracts.model import DataProduct
-from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.policy import Violation, policy
 from platform_core.words import did_you_mean, listed
 
@@ -21,37 +20,16 @@ _SEMVER = re.compile(
 _OF_THE_SCHEMA = frozenset({"schema", "not_null", "unique", "file"})
 
 
-@policy(
-    "G106",
-    title="A service level is declared",
-    scope="product",
-    rationale="Without a promise of freshness no consumer can tell late from normal, nobody is alerted, and "
-    "what is built on the product can promise nothing either.",
-    fix="Add to the contract:\nslaProperties:\n  - {property: latency, value: 1, unit: d}",
-    failing="slaProperties:\n  - {property: retention, value: 1, unit: y}",
-    passing="slaProperties:\n  - {property: latency, value: 1, unit: d}\n"
-    "  - {property: retention, value: 1, unit: y}",
-)
-def sla(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G106", scope="product")
+def sla(product: DataProduct) -> Iterator[Violation]:
     if product.deadline is None and product.maximum_age is None:
         place = product.places.get("/slaProperties") or product.place
         expected = "a latency, with a schedule (deadline) or without (maximum age)"
         yield Violation(f"{product.id} does not say how fresh it is", place, product.id, expected)
 
 
-@policy(
-    "G107",
-    title="At least one quality rule beyond the schema",
-    scope="product",
-    rationale="Types and missing values say that the table is well formed, not that it is right. One rule on "
-    "the content (a count of rows, a range, accepted values, a sum that must hold, a foreign key) is what "
-    "refuses a half-loaded delivery.",
-    fix="Add a rule:\nquality:\n  - {metric: rowCount, mustBeGreaterThan: 0}",
-    failing="properties:\n  - {name: store_id, logicalType: integer, primaryKey: true}",
-    passing="properties:\n  - {name: store_id, logicalType: integer, primaryKey: true}\n"
-    "quality:\n  - {metric: rowCount, mustBeBetween: [400, 500]}",
-)
-def quality(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G107", scope="product")
+def quality(product: DataProduct) -> Iterator[Violation]:
     if any(rule.kind not in _OF_THE_SCHEMA for rule in product.rules):
         return
     if any("/quality/" in pointer for pointer in product.places):
@@ -61,51 +39,24 @@ def quality(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> I
     yield Violation(message, place, product.id, "a rule on its content: quality, enum, logicalTypeOptions")
 
 
-@policy(
-    "G108",
-    title="The key is declared",
-    scope="product",
-    rationale="Who joins a table without knowing its key multiplies rows. A declared key is checked at every "
-    "publication. A table that has none is published under a waiver that says why.",
-    fix="Mark the columns of the key: primaryKey: true.",
-    failing="- {name: store_id, logicalType: integer}",
-    passing="- {name: store_id, logicalType: integer, primaryKey: true}",
-)
-def key(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G108", scope="product")
+def key(product: DataProduct) -> Iterator[Violation]:
     # A masked twin whose parent's key is left out has none on purpose, and says so.
     if not product.key and product.twin_of is None:
         place = product.places.get("/schema/0/name") or product.place
         yield Violation(f"{product.id} has no key", place, product.id, "primaryKey: true on its columns")
 
 
-@policy(
-    "G113",
-    title="The version is semantic",
-    scope="product",
-    rationale="Consumers read from the version whether a change breaks them: major breaks, minor adds, patch "
-    "mends (semver.org).",
-    fix="Write three numbers: version: 1.0.0.",
-    failing="version: v2",
-    passing="version: 2.0.0",
-)
-def version(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G113", scope="product")
+def version(product: DataProduct) -> Iterator[Violation]:
     if not _SEMVER.fullmatch(product.version):
         place = product.places.get("/version") or product.place
         message = f'the version of {product.id} is "{product.version}"'
         yield Violation(message, place, product.id, "major.minor.patch: 1.0.0")
 
 
-@policy(
-    "G114",
-    title="The status is one of the standard's",
-    scope="product",
-    rationale="A status that only its author knows warns nobody: consumers of a deprecated or retired "
-    "product are told so by the word alone.",
-    fix=f"Write one of {', '.join(STATUSES)}.",
-    failing="status: live",
-    passing="status: active",
-)
-def status(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G114", scope="product")
+def status(product: DataProduct) -> Iterator[Violation]:
     if product.status not in STATUSES:
         place = product.places.get("/status") or product.place
         message = f'the status of {product.id} is "{product.status}"'
@@ -113,18 +64,8 @@ def status(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> It
         yield Violation(message, place, product.id, f"one of {listed(STATUSES)}", guess)
 
 
-@policy(
-    "G117",
-    title="Retention is declared",
-    scope="product",
-    rationale="How long old versions are kept decides how far back a consumer can go, and for personal data "
-    "how long it may be kept at all. Versions are removed by it, never rows.",
-    fix="Add to slaProperties:\n- {property: retention, value: 1, unit: y}",
-    failing="slaProperties:\n  - {property: latency, value: 1, unit: d}",
-    passing="slaProperties:\n  - {property: latency, value: 1, unit: d}\n"
-    "  - {property: retention, value: 1, unit: y}",
-)
-def retention(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
+@policy("G117", scope="product")
+def retention(product: DataProduct) -> Iterator[Violation]:
     if product.retention is None:
         place = product.places.get("/slaProperties") or product.place
         message = f"{product.id} does not say how long its versions are kept"

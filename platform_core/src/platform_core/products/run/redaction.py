@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import dagster as dg
 import duckdb
 
+from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, Place, PlatformError, render, shown
 from platform_core.lake.errors import lake_faults
@@ -27,18 +28,6 @@ from platform_core.quality.outcome import Outcomes
 from platform_core.version import LIBRARY
 
 T = TypeVar("T")
-
-_SAID: Final = {
-    "L002": "the lake cannot be opened or written",
-    "L003": "there is no room to write the lake",
-    "L004": "the catalog or a file of the lake is damaged",
-    "L009": "the engine refuses",
-    "L010": "the query fails",
-    "L012": "a column holds what no lake keeps as it is",
-    "L011": "there is too little memory; MESH_MEMORY_LIMIT gives more",
-    "R021": "dbt cannot build the model",
-}
-"""Our own words for faults whose text quotes the engine."""
 
 
 def _hides(product: DataProduct) -> bool:
@@ -147,8 +136,9 @@ class Redaction:
     def _in_our_words(self, fault: Diagnostic) -> Diagnostic:
         if fault.plain:
             return fault
-        said = _SAID.get(fault.code, f"`mesh explain {fault.code}` says what the code means")
-        return Diagnostic(fault.code, f"{self.product.id} cannot be made: {said}", self.place)
+        texts = meaning(fault.code)
+        message = f"{self.product.id} cannot be made" + (f": {texts.title}" if texts else "")
+        return Diagnostic(fault.code, message, self.place, fix=f"mesh explain {fault.code}")
 
     def _redacted(self, error: BaseException) -> Diagnostic:
         """D032: an error of a domain's own code, by its kind and line."""

@@ -13,8 +13,21 @@ from platform_core.governance.policy import Violation, policy
     scope="product",
     rationale="A customer number stands for a person.",
     fix="Add tags: [pseudonymous].",
-    failing="- {name: customer_id, logicalType: integer}",
-    passing="- {name: customer_id, logicalType: integer, tags: [pseudonymous]}",
+    failing="""
+# sales.odcs.yaml
+schema:
+  - name: sales
+    properties:
+      - {name: customer_id, logicalType: integer, classification: confidential, description: "Card."}
+""",
+    passing="""
+# sales.odcs.yaml
+schema:
+  - name: sales
+    properties:
+      - {name: customer_id, logicalType: integer, classification: confidential, description: "Card.",
+         tags: [pseudonymous]}
+""",
 )
 def customers(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
     column = product.column("customer_id")

@@ -16,8 +16,20 @@ STRICTER = {"G308": "error"}
     severity="warn",
     rationale="Works council agreement.",
     fix="Lower the retention.",
-    failing="- {property: retention, value: 1, unit: y}",
-    passing="- {property: retention, value: 30, unit: d}",
+    failing="""
+# roster.odcs.yaml
+slaProperties:
+  - {property: latency, value: 6, unit: h, scheduler: cron, schedule: "0 6 * * *",
+     customProperties: [{property: timezone, value: Europe/London, vendor: platform-core}]}
+  - {property: retention, value: 40, unit: d}
+""",
+    passing="""
+# roster.odcs.yaml
+slaProperties:
+  - {property: latency, value: 6, unit: h, scheduler: cron, schedule: "0 6 * * *",
+     customProperties: [{property: timezone, value: Europe/London, vendor: platform-core}]}
+  - {property: retention, value: 30, unit: d}
+""",
 )
 def short(product: DataProduct, location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
     if product.retention is not None and product.retention.days > 30:
