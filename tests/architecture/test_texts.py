@@ -1,7 +1,7 @@
 """Texts are plain technical English: sentences with a subject, one word for one thing.
 
-`CONTRIBUTING.md` has the words. The texts are the strings, docstrings and comments of the library, the scripts,
-the benchmarks and the domains, the names and docstrings of tests, and the pages.
+`CONTRIBUTING.md` has the words. The texts are the strings, docstrings and comments of the library, the
+scripts, the benchmarks and the domains, the names and docstrings of tests, and the pages.
 """
 
 from __future__ import annotations
