@@ -1,4 +1,4 @@
-"""What governed publication costs, beside DuckLake without a contract and pandas without a check."""
+"""What governed publication costs, beside checks that are written by hand, and pandas without a check."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ PRODUCT = "marketing/promotions"
 # What the foreign keys of the promotions point to, and what those are made of.
 UPSTREAM = ("sales/products", "sales/transactions", "sales/stores")
 WAYS: dict[str, Sequence[str]] = {
-    "DuckLake CTAS, then the audit's SQL": module("promotions", "raw"),
+    "DuckLake CTAS, then checks by hand, keys by a window": module("promotions", "window"),
+    "the same, keys by GROUP BY": module("promotions", "group"),
+    "the same, keys by count(DISTINCT hash(...))": module("promotions", "distinct"),
     "governed publication": module("promotions", "governed"),
-    "the same in a Dagster run": module("one_process", PRODUCT),
+    "governed publication in a Dagster run": module("governed_io"),
     "dagster-duckdb-pandas, no checks": module("pandas_io"),
+    "the same, the next asset takes one column": module("pandas_io", "week"),
 }
 
 
@@ -31,11 +34,11 @@ def measure(rounds: int) -> Section:
             for way, command in WAYS.items():
                 _forget(home)
                 runs[way].append(run(command, variables))
-    raw, governed, in_dagster, pandas = runs.values()
+    *by_hand, governed, in_dagster, pandas, _ = runs.values()
     return Section(
         title=f"Publishing {PRODUCT}, 20,940,529 rows ({rounds} runs each, medians)",
         aims=[
-            Aim("governed / CTAS with the same checks", timed(governed) / timed(raw), at_most=1.2),
+            Aim("governed / the fastest by hand", timed(governed) / min(map(timed, by_hand)), at_most=0.9),
             Aim("pandas / governed, both in a Dagster run", timed(pandas) / timed(in_dagster), at_least=3),
             Aim("peak memory governed / pandas", peak(in_dagster) / peak(pandas), at_most=0.5),
         ],

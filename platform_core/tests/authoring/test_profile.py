@@ -57,7 +57,7 @@ def test_one_double_outside_of_the_sample_refutes_a_key(connection: duckdb.DuckD
     query = "SELECT CASE WHEN range = 999999 THEN 3 ELSE range END AS id, 1 AS one FROM range(1000000)"
     assert facts(connection, query).key == ()
     connection.execute("CREATE TABLE whole AS SELECT range AS id FROM range(1000000)")
-    assert is_unique(connection, "whole", 1_000_000, ("id",), hashed=False)
+    assert is_unique(connection, "whole", 1_000_000, ("id",))
 
 
 def test_rows_that_are_there_twice_have_no_key(connection: duckdb.DuckDBPyConnection) -> None:

@@ -10,14 +10,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Column, DataProduct, Reference, Rule
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import Place
-from platform_core.quality import query_checks
 from platform_core.quality.audit import audit
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.quality.row_checks import NotApplicable, constant
@@ -128,21 +125,6 @@ def test_a_composite_key(con: Con, make_rule: Any, make_product: Any) -> None:
 def test_a_row_without_a_value_repeats_nothing(con: Con, make_rule: Any, make_product: Any) -> None:
     con.execute("INSERT INTO visits SELECT * FROM visits WHERE seen IS NULL")
     assert ask(con, make_product(make_rule("unique", "seen"))).violations == 0
-
-
-@settings(deadline=None, max_examples=50)  # a busy machine is no fault
-@given(values=st.lists(st.one_of(st.none(), st.integers(0, 6)), max_size=12), rows_a_pass=st.integers(1, 12))
-def test_duplicates_are_counted_exactly(values: list[int | None], rows_a_pass: int) -> None:
-    """Against Python's own count, in one pass and in many."""
-    place = Place(Path("x"))
-    product = DataProduct(
-        "sales", "visits", place.path, place, "1", "active", (), (Rule("u", "unique", place, ("v",)),)
-    )
-    with duckdb.connect() as con, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(query_checks, "_PASS", rows_a_pass)
-        con.execute("CREATE TABLE visits AS SELECT unnest(?::INTEGER[]) AS v", [values])
-        present = [value for value in values if value is not None]
-        assert ask(con, product).violations == len(present) - len(set(present))
 
 
 def test_references(con: Con, make_rule: Any, make_product: Any) -> None:

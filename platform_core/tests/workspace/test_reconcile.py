@@ -113,7 +113,7 @@ def test_what_a_killed_worker_had_published_is_recorded_by_the_next(
             data_version(facts)
         }
         contract = shop.registry.get(product)
-        results = checked(instance, [contract])[product].values()
+        results = checked(Home.of(shop.root).dagster, [contract])[product].values()
         assert [each.outcome for each in results] == ["passed"] * len(contract.rules)
     (shop.root / "kill").unlink()
     assert statuses(shop.coordinate()) == dict.fromkeys(PRODUCTS, "ok")
@@ -262,7 +262,7 @@ def test_a_later_result_of_a_check_stays_the_newest(shop: SmallMesh, instance: d
         dg.AssetCheckEvaluation(dg.AssetKey(["shop", "sales"]), rule.name, False)
     )
     reconcile(instance, shop.root, ["shop"])
-    results = checked(instance, [shop.registry.get("shop/sales")])["shop/sales"].values()
+    results = checked(Home.of(shop.root).dagster, [shop.registry.get("shop/sales")])["shop/sales"].values()
     assert [each.outcome for each in results].count("failed") == 1
 
 

@@ -18,7 +18,7 @@ from platform_core.lake.connect import connect
 from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import Version, files_of, latest, stamps, table_behind
+from platform_core.lake.versions import DataFile, Version, files_of, latest_of, stamps, table_behind
 from platform_core.sql.quoting import literal
 
 T = TypeVar("T")
@@ -38,12 +38,16 @@ def whole_files(
     Raises LakeError L004 where one is gone or has another size.
     """
     for number, _, facts in stamps(con, product.lake, product.id, version=version, limit=1):
-        files = files_of(con, product.lake, *table_behind(product, number, facts)) or ()
-        for file in files:
-            if how := file.damage():
-                raise damaged_file(product, how)
-        return tuple(file.path for file in files)
+        [files] = files_of(con, product.lake, [table_behind(product, number, facts)])
+        return _whole(product, files or ())
     return ()
+
+
+def _whole(product: DataProduct, files: Iterable[DataFile]) -> tuple[Path, ...]:
+    for file in files:
+        if how := file.damage():
+            raise damaged_file(product, how)
+    return tuple(file.path for file in files)
 
 
 @contextmanager
@@ -94,20 +98,21 @@ def newest_versions(
     lakes = {product.lake for product in products if location.exists(product.lake)}
     damaged: dict[str, tuple[Diagnostic, ...]] = {}
 
-    def ask(con: duckdb.DuckDBPyConnection, lake: str) -> Iterator[tuple[str, Version]]:
-        for product in products:
-            if product.lake == lake and (version := latest(con, product)) is not None:
-                yield product.id, version
-                try:
-                    whole_files(con, product, version.version)
-                    if product.file is not None:
-                        ProductFiles(location, product).read(version)
-                except LakeError as error:
-                    damaged[product.id] = error.diagnostics
+    def ask(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, Version]:
+        found: dict[str, Version] = {}
+        for product, version, files in latest_of(con, lake, products):
+            found[product.id] = version
+            try:
+                _whole(product, files)
+                if product.file is not None:
+                    ProductFiles(location, product).read(version)
+            except LakeError as error:
+                damaged[product.id] = error.diagnostics
+        return found
 
     if not lakes:
         return {}, {}
-    found, faults = from_each_lake(location, lakes, lambda con, lake: dict(ask(con, lake)))
+    found, faults = from_each_lake(location, lakes, ask)
     for product in products:
         if product.lake in lakes - set(found):
             damaged[product.id] = faults

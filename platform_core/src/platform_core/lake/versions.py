@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import shown
 from platform_core.sql.quoting import literal, quoted
 
+Tables = Sequence[tuple[str, str, int]]
+"""The schema, name and version of each of some tables."""
 _ASSET: Final = "json_extract_string(commit_extra_info, '$.asset')"
 
 
@@ -93,23 +95,41 @@ def history(
     """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
     found = list(stamps(con, product.lake, product.id, limit=limit))
     sizes = bytes_of(con, product.lake, [table_behind(product, number, facts) for number, _, facts in found])
-    return tuple(
-        Version(
-            version=version,
-            published_at=at,
-            run_id=facts["run_id"],
-            rows=facts["rows"],
-            rows_written=facts["rows_written"],
-            partition=facts.get("partition"),
-            bytes=size,
-            file=FileFacts(**facts["file"]) if facts.get("file") else None,
-            # Before 0.4 a key had no domain.
-            keys={
-                name if "." in name else f"{product.domain}.{name}": key
-                for name, key in (facts.get("keys") or {}).items()
-            },
-        )
-        for (version, at, facts), size in zip(found, sizes, strict=True)
+    return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
+
+
+def latest_of(
+    con: duckdb.DuckDBPyConnection, lake: str, products: Iterable[DataProduct]
+) -> Iterator[tuple[DataProduct, Version, tuple[DataFile, ...]]]:
+    """The version that readers see of each published product of a lake, and the files that hold its rows.
+    Takes two statements, however many products there are."""
+    own: dict[str, DataProduct] = {product.id: product for product in products if product.lake == lake}
+    found = [(own[s[2]["asset"]], s) for s in stamps(con, lake, newest=True) if s[2]["asset"] in own]
+    files = files_of(
+        con, lake, [table_behind(product, number, facts) for product, (number, _, facts) in found]
+    )
+    for (product, stamp), held in zip(found, files, strict=True):
+        size = None if held is None else sum(file.bytes + file.deletions_bytes for file in held)
+        yield product, _version(product, *stamp, size), held or ()
+
+
+def _version(
+    product: DataProduct, number: int, at: datetime, facts: dict[str, Any], size: int | None
+) -> Version:
+    return Version(
+        version=number,
+        published_at=at,
+        run_id=facts["run_id"],
+        rows=facts["rows"],
+        rows_written=facts["rows_written"],
+        partition=facts.get("partition"),
+        bytes=size,
+        file=FileFacts(**facts["file"]) if facts.get("file") else None,
+        # Before 0.4 a key had no domain.
+        keys={
+            name if "." in name else f"{product.domain}.{name}": key
+            for name, key in (facts.get("keys") or {}).items()
+        },
     )
 
 
@@ -138,9 +158,10 @@ def stamps(
     version: int | None = None,
     until: int | None = None,
     limit: int | None = None,
+    newest: bool = False,
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
-    """What a lake's snapshots remember of their publication, the newest first; nothing of a lake that is
-    not attached. Asks the catalog's own tables."""
+    """What a lake's snapshots remember of their publication, the newest first, or the ``newest`` of each
+    product alone; nothing of a lake that is not attached. Asks the catalog's own tables."""
     catalog = catalog_of(lake)
     wanted = [f"{_ASSET} = {literal(product_id)}" if product_id is not None else f"{_ASSET} IS NOT NULL"]
     if version is not None:
@@ -152,6 +173,7 @@ def stamps(
             "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"
             f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
             f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
+            f"{f' QUALIFY row_number() OVER (PARTITION BY {_ASSET} ORDER BY snapshot_id DESC) = 1' * newest}"
             f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
         ).fetchall()
     except duckdb.CatalogException:
@@ -200,39 +222,47 @@ def relation_kind(
     return str(row[0]) if row else None
 
 
-def files_of(
-    con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int
-) -> tuple[DataFile, ...] | None:
-    """The files that hold a table's version; None where they are not known: it was dropped, or is a view."""
-    which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}, snapshot_version => {version:d}"
-    columns = "data_file, data_file_size_bytes, delete_file, delete_file_size_bytes"
-    try:
-        rows = con.execute(f"SELECT {columns} FROM ducklake_list_files({which})").fetchall()
-    except duckdb.CatalogException:
-        return None
-    return tuple(DataFile(Path(data), n, Path(gone) if gone else None, m or 0) for data, n, gone, m in rows)
-
-
 def alive(row: str, version: int | str) -> str:
     """SQL for whether a row of DuckLake's own tables counts at a version, a number or a column of it."""
     return f"{row}.begin_snapshot <= {version} AND coalesce({version} < {row}.end_snapshot, true)"
 
 
-def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: list[tuple[str, str, int]]) -> list[int | None]:
-    """Bytes of the files that hold each (schema, table, version), its deletions too; None where they are not
-    known. Asks the catalog's own tables, by one statement for all."""
-    asked = ", ".join(f"({n}, {literal(s)}, {literal(t)}, {v:d})" for n, (s, t, v) in enumerate(of))
-    if not asked:
+def files_of(con: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[tuple[DataFile, ...] | None]:
+    """The files that hold each table's version; None where they are not known: dropped, or of a view."""
+    inside = "CASE WHEN {0}.path_is_relative THEN {1} ELSE '' END || {0}.path"
+    data = f"(SELECT data_path FROM ducklake_settings({literal(lake)}))"
+    folder = inside.format("t", inside.format("s", data))
+    rows, gone = (f"{inside.format(each, folder)}, {each}.file_size_bytes" for each in ("f", "d"))
+    held: dict[int, list[DataFile]] = {}
+    for n, path, size, deletions, less in _held(con, lake, of, f"n, {rows}, {gone}"):
+        files = held.setdefault(n, [])
+        if path is not None:  # a table without rows has no file
+            files.append(DataFile(Path(path), size, Path(deletions) if deletions else None, less or 0))
+    return [tuple(held[n]) if n in held else None for n in range(len(of))]
+
+
+def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[int | None]:
+    """Bytes of the files that hold each table's version, its deletions too; None where they are not known."""
+    size = "(coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::BIGINT"
+    sizes = dict(_held(con, lake, of, f"n, {size}", "GROUP BY n"))
+    return [sizes.get(n) for n in range(len(of))]
+
+
+def _held(
+    con: duckdb.DuckDBPyConnection, lake: str, of: Tables, asked: str, grouped: str = ""
+) -> list[tuple[Any, ...]]:
+    """What is asked of the data files (f) of each table (t) that is known, and of their deletions (d), by one
+    statement for all over the catalog's own tables."""
+    tables = ", ".join(f"({n}, {literal(s)}, {literal(t)}, {v:d})" for n, (s, t, v) in enumerate(of))
+    if not tables:
         return []
     catalog = catalog_of(lake)
-    rows = con.execute(
-        "SELECT if(count(t.table_id) = 0, NULL, coalesce(sum(f.file_size_bytes), 0) +"
-        f" coalesce(sum(d.file_size_bytes), 0))::BIGINT FROM (VALUES {asked}) of(n, room, name, version)"
-        f" LEFT JOIN (SELECT a.*, schema_name FROM {catalog}.ducklake_table a JOIN {catalog}.ducklake_schema"
-        f" USING (schema_id)) t ON t.schema_name = room AND t.table_name = name AND {alive('t', 'version')}"
+    return con.execute(
+        f"SELECT {asked} FROM (VALUES {tables}) of(n, room, name, version)"
+        f" JOIN {catalog}.ducklake_schema s ON s.schema_name = room"
+        f" JOIN {catalog}.ducklake_table t ON t.schema_id = s.schema_id AND t.table_name = name"
+        f" AND {alive('t', 'version')}"
         f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {alive('f', 'version')}"
         f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id"
-        f" AND {alive('d', 'version')}"
-        " GROUP BY n ORDER BY n"
-    )
-    return [size for (size,) in rows.fetchall()]
+        f" AND {alive('d', 'version')} {grouped}"
+    ).fetchall()

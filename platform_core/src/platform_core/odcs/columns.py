@@ -54,9 +54,10 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
             )
         )
     positions = _key_positions(items)
-    keyed = [replace(column, key_position=positions.get(n)) for n, column in enumerate(columns)]
-    masks = (read_mask(item, column, domain) for item, column in zip(items, keyed, strict=True))
-    return tuple(replace(column, mask=mask) for column, mask in zip(keyed, masks, strict=True))
+    for number, position in positions.items():
+        columns[number] = replace(columns[number], key_position=position)
+    masks = [read_mask(item, column, domain) for item, column in zip(items, columns, strict=True)]
+    return tuple(replace(c, mask=mask) if mask else c for c, mask in zip(columns, masks, strict=True))
 
 
 def _key_positions(items: list[Node]) -> dict[int, int]:

@@ -38,6 +38,8 @@ def marked(value: object) -> bool:
 
 def undecided(document: Document) -> tuple[Diagnostic, ...]:
     """One C120 with everything that is to be decided, each with its line; nothing where all is."""
+    if MARK not in document.text:
+        return ()
     marks = [pointer for pointer, value in _values(document.data, ()) if marked(value)]
     if not marks:
         return ()

@@ -16,6 +16,7 @@ from platform_core.lake.transaction import number, one
 from platform_core.quality.outcome import Sample
 from platform_core.quality.row_checks import NotApplicable, require
 from platform_core.quality.samples import LIMIT, fetch, sample_columns
+from platform_core.quality.uniqueness import repeated
 from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.plan import require_reads
 from platform_core.sql.quoting import quoted, unlike
@@ -23,8 +24,6 @@ from platform_core.sql.times import microseconds, moment
 from platform_core.sql.types import describe, family, is_type
 from platform_core.words import listed
 
-# Rows whose hashes are sorted in one pass, in about 700 MB; past so many passes the engine spills instead.
-_PASS, _PASSES = 25_000_000, 16
 _PLAIN_TYPE = re.compile(r"[A-Z_ ]+(\(\d+(,\d+)?\))?(\[\])*")
 _NUMERIC = {"integer", "number"}
 _TABLE = "__table"
@@ -89,36 +88,19 @@ def other_type(column: Column, kind: str) -> str | None:
 
 
 def _unique(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    """Counts the rows beyond the first of each value; as in SQL, a row with a NULL repeats nothing.
-
-    Where no two hashes are equal, all values are distinct; and sorted hashes are far cheaper to compare
-    than grouped values. Only where two are equal, the values themselves are grouped.
-    """
+    """Counts the rows beyond the first of each value."""
     require(rule, asked.columns)
-    relation = asked.scopes[rule.scope]
-    names = ", ".join(map(quoted, rule.columns))
-    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in rule.columns)
-    passes = max(1, min(_PASSES, -(-asked.rows[rule.scope] // _PASS)))
-    if not any(_equal_hashes(asked, relation, names, present, passes, turn) for turn in range(passes)):
-        return CheckAnswer(violations=0)
-    repeated = f"FROM {relation} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
-    violations = number(asked.con, f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {repeated})")
     shown = sample_columns(asked.product, rule, rule.columns)
     kept = [name for name in rule.columns if name in shown]
+    wanted = f"{', '.join(map(quoted, kept))}, count(*) AS {quoted(unlike('rows', kept))}"
+    violations = 0
     sample: Sample = ()
-    if kept:
-        rows = quoted(unlike("rows", kept))
-        counted = f"SELECT {', '.join(map(quoted, kept))}, count(*) AS {rows} {repeated} LIMIT {LIMIT}"
-        sample = fetch(asked.con, counted)
+    for values in repeated(asked.con, asked.scopes[rule.scope], rule.columns, asked.rows[rule.scope]):
+        counted = f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {values})"
+        violations += number(asked.con, counted)
+        if kept and len(sample) < LIMIT:
+            sample += fetch(asked.con, f"SELECT {wanted} {values} LIMIT {LIMIT - len(sample)}")
     return CheckAnswer(violations=violations, sample=sample)
-
-
-def _equal_hashes(asked: CheckQuery, relation: str, names: str, present: str, passes: int, turn: int) -> bool:
-    """Whether two rows of one pass have the same hash."""
-    part = f" AND hash({names}) % {passes} = {turn}" if passes > 1 else ""
-    hashes = f"SELECT hash({names}) AS h FROM {relation} WHERE {present}{part}"
-    neighbours = f"SELECT h, lag(h) OVER (ORDER BY h) AS before FROM ({hashes})"
-    return bool(number(asked.con, f"SELECT count(*) FROM ({neighbours}) WHERE h = before"))
 
 
 def _reference(asked: CheckQuery, rule: Rule) -> CheckAnswer:

@@ -85,10 +85,10 @@ def version_files(
     )
     evolved = any(changed for *_, changed, _ in rows)
     unmapped = any(mapped for *_, mapped in rows) or (evolved and not all(top for _, _, _, top, *_ in rows))
-    files = files_of(con, lake, schema, table, version) or ()
-    if unmapped or any(file.deletions for file in files):
+    [files] = files_of(con, lake, [(schema, table, version)])
+    if unmapped or any(file.deletions for file in files or ()):
         return copied(con, relation, copies)
-    return VersionFiles(columns, tuple(str(file.path) for file in files), evolved)
+    return VersionFiles(columns, tuple(str(file.path) for file in files or ()), evolved)
 
 
 def product_files(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import UserDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from platform_core.source.text import read_text
 # What aliases can multiply a file to; a table of a thousand columns needs some 20,000.
 MAXIMUM_VALUES = 200_000
 MAXIMUM_DEPTH = 60
+Pointer = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +29,29 @@ class Document:
 
     path: Path
     data: dict[str, Any]
-    _keys: dict[tuple[str | int, ...], Place] = field(repr=False)
-    _values: dict[tuple[str | int, ...], Place] = field(repr=False)
+    # Nodes: the places of few of them are asked for.
+    _keys: dict[Pointer, yaml.Node] = field(repr=False)
+    _values: dict[Pointer, yaml.Node] = field(repr=False)
+    text: str = field(repr=False)
 
     def place(self, *pointer: str | int) -> Place:
         """Where a value stands; the nearest thing around it where there is no such value."""
-        return self._nearest(self._values, pointer)
+        for length in range(len(pointer), -1, -1):
+            found = self._values.get(pointer[:length])
+            if found is not None:
+                # A whole list or mapping is too much to underline; its name says where it is.
+                around = length < len(pointer)
+                return _place(self.path, self._keys.get(pointer[:length], found) if around else found)
+        return Place(self.path)
 
     def key_place(self, *pointer: str | int) -> Place:
         """Where the name of a value stands (the value itself where it is an item of a list)."""
-        return self._keys.get(pointer) or self.place(*pointer)
+        node = self._keys.get(pointer)
+        return self.place(*pointer) if node is None else _place(self.path, node)
 
-    def places(self) -> dict[str, Place]:
+    def places(self) -> Places:
         """Every value's place by JSON pointer (RFC 6901)."""
-        texts: dict[tuple[str | int, ...], str] = {(): ""}
-        for pointer in self._values:  # a value follows what it is in
-            if pointer:
-                texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}"
-        return {texts[pointer]: place for pointer, place in self._values.items()}
+        return Places(self.path, self.text)
 
     def at(self, *pointer: str | int) -> Any:
         """The value at a pointer; None where there is none."""
@@ -54,14 +62,6 @@ class Document:
             except (KeyError, IndexError, TypeError):
                 return None
         return value
-
-    def _nearest(self, places: dict[tuple[str | int, ...], Place], pointer: tuple[str | int, ...]) -> Place:
-        for length in range(len(pointer), -1, -1):
-            found = places.get(pointer[:length])
-            if found is not None:
-                # A whole list or mapping is too much to underline; its name says where it is.
-                return self._keys.get(pointer[:length], found) if length < len(pointer) else found
-        return Place(self.path)
 
 
 def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
@@ -84,7 +84,7 @@ def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
         raise genre.error("C004", f"{shown(path)} is not YAML: {error}", Place(path)) from None
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL):
         if genre.may_be_empty:
-            return Document(path, {}, {}, {})
+            return Document(path, {}, {}, {}, text)
         raise genre.raised(_no_mapping(path, Place(path), "empty", genre))
     if not isinstance(node, yaml.MappingNode):
         what = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
@@ -93,7 +93,26 @@ def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
     data = reading.value(node, (), 0)
     if reading.faults:
         raise genre.raised(*reading.faults)
-    return Document(path, data, reading.keys, reading.values)
+    return Document(path, data, reading.keys, reading.values, text)
+
+
+class Places(UserDict[str, Place]):
+    """Where a file says each thing. Hundreds a file, of which a few are asked for: with the first, the text
+    that was read is composed again."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path, self._text = path, text
+
+    @cached_property
+    def data(self) -> dict[str, Place]:  # type: ignore[override]
+        reading = _Reading(self._path, CONTRACT)
+        root = yaml_core.compose(self._text, MAXIMUM_DEPTH)
+        if root is not None:  # as it was when the file was read
+            reading.value(root, (), 0)
+        texts: dict[Pointer, str] = {}
+        for pointer in reading.values:  # a value follows what it is in
+            texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}" if pointer else ""
+        return {texts[pointer]: _place(self._path, node) for pointer, node in reading.values.items()}
 
 
 class _Reading:
@@ -103,71 +122,72 @@ class _Reading:
         self.path = path
         self.genre = genre
         self.faults: list[Diagnostic] = []
-        self.keys: dict[tuple[str | int, ...], Place] = {}
-        self.values: dict[tuple[str | int, ...], Place] = {}
+        self.keys: dict[Pointer, yaml.Node] = {}
+        self.values: dict[Pointer, yaml.Node] = {}
         self._open: set[int] = set()
 
-    def value(self, node: yaml.Node, pointer: tuple[str | int, ...], depth: int) -> Any:
-        place = _place(self.path, node)
-        self.values[pointer] = place
+    def value(self, node: yaml.Node, pointer: Pointer, depth: int) -> Any:
+        self.values[pointer] = node
         if len(self.values) > MAXIMUM_VALUES:
             raise self.genre.error(
                 "C007",
                 f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
-                place,
+                self._at(node),
                 expected="aliases (*name) that repeat little",
                 fix="Write out what the aliases stand for, or leave them out.",
             )
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, place)
+            return self._scalar(node)
         if id(node) in self._open or depth > MAXIMUM_DEPTH:
             what = "holds itself through an alias" if id(node) in self._open else "is nested too deeply"
-            raise self.genre.raised(_shape(place, what, self.genre))
+            raise self.genre.raised(_shape(self._at(node), what, self.genre))
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
-                self._tag(node, yaml_core.SEQ, place)
+                self._tag(node, yaml_core.SEQ)
                 return [
                     self.value(item, (*pointer, index), depth + 1) for index, item in enumerate(node.value)
                 ]
-            self._tag(node, yaml_core.MAP, place)
+            self._tag(node, yaml_core.MAP)
             return self._mapping(node, pointer, depth)
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: yaml.Node, pointer: tuple[str | int, ...], depth: int) -> dict[str, Any]:
+    def _mapping(self, node: yaml.Node, pointer: Pointer, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            place = _place(self.path, key_node)
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag != yaml_core.STR:
                 self.faults.append(
                     self.genre.fault(
                         "C007",
                         "a key that is not text" if key is None else f"the key {key or 'null'} is not text",
-                        place,
+                        self._at(key_node),
                         expected="a property's name",
                         fix=f'Write "{key}": ... in quotes.' if key else None,
                     )
                 )
                 continue
             if key in data:
-                first = self.keys[(*pointer, key)]
+                first = self._at(self.keys[(*pointer, key)])
                 self.faults.append(
                     self.genre.fault(
                         "C005",
                         f'"{key}" is said twice; the first time in line {first.line}',
-                        place,
+                        self._at(key_node),
                         expected="every key once",
                         fix="Keep one of the two.",
                     )
                 )
                 continue
-            self.keys[(*pointer, key)] = place
-            data[key] = self.value(value_node, (*pointer, key), depth + 1)
+            inner = (*pointer, key)
+            self.keys[inner] = key_node
+            data[key] = self.value(value_node, inner, depth + 1)
         return data
 
-    def _scalar(self, node: yaml.ScalarNode, place: Place) -> str | int | float | bool | None:
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
+        if node.tag == yaml_core.STR:
+            return str(node.value)
         try:
             value = yaml_core.scalar(node)
             if isinstance(value, float) and not math.isfinite(value):
@@ -180,7 +200,7 @@ class _Reading:
                 self.genre.fault(
                     "C007",
                     reason.replace("tag:yaml.org,2002:", "!!"),
-                    place,
+                    self._at(node),
                     expected="text, a number, true, false or null",
                     fix=f"Write {json.dumps(node.value[:60], ensure_ascii=False)} in quotes to mean text.",
                 )
@@ -188,14 +208,17 @@ class _Reading:
             return None
         return value
 
-    def _tag(self, node: yaml.Node, expected: str, place: Place) -> None:
+    def _tag(self, node: yaml.Node, expected: str) -> None:
         if node.tag != expected:
             tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
             self.faults.append(
                 self.genre.fault(
-                    "C007", f"the YAML tag {tag} means nothing here", place, fix=f"Remove {tag}."
+                    "C007", f"the YAML tag {tag} means nothing here", self._at(node), fix=f"Remove {tag}."
                 )
             )
+
+    def _at(self, node: yaml.Node) -> Place:
+        return _place(self.path, node)
 
 
 def _shape(place: Place, what: str, genre: FileKind) -> Diagnostic:
@@ -229,7 +252,7 @@ def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: FileKind) -> Diagnos
 def _place(path: Path, node: yaml.Node) -> Place:
     start, end = node.start_mark, node.end_mark
     length = end.column - start.column if end.line == start.line else 1
-    return Place(path, start.line + 1, start.column + 1, max(1, length))
+    return Place(path, start.line + 1, start.column + 1, length or 1)
 
 
 def _escape(part: str | int) -> str:

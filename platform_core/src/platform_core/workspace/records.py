@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,19 @@ if TYPE_CHECKING:
 PAGE: Final = 500
 FAILED_RUNS: Final = 1000
 """So many of the newest failed runs are looked at."""
+# A run that failed before its checks leaves them planned, with another class of event.
+_CHECKED: Final = """
+SELECT asset_key, check_name, run_id, create_timestamp, json_extract(event, '$.success'),
+  json_extract(event, '$.severity.__enum__')
+FROM (
+  SELECT *, json_extract(evaluation_event, '$.dagster_event.event_specific_data') AS event
+  FROM asset_check_executions WHERE id IN (
+    SELECT max(id) FROM asset_check_executions
+    WHERE asset_key IN (SELECT value FROM json_each(?)) GROUP BY asset_key, check_name
+  )
+)
+WHERE json_extract(event, '$.__class__') = 'AssetCheckEvaluation' ORDER BY asset_key, check_name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +169,25 @@ def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Mate
     return any(each.event_log_entry.step_key == step for each in failed)
 
 
-def checked(
-    instance: dg.DagsterInstance, products: Iterable[DataProduct]
-) -> dict[str, dict[str, CheckResult]]:
-    """The newest result of each check by its name, by product; without products that were never checked."""
-    import dagster as dg
+def checked(folder: Path, products: Iterable[DataProduct]) -> dict[str, dict[str, CheckResult]]:
+    """The newest result of each check by its name, by product; without products that were never checked.
 
-    keys = [dg.AssetCheckKey(_key(p.id), rule.name) for p in products for rule in p.rules]
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    Asks the database of the instance in ``folder`` itself: to import Dagster takes longer than all the rest
+    of ``mesh show``. ``tests/workspace/test_records.py`` compares it with what Dagster says.
+    """
+    names = {json.dumps(ProductId(p.id).path): (p.id, {rule.name for rule in p.rules}) for p in products}
+    database = folder / "history" / "runs" / "index.db"
     found: dict[str, dict[str, CheckResult]] = {}
-    for key in sorted(records, key=str):
-        evaluation = records[key].evaluation
-        # A run that failed before its checks leaves them planned, with another kind of event.
-        if isinstance(evaluation, dg.AssetCheckEvaluation):
-            at = datetime.fromtimestamp(records[key].create_timestamp, UTC)
-            result = CheckResult(outcome(evaluation), at, records[key].run_id)
-            found.setdefault("/".join(key.asset_key.path), {})[key.name] = result
+    if not database.exists():
+        return found
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as con:
+        rows = con.execute(_CHECKED, [json.dumps(list(names))]).fetchall()
+    for key, name, run_id, created, passed, severity in rows:
+        product, rules = names[key]
+        if name in rules:
+            result: Outcome = "passed" if passed else "warned" if severity.endswith(".WARN") else "failed"
+            at = datetime.fromisoformat(created).replace(tzinfo=UTC)
+            found.setdefault(product, {})[name] = CheckResult(result, at, run_id)
     return found
 
 

@@ -25,6 +25,7 @@ from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words, listed
 from platform_core.workspace.check_counts import Checks, Outcome
+from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import kept_facts
 from platform_core.workspace.records import (
     Failure,
@@ -99,7 +100,7 @@ def mesh_status(root: Path, now: datetime | None = None) -> Status:
     with recorded(root) as instance:
         begun = instance is not None
         made = newest(instance, [p.id for p in products]) if instance else {}
-        checks = checked(instance, products) if instance else {}
+        checks = checked(Home.of(root).dagster, products) if instance else {}
         failed = failures(instance, products, made, checks) if instance else {}
     outcomes = {name: [each.outcome for each in found.values()] for name, found in checks.items()}
     readers, broken = _readers(root, made)

@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.settings import mesh_root
     from platform_core.source.federation import read_teams
     from platform_core.workspace.check_counts import Checks
-    from platform_core.workspace.records import checked, recorded
+    from platform_core.workspace.home import Home
+    from platform_core.workspace.records import checked
 
     root = mesh_root()
     registry = Registry.open(root)
@@ -51,8 +52,7 @@ def run(options: argparse.Namespace) -> int:
     version, gone = versions.get(product.id), damaged.get(product.id, ())
     teams = read_teams(root)
     team = teams.by_slug.get(product.owner or "")
-    with recorded(root) as instance:
-        results = checked(instance, [product]).get(product.id) if instance else None
+    results = checked(Home.of(root).dagster, [product]).get(product.id)
     checks = Checks.of([each.outcome for each in results.values()]) if results else None
     # The product is shown all the same: its table can be read without the file beside it, and without
     # knowing how its team is reached.

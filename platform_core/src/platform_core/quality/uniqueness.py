@@ -1,0 +1,54 @@
+"""Which values of a table repeat: their hashes are sorted, and only rows of equal hashes are compared.
+
+Sorting 64-bit numbers in place takes a fraction of the time of grouping the values, or of a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import duckdb
+
+from platform_core.lake.connect import memory_of
+from platform_core.sql.quoting import quoted
+
+if TYPE_CHECKING:
+    import numpy
+
+_HASH: Final = "hash({})"
+# Of the engine's memory limit: a hash takes 8 bytes, and 16 while the array grows; half is left for queries.
+_BYTES_A_HASH: Final = 32
+_EQUAL: Final = "__equal_hashes"
+
+
+def repeated(
+    con: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
+) -> Iterator[str]:
+    """SQL, from FROM to HAVING, for the values of some columns that more than one row has; as in SQL, a row
+    with a NULL repeats nothing.
+
+    Several where the hashes of all ``rows`` would not fit into the memory: each is about other values, and
+    is to be asked before the next is taken. Raises duckdb.Error.
+    """
+    names = ", ".join(map(quoted, columns))
+    value = _HASH.format(names)
+    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
+    passes = -(-rows * _BYTES_A_HASH // memory_of(con))
+    for turn in range(passes):
+        part = f" AND {value} % {passes} = {turn}" if passes > 1 else ""
+        some = f"FROM {relation} WHERE {present}{part}"
+        fetched = con.execute(f"SELECT {value} AS value {some}").fetchnumpy()
+        hashes = cast("numpy.ndarray[Any, Any]", fetched.pop("value"))
+        hashes.sort()
+        equal = hashes[1:][hashes[1:] == hashes[:-1]]
+        del hashes
+        if not len(equal):
+            continue
+        con.register(_EQUAL, {"value": equal})
+        try:
+            yield f"{some} AND {value} IN (FROM {_EQUAL}) GROUP BY {names} HAVING count(*) > 1"
+        finally:
+            with suppress(duckdb.Error):  # a transaction that failed takes the view along
+                con.unregister(_EQUAL)
