@@ -9,12 +9,9 @@ wants what only pip knows, a machine that uv is not built for) pip does, and wha
 from __future__ import annotations
 
 import ast
-import contextlib
-import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.util import cache_from_source
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 # pip's settings by the variables that tell uv the same, and what stands between several values there.
@@ -133,35 +130,3 @@ class Installer:
     def _pip_install(self, target: Path) -> list[str | Path]:
         quiet = ("--quiet", "--no-compile", "--progress-bar=off")
         return [self._python, "-m", "pip", "--python", target, "install", *quiet]
-
-
-def share_bytecode(packages: Path, others: Iterable[Path]) -> None:
-    """Link what is compiled in other environments of the same Python, for the files that they share.
-
-    Python takes compiled code for that of a source with the size and the time that it names. One file
-    in two folders has both in common.
-    """
-    wanted = {
-        (found.st_dev, found.st_ino): source
-        for source in _sources(packages)
-        if (found := source.stat()).st_nlink > 1 and not _compiled(source).exists()
-    }
-    for folder in others:
-        for source in _sources(folder) if wanted else ():
-            # The other environment may be made anew at this moment: what is gone is not shared.
-            with contextlib.suppress(FileNotFoundError):
-                found = source.stat()
-                same = wanted.get((found.st_dev, found.st_ino))
-                if same is not None and _compiled(source).exists():
-                    _compiled(same).parent.mkdir(exist_ok=True)
-                    _compiled(same).hardlink_to(_compiled(source))
-                    del wanted[found.st_dev, found.st_ino]
-
-
-def _sources(folder: Path) -> Iterator[Path]:
-    for path, _, names in os.walk(folder):
-        yield from (Path(path, name) for name in names if name.endswith(".py"))
-
-
-def _compiled(source: Path) -> Path:
-    return Path(cache_from_source(source))

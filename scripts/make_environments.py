@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from installer import COMPILE, Installer, locked, share_bytecode
+from installer import COMPILE, Installer, locked
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2  # an installer waits for the network and the disk in between
@@ -110,7 +110,6 @@ class Commands:
         self._lock = lock
         self._running: set[subprocess.Popen[str]] = set()
         self._guard = threading.Lock()
-        self.compiling = threading.Lock()  # it takes all cores, and what one compiled the next one links
         self.stopped = False
 
     def run(
@@ -213,7 +212,8 @@ def make(wanted: Environment, commands: Commands, installer: Installer) -> str |
         venv = (sys.executable, "-m", "venv", "--clear", "--without-pip", wanted.folder / ".venv")
         commands.run("python -m venv", *venv)
         done = f"made{installer.install_locked(wanted.python, wanted.lock, OF_THE_INDEX)}"
-        compile_packages(wanted, commands)
+        # Later programs start in a third of the time.
+        commands.run("compiling", sys.executable, "-c", COMPILE, wanted.packages)
         wanted.write_stamp({"lock": target["lock"]})
     if wanted.sources:
         installer.install_sources(wanted.python, wanted.sources)
@@ -231,14 +231,6 @@ def write_launcher(wanted: Environment) -> None:
         moved = "this checkout was moved or copied; its environments are made by: make setup"
         words = f'[ "$0" -ef {path} ] || {{ echo "{moved}" >&2; exit 1; }}'
         mesh.write_text(f'#!/bin/sh\n{words}\nexec {python} -m platform_core.cli "$@"\n', encoding="utf-8")
-
-
-def compile_packages(wanted: Environment, commands: Commands) -> None:
-    """Compile what was installed, once for all environments: later programs start in a third of the time."""
-    others = {path.parent for path in (*ROOT.glob(".venv"), *ROOT.glob("*/.venv"), *ROOT.glob("*/*/.venv"))}
-    with commands.compiling:
-        share_bytecode(wanted.packages, [Environment(path, ()).packages for path in others - {wanted.folder}])
-        commands.run("compiling", sys.executable, "-c", COMPILE, wanted.packages)
 
 
 @contextmanager

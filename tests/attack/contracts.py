@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -146,8 +146,8 @@ class Writing:
         resolve = partial(published_table, self.connection, known, versions)
         before = self._rows()
         try:
-            product = replace(self.box.registry.get(OWN), rules=(rule,))
-            [outcome] = audit(self.connection, product, TABLE, resolve=resolve)
+            product = self.box.registry.get(OWN)
+            [outcome] = audit(self.connection, [rule], TABLE, product=product, resolve=resolve)
         except duckdb.Error:  # it broke more than the query
             return True
         return (

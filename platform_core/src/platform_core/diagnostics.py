@@ -15,13 +15,16 @@ PlatformError                 a fault that somebody can mend; carries diagnostic
 
 from __future__ import annotations
 
+import re
+import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 Severity = Literal["error", "warning", "info"]
+_FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,23 @@ def shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def own_line(error: BaseException, own: Callable[[Path], bool]) -> Place | None:
+    """The innermost line of the way to an error that is in a file of one's ``own``."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno and own(Path(error.filename)):
+        length = max(1, (error.end_offset or 0) - (error.offset or 0))
+        return Place(Path(error.filename), error.lineno, error.offset or 1, length)
+    return own_frame(traceback.format_tb(error.__traceback__), own)
+
+
+def own_frame(stack: Sequence[str], own: Callable[[Path], bool]) -> Place | None:
+    """The same of a traceback as text, a frame an entry."""
+    for text in reversed(stack):
+        found = _FRAME.match(text)
+        if found is not None and own(path := Path(found["path"])):
+            return Place(path, int(found["line"])).whole_line()
+    return None
 
 
 def _window(text: str, column: int, width: int = 110) -> tuple[str, int]:

@@ -27,6 +27,11 @@ def listed(words: Sequence[str], limit: int = 12) -> str:
     return ", ".join(words[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
+def shortened(text: str, width: int) -> str:
+    """A text for a message, cut where it is long."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun, whose plural ends in s: ``1 product``, ``1,469 rows``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -67,9 +72,9 @@ def duration_in_words(span: timedelta) -> str:
     return " ".join(parts) or f"{span.total_seconds():g} seconds"
 
 
-def age_in_words(moment: datetime, now: datetime | None = None) -> str:
+def age_in_words(moment: datetime) -> str:
     """How long ago a moment was, in one unit, rounded down: ``5 minutes``, ``3 hours``, ``12 days``."""
-    seconds = max(0, int(((now or datetime.now(UTC)) - moment).total_seconds()))
+    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     for size, unit in _UNITS[:-1]:
         if seconds >= size:
             return counted(seconds // size, unit)

@@ -15,7 +15,8 @@ from governance.mutations import OWNER, STORES
 
 from platform_core import domain_definitions
 from platform_core.diagnostics import GovernanceError
-from platform_core.governance.location import CODE_SERVER, witnessing
+from platform_core.governance.collect import collect
+from platform_core.governance.location import ASSEMBLED, CODE_SERVER
 
 Load = Callable[..., dg.Definitions]
 
@@ -74,9 +75,9 @@ def test_a_contract_that_cannot_be_read_takes_out_itself_and_its_readers(
 
 
 def test_readers_of_what_cannot_be_read_are_told(load: Load) -> None:
-    with witnessing() as facts:
-        load(UNREADABLE)
-    told = {fault.message.split()[0]: fault for fault in facts[0].faults if fault.code == "D029"}
+    load(UNREADABLE)
+    facts = collect(ASSEMBLED["shop"].domain, faults=ASSEMBLED["shop"].faults)
+    told = {fault.message.split()[0]: fault for fault in facts.faults if fault.code == "D029"}
     assert told.keys() == {"shop/stores", "shop/visits"}
     assert (place := told["shop/stores"].place) is not None
     assert (place.source_line() or "").startswith("def stores(")
@@ -135,8 +136,10 @@ def test_the_code_server_logs_no_traceback_of_it(load: Load, caplog: pytest.LogC
     assert other.exc_info is not None
 
 
-def test_a_witness_sees_what_would_be_refused(load: Load) -> None:
-    with witnessing() as facts:
+def test_what_is_refused_was_assembled(load: Load) -> None:
+    ASSEMBLED.clear()
+    with pytest.raises(GovernanceError, match="G101"):
         load(Edit(STORES, OWNER + "\n", ""))
-    assert [each.domain for each in facts] == ["shop"]
-    assert facts[0].factory["stores"].produces == ("store_id", "sale_count")
+    assert ASSEMBLED.keys() == {"shop"}
+    facts = collect(ASSEMBLED["shop"].domain, sql=True)
+    assert facts.factory["stores"].produces == ("store_id", "sale_count")

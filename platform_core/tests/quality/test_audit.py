@@ -45,7 +45,9 @@ def con() -> Iterator[Con]:
 
 
 def ask(con: Con, product: DataProduct, **said: Any) -> CheckOutcome:
-    (outcome,) = audit(con, product, "visits", **{"resolve": lambda name: None, **said})
+    (outcome,) = audit(
+        con, product.rules, "visits", product=product, **{"resolve": lambda name: None, **said}
+    )
     return outcome
 
 
@@ -189,7 +191,7 @@ def test_times_that_python_cannot_hold_have_no_age(
     con.execute("DELETE FROM visits WHERE id < 7")
     assert "no value" in ask(con, product).message
     repeated = make_product(make_rule("unique", "id"), make_rule("pattern", "seen", pattern="^x"))
-    _, shown = audit(con, repeated, "visits", resolve=lambda _: None)
+    _, shown = audit(con, repeated.rules, "visits", product=repeated, resolve=lambda _: None)
     assert {"infinity", "-infinity"} <= {row["seen"] for row in shown.sample}
 
 
@@ -208,7 +210,10 @@ def test_scopes(con: Con, make_rule: Any, make_product: Any) -> None:
         make_rule("sql", query="SELECT count(*) - 2 FROM ${table}", scope="partition", name="part_sql"),
         partitioned=True,
     )
-    found = {o.rule.name: o for o in audit(con, product, "visits", window=JANUARY, resolve=lambda _: None)}
+    found = {
+        o.rule.name: o
+        for o in audit(con, product.rules, "visits", product=product, window=JANUARY, resolve=lambda _: None)
+    }
 
     assert {name: outcome.passed for name, outcome in found.items()} == {
         "part_rows": True, "all_rows": True, "part_guest": True,
@@ -291,7 +296,7 @@ def test_a_rule_that_cannot_be_asked_fails_alone(
     product = make_product(
         make_rule(kind, column, **said, name="odd"), make_rule("not_null", "id", name="sound")
     )
-    odd, sound = audit(con, product, "visits", resolve=lambda _: None)
+    odd, sound = audit(con, product.rules, "visits", product=product, resolve=lambda _: None)
     assert (odd.passed, odd.violations, sound.passed) == (False, None, True)
     assert words in odd.message
     assert con.execute("SELECT count(*) FROM visits").fetchall() == [(5,)]
@@ -320,7 +325,9 @@ def test_a_query_that_breaks_the_transaction_comes_last(con: Con, make_rule: Any
         make_rule("unique", "room"),
         make_rule("not_null", "id"),
     )
-    breaks, after, unique, not_null = audit(con, product, "visits", resolve=lambda _: None)
+    breaks, after, unique, not_null = audit(
+        con, product.rules, "visits", product=product, resolve=lambda _: None
+    )
 
     assert unique.passed
     assert not_null.passed
@@ -340,12 +347,14 @@ def test_samples_are_keys_and_never_personal(con: Con, make_rule: Any, make_prod
         make_rule("unique", "pay"),
         make_rule("recency", "seen", maximum_age=timedelta(days=1)),
     )
-    for outcome in audit(con, product, "visits", resolve=lambda _: None):
+    for outcome in audit(con, product.rules, "visits", product=product, resolve=lambda _: None):
         assert not outcome.passed
         assert len(outcome.sample) <= 10
         for row in outcome.sample:
             assert not {"guest", "pay"} & row.keys()
-    guest, pay, pattern, unique, _ = audit(con, product, "visits", resolve=lambda _: None)
+    guest, pay, pattern, unique, _ = audit(
+        con, product.rules, "visits", product=product, resolve=lambda _: None
+    )
     assert len(guest.sample) == 10
     assert list(guest.sample[0]) == ["id"]
     assert list(pay.sample[0]) == ["id"]
@@ -357,7 +366,8 @@ def test_without_a_key_a_rule_shows_its_own_columns_if_it_may(
     con: Con, make_rule: Any, make_product: Any
 ) -> None:
     rules = make_rule("pattern", "room", pattern="^[AB]"), make_rule("not_null", "guest")
-    pattern, guest = audit(con, make_product(*rules, keyed=False), "visits", resolve=lambda _: None)
+    product = make_product(*rules, keyed=False)
+    pattern, guest = audit(con, product.rules, "visits", product=product, resolve=lambda _: None)
     assert sorted(row["room"] for row in pattern.sample) == ["", "b9"]
     assert guest.sample == ()
 
@@ -423,7 +433,7 @@ def test_columns_may_be_named_like_anything_in_our_queries(
 
     def asked(rule: Rule) -> CheckOutcome:
         product = replace(make_product(rule, keyed=False), columns=columns)
-        (outcome,) = audit(con, product, "stays", resolve=lambda _: "rooms")
+        (outcome,) = audit(con, product.rules, "stays", product=product, resolve=lambda _: "rooms")
         return outcome
 
     orphans = asked(make_rule("reference", "n", reference=Reference("hr/rooms", ("their0",))))
@@ -433,5 +443,14 @@ def test_columns_may_be_named_like_anything_in_our_queries(
     few = Reference("hr/few", ("a", "b"))
     rule = make_rule("together", "a", "b", limits=Bounds(minimum=5), reference=few)
     one, other = "(SELECT 'x' AS a, 11 AS b)", "(SELECT 'x' AS a, 9 AS b)"
-    (near,) = audit(con, make_product(rule), one, resolve=lambda _: other)
+    product = make_product(rule)
+    (near,) = audit(con, product.rules, one, product=product, resolve=lambda _: other)
     assert near.violations
+
+
+def test_rules_of_no_product_are_asked_and_show_no_row(con: Con, make_rule: Any) -> None:
+    """The table of a plain asset has rules, and nobody who says which of its columns may be shown."""
+    rules = [make_rule("unique", "id"), make_rule("not_null", "guest")]
+    unique, guest = audit(con, rules, "visits", resolve=lambda _: None)
+    assert (unique.violations, guest.violations) == (1, 1)
+    assert unique.sample == guest.sample == ()

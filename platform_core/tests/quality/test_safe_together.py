@@ -40,11 +40,13 @@ def test_few_do_not_come_out_by_subtraction(
     product = make_product(rule)
     relation = f"(FROM (VALUES {rows}) t(d, r, n))"
     with duckdb.connect() as con:
-        [outcome] = audit(con, product, relation, resolve=lambda _: f"(FROM {SERVING})")
+        [outcome] = audit(
+            con, product.rules, relation, product=product, resolve=lambda _: f"(FROM {SERVING})"
+        )
         assert bool(outcome.violations) == bool(found)
         assert outcome.passed == (found == 0)
         assert outcome.sample == ()
-        [unpublished] = audit(con, product, relation, resolve=lambda _: None)
+        [unpublished] = audit(con, product.rules, relation, product=product, resolve=lambda _: None)
         assert unpublished.passed
 
 

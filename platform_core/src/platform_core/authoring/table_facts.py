@@ -25,7 +25,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """What all rows say of a column. Only ``likely`` facts come from a sample."""
+    """What all rows say of a column. What is called likely comes from a sample."""
 
     name: str
     type: str

@@ -36,6 +36,11 @@ class ProductId(str):
         return self.split("/")
 
     @property
+    def step(self) -> str:
+        """``sales__transactions``, the name of the op that makes the product."""
+        return self.replace("/", "__")
+
+    @property
     def in_sql(self) -> str:
         """``sales.transactions``, as a query names the product."""
         return self.replace("/", ".")

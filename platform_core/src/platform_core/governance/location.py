@@ -6,7 +6,7 @@ import gc
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -15,7 +15,7 @@ import dagster as dg
 from platform_core.diagnostics import Diagnostic, GovernanceError
 from platform_core.governance.asset_facts import asset_facts
 from platform_core.governance.collect import collect
-from platform_core.governance.facts import LocationFacts, MeshFacts, of_single_products
+from platform_core.governance.facts import MeshFacts, of_single_products
 from platform_core.governance.judge import judge
 from platform_core.governance.policy_set import load_policies
 from platform_core.products.definitions import assemble
@@ -31,7 +31,20 @@ CODE_SERVER: Final = "dagster.code_server"
 
 
 _log = logging.getLogger("dagster.mesh")
-_witnesses: ContextVar[list[LocationFacts] | None] = ContextVar("witnesses", default=None)
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A domain as it was read, what was made of it, and the faults of what had to be left out."""
+
+    domain: Domain
+    definitions: dg.Definitions
+    faults: tuple[Diagnostic, ...]
+
+
+ASSEMBLED: Final[dict[str, Assembled]] = {}
+"""What ``domain_definitions`` assembled in this process, by domain, refused or not: `mesh validate` tells all
+of it."""
 
 
 def domain_definitions(domain: str) -> dg.Definitions:
@@ -66,10 +79,7 @@ def governed_definitions(
 
 def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     definitions, faults = assemble(domain)
-    witnesses = _witnesses.get()
-    if witnesses is not None:
-        witnesses.append(collect(domain, faults=faults, sql=True))
-        return definitions, ()
+    ASSEMBLED[domain.name] = Assembled(domain, definitions, faults)
     facts = collect(domain, asset_facts(definitions.assets or ()))
     mesh = MeshFacts((facts,), read_federation(domain.root), complete=False)
     judgement = judge(mesh, load_policies(domain.root, [domain.name]), date.today())
@@ -85,17 +95,6 @@ def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         said = f"{domain.name}: {len(found)} governance {warnings} ({_codes(found)})"
         _log.warning(f"{said}; `mesh validate` shows {them}")
     return definitions, ()
-
-
-@contextmanager
-def witnessing() -> Iterator[list[LocationFacts]]:
-    """Within it ``domain_definitions`` refuses nothing and leaves its facts in the list."""
-    found: list[LocationFacts] = []
-    token = _witnesses.set(found)
-    try:
-        yield found
-    finally:
-        _witnesses.reset(token)
 
 
 @contextmanager

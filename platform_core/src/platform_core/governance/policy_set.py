@@ -7,7 +7,6 @@ import importlib.util
 import pkgutil
 import re
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from platform_core.codes import FAMILIES
-from platform_core.diagnostics import Diagnostic, Place, shown
+from platform_core.diagnostics import Diagnostic, Place, own_line, shown
 from platform_core.governance import policies
 from platform_core.governance.policy import FACTS, REGISTERED, Policy, Strictness
 from platform_core.words import did_you_mean, listed
@@ -78,13 +77,11 @@ def place_of(policy: Policy) -> Place | None:
 
 def broken(message: str, error: BaseException, path: Path) -> Diagnostic:
     """G490: a policy's module or function raised; the place is its own line, not the library's."""
-    inside = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    line = error.lineno if isinstance(error, SyntaxError) else next(reversed(inside), None)
     text = " ".join(str(error).split()) or "no message"
     return Diagnostic(
         "G490",
         f"{message}: {type(error).__name__}: {text[:200]}",
-        Place(path, line or 1).whole_line(),
+        (own_line(error, path.__eq__) or Place(path)).whole_line(),
         expected="a policy that yields violations and raises nothing",
         fix="Mend the policy: what it was to find is not known as long as it raises.",
     )

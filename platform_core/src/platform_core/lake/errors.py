@@ -22,6 +22,7 @@ import duckdb
 from platform_core.diagnostics import DefinitionError, LakeError, Place, shown
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.sql.allowed import NotAllowed
+from platform_core.words import shortened
 
 _NO_ROOM = re.compile(
     r"no space left|disk (is )?full|file too large|quota exceeded|out of disk space|failed to offload", re.I
@@ -40,11 +41,10 @@ _UNREADABLE = re.compile(
 )
 
 
-def sentence(error: BaseException, limit: int = 300) -> str:
+def sentence(error: BaseException) -> str:
     """The engine's message on one line: without the echo of the SQL, and cut."""
     text = str(error).split("\nLINE ")[0].split("\n\n")[0]
-    text = re.sub(r"\s+", " ", text).strip()
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return shortened(" ".join(text.split()), 300)
 
 
 def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:

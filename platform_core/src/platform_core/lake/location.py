@@ -76,8 +76,8 @@ def attach(
 ) -> None:
     """The one ATTACH of a lake: another catalog or object store is a change here only. Raises duckdb.Error.
 
-    ``catalog`` names the file of a lake that is to be made; a
-    lake that is there is never made anew, not even where its catalog was emptied.
+    ``catalog`` names the file of a lake that is to be made. A lake that is there is never made anew, not even
+    where its catalog was emptied.
     """
     # The catalog keeps the path under which it was made; its files are relative to it. A folder that was
     # moved, copied or reached through a link since then has the data where the catalog is now.

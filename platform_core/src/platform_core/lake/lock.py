@@ -7,11 +7,9 @@ the file are only for messages.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,17 +22,6 @@ from platform_core.lake.location import LakeLocation
 from platform_core.settings import LOCK_TIMEOUT
 
 DEFAULT_TIMEOUT: Final = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lock, as it said so itself."""
-
-    pid: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} ({self.name})"
 
 
 @contextmanager
@@ -62,24 +49,15 @@ def lake_lock(
         except Timeout:
             raise _locked(path, patience) from None
     try:
-        path.write_text(json.dumps({"pid": os.getpid(), "holder": holder}), encoding="utf-8")
+        path.write_text(f"process {os.getpid()} ({holder})", encoding="utf-8")
         yield
     finally:
         lock.release()
 
 
-def read_holder(path: Path) -> Holder | None:
-    """Who signed the lock last; None where nobody did, or is just about to."""
-    try:
-        words = json.loads(path.read_text(encoding="utf-8"))
-        return Holder(int(words["pid"]), str(words["holder"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        # The words are a courtesy: a torn or foreign file must not turn into an error of its own.
-        return None
-
-
 def _locked(path: Path, patience: float) -> LakeLocked:
-    who, lake = read_holder(path) or "another process", path.parent.name
+    # The words are a courtesy: there are none where the lock was taken a moment ago.
+    who, lake = path.read_text("utf-8", "replace") or "another process", path.parent.name
     message = f'the lake "{lake}" is being written by {who}, still after {patience:g} s'
     expected = f"one writer at a time, by the lock {shown(path)}"
     fix = "wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait"

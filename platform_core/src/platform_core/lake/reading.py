@@ -11,7 +11,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.partitions import Window
 from platform_core.lake.transaction import number, one
-from platform_core.lake.versions import alive, catalog_of, stamps, table_behind
+from platform_core.lake.versions import alive, catalog_of, stamps, table_behind, tables_in
 from platform_core.sql.quoting import literal
 
 
@@ -28,15 +28,13 @@ def insertions(product: DataProduct, since: int, version: int) -> str:
 
 def table_identity(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
     """What stays the same until a table is made anew; None for a view, or where there is no table."""
-    row = con.execute(
-        f"SELECT t.table_uuid::VARCHAR FROM {_table(product)} AND t.end_snapshot IS NULL"
-    ).fetchone()
+    row = con.execute(f"SELECT t.table_uuid::VARCHAR FROM {_table(product)}").fetchone()
     return str(row[0]) if row else None
 
 
 def holds_nan(con: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
     """Whether a product's table holds a NaN, by the lake's statistics."""
-    table = f"SELECT t.table_id FROM {_table(product)} AND t.end_snapshot IS NULL"
+    table = f"SELECT t.table_id FROM {_table(product)}"
     known = f"FROM {catalog_of(product.lake)}.ducklake_table_column_stats WHERE contains_nan::BOOLEAN"
     return bool(number(con, f"SELECT count(*) {known} AND table_id IN ({table})"))
 
@@ -70,7 +68,7 @@ def changes_between(
 ) -> frozenset[str]:
     """What was done to a product's rows in some versions: DuckLake's words, ``inserted_into_table``."""
     rows = con.execute(
-        f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)} AND t.end_snapshot IS NULL,"
+        f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)},"
         f" {catalog_of(product.lake)}.ducklake_snapshot_changes c"
         f" WHERE c.snapshot_id BETWEEN {first:d} AND {last:d}"
     ).fetchall()
@@ -85,11 +83,10 @@ def changes_between(
 
 
 def _table(product: DataProduct) -> str:
-    catalog = catalog_of(product.lake)
+    """The product's table, as it is now."""
     return (
-        f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
-        f" AND s.schema_name = 'products' AND s.end_snapshot IS NULL"
-        f" AND t.table_name = {literal(product.name)}"
+        f"{tables_in(product.lake)} AND s.schema_name = 'products' AND s.end_snapshot IS NULL"
+        f" AND t.table_name = {literal(product.name)} AND t.end_snapshot IS NULL"
     )
 
 
@@ -116,8 +113,7 @@ def bytes_of_columns(
     named = " OR ".join(f"c.column_name = {literal(column)}" for column in columns or ())
     chunks = (
         f"FROM {catalog}.ducklake_data_file f"
-        f" JOIN {catalog}.ducklake_table t ON t.table_id = f.table_id AND {alive('t', snapshot)}"
-        f" JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
+        f" JOIN ({tables_in(product.lake)}) ON t.table_id = f.table_id AND {alive('t', snapshot)}"
         f" JOIN {catalog}.ducklake_file_column_stats st ON st.data_file_id = f.data_file_id"
         f" JOIN {catalog}.ducklake_column c ON c.table_id = t.table_id AND c.column_id = st.column_id"
         f" AND {alive('c', snapshot)}"
@@ -147,8 +143,7 @@ def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
     return number(
         con,
         f"SELECT coalesce(sum(file_size_bytes), 0) FROM ({files}) WHERE table_id IN ("
-        f"SELECT t.table_id FROM {catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s"
-        f" ON s.schema_id = t.schema_id WHERE s.schema_name IN ('products', 'staging')"
+        f"SELECT t.table_id FROM {tables_in(product.lake)} WHERE s.schema_name IN ('products', 'staging')"
         f" AND t.table_name = {literal(product.name)})",
     )
 

@@ -23,9 +23,9 @@ from platform_core.lake.permissions import written_privately
 from platform_core.sql.quoting import literal, quoted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stamp:
-    """What a snapshot remembers of the run that published it."""
+    """What a snapshot is to remember of the run that publishes it."""
 
     run_id: str
     asset: str

@@ -76,6 +76,12 @@ def catalog_of(lake: str) -> str:
     return quoted(f"__ducklake_metadata_{lake}")
 
 
+def tables_in(lake: str) -> str:
+    """The tables that any version of a lake has, as ``t``, and their schemas, as ``s``."""
+    catalog = catalog_of(lake)
+    return f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
+
+
 def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
     """The version that readers see now; None where nothing was published, or the lake is not attached.
 
@@ -184,12 +190,10 @@ def stamps(
 
 def columns_gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
     """The columns that earlier versions of a product had and the published one has not, and how each went."""
-    catalog = catalog_of(product.lake)
     try:
         rows = con.execute(
-            f"SELECT column_name, max(c.end_snapshot) FROM {catalog}.ducklake_column c"
-            f" JOIN {catalog}.ducklake_table USING (table_id)"
-            f" JOIN {catalog}.ducklake_schema USING (schema_id) WHERE schema_name = 'products'"
+            f"SELECT column_name, max(c.end_snapshot) FROM {catalog_of(product.lake)}.ducklake_column c"
+            f" JOIN ({tables_in(product.lake)}) ON t.table_id = c.table_id WHERE schema_name = 'products'"
             f" AND table_name = {literal(product.name)} AND parent_column IS NULL"
             " GROUP BY column_name HAVING count(*) = count(c.end_snapshot) ORDER BY column_name"
         ).fetchall()
@@ -259,8 +263,7 @@ def _held(
     catalog = catalog_of(lake)
     return con.execute(
         f"SELECT {asked} FROM (VALUES {tables}) of(n, room, name, version)"
-        f" JOIN {catalog}.ducklake_schema s ON s.schema_name = room"
-        f" JOIN {catalog}.ducklake_table t ON t.schema_id = s.schema_id AND t.table_name = name"
+        f" JOIN ({tables_in(lake)}) ON schema_name = room AND table_name = name"
         f" AND {alive('t', 'version')}"
         f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {alive('f', 'version')}"
         f" LEFT JOIN {catalog}.ducklake_delete_file d ON d.data_file_id = f.data_file_id"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from platform_core.diagnostics import Diagnostic
 from platform_core.odcs.editions import Edition, known_names, schema_of
 from platform_core.source.document import Document
-from platform_core.words import did_you_mean, listed
+from platform_core.words import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -243,7 +243,7 @@ def _form(
     if kind == "pattern" and _detail(error).pattern == "^[A-Za-z0-9_-]+$":
         message, fix = f"{_said(value)} is no stable id", "Use letters, digits, _ and - only."
         return Diagnostic("C014", message, place, expected="letters, digits, _ and -", fix=fix)
-    return Diagnostic("C014", f"{where} has a wrong form: {_shorten(str(error.message))}", place)
+    return Diagnostic("C014", f"{where} has a wrong form: {shortened(str(error.message), 120)}", place)
 
 
 def _where(pointer: tuple[str | int, ...]) -> str:
@@ -262,7 +262,7 @@ def _noun(pointer: tuple[str | int, ...]) -> str:
 def _said(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return _shorten(json.dumps(value, ensure_ascii=False))
+    return shortened(json.dumps(value, ensure_ascii=False), 120)
 
 
 def _source(document: Document, pointer: tuple[str | int, ...]) -> str:
@@ -278,7 +278,3 @@ def _numeric(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _shorten(text: str, width: int = 120) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,5 +96,5 @@ def judge(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, kinds: Collection[RuleKind]
 ) -> tuple[CheckOutcome, ...]:
     """Which of a contract's rules of some kinds a relation keeps, in the contract's order."""
-    rules = tuple(rule for rule in product.rules if rule.kind in kinds)
-    return audit(connection, replace(product, rules=rules), relation, resolve=lambda _: None)
+    rules = [rule for rule in product.rules if rule.kind in kinds]
+    return audit(connection, rules, relation, product=product, resolve=lambda _: None)

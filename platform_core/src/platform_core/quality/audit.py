@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -29,23 +29,25 @@ _ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference",
 
 def audit(
     con: duckdb.DuckDBPyConnection,
-    product: DataProduct,
+    rules: Iterable[Rule],
     relation: str,
     *,
+    product: DataProduct | None = None,
     window: Window | None = None,
     resolve: Callable[[str], str | None],
     now: datetime | None = None,
 ) -> tuple[CheckOutcome, ...]:
-    """Asks every rule about the table, in the contract's order; a rule that cannot be asked fails.
+    """Asks every rule about the table, in their order; a rule that cannot be asked fails.
 
-    ``relation`` is SQL that may stand after FROM. ``window`` is the partition at hand: rules of scope
+    ``relation`` is SQL that may stand after FROM. ``product`` is whose rules they are, unless its table is
+    that of a plain asset, of which no rows are shown. ``window`` is the partition at hand: rules of scope
     partition see only its rows, all others see the whole relation. ``resolve`` turns the id of a product
     that the audit may read into its relation; None where it may not, or it was never published. Ages are
     measured against the window's end where there is one and it is past, else against ``now``.
 
     Only faults of the engine itself raise (duckdb.Error); data never does.
     """
-    rules = [rule for rule in product.rules if rule.kind not in BESIDE_THE_TABLE]
+    rules = [rule for rule in rules if rule.kind not in BESIDE_THE_TABLE]
     columns = describe(con, f"FROM {relation}")
     moment = now or datetime.now(UTC)
     asked = CheckQuery(
@@ -57,7 +59,7 @@ def audit(
         scopes={"product": relation, "partition": relation, "batch": relation},
     )
     try:
-        inside = window_predicate(product, columns, window) if window else None
+        inside = window_predicate(product, columns, window) if product and window else None
     except DefinitionError as error:
         reason = error.diagnostics[0].message
         return tuple(_refused(rule, reason) for rule in rules)

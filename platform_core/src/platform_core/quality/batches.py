@@ -33,8 +33,8 @@ def batch_gate(
     """
 
     def pass_or_refuse(relation: str, published: str) -> Outcomes:
-        rules = tuple(rule for rule in product.rules if rule.scope == "batch")
-        found = audit(con, replace(product, rules=rules), relation, resolve=resolve)
+        rules = [rule for rule in product.rules if rule.scope == "batch"]
+        found = audit(con, rules, relation, product=product, resolve=resolve)
         outcomes = tuple(_in_the_stream(con, product, o, relation, published) for o in found)
         if any(outcome.blocking for outcome in outcomes) or aborted(con):
             told = [
@@ -51,8 +51,8 @@ def audit_whole(
     con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, resolve: Callable[[str], str | None]
 ) -> Outcomes:
     """The rules about the stream as a whole: how recent it is, and what only warns."""
-    rules = tuple(rule for rule in product.rules if rule.scope != "batch")
-    return audit(con, replace(product, rules=rules), relation, resolve=resolve) if rules else ()
+    rules = [rule for rule in product.rules if rule.scope != "batch"]
+    return audit(con, rules, relation, product=product, resolve=resolve) if rules else ()
 
 
 def together(rules: Sequence[Rule], batches: Sequence[Outcomes]) -> Outcomes:

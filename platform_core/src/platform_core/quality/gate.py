@@ -54,7 +54,7 @@ def gate(
     """The ``audit`` of a publication: returns the outcomes, raises ContractBroken for a failed error rule."""
 
     def pass_or_refuse(relation: str) -> tuple[CheckOutcome, ...]:
-        outcomes = audit(con, product, relation, window=window, resolve=resolve)
+        outcomes = audit(con, product.rules, relation, product=product, window=window, resolve=resolve)
         if any(outcome.blocking for outcome in outcomes) or aborted(con):
             raise ContractBroken(product, outcomes)
         return outcomes

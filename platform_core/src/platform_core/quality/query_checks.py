@@ -29,12 +29,12 @@ _NUMERIC = {"integer", "number"}
 _TABLE = "__table"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CheckQuery:
     """The table that is asked, and what the questions need to know about it."""
 
     con: duckdb.DuckDBPyConnection
-    product: DataProduct
+    product: DataProduct | None
     columns: dict[str, str]
     resolve: Callable[[str], str | None]
     until: datetime
@@ -63,7 +63,7 @@ def ask(asked: CheckQuery, rule: Rule) -> CheckAnswer:
 
 
 def _schema(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    declared = {column.name: column for column in asked.product.columns}
+    declared = {column.name: column for column in (asked.product.columns if asked.product else ())}
     faults = [f'"{name}" is missing' for name in declared if name not in asked.columns]
     extra = {name: kind for name, kind in asked.columns.items() if name not in declared}
     faults += [f'"{name}" ({kind}) is not in the contract' for name, kind in extra.items()]
@@ -125,7 +125,7 @@ def _reference(asked: CheckQuery, rule: Rule) -> CheckAnswer:
 
 def _target(asked: CheckQuery, rule: Rule, reference: Reference) -> str:
     """The relation a foreign key points to, once it is sure that the comparison can be made."""
-    own = reference.product == asked.product.id
+    own = asked.product is not None and reference.product == asked.product.id
     target = asked.scopes["product"] if own else asked.resolve(reference.product)
     if target is None:
         raise NotApplicable(f"{reference.product} was never published, so nothing can refer to it")
@@ -153,7 +153,7 @@ def _recency(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     if newest is None or rule.maximum_age is None:
         return CheckAnswer(passed=False, message=f'no value in "{name}" to measure the age of')
     age = asked.until - newest
-    column = asked.product.column(name)
+    column = asked.product.column(name) if asked.product else None
     seen = newest if column is not None and column.shown_in_samples else None
     words = (
         f'the newest "{name}" is {age} old at {asked.until.isoformat()}, at most {rule.maximum_age} allowed'

@@ -14,11 +14,13 @@ from platform_core.sql.times import in_words
 LIMIT = 10
 
 
-def sample_columns(product: DataProduct, rule: Rule, present: Iterable[str]) -> tuple[str, ...]:
+def sample_columns(product: DataProduct | None, rule: Rule, present: Iterable[str]) -> tuple[str, ...]:
     """Columns that identify and explain a violating row: the key's, then the rule's, where allowed.
 
-    A column that the contract does not know is never shown: nobody has classified it.
+    A column that no contract knows is never shown: nobody has classified it.
     """
+    if product is None:
+        return ()
     shown = {column.name for column in product.columns if column.shown_in_samples} & set(present)
     return tuple(name for name in dict.fromkeys((*product.key, *rule.columns)) if name in shown)
 

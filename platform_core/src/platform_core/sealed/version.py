@@ -12,7 +12,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.damage import whole_files
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import alive, catalog_of, files_of, stamps, table_behind
+from platform_core.lake.versions import alive, catalog_of, files_of, stamps, table_behind, tables_in
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -71,8 +71,7 @@ def version_files(
         f" {alive('c', version)}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"
         f" EXISTS (FROM {catalog}.ducklake_inlined_data_tables i WHERE i.table_id = t.table_id)"
         f" OR EXISTS (FROM {catalog}.ducklake_column_mapping m WHERE m.table_id = t.table_id)"
-        f" FROM {catalog}.ducklake_table t"
-        f" JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id AND {alive('s', version)}"
+        f" FROM {tables_in(lake)} AND {alive('s', version)}"
         f" JOIN {catalog}.ducklake_column c ON c.table_id = t.table_id"
         f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)}"
         f" AND {alive('t', version)}"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
-from platform_core.diagnostics import Diagnostic, Place, PlatformError, render
+from platform_core.diagnostics import Diagnostic, PlatformError, own_frame, own_line, render
 from platform_core.workspace.dagster_internals import RecordedError, step_error
 
-_FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _LIBRARIES: Final = tuple({str(Path(prefix)) for prefix in (sys.prefix, sys.base_prefix)})
 _PLATFORM: Final = str(Path(__file__).resolve().parent.parent)
 
@@ -41,7 +37,7 @@ def diagnose(error: BaseException, doing: str, code: str) -> tuple[Diagnostic, .
     while isinstance(inner, dg.DagsterError) and inner.__cause__ is not None:
         # What Dagster wrapped is the news.
         inner = inner.__cause__
-    place = _syntax(inner) or _own_frame(traceback.format_exception(inner))
+    place = own_line(inner, _own)
     words = str(inner).strip() or "no message"
     if isinstance(inner, SystemExit):
         words = "the code called sys.exit"
@@ -65,23 +61,12 @@ def explain_error(error: RecordedError, doing: str, code: str) -> str:
     if error.kind in _platform_errors():
         # "platform_core.diagnostics.LakeError: error[L001]: ..." already is a rendered diagnostic.
         return error.message.partition(": ")[2].strip()
-    return Diagnostic(code, f"{doing}: {error.message}", _own_frame(error.stack)).render()
+    return Diagnostic(code, f"{doing}: {error.message}", own_frame(error.stack, _own)).render()
 
 
-def _syntax(error: BaseException) -> Place | None:
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        length = max(1, (error.end_offset or 0) - (error.offset or 0))
-        return Place(Path(error.filename), error.lineno, error.offset or 1, length)
-    return None
-
-
-def _own_frame(lines: Sequence[str]) -> Place | None:
-    """The innermost frame in a file that belongs neither to a library nor to the platform."""
-    for text in reversed(list(lines)):
-        found = _FRAME.match(text)
-        if found is not None and not found["path"].startswith((*_LIBRARIES, _PLATFORM, "<")):
-            return Place(Path(found["path"]), int(found["line"])).whole_line()
-    return None
+def _own(file: Path) -> bool:
+    """Whether a file belongs neither to a library nor to the platform."""
+    return not str(file).startswith((*_LIBRARIES, _PLATFORM, "<"))
 
 
 def _platform_errors() -> frozenset[str]:

@@ -13,14 +13,14 @@ import os
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from platform_core.diagnostics import Diagnostic, Place, PlatformDeprecation
+from platform_core.diagnostics import Diagnostic, GovernanceError, Place, PlatformDeprecation
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
@@ -46,25 +46,39 @@ def main() -> NoReturn:
 
 
 def _look(options: argparse.Namespace) -> dict[str, Any]:
-    from platform_core.governance.asset_facts import asset_facts
     from platform_core.governance.facts_document import to_document
-    from platform_core.governance.location import witnessing
     from platform_core.workspace.failure_text import diagnose
 
     root = Path(options.root)
     try:
-        with witnessing() as witnesses, announced() as deprecations:
-            repository = _repository(options.module, options.attribute, options.directory)
-        assets = asset_facts(repository.asset_graph.assets_defs)
+        with announced() as deprecations:
+            found = _facts(options, root)
     except BaseException as error:  # noqa: BLE001 - code fails in every way, sys.exit included; it is told
         faults = diagnose(error, f"code location {options.location} does not load", "G491")
         lost = replace(unloadable(options.location, root, faults), platform_core=__version__)
         return {"facts": to_document(lost, root)}
-    # One that is made without ``domain_definitions`` leaves no facts.
-    found = witnesses[0] if witnesses else replace(unloadable(options.location, root, ()), loads=True)
     faults = (*found.faults, *dict.fromkeys(deprecations))
-    facts = replace(found, name=options.location, assets=assets, faults=faults, platform_core=__version__)
+    facts = replace(found, faults=faults, platform_core=__version__)
     return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
+
+
+def _facts(options: argparse.Namespace, root: Path) -> LocationFacts:
+    from platform_core.governance.asset_facts import asset_facts
+    from platform_core.governance.collect import collect
+    from platform_core.governance.location import ASSEMBLED
+
+    assets: Iterable[object]
+    try:
+        assets = _repository(options.module, options.attribute, options.directory).asset_graph.assets_defs
+    except GovernanceError:
+        # Refused, as its code server would be: what was assembled is judged all the same.
+        if not ASSEMBLED:
+            raise
+        assets = next(iter(ASSEMBLED.values())).definitions.assets or ()
+    for made in ASSEMBLED.values():
+        return collect(made.domain, asset_facts(assets), made.faults, location=options.location, sql=True)
+    # One that is made without ``domain_definitions`` leaves no facts.
+    return replace(unloadable(options.location, root, ()), loads=True, assets=asset_facts(assets))
 
 
 @contextmanager

@@ -162,7 +162,7 @@ def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Mate
 
     if made is None or record.create_timestamp > made.at:
         return True
-    run, step = record.dagster_run.run_id, made.product.replace("/", "__")
+    run, step = record.dagster_run.run_id, ProductId(made.product).step
     if made.run_id != run:
         return False
     failed = instance.get_records_for_run(run, of_type=dg.DagsterEventType.STEP_FAILURE).records

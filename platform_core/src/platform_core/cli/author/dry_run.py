@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.cli.author.product_maker import find_maker, maker_of, place_in
+from platform_core.cli.author.product_maker import find_maker, maker_of, own_code
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import function_window
 from platform_core.contracts.product_id import ProductId
@@ -22,6 +22,7 @@ from platform_core.diagnostics import (
     Place,
     PlatformError,
     UsageError,
+    own_line,
     render,
     shown,
 )
@@ -174,7 +175,7 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
         raise
     except Exception as error:
         message = f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}"
-        place = place_in(error, product.domain) or function.place
+        place = own_line(error, own_code(product.domain)) or function.place
         expected = "a result with the contract's columns, without rows"
         fix = "let it work without rows too: a partition or an input may be empty"
         raise DefinitionError.of("D024", message, place, expected, fix) from error

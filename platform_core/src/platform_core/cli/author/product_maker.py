@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-import traceback
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
-from platform_core.diagnostics import DefinitionError, Diagnostic, Place, PlatformError
+from platform_core.diagnostics import DefinitionError, Diagnostic, PlatformError, own_line
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.dbt.run import reads_more, with_manifest
 from platform_core.products.declare import ProductFunction
@@ -62,7 +62,7 @@ def _import(module: str) -> Any:
         raise
     except Exception as error:
         message = f"the module {module} cannot be imported: {type(error).__name__}: {error}"
-        place = place_in(error, module.partition(".")[0])
+        place = own_line(error, own_code(module.partition(".")[0]))
         expected = "a module that imports in the domain's own environment"
         fix = "mend the line, or add the missing package to the domain's pyproject.toml"
         raise DefinitionError.of("D023", message, place, expected, fix) from error
@@ -88,11 +88,6 @@ def _project(product: DataProduct, root: Path) -> DbtProject:
     return project
 
 
-def place_in(error: BaseException, package: str) -> Place | None:
-    """The innermost line of the domain's own code in an error."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return Place(Path(error.filename), error.lineno, error.offset or 1)
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if f"/{package}/" in frame.filename and "site-packages" not in frame.filename:
-            return Place(Path(frame.filename), frame.lineno or 1)
-    return None
+def own_code(package: str) -> Callable[[Path], bool]:
+    """Whether a file is of a domain's own code."""
+    return lambda file: package in file.parts and "site-packages" not in file.parts

@@ -13,7 +13,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.diagnostics import DefinitionError, Place, RunError
-from platform_core.lake.publication.tables import Publication, publish_table
+from platform_core.lake.publication.tables import Publication
 from platform_core.products.asset_spec import asset_key
 from platform_core.products.assets.file import ExtractHooks
 from platform_core.products.assets.hooks import RunHooks
@@ -22,7 +22,7 @@ from platform_core.products.dbt.project import STAGING, DbtProject
 from platform_core.products.dbt.run import dbt, dbt_messages, write_profile
 from platform_core.products.inputs.resolve import look_up
 from platform_core.products.result import streamed
-from platform_core.products.run.context import Publishing
+from platform_core.products.run.context import RunContext
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
 from platform_core.sealed.dbt import DbtBuild
@@ -56,7 +56,7 @@ def dbt_asset(
     reads = [look_up(registry, name, found[name]) for name in sorted(found)]
     staged = project.table(product.name)
 
-    def publish(run: Publishing) -> Publication[Outcomes]:
+    def publish(run: RunContext) -> Publication[Outcomes]:
         connection = run.connection
         with (
             BESIDE[product.kind](run, place) as kept,
@@ -74,15 +74,7 @@ def dbt_asset(
                 relation = engine.sql(f"FROM {quoted(product.lake)}.{quoted(STAGING)}.{quoted(staged)}")
             except duckdb.Error as error:
                 raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
-            return publish_table(
-                connection,
-                run.location,
-                product,
-                streamed(connection, relation),
-                stamp=run.stamp,
-                audit=kept.audit,
-                committed=kept.committed,
-            )
+            return kept.publish(streamed(connection, relation))
 
     return product_asset(
         product,
@@ -95,7 +87,7 @@ def dbt_asset(
     )
 
 
-def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: Publishing) -> None:
+def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: RunContext) -> None:
     """Run ``dbt build`` for the model and the models that it is made of."""
     write_profile(project, build.folder, build.save())
     build_it = ["build", "--select", project.selection(product.name)]

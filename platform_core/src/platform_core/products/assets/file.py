@@ -14,7 +14,7 @@ from platform_core.lake.publication.extracts import difference, write_extract
 from platform_core.lake.publication.product_files import FileDraft, ProductFiles
 from platform_core.lake.transaction import number
 from platform_core.products.assets.hooks import RunHooks
-from platform_core.products.run.context import Publishing
+from platform_core.products.run.context import RunContext
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome, Outcomes
 from platform_core.sql.types import describe
@@ -23,7 +23,7 @@ from platform_core.sql.types import describe
 class FileHooks(RunHooks):
     """One run of a product that keeps a file of each version, written before its COMMIT."""
 
-    def __init__(self, run: Publishing, place: Place) -> None:
+    def __init__(self, run: RunContext, place: Place) -> None:
         super().__init__(run, place)
         self.keeping = FileDraft(run.connection, ProductFiles(run.location, run.product))
 

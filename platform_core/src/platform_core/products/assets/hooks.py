@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
+from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import DefinitionError, Place
+from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.products.model import Model
-from platform_core.products.run.context import Publishing
+from platform_core.products.run.context import RunContext
 from platform_core.quality.outcome import Outcomes
 
 
 class RunHooks:
     """One run of a product that is a table and nothing else."""
 
-    def __init__(self, run: Publishing, place: Place) -> None:
+    def __init__(self, run: RunContext, place: Place) -> None:
         self.run = run
         self.place = place
         """Where the product is made, for messages."""
@@ -35,6 +38,24 @@ class RunHooks:
             fix = "write physicalType: model in the contract, or return the scores alone"
             raise DefinitionError.of("D040", message, self.place, expected, fix)
         return result
+
+    def publish(
+        self, query: str, *, reads: Iterable[str] | None = None, window: Window | None = None
+    ) -> Publication[Outcomes]:
+        """Publish the rows of a query, and what is kept beside them. Raises what ``publish_table`` does."""
+        run = self.run
+        return publish_table(
+            run.connection,
+            run.location,
+            run.product,
+            query,
+            reads=reads,
+            window=window,
+            replace=run.whole,
+            stamp=run.stamp,
+            audit=self.audit,
+            committed=self.committed,
+        )
 
     def audit(self, relation: str) -> Outcomes:
         """Judge the uncommitted version and make ready what is kept beside it; refuses by raising."""

@@ -17,7 +17,7 @@ from platform_core.products.asset_spec import asset_key, partition_mapping
 from platform_core.products.assets.table import product_asset
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import Input, ProductFunction
-from platform_core.products.run.context import Publishing
+from platform_core.products.run.context import RunContext
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
 
@@ -33,7 +33,7 @@ def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
     """
     parent = parent_of(twin, registry)
 
-    def publish(run: Publishing) -> Publication[Outcomes]:
+    def publish(run: RunContext) -> Publication[Outcomes]:
         with hashing(run.connection, twin) as fingerprints:
             run.stamp.facts[KEYS] = fingerprints
             if fingerprints:

@@ -18,7 +18,7 @@ from platform_core.products.assets.file import FileHooks
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.model import Model
 from platform_core.products.result import as_table
-from platform_core.products.run.context import Publishing
+from platform_core.products.run.context import RunContext
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import CheckOutcome, Outcomes
 from platform_core.sql.types import is_type
@@ -30,7 +30,7 @@ _FEATURES = "__features"
 class ModelHooks(FileHooks):
     """One run of a model product: the artifact is written from the audited version before its COMMIT."""
 
-    def __init__(self, run: Publishing, place: Place) -> None:
+    def __init__(self, run: RunContext, place: Place) -> None:
         super().__init__(run, place)
         assert run.product.signature is not None  # the reader of contracts lets no model without it pass
         self.signature = run.product.signature

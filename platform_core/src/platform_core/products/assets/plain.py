@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from platform_core.contracts.bounds import Bounds, Scalar
-from platform_core.contracts.model import DataProduct, Rule
+from platform_core.contracts.model import Rule
 from platform_core.diagnostics import Place, UsageError
 from platform_core.lake.location import LakeLocation
 from platform_core.odcs.rules.column_rules import join_name
@@ -105,27 +105,12 @@ def checks(
         name=f"{'__'.join(key.path)}__checks", specs=[check_spec(rule, key) for rule in rules]
     )
     def check(lake: LakeResource) -> Iterable[dg.AssetCheckResult]:
-        plain = _as_product(key, tuple(rules), place)
         private = LakeLocation.current().is_private(lake_name)
         with lake.connect(read=[lake_name]) as connection:
-            for outcome in audit(connection, plain, table, resolve=lambda _: None):
+            for outcome in audit(connection, rules, table, resolve=lambda _: None):
                 yield check_result(key, outcome.in_counts() if private else outcome)
 
     return check
-
-
-def _as_product(key: dg.AssetKey, rules: tuple[Rule, ...], place: Place) -> DataProduct:
-    """The audit reads rules from a product; a plain asset has nothing else of one."""
-    return DataProduct(
-        domain=key.path[0],
-        name=key.path[-1],
-        path=place.path,
-        place=place,
-        version="0.0.0",
-        status="draft",
-        columns=(),
-        rules=rules,
-    )
 
 
 def _caller() -> Place:

@@ -31,7 +31,7 @@ from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import pinned, version_reads
 from platform_core.products.result import MadeQuery, as_query, with_metadata
-from platform_core.products.run.context import Publishing
+from platform_core.products.run.context import RunContext
 from platform_core.products.run.redaction import line_in
 from platform_core.products.source import Source
 from platform_core.quality.batches import audit_whole, batch_gate, together
@@ -52,7 +52,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
     """
     inputs = resolve_inputs(function, registry)
 
-    def publish(run: Publishing) -> Publication[Outcomes]:
+    def publish(run: RunContext) -> Publication[Outcomes]:
         with (
             open_stream(run.connection, run.location, product, stamp=run.stamp) as stream,
             ExitStack() as engines,
@@ -88,7 +88,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
 class Feed:
     """The batches of one run on their way into the stream."""
 
-    run: Publishing
+    run: RunContext
     product: DataProduct
     function: ProductFunction
     stream: Stream

@@ -17,7 +17,7 @@ from platform_core.lake.damage import damage_told, whole_files
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.publication.tables import Publication, publish_table
+from platform_core.lake.publication.tables import Publication
 from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
@@ -53,7 +53,7 @@ from platform_core.products.inputs.versions import (
 )
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
-from platform_core.products.run.context import Publish, Publishing
+from platform_core.products.run.context import Publish, RunContext
 from platform_core.products.run.origin import checks_told, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
@@ -73,7 +73,7 @@ def function_asset(
     function: ProductFunction,
     registry: Registry,
     *,
-    beside: Callable[[Publishing, Place], RunHooks] = RunHooks,
+    beside: Callable[[RunContext, Place], RunHooks] = RunHooks,
 ) -> dg.AssetsDefinition:
     """The asset of a product that a Python function makes; ``beside`` keeps more than its table.
 
@@ -82,7 +82,7 @@ def function_asset(
     """
     inputs = resolve_inputs(function, registry)
 
-    def publish(run: Publishing) -> Publication[Outcomes]:
+    def publish(run: RunContext) -> Publication[Outcomes]:
         bound, connection = pinned(inputs, run.versions), run.connection
         rows = LakeRows(connection, product, run.window)
         with (
@@ -94,18 +94,7 @@ def function_asset(
             run.said.update(said)
             made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
             run.readings.extend(version_reads(product, bound, run.window, made.used))
-            return publish_table(
-                connection,
-                run.location,
-                product,
-                made.query,
-                reads=made.reads,
-                window=run.window,
-                replace=run.whole,
-                stamp=run.stamp,
-                audit=kept.audit,
-                committed=kept.committed,
-            )
+            return kept.publish(made.query, reads=made.reads, window=run.window)
 
     return made_by(function, product, registry, inputs, publish)
 
@@ -169,7 +158,7 @@ def product_asset(
     code = made_by["code"]
 
     @dg.multi_asset(
-        name=f"{product.domain}__{product.name}",
+        name=product.id.step,
         specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream, code=code)],
         check_specs=check_specs(product),
         # One run may cover a range of partitions: one transaction, one version.
@@ -211,7 +200,7 @@ def product_asset(
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 files = [(read, file) for read in known.values() for file in whole_files(connection, read)]
                 resolve = partial(published_table, connection, known, versions)
-                run = Publishing(
+                run = RunContext(
                     product,
                     connection,
                     location,

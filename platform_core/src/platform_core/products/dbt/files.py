@@ -16,7 +16,7 @@ from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 _WRITTEN_BY_DBT: Final = frozenset({"target", "logs", "dbt_packages"})
 
 
-@dataclass(frozen=True)
+@dataclass
 class DbtFiles:
     """The project in ``folder``; ``faults`` are those of the files that were looked at so far."""
 

@@ -20,9 +20,10 @@ from platform_core.products.run.redaction import Redaction
 from platform_core.quality.outcome import Outcomes
 
 
-@dataclass(frozen=True)
-class Publishing:
-    """One run on its way: where to write, with which lakes attached, under which name."""
+@dataclass
+class RunContext:
+    """One run on its way: where to write, with which lakes attached, under which name; and, added to while it
+    runs, what is to be told of it."""
 
     product: DataProduct
     connection: duckdb.DuckDBPyConnection
@@ -49,4 +50,4 @@ class Publishing:
     """What kept a part of it from being published: the run fails after what was published is told."""
 
 
-Publish = Callable[[Publishing], Publication[Outcomes]]
+Publish = Callable[[RunContext], Publication[Outcomes]]

@@ -19,7 +19,7 @@ import duckdb
 
 from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import Diagnostic, Place, PlatformError, render, shown
+from platform_core.diagnostics import Diagnostic, Place, PlatformError, own_line, render, shown
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.products.run.private_log import append, captured, private_log
@@ -164,8 +164,4 @@ def _raised_in_the_library(error: BaseException) -> bool:
 
 def line_in(error: BaseException, folder: Path) -> Place | None:
     """The innermost line of the product's own code."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        file = Path(frame.filename)
-        if file.is_relative_to(folder) and file.is_file():
-            return Place(file, frame.lineno or 1)
-    return None
+    return own_line(error, lambda file: file.is_relative_to(folder) and file.is_file())

@@ -1,0 +1,45 @@
+"""Where an error is in somebody's own code, in whichever form the error comes."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from platform_core.diagnostics import own_frame, own_line
+
+CODE = "def outer():\n    inner()\n\n\ndef inner():\n    raise ValueError('no')\n"
+
+
+def raised(path: Path, code: str, called: str) -> BaseException:
+    path.write_text(code)
+    names: dict[str, Callable[[], None]] = {}
+    exec(compile(code, str(path), "exec"), names)
+    with pytest.raises(ValueError, match="no") as caught:
+        names[called]()
+    return caught.value
+
+
+def test_the_innermost_line_of_ones_own_is_underlined_as_a_whole(tmp_path: Path) -> None:
+    file = tmp_path / "domain.py"
+    error = raised(file, CODE, "outer")
+    place = own_line(error, file.__eq__)
+    assert place is not None
+    assert (place.path, place.line, place.column, place.length) == (file, 6, 5, len("raise ValueError('no')"))
+    assert own_frame(traceback.format_exception(error), file.__eq__) == place, "as Dagster records it"
+    assert own_line(error, Path("/elsewhere").__eq__) is None
+
+
+def test_a_syntax_error_is_where_it_is_written_not_where_it_was_met(tmp_path: Path) -> None:
+    file = tmp_path / "domain.py"
+    with pytest.raises(SyntaxError) as caught:
+        compile("x = 1\ny = = 2\n", str(file), "exec")
+    place = own_line(caught.value, file.__eq__)
+    assert place is not None
+    assert (place.path, place.line, place.column) == (file, 2, 5)
+    # Of a text that is no file of one's own, such as a value that was parsed, nothing is told.
+    with pytest.raises(SyntaxError) as caught:
+        compile("= 2", "<a value>", "exec")
+    assert own_line(caught.value, file.__eq__) is None
