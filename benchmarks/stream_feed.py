@@ -75,7 +75,7 @@ def append(stream: Stream, rows: int, took: Took) -> None:
     """The next batch, audited as every batch is."""
     number = len(stream.entries)
     name = f"{number:05}"
-    audit = batch_gate(stream.con, stream.product, batch=name, resolve=lambda _: None)
+    audit = batch_gate(stream.connection, stream.product, batch=name, resolve=lambda _: None)
     began, processor = time.monotonic(), time.process_time()
     done = stream.append(name, query(number, rows), audit=audit)
     took.seconds.append(done.seconds)
@@ -106,7 +106,7 @@ def feed(folder: Path, batches: int, rows: int, pace: float, turns: int) -> dict
             for _ in range(turns):
                 append(stream, rows, long)
                 append(other, rows, new)
-        found = stream.con.execute("SELECT count(*) FROM bench.products.readings").fetchone()
+        found = stream.connection.execute("SELECT count(*) FROM bench.products.readings").fetchone()
         assert found == ((batches + turns) * rows,), found
     return {
         "seconds": steady.seconds,

@@ -44,15 +44,17 @@ class PublishedShape:
     contract: str
 
 
-def published_shape(con: duckdb.DuckDBPyConnection, product: DataProduct, lake: str) -> PublishedShape | None:
+def published_shape(
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, lake: str
+) -> PublishedShape | None:
     """The published version that a lake holds. One without facts has the contract's version of the one
     before, and where none has any, the first that a contract can have."""
-    if relation_kind(con, lake, product.name) is None:
+    if relation_kind(connection, lake, product.name) is None:
         return None
-    found = list(stamps(con, lake, product.id))
+    found = list(stamps(connection, lake, product.id))
     known = (facts["contract_version"] for *_, facts in found if facts.get("contract_version"))
     first = "0.1.0" if product.version.startswith("0.") else "1.0.0"
-    columns = describe(con, f"FROM {quoted(lake)}.products.{quoted(product.name)}")
+    columns = describe(connection, f"FROM {quoted(lake)}.products.{quoted(product.name)}")
     return PublishedShape(columns, found[0][0] if found else 0, next(known, first))
 
 
@@ -65,8 +67,8 @@ def shape_left_behind(location: LakeLocation, product: DataProduct, root: Path) 
     if not has_left(location, product):
         return None
     lake = left_lake(product)
-    with connect(location, read=[lake]) as con:
-        found = published_shape(con, product, lake)
+    with connect(location, read=[lake]) as connection:
+        found = published_shape(connection, product, lake)
     if found is not None and product.restricted:
         others = {name: f'"{name}" is restricted to {product.domain}' for name in found.columns}
         _require(product, found, others, root, within=False)
@@ -74,18 +76,18 @@ def shape_left_behind(location: LakeLocation, product: DataProduct, root: Path) 
 
 
 def break_guard(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
 ) -> Callable[[], None]:
     """What to call before the COMMIT of a version, given what is published now, or was before it ``moved``.
 
     It raises PublicationRefused (Q040) where the version lacks a column that somebody reads, or has it with
     another type, and the contract's version does not say so.
     """
-    found = published_shape(con, product, product.lake) or moved
+    found = published_shape(connection, product, product.lake) or moved
 
     def require() -> None:
         if found is not None:
-            new = describe(con, f"FROM {table_of(product)}")
+            new = describe(connection, f"FROM {table_of(product)}")
             _require(product, found, lost_columns(found.columns, new), root)
 
     return require
@@ -105,14 +107,16 @@ def _require(
 
 
 @contextmanager
-def explaining_lost_columns(con: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]) -> Iterator[None]:
+def explaining_lost_columns(
+    connection: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]
+) -> Iterator[None]:
     """What fails within it over a column that an input had before says since when it is gone (D057)."""
     try:
         yield
     except Exception as error:
         words = str(error)
         for read in reads:
-            for name, how in columns_gone(con, read).items():
+            for name, how in columns_gone(connection, read).items():
                 if not re.search(rf"\b{re.escape(name)}\b", words):
                     continue
                 message = f'the column "{name}" of {read.id} {how}'
@@ -155,8 +159,8 @@ def _readers(products: list[str], root: Path) -> list[dict[str, Any]]:
 def when_lost(product: DataProduct, column: str) -> str:
     """When a column went that a product had, to follow a message; nothing where its lake does not tell."""
     try:
-        with connect(LakeLocation.current(), read=[product.lake]) as con:
-            how = columns_gone(con, product).get(column)
+        with connect(LakeLocation.current(), read=[product.lake]) as connection:
+            how = columns_gone(connection, product).get(column)
     except PlatformError:
         return ""  # what is wrong with a lake is told where it is read
     return f": it {how}" if how else ""

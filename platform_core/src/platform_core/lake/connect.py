@@ -42,13 +42,13 @@ def connect(
     private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
     there = [lake for lake in dict.fromkeys((*write, *read)) if lake in write or location.exists(lake)]
     try:
-        with private_umask() if private else nullcontext(), closing(opened(database)) as con:
-            load_extension(con)
-            settle(con)
-            spill_into(con, location, next(filter(location.is_private, there), None))
+        with private_umask() if private else nullcontext(), closing(opened(database)) as connection:
+            load_extension(connection)
+            settle(connection)
+            spill_into(connection, location, next(filter(location.is_private, there), None))
             for lake in there:
-                _attach(con, location, lake, writing=lake in write)
-            yield con
+                _attach(connection, location, lake, writing=lake in write)
+            yield connection
     except duckdb.Error as error:
         if there and GARBLED in str(error):
             with lake_faults(location, there[0]):
@@ -58,7 +58,9 @@ def connect(
         remove_unused()
 
 
-def _attach(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str, *, writing: bool) -> None:
+def _attach(
+    connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str, *, writing: bool
+) -> None:
     if writing and not location.exists(lake):
         with written_privately(location, lake):
             _create(location, lake)
@@ -69,25 +71,25 @@ def _attach(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str, *
         # SQLite takes an empty file for a new database, which a reader may not even begin.
         if location.catalog(lake).stat().st_size == 0:
             raise damaged(location, lake, "the catalog is empty")
-        attach(con, location, lake, read_only=not writing)
+        attach(connection, location, lake, read_only=not writing)
 
 
-def settle(con: duckdb.DuckDBPyConnection) -> None:
+def settle(connection: duckdb.DuckDBPyConnection) -> None:
     """What every engine keeps to: one time zone, and its share of the memory."""
-    con.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET TimeZone = 'UTC'")
     # It would be drawn on standard output, into whatever a command prints there.
-    con.execute("SET enable_progress_bar = false")
+    connection.execute("SET enable_progress_bar = false")
     # Half of what the engine would take, where MESH_MEMORY_LIMIT says nothing: locations run side by side.
-    words = MEMORY.memory() or f"{memory_of(con) // 2} B"
+    words = MEMORY.memory() or f"{memory_of(connection) // 2} B"
     try:
-        con.execute(f"SET memory_limit = {literal(words)}")
+        connection.execute(f"SET memory_limit = {literal(words)}")
     except duckdb.ParserException as error:
         raise MEMORY.fault("an amount of memory", f"{MEMORY.name}=4GB") from error
 
 
-def memory_of(con: duckdb.DuckDBPyConnection) -> int:
+def memory_of(connection: duckdb.DuckDBPyConnection) -> int:
     """The memory limit of an engine, in bytes."""
-    row = con.execute("SELECT current_setting('memory_limit')").fetchone()
+    row = connection.execute("SELECT current_setting('memory_limit')").fetchone()
     amount, unit = str(row[0]).split() if row else ("2", "GiB")
     return int(float(amount) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB").index(unit))
 
@@ -99,16 +101,16 @@ def _create(location: LakeLocation, lake: str) -> None:
     with lake_faults(location, lake):
         location.data(lake).mkdir(parents=True, exist_ok=True)
         try:
-            with closing(opened()) as con:
-                load_extension(con)
-                settle(con)
-                spill_into(con, location, None)
-                attach(con, location, lake, read_only=False, catalog=draft)
+            with closing(opened()) as connection:
+                load_extension(connection)
+                settle(connection)
+                spill_into(connection, location, None)
+                attach(connection, location, lake, read_only=False, catalog=draft)
                 # Rows kept inside the catalog would make sizes untrue and the catalog grow.
-                con.execute(f"CALL {quoted(lake)}.set_option('data_inlining_row_limit', 0)")
+                connection.execute(f"CALL {quoted(lake)}.set_option('data_inlining_row_limit', 0)")
                 for schema in SCHEMAS:
-                    con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(lake)}.{quoted(schema)}")
-                con.execute(f"DETACH {quoted(lake)}")
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(lake)}.{quoted(schema)}")
+                connection.execute(f"DETACH {quoted(lake)}")
             # The lake of a process that was faster stays.
             link_new(draft, catalog)
         finally:

@@ -31,14 +31,14 @@ _OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 
 
 def whole_files(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
 ) -> tuple[Path, ...]:
     """The files that hold the rows of a published version, by default the newest.
 
     Raises LakeError L004 where one is gone or has another size.
     """
-    for number, _, facts in stamps(con, product.lake, product.id, version=version, limit=1):
-        [files] = files_of(con, product.lake, [table_behind(product, number, facts)])
+    for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):
+        [files] = files_of(connection, product.lake, [table_behind(product, number, facts)])
         return _whole(product, files or ())
     return ()
 
@@ -81,8 +81,8 @@ def from_each_lake(
 ) -> tuple[dict[str, T], tuple[Diagnostic, ...]]:
     """What each of some lakes answers, and why one does not: it keeps no other back."""
     try:
-        with connect(location, read=lakes) as con:
-            return {lake: ask(con, lake) for lake in sorted(lakes)}, ()
+        with connect(location, read=lakes) as connection:
+            return {lake: ask(connection, lake) for lake in sorted(lakes)}, ()
     except LakeError as error:
         if len(lakes) == 1:
             return {}, error.diagnostics
@@ -98,9 +98,9 @@ def newest_versions(
     lakes = {product.lake for product in products if location.exists(product.lake)}
     damaged: dict[str, tuple[Diagnostic, ...]] = {}
 
-    def ask(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, Version]:
+    def ask(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, Version]:
         found: dict[str, Version] = {}
-        for product, version, files in latest_of(con, lake, products):
+        for product, version, files in latest_of(connection, lake, products):
             found[product.id] = version
             try:
                 _whole(product, files)

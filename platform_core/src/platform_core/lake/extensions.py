@@ -27,18 +27,18 @@ def opened(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
     return duckdb.connect(database, config={"allow_persistent_secrets": "false", **unsigned})
 
 
-def load_extension(con: duckdb.DuckDBPyConnection) -> None:
+def load_extension(connection: duckdb.DuckDBPyConnection) -> None:
     """Load what lakes need, and nothing else from then on; LakeError L005 where it is not installed."""
     # Nothing is ever downloaded: what is not installed is said by L005.
-    con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     for name in _EXTENSIONS:
         path = extension_path(name)
         state = _state(path)
         if state not in _checked:
-            _forbid_unsigned(con)
-        con.execute(f"LOAD {literal(str(path))}")
+            _forbid_unsigned(connection)
+        connection.execute(f"LOAD {literal(str(path))}")
         _checked.add(state)
-    _forbid_unsigned(con)
+    _forbid_unsigned(connection)
 
 
 def extension_path(extension: str) -> Path:
@@ -56,9 +56,9 @@ def extension_path(extension: str) -> Path:
     raise LakeError.of("L005", message, None, f"{distribution} of exactly DuckDB's own version", fix)
 
 
-def _forbid_unsigned(con: duckdb.DuckDBPyConnection) -> None:
+def _forbid_unsigned(connection: duckdb.DuckDBPyConnection) -> None:
     """From then on; DuckDB takes this setting back from nobody."""
-    con.execute("SET allow_unsigned_extensions = false")
+    connection.execute("SET allow_unsigned_extensions = false")
 
 
 def _state(path: Path) -> tuple[str, int, int]:

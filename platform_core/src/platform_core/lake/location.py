@@ -67,7 +67,7 @@ class LakeLocation:
 
 
 def attach(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     location: LakeLocation,
     lake: str,
     *,
@@ -89,7 +89,7 @@ def attach(
     if catalog is None:
         options.append("CREATE_IF_NOT_EXISTS false")
     url = literal(f"ducklake:sqlite:{catalog or location.catalog(lake)}")
-    con.execute(f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})")
+    connection.execute(f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})")
 
 
 def table_of(product: DataProduct) -> str:

@@ -26,48 +26,50 @@ def insertions(product: DataProduct, since: int, version: int) -> str:
     return f"ducklake_table_insertions({lake}, 'products', {name}, {since + 1:d}, {version:d})"
 
 
-def table_identity(con: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
+def table_identity(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
     """What stays the same until a table is made anew; None for a view, or where there is no table."""
-    row = con.execute(f"SELECT t.table_uuid::VARCHAR FROM {_table(product)}").fetchone()
+    row = connection.execute(f"SELECT t.table_uuid::VARCHAR FROM {_table(product)}").fetchone()
     return str(row[0]) if row else None
 
 
-def holds_nan(con: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
+def holds_nan(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
     """Whether a product's table holds a NaN, by the lake's statistics."""
     table = f"SELECT t.table_id FROM {_table(product)}"
     known = f"FROM {catalog_of(product.lake)}.ducklake_table_column_stats WHERE contains_nan::BOOLEAN"
-    return bool(number(con, f"SELECT count(*) {known} AND table_id IN ({table})"))
+    return bool(number(connection, f"SELECT count(*) {known} AND table_id IN ({table})"))
 
 
-def has_version(con: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
+def has_version(connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
     """Whether a product's lake still keeps a version, whoever made it."""
     kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
-    return bool(number(con, f"SELECT count(*) {kept}"))
+    return bool(number(connection, f"SELECT count(*) {kept}"))
 
 
-def version_at(con: duckdb.DuckDBPyConnection, product: DataProduct, at: int | datetime) -> int | None:
+def version_at(connection: duckdb.DuckDBPyConnection, product: DataProduct, at: int | datetime) -> int | None:
     """The version of a product that was read at a version of its lake, or at a time; None where it was not
     published by then, where there is no such version of the lake, or where it is not kept."""
     moment = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)" if isinstance(at, datetime) else str(at)
     column = "CAST(snapshot_time AS TIMESTAMPTZ)" if isinstance(at, datetime) else "snapshot_id"
     kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot"
-    then, newest = one(con, f"SELECT max(snapshot_id) FILTER ({column} <= {moment}), max(snapshot_id) {kept}")
+    then, newest = one(
+        connection, f"SELECT max(snapshot_id) FILTER ({column} <= {moment}), max(snapshot_id) {kept}"
+    )
     if then is None or (isinstance(at, int) and at > newest):
         return None
-    stamp = next(stamps(con, product.lake, product.id, until=then, limit=1), None)
+    stamp = next(stamps(connection, product.lake, product.id, until=then, limit=1), None)
     if stamp is None:
         return None
     # Of the versions that are not kept any more, none may have come between.
     last = at if isinstance(at, int) else min(then + 1, newest)
-    whole = number(con, f"SELECT count(*) {kept} WHERE snapshot_id BETWEEN {stamp[0]:d} AND {last:d}")
+    whole = number(connection, f"SELECT count(*) {kept} WHERE snapshot_id BETWEEN {stamp[0]:d} AND {last:d}")
     return stamp[0] if whole == last - stamp[0] + 1 else None
 
 
 def changes_between(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, first: int, last: int
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, first: int, last: int
 ) -> frozenset[str]:
     """What was done to a product's rows in some versions: DuckLake's words, ``inserted_into_table``."""
-    rows = con.execute(
+    rows = connection.execute(
         f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)},"
         f" {catalog_of(product.lake)}.ducklake_snapshot_changes c"
         f" WHERE c.snapshot_id BETWEEN {first:d} AND {last:d}"
@@ -91,7 +93,7 @@ def _table(product: DataProduct) -> str:
 
 
 def bytes_of_columns(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
     version: int,
     columns: Collection[str] | None = None,
@@ -104,7 +106,7 @@ def bytes_of_columns(
     value of the partition column overlap it. Footers, deletions, row groups that a filter skips, and
     what an engine reads twice or finds in its cache are not known here.
     """
-    stamp = next(stamps(con, product.lake, product.id, version=version), None)
+    stamp = next(stamps(connection, product.lake, product.id, version=version), None)
     if stamp is None:
         return 0
     schema, table, snapshot = table_behind(product, version, stamp[2])
@@ -127,10 +129,10 @@ def bytes_of_columns(
             f" AND c.column_name = {literal(product.partitions.column)}"
             f" AND {_overlaps(product.partitions, window)})"
         )
-    return number(con, f"SELECT coalesce(sum(st.column_size_bytes), 0) {chunks}{only}")
+    return number(connection, f"SELECT coalesce(sum(st.column_size_bytes), 0) {chunks}{only}")
 
 
-def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
+def bytes_kept(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
     """The bytes of all files that a lake keeps for a product's table: of each version, and deletions.
 
     A version shares its files with those before and after it as far as they are alike.
@@ -141,7 +143,7 @@ def bytes_kept(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
         for kind in ("ducklake_data_file", "ducklake_delete_file")
     )
     return number(
-        con,
+        connection,
         f"SELECT coalesce(sum(file_size_bytes), 0) FROM ({files}) WHERE table_id IN ("
         f"SELECT t.table_id FROM {tables_in(product.lake)} WHERE s.schema_name IN ('products', 'staging')"
         f" AND t.table_name = {literal(product.name)})",

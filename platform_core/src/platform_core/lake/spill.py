@@ -23,13 +23,13 @@ _own: dict[tuple[int, Path], tuple[Path, int]] = {}
 """The folder of a process beneath each parent, and the descriptor that holds its lock."""
 
 
-def spill_into(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str | None) -> None:
+def spill_into(connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str | None) -> None:
     """Have a connection that has not spilled yet do so in the folder of ``lake``, a restricted one, else
     beside all lakes; nowhere, where nothing may be written."""
     path = ""
     with suppress(OSError):
         path = str(_own_folder(location, lake) / uuid.uuid4().hex[:8])  # DuckDB makes it, and removes it
-    con.execute(f"SET temp_directory = {literal(path)}")
+    connection.execute(f"SET temp_directory = {literal(path)}")
 
 
 @contextmanager

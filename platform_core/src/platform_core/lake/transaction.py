@@ -47,7 +47,7 @@ class Stamp:
 class Transaction:
     """A commit on its way."""
 
-    con: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection
     lake: str
     version: int = 0
     """The version that was committed; 0 before."""
@@ -59,21 +59,21 @@ class Transaction:
         stamp.require()
         extra = {"seconds": round(time.monotonic() - stamp.started, 3), **stamp.facts, **facts}
         extra |= {"asset": stamp.asset, "run_id": stamp.run_id}
-        self.con.execute(
+        self.connection.execute(
             f"CALL {quoted(self.lake)}.set_commit_message('dagster', "
             f"{literal(f'run {stamp.run_id}')}, extra_info => {literal(json.dumps(extra))})"
         )
 
     def commit(self) -> None:
-        self.con.execute("COMMIT")
-        self.version = number(self.con, f"FROM {quoted(self.lake)}.last_committed_snapshot()")
+        self.connection.execute("COMMIT")
+        self.version = number(self.connection, f"FROM {quoted(self.lake)}.last_committed_snapshot()")
         if self.committed is not None:
             self.committed(self.version)
 
 
 @contextmanager
 def transaction(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     location: LakeLocation,
     lake: str,
     *,
@@ -88,46 +88,46 @@ def transaction(
         lake_lock(location, lake, holder=holder),
         lake_faults(location, lake),
     ):
-        under_way = Transaction(con, lake)
+        under_way = Transaction(connection, lake)
         try:
-            con.execute("BEGIN TRANSACTION")
+            connection.execute("BEGIN TRANSACTION")
             yield under_way
             under_way.commit()
         except BaseException:
-            _roll_back(con)
+            _roll_back(connection)
             if not under_way.version:
-                _remove_written(con, location, lake)
+                _remove_written(connection, location, lake)
             raise
 
 
-def one(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
+def one(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
     """The one row that a statement answers with."""
-    row = con.execute(statement).fetchone()
+    row = connection.execute(statement).fetchone()
     if row is None:
         raise LakeError.of("L009", f"the engine gave no answer to: {statement[:200]}")
     return row
 
 
-def number(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+def number(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
     """The one number that a statement answers with."""
-    return int(one(con, statement)[0])
+    return int(one(connection, statement)[0])
 
 
-def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     # A statement that Ctrl-C cut short may still be worked on by the engine's threads, which ROLLBACK awaits.
-    con.interrupt()
+    connection.interrupt()
     try:
-        con.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
     except duckdb.TransactionException:
         # Nothing is open: BEGIN itself failed, or a failed COMMIT has rolled back already.
         return
 
 
-def _remove_written(con: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str) -> None:
+def _remove_written(connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str) -> None:
     """Remove the files that a failed transaction wrote: ROLLBACK leaves one that was cut off."""
     unknown = f"CALL ducklake_delete_orphaned_files({literal(lake)}, cleanup_all => true, dry_run => true)"
     with suppress(OSError, duckdb.Error):  # what went wrong first is told
         since = location.lock(lake).stat().st_mtime_ns  # signed by the holder before it wrote
-        for (path,) in con.execute(unknown).fetchall():
+        for (path,) in connection.execute(unknown).fetchall():
             if Path(path).stat().st_mtime_ns >= since:
                 Path(path).unlink()

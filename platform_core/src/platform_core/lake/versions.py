@@ -82,37 +82,39 @@ def tables_in(lake: str) -> str:
     return f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
 
 
-def published_version(con: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
+def published_version(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
     """The version that readers see now; None where nothing was published, or the lake is not attached.
 
     Takes milliseconds however many versions a lake keeps; ``latest`` tells more of a version.
     """
-    return next((version for version, _, _ in stamps(con, product.lake, product.id, limit=1)), None)
+    return next((version for version, _, _ in stamps(connection, product.lake, product.id, limit=1)), None)
 
 
-def latest(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
+def latest(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
     """The version that readers see; None where the product was never published."""
-    return next(iter(history(con, product, limit=1)), None)
+    return next(iter(history(connection, product, limit=1)), None)
 
 
 def history(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
 ) -> tuple[Version, ...]:
     """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
-    found = list(stamps(con, product.lake, product.id, limit=limit))
-    sizes = bytes_of(con, product.lake, [table_behind(product, number, facts) for number, _, facts in found])
+    found = list(stamps(connection, product.lake, product.id, limit=limit))
+    sizes = bytes_of(
+        connection, product.lake, [table_behind(product, number, facts) for number, _, facts in found]
+    )
     return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
 
 
 def latest_of(
-    con: duckdb.DuckDBPyConnection, lake: str, products: Iterable[DataProduct]
+    connection: duckdb.DuckDBPyConnection, lake: str, products: Iterable[DataProduct]
 ) -> Iterator[tuple[DataProduct, Version, tuple[DataFile, ...]]]:
     """The version that readers see of each published product of a lake, and the files that hold its rows.
     Takes two statements, however many products there are."""
     own: dict[str, DataProduct] = {product.id: product for product in products if product.lake == lake}
-    found = [(own[s[2]["asset"]], s) for s in stamps(con, lake, newest=True) if s[2]["asset"] in own]
+    found = [(own[s[2]["asset"]], s) for s in stamps(connection, lake, newest=True) if s[2]["asset"] in own]
     files = files_of(
-        con, lake, [table_behind(product, number, facts) for product, (number, _, facts) in found]
+        connection, lake, [table_behind(product, number, facts) for product, (number, _, facts) in found]
     )
     for (product, stamp), held in zip(found, files, strict=True):
         size = None if held is None else sum(file.bytes + file.deletions_bytes for file in held)
@@ -139,17 +141,17 @@ def _version(
     )
 
 
-def published(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
+def published(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
     """The versions that a lake keeps of each of its products, by id, the newest first."""
     found: dict[str, list[Published]] = {}
-    for version, at, facts in stamps(con, lake):
+    for version, at, facts in stamps(connection, lake):
         found.setdefault(facts["asset"], []).append(Published(version, at))
     return {product: tuple(versions) for product, versions in found.items()}
 
 
-def newest(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, int]:
+def newest(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, int]:
     """The version that readers see of each product that a lake holds, by id."""
-    rows = con.execute(
+    rows = connection.execute(
         f"SELECT {_ASSET} AS product, max(snapshot_id) FROM {catalog_of(lake)}.ducklake_snapshot_changes"
         f" WHERE {_ASSET} IS NOT NULL GROUP BY product ORDER BY product"
     ).fetchall()
@@ -157,7 +159,7 @@ def newest(con: duckdb.DuckDBPyConnection, lake: str) -> dict[str, int]:
 
 
 def stamps(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     lake: str,
     product_id: str | None = None,
     *,
@@ -175,7 +177,7 @@ def stamps(
     if until is not None:
         wanted.append(f"snapshot_id <= {until:d}")
     try:
-        rows = con.execute(
+        rows = connection.execute(
             "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"
             f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
             f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
@@ -188,10 +190,10 @@ def stamps(
         yield int(number), at, json.loads(extra)
 
 
-def columns_gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
+def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
     """The columns that earlier versions of a product had and the published one has not, and how each went."""
     try:
-        rows = con.execute(
+        rows = connection.execute(
             f"SELECT column_name, max(c.end_snapshot) FROM {catalog_of(product.lake)}.ducklake_column c"
             f" JOIN ({tables_in(product.lake)}) ON t.table_id = c.table_id WHERE schema_name = 'products'"
             f" AND table_name = {literal(product.name)} AND parent_column IS NULL"
@@ -203,7 +205,7 @@ def columns_gone(con: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[s
         name: f"went with version {version} (contract {facts.get('contract_version') or 'unknown'}), "
         f"published {at:%Y-%m-%d %H:%M} UTC"
         for name, went in rows
-        for version, at, facts in stamps(con, product.lake, product.id, version=went)
+        for version, at, facts in stamps(connection, product.lake, product.id, version=went)
     }
 
 
@@ -215,11 +217,11 @@ def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> t
 
 
 def relation_kind(
-    con: duckdb.DuckDBPyConnection, lake: str, name: str, schema: str = "products"
+    connection: duckdb.DuckDBPyConnection, lake: str, name: str, schema: str = "products"
 ) -> str | None:
     """``BASE TABLE`` or ``VIEW``; None where an attached lake has no such relation."""
     # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
-    row = con.execute(
+    row = connection.execute(
         f"SELECT table_type FROM information_schema.tables WHERE table_catalog = {literal(lake)}"
         f" AND table_schema = {literal(schema)} AND table_name = {literal(name)}"
     ).fetchone()
@@ -231,29 +233,31 @@ def alive(row: str, version: int | str) -> str:
     return f"{row}.begin_snapshot <= {version} AND coalesce({version} < {row}.end_snapshot, true)"
 
 
-def files_of(con: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[tuple[DataFile, ...] | None]:
+def files_of(
+    connection: duckdb.DuckDBPyConnection, lake: str, of: Tables
+) -> list[tuple[DataFile, ...] | None]:
     """The files that hold each table's version; None where they are not known: dropped, or of a view."""
     inside = "CASE WHEN {0}.path_is_relative THEN {1} ELSE '' END || {0}.path"
     data = f"(SELECT data_path FROM ducklake_settings({literal(lake)}))"
     folder = inside.format("t", inside.format("s", data))
     rows, gone = (f"{inside.format(each, folder)}, {each}.file_size_bytes" for each in ("f", "d"))
     held: dict[int, list[DataFile]] = {}
-    for n, path, size, deletions, less in _held(con, lake, of, f"n, {rows}, {gone}"):
+    for n, path, size, deletions, less in _held(connection, lake, of, f"n, {rows}, {gone}"):
         files = held.setdefault(n, [])
         if path is not None:  # a table without rows has no file
             files.append(DataFile(Path(path), size, Path(deletions) if deletions else None, less or 0))
     return [tuple(held[n]) if n in held else None for n in range(len(of))]
 
 
-def bytes_of(con: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[int | None]:
+def bytes_of(connection: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[int | None]:
     """Bytes of the files that hold each table's version, its deletions too; None where they are not known."""
     size = "(coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::BIGINT"
-    sizes = dict(_held(con, lake, of, f"n, {size}", "GROUP BY n"))
+    sizes = dict(_held(connection, lake, of, f"n, {size}", "GROUP BY n"))
     return [sizes.get(n) for n in range(len(of))]
 
 
 def _held(
-    con: duckdb.DuckDBPyConnection, lake: str, of: Tables, asked: str, grouped: str = ""
+    connection: duckdb.DuckDBPyConnection, lake: str, of: Tables, asked: str, grouped: str = ""
 ) -> list[tuple[Any, ...]]:
     """What is asked of the data files (f) of each table (t) that is known, and of their deletions (d), by one
     statement for all over the catalog's own tables."""
@@ -261,7 +265,7 @@ def _held(
     if not tables:
         return []
     catalog = catalog_of(lake)
-    return con.execute(
+    return connection.execute(
         f"SELECT {asked} FROM (VALUES {tables}) of(n, room, name, version)"
         f" JOIN ({tables_in(lake)}) ON schema_name = room AND table_name = name"
         f" AND {alive('t', 'version')}"

@@ -42,7 +42,7 @@ def written_files(location: LakeLocation, twin: DataProduct) -> frozenset[Path]:
 
 
 def twin_files(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     location: LakeLocation,
     twin: DataProduct,
     masks: str,
@@ -53,7 +53,7 @@ def twin_files(
     What a killed run left behind, which no version knows, is removed: nobody audited it.
     """
     catalog = catalog_of(twin.lake)
-    rows = con.execute(
+    rows = connection.execute(
         "SELECT parse_filename(f.path), c.commit_extra_info"
         f" FROM {catalog}.ducklake_data_file f LEFT JOIN {catalog}.ducklake_snapshot_changes c"
         " ON c.snapshot_id = f.begin_snapshot"
@@ -72,11 +72,11 @@ def twin_files(
     return TwinFiles(tuple(new), tuple(earlier))
 
 
-def columns_of(con: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> dict[str, list[Path]]:
+def columns_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> dict[str, list[Path]]:
     """The files that have a column, by its name in small letters."""
     if not files:
         return {}
-    rows = con.execute(
+    rows = connection.execute(
         f"SELECT DISTINCT name, file_name FROM parquet_schema({_list(files)}) WHERE num_children IS NULL"
     ).fetchall()
     found: dict[str, list[Path]] = {}

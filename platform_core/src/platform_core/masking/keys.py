@@ -140,8 +140,8 @@ class KeyRing:
 
 def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
     """Whether a domain published anything that was hashed under a key of that name."""
-    with connect(location, read=[domain]) as con:
-        made_under = (facts.get("keys") or {} for _, _, facts in stamps(con, domain))
+    with connect(location, read=[domain]) as connection:
+        made_under = (facts.get("keys") or {} for _, _, facts in stamps(connection, domain))
         return any(keys.get(key.name) == key.fingerprint for keys in made_under)
 
 

@@ -18,7 +18,7 @@ from platform_core.words import counted, listed
 
 
 def find_leaks(
-    con: duckdb.DuckDBPyConnection, twin: DataProduct, parent: str, files: TwinFiles
+    connection: duckdb.DuckDBPyConnection, twin: DataProduct, parent: str, files: TwinFiles
 ) -> tuple[CheckOutcome, ...]:
     """The outcomes of ``no_raw_values`` and ``no_raw_values_before``, whose words hold no value.
 
@@ -31,18 +31,22 @@ def find_leaks(
     for rule in twin.rules:
         if rule.kind in asked:
             started = time.monotonic()
-            found = {name: count for name, count in asked[rule.kind](con, twin, rule, parent, files) if count}
+            found = {
+                name: count
+                for name, count in asked[rule.kind](connection, twin, rule, parent, files)
+                if count
+            }
             outcomes.append(_outcome(rule, found, files, time.monotonic() - started))
     return tuple(outcomes)
 
 
 def _in_new(
-    con: duckdb.DuckDBPyConnection, twin: DataProduct, rule: Rule, parent: str, files: TwinFiles
+    connection: duckdb.DuckDBPyConnection, twin: DataProduct, rule: Rule, parent: str, files: TwinFiles
 ) -> Iterator[tuple[str, int]]:
     if not files.new:
         return
     relation = parquet(files.new)
-    columns = [row[0] for row in con.execute(f"DESCRIBE FROM {relation}").fetchall()]
+    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()]
     nothing = "SELECT NULL::VARCHAR AS text LIMIT 0"  # where all columns are generalized
     raw = " UNION ALL ".join(_texts(name, parent) for name in rule.columns) or nothing
     branches = []
@@ -56,19 +60,24 @@ def _in_new(
         if column is not None and column.mask is not None and column.mask.method == "hash":
             wrong = f"NOT regexp_full_match(text, {literal(HASH)})"
             branches.append(f"SELECT {literal(name)}, count(*) FROM ({_texts(name, relation)}) WHERE {wrong}")
-    yield from con.execute(f"WITH raw AS MATERIALIZED ({raw}) {' UNION ALL '.join(branches)}").fetchall()
+    yield from connection.execute(
+        f"WITH raw AS MATERIALIZED ({raw}) {' UNION ALL '.join(branches)}"
+    ).fetchall()
 
 
 def _in_earlier(
-    con: duckdb.DuckDBPyConnection, twin: DataProduct, rule: Rule, parent: str, files: TwinFiles
+    connection: duckdb.DuckDBPyConnection, twin: DataProduct, rule: Rule, parent: str, files: TwinFiles
 ) -> Iterator[tuple[str, int]]:
-    held = columns_of(con, files.earlier)
+    held = columns_of(connection, files.earlier)
     generalized = [c.name for c in twin.columns if c.mask is not None and c.mask.method == "generalize"]
     for name in dict.fromkeys((*rule.columns, *generalized)):
         if (some := held.get(fold(name))) is None:
             continue
         kept, raw = _texts(name, parquet(some)), f"({_texts(name, parent)})"
-        yield name, number(con, f"SELECT count(*) FROM ({_found(kept, raw, twin.column(name), parent)})")
+        yield (
+            name,
+            number(connection, f"SELECT count(*) FROM ({_found(kept, raw, twin.column(name), parent)})"),
+        )
 
 
 def _texts(name: str, relation: str) -> str:

@@ -24,21 +24,21 @@ _PADS: Final = {"inner": 0x36, "outer": 0x5C}
 _BLOCK: Final = 64
 
 
-def set_keys(con: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
+def set_keys(connection: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
     """Gives a connection the keys of its hashes, as variables: no key is ever in the text of a query,
     which plans, logs and messages repeat."""
     for key in keys:
         block = key.secret.ljust(_BLOCK, b"\0")
         for half, pad in _PADS.items():
             value = bytes(byte ^ pad for byte in block)
-            con.execute(f"SET VARIABLE {quoted(_variable(key.name, half))} = ?", [value])
+            connection.execute(f"SET VARIABLE {quoted(_variable(key.name, half))} = ?", [value])
 
 
-def forget_keys(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+def forget_keys(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
     """Takes them from the connection again, before SQL of somebody runs on it."""
     for name in names:
         for half in _PADS:
-            con.execute(f"RESET VARIABLE {quoted(_variable(name, half))}")
+            connection.execute(f"RESET VARIABLE {quoted(_variable(name, half))}")
 
 
 def masked_query(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:

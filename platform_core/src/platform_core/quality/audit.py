@@ -28,7 +28,7 @@ _ORDER = ("schema", "row_count", "unique", "recency", "group_size", "reference",
 
 
 def audit(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     rules: Iterable[Rule],
     relation: str,
     *,
@@ -48,10 +48,10 @@ def audit(
     Only faults of the engine itself raise (duckdb.Error); data never does.
     """
     rules = [rule for rule in rules if rule.kind not in BESIDE_THE_TABLE]
-    columns = describe(con, f"FROM {relation}")
+    columns = describe(connection, f"FROM {relation}")
     moment = now or datetime.now(UTC)
     asked = CheckQuery(
-        con=con,
+        connection=connection,
         product=product,
         columns=columns,
         resolve=resolve,
@@ -100,7 +100,7 @@ def _scan(asked: CheckQuery, scope: Scope, rules: list[Rule]) -> dict[str, Check
     branches += [
         f"SELECT {n}, count(*) FROM {relation} WHERE {broken}" for n, (_, broken) in enumerate(counted)
     ]
-    numbers = dict(asked.con.execute(" UNION ALL ".join(branches)).fetchall())
+    numbers = dict(asked.connection.execute(" UNION ALL ".join(branches)).fetchall())
     asked.rows[scope] = numbers[-1]
     # One statement's time belongs to all of its rules alike.
     seconds = (time.monotonic() - started) / max(1, len(counted))
@@ -122,11 +122,11 @@ def _ask(asked: CheckQuery, rule: Rule) -> tuple[CheckOutcome, bool]:
         if rule.kind != "sql":
             raise
         reason = f"the query fails: {sentence(error)}"
-        return _refused(rule, reason, time.monotonic() - started), aborted(asked.con)
+        return _refused(rule, reason, time.monotonic() - started), aborted(asked.connection)
 
 
 def unanswerable(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
     relation: str,
     resolve: Callable[[str], str | None],
@@ -136,7 +136,7 @@ def unanswerable(
     for rule in product.rules:
         try:
             if rule.kind == "sql":
-                con.execute(f"EXPLAIN {query_checks.judged(con, rule, relation, resolve)}")
+                connection.execute(f"EXPLAIN {query_checks.judged(connection, rule, relation, resolve)}")
         except NotApplicable as error:
             found.append(_refused(rule, error.reason))
         except duckdb.Error as error:
@@ -144,10 +144,10 @@ def unanswerable(
     return found
 
 
-def aborted(con: duckdb.DuckDBPyConnection) -> bool:
+def aborted(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the open transaction can only be rolled back any more."""
     try:
-        con.execute("SELECT 1")
+        connection.execute("SELECT 1")
     except duckdb.TransactionException:
         return True
     return False
@@ -168,7 +168,7 @@ def _judged(asked: CheckQuery, rule: Rule, answer: CheckAnswer, seconds: float) 
     sample = answer.sample
     if not passed and answer.condition and not sample:
         shown = sample_columns(asked.product, rule, asked.columns)
-        sample = sample_rows(asked.con, shown, asked.scopes[rule.scope], answer.condition)
+        sample = sample_rows(asked.connection, shown, asked.scopes[rule.scope], answer.condition)
     return CheckOutcome(
         rule=rule,
         passed=passed,

@@ -19,7 +19,7 @@ from platform_core.sql.types import describe
 
 
 def batch_gate(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
     *,
     batch: str,
@@ -34,9 +34,9 @@ def batch_gate(
 
     def pass_or_refuse(relation: str, published: str) -> Outcomes:
         rules = [rule for rule in product.rules if rule.scope == "batch"]
-        found = audit(con, rules, relation, product=product, resolve=resolve)
-        outcomes = tuple(_in_the_stream(con, product, o, relation, published) for o in found)
-        if any(outcome.blocking for outcome in outcomes) or aborted(con):
+        found = audit(connection, rules, relation, product=product, resolve=resolve)
+        outcomes = tuple(_in_the_stream(connection, product, o, relation, published) for o in found)
+        if any(outcome.blocking for outcome in outcomes) or aborted(connection):
             told = [
                 replace(o, message=f'batch "{batch}": {o.message}', plain=False) if not o.passed else o
                 for o in outcomes
@@ -48,11 +48,14 @@ def batch_gate(
 
 
 def audit_whole(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, resolve: Callable[[str], str | None]
+    connection: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    relation: str,
+    resolve: Callable[[str], str | None],
 ) -> Outcomes:
     """The rules about the stream as a whole: how recent it is, and what only warns."""
     rules = [rule for rule in product.rules if rule.scope != "batch"]
-    return audit(con, rules, relation, product=product, resolve=resolve) if rules else ()
+    return audit(connection, rules, relation, product=product, resolve=resolve) if rules else ()
 
 
 def together(rules: Sequence[Rule], batches: Sequence[Outcomes]) -> Outcomes:
@@ -81,7 +84,7 @@ def _both(first: CheckOutcome, second: CheckOutcome) -> CheckOutcome:
 
 
 def _in_the_stream(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
     outcome: CheckOutcome,
     relation: str,
@@ -91,13 +94,13 @@ def _in_the_stream(
     if rule.kind != "unique" or not outcome.passed:
         return outcome
     started = time.monotonic()
-    types = describe(con, f"FROM {published}")
+    types = describe(connection, f"FROM {published}")
     if any(name not in types for name in rule.columns):
         return outcome  # a column that the stream is just given
-    limits = _limits(con, relation, rule, types)
+    limits = _limits(connection, relation, rule, types)
     names = ", ".join(map(quoted, rule.columns))
     repeated = f"FROM {relation} SEMI JOIN (SELECT {names} FROM {published} WHERE {limits}) USING ({names})"
-    again = number(con, f"SELECT count(*) {repeated}") if limits else 0
+    again = number(connection, f"SELECT count(*) {repeated}") if limits else 0
     seconds = outcome.seconds + time.monotonic() - started
     if not again:
         return replace(outcome, seconds=seconds)
@@ -108,18 +111,18 @@ def _in_the_stream(
         passed=False,
         violations=(outcome.violations or 0) + again,
         seconds=seconds,
-        sample=fetch(con, f"SELECT {wanted} {repeated} LIMIT 10") if wanted else (),
+        sample=fetch(connection, f"SELECT {wanted} {repeated} LIMIT 10") if wanted else (),
         message=f"{again:,} of {outcome.rows:,} rows repeat a value of {names} that was published before",
     )
 
 
-def _limits(con: duckdb.DuckDBPyConnection, relation: str, rule: Rule, types: dict[str, str]) -> str:
+def _limits(connection: duckdb.DuckDBPyConnection, relation: str, rule: Rule, types: dict[str, str]) -> str:
     """SQL that is true for rows of the stream that may repeat one of the batch; empty where none can.
 
     Constants, unlike a join, are compared with the statistics of files before these are opened.
     """
     ends = ", ".join(f"min({quoted(n)})::VARCHAR, max({quoted(n)})::VARCHAR" for n in rule.columns)
-    row = one(con, f"SELECT {ends} FROM {relation}")
+    row = one(connection, f"SELECT {ends} FROM {relation}")
     parts = []
     for name, low, high in zip(rule.columns, row[::2], row[1::2], strict=True):
         if low is None:

@@ -45,7 +45,7 @@ class ContractBroken(PublicationRefused):
 
 
 def gate(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
     *,
     window: Window | None = None,
@@ -54,8 +54,8 @@ def gate(
     """The ``audit`` of a publication: returns the outcomes, raises ContractBroken for a failed error rule."""
 
     def pass_or_refuse(relation: str) -> tuple[CheckOutcome, ...]:
-        outcomes = audit(con, product.rules, relation, product=product, window=window, resolve=resolve)
-        if any(outcome.blocking for outcome in outcomes) or aborted(con):
+        outcomes = audit(connection, product.rules, relation, product=product, window=window, resolve=resolve)
+        if any(outcome.blocking for outcome in outcomes) or aborted(connection):
             raise ContractBroken(product, outcomes)
         return outcomes
 

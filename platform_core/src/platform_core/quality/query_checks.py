@@ -33,7 +33,7 @@ _TABLE = "__table"
 class CheckQuery:
     """The table that is asked, and what the questions need to know about it."""
 
-    con: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection
     product: DataProduct | None
     columns: dict[str, str]
     resolve: Callable[[str], str | None]
@@ -95,11 +95,11 @@ def _unique(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     wanted = f"{', '.join(map(quoted, kept))}, count(*) AS {quoted(unlike('rows', kept))}"
     violations = 0
     sample: Sample = ()
-    for values in repeated(asked.con, asked.scopes[rule.scope], rule.columns, asked.rows[rule.scope]):
+    for values in repeated(asked.connection, asked.scopes[rule.scope], rule.columns, asked.rows[rule.scope]):
         counted = f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {values})"
-        violations += number(asked.con, counted)
+        violations += number(asked.connection, counted)
         if kept and len(sample) < LIMIT:
-            sample += fetch(asked.con, f"SELECT {wanted} {values} LIMIT {LIMIT - len(sample)}")
+            sample += fetch(asked.connection, f"SELECT {wanted} {values} LIMIT {LIMIT - len(sample)}")
     return CheckAnswer(violations=violations, sample=sample)
 
 
@@ -117,7 +117,7 @@ def _reference(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     values = f"(SELECT {names}, count(*) FROM {relation} GROUP BY {names}) AS o({', '.join(ours)}, n)"
     orphaned = f"FROM {values} ANTI JOIN (SELECT {keys} FROM {target}) AS t({', '.join(theirs)}) ON {equal}"
     orphaned += f" WHERE {present}"
-    violations = number(asked.con, f"SELECT coalesce(sum(n), 0) {orphaned}")
+    violations = number(asked.connection, f"SELECT coalesce(sum(n), 0) {orphaned}")
     orphans = f"({names}) IN (SELECT {', '.join(ours)} {orphaned})"
     words = f"{violations:,} of {asked.rows[rule.scope]:,} rows have no {rule.reference.product}"
     return CheckAnswer(violations=violations, condition=orphans, message=words, plain=True)
@@ -129,7 +129,7 @@ def _target(asked: CheckQuery, rule: Rule, reference: Reference) -> str:
     target = asked.scopes["product"] if own else asked.resolve(reference.product)
     if target is None:
         raise NotApplicable(f"{reference.product} was never published, so nothing can refer to it")
-    theirs = describe(asked.con, f"FROM {target}")
+    theirs = describe(asked.connection, f"FROM {target}")
     for ours, name in zip(rule.columns, reference.columns, strict=True):
         if name not in theirs:
             raise NotApplicable(f'{reference.product} has no column "{name}"')
@@ -149,7 +149,7 @@ def _recency(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     if family(kind) not in ("timestamp", "date"):
         raise NotApplicable(f'"{name}" is {kind}, which has no age')
     since = microseconds(quoted(name))
-    newest = moment(one(asked.con, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
+    newest = moment(one(asked.connection, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
     if newest is None or rule.maximum_age is None:
         return CheckAnswer(passed=False, message=f'no value in "{name}" to measure the age of')
     age = asked.until - newest
@@ -167,7 +167,7 @@ def _group_size(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     groups = ", ".join(map(quoted, rule.columns))
     counted = f"SELECT count(*) AS n FROM {asked.scopes[rule.scope]} GROUP BY {groups}"
     least = rule.limits.minimum if rule.limits else None
-    smallest, small = one(asked.con, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
+    smallest, small = one(asked.connection, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
     if smallest is None:
         return CheckAnswer(passed=True)
     words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
@@ -192,7 +192,7 @@ def _together(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     ]
     few = f"BETWEEN 1 AND {rule.limits.minimum} - 1"
     violations = number(
-        asked.con,
+        asked.connection,
         f"SELECT count(*) FILTER (abs(a - b) {few}) + count(*) FILTER (abs(c - d) {few}) FROM ("
         "SELECT sum(a) AS a, sum(b) AS b, sum(a) FILTER (b IS NULL) AS c, sum(b) FILTER (a IS NULL) AS d"
         f" FROM {sides[0]} FULL JOIN {sides[1]} USING ({names}) GROUP BY CUBE ({names}))",
@@ -202,8 +202,8 @@ def _together(asked: CheckQuery, rule: Rule) -> CheckAnswer:
 
 
 def _sql(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    query = judged(asked.con, rule, asked.scopes[rule.scope], asked.resolve)
-    cursor = asked.con.execute(query)
+    query = judged(asked.connection, rule, asked.scopes[rule.scope], asked.resolve)
+    cursor = asked.connection.execute(query)
     rows = cursor.fetchmany(2)
     if len(rows) != 1 or len(rows[0]) != 1:
         raise NotApplicable("the query has to return one row of one column")
@@ -240,7 +240,7 @@ def substituted(rule: Rule, relation: str) -> str:
 
 
 def judged(
-    con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, resolve: Callable[[str], str | None]
+    connection: duckdb.DuckDBPyConnection, rule: Rule, relation: str, resolve: Callable[[str], str | None]
 ) -> str:
     """The query of a rule, which reads a relation and products that ``resolve`` knows, and nothing else: by
     its names, then by its plan. Raises NotApplicable, and duckdb.Error where it does not bind."""
@@ -253,10 +253,10 @@ def judged(
             if product is None:
                 known = f'"{table}" is neither the table nor an input, as ${{table}} or "<domain>/<product>"'
                 raise NotAllowed("construct", known, table.line)
-            con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS SELECT * FROM {product}")
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS SELECT * FROM {product}")
             reads.append(quoted(table.name))
         query = substituted(rule, relation)
-        require_reads(con, query, reads)
+        require_reads(connection, query, reads)
     except NotAllowed as refused:
         reason = f"the query is not SQL: {refused.reason}" if refused.what == "syntax" else refused.reason
         raise NotApplicable(reason) from None

@@ -26,16 +26,16 @@ def sample_columns(product: DataProduct | None, rule: Rule, present: Iterable[st
 
 
 def sample_rows(
-    con: duckdb.DuckDBPyConnection, columns: tuple[str, ...], relation: str, condition: str
+    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], relation: str, condition: str
 ) -> Sample:
     """Up to ten distinct combinations of the columns among the rows that meet a condition."""
     if not columns:
         return ()
     names = ", ".join(map(quoted, columns))
-    return fetch(con, f"SELECT DISTINCT {names} FROM {relation} WHERE {condition} LIMIT {LIMIT}")
+    return fetch(connection, f"SELECT DISTINCT {names} FROM {relation} WHERE {condition} LIMIT {LIMIT}")
 
 
-def fetch(con: duckdb.DuckDBPyConnection, query: str) -> Sample:
-    cursor = con.execute(in_words(con, query))
+def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> Sample:
+    cursor = connection.execute(in_words(connection, query))
     names = [column[0] for column in cursor.description or ()]
     return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT))

@@ -24,7 +24,7 @@ _EQUAL: Final = "__equal_hashes"
 
 
 def repeated(
-    con: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
 ) -> Iterator[str]:
     """SQL, from FROM to HAVING, for the values of some columns that more than one row has; as in SQL, a row
     with a NULL repeats nothing.
@@ -35,20 +35,20 @@ def repeated(
     names = ", ".join(map(quoted, columns))
     value = _HASH.format(names)
     present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
-    passes = -(-rows * _BYTES_A_HASH // memory_of(con))
+    passes = -(-rows * _BYTES_A_HASH // memory_of(connection))
     for turn in range(passes):
         part = f" AND {value} % {passes} = {turn}" if passes > 1 else ""
         some = f"FROM {relation} WHERE {present}{part}"
-        fetched = con.execute(f"SELECT {value} AS value {some}").fetchnumpy()
+        fetched = connection.execute(f"SELECT {value} AS value {some}").fetchnumpy()
         hashes = cast("numpy.ndarray[Any, Any]", fetched.pop("value"))
         hashes.sort()
         equal = hashes[1:][hashes[1:] == hashes[:-1]]
         del hashes
         if not len(equal):
             continue
-        con.register(_EQUAL, {"value": equal})
+        connection.register(_EQUAL, {"value": equal})
         try:
             yield f"{some} AND {value} IN (FROM {_EQUAL}) GROUP BY {names} HAVING count(*) > 1"
         finally:
             with suppress(duckdb.Error):  # a transaction that failed takes the view along
-                con.unregister(_EQUAL)
+                connection.unregister(_EQUAL)

@@ -59,19 +59,21 @@ class DbtBuild:
         }
         return cls(folder, saved["lake"], saved["schema"], sources)
 
-    def show(self, con: duckdb.DuckDBPyConnection, files: SealedFiles) -> None:
+    def show(self, connection: duckdb.DuckDBPyConnection, files: SealedFiles) -> None:
         """Attach the database, show the sources as views, and nothing else from then on. Raises OSError."""
-        con.execute("SET allow_persistent_secrets = false")
-        settle(con)
-        con.execute(f"ATTACH IF NOT EXISTS {literal(str(self.database))} AS {quoted(self.lake)}")
-        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.lake)}.{quoted(self.schema)}")
-        files.show(con)
+        connection.execute("SET allow_persistent_secrets = false")
+        settle(connection)
+        connection.execute(f"ATTACH IF NOT EXISTS {literal(str(self.database))} AS {quoted(self.lake)}")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.lake)}.{quoted(self.schema)}")
+        files.show(connection)
         for source, version in self.sources.items():
             lake, name = source.split(".")
             if lake != self.lake:
-                con.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(lake)}")
-            con.execute(f'CREATE SCHEMA IF NOT EXISTS {quoted(lake)}."products"')
+                connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(lake)}")
+            connection.execute(f'CREATE SCHEMA IF NOT EXISTS {quoted(lake)}."products"')
             opened = version.opened(files, source)
-            con.execute(f'CREATE OR REPLACE VIEW {quoted(lake)}."products".{quoted(name)} AS {opened.query}')
+            connection.execute(
+                f'CREATE OR REPLACE VIEW {quoted(lake)}."products".{quoted(name)} AS {opened.query}'
+            )
         paths = [self.database, self.database.with_name(f"{self.database.name}.wal")]
-        shut(con, self.folder / "spill", paths)
+        shut(connection, self.folder / "spill", paths)

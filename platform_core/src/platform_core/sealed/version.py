@@ -55,7 +55,12 @@ class VersionFiles:
 
 
 def version_files(
-    con: duckdb.DuckDBPyConnection, lake: str, schema: str, table: str, version: int, copies: Path | None
+    connection: duckdb.DuckDBPyConnection,
+    lake: str,
+    schema: str,
+    table: str,
+    version: int,
+    copies: Path | None,
 ) -> VersionFiles:
     """The files and columns of a table's version, asked of its attached lake.
 
@@ -64,9 +69,9 @@ def version_files(
     Raises duckdb.Error, and PermissionError where a copy is needed and there is no such folder.
     """
     relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
-    types = describe(con, f"FROM {relation}")
+    types = describe(connection, f"FROM {relation}")
     catalog = catalog_of(lake)
-    rows = con.execute(
+    rows = connection.execute(
         "SELECT c.column_id, c.column_name, c.initial_default, c.parent_column IS NULL,"
         f" {alive('c', version)}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"
         f" EXISTS (FROM {catalog}.ducklake_inlined_data_tables i WHERE i.table_id = t.table_id)"
@@ -84,28 +89,28 @@ def version_files(
     )
     evolved = any(changed for *_, changed, _ in rows)
     unmapped = any(mapped for *_, mapped in rows) or (evolved and not all(top for _, _, _, top, *_ in rows))
-    [files] = files_of(con, lake, [(schema, table, version)])
+    [files] = files_of(connection, lake, [(schema, table, version)])
     if unmapped or any(file.deletions for file in files or ()):
-        return copied(con, relation, copies)
+        return copied(connection, relation, copies)
     return VersionFiles(columns, tuple(str(file.path) for file in files or ()), evolved)
 
 
 def product_files(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int
 ) -> VersionFiles:
     """``version_files`` of a published version; LakeError L004 where a file is not what was published."""
-    [(_, _, facts)] = stamps(con, product.lake, product.id, version=version)
-    whole_files(con, product, version)
-    return version_files(con, product.lake, *table_behind(product, version, facts), copies)
+    [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
+    whole_files(connection, product, version)
+    return version_files(connection, product.lake, *table_behind(product, version, facts), copies)
 
 
-def copied(con: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
+def copied(connection: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
     """A relation as a file of its own. Raises duckdb.Error, PermissionError."""
     if folder is None:
         raise PermissionError(errno.EACCES, "permission denied to copy a version with deletions beside it")
     file = folder / f"{len(list(folder.iterdir()))}.parquet"
-    con.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
-    types = describe(con, f"FROM {relation}")
+    connection.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
+    types = describe(connection, f"FROM {relation}")
     return VersionFiles(
         tuple(VersionColumn(0, name, kind, None) for name, kind in types.items()), (str(file),)
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def lock_down(
-    con: duckdb.DuckDBPyConnection, *, files: Iterable[Path] = (), folders: Iterable[Path | str] = ()
+    connection: duckdb.DuckDBPyConnection, *, files: Iterable[Path] = (), folders: Iterable[Path | str] = ()
 ) -> None:
     """From now on a connection reaches these files and folders and no others, loads no extension and takes
     no other setting. DuckDB also permits to write them: see that what it is to run is a SELECT."""
@@ -24,13 +24,13 @@ def lock_down(
         ", ".join(literal(each) for path in map(str, given) for each in (path, glob.escape(path)))
         for given in (files, (f"{folder}/" for folder in folders))
     )
-    con.execute("SET python_enable_replacements = false")
-    con.execute("SET allow_community_extensions = false")
-    con.execute("SET allow_unsigned_extensions = false")
-    con.execute(f"SET allowed_paths = [{paths}]")
-    con.execute(f"SET allowed_directories = [{directories}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET allow_community_extensions = false")
+    connection.execute("SET allow_unsigned_extensions = false")
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute(f"SET allowed_directories = [{directories}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def trial() -> duckdb.DuckDBPyConnection:
@@ -53,6 +53,6 @@ def refused(statement: str) -> str | None:
 def _engine() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    con = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
-    lock_down(con)
-    return con
+    connection = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
+    lock_down(connection)
+    return connection

@@ -20,7 +20,7 @@ Source = tuple[str, str]
 """The function that scans, and of what in JSON: a table at its snapshot, files, a pointer to a data frame."""
 
 
-def sources(con: duckdb.DuckDBPyConnection, query: str) -> frozenset[Source]:
+def sources(connection: duckdb.DuckDBPyConnection, query: str) -> frozenset[Source]:
     """What one SELECT scans; nothing of the table functions that compute from their arguments alone.
 
     Raises:
@@ -28,10 +28,10 @@ def sources(con: duckdb.DuckDBPyConnection, query: str) -> frozenset[Source]:
         duckdb.Error: the query does not bind.
     """
     # Not optimized: a branch that is never taken is read by nobody, but it was bound.
-    row = con.execute(f"SELECT json_serialize_plan({literal(query)}, optimize := false)").fetchone()
+    row = connection.execute(f"SELECT json_serialize_plan({literal(query)}, optimize := false)").fetchone()
     answer: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if answer["error"]:
-        con.execute(f"EXPLAIN {query}")  # whatever is wrong with the query is told here, by DuckDB
+        connection.execute(f"EXPLAIN {query}")  # whatever is wrong with the query is told here, by DuckDB
         raise NotAllowed("construct", "what the query reads cannot be told")
     return frozenset(
         (scan["name"], json.dumps(scan.get("function_data") or scan.get("parameters"), sort_keys=True))
@@ -40,13 +40,13 @@ def sources(con: duckdb.DuckDBPyConnection, query: str) -> frozenset[Source]:
     )
 
 
-def require_reads(con: duckdb.DuckDBPyConnection, query: str, relations: Iterable[str]) -> None:
+def require_reads(connection: duckdb.DuckDBPyConnection, query: str, relations: Iterable[str]) -> None:
     """Refuse a query that reads more than some relations do, such as ``"lines"``.
 
     Raises:
         NotAllowed: ``construct``.
         duckdb.Error: the query does not bind.
     """
-    allowed = frozenset[Source]().union(*(sources(con, f"SELECT * FROM {name}") for name in relations))
-    if foreign := sources(con, query) - allowed:
+    allowed = frozenset[Source]().union(*(sources(connection, f"SELECT * FROM {name}") for name in relations))
+    if foreign := sources(connection, query) - allowed:
         raise NotAllowed("construct", f"by {min(foreign)[0]}, it reads what is not its input")

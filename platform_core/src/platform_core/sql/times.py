@@ -24,11 +24,11 @@ def moment(since_1970: int | None) -> datetime | None:
     return None if since_1970 is None else _EPOCH + timedelta(microseconds=since_1970)
 
 
-def in_words(con: duckdb.DuckDBPyConnection, query: str) -> str:
+def in_words(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """A query whose dates, timestamps and intervals are texts: in Python infinity would be a day of 9999."""
     names = [
         quoted(name)
-        for name, kind in describe(con, query).items()
+        for name, kind in describe(connection, query).items()
         if family(kind) in ("date", "timestamp") or kind == "INTERVAL"
     ]
     texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in names)

@@ -93,14 +93,14 @@ def family(kind: str) -> str | None:
     return next((name for name, members in _FAMILIES.items() if plain in members), None)
 
 
-def describe(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+def describe(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
     """Names of a query's columns and their DuckDB types, without running it. Raises duckdb.Error."""
-    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {query}").fetchall()}
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
 
 
-def exact_types(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+def exact_types(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
     """As ``describe``, but UNTYPED where a column or a part of it has no type, which DuckDB calls INTEGER."""
-    cursor = con.execute(f"SELECT typeof(any_value(COLUMNS(*))) FROM (FROM ({query}\n) LIMIT 0)")
+    cursor = connection.execute(f"SELECT typeof(any_value(COLUMNS(*))) FROM (FROM ({query}\n) LIMIT 0)")
     names = [column[0] for column in cursor.description or ()]
     return dict(zip(names, cursor.fetchall()[0], strict=True))
 

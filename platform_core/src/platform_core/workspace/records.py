@@ -180,8 +180,10 @@ def checked(folder: Path, products: Iterable[DataProduct]) -> dict[str, dict[str
     found: dict[str, dict[str, CheckResult]] = {}
     if not database.exists():
         return found
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as con:
-        rows = con.execute(_CHECKED, [json.dumps(list(names))]).fetchall()
+    with closing(
+        sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+    ) as connection:
+        rows = connection.execute(_CHECKED, [json.dumps(list(names))]).fetchall()
     for key, name, run_id, created, passed, severity in rows:
         product, rules = names[key]
         if name in rules:

@@ -73,7 +73,7 @@ def child(n):
     ):
         state = s.append(str(n - 1), rows(n - 1), audit=str.join).state if n else "none"
         os.write(2, (state + " ").encode())
-        s.con = Killer(con, n + 3)  # before its transaction there is nothing to be lost
+        s.connection = Killer(con, n + 3)  # before its transaction there is nothing to be lost
         s.append(str(n), rows(n), audit=str.join)
 
 whole = 0

@@ -76,7 +76,7 @@ class Fitted:
 
 
 def fitted(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     product: DataProduct,
     query: str,
     published: Mapping[str, str] | None = None,
@@ -87,7 +87,7 @@ def fitted(
     Raises duckdb.Error; DefinitionError L012 for a type that no lake keeps.
     """
     types, refusals, written = {}, {}, []
-    for number, (name, kind) in enumerate(exact_types(con, query).items()):
+    for number, (name, kind) in enumerate(exact_types(connection, query).items()):
         have, column = trial().type(kind), product.column(name)
         want, changed = _fit(product, name, have, column, (published or {}).get(name))
         types[name] = str(want)
@@ -211,28 +211,32 @@ def nan_in(types: Mapping[str, str]) -> str:
     return " OR ".join(filter(None, (_somewhere(name, kind, kind, is_nan) for name, kind in parsed.items())))
 
 
-def insert(con: duckdb.DuckDBPyConnection, relation: str, rows: str) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: str) -> None:
     """Insert the rows of a table into one of a lake.
 
     DuckLake asks only the last row group of a file for a NaN, and skips the file by its limits: then
     ``x > 1`` loses the row. So of many rows, those with a NaN come into files of one row group each.
     """
-    nan = nan_in(describe(con, f"FROM {rows}"))
-    every, holding = one(con, f"SELECT count(*), count(*) FILTER ({nan or 'false'}) FROM {rows}")
+    nan = nan_in(describe(connection, f"FROM {rows}"))
+    every, holding = one(connection, f"SELECT count(*), count(*) FILTER ({nan or 'false'}) FROM {rows}")
     if not holding or every <= MANY:
-        con.execute(f"INSERT INTO {relation} BY NAME FROM {rows}")
+        connection.execute(f"INSERT INTO {relation} BY NAME FROM {rows}")
         return
-    con.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE NOT coalesce({nan}, false)")
+    connection.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE NOT coalesce({nan}, false)")
     for start in range(0, holding, MANY):
-        con.execute(f"INSERT INTO {relation} BY NAME FROM {rows} WHERE {nan} LIMIT {MANY} OFFSET {start}")
+        connection.execute(
+            f"INSERT INTO {relation} BY NAME FROM {rows} WHERE {nan} LIMIT {MANY} OFFSET {start}"
+        )
 
 
-def nan_apart(con: duckdb.DuckDBPyConnection, relation: str, inside: str | None) -> None:
+def nan_apart(connection: duckdb.DuckDBPyConnection, relation: str, inside: str | None) -> None:
     """The same for rows that were written by one statement: all of a new table's, or those ``inside``."""
-    nan, those = nan_in(describe(con, f"FROM {relation}")), f"FROM {relation} WHERE {inside or 'true'}"
-    if not nan or not con.execute(f"{those} AND ({nan}) LIMIT 1").fetchone():
+    nan, those = nan_in(describe(connection, f"FROM {relation}")), f"FROM {relation} WHERE {inside or 'true'}"
+    if not nan or not connection.execute(f"{those} AND ({nan}) LIMIT 1").fetchone():
         return
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {_BATCH} AS {those}")
-    con.execute(f"DELETE {those}" if inside else f"CREATE OR REPLACE TABLE {relation} AS {those} LIMIT 0")
-    insert(con, relation, _BATCH)
-    con.execute(f"DROP TABLE {_BATCH}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_BATCH} AS {those}")
+    connection.execute(
+        f"DELETE {those}" if inside else f"CREATE OR REPLACE TABLE {relation} AS {those} LIMIT 0"
+    )
+    insert(connection, relation, _BATCH)
+    connection.execute(f"DROP TABLE {_BATCH}")

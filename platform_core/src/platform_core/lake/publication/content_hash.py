@@ -29,15 +29,15 @@ class Content(TypedDict):
     floats: list[str]  # columns that hold floats, whose last digits may differ from run to run
 
 
-def content_of(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> Content:
+def content_of(connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> Content:
     """One pass over the rows of a relation that has the product's columns."""
-    types = describe(con, f"FROM {relation}")
+    types = describe(connection, f"FROM {relation}")
     by = list(product.key) if product.key and types.keys() >= set(product.key) else sorted(types)
     others = sorted(types.keys() - set(by))
     row_of = f"hash({', '.join(map(quoted, by))})"  # computed once a row, however often it is named
     hashes = [row_of, *(f"hash({row_of}, {quoted(name)})" for name in others)]
     sums = ", ".join(f"coalesce(sum({each}::HUGEINT), 0)::VARCHAR" for each in hashes)
-    row = con.execute(f"SELECT version(), count(*), {sums} FROM {relation}").fetchone()
+    row = connection.execute(f"SELECT version(), count(*), {sums} FROM {relation}").fetchone()
     assert row is not None  # an aggregate
     return {
         "duckdb": row[0],
@@ -67,8 +67,8 @@ def data_version(stamp: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16] if held[0] else None
 
 
-def published_content(con: duckdb.DuckDBPyConnection, product: DataProduct) -> Content | None:
+def published_content(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Content | None:
     """That of the version that readers see; None where nothing was published, or without it."""
     return next(
-        (facts.get("content") for _, _, facts in stamps(con, product.lake, product.id, limit=1)), None
+        (facts.get("content") for _, _, facts in stamps(connection, product.lake, product.id, limit=1)), None
     )

@@ -24,21 +24,25 @@ _CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
 
 
-def write_extract(con: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, path: Path) -> None:
+def write_extract(
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, path: Path
+) -> None:
     """Write the rows of a relation to a file in the format of its name. Raises duckdb.Error."""
-    columns = ", ".join(map(quoted, describe(con, f"FROM {relation}")))
+    columns = ", ".join(map(quoted, describe(connection, f"FROM {relation}")))
     order = ", ".join(map(quoted, product.key)) or "ALL"
     options = _CSV if path.suffix == ".csv" else _PARQUET
-    con.execute(
+    connection.execute(
         f"COPY (SELECT {columns} FROM {relation} ORDER BY {order}) TO {literal(str(path))} ({options})"
     )
 
 
-def reading(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
+def reading(connection: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
     """SQL that reads the file: a CSV with the types of the relation, since it holds none itself."""
     if path.suffix != ".csv":
         return f"read_parquet({file_literal(path)})"
-    types = ", ".join(f"{literal(n)}: {literal(t)}" for n, t in describe(con, f"FROM {relation}").items())
+    types = ", ".join(
+        f"{literal(n)}: {literal(t)}" for n, t in describe(connection, f"FROM {relation}").items()
+    )
     return (
         f"read_csv({file_literal(path)}, header = true, auto_detect = false, columns = {{{types}}}, "
         "delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
@@ -46,22 +50,22 @@ def reading(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
     )
 
 
-def difference(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str | None:
+def difference(connection: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str | None:
     """What the file holds that the relation does not, in one sentence; None where they are the same.
 
     Rows are compared by their number and the sum of their hashes, whatever their order.
     """
-    source = reading(con, relation, path)
+    source = reading(connection, relation, path)
     try:
-        there = describe(con, f"FROM {source}")
-        wanted = describe(con, f"FROM {relation}")
+        there = describe(connection, f"FROM {source}")
+        wanted = describe(connection, f"FROM {relation}")
         if there != wanted:
             odd = [f'"{n}" is {there.get(n, "missing")} instead of {t}' for n, t in wanted.items()
                    if there.get(n) != t]  # fmt: skip
             return f"columns differ: {listed(odd or list(there))}"
         columns = ", ".join(map(quoted, wanted))
         count = f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM"
-        read, kept = (con.execute(f"{count} {each}").fetchone() for each in (source, relation))
+        read, kept = (connection.execute(f"{count} {each}").fetchone() for each in (source, relation))
     except duckdb.Error as error:
         return f"it cannot be read back: {sentence(error)}"
     if read == kept or read is None or kept is None:

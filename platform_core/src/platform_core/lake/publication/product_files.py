@@ -120,24 +120,24 @@ class ProductFiles:
         fix = f"mesh run {self.product.id}, which writes it anew"
         return LakeError.of("L031", message, self.product.place, expected, fix)
 
-    def repair(self, con: duckdb.DuckDBPyConnection) -> None:
+    def repair(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Finish what a process that died left: its stable name after COMMIT, its drafts before.
 
         Without the lake's lock only where there is nothing to mend.
         """
-        if self._left_over(con) or self._stale_link(con):
+        if self._left_over(connection) or self._stale_link(connection):
             with lake_lock(self.location, self.product.lake, holder=f"{self.product.id}, its files"):
                 with lake_faults(self.location, self.product.lake):
-                    for left in self._left_over(con):
+                    for left in self._left_over(connection):
                         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-                if (version := self._stale_link(con)) is not None:
+                if (version := self._stale_link(connection)) is not None:
                     self.point(version)
 
-    def _left_over(self, con: duckdb.DuckDBPyConnection) -> list[Path]:
+    def _left_over(self, connection: duckdb.DuckDBPyConnection) -> list[Path]:
         """Drafts, and versions that were never published: newer than the last one that was."""
         if not self.folder.is_dir():
             return []
-        last = published_version(con, self.product) or 0
+        last = published_version(connection, self.product) or 0
         entries = list(self.folder.iterdir())
         return [
             entry
@@ -145,9 +145,9 @@ class ProductFiles:
             if entry.name.startswith(_UNFINISHED) or (entry.name.isdigit() and int(entry.name) > last)
         ]
 
-    def _stale_link(self, con: duckdb.DuckDBPyConnection) -> int | None:
+    def _stale_link(self, connection: duckdb.DuckDBPyConnection) -> int | None:
         """The published version, where it has a file and the stable name does not lead to it."""
-        version = published_version(con, self.product)
+        version = published_version(connection, self.product)
         if version is None or not self.path(version).is_file():
             return None
         there = ProductFile(self.path(version), self.stable, 0, "")
@@ -169,12 +169,12 @@ class ProductFiles:
 class FileDraft:
     """The file of one version on its way: written before COMMIT, under its stable name after it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, shelf: ProductFiles) -> None:
-        self._con = con
+    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: ProductFiles) -> None:
+        self._connection = connection
         self._shelf = shelf
         self._folder: Path | None = None
         self._published = False
-        shelf.repair(con)
+        shelf.repair(connection)
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
@@ -226,10 +226,10 @@ class FileDraft:
         if self._folder is None or self._published:
             return
         # Ctrl-C may have come between COMMIT and ``committed``.
-        if published_version(self._con, self._shelf.product) != int(self._folder.name):
+        if published_version(self._connection, self._shelf.product) != int(self._folder.name):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _next(self) -> int:
         """The version that COMMIT will make: the lake's lock keeps every other writer out."""
         lake = quoted(self._shelf.product.lake)
-        return number(self._con, f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()")
+        return number(self._connection, f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()")

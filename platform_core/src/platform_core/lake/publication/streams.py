@@ -80,7 +80,7 @@ class Appended(Generic[T]):
 class Stream:
     """A stream that is open for appending, by this process alone."""
 
-    con: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection
     location: LakeLocation
     product: DataProduct
     stamp: Stamp
@@ -123,11 +123,11 @@ class Stream:
         started = time.monotonic()
         with query_faults(self.location, self.product):
             if reads is not None:
-                require_reads(self.con, select, map(quoted, reads))
-            old = describe(self.con, f"FROM {table_of(self.product)}") if self.entries else {}
-            fit = fitted(self.con, self.product, select, old)
+                require_reads(self.connection, select, map(quoted, reads))
+            old = describe(self.connection, f"FROM {table_of(self.product)}") if self.entries else {}
+            fit = fitted(self.connection, self.product, select, old)
             with fit.refusals():
-                self.con.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {fit.query}")
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {fit.query}")
         entry = self._described(batch, fingerprint, position or {})
         if (before := self.entries.get(batch)) is not None:
             if before.digest != entry.digest:
@@ -135,14 +135,14 @@ class Stream:
             return Appended(before, "skipped", time.monotonic() - started)
         latest = self.last_event
         lake = self.product.lake
-        with transaction(self.con, self.location, lake, holder=self.stamp.holder) as commit:
+        with transaction(self.connection, self.location, lake, holder=self.stamp.holder) as commit:
             self._shape(batch, old)
             audited = audit(BATCH, table_of(self.product))
-            insert(self.con, table_of(self.product), BATCH)
+            insert(self.connection, table_of(self.product), BATCH)
             self._enter(entry)
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
-            content = self.content and added(self.content, content_of(self.con, self.product, BATCH))
-            content = content or content_of(self.con, self.product, table_of(self.product))
+            content = self.content and added(self.content, content_of(self.connection, self.product, BATCH))
+            content = content or content_of(self.connection, self.product, table_of(self.product))
             made = {"seconds": round(time.monotonic() - started, 3), "content": content}
             commit.sign(self.stamp, {"kind": "stream", **facts, **made, **self.stamp.told(audited)})
         self.entries[batch], self.content = entry, content
@@ -164,20 +164,20 @@ class Stream:
         """
         lake = self.product.lake
         tables = [("products", self.product.name), ("internal", ledger_name(self.product))]
-        with transaction(self.con, self.location, lake, holder=f"{self.product.id}, merging files"):
-            for schema, table in tables[holds_nan(self.con, self.product) :]:
+        with transaction(self.connection, self.location, lake, holder=f"{self.product.id}, merging files"):
+            for schema, table in tables[holds_nan(self.connection, self.product) :]:
                 which = f"{literal(lake)}, {literal(table)}, schema => {literal(schema)}"
                 which += f", max_file_size => {SMALL_FILE}"
-                self.con.execute(f"CALL ducklake_merge_adjacent_files({which})")
+                self.connection.execute(f"CALL ducklake_merge_adjacent_files({which})")
 
     def _described(self, batch: str, fingerprint: str | None, position: Position) -> Entry:
-        columns = describe(self.con, f"FROM {BATCH}")
+        columns = describe(self.connection, f"FROM {BATCH}")
         names = ", ".join(f"{quoted(name)}::VARCHAR" for name in sorted(columns))
         name = self.product.event_time
         event = microseconds(quoted(name)) if name in columns and name else "NULL::BIGINT"
         # The same rows in another order are the same batch, so their hashes are sorted.
         row = one(
-            self.con,
+            self.connection,
             "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), min(e), max(e)"
             f" FROM (SELECT sha256(row({names})::VARCHAR) AS h, {event} AS e FROM {BATCH})",
         )
@@ -187,13 +187,13 @@ class Stream:
     def _shape(self, batch: str, old: Mapping[str, str]) -> None:
         """Makes the table and the ledger, or gives the table a new column; its others stay as they began."""
         relation = table_of(self.product)
-        new = describe(self.con, f"FROM {BATCH}")
+        new = describe(self.connection, f"FROM {BATCH}")
         if not self.entries:
             # Of a product that was no stream before, nothing stays: what is in no ledger is in no batch.
-            if relation_kind(self.con, self.product.lake, self.product.name) == "VIEW":
-                self.con.execute(f"DROP VIEW {relation}")
-            self.con.execute(f"CREATE OR REPLACE TABLE {relation} AS FROM {BATCH} LIMIT 0")
-            self.con.execute(
+            if relation_kind(self.connection, self.product.lake, self.product.name) == "VIEW":
+                self.connection.execute(f"DROP VIEW {relation}")
+            self.connection.execute(f"CREATE OR REPLACE TABLE {relation} AS FROM {BATCH} LIMIT 0")
+            self.connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {_ledger(self.product)} (number BIGINT, batch VARCHAR,"
                 " rows BIGINT, digest VARCHAR, fingerprint VARCHAR, first_event TIMESTAMPTZ,"
                 " last_event TIMESTAMPTZ, published_at TIMESTAMPTZ, inputs VARCHAR)"
@@ -206,17 +206,17 @@ class Stream:
             raise DefinitionError.of("L041", message, self.product.place, expected, fix)
         for name in new:
             if name not in old:
-                self.con.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {new[name]}")
+                self.connection.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {new[name]}")
 
     def _enter(self, entry: Entry) -> None:
         values = (len(self.entries), *astuple(entry)[:-1], json.dumps(entry.position))
         written = ", ".join("NULL" if value is None else literal(value) for value in values)
-        self.con.execute(f"INSERT INTO {_ledger(self.product)} VALUES ({written})")
+        self.connection.execute(f"INSERT INTO {_ledger(self.product)} VALUES ({written})")
 
 
 @contextmanager
 def open_stream(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     location: LakeLocation,
     product: DataProduct,
     *,
@@ -228,9 +228,11 @@ def open_stream(
     """
     with lake_lock(location, product.lake, stream=product.name, holder=stamp.holder):
         with lake_faults(location, product.lake):
-            entries = {entry.batch: entry for entry in ledger(con, product)}
-            content = published_content(con, product) if entries else None
-        yield Stream(con, location, product, stamp, entries, sum(e.rows for e in entries.values()), content)
+            entries = {entry.batch: entry for entry in ledger(connection, product)}
+            content = published_content(connection, product) if entries else None
+        yield Stream(
+            connection, location, product, stamp, entries, sum(e.rows for e in entries.values()), content
+        )
 
 
 def ledger_name(product: DataProduct) -> str:
@@ -238,11 +240,11 @@ def ledger_name(product: DataProduct) -> str:
     return f"{product.name}__batches"
 
 
-def ledger(con: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry, ...]:
+def ledger(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry, ...]:
     """The published batches in the order of their publication; empty where there is no such stream."""
-    if relation_kind(con, product.lake, ledger_name(product), "internal") is None:
+    if relation_kind(connection, product.lake, ledger_name(product), "internal") is None:
         return ()
-    rows = con.execute(
+    rows = connection.execute(
         "SELECT batch, rows, digest, fingerprint, epoch_us(first_event), epoch_us(last_event), "
         f"epoch_us(published_at), inputs FROM {_ledger(product)} ORDER BY number"
     ).fetchall()

@@ -40,7 +40,7 @@ class Publication(Generic[T]):
 
 
 def publish_table(
-    con: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     location: LakeLocation,
     product: DataProduct,
     select: str,
@@ -67,43 +67,43 @@ def publish_table(
     LakeError.
     """
     relation = table_of(product)
-    with transaction(con, location, product.lake, holder=stamp.holder) as commit:
+    with transaction(connection, location, product.lake, holder=stamp.holder) as commit:
         commit.committed = committed
-        kind = relation_kind(con, product.lake, product.name)
+        kind = relation_kind(connection, product.lake, product.name)
         into = kind == "BASE TABLE" and window is not None and not replace
         with query_faults(location, product):
             if reads is not None:
-                require_reads(con, select, map(quoted, reads))
-            old = describe(con, f"FROM {relation}") if into else {}
-            fit = fitted(con, product, select, old)
+                require_reads(connection, select, map(quoted, reads))
+            old = describe(connection, f"FROM {relation}") if into else {}
+            fit = fitted(connection, product, select, old)
         select, new = fit.query, fit.types
         inside = window_predicate(product, new, window) if window else None
         rest = None
         of_window = f"(FROM {relation} WHERE {inside})"
         if kind == "VIEW":
-            con.execute(f"DROP VIEW {relation}")
+            connection.execute(f"DROP VIEW {relation}")
         if into:
             _same_columns(product, old, new)
-            if (rest := published_content(con, product)) is not None:
-                rest = added(rest, content_of(con, product, of_window), -1)
-            con.execute(f"DELETE FROM {relation} WHERE {inside}")
+            if (rest := published_content(connection, product)) is not None:
+                rest = added(rest, content_of(connection, product, of_window), -1)
+            connection.execute(f"DELETE FROM {relation} WHERE {inside}")
             write = f"INSERT INTO {relation} BY NAME {select}"
         else:
             write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
         with query_faults(location, product), fit.refusals():
-            written = number(con, write)
+            written = number(connection, write)
             if written > MANY:
-                nan_apart(con, relation, inside if into else None)
+                nan_apart(connection, relation, inside if into else None)
         if window and inside:
-            _all_inside(con, product, window, inside, written)
-        rows = number(con, f"SELECT count(*) FROM {relation}")
+            _all_inside(connection, product, window, inside, written)
+        rows = number(connection, f"SELECT count(*) FROM {relation}")
         audited = audit(relation)
-        content = added(rest, content_of(con, product, of_window)) if rest else None
+        content = added(rest, content_of(connection, product, of_window)) if rest else None
         if content is None or content["rows"] != rows:
-            content = content_of(con, product, relation)
+            content = content_of(connection, product, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
         commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.told(audited)})
-    [size] = bytes_of(con, product.lake, [("products", product.name, commit.version)])
+    [size] = bytes_of(connection, product.lake, [("products", product.name, commit.version)])
     return Publication(commit.version, rows, written, size or 0, audited)
 
 
@@ -139,10 +139,10 @@ def lost_columns(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, st
 
 
 def _all_inside(
-    con: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, inside: str, written: int
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, inside: str, written: int
 ) -> None:
     relation = table_of(product)
-    kept = number(con, f"SELECT count(*) FROM {relation} WHERE {inside}")
+    kept = number(connection, f"SELECT count(*) FROM {relation} WHERE {inside}")
     if kept == written:
         return
     assert product.partitions is not None  # a window without partitions was refused before
