@@ -50,7 +50,7 @@ def unique(con: duckdb.DuckDBPyConnection, *names: str) -> CheckOutcome:
     columns = tuple(Column(name, PLACE) for name in names)
     rule = Rule("u", "unique", PLACE, names)
     product = DataProduct("sales", "visits", PLACE.path, PLACE, "1", "active", columns, (rule,))
-    [outcome] = audit(con, product.rules, "visits", resolve=lambda _: None)
+    [outcome] = audit(con, product.rules, "visits", product=product, resolve=lambda _: None)
     return outcome
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.source.document import Document
-from platform_core.words import did_you_mean, listed
+from platform_core.words import did_you_mean, listed, shortened
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class Faults:
         always: bool = False,
     ) -> None:
         """An error where our conventions hold, or ``always``; else a remark."""
-        diagnostic = Diagnostic(code, _bounded(message), place, expected, fix)
+        diagnostic = Diagnostic(code, shortened(message), place, expected, fix)
         if self.strict or always:
             self.errors.append(diagnostic)
         else:
@@ -136,9 +136,3 @@ class Node:
         """An error about keys that a mapping should have; none where there are none."""
         if keys:
             self.error(code, f"{what} does not say {' and '.join(keys)}", fix=f"Write {example}.")
-
-
-def _bounded(message: str, width: int = 300) -> str:
-    """Messages quote what is written; one that quotes a whole text is cut."""
-    line = " ".join(message.split())
-    return line if len(line) <= width else f"{line[: width - 3]}..."
