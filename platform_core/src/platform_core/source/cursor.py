@@ -34,7 +34,9 @@ class Faults:
         always: bool = False,
     ) -> None:
         """An error where our conventions hold, or ``always``; else a remark."""
-        diagnostic = Diagnostic(code, shortened(message), place, expected, fix)
+        # Messages quote the text of a file: a long quotation is cut.
+        words = shortened(" ".join(message.split()), 300)
+        diagnostic = Diagnostic(code, words, place, expected, fix)
         if self.strict or always:
             self.errors.append(diagnostic)
         else:
