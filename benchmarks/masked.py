@@ -30,7 +30,7 @@ from platform_core.registry.lookup import Registry
 
 def prepare() -> float:
     with lakes() as connection:
-        return publish(connection, connection)
+        return publish(connection, connection)["seconds"]
 
 
 def plain() -> float:

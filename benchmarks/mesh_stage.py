@@ -6,14 +6,12 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from statistics import median
 
 from benchmarks.generated import product, write_domain, write_federation
-from benchmarks.measure import Measured, environ, fresh_home, module, run
-from benchmarks.report import Aim, Section, peak, timed
+from benchmarks.measure import environ, fresh_home, module, run
+from benchmarks.report import Aim, Section, peak, timed, used
 
 PRODUCTS = 100
 SIZES = (10, 100)
@@ -39,16 +37,11 @@ def measure(rounds: int) -> Section:
             Aim("10,000 products", timed(large), at_most=5, unit=" s"),
             Aim("10,000 products", peak(large) / 1000, at_most=1, unit=" GB"),
             # By the processor's time: a second's tenth of the small one is lost in what else is running.
-            Aim("10 times the products / processor time", _used(large) / _used(small), at_most=11),
+            Aim("10 times the products / processor time", used(large) / used(small), at_most=11),
         ],
         columns=("products", "seconds", "processor, s", "peak MB"),
-        rows=[(size * PRODUCTS, timed(each), _used(each), peak(each)) for size, each in runs.items()],
+        rows=[(size * PRODUCTS, timed(each), used(each), peak(each)) for size, each in runs.items()],
     )
-
-
-def _used(runs: Sequence[Measured]) -> float:
-    """Processor seconds of the stage alone."""
-    return float(median(run.said["processor"] for run in runs))
 
 
 def write(folder: Path, size: int) -> None:

@@ -132,6 +132,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
+            "workspace/records.py": "what checks found, for `mesh show`, which does not import Dagster",
         },
     ),
     "YAML": (imports("yaml", "ruamel"), "source/", {}),
