@@ -14,6 +14,7 @@ import argparse
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +26,13 @@ from platform_core.diagnostics import Diagnostic, Place, render
 from platform_core.registry.compatibility import breaking_after, number, raised
 
 ROOT = Path(__file__).resolve().parent.parent
-# The face itself; what a domain's tests use; what policies are written with.
-MODULES = (
-    "platform_core",
-    "platform_core.contracts.bounds",
-    "platform_core.contracts.model",
-    "platform_core.governance.facts",
-    "platform_core.governance.policy",
-    "platform_core.source.federation",
-    "platform_core.testing",
+# The pytest plugin is used by its name alone.
+MODULES = tuple(
+    name
+    for name in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mesh"][
+        "library"
+    ]["public"]
+    if name != "platform_core.conformance"
 )
 READ_ONLY = {
     "platform_core.contracts.bounds",

@@ -21,7 +21,7 @@ CODE = ("platform_core/src", "platform_core/tests", "tests", "domains", "governa
 PAGES = ("*.md", "docs/*.md", "docs/decisions/*.md", "platform_core/README.md")
 # What is refused, and what to write. A pattern sees one text with its lines joined.
 REFUSED = {
-    r"\b(?:is|are|was|were) no (?!longer\b|more\b)": 'write "is not a"',
+    r"(?<!here )\b(?:is|are|was|were) no (?!longer\b|more\b)": 'write "is not a"',
     r"(?:^|[.;:] )Who(?:ever)? [a-z]+s\b(?![^.]*\?)": 'name the subject: "A reader that ..."',
     r"(?:^|[.;:] )What (?!to\b|if\b)(?![^.]*\?)": 'name the subject: "The columns that ..."',
     r"\b[Ww]hoever\b": 'name the subject: "a person who", "a domain that"',
