@@ -12,6 +12,7 @@ FACE = [
     "Input",
     "LakeResource",
     "Model",
+    "Place",
     "PlatformError",
     "Result",
     "Source",
