@@ -20,7 +20,7 @@ def new_mesh(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
 
 @pytest.fixture(scope="session")
 def full_run(new_mesh: Mesh) -> Answer:
-    """What the first `mesh run` over everything said."""
+    """The output of the first `mesh run` over everything."""
     return new_mesh.run()
 
 

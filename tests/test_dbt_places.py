@@ -1,4 +1,4 @@
-"""Where dbt builds a model, by dbt itself: followed, or refused by `mesh check` at the file that says so."""
+"""Where dbt builds a model: the platform follows dbt, or `mesh check` refuses it at the right file."""
 
 from __future__ import annotations
 

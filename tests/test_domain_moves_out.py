@@ -85,7 +85,7 @@ def test_a_product_of_another_repository_is_not_run_here(company: Company) -> No
 
 
 def test_without_the_registry_the_missing_contract_is_named(company: Company, tmp_path: Path) -> None:
-    """At the line of each reference to it, and with the way to mend it."""
+    """At the line of each reference to it, with a fix."""
     shutil.copytree(company.registry / "crew", tmp_path / "crew")
     lost = replace(company.crew, settings={**company.crew.settings, "MESH_REGISTRY": str(tmp_path)})
     answer = lost.call("check", "crew/roster")

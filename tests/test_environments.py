@@ -1,4 +1,4 @@
-"""Making environments: reuse, repair, what uv shares, and a failure that says what pip said."""
+"""Environments: reuse, repair, sharing through uv, and failures that show pip's message."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_package_that_is_not_what_the_lock_names_is_refused(setup, folder, whe
     assert made.found() == {}
 
 
-def test_uv_is_told_what_pip_is_configured_for(setup, pip, tmp_path):
+def test_uv_uses_the_configuration_of_pip(setup, pip, tmp_path):
     installer = sys.modules[setup.Installer.__module__]
     settings = tmp_path / "pip.conf"
     settings.write_text("""
@@ -227,7 +227,7 @@ def test_pips_failure_is_shown_without_its_noise(setup, folder, tmp_path, monkey
     assert bare(setup, path).found() == {}
 
 
-def test_missing_lock_is_said_in_one_line(setup, folder):
+def test_a_missing_lock_is_reported_in_one_line(setup, folder):
     path = folder("bare", "")
     (path / "requirements.lock").unlink()
     with pytest.raises(setup.SetupError, match=r"^bare/requirements\.lock is missing: run `make lock`$"):
@@ -266,7 +266,7 @@ def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
     assert not list(tmp_path.rglob("made-from.json"))
 
 
-def test_python_that_is_too_old_is_told_in_one_line(tmp_path):
+def test_an_old_python_is_reported_in_one_line(tmp_path):
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.18\nexit 0\n')
     old.chmod(0o755)
@@ -291,7 +291,7 @@ def test_locks_pin_everything_by_hash_and_name_no_index(lock):
         assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
 
 
-def test_mesh_of_a_checkout_that_was_moved_or_copied_says_what_to_do(setup, tmp_path):
+def test_mesh_in_a_moved_or_copied_checkout_prints_a_fix(setup, tmp_path):
     folder = tmp_path / "an environment's [x]"
     bin = folder / ".venv" / "bin"
     bin.mkdir(parents=True)

@@ -20,7 +20,7 @@ ENDED = {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
 @pytest.fixture(scope="module", autouse=True)
 def _made_again(mesh: Mesh) -> Iterator[None]:
-    """What follows finds the mesh as it was: consumers wait for a product whose checks a kill left open."""
+    """The next runs find the mesh unchanged: consumers wait for a product whose checks a kill left open."""
     yield
     answer = mesh.run("hr/employees", "marketing/promotions", "sales/products")
     assert answer.code == 0, answer.out

@@ -43,7 +43,7 @@ DOMAINS = ("central_data_platform", "hr", "marketing", "sales")
 
 @pytest.fixture(scope="module")
 def notes(mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What the processes of the four locations said of themselves while they published."""
+    """Facts about the processes of the four locations, which they wrote while they published."""
     copy = copy_mesh(tmp_path_factory.mktemp("witness") / "mesh")
     for domain in DOMAINS:
         definitions = copy.root / f"domains/{domain}/src/{domain}/definitions.py"

@@ -1,4 +1,4 @@
-"""One partition of a product is made anew; the others stay as they are."""
+"""One partition of a product is published again; the others stay as they are."""
 
 import pytest
 from mesh_command import Answer, Mesh

@@ -96,7 +96,7 @@ def test_every_location_runs_its_automation_sensor(served: Served) -> None:
         assert sensor["sensorState"]["status"] == "RUNNING"
 
 
-def test_every_location_says_which_version_of_the_library_it_runs_on(served: Served) -> None:
+def test_every_location_shows_its_version_of_the_library(served: Served) -> None:
     found = served.ask(
         """{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
             ... on RepositoryLocation { dagsterLibraryVersions { name version } } } } } } }"""

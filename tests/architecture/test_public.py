@@ -36,5 +36,5 @@ def test_the_page_names_what_is_public() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_what_is_public_is_there(name: str) -> None:
+def test_public_names_exist(name: str) -> None:
     assert importlib.import_module(name)

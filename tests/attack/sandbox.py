@@ -1,7 +1,7 @@
-"""A small mesh, files beside it that nobody granted, and the judgement whether an attempt had an effect.
+"""A small mesh with ungranted files around it, and the check whether an attempt had an effect.
 
-Every secret is a word that no attempt contains: what shows one has read it. Every file below the folder is
-compared with what it was: what changes one has written it.
+Every secret is a word that no attempt contains, so an attempt that shows one has read it. Every file below
+the folder is compared with its earlier content, so an attempt that changes one has written it.
 """
 
 from __future__ import annotations

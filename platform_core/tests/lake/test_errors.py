@@ -151,10 +151,10 @@ def test_a_lake_that_was_moved(location: LakeLocation, product: DataProduct) -> 
     assert not location.root.exists()
 
 
-def test_too_little_memory_is_no_damage(
+def test_too_little_memory_is_not_reported_as_damage(
     location: LakeLocation, product: DataProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever reads "damaged" throws a good lake away."""
+    """A person who reads "damaged" throws a good lake away."""
     published(location, product)
     monkeypatch.setenv("MESH_MEMORY_LIMIT", "1KB")
     with pytest.raises(LakeError) as error, connect(location, read=["sales"]):

@@ -1,8 +1,7 @@
 """The only files that a sealed engine opens: descriptors that the platform opened, under made-up names.
 
-DuckDB's ``allowed_paths`` permits writing as well as reading, and its messages and settings show them.
-So no path is allowed: the engine reads through this filesystem, which knows names such as
-``mesh://sales/stores/0`` and can only read.
+DuckDB's ``allowed_paths`` also permits writing, and its messages show the paths. So no path is allowed: the
+engine reads through this read-only filesystem with names such as ``mesh://sales/stores/0``.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ SCHEME: Final = "mesh"
 
 
 class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Files by their names below ``mesh://``; whoever made it closes it."""
+    """Files by their names below ``mesh://``. The caller closes it."""
 
     protocol = SCHEME
     cachable = False
@@ -28,10 +27,10 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
         super().__init__()
         self._opened: dict[str, int] = {}
         self.paths: dict[str, Path] = {}
-        """Of the files that were opened here, by their names."""
+        """The paths of the files that ``add`` opened, by name."""
 
     def add(self, path: str, name: str) -> str:
-        """Open a file for the engine; returns the name to read it under. Raises OSError."""
+        """Open a file for the engine; returns its name for SQL. Raises OSError."""
         self.take(os.open(path, os.O_RDONLY | os.O_CLOEXEC), name)
         self.paths[name] = Path(path)
         return f"{SCHEME}://{name}"
@@ -49,10 +48,10 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
             os.close(self._opened.popitem()[1])
 
     def show(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Register it with an engine, which must still be allowed to open files below ``mesh://``."""
+        """Register it with an engine that may open files below ``mesh://``."""
         connection.register_filesystem(self)
 
-    # What DuckDB calls
+    # DuckDB calls the following.
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> _Reader:
         if mode != "rb":
@@ -82,7 +81,7 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
 
 
 class _Reader:
-    """An open file at a position of its own: many may share one descriptor."""
+    """An open file with its own position; many readers share a descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

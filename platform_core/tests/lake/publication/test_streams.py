@@ -180,7 +180,7 @@ def test_files_of_many_batches_become_one_and_what_is_new_stays_so(
         ("CALL ducklake_expire_snapshots('shop', versions => [{next}])", "L042"),
     ],
 )
-def test_a_reader_is_told_where_nobody_can_tell_what_is_new(
+def test_a_reader_is_refused_if_new_rows_cannot_be_identified(
     tmp_path: Path, statement: str, code: str | None
 ) -> None:
     product = clicks(tmp_path)

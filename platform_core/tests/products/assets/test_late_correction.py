@@ -104,7 +104,7 @@ class Mesh:
 
 
 class Automation:
-    """What Dagster would start by itself in the readers' location."""
+    """The runs that Dagster would start in the readers' location."""
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh, self.cursor = mesh, None
@@ -120,7 +120,7 @@ class Automation:
 
 @dataclass
 class Chapter:
-    """What happened when a part of the ledger was published again."""
+    """The events after a part of the ledger was published again."""
 
     made: dict[str, tuple[str, ...] | None]
     by_itself: dict[str, set[str | None]]
@@ -182,6 +182,6 @@ def test_dagster_would_refresh_the_same_by_itself(story: dict[str, Chapter]) -> 
     assert story[LAST].by_itself == {"daily": {LAST}, "total": {None}, "latest": {None}}
 
 
-def test_what_is_only_checked_against_refreshes_nothing(story: dict[str, Chapter]) -> None:
+def test_an_update_of_a_referenced_product_refreshes_nothing(story: dict[str, Chapter]) -> None:
     assert set(story["checked"].made) == {"other/total"}
     assert story["checked"].by_itself == {}

@@ -1,4 +1,4 @@
-"""What a function sees of its inputs is the same in a run, a test, a check and an introspection."""
+"""A function sees the same inputs in a run, a test, a check and an introspection."""
 
 from __future__ import annotations
 
