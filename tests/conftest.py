@@ -1,4 +1,4 @@
-"""The mesh that the tests look at: materialized once, from the real data, in a folder of its own."""
+"""The mesh of the tests: materialized once, from the real data, in a temporary folder."""
 
 from __future__ import annotations
 

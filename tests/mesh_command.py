@@ -1,4 +1,4 @@
-"""The `mesh` command as a person calls it, on one mesh with a state folder of its own."""
+"""The `mesh` command as a person calls it, on a mesh with a temporary state folder."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def finished(process: subprocess.Popen[str]) -> Answer:
 
 
 def until(happened: Callable[[], Any], what: str, pause: float = 0.05) -> Any:
-    """Wait for something, within a bound; returns what it was."""
+    """Wait until a condition holds, within a bound; returns its value."""
     deadline = time.monotonic() + ENOUGH
     while not (found := happened()):
         assert time.monotonic() < deadline, f"waited {ENOUGH:.0f} s in vain for {what}"

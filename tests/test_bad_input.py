@@ -111,7 +111,7 @@ def test_a_lake_locked_by_a_dead_process_is_free(mesh: Mesh) -> None:
 
 
 def test_contracts_too_long_malformed_and_doubled(mesh: Mesh, tmp_path: Path) -> None:
-    """A product whose contract is broken fails with its own fault, and the others of its location go on."""
+    """A product with a broken contract fails with its own fault, and the others of its location are made."""
     copy = copy_mesh(tmp_path / "mesh")
     folder = copy.root / "domains/central_data_platform/contracts"
     original = (folder / "data_product_catalog.odcs.yaml").read_text()

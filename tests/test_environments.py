@@ -54,7 +54,7 @@ def setup(tmp_path: Path, pip: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleT
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Writes a folder whose environment holds what a lock names, and nothing of ours."""
+    """Write a folder whose environment has only the packages of a lock."""
 
     def write(name: str, lock: str) -> Path:
         path = tmp_path / name
@@ -127,7 +127,7 @@ def test_environments_share_the_files_of_a_package_and_each_is_compiled(setup, f
 
 
 @pytest.mark.full
-def test_pip_does_what_uv_does_not_manage(setup, folder, wheel, uv, capsys):
+def test_pip_is_used_if_uv_fails(setup, folder, wheel, uv, capsys):
     uv.unlink()
     uv.write_text("#!/bin/sh\necho error: no such machine >&2\nexit 2\n")
     uv.chmod(0o755)
@@ -139,7 +139,7 @@ def test_pip_does_what_uv_does_not_manage(setup, folder, wheel, uv, capsys):
 
 
 @pytest.mark.full
-def test_a_package_that_is_not_what_the_lock_names_is_refused(setup, folder, wheel, uv):
+def test_a_package_that_differs_from_the_lock_is_refused(setup, folder, wheel, uv):
     made = bare(setup, folder("one", wheel[:-2] + ("0" if wheel[-2] != "0" else "1") + "\n"))
     with pytest.raises(setup.SetupError, match="DO NOT MATCH THE HASHES"):
         setup.make_all([made])
@@ -237,7 +237,7 @@ def test_a_missing_lock_is_reported_in_one_line(setup, folder):
 @pytest.mark.full
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
-    """In a checkout of its own, while the environment is being made."""
+    """In a separate checkout, while the environment is created."""
     (tmp_path / "scripts").mkdir()
     program = tmp_path / "scripts/make_environments.py"
     for name in ("make_environments.py", "installer.py"):

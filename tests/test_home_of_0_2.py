@@ -85,7 +85,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
 
 @pytest.fixture(scope="module")
 def found(mesh: Mesh) -> Seen:
-    """The state of the home as 0.2.0 left it, like ``told`` and ``shown``."""
+    """The state of the home as 0.2.0 left it, before any run."""
     return look(mesh)
 
 
@@ -162,7 +162,7 @@ def test_the_rows_stay_and_with_them_the_hashes(after: Seen, product: str) -> No
 
 
 @pytest.mark.parametrize("product", STREAMS)
-def test_a_stream_goes_on_and_repeats_no_batch(found: Seen, after: Seen, product: str) -> None:
+def test_a_stream_continues_and_repeats_no_batch(found: Seen, after: Seen, product: str) -> None:
     """The inbox has the same files with other times; the other stream has the same versions."""
     assert after.rows[product] == [
         *EXPECTED["rows"][product],

@@ -1,4 +1,4 @@
-"""The check that the library's public face is kept: what it finds in a tree that breaks it, and what not."""
+"""The check of the library's public face: the breaks that it finds, and the changes that it accepts."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_this_tree_keeps_the_released_names_or_declares_a_break(script: ModuleTy
     assert now.version == __version__
 
 
-def test_a_snapshot_is_what_it_was_made_of(script: ModuleType, now: Any) -> None:
+def test_a_snapshot_equals_its_origin(script: ModuleType, now: Any) -> None:
     snapshot = json.loads(script.written(now))
     assert (snapshot["version"], snapshot["face"]) == (now.version, now.face)
     assert "Table" in now.face["platform_core"]

@@ -133,7 +133,7 @@ def refused_month(mesh: Mesh, refused_model: Refused, tmp_path_factory: pytest.T
     return run_spoilt(mesh, copy.root, "sales/transactions", "--partitions", "2017-03-01")
 
 
-def test_the_run_fails_and_goes_on_with_what_is_not_concerned(refused: Refused) -> None:
+def test_the_run_fails_and_makes_all_unaffected_products(refused: Refused) -> None:
     assert refused.answer.code == 1
     assert refused.answer.statuses() == {
         "central_data_platform/data_product_catalog": "failed",

@@ -22,7 +22,7 @@ class Module:
 
     @property
     def own(self) -> bool:
-        """Whether it has code of its own, and does not only say what its folder is for."""
+        """Whether it has code, not only the docstring of its folder."""
         return not self.name.endswith("__init__.py")
 
     @property

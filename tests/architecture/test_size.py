@@ -1,4 +1,4 @@
-"""The library stays small: no function twice, no module of two, no growth that nobody noticed."""
+"""The library stays small: no duplicate function, no module of two lines, no unnoticed growth."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def _module(body: str, source: str = "") -> str:
 
 @contextmanager
 def standing(walls: Collection[str]) -> Iterator[None]:
-    """Some of the walls alone, around a real run."""
+    """Keep only some of the walls, around a real run."""
     with pytest.MonkeyPatch.context() as patch:
         if "engine" not in walls:
             patch.setattr(table, "sealed_inputs", _writing)

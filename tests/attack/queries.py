@@ -303,7 +303,7 @@ def functions() -> dict[str, list[str]]:
 
 @contextmanager
 def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
-    """Some of the walls alone, around the real child."""
+    """Keep only some of the walls, around the real child."""
     versions = published_files(map(box.registry.get, GRANTED), box.mesh.lakes, _Paths(), None)
 
     def opened(

@@ -1,4 +1,4 @@
-"""The process of a query: what it has, what it may answer, and what ends it."""
+"""The process of a query: its access, its possible answers, and its end."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ HANDSHAKE = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request. ``{port}``, ``{run}`` in a target and a header are filled in; a Host of its own replaces
-    the right one."""
+    """A request. ``{port}`` and ``{run}`` in the target and the headers are filled in; a Host header
+    replaces the right one."""
 
     name: str
     goal: Goal

@@ -251,7 +251,7 @@ def test_a_plan_names_tables_of_a_lake_with_their_snapshot(lake: Con) -> None:
         ("FROM duckdb_tables()", "duckdb_tables"),
     ],
 )
-def test_a_plan_names_what_is_scanned(lake: Con, rows: Path, sql: str, name: str) -> None:
+def test_a_plan_names_the_scanned_tables(lake: Con, rows: Path, sql: str, name: str) -> None:
     lake.execute("CREATE TABLE memory.local AS SELECT 1 AS id")
     lake.execute(f"CREATE VIEW memory.v AS FROM '{rows}'; CREATE MACRO memory.m() AS TABLE FROM v")
     assert name in {scan for scan, _ in sources(lake, sql.format(rows=rows))}

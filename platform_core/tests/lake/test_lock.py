@@ -118,7 +118,7 @@ def test_a_holder_of_one_lake_does_not_hold_another(location: LakeLocation) -> N
         stop(holder)
 
 
-def test_a_dead_holder_blocks_nobody(location: LakeLocation) -> None:
+def test_a_dead_holder_does_not_block_others(location: LakeLocation) -> None:
     holder = hold(location)
     os.kill(holder.pid, signal.SIGKILL)
     holder.communicate()
@@ -170,7 +170,8 @@ def test_the_timeout_comes_from_the_environment(
     monkeypatch.setenv("MESH_LOCK_TIMEOUT", "0.1")
     holder = hold(location)
     try:
-        with pytest.raises(LakeLocked, match=r"still being written by .* after 0\.1 s"), lake_lock(location, "sales", holder="t"):
+        message = r"still being written by .* after 0\.1 s"
+        with pytest.raises(LakeLocked, match=message), lake_lock(location, "sales", holder="t"):
             pass
     finally:
         stop(holder)

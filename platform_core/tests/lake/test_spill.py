@@ -1,4 +1,4 @@
-"""Work that exceeds the memory: where it goes, who can read it, and when it is gone."""
+"""Work that exceeds the memory: its folder, its readers, and its removal."""
 
 from __future__ import annotations
 

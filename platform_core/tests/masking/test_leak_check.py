@@ -1,4 +1,5 @@
-"""The proof that no raw value of a masked column is in a twin's files: what it finds, and what it lets be."""
+"""The check that a twin's files hold no raw value of a masked column: the leaks that it finds, and the
+values that it accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A promise of freshness keeps itself: what is due is made in its window, and not without reason."""
+"""Automation keeps promises of freshness: due products are made in their window, others are not."""
 
 from __future__ import annotations
 

@@ -30,11 +30,8 @@ def find_leaks(
     for rule in twin.rules:
         if rule.kind in asked:
             started = time.monotonic()
-            found = {
-                name: count
-                for name, count in asked[rule.kind](connection, twin, rule, parent, files)
-                if count
-            }
+            counts = asked[rule.kind](connection, twin, rule, parent, files)
+            found = {name: count for name, count in counts if count}
             outcomes.append(_outcome(rule, found, files, time.monotonic() - started))
     return tuple(outcomes)
 

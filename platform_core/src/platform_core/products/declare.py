@@ -122,13 +122,13 @@ def _check_arguments(product: ProductFunction) -> None:
     unknown = [parameter for parameter in parameters if parameter not in taken]
     unused = [parameter for parameter in product.inputs if parameter not in parameters]
     if unknown:
-        guess = did_you_mean(unknown[0], unused)
         message = f'"{product.name}" takes the argument "{unknown[0]}", which is not a declared input'
-        expected = f"one argument per input: {listed(list(product.inputs)) or 'none'}; optionally window"
-        fix = guess or f'Add it: `@data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})`'
-        raise DefinitionError.of("D002", message, product.place, expected, fix)
-    if unused:
+        add = f'Add it: `@data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})`'
+        fix = did_you_mean(unknown[0], unused) or add
+    elif unused:
         message = f'"{product.name}" declares the input "{unused[0]}" but takes no argument of that name'
-        expected = f"one argument per input: {listed(list(product.inputs))}"
         fix = f'Add the argument "{unused[0]}", or remove the input.'
-        raise DefinitionError.of("D002", message, product.place, expected, fix)
+    else:
+        return
+    expected = f"one argument per input: {listed(list(product.inputs)) or 'none'}; optionally window"
+    raise DefinitionError.of("D002", message, product.place, expected, fix)

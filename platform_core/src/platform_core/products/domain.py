@@ -70,17 +70,12 @@ def product_functions(modules: Iterable[ModuleType]) -> tuple[dict[str, ProductF
     """The functions marked ``@data_product`` by name, and D013 for two of the same name."""
     found: dict[str, ProductFunction] = {}
     faults: list[Diagnostic] = []
-    for module in modules:
-        for value in vars(module).values():
-            if not isinstance(value, ProductFunction):
-                continue
-            other = found.setdefault(value.name, value)
-            if other is not value:
-                message = f'two functions make the product "{value.name}"'
-                expected = f"one function per product; the other is at {other.place}"
-                faults.append(
-                    Diagnostic("D013", message, value.place, expected, "Rename or remove one of them.")
-                )
+    for value in (value for module in modules for value in vars(module).values()):
+        if isinstance(value, ProductFunction) and (other := found.setdefault(value.name, value)) is not value:
+            message = f'two functions make the product "{value.name}"'
+            expected = f"one function per product; the other is at {other.place}"
+            fix = "Rename or remove one of them."
+            faults.append(Diagnostic("D013", message, value.place, expected, fix))
     return found, faults
 
 

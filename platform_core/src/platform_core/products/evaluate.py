@@ -82,9 +82,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
                 with fit.refusals():
                     connection.execute(f"{write} {fit.query}")
         outcomes = judge(connection, product, MADE, JUDGED)
-        cursor = connection.execute(f"FROM {MADE}")
-        names = [column[0] for column in cursor.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        made_rows = connection.table(MADE)
+        rows = [dict(zip(made_rows.columns, row, strict=True)) for row in made_rows.fetchall()]
     return Evaluation(rows, outcomes)
 
 

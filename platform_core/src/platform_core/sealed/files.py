@@ -25,27 +25,20 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened: dict[str, int] = {}
+        self.opened: dict[str, int] = {}
+        """The descriptors that an engine may read, by name."""
         self.paths: dict[str, Path] = {}
         """The paths of the files that ``add`` opened, by name."""
 
     def add(self, path: str, name: str) -> str:
         """Open a file for the engine; returns its name for SQL. Raises OSError."""
-        self.take(os.open(path, os.O_RDONLY | os.O_CLOEXEC), name)
+        self.opened[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.paths[name] = Path(path)
         return f"{SCHEME}://{name}"
 
-    def take(self, descriptor: int, name: str) -> None:
-        """Let the engine read an open descriptor under a name."""
-        self._opened[name] = descriptor
-
-    @property
-    def descriptors(self) -> dict[str, int]:
-        return dict(self._opened)
-
     def close(self) -> None:
-        while self._opened:
-            os.close(self._opened.popitem()[1])
+        while self.opened:
+            os.close(self.opened.popitem()[1])
 
     def show(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Register it with an engine that may open files below ``mesh://``."""
@@ -59,7 +52,7 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
         return _Reader(self._descriptor(path))
 
     def exists(self, path: str, **_: Any) -> bool:
-        return self._strip_protocol(path) in self._opened
+        return self._strip_protocol(path) in self.opened
 
     def isdir(self, path: str) -> bool:
         return False
@@ -75,7 +68,7 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def _descriptor(self, path: str) -> int:
         try:
-            return self._opened[self._strip_protocol(path)]
+            return self.opened[self._strip_protocol(path)]
         except KeyError:
             raise FileNotFoundError(f"{path} is not in reach") from None
 

@@ -116,7 +116,7 @@ class SealedQuery:
     ) -> SealedResult:
         """Begin the query over versions by product id and the text after ``AT``. ``many`` rows may be
         fetched."""
-        opened = files.descriptors
+        opened = files.opened
         many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
         with suppress(ConnectionError):  # _answer reports the end
             self.channel.send((dict(versions), list(opened), spill, many))
@@ -175,7 +175,7 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
     for name in opened:
-        files.take(recv_handle(channel), name)
+        files.opened[name] = recv_handle(channel)
     files.show(connection)
     for (product, at), version in versions.items():
         try:

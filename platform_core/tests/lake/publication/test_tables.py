@@ -1,4 +1,4 @@
-"""Write, audit and publish: what readers see, and what they never see."""
+"""Write, audit and publish: the versions that readers see."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_the_snapshot_carries_run_asset_and_rows(
     assert (facts["asset"], facts["run_id"], facts["rows"]) == ("sales/baskets", "run-1", 3)
 
 
-def test_the_audit_sees_what_readers_do_not(
+def test_the_audit_sees_the_uncommitted_version_and_readers_do_not(
     con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
 ) -> None:
     publish_table(con, location, product, "FROM range(1)", stamp=stamp, audit=accept)

@@ -1,4 +1,4 @@
-"""A masked twin through Dagster: what is in its files, and what nobody is ever shown."""
+"""A masked twin through Dagster: the content of its files, and the values that are never shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams: batches published once each, whatever is delivered, and consumers that read what is new."""
+"""Streams: each batch is published once, and consumers read new rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def visits(clicks: Table) -> str:
 
 
 class Clicks:
-    """The stream ``shop/clicks`` of files, with a consumer ``other/visits`` of what is new in it."""
+    """The stream ``shop/clicks`` of files, with the consumer ``other/visits`` of its new rows."""
 
     def __init__(self, mesh: SmallMesh, instance: dg.DagsterInstance, tmp_path: Path) -> None:
         self.mesh, self.instance = mesh, instance
@@ -151,7 +151,7 @@ def test_no_reader_sees_a_batch_that_fails_its_contract(
     assert [check in evaluation.check_name for evaluation in failed] == [True]
 
 
-def test_a_consumer_in_another_domain_reads_only_what_is_new(clicks: Clicks) -> None:
+def test_a_consumer_in_another_domain_reads_only_new_rows(clicks: Clicks) -> None:
     clicks.deliver("a", range(3))
     assert clicks.run().success
     assert clicks.run("other/visits").success

@@ -1,4 +1,4 @@
-"""The window of a run, as a function gets it; and what has no window to give."""
+"""The window of a run as a function gets it, and functions that cannot have one."""
 
 from __future__ import annotations
 

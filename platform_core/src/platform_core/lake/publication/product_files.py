@@ -98,22 +98,18 @@ class ProductFiles:
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            message = (
-                f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}"
-            )
+            message = f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}"
             fix = f"Run `mesh run {self.product.id}`, which writes it again. Its table is not affected."
             raise LakeError.of("L030", message, self.product.place, shown(path), fix) from error
+        how = "" if sha256 == version.file.sha256 else "has other content than the published one"
         if size != version.file.bytes:
-            raise self._changed(version, f"has {size:,} bytes instead of {version.file.bytes:,}")
-        if sha256 != version.file.sha256:
-            raise self._changed(version, "has other content than the published one")
+            how = f"has {size:,} bytes instead of {version.file.bytes:,}"
+        if how:
+            message = f"the file of version {version.version} of {self.product.id} was changed: it {how}"
+            expected = f"{shown(path)} with the sha256 that the lake stores"
+            fix = f"Run `mesh run {self.product.id}`, which writes it again."
+            raise LakeError.of("L031", message, self.product.place, expected, fix)
         return ProductFile(path, self.stable, size, sha256)
-
-    def _changed(self, version: Version, how: str) -> LakeError:
-        message = f"the file of version {version.version} of {self.product.id} was changed: it {how}"
-        expected = f"{shown(self.path(version.version))} with the sha256 that the lake stores"
-        fix = f"Run `mesh run {self.product.id}`, which writes it again."
-        return LakeError.of("L031", message, self.product.place, expected, fix)
 
     def repair(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Remove the drafts and restore the stable name that a killed process left. Takes the lake's lock

@@ -45,11 +45,11 @@ from platform_core.products.inputs.resolve import (
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
+    VersionRead,
     inputs_metadata,
     pinned,
     version_reads,
     versions_read,
-    whole,
 )
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
@@ -57,7 +57,7 @@ from platform_core.products.run.context import Publish, RunContext
 from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
-from platform_core.products.run.report import check_results, parts_metadata, publication_metadata
+from platform_core.products.run.report import check_result, parts_metadata, publication_metadata
 from platform_core.products.source import Source
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
@@ -217,7 +217,8 @@ def product_asset(
                     | publication_metadata(connection, product, publication, window, seconds, preview)
                     | inputs_metadata(
                         connection,
-                        run.readings or whole(reads, run.versions),
+                        run.readings
+                        or [VersionRead(read, versions[read.id]) for read in reads if read.id in versions],
                         versions_read(connection, referenced.values()),
                     )
                 )
@@ -230,7 +231,9 @@ def product_asset(
                 asset_key=asset_key(product.id),
                 data_version=dg.DataVersion(content) if content else None,
                 metadata=metadata,
-                check_results=check_results(product, redaction.outcomes(outcomes)),
+                check_results=[
+                    check_result(asset_key(product.id), each) for each in redaction.outcomes(outcomes)
+                ],
             ), run.faults
 
         failure: BaseException | None = None

@@ -33,7 +33,16 @@ def with_manifest(project: DbtProject) -> DbtProject:
         if parsed.manifest is not None:
             return parsed
         content = project.content()
-        _parse(project)
+        target = project.stamp.parent.absolute()
+        built = {"type": "duckdb", "path": ":memory:", "database": project.domain, "schema": STAGING}
+        # dbt-duckdb takes another database than the one in memory only from a file.
+        attached = {"path": str(target / "parse.duckdb"), "alias": project.domain}
+        write_profile(project, target, {**built, "attach": [attached]})
+        parse = dbt(project, target).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
+        if (error := parse.get_error()) is not None:
+            message = f"dbt cannot parse the project of {project.domain}"
+            place, expected = Place(project.folder / "dbt_project.yml"), "a project that `dbt parse` reads"
+            raise DefinitionError.of("D011", message, place, expected, dbt_messages(str(error)))
         project.stamp.write_text(content)
         return DbtProject.of(project.domain, root)
 
@@ -81,16 +90,3 @@ def dbt_messages(text: str) -> str:
     """dbt's messages in an error of dagster-dbt, without the command line."""
     _, found, messages = text.partition("Errors parsed from dbt logs:")
     return (messages if found else text).strip()
-
-
-def _parse(project: DbtProject) -> None:
-    target = project.stamp.parent.absolute()
-    built = {"type": "duckdb", "path": ":memory:", "database": project.domain, "schema": STAGING}
-    # dbt-duckdb takes another database than the one in memory only from a file.
-    attached = {"path": str(target / "parse.duckdb"), "alias": project.domain}
-    write_profile(project, target, {**built, "attach": [attached]})
-    invocation = dbt(project, target).cli(["parse", "--quiet"], target_path=target, raise_on_error=False)
-    if (error := invocation.get_error()) is not None:
-        message = f"dbt cannot parse the project of {project.domain}"
-        place, expected = Place(project.folder / "dbt_project.yml"), "a project that `dbt parse` reads"
-        raise DefinitionError.of("D011", message, place, expected, dbt_messages(str(error)))

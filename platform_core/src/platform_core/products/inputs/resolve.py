@@ -73,8 +73,9 @@ def require_uses(product: DataProduct, function: ProductFunction) -> None:
             asks = f'reads {source.name} by its time_column "{source.time_column}"'
             needs = needs if source.tabular else f"a file that ends in {listed(list(READERS))}"
     if asks and needs:
+        message = f"{product.id} {asks}, which is not supported"
         fix = "Add that, or remove the argument window and the time_column."
-        raise DefinitionError.of("D009", f"{product.id} {asks}, which is not supported", function.place, needs, fix)
+        raise DefinitionError.of("D009", message, function.place, needs, fix)
 
 
 def require_published(

@@ -69,11 +69,6 @@ def version_reads(
     )
 
 
-def whole(products: Iterable[DataProduct], versions: Mapping[str, int]) -> list[VersionRead]:
-    """Full reads of each product, if the actual reads are unknown."""
-    return [VersionRead(p, versions[p.id]) for p in products if p.id in versions]
-
-
 def inputs_metadata(
     connection: duckdb.DuckDBPyConnection,
     version_reads: Iterable[VersionRead],

@@ -12,8 +12,9 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import PlatformError
 from platform_core.lake.versions import stamps
+from platform_core.products.asset_spec import asset_key
 from platform_core.products.resource import LakeResource
-from platform_core.products.run.report import WARNING, check_results, evaluation, published_result
+from platform_core.products.run.report import WARNING, check_result, evaluation, published_result
 from platform_core.quality.outcome import Outcomes
 
 _LOOKED_BACK: Final = 100
@@ -53,7 +54,7 @@ def failed_run(
     if newest is not None:
         kept += f"; readers keep version {newest[0]} of {product.id}"
     # Without a materialization: by default Dagster would take that of the published version.
-    for result in check_results(product, outcomes):
+    for result in (check_result(asset_key(product.id), outcome) for outcome in outcomes):
         yield evaluation(result, f"{result.description}; {kept}" if result.description else kept)
     if isinstance(failure, dg.Failure):
         raise dg.Failure(description=f"{failure.description}\n\n{kept}", allow_retries=False)

@@ -31,10 +31,6 @@ WARNING = "mesh/warning"
 """The metadata key of a fault after publication; the version is valid."""
 
 
-def check_results(product: DataProduct, outcomes: Outcomes) -> list[dg.AssetCheckResult]:
-    return [check_result(asset_key(product.id), outcome) for outcome in outcomes]
-
-
 def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult:
     """A rule's outcome for Dagster: violations, duration, and up to ten sample keys."""
     metadata: dict[str, Any] = {
