@@ -33,10 +33,8 @@ _OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 def whole_files(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
 ) -> tuple[Path, ...]:
-    """The files that hold the rows of a published version, by default the newest.
-
-    Raises LakeError L004 if a file is missing or has another size.
-    """
+    """The files that hold the rows of a published version, by default the newest. Raises LakeError L004
+    if a file is missing or has another size."""
     for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):
         [files] = files_of(connection, product.lake, [table_behind(product, number, facts)])
         return _whole(product, files or ())
@@ -53,9 +51,7 @@ def _whole(product: DataProduct, files: Iterable[DataFile]) -> tuple[Path, ...]:
 @contextmanager
 def report_damage(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
     """Replace an error of the engine inside by LakeError L004 if one of ``files`` cannot be read.
-
-    ``files`` is iterated only after an error.
-    """
+    ``files`` is iterated only after an error."""
     try:
         yield
     except (duckdb.Error, PlatformError) as error:

@@ -46,10 +46,8 @@ def has_version(connection: duckdb.DuckDBPyConnection, product: DataProduct, ver
 
 
 def version_at(connection: duckdb.DuckDBPyConnection, product: DataProduct, at: int | datetime) -> int | None:
-    """The version of a product at a version of its lake, or at a time.
-
-    None if the product was not published by then, or if that version is unknown or expired.
-    """
+    """The version of a product at a version of its lake, or at a time. None if the product was not
+    published by then, or if that version is unknown or expired."""
     moment = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)" if isinstance(at, datetime) else str(at)
     column = "CAST(snapshot_time AS TIMESTAMPTZ)" if isinstance(at, datetime) else "snapshot_id"
     kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot"

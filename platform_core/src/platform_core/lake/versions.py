@@ -83,10 +83,8 @@ def tables_in(lake: str) -> str:
 
 
 def published_version(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
-    """The version that readers see; None if nothing was published or the lake is not attached.
-
-    Takes milliseconds for any number of versions. ``latest`` returns more facts.
-    """
+    """The version that readers see; None if nothing was published or the lake is not attached. Takes
+    milliseconds for any number of versions. ``latest`` returns more facts."""
     return next((version for version, _, _ in stamps(connection, product.lake, product.id, limit=1)), None)
 
 
@@ -163,10 +161,8 @@ def stamps(
     limit: int | None = None,
     newest: bool = False,
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
-    """Version, time and stamp of a lake's publications, the newest first; with ``newest`` one per product.
-
-    Reads the catalog's own tables. Empty if the lake is not attached.
-    """
+    """Version, time and stamp of a lake's publications, the newest first; with ``newest`` one per
+    product. Reads the catalog's own tables. Empty if the lake is not attached."""
     catalog = catalog_of(lake)
     wanted = [f"{_ASSET} = {literal(product_id)}" if product_id is not None else f"{_ASSET} IS NOT NULL"]
     if version is not None:

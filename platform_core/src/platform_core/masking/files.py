@@ -49,9 +49,7 @@ def twin_files(
     before: frozenset[Path],
 ) -> TwinFiles:
     """The files to check during the twin's publication; ``before`` are those that existed when it began.
-
-    Files of a killed run, which no version contains, are removed.
-    """
+    Files of a killed run, which no version contains, are removed."""
     catalog = catalog_of(twin.lake)
     rows = connection.execute(
         "SELECT parse_filename(f.path), c.commit_extra_info"

@@ -77,10 +77,8 @@ def product_spec(
 
 
 def external_spec(product: DataProduct) -> dg.AssetSpec:
-    """Another domain's product as a consumer's location shows it.
-
-    It has the partitions, because Dagster maps a partition mapping onto an unknown asset to all partitions.
-    """
+    """Another domain's product as a consumer's location shows it. It has the partitions, because Dagster
+    maps a partition mapping onto an unknown asset to all partitions."""
     return dg.AssetSpec(
         key=asset_key(product.id),
         description=describe(product),

@@ -1,7 +1,5 @@
-"""The decorator for functions that make products, and their inputs.
-
-This module does not import Dagster, so that a product can be checked in a second.
-"""
+"""The decorator for functions that make products, and their inputs. This module does not import Dagster,
+so that a product can be checked in a second."""
 
 from __future__ import annotations
 

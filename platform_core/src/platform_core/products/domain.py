@@ -21,11 +21,8 @@ from platform_core.settings import mesh_root
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain as it was read.
-
-    ``products`` have readable contracts; ``functions`` and ``models`` make products, by the product's name.
-    ``faults`` are about parts that are left out.
-    """
+    """A domain as it was read. ``products`` have readable contracts; ``functions`` and ``models`` make
+    products, by the product's name. ``faults`` are about parts that are left out."""
 
     name: str
     root: Path

@@ -160,10 +160,8 @@ def _sql_fault(product: str, place: Place | None, error: Exception) -> Definitio
 
 
 def as_table(result: Any) -> Any | None:
-    """An Arrow or pandas table for DuckDB; None for another type.
-
-    Modules are looked up, not imported: only a loaded library can have made the result.
-    """
+    """An Arrow or pandas table for DuckDB; None for another type. Modules are looked up, not imported:
+    only a loaded library can have made the result."""
     loaded = sys.modules.get
     if (pyarrow := loaded("pyarrow")) and isinstance(result, (pyarrow.Table, pyarrow.RecordBatchReader)):
         return result

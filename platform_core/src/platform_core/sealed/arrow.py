@@ -1,7 +1,5 @@
 """Rows as Arrow, to pass many rows between processes; Python values are made where they are needed.
-
-Loading Arrow takes a tenth of a second, so few rows are passed without it.
-"""
+Loading Arrow takes a tenth of a second, so few rows are passed without it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""A version's content as sums of hashes: independent of the order of rows, and additive.
-
-A window or a batch costs only the rows that it removes and adds.
-"""
+"""A version's content as sums of hashes: independent of the order of rows, and additive. A window or a
+batch costs only the rows that it removes and adds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""Appending batches to a stream. A transaction holds a batch's rows and its entry in the ledger.
-
-A batch is in the table if and only if it is in the ledger, so a batch that is delivered again is skipped.
-"""
+"""Appending batches to a stream. A transaction holds a batch's rows and its entry in the ledger. A batch
+is in the table if and only if it is in the ledger, so a batch that is delivered again is skipped."""
 
 from __future__ import annotations
 
@@ -156,10 +154,8 @@ class Stream:
         return Appended(entry, "published", seconds, late, audited, fault)
 
     def compact(self) -> None:
-        """Merge the files of small batches; versions and insertions stay as they are.
-
-        A stream with a NaN is left out: in a merged file the NaN may be before the last row group.
-        """
+        """Merge the files of small batches; versions and insertions stay as they are. A stream with a NaN
+        is left out: in a merged file the NaN may be before the last row group."""
         lake = self.product.lake
         tables = [("products", self.product.name), ("internal", ledger_name(self.product))]
         with transaction(self.connection, self.location, lake, holder=f"{self.product.id}, merging files"):
@@ -215,10 +211,8 @@ def open_stream(
     *,
     stamp: Stamp,
 ) -> Iterator[Stream]:
-    """A stream to append to; other products of the lake may be written meanwhile.
-
-    Raises LakeLocked (L001) if another process appends to it; LakeError.
-    """
+    """A stream to append to; other products of the lake may be written meanwhile. Raises LakeLocked
+    (L001) if another process appends to it; LakeError."""
     with lake_lock(location, product.lake, stream=product.name, holder=stamp.holder):
         with lake_faults(location, product.lake):
             entries = {entry.batch: entry for entry in ledger(connection, product)}

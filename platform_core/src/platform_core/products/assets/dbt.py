@@ -1,7 +1,5 @@
-"""A dbt model as a product: dbt builds into staging, the platform audits and publishes.
-
-dbt's own events are not passed on, because they are about a version that is not audited.
-"""
+"""A dbt model as a product: dbt builds into staging, the platform audits and publishes. dbt's own events
+are not passed on, because they are about a version that is not audited."""
 
 from __future__ import annotations
 

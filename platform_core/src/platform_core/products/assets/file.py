@@ -23,6 +23,8 @@ from platform_core.sql.types import describe
 class FileHooks(RunHooks):
     """One run of a product with a file per version, which is written before COMMIT."""
 
+    file_draft: FileDraft
+
     def __init__(self, run: RunContext, place: Place) -> None:
         super().__init__(run, place)
         self.file_draft = FileDraft(run.connection, ProductFiles(run.location, run.product))
@@ -48,12 +50,6 @@ class FileHooks(RunHooks):
                 "mesh/file_sha256": kept.sha256,
             }
         )
-
-    def committed(self, version: int) -> None:
-        self.file_draft.committed(version)
-
-    def discard(self) -> None:
-        self.file_draft.discard()
 
 
 class ExtractHooks(FileHooks):

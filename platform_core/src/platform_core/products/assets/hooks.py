@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import DefinitionError, Place
+from platform_core.lake.publication.product_files import FileDraft
 from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.products.model import Model
 from platform_core.products.run.context import RunContext
@@ -15,6 +16,9 @@ from platform_core.quality.outcome import Outcomes
 
 class RunHooks:
     """One run of a product that has only a table."""
+
+    file_draft: FileDraft | None = None
+    """The file that the run publishes with the table."""
 
     def __init__(self, run: RunContext, place: Place) -> None:
         self.run = run
@@ -25,8 +29,8 @@ class RunHooks:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self.discard()
+        if kind is not None and self.file_draft is not None:
+            self.file_draft.discard()
 
     def rows(self, result: Any) -> Any:
         """The rows of a function's result. Raises DefinitionError D040."""
@@ -53,15 +57,9 @@ class RunHooks:
             replace=run.whole,
             stamp=run.stamp,
             audit=self.audit,
-            committed=self.committed,
+            committed=self.file_draft.committed if self.file_draft is not None else None,
         )
 
     def audit(self, relation: str) -> Outcomes:
         """Audit the uncommitted version and prepare its file; raises to refuse it."""
         return self.run.audit(relation)
-
-    def committed(self, version: int) -> None:
-        """Called after COMMIT, under the lake's lock."""
-
-    def discard(self) -> None:
-        """Called after a failure: removes the file of an unpublished version."""

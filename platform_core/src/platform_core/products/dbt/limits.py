@@ -1,7 +1,5 @@
 """The parts of dbt that a project may not use: the platform takes one model of a build and nothing else.
-
-This is for early messages. dbt's process cannot damage anything anyway.
-"""
+This is for early messages. dbt's process cannot damage anything anyway."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """The only reader of a domain's dbt project: dbt's manifest if it is of the current files, and the files.
-
-``products.dbt.run`` calls dbt, which takes seconds to load.
-"""
+``products.dbt.run`` calls dbt, which takes seconds to load."""
 
 from __future__ import annotations
 
@@ -32,10 +30,8 @@ STAGING: Final = "staging"
 
 @dataclass(frozen=True)
 class DbtProject:
-    """The dbt project of a domain, in ``dbt_projects/<domain>``.
-
-    A fault in a file affects only the answers that need the file.
-    """
+    """The dbt project of a domain, in ``dbt_projects/<domain>``. A fault in a file affects only the
+    answers that need the file."""
 
     domain: str
     folder: Path

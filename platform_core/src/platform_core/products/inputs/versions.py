@@ -1,7 +1,5 @@
-"""The versions that a run reads: pinned while it runs, and recorded with the version that it publishes.
-
-A consumer reads each input at the version that was published when its run began.
-"""
+"""The versions that a run reads: pinned while it runs, and recorded with the version that it publishes. A
+consumer reads each input at the version that was published when its run began."""
 
 from __future__ import annotations
 
@@ -74,11 +72,8 @@ def inputs_metadata(
     version_reads: Iterable[VersionRead],
     references: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """``mesh/inputs`` and ``mesh/bytes_read`` of a run.
-
-    The bytes are those of the columns that the product's function sees, in the files of the partitions that
-    it reads, without the reads of the audit.
-    """
+    """``mesh/inputs`` and ``mesh/bytes_read`` of a run. The bytes are those of the columns that the
+    product's function sees, in the files of the partitions that it reads, without the reads of the audit."""
     # Imported here, because evaluate needs no Dagster.
     import dagster as dg
 

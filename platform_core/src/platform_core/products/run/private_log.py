@@ -36,10 +36,8 @@ def append(path: Path, text: str) -> None:
 
 @contextmanager
 def captured(path: Path) -> Iterator[None]:
-    """Write the output and the logs of this process, and the output of its children, to a file.
-
-    Applies to the whole process, so nothing else may run in it meanwhile.
-    """
+    """Write the output and the logs of this process, and the output of its children, to a file. Applies
+    to the whole process, so nothing else may run in it meanwhile."""
     with ExitStack() as stack:
         file = stack.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1))
         handler = logging.StreamHandler(file)
