@@ -1,4 +1,4 @@
-"""The mesh that the tests look at: materialized once, from the real data, in a folder of its own."""
+"""The mesh of the tests: materialized once, from the real data, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def new_mesh(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
 
 @pytest.fixture(scope="session")
 def full_run(new_mesh: Mesh) -> Answer:
-    """What the first `mesh run` over everything said."""
+    """The output of the first `mesh run` over everything."""
     return new_mesh.run()
 
 

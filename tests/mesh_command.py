@@ -1,4 +1,4 @@
-"""The `mesh` command as a person calls it, on one mesh with a state folder of its own."""
+"""The `mesh` command as a person calls it, on a mesh with a temporary state folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OURS = ("MESH_", "DAGSTER_", "PYTHONPATH", "PYTHONHOME")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said."""
+    """The output of a command."""
 
     code: int
     out: str
@@ -93,7 +93,7 @@ class Mesh:
         return rows
 
     def published(self) -> dict[str, Version]:
-        """What the lakes themselves say readers see now, by product."""
+        """The versions that readers see now, by product, read from the lakes."""
         return {product: versions[0] for product, versions in self.versions().items()}
 
     def versions(self) -> dict[str, tuple[Version, ...]]:
@@ -109,7 +109,7 @@ class Mesh:
             yield instance
 
     def processes(self) -> list[psutil.Process]:
-        """Every living process that works on this state, whoever started it."""
+        """Every live process that uses this state."""
         mine = f"{self.home}"
         return [process for process in psutil.process_iter() if _home_of(process) == mine]
 
@@ -125,7 +125,7 @@ def finished(process: subprocess.Popen[str]) -> Answer:
 
 
 def until(happened: Callable[[], Any], what: str, pause: float = 0.05) -> Any:
-    """Wait for something, within a bound; returns what it was."""
+    """Wait until a condition holds, within a bound; returns its value."""
     deadline = time.monotonic() + ENOUGH
     while not (found := happened()):
         assert time.monotonic() < deadline, f"waited {ENOUGH:.0f} s in vain for {what}"

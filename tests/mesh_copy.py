@@ -1,6 +1,6 @@
-"""A copy of the mesh whose code and contracts a test may spoil.
+"""A copy of the mesh whose code and contracts a test may change.
 
-The environments stay where they are. What a location imports comes from the copy, because the copy's
+The environments stay in the original. A location imports its modules from the copy, because the copy's
 `workspace.yaml` gives each location its own `src` as Dagster's `working_directory`.
 """
 

@@ -1,4 +1,4 @@
-"""What Dagster recorded of a mesh: materializations, check results and runs."""
+"""Dagster's records of a mesh: materializations, check results and runs."""
 
 from __future__ import annotations
 

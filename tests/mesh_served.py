@@ -36,7 +36,7 @@ class Served:
         return data
 
     def stop(self) -> tuple[int, str]:
-        """Ctrl-C; returns the exit code and what it said on standard error."""
+        """Send Ctrl-C; returns the exit code and the text on standard error."""
         self.process.send_signal(signal.SIGINT)
         _, said = self.process.communicate(timeout=ENOUGH)
         return self.process.returncode, said

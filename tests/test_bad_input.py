@@ -1,4 +1,4 @@
-"""What people get wrong, and what machines do to them: one clear message, nothing lost."""
+"""Mistakes of people and failures of machines: one clear message, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_from_another_folder_one_line_names_the_root(mesh: Mesh, verb: str) -> N
     assert f"cd {ROOT}" in line
 
 
-def test_outside_of_any_mesh_it_says_so(mesh: Mesh, tmp_path: Path) -> None:
+def test_outside_of_a_mesh_the_message_names_the_cause(mesh: Mesh, tmp_path: Path) -> None:
     answer = mesh.call("run", cwd=tmp_path)
 
     assert answer.code == 2
@@ -111,7 +111,7 @@ def test_a_lake_locked_by_a_dead_process_is_free(mesh: Mesh) -> None:
 
 
 def test_contracts_too_long_malformed_and_doubled(mesh: Mesh, tmp_path: Path) -> None:
-    """A product whose contract is broken fails with its own fault, and the others of its location go on."""
+    """A product with a broken contract fails with its own fault, and the others of its location are made."""
     copy = copy_mesh(tmp_path / "mesh")
     folder = copy.root / "domains/central_data_platform/contracts"
     original = (folder / "data_product_catalog.odcs.yaml").read_text()
@@ -131,7 +131,7 @@ def test_contracts_too_long_malformed_and_doubled(mesh: Mesh, tmp_path: Path) ->
         assert len(error) < 20_000
 
 
-def test_a_missing_contract_is_told_to_whoever_needs_it(mesh: Mesh, tmp_path: Path) -> None:
+def test_a_missing_contract_is_reported_to_its_consumers(mesh: Mesh, tmp_path: Path) -> None:
     copy = copy_mesh(tmp_path / "mesh")
     (copy.root / "domains/hr/contracts/store_staffing.odcs.yaml").unlink()
 

@@ -1,4 +1,4 @@
-"""Two people run much of the mesh at the same time over what was published before, and a third one reads."""
+"""Two people run many products of a published mesh at the same time, and a third person reads."""
 
 from __future__ import annotations
 

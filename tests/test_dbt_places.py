@@ -1,4 +1,4 @@
-"""Where dbt builds a model, by dbt itself: followed, or refused by `mesh check` at the file that says so."""
+"""Where dbt builds a model: the platform follows dbt, or `mesh check` refuses it at the right file."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ FEW = ("elsewhere", "inline", "sown")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.full) for name in REFUSED]
 )
-def test_a_check_refuses_what_is_built_elsewhere_or_not_at_all(name: str, mesh: SmallMesh) -> None:
+def test_a_check_refuses_a_model_that_is_built_elsewhere_or_not_at_all(name: str, mesh: SmallMesh) -> None:
     _, words, file = REFUSED[name]
     path = contract(mesh, f"shop/{name}")
     code, said = answer(mesh, "check", f"shop/{name}")
@@ -135,7 +135,7 @@ def test_a_check_refuses_what_is_built_elsewhere_or_not_at_all(name: str, mesh: 
 
 
 @pytest.mark.full
-def test_a_run_publishes_what_dbt_has_built_wherever_it_is(mesh: SmallMesh) -> None:
+def test_a_run_publishes_the_table_of_dbt_under_any_name(mesh: SmallMesh) -> None:
     for name in FOLLOWED:
         contract(mesh, f"shop/{name}")
         assert answer(mesh, "check", f"shop/{name}")[0] == 0

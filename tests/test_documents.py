@@ -1,4 +1,4 @@
-"""What the documents tell people to type and to read is true: every command of theirs is run here."""
+"""The documents are true: every command in them is run here."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def test_a_target_of_the_documents_exists(mesh: Mesh, command: str) -> None:
     assert shell(mesh, command.replace("make", "make -n")).returncode == 0
 
 
-def test_materialize_says_what_it_made(tmp_path: Path) -> None:
-    """In a mesh of three small products, whose environment is there already."""
+def test_materialize_reports_the_new_versions(tmp_path: Path) -> None:
+    """In a mesh of three small products with an existing environment."""
     mesh = repository(tmp_path)
     for domain in ("crew", "shop"):
         add_domain(mesh, domain)

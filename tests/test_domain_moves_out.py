@@ -1,5 +1,5 @@
-"""A domain in a repository of its own: its package and contracts there, the others' from the registry, the
-lakes shared."""
+"""A domain in its own repository: its package and contracts are there, other contracts come from the
+registry, and the lakes are shared."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_domain_keeps_all_policies_and_is_registered_already(company: Compan
     assert answer.out.endswith("0 added, 0 changed, 0 removed, 1 unchanged\n")
 
 
-def test_it_runs_on_what_others_published(company: Company) -> None:
+def test_it_runs_on_the_published_products_of_others(company: Company) -> None:
     answer = company.crew.run()
     assert answer.code == 0, answer.err
     assert answer.statuses() == {"crew/roster": "ok"}, "what others make is not run here"
@@ -66,12 +66,12 @@ def test_it_runs_on_what_others_published(company: Company) -> None:
     assert rows == [{"employee_id": 100 + store, "store_id": store} for store in (1, 2, 3)]
 
 
-def test_those_who_stayed_keep_all_policies(company: Company) -> None:
+def test_the_remaining_domains_keep_all_policies(company: Company) -> None:
     answer = company.shop.call("validate")
     assert (answer.code, answer.out) == (0, "0 errors, 0 warnings; 2 products in 1 location\n")
 
 
-def test_those_who_stayed_read_what_it_publishes(company: Company) -> None:
+def test_the_remaining_domains_read_its_products(company: Company) -> None:
     answer = company.shop.run("shop/performance")
     assert answer.statuses() == {"shop/performance": "ok"}, answer.err
     rows = company.shop.query("SELECT sum(staff_count) AS n FROM shop.performance", "domain:shop")
@@ -85,7 +85,7 @@ def test_a_product_of_another_repository_is_not_run_here(company: Company) -> No
 
 
 def test_without_the_registry_the_missing_contract_is_named(company: Company, tmp_path: Path) -> None:
-    """At the line of each reference to it, and with the way to mend it."""
+    """At the line of each reference to it, with a fix."""
     shutil.copytree(company.registry / "crew", tmp_path / "crew")
     lost = replace(company.crew, settings={**company.crew.settings, "MESH_REGISTRY": str(tmp_path)})
     answer = lost.call("check", "crew/roster")

@@ -1,4 +1,4 @@
-"""Making environments: reuse, repair, what uv shares, and a failure that says what pip said."""
+"""Environments: reuse, repair, sharing through uv, and failures that show pip's message."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def setup(tmp_path: Path, pip: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleT
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Writes a folder whose environment holds what a lock names, and nothing of ours."""
+    """Write a folder whose environment has only the packages of a lock."""
 
     def write(name: str, lock: str) -> Path:
         path = tmp_path / name
@@ -127,7 +127,7 @@ def test_environments_share_the_files_of_a_package_and_each_is_compiled(setup, f
 
 
 @pytest.mark.full
-def test_pip_does_what_uv_does_not_manage(setup, folder, wheel, uv, capsys):
+def test_pip_is_used_if_uv_fails(setup, folder, wheel, uv, capsys):
     uv.unlink()
     uv.write_text("#!/bin/sh\necho error: no such machine >&2\nexit 2\n")
     uv.chmod(0o755)
@@ -139,7 +139,7 @@ def test_pip_does_what_uv_does_not_manage(setup, folder, wheel, uv, capsys):
 
 
 @pytest.mark.full
-def test_a_package_that_is_not_what_the_lock_names_is_refused(setup, folder, wheel, uv):
+def test_a_package_that_differs_from_the_lock_is_refused(setup, folder, wheel, uv):
     made = bare(setup, folder("one", wheel[:-2] + ("0" if wheel[-2] != "0" else "1") + "\n"))
     with pytest.raises(setup.SetupError, match="DO NOT MATCH THE HASHES"):
         setup.make_all([made])
@@ -147,7 +147,7 @@ def test_a_package_that_is_not_what_the_lock_names_is_refused(setup, folder, whe
     assert made.found() == {}
 
 
-def test_uv_is_told_what_pip_is_configured_for(setup, pip, tmp_path):
+def test_uv_uses_the_configuration_of_pip(setup, pip, tmp_path):
     installer = sys.modules[setup.Installer.__module__]
     settings = tmp_path / "pip.conf"
     settings.write_text("""
@@ -227,7 +227,7 @@ def test_pips_failure_is_shown_without_its_noise(setup, folder, tmp_path, monkey
     assert bare(setup, path).found() == {}
 
 
-def test_missing_lock_is_said_in_one_line(setup, folder):
+def test_a_missing_lock_is_reported_in_one_line(setup, folder):
     path = folder("bare", "")
     (path / "requirements.lock").unlink()
     with pytest.raises(setup.SetupError, match=r"^bare/requirements\.lock is missing: run `make lock`$"):
@@ -237,7 +237,7 @@ def test_missing_lock_is_said_in_one_line(setup, folder):
 @pytest.mark.full
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
-    """In a checkout of its own, while the environment is being made."""
+    """In a separate checkout, while the environment is created."""
     (tmp_path / "scripts").mkdir()
     program = tmp_path / "scripts/make_environments.py"
     for name in ("make_environments.py", "installer.py"):
@@ -266,7 +266,7 @@ def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
     assert not list(tmp_path.rglob("made-from.json"))
 
 
-def test_python_that_is_too_old_is_told_in_one_line(tmp_path):
+def test_an_old_python_is_reported_in_one_line(tmp_path):
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.18\nexit 0\n')
     old.chmod(0o755)
@@ -291,7 +291,7 @@ def test_locks_pin_everything_by_hash_and_name_no_index(lock):
         assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
 
 
-def test_mesh_of_a_checkout_that_was_moved_or_copied_says_what_to_do(setup, tmp_path):
+def test_mesh_in_a_moved_or_copied_checkout_prints_a_fix(setup, tmp_path):
     folder = tmp_path / "an environment's [x]"
     bin = folder / ".venv" / "bin"
     bin.mkdir(parents=True)

@@ -51,7 +51,7 @@ def test_mesh_validate_shows_the_violation_alone(mesh: Mesh, without_owner: Copy
     assert f"--> {CONTRACT}:" in validated.stdout
 
 
-def test_a_location_that_breaks_a_policy_does_not_load_and_says_so_in_one_block(
+def test_a_location_that_breaks_a_policy_does_not_load_and_prints_one_block(
     mesh: Mesh, without_owner: Copy
 ) -> None:
     words = [DAGSTER, "definitions", "validate", "-w", "workspace.yaml"]

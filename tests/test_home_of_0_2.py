@@ -29,7 +29,7 @@ Versions = dict[str, tuple[Version, ...]]
 
 @dataclass(frozen=True)
 class Seen:
-    """What the mesh says of itself at one moment."""
+    """The state of the mesh at one moment, as its commands print it."""
 
     rows: Rows
     versions: Versions
@@ -85,7 +85,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
 
 @pytest.fixture(scope="module")
 def found(mesh: Mesh) -> Seen:
-    """The home as 0.2.0 left it, and so are ``told`` and ``shown``."""
+    """The state of the home as 0.2.0 left it, before any run."""
     return look(mesh)
 
 
@@ -132,7 +132,7 @@ def test_the_mesh_is_well(mesh: Mesh, found: Seen) -> None:
     assert found.not_well() == {"crew/busy_stores": "stale"}
 
 
-def test_the_newest_version_is_told(told: Answer, shown: dict[str, Answer]) -> None:
+def test_the_newest_version_is_shown(told: Answer, shown: dict[str, Answer]) -> None:
     newest = {product: versions[0] for product, versions in EXPECTED["versions"].items()}
     published = {entry["product"]: entry["published"] for entry in told.document()["products"]}
     assert {product: (each["version"], each["run_id"]) for product, each in published.items()} == {
@@ -145,7 +145,7 @@ def test_the_newest_version_is_told(told: Answer, shown: dict[str, Answer]) -> N
     assert newest["shop/store_totals"]["sha256"] in shown["shop/store_totals"].out
 
 
-def test_every_product_is_published_anew_and_the_old_versions_are_still_listed(
+def test_every_product_is_published_again_and_the_old_versions_are_still_listed(
     found: Seen, run: Answer, after: Seen
 ) -> None:
     assert run.statuses() == dict.fromkeys(PRODUCTS, "ok")
@@ -162,7 +162,7 @@ def test_the_rows_stay_and_with_them_the_hashes(after: Seen, product: str) -> No
 
 
 @pytest.mark.parametrize("product", STREAMS)
-def test_a_stream_goes_on_and_repeats_no_batch(found: Seen, after: Seen, product: str) -> None:
+def test_a_stream_continues_and_repeats_no_batch(found: Seen, after: Seen, product: str) -> None:
     """The inbox has the same files with other times; the other stream has the same versions."""
     assert after.rows[product] == [
         *EXPECTED["rows"][product],

@@ -20,7 +20,7 @@ ENDED = {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
 @pytest.fixture(scope="module", autouse=True)
 def _made_again(mesh: Mesh) -> Iterator[None]:
-    """What follows finds the mesh as it was: consumers wait for a product whose checks a kill left open."""
+    """The next runs find the mesh unchanged: consumers wait for a product whose checks a kill left open."""
     yield
     answer = mesh.run("hr/employees", "marketing/promotions", "sales/products")
     assert answer.code == 0, answer.out
@@ -92,7 +92,7 @@ def test_a_killed_coordinator_leaves_nothing_behind(mesh: Mesh) -> None:
     assert mesh.published() == before
 
 
-def test_the_next_run_works_and_closes_what_was_left_open(mesh: Mesh) -> None:
+def test_the_next_run_works_and_closes_open_records(mesh: Mesh) -> None:
     answer = mesh.run("marketing/campaigns", "sales/store_performance")
 
     assert answer.code == 0, answer.out
@@ -118,7 +118,7 @@ def test_ctrl_c_while_the_locations_load(mesh: Mesh) -> None:
 
 
 def test_ctrl_c_at_a_terminal_reaches_the_whole_group(mesh: Mesh) -> None:
-    """A terminal signals every process of the foreground group, not the command alone."""
+    """A terminal signals every process of the foreground group."""
     run = mesh.start("run", "sales/products")
     until(lambda: psutil.Process(run.pid).children(), "the worker to start")
 

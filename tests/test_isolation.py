@@ -1,4 +1,4 @@
-"""A code location stands alone: its interpreter, its faults and its data."""
+"""A code location is independent: its interpreter, its faults and its data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DOMAINS = ("central_data_platform", "hr", "marketing", "sales")
 
 @pytest.fixture(scope="module")
 def notes(mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What the processes of the four locations said of themselves while they published."""
+    """Facts about the processes of the four locations, which they wrote while they published."""
     copy = copy_mesh(tmp_path_factory.mktemp("witness") / "mesh")
     for domain in DOMAINS:
         definitions = copy.root / f"domains/{domain}/src/{domain}/definitions.py"
@@ -92,14 +92,14 @@ def test_only_hr_attaches_its_restricted_lake(notes: dict[str, dict[str, Any]]) 
     }
 
 
-def test_dbt_attaches_what_its_model_reads_and_no_more(mesh: Mesh, notes: dict[str, dict[str, Any]]) -> None:
+def test_dbt_attaches_only_the_sources_of_its_model(mesh: Mesh, notes: dict[str, dict[str, Any]]) -> None:
     assert "sales/store_performance" in notes
     for profile in (mesh.home / "dbt" / "sales").glob("profile-*/profiles.yml"):
         assert "hr_restricted" not in profile.read_text()
 
 
 @pytest.mark.parametrize("reader", ["analysts", "domain:sales", "domain:marketing"])
-def test_nobody_else_reads_the_personnel_file(mesh: Mesh, reader: str) -> None:
+def test_others_cannot_read_the_personnel_file(mesh: Mesh, reader: str) -> None:
     answer = mesh.call("query", "--as", reader, "SELECT count(*) FROM hr.employees")
 
     assert answer.code == 1

@@ -38,7 +38,7 @@ def latest_month(lines: Table) -> str:
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteWorkspaceAssetGraph]:
-    """Sales and a domain that reads its last month, each in a process of its own, merged by Dagster."""
+    """Sales and a domain that reads its last month, in separate processes, merged by Dagster."""
     copy = copy_mesh(tmp_path_factory.mktemp("finance") / "mesh")
     finance = SmallMesh(copy.root)
     finance.contract(

@@ -1,4 +1,4 @@
-"""A promise that the clock breaks: seen by the daemon, shown by the UI for the right product, and told."""
+"""A missed deadline: found by the daemon, shown in the UI at the right product, and reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def freshness(served: Served) -> dict[str, str]:
     }
 
 
-def test_what_is_overdue_shows_and_its_neighbour_does_not(tmp_path: Path) -> None:
+def test_only_the_overdue_product_is_shown_as_overdue(tmp_path: Path) -> None:
     file = tmp_path / "sales.csv"
     file.write_text("id\n1\n")
     mesh = shop(tmp_path / "mesh", file)

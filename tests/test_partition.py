@@ -1,4 +1,4 @@
-"""One partition of a product is made anew; the others stay as they are."""
+"""One partition of a product is published again; the others stay as they are."""
 
 import pytest
 from mesh_command import Answer, Mesh
@@ -35,7 +35,7 @@ def test_it_writes_the_month_and_nothing_else(mesh: Mesh, answer: Answer, before
     assert after.rows == before["sales/transactions"].rows == 1_469_307
 
 
-def test_its_readers_are_made_for_the_month_also_in_another_domain_and_nobody_else_is(
+def test_only_its_consumers_are_made_for_the_month_also_in_another_domain(
     mesh: Mesh, answer: Answer, before: dict[str, Version]
 ) -> None:
     after = mesh.published()

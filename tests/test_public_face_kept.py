@@ -1,4 +1,4 @@
-"""The check that the library's public face is kept: what it finds in a tree that breaks it, and what not."""
+"""The check of the library's public face: the breaks that it finds, and the changes that it accepts."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def mutated(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any
     return script.read_library(copy)
 
 
-def test_this_tree_keeps_what_was_released_or_says_otherwise(script: ModuleType, now: Any) -> None:
-    """As `make check` has it."""
+def test_this_tree_keeps_the_released_names_or_declares_a_break(script: ModuleType, now: Any) -> None:
+    """As in `make check`."""
     released = json.loads((LIBRARY / "public_face.json").read_text())
     assert list(script.check(now, released["version"], released["face"])) == []
     assert now.version == __version__
 
 
-def test_a_snapshot_is_what_it_was_made_of(script: ModuleType, now: Any) -> None:
+def test_a_snapshot_equals_its_origin(script: ModuleType, now: Any) -> None:
     snapshot = json.loads(script.written(now))
     assert (snapshot["version"], snapshot["face"]) == (now.version, now.face)
     assert "Table" in now.face["platform_core"]
@@ -104,7 +104,9 @@ def test_breaks_are_found_where_they_are(script: ModuleType, now: Any, mutated: 
     assert "Deprecation" in block
 
 
-def test_a_version_that_says_so_may_break(script: ModuleType, now: Any, mutated: Any, tmp_path: Path) -> None:
+def test_a_declared_breaking_version_may_break(
+    script: ModuleType, now: Any, mutated: Any, tmp_path: Path
+) -> None:
     changelog = tmp_path / "CHANGELOG.md"
     later = replace(mutated, version=breaking_after(now.version), changelog=changelog)
     changelog.write_text("# Changelog\n")

@@ -1,4 +1,4 @@
-"""What the Dagster instance keeps of each publication and each check."""
+"""The metadata of publications and checks in the Dagster instance."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ SHOP = ZoneInfo("America/New_York")
 MONTHS = [f"2017-{month:02}-01" for month in range(1, 13)]
 
 
-def test_a_materialization_tells_rows_bytes_version_and_seconds(mesh: Mesh) -> None:
+def test_a_materialization_has_rows_bytes_version_and_seconds(mesh: Mesh) -> None:
     with mesh.instance() as instance:
         for product, newest in mesh.published().items():
             seen = metadata(instance, product)
@@ -40,7 +40,7 @@ def test_a_materialization_tells_rows_bytes_version_and_seconds(mesh: Mesh) -> N
             assert len(seen.get("mesh/preview", [])) == (0 if product in DISCREET else 5)
 
 
-def test_a_materialization_tells_the_versions_of_what_it_read(mesh: Mesh) -> None:
+def test_a_materialization_has_the_versions_of_its_inputs(mesh: Mesh) -> None:
     versions = {
         product: {version.version for version in published} for product, published in mesh.versions().items()
     }
@@ -79,7 +79,7 @@ def test_the_ledger_is_materialized_for_each_of_its_twelve_months(mesh: Mesh) ->
     assert sorted(keys) == MONTHS
 
 
-def test_each_month_of_the_ledger_tells_its_own_rows_range_and_preview(mesh: Mesh) -> None:
+def test_each_month_of_the_ledger_has_its_own_rows_range_and_preview(mesh: Mesh) -> None:
     month = "date_trunc('month', timezone('America/New_York', timezone('UTC', transaction_timestamp)))::DATE"
     found = mesh.query(
         f"SELECT {month}::VARCHAR AS month, count(*) AS rows FROM sales.transactions GROUP BY ALL"

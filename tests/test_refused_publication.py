@@ -75,7 +75,7 @@ def run_spoilt(mesh: Mesh, root: Path, *words: str) -> Refused:
 
 @pytest.fixture(scope="module")
 def content(mesh: Mesh) -> Content:
-    """What readers see before anything is refused."""
+    """The rows that readers see before anything is refused."""
     return mesh.query(CONTENT)
 
 
@@ -111,7 +111,7 @@ def refused(mesh: Mesh, content: Content, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def refused_model(mesh: Mesh, refused: Refused, tmp_path_factory: pytest.TempPathFactory) -> Refused:
-    """A dbt model that counts an employee too many in every store, beside a source file that is gone."""
+    """A dbt model with one employee too many in every store, and a missing source file."""
     copy = copy_mesh(tmp_path_factory.mktemp("spoilt_model") / "mesh")
     copy.edit(
         "dbt_projects/sales/models/store_performance.sql",
@@ -133,7 +133,7 @@ def refused_month(mesh: Mesh, refused_model: Refused, tmp_path_factory: pytest.T
     return run_spoilt(mesh, copy.root, "sales/transactions", "--partitions", "2017-03-01")
 
 
-def test_the_run_fails_and_goes_on_with_what_is_not_concerned(refused: Refused) -> None:
+def test_the_run_fails_and_makes_all_unaffected_products(refused: Refused) -> None:
     assert refused.answer.code == 1
     assert refused.answer.statuses() == {
         "central_data_platform/data_product_catalog": "failed",
@@ -147,7 +147,7 @@ def test_the_run_fails_and_goes_on_with_what_is_not_concerned(refused: Refused) 
     }
 
 
-def test_downstream_in_other_domains_is_told_why_it_was_skipped(refused: Refused) -> None:
+def test_consumers_in_other_domains_are_skipped_with_the_reason(refused: Refused) -> None:
     products = refused.answer.products()
 
     assert products["hr/store_staffing"]["error"] == "not made, because sales/stores failed"
@@ -190,7 +190,7 @@ def test_a_failed_check_shows_the_keys_of_the_rows_that_break_it(refused: Refuse
     assert row.data["store_id"] >= 1
 
 
-def test_no_event_says_that_something_was_materialized(refused: Refused) -> None:
+def test_no_event_reports_a_materialization(refused: Refused) -> None:
     refused.assert_nothing_happened_to(REFUSED)
 
 

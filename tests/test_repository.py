@@ -1,4 +1,4 @@
-"""The files that hold the repository together agree with what is in it."""
+"""The files of the repository's tools agree with its content."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_target_explains_itself():
     assert re.findall(r"^  make ([\w-]+) +\S", said, re.MULTILINE) == phony.split()
 
 
-def test_continuous_integration_runs_what_people_run():
+def test_continuous_integration_runs_the_same_targets_as_people():
     script = (ROOT / ".ci/run").read_text().strip().splitlines()
     assert script[-3:] == ["make validate", "make test", "make test-full"]
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())

@@ -96,7 +96,7 @@ def test_every_location_runs_its_automation_sensor(served: Served) -> None:
         assert sensor["sensorState"]["status"] == "RUNNING"
 
 
-def test_every_location_says_which_version_of_the_library_it_runs_on(served: Served) -> None:
+def test_every_location_shows_its_version_of_the_library(served: Served) -> None:
     found = served.ask(
         """{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
             ... on RepositoryLocation { dagsterLibraryVersions { name version } } } } } } }"""
@@ -111,7 +111,7 @@ def test_every_location_says_which_version_of_the_library_it_runs_on(served: Ser
     assert {libraries["platform-core"] for libraries in versions.values()} == {__version__}
 
 
-def test_the_real_asset_wins_over_what_its_consumers_know_of_it(served: Served) -> None:
+def test_the_real_asset_overrides_the_external_one_of_its_consumers(served: Served) -> None:
     """Sales shows hr/store_staffing as an external asset, hr as one that it makes."""
     staffing = node(served, "hr/store_staffing")
 

@@ -1,7 +1,7 @@
-"""What contracts say of their data in numbers: each is a check of theirs, or is computed here.
+"""The numbers in contracts are true: each belongs to a check, or is computed here.
 
-A number in the description of a rule or a column is a constant of that rule or column. Every other number
-stands in a statement below, beside the SQL that computes it from the published data.
+A number in the description of a rule or a column is a constant of that rule or column. Every other number is
+in a statement below, with the SQL that computes it from the published data.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def numbers(text: str) -> list[float]:
 
 
 def constants(part: Any) -> set[float]:
-    """The numbers of a part of a contract that are no text for people."""
+    """The numbers in the parts of a contract that are not prose."""
     if isinstance(part, dict):
         return set().union(*(constants(value) for name, value in part.items() if name not in TEXTS))
     if isinstance(part, list):

@@ -1,4 +1,5 @@
-"""What the processes of a mesh are told: their own domain's secrets, and one home however it is written."""
+"""The environment of a mesh's processes: only their own domain's secrets, and one home for every
+spelling."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def company(tmp_path: Path) -> Mesh:
     return Mesh(root, tmp_path / "state", SECRETS)
 
 
-def test_every_process_of_a_location_is_told_its_own_secrets_alone(company: Mesh) -> None:
+def test_every_process_of_a_location_gets_only_its_own_secrets(company: Mesh) -> None:
     assert company.call("check", "shop/stores").code == 0
     assert company.call("validate").code == 0
     assert company.run().code == 0
@@ -64,7 +65,7 @@ def test_every_process_of_a_location_is_told_its_own_secrets_alone(company: Mesh
 
 
 @pytest.mark.parametrize("written", ["~/m", "a relative one", "/absolute with spaces"])
-def test_a_home_is_one_folder_for_whoever_is_told_of_it(tmp_path: Path, written: str) -> None:
+def test_a_home_is_one_folder_for_all_processes(tmp_path: Path, written: str) -> None:
     root = tmp_path / "mesh"
     made = repository(root)
     for domain in ("shop", "crew"):

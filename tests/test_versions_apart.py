@@ -100,7 +100,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
     return Mesh(root, folder / "state")
 
 
-def test_validation_reads_both_and_says_which_is_which(apart: Mesh) -> None:
+def test_validation_reads_both_and_names_their_versions(apart: Mesh) -> None:
     answer = apart.call("validate")
     (line,) = [line for line in answer.out.splitlines() if line.startswith("0 errors")]
     assert line.endswith(f"; platform_core {__version__} here, {__version__} in shop, {LATER} in crew")
@@ -110,7 +110,7 @@ def test_validation_reads_both_and_says_which_is_which(apart: Mesh) -> None:
     assert (answer.code, answer.err) == (0, "")
 
 
-def test_dagster_runs_both_and_each_says_what_it_ran_on(apart: Mesh) -> None:
+def test_dagster_runs_both_and_each_names_its_version(apart: Mesh) -> None:
     answer = apart.run()
     assert answer.statuses() == {"crew/roster": "ok", "shop/performance": "ok", "shop/stores": "ok"}
     assert answer.code == 0

@@ -256,7 +256,7 @@ class SmallMesh:
         )
 
     def coordinate(self, *words: str, partitions: str | None = None) -> MeshResult:
-        """What `mesh run` does with these words, told to the watcher."""
+        """Run `mesh run` with these arguments, and report to the watcher."""
         selection = parse_selection(words, self.registry.names())
         home, locations = Home.of(self.root), read_locations(self.root)
         return MeshRun(self.root, home, locations, selection, partitions, self.watcher).execute()

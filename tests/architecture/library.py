@@ -22,7 +22,7 @@ class Module:
 
     @property
     def own(self) -> bool:
-        """Whether it has code of its own, and does not only say what its folder is for."""
+        """Whether it has code, not only the docstring of its folder."""
         return not self.name.endswith("__init__.py")
 
     @property
@@ -36,7 +36,7 @@ class Module:
                 yield dotted(node.func), node
 
     def texts(self) -> Iterator[tuple[int, str]]:
-        """The line and content of every string that is no documentation; of an f-string its fixed parts."""
+        """The line and content of every string except docstrings; the fixed parts of f-strings."""
         documentation = set()
         for node in ast.walk(self.tree):
             # A string that stands alone is documentation: of a module, class, function or attribute.

@@ -1,5 +1,4 @@
-"""No module of the library imports itself, however long the way: also not inside a function, and not for its
-types alone."""
+"""No module of the library imports itself through others, not even inside a function or for its types."""
 
 from __future__ import annotations
 

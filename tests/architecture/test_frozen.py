@@ -1,4 +1,4 @@
-"""A frozen class says that it stays as it is: nobody changes what its fields hold."""
+"""A frozen class does not change: no code changes the values of its fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every layer needs has one home. A test names the home, and who else may touch the thing, and why."""
+"""Each basic operation has one module. A test names the module, and the exceptions with their reasons."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def splits_of_ids(module: Module) -> Iterator[str]:
 
 
 def ways_into_a_lake(module: Module) -> Iterator[str]:
-    """The methods of a LakeLocation that tell a path."""
+    """The methods of a LakeLocation that return a path."""
     for name, call in module.calls():
         owner, _, method = name.rpartition(".")
         if owner.endswith("location") and method in ("catalog", "data", "folder", "lock"):
@@ -179,14 +179,14 @@ def test_it_is_done_at_home_alone(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", HOMES)
-def test_who_is_excepted_does_it(what: str) -> None:
-    """An exception that nobody needs any more goes."""
+def test_every_exception_is_needed(what: str) -> None:
+    """An exception without a use must be removed."""
     find, home, others = HOMES[what]
     doing = {module.name for module in modules() if any(find(module))}
     assert set(others) <= doing
     assert home == "nowhere" or any(name.startswith(home) for name in doing), f"{what} is not at home"
 
 
-def test_who_opens_a_database_says_why() -> None:
+def test_every_module_that_opens_a_database_has_a_reason() -> None:
     connecting = calls("duckdb.connect", "duckdb.cursor", "duckdb.sql", "duckdb.type", "duckdb.execute")
     assert {module.name for module in modules() if any(connecting(module))} == set(DATABASES)

@@ -1,4 +1,4 @@
-"""Domains, their tests and the policies of the federation import only what is public of the library."""
+"""Domains, their tests and the policies of the federation import only public names of the library."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_only_public_modules_are_imported() -> None:
     assert found == []
 
 
-def test_the_page_names_what_is_public() -> None:
+def test_the_page_lists_the_public_names() -> None:
     page = (ROOT / "docs/platform.md").read_text(encoding="utf-8")
     section = page.partition("## Its public face")[2].partition("\n## ")[0]
     assert [name for name in sorted(PUBLIC) if f"`{name}`" not in section] == []
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_what_is_public_is_there(name: str) -> None:
+def test_public_names_exist(name: str) -> None:
     assert importlib.import_module(name)

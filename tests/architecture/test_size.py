@@ -1,4 +1,4 @@
-"""The library stays small: no function twice, no module of two, no growth that nobody noticed."""
+"""The library stays small: no duplicate function, no module of two lines, no unnoticed growth."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_no_folder_is_two() -> None:
 
 
 def test_the_library_does_not_grow_unnoticed() -> None:
-    """`most_lines` of [tool.mesh.library] in pyproject.toml is raised with the reason beside it."""
+    """`most_lines` of [tool.mesh.library] in pyproject.toml is raised together with its reason."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     most = settings["tool"]["mesh"]["library"]["most_lines"]
     assert sum(module.lines for module in modules()) <= most

@@ -1,8 +1,8 @@
-"""What the texts of a contract can reach: quality SQL runs on the connection that writes, in its transaction.
+"""The reach of the texts of a contract: quality SQL runs on the writing connection, in its transaction.
 
-The walls are ``names`` (the text is judged), ``plan`` (what DuckDB would read is compared with the table and
-the inputs) and ``lock`` (the connection reaches no other file and takes no setting). An attempt came through
-if its query returned a number, since each asks for one that is not granted, or wrote something.
+The walls are ``names`` (the text is checked), ``plan`` (the reads in DuckDB's plan are compared with the
+table and the inputs) and ``lock`` (the connection cannot read other files or change settings). An attempt
+succeeded if its query returned a number, since each asks for an ungranted one, or if it wrote something.
 """
 
 # ruff: noqa: E501 - an attempt has one line, however long

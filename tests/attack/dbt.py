@@ -1,9 +1,9 @@
-"""What a dbt project can reach while the platform builds a model of it, in an environment that has dbt.
+"""The reach of a dbt project while the platform builds a model of it, in an environment with dbt.
 
-dbt gets no lake: sealed views of the declared sources, and a database that is thrown away once the one
-table of the model was taken. The walls are ``limits`` (what the platform does not take is refused before dbt runs)
-and ``lock`` (the engine that dbt is given reaches nothing else). An attempt came through if a secret was published or told, or if anything but the product
-itself was changed or is left behind. A Python model is Python; these use the session that it is handed.
+dbt gets no lake, only sealed views of the declared sources, and a database that is removed after the model's
+table was read. The walls are ``limits`` (unsupported parts are refused before dbt runs) and ``lock`` (the
+engine of dbt reaches nothing else). An attempt succeeded if a secret was published or shown, or if anything
+but the product was changed or left behind. Python models use only the session that they get.
 """
 
 # ruff: noqa: E501 - an attempt has one line, however long
@@ -210,7 +210,7 @@ def _sneaked(box: Sandbox) -> bool:
 
 
 def main(root: Path) -> None:
-    """Run the product of the mesh; tells on standard output what was published and left behind."""
+    """Run the product of the mesh, and print the published version and the files that are left behind."""
     rows, told = "", []
     try:
         with dg.DagsterInstance.ephemeral() as instance:

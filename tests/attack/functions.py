@@ -1,10 +1,11 @@
-"""What a product's function can reach with what it is handed: an engine, relations, and the SQL it returns.
+"""The reach of a product's function with the objects that it gets: an engine, relations, and the SQL it
+returns.
 
-A function is Python and can open what its user can; these attempts use nothing but the handed objects. The
-walls are ``engine`` (what it is handed is a sealed engine, not the connection that writes), ``names`` (SQL
-that it returns is judged), ``plan`` (what DuckDB would read of it is compared with the inputs) and ``lock``
-(the writing connection is locked down). An attempt came through if a secret was published or told, or if
-anything but the product itself was changed.
+A function is Python and can open every file of its user; these attempts use only the objects that it gets.
+The walls are ``engine`` (it gets a sealed engine, not the writing connection), ``names`` (the SQL that it
+returns is checked), ``plan`` (the reads in DuckDB's plan are compared with the inputs) and ``lock`` (the
+writing connection is locked down). An attempt succeeded if a secret was published or shown, or if anything
+but the product was changed.
 """
 
 # ruff: noqa: E501 - an attempt has one line, however long
@@ -180,7 +181,7 @@ def _module(body: str, source: str = "") -> str:
 
 @contextmanager
 def standing(walls: Collection[str]) -> Iterator[None]:
-    """Some of the walls alone, around a real run."""
+    """Keep only some of the walls, around a real run."""
     with pytest.MonkeyPatch.context() as patch:
         if "engine" not in walls:
             patch.setattr(table, "sealed_inputs", _writing)

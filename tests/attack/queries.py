@@ -1,8 +1,8 @@
-"""What a query can reach: three walls before it, each of which an attempt may find switched off.
+"""The reach of a query behind three walls, each of which is switched off for some attempts.
 
-The walls are ``names`` (its text is judged), ``engine`` (DuckDB is shut) and ``kernel`` (Landlock). An
-attempt came through if its answer or its error shows a secret, or if a file was changed or an address
-called. Where a granted file lies is no secret.
+The walls are ``names`` (its text is checked), ``engine`` (DuckDB is locked down) and ``kernel`` (Landlock).
+An attempt succeeded if its answer or its error shows a secret, or if a file was changed or an address
+called. The path of a granted file is not a secret.
 """
 
 # ruff: noqa: E501 - an attempt has one line, however long
@@ -303,7 +303,7 @@ def functions() -> dict[str, list[str]]:
 
 @contextmanager
 def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
-    """Some of the walls alone, around the real child."""
+    """Keep only some of the walls, around the real child."""
     versions = published_files(map(box.registry.get, GRANTED), box.mesh.lakes, _Paths(), None)
 
     def opened(

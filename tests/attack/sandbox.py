@@ -1,7 +1,7 @@
-"""A small mesh, files beside it that nobody granted, and the judgement whether an attempt had an effect.
+"""A small mesh with ungranted files around it, and the check whether an attempt had an effect.
 
-Every secret is a word that no attempt contains: what shows one has read it. Every file below the folder is
-compared with what it was: what changes one has written it.
+Every secret is a word that no attempt contains, so an attempt that shows one has read it. Every file below
+the folder is compared with its earlier content, so an attempt that changes one has written it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def some(attempts: Mapping[str, T], count: int | None) -> list[tuple[str, T]]:
 
 
 def in_a_child(came_through: Callable[[], bool]) -> bool:
-    """The answer of an attempt in a process of its own; one that ends it came through."""
+    """The answer of an attempt in a child process; an attempt that ends the process succeeded."""
     process = os.fork()
     if process == 0:
         faulthandler.disable()
@@ -83,14 +83,13 @@ class Sandbox:
         return (SECRET, "root:x:0", str(self.root), str(Path.home()), sys.prefix, *data)
 
     def shown(self, attempt: str, answer: str, secrets: Sequence[str] = ()) -> bool:
-        """Whether an answer has a secret that the attempt did not name itself. The folder that a query may
-        spill into is its own."""
+        """Whether an answer has a secret that the attempt did not name. A query may see its spill folder."""
         said, told = attempt.casefold(), _SPILL.sub("", answer.casefold())
         found = (secret.casefold() for secret in (*self.secrets, *secrets))
         return any(secret in told and secret not in said for secret in found)
 
     def changed(self, but: re.Pattern[str] | None = None) -> bool:
-        """Whether a file below the folder, ``but`` some, is not what it was; it is put back."""
+        """Whether a file below the folder changed, except in ``but``; changed files are restored."""
         now, before = _files(self.root), self._before
         spoiled = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
         for path in spoiled:

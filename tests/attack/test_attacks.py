@@ -57,8 +57,8 @@ def test_nor_where_a_wall_before_rules_is_off(tmp_path: Path, off: str) -> None:
 
 
 @pytest.mark.full
-def test_what_the_plan_of_a_rule_does_not_show_is_known(tmp_path: Path) -> None:
-    """So the names are judged first."""
+def test_the_reads_that_a_plan_does_not_show_are_known(tmp_path: Path) -> None:
+    """So the names are checked first."""
     found = ways(contracts.attempts, tmp_path, but(contracts.WALLS, "names"), ALL)[1]
     assert set(found) == contracts.PLAN_ALONE
 
@@ -87,9 +87,7 @@ def test_nor_where_a_wall_before_functions_is_off(tmp_path: Path, off: str) -> N
 
 @pytest.mark.full
 @pytest.mark.parametrize("off", [("engine",), ("names",)])
-def test_what_functions_are_handed_and_return_is_what_holds_them(
-    tmp_path: Path, off: tuple[str, ...]
-) -> None:
+def test_functions_are_confined_by_their_arguments_and_results(tmp_path: Path, off: tuple[str, ...]) -> None:
     assert ways(functions.attempts, tmp_path, but(functions.WALLS, *off), 40)[1]
 
 

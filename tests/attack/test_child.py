@@ -1,4 +1,4 @@
-"""The process of a query: what it has, what it may answer, and what ends it."""
+"""The process of a query: its access, its possible answers, and its end."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
-def test_what_it_answers_is_read_as_rows_or_not_at_all(
+def test_its_answers_are_rows_or_are_refused(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch, message: bytes
 ) -> None:
     out = box.root / "work" / "out"

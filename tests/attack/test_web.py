@@ -85,7 +85,7 @@ def test_a_websocket_opens(gated: Target, headers: tuple[tuple[str, str], ...]) 
         ("websocket of another origin", 403, ""),
     ],
 )
-def test_a_refusal_says_what_was_expected(gated: Target, attempt: str, status: int, told: str) -> None:
+def test_a_refusal_names_the_expected_value(gated: Target, attempt: str, status: int, told: str) -> None:
     [found] = [each for each in ATTEMPTS if each.name == attempt]
     answered, _, body = gated.send(found)
     assert answered == status

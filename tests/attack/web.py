@@ -1,8 +1,8 @@
-"""What a page of another site, or a name that a stranger owns, can make of Dagster's webserver.
+"""The reach of a page of another site, or of a foreign host name, into Dagster's webserver.
 
-Each attempt is one request, sent over a socket to the real webserver, and has a goal that is looked for in
-its effect: the history of an asset is gone, a report is recorded, an answer is read, a page is framed, a
-websocket is open.
+Each attempt is one request over a socket to the real webserver. Its success is checked by its effect: an
+asset's history is deleted, a report is recorded, an answer is readable, a page is framed, a websocket is
+open.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ HANDSHAKE = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request. ``{port}``, ``{run}`` in a target and a header are filled in; a Host of its own replaces
-    the right one."""
+    """A request. ``{port}`` and ``{run}`` in the target and the headers are filled in; a Host header
+    replaces the right one."""
 
     name: str
     goal: Goal

@@ -1,4 +1,4 @@
-"""What the walls take for granted of the installed DuckDB and DuckLake: an upgrade has to prove it again."""
+"""Behaviour of the installed DuckDB and DuckLake that the walls rely on; an upgrade must keep it."""
 
 # ruff: noqa: E501 - a value has its place on a line
 from __future__ import annotations
@@ -148,7 +148,7 @@ def test_only_made_up_names_are_opened(con: Con, rows: Path, sql: str) -> None:
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])
 @pytest.mark.parametrize("through", ["true", "false"])
-def test_what_is_granted_is_not_written(con: Con, rows: Path, form: str, through: str) -> None:
+def test_granted_files_are_not_written(con: Con, rows: Path, form: str, through: str) -> None:
     before = rows.read_bytes()
     with pytest.raises((duckdb.Error, PermissionError)):
         con.execute(f"COPY (SELECT 1) TO 'mesh://a/0' (FORMAT {form}, USE_TMP_FILE {through})")
@@ -212,8 +212,8 @@ def test_variables_of_python_are_not_read(con: Con) -> None:
         con.execute("FROM frame")
 
 
-def test_lock_down_permits_to_write_what_it_allows(rows: Path) -> None:
-    """So whoever locks down with folders judges statements too."""
+def test_lock_down_permits_writes_to_allowed_files(rows: Path) -> None:
+    """So callers that allow folders check statements too."""
     with duckdb.connect() as connection:
         lock_down(connection, folders=[rows.parent])
         connection.execute(f"COPY (SELECT 1 AS id) TO '{rows}' (USE_TMP_FILE false)")
@@ -251,7 +251,7 @@ def test_a_plan_names_tables_of_a_lake_with_their_snapshot(lake: Con) -> None:
         ("FROM duckdb_tables()", "duckdb_tables"),
     ],
 )
-def test_a_plan_names_what_is_scanned(lake: Con, rows: Path, sql: str, name: str) -> None:
+def test_a_plan_names_the_scanned_tables(lake: Con, rows: Path, sql: str, name: str) -> None:
     lake.execute("CREATE TABLE memory.local AS SELECT 1 AS id")
     lake.execute(f"CREATE VIEW memory.v AS FROM '{rows}'; CREATE MACRO memory.m() AS TABLE FROM v")
     assert name in {scan for scan, _ in sources(lake, sql.format(rows=rows))}
@@ -260,7 +260,7 @@ def test_a_plan_names_what_is_scanned(lake: Con, rows: Path, sql: str, name: str
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_plans_of_text_files_cannot_be_told(lake: Con, tmp_path: Path, form: str) -> None:
+def test_plans_do_not_name_text_files(lake: Con, tmp_path: Path, form: str) -> None:
     path = tmp_path / f"x.{form}"
     path.write_text('[{"a": 1}]' if form == "json" else "a\n1\n")
     with pytest.raises(NotAllowed):

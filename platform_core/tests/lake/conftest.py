@@ -1,4 +1,4 @@
-"""A lake in a folder of its own, and products without contracts' files."""
+"""A lake in a temporary folder, and products without contract files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogs and files that are damaged: every verb says so, of the right lake, and how to mend it."""
+"""Damaged catalogs and files: every command names the right lake and a fix."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def shop(mesh: SmallMesh) -> SmallMesh:
     return mesh
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+def output_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main(words) == 1, words
     return capsys.readouterr().err
 
@@ -95,12 +95,12 @@ def test_a_damaged_catalog(
 ) -> None:
     CATALOGS[damage](shop.lakes)
     before = {path: path.stat().st_size for path in shop.lakes.folder("shop").rglob("*.parquet")}
-    said = [told(capsys, *words) for words in ALL]
+    said = [output_of(capsys, *words) for words in ALL]
     assert main(["query", "FROM other.copy"]) == 0
     said.append(failure(shop, instance))
     for each in said:
         assert each.startswith('error[L004]: the catalog or a file of the lake "shop" is damaged'), each
-        assert "make its products again: mesh run shop" in each
+        assert "make its products again: `mesh run shop`" in each
     # It is not made anew, and it keeps nothing else back.
     reconcile(instance, shop.root, ["shop", "other"])
     assert "L004" in capsys.readouterr().err
@@ -120,7 +120,7 @@ def test_a_damaged_file_of_rows(
 ) -> None:
     file = rows(shop.lakes)
     FILES[damage](shop.lakes)
-    said = [told(capsys, *words) for words in (ALL if damage in SEEN_WITHOUT_ROWS else ROWS_READ)]
+    said = [output_of(capsys, *words) for words in (ALL if damage in SEEN_WITHOUT_ROWS else ROWS_READ)]
     said.append(failure(shop, instance))
     for each in said:
         assert each.startswith('error[L004]: a file of shop/sales in the lake "shop" is damaged'), each
@@ -132,6 +132,8 @@ def test_a_damaged_file_of_rows(
     assert main(["query", "SELECT sum(id), sum(amount) FROM shop.sales"]) == 0
 
 
-def test_a_fault_of_the_query_is_no_damage(shop: SmallMesh, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_the_query_is_not_reported_as_damage(
+    shop: SmallMesh, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["query", "SELECT regexp_matches('a', '(' || id) FROM shop.sales"]) == 2
     assert "U040" in capsys.readouterr().err

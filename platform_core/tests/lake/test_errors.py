@@ -47,7 +47,7 @@ with connect(location, write=["sales"]) as con:
 
 @pytest.fixture
 def unprivileged() -> Iterator[None]:
-    """Root may write everywhere, so the test goes on as somebody else."""
+    """Root may write everywhere, so the test continues as another user."""
     if os.geteuid() != 0:
         yield
         return
@@ -151,10 +151,10 @@ def test_a_lake_that_was_moved(location: LakeLocation, product: DataProduct) -> 
     assert not location.root.exists()
 
 
-def test_too_little_memory_is_no_damage(
+def test_too_little_memory_is_not_reported_as_damage(
     location: LakeLocation, product: DataProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever reads "damaged" throws a good lake away."""
+    """A person would throw away a lake that is reported as damaged."""
     published(location, product)
     monkeypatch.setenv("MESH_MEMORY_LIMIT", "1KB")
     with pytest.raises(LakeError) as error, connect(location, read=["sales"]):

@@ -84,7 +84,7 @@ def test_its_versions_leave_the_shared_lake_and_those_of_others_stay(
     assert WORD.encode() in left(moved, "shop")
     before = readable(moved, "shop", "others")
     assert main(["status"]) == 1
-    assert "error[L050]: shop/people is restricted now" in capsys.readouterr().err
+    assert "error[L050]: shop/people is restricted, but the shared lake still" in capsys.readouterr().err
     assert main(["validate", "--select", "L050"]) == 1
     assert "mesh run shop/people" in capsys.readouterr().out
 

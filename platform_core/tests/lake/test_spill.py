@@ -1,4 +1,4 @@
-"""Work that exceeds the memory: where it goes, who can read it, and when it is gone."""
+"""Work that exceeds the memory: its folder, its readers, and its removal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def spilled(location: LakeLocation) -> list[Path]:
 
 
 @pytest.mark.parametrize(("lake", "side"), [("hr", "."), ("hr_restricted", "hr_restricted")])
-def test_what_exceeds_the_memory_is_spilled_on_its_own_side_and_removed(
+def test_work_that_exceeds_the_memory_spills_into_the_right_folder_and_is_removed(
     location: LakeLocation, monkeypatch: pytest.MonkeyPatch, lake: str, side: str
 ) -> None:
     monkeypatch.setenv("MESH_MEMORY_LIMIT", "60MB")
@@ -62,7 +62,7 @@ def test_a_restricted_lake_that_is_made_first_leaves_the_root_open(location: Lak
     assert rights(location.catalog("hr_restricted")) == 0o600
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_and_a_living_one_keeps_its_own(
+def test_folders_of_killed_processes_are_removed_and_those_of_live_ones_are_kept(
     location: LakeLocation,
 ) -> None:
     location.root.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Key files: made once, closed to others, never told."""
+"""Key files: created once, closed to other users, never shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ring(tmp_path: Path) -> KeyRing:
     return KeyRing(tmp_path / "keys")
 
 
-def test_a_key_is_made_once_whoever_asks_first(ring: KeyRing) -> None:
+def test_concurrent_processes_create_a_key_once(ring: KeyRing) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = {key.secret for key in pool.map(lambda _: ring.get("person"), range(32))}
     assert len(made) == 1
@@ -99,7 +99,7 @@ def test_a_key_of_another_user_is_refused(ring: KeyRing) -> None:
 
 
 def hashed(mesh: SmallMesh, product: str, **keys: str) -> None:
-    """A version of a product that was hashed under keys, as its stamp says."""
+    """A version of a product whose stamp has the fingerprints of its keys."""
     if not (mesh.root / f"domains/{product.replace('/', '/contracts/')}.odcs.yaml").exists():
         mesh.contract(product)
     found = mesh.registry.get(product)
@@ -108,8 +108,9 @@ def hashed(mesh: SmallMesh, product: str, **keys: str) -> None:
         publish_table(con, mesh.lakes, found, ROWS, stamp=stamp, audit=str)
 
 
-def test_a_key_without_a_domain_goes_to_those_who_hashed_under_it(mesh: SmallMesh, ring: KeyRing) -> None:
-    """Hashes of before stay as they are; whoever names the key now, and did not then, has one of its own."""
+def test_a_key_without_a_domain_goes_to_the_domains_that_used_it(mesh: SmallMesh, ring: KeyRing) -> None:
+    """Earlier hashes stay as they are. A domain that uses the name now, but did not then, gets a key of
+    its own."""
     before = ring.get("person")
     unused = ring.get("unused")
     for product in ("shop/people", "other/people"):
@@ -132,7 +133,7 @@ def test_a_key_without_a_domain_goes_to_those_who_hashed_under_it(mesh: SmallMes
     assert version.keys == {"shop.person": before.fingerprint}
 
 
-def test_a_key_is_shared_once_whoever_asks_first(mesh: SmallMesh, ring: KeyRing) -> None:
+def test_concurrent_processes_share_a_key_once(mesh: SmallMesh, ring: KeyRing) -> None:
     before = ring.get("person")
     hashed(mesh, "shop/people", person=before.fingerprint)
     with ThreadPoolExecutor(4) as pool:

@@ -1,4 +1,5 @@
-"""The proof that no raw value of a masked column is in a twin's files: what it finds, and what it lets be."""
+"""The check that a twin's files hold no raw value of a masked column: the leaks that it finds, and the
+values that it accepts."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def con(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Duck
 def publish(
     con: duckdb.DuckDBPyConnection, parent: DataProduct, relation: str = "rows"
 ) -> dict[str, tuple[bool, str]]:
-    """The outcomes of a twin's publication by rule: whether it passed, and what it says."""
+    """The outcomes of a twin's publication by rule: whether it passed, and its message."""
     twin = masked_twin(parent)
     with masking.hashing(con, twin):
         published = masking.publish_masked(
@@ -171,7 +172,7 @@ def test_groups_that_are_too_small_are_refused(
     assert "1 groups of code are of fewer than 2 rows" in fault.message
 
 
-def test_earlier_versions_under_other_masks_are_told_and_no_others(con: duckdb.DuckDBPyConnection) -> None:
+def test_only_earlier_versions_under_other_masks_are_reported(con: duckdb.DuckDBPyConnection) -> None:
     *rest, note = COLUMNS
     shown = replace(note, mask=None, tags=(), classification="internal")
     assert publish(con, product(*rest, shown))["no_raw_values_before"] == (True, "")
@@ -182,7 +183,7 @@ def test_earlier_versions_under_other_masks_are_told_and_no_others(con: duckdb.D
     assert "Bob" not in words
 
 
-def test_what_a_killed_run_left_is_removed(con: duckdb.DuckDBPyConnection) -> None:
+def test_files_of_a_killed_run_are_removed(con: duckdb.DuckDBPyConnection) -> None:
     publish(con, product(*COLUMNS))
     folder = LakeLocation.current().data("shop") / "products" / "profiles"
     con.execute(f"COPY rows TO '{folder / 'ducklake-left.parquet'}'")
@@ -228,8 +229,8 @@ def test_values_are_generalized(mask: Mask, values: str, made: list[str | None])
         assert [v for (v,) in con.execute(f"{query} ORDER BY v NULLS LAST").fetchall()] == made
 
 
-def test_rows_are_in_their_own_order(con: duckdb.DuckDBPyConnection) -> None:
-    """In that of the parent's rows, each row would tell which one it was made of."""
+def test_rows_are_not_in_the_order_of_the_parent(con: duckdb.DuckDBPyConnection) -> None:
+    """In the parent's order a row would reveal the row that it was made from."""
     con.execute("CREATE TABLE many AS SELECT i AS id, 'n' || i AS name, i % 7 AS size FROM range(5000) t(i)")
     found = []
     for order in ("id", "id DESC", "hash(id)"):
@@ -275,7 +276,7 @@ def test_a_prefix_as_long_as_all_values_is_refused(least: int, con: duckdb.DuckD
 
 
 def test_the_audit_runs_without_the_keys(con: duckdb.DuckDBPyConnection) -> None:
-    """Its rules are SQL of a contract, and a variable is read by whoever knows its name."""
+    """Its rules are SQL of a contract, which could read a variable by its name."""
     parent = product(*COLUMNS)
     twin = masked_twin(parent)
     seen: list[object] = []

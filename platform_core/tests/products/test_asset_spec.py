@@ -1,4 +1,4 @@
-"""What Dagster's catalog shows of a product: all of it from the contract."""
+"""Dagster's catalog shows a product from its contract alone."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_an_unknown_column_fails_where_it_is_named(mesh: SmallMesh) -> None:
     assert error.value.diagnostics[0].code == "D012"
 
 
-def test_all_broken_contracts_of_a_domain_are_told_at_once(mesh: SmallMesh) -> None:
+def test_all_broken_contracts_of_a_domain_are_reported_together(mesh: SmallMesh) -> None:
     for name in ("one", "two"):
         mesh.contract(f"shop/{name}", SALES.replace("required:", "requierd:"))
     mesh.code("shop", "")
@@ -188,7 +188,7 @@ def test_two_functions_of_one_name_are_refused(mesh: SmallMesh) -> None:
 @pytest.mark.parametrize(
     ("decorator", "arguments", "words"),
     [
-        ("@data_product", "lines: Table", 'takes the argument "lines", which is no declared input'),
+        ("@data_product", "lines: Table", 'takes the argument "lines", which is not a declared input'),
         ('@data_product(inputs={"line": "a/b"})', "lines: Table", 'did you mean "line"'),
         ('@data_product(inputs={"line": "a/b"})', "", 'declares the input "line"'),
     ],

@@ -1,4 +1,4 @@
-"""A promise of freshness keeps itself: what is due is made in its window, and not without reason."""
+"""Automation keeps promises of freshness: due products are made in their window, others are not."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_a_product_of_sources_is_made_in_its_window_once(
     assert [hour for hour, keys in asked.items() if keys] == [5.1]
 
 
-def test_what_was_made_in_the_window_is_not_made_again(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
+def test_a_product_that_was_made_in_the_window_is_not_made_again(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
     assert shop.run("shop", "shop/sales", instance).success
     clock = Clock(shop, instance)
     for hour in (0, 4.1):
@@ -106,7 +108,7 @@ def test_a_maximum_age_without_a_warning_warns_where_its_refresh_is(shop: SmallM
 
 
 @pytest.mark.parametrize("state", ["WARN", "FAIL"])
-def test_what_ages_is_made_again_once_for_each_state(
+def test_an_ageing_product_is_made_again_once_per_state(
     shop: SmallMesh, instance: dg.DagsterInstance, state: str
 ) -> None:
     from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange

@@ -55,7 +55,9 @@ def test_inputs_that_are_left_out_are_empty(copy: ProductFunction) -> None:
     ("inputs", "words"),
     [({"sale": []}, 'did you mean "sales"'), ({"sales": [{"amuont": 1}]}, 'did you mean "amount"')],
 )
-def test_what_does_not_exist_is_named(copy: ProductFunction, inputs: dict[str, object], words: str) -> None:
+def test_unknown_inputs_and_columns_are_named(
+    copy: ProductFunction, inputs: dict[str, object], words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
         evaluate(copy, **inputs)
 

@@ -147,12 +147,12 @@ def test_columns_that_differ_by_case_are_refused_with_both_lines(tmp_path: Path)
 
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(HOSTILE)
-def test_nothing_that_a_contract_may_say_breaks_a_location(said: dict[str, Any]) -> None:
+def test_no_text_in_a_contract_breaks_a_location(said: dict[str, Any]) -> None:
     assert "no place" not in tried(**said)
 
 
 @pytest.mark.full
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(HOSTILE)
-def test_nothing_at_all_that_a_contract_may_say_breaks_a_location(said: dict[str, Any]) -> None:
+def test_no_text_of_any_contract_breaks_a_location(said: dict[str, Any]) -> None:
     assert "no place" not in tried(**said)

@@ -1,4 +1,4 @@
-"""What a sealed engine shows of a version is what its lake shows: the same rows, the same types."""
+"""A sealed engine shows the same rows and types of a version as its lake."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import AccessDenied, Diagnostic, RunError, UsageError
 from platform_core.lake.connect import connect
-from platform_core.lake.damage import damage_told, damaged_file
+from platform_core.lake.damage import damaged_file, report_damage
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import version_at
@@ -153,7 +153,7 @@ def opened_files(
     with (
         spill_room(location, private) as room,
         closing(SealedFiles()) as files,
-        damage_told(_of_products(files, products)),
+        report_damage(_of_products(files, products)),
     ):
         yield files, room
 

@@ -1,1 +1,1 @@
-"""The only place that publishes: where lakes are, how they are opened, locked, written and read back."""
+"""Lakes: where they are, how they are opened, locked, written and read. Only this package publishes."""

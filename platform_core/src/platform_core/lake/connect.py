@@ -1,4 +1,4 @@
-"""Opening lakes: DuckLake from its wheels, own lakes to write, other domains' to read."""
+"""Opening lakes with DuckLake: a domain's own lakes to write, the lakes of other domains to read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import duckdb
 
 from platform_core.files import link_new, private_umask
 from platform_core.lake.errors import GARBLED, damaged, lake_faults
-from platform_core.lake.extensions import load_extension, opened
+from platform_core.lake.extensions import load_extension, open_connection
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.permissions import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
@@ -31,10 +31,10 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the lakes attached under their own names.
 
-    A lake in ``write`` is made where it is missing. One in ``read`` is attached READ_ONLY, and left
-    out where it does not exist yet. Where a restricted lake is among them and no other is written, this
-    process writes for its own user alone meanwhile. Raises LakeError: L002 unwritable, L003 full, L004
-    damaged, L005 extension missing.
+    A lake in ``write`` is created if it is missing. A lake in ``read`` is attached READ_ONLY, and left out
+    if it does not exist. If a restricted lake is attached and no other lake is written, this process creates
+    files for its own user only. Raises LakeError: L002 unwritable, L003 full, L004 damaged, L005 extension
+    missing.
     """
     for lake in write:
         with lake_faults(location, lake):
@@ -42,9 +42,9 @@ def connect(
     private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
     there = [lake for lake in dict.fromkeys((*write, *read)) if lake in write or location.exists(lake)]
     try:
-        with private_umask() if private else nullcontext(), closing(opened(database)) as connection:
+        with private_umask() if private else nullcontext(), closing(open_connection(database)) as connection:
             load_extension(connection)
-            settle(connection)
+            configure_engine(connection)
             spill_into(connection, location, next(filter(location.is_private, there), None))
             for lake in there:
                 _attach(connection, location, lake, writing=lake in write)
@@ -67,22 +67,22 @@ def _attach(
     with lake_faults(location, lake):
         close_folder(location, lake)
         if location.is_lost(lake):
-            raise damaged(location, lake, "the catalog is gone, and the files that it knew are there")
-        # SQLite takes an empty file for a new database, which a reader may not even begin.
+            raise damaged(location, lake, "the catalog is missing, but its data files exist")
+        # SQLite takes an empty file for a new database.
         if location.catalog(lake).stat().st_size == 0:
             raise damaged(location, lake, "the catalog is empty")
         attach(connection, location, lake, read_only=not writing)
 
 
-def settle(connection: duckdb.DuckDBPyConnection) -> None:
-    """What every engine keeps to: one time zone, and its share of the memory."""
+def configure_engine(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set the time zone and the memory limit that every engine of the platform has."""
     connection.execute("SET TimeZone = 'UTC'")
-    # It would be drawn on standard output, into whatever a command prints there.
+    # A progress bar would mix with the output of a command.
     connection.execute("SET enable_progress_bar = false")
-    # Half of what the engine would take, where MESH_MEMORY_LIMIT says nothing: locations run side by side.
-    words = MEMORY.memory() or f"{memory_of(connection) // 2} B"
+    # By default half of what DuckDB takes: locations run at the same time.
+    limit = MEMORY.memory() or f"{memory_of(connection) // 2} B"
     try:
-        connection.execute(f"SET memory_limit = {literal(words)}")
+        connection.execute(f"SET memory_limit = {literal(limit)}")
     except duckdb.ParserException as error:
         raise MEMORY.fault("an amount of memory", f"{MEMORY.name}=4GB") from error
 
@@ -95,23 +95,23 @@ def memory_of(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _create(location: LakeLocation, lake: str) -> None:
-    """Makes an empty lake. It appears whole or not at all, whoever else makes it at the same time."""
+    """Create an empty lake in one step, even if another process does so at the same time."""
     catalog = location.catalog(lake)
     draft = catalog.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.sqlite")
     with lake_faults(location, lake):
         location.data(lake).mkdir(parents=True, exist_ok=True)
         try:
-            with closing(opened()) as connection:
+            with closing(open_connection()) as connection:
                 load_extension(connection)
-                settle(connection)
+                configure_engine(connection)
                 spill_into(connection, location, None)
                 attach(connection, location, lake, read_only=False, catalog=draft)
-                # Rows kept inside the catalog would make sizes untrue and the catalog grow.
+                # Rows inside the catalog would make it grow, and the sizes of files would be wrong.
                 connection.execute(f"CALL {quoted(lake)}.set_option('data_inlining_row_limit', 0)")
                 for schema in SCHEMAS:
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(lake)}.{quoted(schema)}")
                 connection.execute(f"DETACH {quoted(lake)}")
-            # The lake of a process that was faster stays.
+            # If another process was faster, its lake stays.
             link_new(draft, catalog)
         finally:
             for left in catalog.parent.glob(f"{draft.name}*"):

@@ -1,4 +1,4 @@
-"""Damage, told as damage: catalogs and data files that are not what was published."""
+"""Damaged catalogs and data files: finding them and reporting them (L004)."""
 
 from __future__ import annotations
 
@@ -26,17 +26,15 @@ _OF_SQL: Final = re.compile(
     r"\b(Parser|Syntax|Binder|Catalog|Conversion|Constraint|implemented|Permission|Memory|Interrupt) Error",
     re.I,
 )
-"""Errors of the engine that no file is to blame for: whoever meets another looks at the files."""
+"""Errors that a damaged file does not cause. After every other error the files are checked."""
 _OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 
 
 def whole_files(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
 ) -> tuple[Path, ...]:
-    """The files that hold the rows of a published version, by default the newest.
-
-    Raises LakeError L004 where one is gone or has another size.
-    """
+    """The files that hold the rows of a published version, by default the newest. Raises LakeError L004
+    if a file is missing or has another size."""
     for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):
         [files] = files_of(connection, product.lake, [table_behind(product, number, facts)])
         return _whole(product, files or ())
@@ -51,17 +49,15 @@ def _whole(product: DataProduct, files: Iterable[DataFile]) -> tuple[Path, ...]:
 
 
 @contextmanager
-def damage_told(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
-    """Says that a file which is read inside cannot be read, where that is why the engine fails.
-
-    Raises LakeError L004, and what is raised inside. ``files`` are asked for only after a failure.
-    """
+def report_damage(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
+    """Replace an error of the engine inside by LakeError L004 if one of ``files`` cannot be read.
+    ``files`` is iterated only after an error."""
     try:
         yield
     except (duckdb.Error, PlatformError) as error:
         codes = set() if isinstance(error, duckdb.Error) else {each.code for each in error.diagnostics}
         engine = isinstance(error, duckdb.Error) or _OF_THE_ENGINE & codes
-        # dbt tells of its own code too.
+        # The errors of dbt also name errors of its own code.
         if engine and ("R021" in codes or not _OF_SQL.search(f"{error} {error.__cause__}")):
             for product, path in files:
                 if reason := _unreadable(path):
@@ -70,16 +66,17 @@ def damage_told(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
 
 
 def damaged_file(product: DataProduct, how: str) -> LakeError:
+    """L004: a data file is missing, changed or unreadable."""
     message = f'a file of {product.id} in the lake "{product.lake}" is damaged: {how}'
-    again = "" if product.kind == "stream" else f", or make the product again: mesh run {product.id}"
-    fix = f"restore the file from a backup{again}"
+    again = "" if product.kind == "stream" else f", or run `mesh run {product.id}` to make it again"
+    fix = f"Restore the file from a backup{again}."
     return LakeError.of("L004", message, product.place, "the file as it was published", fix, plain=True)
 
 
 def from_each_lake(
     location: LakeLocation, lakes: Collection[str], ask: Callable[[duckdb.DuckDBPyConnection, str], T]
 ) -> tuple[dict[str, T], tuple[Diagnostic, ...]]:
-    """What each of some lakes answers, and why one does not: it keeps no other back."""
+    """The answers by lake, and the faults of the lakes that cannot be read."""
     try:
         with connect(location, read=lakes) as connection:
             return {lake: ask(connection, lake) for lake in sorted(lakes)}, ()
@@ -93,8 +90,11 @@ def from_each_lake(
 def newest_versions(
     location: LakeLocation, products: Sequence[DataProduct]
 ) -> tuple[dict[str, Version], dict[str, tuple[Diagnostic, ...]]]:
-    """The published version of each product that has one, and what is damaged of which product, by id: its
-    lake, a file of its rows by its size, the file beside them by its content."""
+    """The published version of each product that has one, and the faults of damaged products, both by id.
+
+    A product is damaged if its lake is unreadable, a data file has another size, or its own file other
+    content.
+    """
     lakes = {product.lake for product in products if location.exists(product.lake)}
     damaged: dict[str, tuple[Diagnostic, ...]] = {}
 
@@ -120,15 +120,14 @@ def newest_versions(
 
 
 def each_once(damaged: Mapping[str, tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
-    """The faults of some products, once each: all products of a lake have its own."""
+    """The faults without duplicates: all products of a damaged lake share its fault."""
     return tuple(dict.fromkeys(chain(*damaged.values())))
 
 
 def _unreadable(path: Path) -> str:
-    """Why a file of rows cannot be read; empty where it can."""
     try:
         with closing(duckdb.connect()) as engine:
             engine.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({literal(str(path))})")
     except duckdb.Error as error:
-        return sentence(error).partition(' value "')[0]  # which is nobody's to see
+        return sentence(error).partition(' value "')[0]  # the value may be confidential
     return ""

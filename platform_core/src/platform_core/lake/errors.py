@@ -1,12 +1,4 @@
-"""Faults of files, disks and catalogs, said as diagnostics.
-
-L001 locked by a live process       L006 columns differ from the published table's
-L002 not writable                   L007 rows outside of the partition that is written
-L003 no room                        L008 partition column that cannot be used
-L004 catalog unreadable             L009 any other fault of the engine
-L005 extension missing              L010 the product's query fails
-L011 more memory needed than MESH_MEMORY_LIMIT allows
-"""
+"""Errors of files, disks and catalogs as diagnostics."""
 
 from __future__ import annotations
 
@@ -33,7 +25,7 @@ _NOT_WRITABLE = re.compile(
     re.I,
 )
 GARBLED: Final = "database disk image is malformed"
-"""What the engine says of the catalog of any of the lakes that are open."""
+"""DuckDB's error for a damaged catalog. It does not name the lake."""
 _UNREADABLE = re.compile(
     r"file is not a database|malformed|failed to probe ducklake|does not exist - and creating"
     r"|ducklake catalog version|no magic bytes|too small to be a parquet|cannot open file",
@@ -42,34 +34,34 @@ _UNREADABLE = re.compile(
 
 
 def sentence(error: BaseException) -> str:
-    """The engine's message on one line: without the echo of the SQL, and cut."""
+    """The engine's message on one line, without the SQL, at most 300 characters."""
     text = str(error).split("\nLINE ")[0].split("\n\n")[0]
     return shortened(" ".join(text.split()), 300)
 
 
 def environment_fault(error: BaseException, location: LakeLocation, lake: str) -> LakeError | None:
-    """The fault of disk or catalog behind an error; None where the error is about the query itself."""
+    """The diagnostic for an error of the disk or the catalog; None for an error of the query itself."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error)
-    # An error names the file, which need not be of the lake that is written.
+    # The error may name a file of another lake than the one that is written.
     if (named := re.search(rf"{re.escape(str(location.root))}/([^/\"']+)/", text)) is not None:
         lake = named[1]
     if isinstance(error, duckdb.OutOfMemoryException) and not _NO_ROOM.search(text):
-        # Before all others: it comes in the words of whatever it broke off, "failed to probe" too.
-        message = f'too little memory for the lake "{lake}": {sentence(error)}'
+        # First, because the text also names the failed operation, such as "failed to probe".
+        message = f'the lake "{lake}" needs more memory: {sentence(error)}'
         expected = "memory for one product at a time, by default 40% of the machine's"
-        fix = "set MESH_MEMORY_LIMIT higher, such as MESH_MEMORY_LIMIT=4GB; nothing was published"
+        fix = "Set a higher limit, such as MESH_MEMORY_LIMIT=4GB. Nothing was published."
         return LakeError.of("L011", message, None, expected, fix)
     folder = shown(location.folder(lake))
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _NO_ROOM.search(text):
-        message = f'no room to write the lake "{lake}" in {folder}: {sentence(error)}'
-        expected = "free space for the new version beside the one that readers still use"
-        fix = "free some space, or name another folder in MESH_LAKE; nothing was published"
+        message = f'the disk of the lake "{lake}" in {folder} is full: {sentence(error)}'
+        expected = "free space for the new version and the published one"
+        fix = "Free some space, or set MESH_LAKE to another folder. Nothing was published."
         return LakeError.of("L003", message, None, expected, fix)
     unwritable = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST)
     if number in unwritable or _NOT_WRITABLE.search(text):
         message = f'the lake "{lake}" in {folder} cannot be opened or written: {sentence(error)}'
-        fix = f"give this user {folder}, or name another folder in MESH_LAKE"
+        fix = f"Give this user write access to {folder}, or set MESH_LAKE to another folder."
         return LakeError.of("L002", message, None, "a folder that this user may write", fix)
     if _UNREADABLE.search(text):
         return damaged(location, _garbled(location, lake), sentence(error))
@@ -79,22 +71,23 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
 
 
 def damaged(location: LakeLocation, lake: str, reason: str) -> LakeError:
+    """L004: the catalog or a data file of a lake is unreadable."""
     folder = shown(location.folder(lake))
     message = f'the catalog or a file of the lake "{lake}" is damaged: {reason}'
-    expected = f"a DuckLake catalog in {shown(location.catalog(lake))} and its files beside it"
-    again = f"mesh run {lake.removesuffix(RESTRICTED)}"
-    fix = f"restore {folder} from a backup, or move it away and make its products again: {again}"
+    expected = f"a DuckLake catalog in {shown(location.catalog(lake))} and its data files"
+    run = f"`mesh run {lake.removesuffix(RESTRICTED)}`"
+    fix = f"Restore {folder} from a backup, or move it away and make its products again: {run}"
     return LakeError.of("L004", message, None, expected, fix, plain=True)
 
 
 def _garbled(location: LakeLocation, lake: str) -> str:
-    """The lake whose catalog SQLite finds garbled, ``lake`` before others: its words name none."""
+    """The lake whose catalog SQLite reports as damaged; ``lake`` is checked first."""
     for catalog in (location.catalog(lake), *sorted(location.root.glob("*/catalog.sqlite"))):
         try:
             with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as opened:
                 if opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
                     continue
-        except sqlite3.OperationalError:  # it may not be read, or is locked
+        except sqlite3.OperationalError:  # unreadable or locked
             continue
         except sqlite3.DatabaseError:
             pass
@@ -107,7 +100,7 @@ def other_fault(error: BaseException, lake: str) -> LakeError:
 
 
 def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> DefinitionError:
-    """SQL of a function that reads or calls more than its inputs give."""
+    """D027: a function's SQL that reads or calls more than its inputs."""
     message = f"the SQL of {product} reaches beyond its inputs: {refused.reason}"
     expected = "the declared inputs by their names, and functions that compute from values"
     fix = "Declare what it reads: @data_product(inputs={...})."
@@ -116,7 +109,7 @@ def beyond_inputs(product: str, place: Place | None, refused: NotAllowed) -> Def
 
 @contextmanager
 def lake_faults(location: LakeLocation, lake: str) -> Iterator[None]:
-    """Says errors of the system and of the engine, raised inside, as LakeErrors."""
+    """Raise errors of the system and of the engine inside as LakeErrors."""
     try:
         yield
     except (OSError, duckdb.Error) as error:

@@ -1,4 +1,4 @@
-"""Where the lakes are. One lake per domain, and one more for its restricted products."""
+"""Where the lakes are: one per domain, and a second one for its restricted products."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import duckdb
 
 RESTRICTED: Final = "_restricted"
-"""What the name of a domain's restricted lake ends with."""
+"""The suffix of a restricted lake's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class LakeLocation:
-    """The folder of all lakes; each lake is one folder in it: its catalog, its data and its lock."""
+    """The folder of all lakes. A lake is a folder in it with a catalog, data files and a lock."""
 
     root: Path
 
     @classmethod
     def current(cls, root: Path | None = None) -> LakeLocation:
-        """The location by ``MESH_LAKE``, else ``lake`` in the state of the mesh at ``root``, by default the
-        one that the working directory is in."""
+        """The folder from ``MESH_LAKE``, else ``lake`` in the state of the mesh at ``root``, by default
+        of the working directory."""
         return cls(LAKE.folder() or mesh_home(root) / "lake")
 
     def folder(self, lake: str) -> Path:
@@ -43,15 +43,15 @@ class LakeLocation:
         return self.root / lake / "lake.lock"
 
     def is_private(self, lake: str) -> bool:
-        """Whether a lake is a domain's restricted one, for its own user alone."""
+        """Whether a lake is a restricted one, which only its own user can read."""
         return lake.endswith(RESTRICTED)
 
     def exists(self, lake: str) -> bool:
-        """Whether there is such a lake, be it one of which only the files are left."""
+        """Whether a lake exists, even if its catalog is missing."""
         return self.catalog(lake).exists() or self.is_lost(lake)
 
     def is_lost(self, lake: str) -> bool:
-        """Whether a lake's catalog is gone, and its files are there."""
+        """Whether the catalog is missing but data files exist."""
         return not self.catalog(lake).exists() and next(self.data(lake).rglob("*.parquet"), None) is not None
 
     def shared(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class LakeLocation:
         return tuple(sorted(name for name in names if not self.is_private(name) and self.is_readable(name)))
 
     def is_readable(self, lake: str) -> bool:
-        """Whether there is such a lake for this user; a restricted one is its domain's alone."""
+        """Whether the lake exists and this user may read it."""
         if os.access(self.catalog(lake), os.R_OK | os.W_OK):
             return True
         return os.access(self.data(lake), os.R_OK | os.W_OK | os.X_OK) and self.is_lost(lake)
@@ -74,15 +74,15 @@ def attach(
     read_only: bool,
     catalog: Path | None = None,
 ) -> None:
-    """The one ATTACH of a lake: another catalog or object store is a change here only. Raises duckdb.Error.
+    """Attach a lake. This is the only ATTACH of a lake, so another catalog or object store changes only
+    this.
 
-    ``catalog`` names the file of a lake that is to be made. A lake that is there is never made anew, not even
-    where its catalog was emptied.
+    Only with ``catalog``, the file of a new lake, is a lake created; an existing lake is not created again
+    even if its catalog is empty. Raises duckdb.Error.
     """
-    # The catalog keeps the path under which it was made; its files are relative to it. A folder that was
-    # moved, copied or reached through a link since then has the data where the catalog is now.
+    # The catalog stores the path under which it was created. The folder may have been moved or copied since.
     options = [f"DATA_PATH {literal(f'{location.data(lake)}/')}", "OVERRIDE_DATA_PATH 1"]
-    # A reader must not be refused while a writer commits.
+    # Without WAL a commit would make readers fail.
     options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
     if read_only:
         options.append("READ_ONLY")
@@ -93,5 +93,5 @@ def attach(
 
 
 def table_of(product: DataProduct) -> str:
-    """The relation under which every reader finds a product: ``"<lake>"."products"."<name>"``."""
+    """A product's relation for readers: ``"<lake>"."products"."<name>"``."""
     return f'{quoted(product.lake)}."products".{quoted(product.name)}'

@@ -1,8 +1,7 @@
 """One writer per lake: a file lock of the operating system, taken before BEGIN.
 
-SQLite as catalog refuses concurrent writers halfway through their commits, so they queue up here
-before they start. The kernel gives the lock back when its holder dies, however it dies; the words in
-the file are only for messages.
+SQLite refuses concurrent writers in the middle of their commits, so they wait for this lock before they
+begin. The kernel releases it when its holder dies. The text in the file is only for messages.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from filelock import Timeout
@@ -33,11 +31,11 @@ def lake_lock(
     stream: str | None = None,
     timeout: float | None = None,
 ) -> Iterator[None]:
-    """Holds the lake's writer lock, or the right to feed a ``stream`` of it, while others may write the rest;
-    ``holder`` tells others who has it.
+    """Hold the lake's writer lock, or the lock of one of its streams, next to which the lake can be written.
 
-    Waits up to ``timeout`` seconds, by default ``MESH_LOCK_TIMEOUT`` or 300. Raises LakeLocked (L001)
-    then, LakeError where the lock's file cannot be made. Not reentrant.
+    Waits up to ``timeout`` seconds, by default ``MESH_LOCK_TIMEOUT`` or 300. ``holder`` names the owner for
+    messages. Not reentrant. Raises LakeLocked (L001) after the timeout, LakeError if the lock's file cannot
+    be created.
     """
     patience = LOCK_TIMEOUT.seconds(DEFAULT_TIMEOUT) if timeout is None else timeout
     path = location.folder(lake) / f"{stream}.stream.lock" if stream else location.lock(lake)
@@ -47,18 +45,14 @@ def lake_lock(
         try:
             lock.acquire()
         except Timeout:
-            raise _locked(path, patience) from None
+            # The file is empty for a moment after the lock was taken.
+            owner = path.read_text("utf-8", "replace") or "another process"
+            message = f'the lake "{lake}" is still being written by {owner} after {patience:g} s'
+            expected = f"one writer at a time, by the lock {shown(path)}"
+            fix = "Wait for that process, or stop it. MESH_LOCK_TIMEOUT sets the seconds to wait."
+            raise LakeLocked.of("L001", message, None, expected, fix, plain=True) from None
     try:
         path.write_text(f"process {os.getpid()} ({holder})", encoding="utf-8")
         yield
     finally:
         lock.release()
-
-
-def _locked(path: Path, patience: float) -> LakeLocked:
-    # The words are a courtesy: there are none where the lock was taken a moment ago.
-    who, lake = path.read_text("utf-8", "replace") or "another process", path.parent.name
-    message = f'the lake "{lake}" is being written by {who}, still after {patience:g} s'
-    expected = f"one writer at a time, by the lock {shown(path)}"
-    fix = "wait for that process or stop it; MESH_LOCK_TIMEOUT is how many seconds to wait"
-    return LakeLocked.of("L001", message, None, expected, fix, plain=True)

@@ -1,4 +1,4 @@
-"""The rows of one partition, as a predicate on the partition column."""
+"""SQL for the rows of a partition."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from platform_core.sql.quoting import literal, quoted
 
 
 def window_predicate(product: DataProduct, columns: dict[str, str], window: Window) -> str:
-    """SQL that is true for the window's rows, given the table's columns and their DuckDB types.
+    """SQL that is true for the rows of a window, by the table's columns and their DuckDB types.
 
-    A timestamp without a zone is UTC. A date is a day of the grid's own calendar. Raises
-    DefinitionError L008 where the product has no such column or its type is no time.
+    A timestamp without a zone is UTC; a date is a day in the time zone of the partitions. Raises
+    DefinitionError L008 if the partition column is missing or has another type.
     """
     partitions = product.partitions
     if partitions is None:
-        message = f"{product.id} has no partitions, but partition {window.key} was to be written"
-        fix = "declare the partitions in the contract, or run without --partitions"
+        message = f"{product.id} has no partitions, but the run writes partition {window.key}"
+        fix = "Declare the partitions in the contract, or run without --partitions."
         raise DefinitionError.of("L008", message, product.place, fix=fix)
     name, kind = partitions.column, columns.get(partitions.column)
     if kind == "DATE" and window.end - window.start >= timedelta(hours=23):
@@ -35,6 +35,6 @@ def window_predicate(product: DataProduct, columns: dict[str, str], window: Wind
         found = "is not in the data" if kind is None else f"is {kind}"
         message = f'the partition column "{name}" of {product.id} {found}'
         expected = "a column of type TIMESTAMP or TIMESTAMPTZ, or DATE where partitions are whole days"
-        fix = f'return a column "{name}" of such a type, or name another in the contract'
+        fix = f'Return a column "{name}" of such a type, or mark another column in the contract.'
         raise DefinitionError.of("L008", message, partitions.place, expected, fix)
     return f"({quoted(name)} >= {lower} AND {quoted(name)} < {upper})"

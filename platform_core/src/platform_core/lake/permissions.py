@@ -1,4 +1,4 @@
-"""What keeps a restricted lake to its own user: a closed folder, and files that nobody else can read."""
+"""Restricted lakes: a closed folder, and files that no other user can read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from platform_core.lake.location import LakeLocation
 
 @contextmanager
 def written_privately(location: LakeLocation, lake: str) -> Iterator[None]:
-    """What this process writes meanwhile is readable by this user alone, where the lake is restricted.
-
-    Raises LakeError where the lake's folder cannot be made.
-    """
+    """Make files that this process creates readable by its own user only, if the lake is restricted.
+    Raises LakeError."""
     if not location.is_private(lake):
         yield
         return
@@ -27,8 +25,8 @@ def written_privately(location: LakeLocation, lake: str) -> Iterator[None]:
 
 
 def private_folder(location: LakeLocation, lake: str) -> Path:
-    """The folder of a restricted lake, made if need be and closed to all other users. Raises OSError."""
-    location.root.mkdir(parents=True, exist_ok=True)  # with the rights of a folder that all lakes share
+    """The folder of a restricted lake, created if needed and closed to other users. Raises OSError."""
+    location.root.mkdir(parents=True, exist_ok=True)  # shared by all lakes
     folder = location.folder(lake)
     folder.mkdir(mode=0o700, exist_ok=True)
     close_folder(location, lake)
@@ -36,6 +34,6 @@ def private_folder(location: LakeLocation, lake: str) -> Path:
 
 
 def close_folder(location: LakeLocation, lake: str) -> None:
-    """Take the folder of a restricted lake from all other users, also one that was made before."""
+    """Close the folder of a restricted lake to other users."""
     if location.is_private(lake):
         close_to_others(location.folder(lake))

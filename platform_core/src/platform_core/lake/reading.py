@@ -1,4 +1,4 @@
-"""What a reader of a product reads: which version, and how many bytes of it by the lake's statistics."""
+"""Versions that readers read, and the bytes of their columns by the lake's statistics."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from platform_core.sql.quoting import literal
 
 
 def at_version(relation: str, version: int) -> str:
-    """A relation as it was published at a version, whatever is published meanwhile."""
+    """A relation pinned to a version."""
     return f"{relation} AT (VERSION => {version:d})"
 
 
 def insertions(product: DataProduct, since: int, version: int) -> str:
-    """The rows of a stream that were inserted after one version and up to another, as a relation."""
+    """The rows of a stream that were inserted after one version, up to another, as a relation."""
     lake, name = literal(product.lake), literal(product.name)
     return f"ducklake_table_insertions({lake}, 'products', {name}, {since + 1:d}, {version:d})"
 
 
 def table_identity(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
-    """What stays the same until a table is made anew; None for a view, or where there is no table."""
+    """An id that changes when a table is created again; None for a view or a missing table."""
     row = connection.execute(f"SELECT t.table_uuid::VARCHAR FROM {_table(product)}").fetchone()
     return str(row[0]) if row else None
 
@@ -40,14 +40,14 @@ def holds_nan(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bo
 
 
 def has_version(connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int) -> bool:
-    """Whether a product's lake still keeps a version, whoever made it."""
+    """Whether the lake of a product still keeps a version, of any product."""
     kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot WHERE snapshot_id = {version:d}"
     return bool(number(connection, f"SELECT count(*) {kept}"))
 
 
 def version_at(connection: duckdb.DuckDBPyConnection, product: DataProduct, at: int | datetime) -> int | None:
-    """The version of a product that was read at a version of its lake, or at a time; None where it was not
-    published by then, where there is no such version of the lake, or where it is not kept."""
+    """The version of a product at a version of its lake, or at a time. None if the product was not
+    published by then, or if that version is unknown or expired."""
     moment = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)" if isinstance(at, datetime) else str(at)
     column = "CAST(snapshot_time AS TIMESTAMPTZ)" if isinstance(at, datetime) else "snapshot_id"
     kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot"
@@ -59,7 +59,7 @@ def version_at(connection: duckdb.DuckDBPyConnection, product: DataProduct, at: 
     stamp = next(stamps(connection, product.lake, product.id, until=then, limit=1), None)
     if stamp is None:
         return None
-    # Of the versions that are not kept any more, none may have come between.
+    # An expired version in between may have been one of this product.
     last = at if isinstance(at, int) else min(then + 1, newest)
     whole = number(connection, f"SELECT count(*) {kept} WHERE snapshot_id BETWEEN {stamp[0]:d} AND {last:d}")
     return stamp[0] if whole == last - stamp[0] + 1 else None
@@ -68,7 +68,7 @@ def version_at(connection: duckdb.DuckDBPyConnection, product: DataProduct, at: 
 def changes_between(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, first: int, last: int
 ) -> frozenset[str]:
-    """What was done to a product's rows in some versions: DuckLake's words, ``inserted_into_table``."""
+    """The changes of some versions to a product's rows, in DuckLake's terms: ``inserted_into_table``."""
     rows = connection.execute(
         f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)},"
         f" {catalog_of(product.lake)}.ducklake_snapshot_changes c"
@@ -78,14 +78,13 @@ def changes_between(
     for changes, table in rows:
         for change in changes.split(","):
             what, _, which = change.partition(":")
-            # Merged files hold the same rows, and a new column changes none of them.
+            # These two do not change rows.
             if which == str(table) and what not in ("merge_adjacent", "altered_table"):
                 done.add(what)
     return frozenset(done)
 
 
 def _table(product: DataProduct) -> str:
-    """The product's table, as it is now."""
     return (
         f"{tables_in(product.lake)} AND s.schema_name = 'products' AND s.end_snapshot IS NULL"
         f" AND t.table_name = {literal(product.name)} AND t.end_snapshot IS NULL"
@@ -99,12 +98,10 @@ def bytes_of_columns(
     columns: Collection[str] | None = None,
     window: Window | None = None,
 ) -> int:
-    """The compressed bytes of a version's columns (all of them by default), by DuckLake's statistics.
+    """The compressed bytes of a version's columns, by default of all columns, by DuckLake's statistics.
 
-    Counted are the column chunks of the data files of the version, so it is what a reader fetches who
-    reads every row of these columns once; with a window, of the files whose smallest and greatest
-    value of the partition column overlap it. Footers, deletions, row groups that a filter skips, and
-    what an engine reads twice or finds in its cache are not known here.
+    The sum of the column chunks in the version's data files; with a window, only of files whose range of the
+    partition column overlaps it. Without footers, deletions, and effects of filters and caches.
     """
     stamp = next(stamps(connection, product.lake, product.id, version=version), None)
     if stamp is None:
@@ -133,10 +130,8 @@ def bytes_of_columns(
 
 
 def bytes_kept(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> int:
-    """The bytes of all files that a lake keeps for a product's table: of each version, and deletions.
-
-    A version shares its files with those before and after it as far as they are alike.
-    """
+    """The bytes of all data and deletion files of a product's table, over all versions that the lake
+    keeps."""
     catalog = catalog_of(product.lake)
     files = " UNION ALL ".join(
         f"SELECT table_id, file_size_bytes FROM {catalog}.{kind}"
@@ -151,9 +146,7 @@ def bytes_kept(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> i
 
 
 def _overlaps(partitions: Partitions, window: Window) -> str:
-    """Whether a file's values of the partition column may lie in the window; true where nobody knows."""
-    zone = ZoneInfo(partitions.timezone)
-    # As the rows themselves are cut: a date is a day of the grid's own calendar, all else is UTC.
+    zone = ZoneInfo(partitions.timezone)  # of dates; timestamps are UTC
     lower, upper = (literal(moment.astimezone(zone).date()) for moment in (window.start, window.end))
     moments = _between("TIMESTAMPTZ", literal(window.start), literal(window.end))
     return f"CASE c.column_type WHEN 'date' THEN {_between('DATE', lower, upper)} ELSE {moments} END"

@@ -1,7 +1,7 @@
-"""A product that moved to its domain's other lake, since a column became restricted or is not any more:
-what the lake that it left still holds of it, and how that is removed.
+"""A product that moved to its domain's other lake because its classification changed: finding and removing
+its versions in the old lake.
 
-Asks SQLite itself, so that a validation needs no DuckDB.
+It reads the catalog with SQLite, so that a validation needs no DuckDB.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _HOLDING = (
 
 
 def left_lake(product: DataProduct) -> str:
-    """The lake of its domain that a product is not in."""
+    """The lake of its domain that does not hold the product."""
     return product.domain if product.restricted else product.domain + RESTRICTED
 
 
 def exposed_leftovers(location: LakeLocation, products: Iterable[DataProduct]) -> Iterator[Diagnostic]:
-    """L050 for each restricted product of which the shared lake still holds versions."""
+    """L050 for each restricted product that still has versions in the shared lake."""
     for product in products:
         if product.restricted and has_left(location, product):
-            message = f"{product.id} is restricted now, and the shared lake still holds versions of it"
-            expected = "restricted values in the restricted lake alone"
-            fix = f"mesh run {product.id}, which removes them first"
+            message = f"{product.id} is restricted, but the shared lake still holds versions of it"
+            expected = "restricted values only in the restricted lake"
+            fix = f"Run `mesh run {product.id}`, which removes them first."
             yield Diagnostic("L050", message, product.place, expected, fix)
 
 
 def has_left(location: LakeLocation, product: DataProduct) -> bool:
-    """Whether the lake that a product left still holds versions of it; a broken lake is told elsewhere."""
+    """Whether the old lake still holds versions of a product. Other code reports a broken lake."""
     with suppress(sqlite3.Error):
         return _is_left(location, product)
     return False
@@ -61,10 +61,9 @@ def has_left(location: LakeLocation, product: DataProduct) -> bool:
 def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:
     """Remove all versions of a product, with their files, from the lake that it left.
 
-    Other products keep their versions: DuckLake's own expiry takes whole snapshots, and with them those
-    that others are pinned to. No connection of this process may have the lake attached, since SQLite's
-    locks are the process's. What a killed process left undone is done by the next call. Raises LakeLocked,
-    LakeError.
+    DuckLake's expiry would also remove snapshots of other products. No connection of this process may have
+    the lake attached, because SQLite's locks belong to the process. The next call finishes the work of a
+    killed process. Raises LakeLocked, LakeError.
     """
     from platform_core.lake.errors import damaged, lake_faults
     from platform_core.lake.lock import lake_lock
@@ -78,7 +77,7 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
         with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
             private_folder(location, private)
             removed.mkdir(mode=0o700, exist_ok=True)
-            for folder in _folders(location, product):  # at once out of reach, not file by file
+            for folder in _folders(location, product):  # in one step, not file by file
                 move_folder(folder, removed / uuid.uuid4().hex)
             _forget(location, product)
             shutil.rmtree(removed)
@@ -94,7 +93,6 @@ def _is_left(location: LakeLocation, product: DataProduct) -> bool:
 
 
 def _folders(location: LakeLocation, product: DataProduct) -> list[Path]:
-    """The folders of the product's tables, and of the files that it kept beside them."""
     lake = left_lake(product)
     names = {f"products/{product.name}", *(path for _, path in _ask(location, product, _TABLES))}
     folders = {location.data(lake) / name for name in names}
@@ -109,7 +107,7 @@ def _ask(location: LakeLocation, product: DataProduct, query: str) -> list[tuple
 
 
 def _forget(location: LakeLocation, product: DataProduct) -> None:
-    """Take the product out of every snapshot, in one transaction: statistics hold values too."""
+    """Remove the product from every snapshot in one transaction, with statistics, which hold values."""
     names = {"id": product.id, "name": product.name}
     with _catalog(location, product, "") as connection:
         connection.execute("PRAGMA secure_delete = ON")

@@ -1,4 +1,4 @@
-"""Where work goes that exceeds the memory: one folder per process, for its user alone, gone when it ends."""
+"""Folders for work that exceeds the memory: one per process, private, removed when the process ends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from platform_core.sql.quoting import literal
 
 _PREFIX = ".spill-"
 _own: dict[tuple[int, Path], tuple[Path, int]] = {}
-"""The folder of a process beneath each parent, and the descriptor that holds its lock."""
+"""The folder of each process under each parent, and the descriptor that holds its lock."""
 
 
 def spill_into(connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str | None) -> None:
-    """Have a connection that has not spilled yet do so in the folder of ``lake``, a restricted one, else
-    beside all lakes; nowhere, where nothing may be written."""
+    """Let a connection spill into the folder of ``lake``, a restricted one, or of all lakes; if that is
+    not writable, it cannot spill."""
     path = ""
     with suppress(OSError):
         path = str(_own_folder(location, lake) / uuid.uuid4().hex[:8])  # DuckDB makes it, and removes it
@@ -34,7 +34,7 @@ def spill_into(connection: duckdb.DuckDBPyConnection, location: LakeLocation, la
 
 @contextmanager
 def spill_folder(location: LakeLocation, lake: str | None = None) -> Iterator[Path]:
-    """A folder there, 0700, that is removed at the end with all that is in it. Raises OSError."""
+    """A private folder that is removed at the end. Raises OSError."""
     path = Path(tempfile.mkdtemp(dir=_own_folder(location, lake)))
     try:
         yield path
@@ -44,7 +44,7 @@ def spill_folder(location: LakeLocation, lake: str | None = None) -> Iterator[Pa
 
 @contextmanager
 def spill_room(location: LakeLocation, lake: str | None = None) -> Iterator[Path | None]:
-    """``spill_folder``, or None for those who may only read there."""
+    """``spill_folder``, or None if this user cannot write there."""
     with ExitStack() as stack:
         try:
             room = stack.enter_context(spill_folder(location, lake))
@@ -54,7 +54,7 @@ def spill_room(location: LakeLocation, lake: str | None = None) -> Iterator[Path
 
 
 def _own_folder(location: LakeLocation, lake: str | None) -> Path:
-    """This process's folder. Its lock tells that the process lives; the kernel gives that back."""
+    """This process's folder. The lock shows that the process lives; the kernel releases it."""
     parent = location.root if lake is None else private_folder(location, lake)
     known = _own.get((os.getpid(), parent))
     if known is not None and known[0].is_dir():
@@ -65,16 +65,16 @@ def _own_folder(location: LakeLocation, lake: str | None) -> Path:
         with suppress(FileNotFoundError):
             descriptor = os.open(path, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if path.is_dir():  # nobody took it for a dead process's before it was locked
+            if path.is_dir():  # another process may have removed it before it was locked
                 _own[os.getpid(), parent] = path, descriptor
                 return path
             os.close(descriptor)
 
 
 def _remove_left(parent: Path) -> None:
-    """Remove the folders of processes that were killed."""
+    """Remove the folders of killed processes."""
     for left in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # of another user, or gone meanwhile, or of a process that lives
+        with suppress(OSError):  # of another user or a live process, or removed meanwhile
             descriptor = os.open(left, os.O_RDONLY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,10 +85,10 @@ def _remove_left(parent: Path) -> None:
 
 @atexit.register
 def remove_unused() -> None:
-    """Remove the folders of this process in which no connection has anything any more."""
+    """Remove this process's folders that no connection uses."""
     for (process, parent), (path, descriptor) in list(_own.items()):
         with suppress(OSError):
-            if process == os.getpid():  # a forked child ends too
+            if process == os.getpid():  # not a forked child
                 path.rmdir()
                 os.close(descriptor)
                 del _own[process, parent]

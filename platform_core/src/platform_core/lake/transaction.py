@@ -1,7 +1,4 @@
-"""The one commit of the platform: its lock, its stamp, its audit, and what is to happen once it is done.
-
-Whoever writes to a lake does it inside of ``transaction``; there is no other COMMIT.
-"""
+"""The only COMMIT of the platform, with its lock, stamp and audit. All writers use ``transaction``."""
 
 from __future__ import annotations
 
@@ -25,37 +22,38 @@ from platform_core.sql.quoting import literal, quoted
 
 @dataclass(slots=True)
 class Stamp:
-    """What a snapshot is to remember of the run that publishes it."""
+    """The facts that a snapshot stores about the run that publishes it."""
 
     run_id: str
     asset: str
     facts: dict[str, Any] = field(default_factory=dict, compare=False)
-    """What else the snapshot is to remember; the audit may add to it."""
-    told: Callable[[Any], dict[str, Any]] = field(default=lambda _: {}, compare=False)
-    """What the snapshot is to remember of what the audit returned. Readers attach it: no values."""
+    """Further facts to store. The audit may add some."""
+    audit_facts: Callable[[Any], dict[str, Any]] = field(default=lambda _: {}, compare=False)
+    """The facts to store of the audit's result. Readers can see them, so they hold no values."""
     require: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Refuses, by raising, a version that is written and audited and not committed yet."""
+    """Raises to refuse a version that was audited but not committed."""
     started: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def holder(self) -> str:
-        """How the run calls itself where it holds a lock."""
+        """The run's name in messages about its lock."""
         return f"{self.asset}, run {self.run_id}"
 
 
 @dataclass
 class Transaction:
-    """A commit on its way."""
+    """An open transaction."""
 
     connection: duckdb.DuckDBPyConnection
     lake: str
     version: int = 0
-    """The version that was committed; 0 before."""
+    """The committed version; 0 before COMMIT."""
     committed: Callable[[int], None] | None = None
-    """Called with the version after COMMIT, before the lock is given back."""
+    """Called with the version after COMMIT, while the lock is still held."""
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
-        """Have the snapshot remember who made it, in how many seconds, and ``facts``; last before COMMIT."""
+        """Store in the snapshot who made it, in how many seconds, and ``facts``; the last call before
+        COMMIT."""
         stamp.require()
         extra = {"seconds": round(time.monotonic() - stamp.started, 3), **stamp.facts, **facts}
         extra |= {"asset": stamp.asset, "run_id": stamp.run_id}
@@ -79,10 +77,8 @@ def transaction(
     *,
     holder: str,
 ) -> Iterator[Transaction]:
-    """The lock, then BEGIN; COMMIT at the end, ROLLBACK whatever else happens.
-
-    Raises LakeLocked, LakeError, and whatever is raised inside.
-    """
+    """Take the lock and BEGIN; COMMIT at the end, ROLLBACK after any exception. Raises LakeLocked,
+    LakeError."""
     with (
         written_privately(location, lake),
         lake_lock(location, lake, holder=holder),
@@ -94,40 +90,34 @@ def transaction(
             yield under_way
             under_way.commit()
         except BaseException:
-            _roll_back(connection)
+            # After Ctrl-C the engine's threads may still compute a statement, and ROLLBACK waits for them.
+            connection.interrupt()
+            # No transaction is open if BEGIN failed, or if a failed COMMIT has rolled back.
+            with suppress(duckdb.TransactionException):
+                connection.execute("ROLLBACK")
             if not under_way.version:
                 _remove_written(connection, location, lake)
             raise
 
 
 def one(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
-    """The one row that a statement answers with."""
+    """The only row of a statement's result."""
     row = connection.execute(statement).fetchone()
     if row is None:
-        raise LakeError.of("L009", f"the engine gave no answer to: {statement[:200]}")
+        raise LakeError.of("L009", f"the engine returned no row for: {statement[:200]}")
     return row
 
 
 def number(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
-    """The one number that a statement answers with."""
+    """The only number of a statement's result."""
     return int(one(connection, statement)[0])
 
 
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    # A statement that Ctrl-C cut short may still be worked on by the engine's threads, which ROLLBACK awaits.
-    connection.interrupt()
-    try:
-        connection.execute("ROLLBACK")
-    except duckdb.TransactionException:
-        # Nothing is open: BEGIN itself failed, or a failed COMMIT has rolled back already.
-        return
-
-
 def _remove_written(connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str) -> None:
-    """Remove the files that a failed transaction wrote: ROLLBACK leaves one that was cut off."""
+    """Remove the files of a failed transaction: ROLLBACK leaves files that were not closed."""
     unknown = f"CALL ducklake_delete_orphaned_files({literal(lake)}, cleanup_all => true, dry_run => true)"
-    with suppress(OSError, duckdb.Error):  # what went wrong first is told
-        since = location.lock(lake).stat().st_mtime_ns  # signed by the holder before it wrote
+    with suppress(OSError, duckdb.Error):  # the first error is reported
+        since = location.lock(lake).stat().st_mtime_ns  # the holder writes it before anything else
         for (path,) in connection.execute(unknown).fetchall():
             if Path(path).stat().st_mtime_ns >= since:
                 Path(path).unlink()

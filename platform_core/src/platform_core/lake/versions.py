@@ -1,4 +1,4 @@
-"""What was published when, by which run: read back from the stamps of the lake's snapshots."""
+"""Published versions, read from the stamps of the lake's snapshots and from DuckLake's own tables."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from platform_core.diagnostics import shown
 from platform_core.sql.quoting import literal, quoted
 
 Tables = Sequence[tuple[str, str, int]]
-"""The schema, name and version of each of some tables."""
+"""Schema, name and version of each table."""
 _ASSET: Final = "json_extract_string(commit_extra_info, '$.asset')"
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the lake remembers of the file that a version keeps beside its table."""
+    """The file of a version, as the lake stores it."""
 
     name: str
     bytes: int
@@ -31,7 +31,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One published version of a product. ``bytes`` is None where its files are no longer kept."""
+    """A published version of a product. ``bytes`` is None if its files were removed."""
 
     version: int
     published_at: datetime
@@ -42,7 +42,7 @@ class Version:
     bytes: int | None
     file: FileFacts | None = None
     keys: dict[str, str] = field(default_factory=dict)
-    """Of a masked twin: the fingerprints of the keys it was hashed under, by their names."""
+    """For a masked twin: the fingerprints of the keys of its hashes, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file that holds rows of a version, with the file of its deletions."""
+    """A file with rows of a version, and the file of its deletions."""
 
     path: Path
     bytes: int
@@ -63,7 +63,7 @@ class DataFile:
     deletions_bytes: int = 0
 
     def damage(self) -> str | None:
-        """What is wrong with the size of a file, and which it is; None where both are there whole."""
+        """The missing or changed file, in words; None if both files have their size."""
         for path, size in ((self.path, self.bytes), (self.deletions, self.deletions_bytes)):
             if path is not None and (found := path.stat().st_size if path.is_file() else None) != size:
                 has = "is gone" if found is None else f"has {found:,} bytes instead of {size:,}"
@@ -72,33 +72,31 @@ class DataFile:
 
 
 def catalog_of(lake: str) -> str:
-    """DuckLake's own tables, as DuckDB attaches them beside a lake whatever database keeps them."""
+    """The schema in which DuckDB shows DuckLake's own tables of a lake."""
     return quoted(f"__ducklake_metadata_{lake}")
 
 
 def tables_in(lake: str) -> str:
-    """The tables that any version of a lake has, as ``t``, and their schemas, as ``s``."""
+    """The tables of all versions of a lake, as ``t``, and their schemas, as ``s``."""
     catalog = catalog_of(lake)
     return f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
 
 
 def published_version(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
-    """The version that readers see now; None where nothing was published, or the lake is not attached.
-
-    Takes milliseconds however many versions a lake keeps; ``latest`` tells more of a version.
-    """
+    """The version that readers see; None if nothing was published or the lake is not attached. Takes
+    milliseconds for any number of versions. ``latest`` returns more facts."""
     return next((version for version, _, _ in stamps(connection, product.lake, product.id, limit=1)), None)
 
 
 def latest(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
-    """The version that readers see; None where the product was never published."""
+    """The version that readers see; None if the product was never published."""
     return next(iter(history(connection, product, limit=1)), None)
 
 
 def history(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
 ) -> tuple[Version, ...]:
-    """Published versions whose snapshots are kept, the newest first. Empty where the lake is not attached."""
+    """The published versions that the lake keeps, the newest first; empty if the lake is not attached."""
     found = list(stamps(connection, product.lake, product.id, limit=limit))
     sizes = bytes_of(
         connection, product.lake, [table_behind(product, number, facts) for number, _, facts in found]
@@ -109,8 +107,7 @@ def history(
 def latest_of(
     connection: duckdb.DuckDBPyConnection, lake: str, products: Iterable[DataProduct]
 ) -> Iterator[tuple[DataProduct, Version, tuple[DataFile, ...]]]:
-    """The version that readers see of each published product of a lake, and the files that hold its rows.
-    Takes two statements, however many products there are."""
+    """The published version of each product of a lake, and its data files, by two statements."""
     own: dict[str, DataProduct] = {product.id: product for product in products if product.lake == lake}
     found = [(own[s[2]["asset"]], s) for s in stamps(connection, lake, newest=True) if s[2]["asset"] in own]
     files = files_of(
@@ -133,7 +130,7 @@ def _version(
         partition=facts.get("partition"),
         bytes=size,
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
-        # Before 0.4 a key had no domain.
+        # Before 0.4 the name of a key had no domain.
         keys={
             name if "." in name else f"{product.domain}.{name}": key
             for name, key in (facts.get("keys") or {}).items()
@@ -142,7 +139,7 @@ def _version(
 
 
 def published(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
-    """The versions that a lake keeps of each of its products, by id, the newest first."""
+    """The versions that a lake keeps, by product id, the newest first."""
     found: dict[str, list[Published]] = {}
     for version, at, facts in stamps(connection, lake):
         found.setdefault(facts["asset"], []).append(Published(version, at))
@@ -150,12 +147,8 @@ def published(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tup
 
 
 def newest(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, int]:
-    """The version that readers see of each product that a lake holds, by id."""
-    rows = connection.execute(
-        f"SELECT {_ASSET} AS product, max(snapshot_id) FROM {catalog_of(lake)}.ducklake_snapshot_changes"
-        f" WHERE {_ASSET} IS NOT NULL GROUP BY product ORDER BY product"
-    ).fetchall()
-    return dict(rows)
+    """The version that readers see, by product id."""
+    return dict(sorted((facts["asset"], n) for n, _, facts in stamps(connection, lake, newest=True)))
 
 
 def stamps(
@@ -168,8 +161,8 @@ def stamps(
     limit: int | None = None,
     newest: bool = False,
 ) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
-    """What a lake's snapshots remember of their publication, the newest first, or the ``newest`` of each
-    product alone; nothing of a lake that is not attached. Asks the catalog's own tables."""
+    """Version, time and stamp of a lake's publications, the newest first; with ``newest`` one per
+    product. Reads the catalog's own tables. Empty if the lake is not attached."""
     catalog = catalog_of(lake)
     wanted = [f"{_ASSET} = {literal(product_id)}" if product_id is not None else f"{_ASSET} IS NOT NULL"]
     if version is not None:
@@ -185,13 +178,13 @@ def stamps(
             f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
         ).fetchall()
     except duckdb.CatalogException:
-        return  # the lake is not attached: there is none yet
+        return
     for number, at, extra in rows:
         yield int(number), at, json.loads(extra)
 
 
 def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
-    """The columns that earlier versions of a product had and the published one has not, and how each went."""
+    """The columns that only earlier versions of a product have, and the version that removed each."""
     try:
         rows = connection.execute(
             f"SELECT column_name, max(c.end_snapshot) FROM {catalog_of(product.lake)}.ducklake_column c"
@@ -200,17 +193,17 @@ def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) ->
             " GROUP BY column_name HAVING count(*) = count(c.end_snapshot) ORDER BY column_name"
         ).fetchall()
     except duckdb.Error:
-        return {}  # what is wrong with a lake is told where it is read
+        return {}  # reading the lake reports the error
     return {
-        name: f"went with version {version} (contract {facts.get('contract_version') or 'unknown'}), "
+        name: f"was removed in version {version} (contract {facts.get('contract_version') or 'unknown'}), "
         f"published {at:%Y-%m-%d %H:%M} UTC"
-        for name, went in rows
-        for version, at, facts in stamps(connection, product.lake, product.id, version=went)
+        for name, removed in rows
+        for version, at, facts in stamps(connection, product.lake, product.id, version=removed)
     }
 
 
 def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> tuple[str, str, int]:
-    """The schema, table and snapshot that hold the rows of a version: what a published view is pinned to."""
+    """Schema, table and snapshot of a version's rows: a published view is pinned to a staged table."""
     if facts.get("kind") == "view":
         return "staging", facts["staged"], facts["pinned"]
     return "products", product.name, version
@@ -219,8 +212,8 @@ def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> t
 def relation_kind(
     connection: duckdb.DuckDBPyConnection, lake: str, name: str, schema: str = "products"
 ) -> str | None:
-    """``BASE TABLE`` or ``VIEW``; None where an attached lake has no such relation."""
-    # Spelled out, since binding a parameter makes DuckDB import pandas where it is installed.
+    """``BASE TABLE`` or ``VIEW``; None if the relation does not exist."""
+    # Without parameters, for which DuckDB would import pandas.
     row = connection.execute(
         f"SELECT table_type FROM information_schema.tables WHERE table_catalog = {literal(lake)}"
         f" AND table_schema = {literal(schema)} AND table_name = {literal(name)}"
@@ -229,20 +222,20 @@ def relation_kind(
 
 
 def alive(row: str, version: int | str) -> str:
-    """SQL for whether a row of DuckLake's own tables counts at a version, a number or a column of it."""
+    """SQL that is true for a row of DuckLake's own tables that belongs to a version."""
     return f"{row}.begin_snapshot <= {version} AND coalesce({version} < {row}.end_snapshot, true)"
 
 
 def files_of(
     connection: duckdb.DuckDBPyConnection, lake: str, of: Tables
 ) -> list[tuple[DataFile, ...] | None]:
-    """The files that hold each table's version; None where they are not known: dropped, or of a view."""
+    """The data files of each table's version; None for a dropped table or a view."""
     inside = "CASE WHEN {0}.path_is_relative THEN {1} ELSE '' END || {0}.path"
     data = f"(SELECT data_path FROM ducklake_settings({literal(lake)}))"
     folder = inside.format("t", inside.format("s", data))
     rows, gone = (f"{inside.format(each, folder)}, {each}.file_size_bytes" for each in ("f", "d"))
     held: dict[int, list[DataFile]] = {}
-    for n, path, size, deletions, less in _held(connection, lake, of, f"n, {rows}, {gone}"):
+    for n, path, size, deletions, less in _query_files(connection, lake, of, f"n, {rows}, {gone}"):
         files = held.setdefault(n, [])
         if path is not None:  # a table without rows has no file
             files.append(DataFile(Path(path), size, Path(deletions) if deletions else None, less or 0))
@@ -250,17 +243,16 @@ def files_of(
 
 
 def bytes_of(connection: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[int | None]:
-    """Bytes of the files that hold each table's version, its deletions too; None where they are not known."""
+    """The bytes of the files of each table's version, with deletions; None for a dropped table or a view."""
     size = "(coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::BIGINT"
-    sizes = dict(_held(connection, lake, of, f"n, {size}", "GROUP BY n"))
+    sizes = dict(_query_files(connection, lake, of, f"n, {size}", "GROUP BY n"))
     return [sizes.get(n) for n in range(len(of))]
 
 
-def _held(
+def _query_files(
     connection: duckdb.DuckDBPyConnection, lake: str, of: Tables, asked: str, grouped: str = ""
 ) -> list[tuple[Any, ...]]:
-    """What is asked of the data files (f) of each table (t) that is known, and of their deletions (d), by one
-    statement for all over the catalog's own tables."""
+    """Query the data files (f) and deletions (d) of all tables (t) by one statement."""
     tables = ", ".join(f"({n}, {literal(s)}, {literal(t)}, {v:d})" for n, (s, t, v) in enumerate(of))
     if not tables:
         return []

@@ -1,1 +1,1 @@
-"""Masked twins: the keys, the SQL, the files, and the check that no raw value is left."""
+"""Masked twins: keys, SQL, files, and the check that the files hold no raw value."""

@@ -1,4 +1,4 @@
-"""The Parquet files of a masked twin: those that its publication is about to add, and earlier ones."""
+"""The Parquet files of a masked twin: new files of its publication, and earlier ones."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from platform_core.lake.versions import catalog_of
 from platform_core.sql.quoting import file_literal, fold
 
 MASKS: Final = "masks"
-"""What a snapshot remembers of the masks under which it was made."""
+"""The stamp's entry for the digest of the masks."""
 KEYS: Final = "keys"
-"""The fingerprints of the keys that it was hashed under, by their names."""
+"""The stamp's entry for the fingerprints of the keys, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
-    """``new`` are written and not committed; ``earlier`` were committed under other masks than now."""
+    """``new`` files are not committed yet; ``earlier`` files were committed under other masks."""
 
     new: tuple[Path, ...]
     earlier: tuple[Path, ...]
 
 
 def masks_of(twin: DataProduct, hidden: tuple[str, ...]) -> str:
-    """A digest of what is masked how: where it is the same, a file that was proven once stays so."""
-    said = [(column.name, _said(column.mask)) for column in twin.columns]
-    return hashlib.sha256(json.dumps([said, sorted(hidden)], default=str).encode()).hexdigest()[:16]
+    """A digest of the masks. A file that was checked under the same digest needs no second check."""
+    masks = [(column.name, _mask_fields(column.mask)) for column in twin.columns]
+    return hashlib.sha256(json.dumps([masks, sorted(hidden)], default=str).encode()).hexdigest()[:16]
 
 
 def written_files(location: LakeLocation, twin: DataProduct) -> frozenset[Path]:
-    """All Parquet files in the twin's folder, whichever version they belong to."""
+    """All Parquet files in the twin's folder, of any version."""
     folder = location.data(twin.lake) / "products" / twin.name
     return frozenset(folder.rglob("*.parquet"))
 
@@ -48,10 +48,8 @@ def twin_files(
     masks: str,
     before: frozenset[Path],
 ) -> TwinFiles:
-    """The files to prove, from inside of the twin's publication; ``before`` are those of before it.
-
-    What a killed run left behind, which no version knows, is removed: nobody audited it.
-    """
+    """The files to check during the twin's publication; ``before`` are those that existed when it began.
+    Files of a killed run, which no version contains, are removed."""
     catalog = catalog_of(twin.lake)
     rows = connection.execute(
         "SELECT parse_filename(f.path), c.commit_extra_info"
@@ -73,7 +71,7 @@ def twin_files(
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> dict[str, list[Path]]:
-    """The files that have a column, by its name in small letters."""
+    """The files that have a column, by its folded name."""
     if not files:
         return {}
     rows = connection.execute(
@@ -86,7 +84,7 @@ def columns_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -
 
 
 def parquet(files: list[Path] | tuple[Path, ...]) -> str:
-    """A relation of the rows of some files, read past the lake."""
+    """A relation of the rows of some files, without the lake."""
     return f"read_parquet({_list(files)}, union_by_name => true)"
 
 
@@ -94,7 +92,7 @@ def _list(files: list[Path] | tuple[Path, ...]) -> str:
     return f"[{', '.join(map(file_literal, files))}]"
 
 
-def _said(mask: Mask | None) -> list[object] | None:
+def _mask_fields(mask: Mask | None) -> list[object] | None:
     if mask is None:
         return None
     return [getattr(mask, each.name) for each in fields(mask) if each.name != "place"]

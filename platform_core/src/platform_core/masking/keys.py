@@ -1,9 +1,8 @@
-"""The keys of hashes: one file each, for this user alone, made when a hash first needs it.
+"""The keys of hashes: one file each, private to this user, created when a hash first needs it.
 
-A key is its domain's, ``hr.employee``: whoever else could hash under it would find out what was hashed.
-``MESH_KEYS`` names their folder, else they are in ``keys`` in the mesh's state. Whoever has a key can try
-out values until a hash fits, so neither a key nor anything it could be guessed from leaves its file: what
-is shown and recorded is its fingerprint.
+A key belongs to a domain, ``hr.employee``: with it, another domain could find out what was hashed by hashing
+guesses. So a key never leaves its file; only its fingerprint is shown and recorded. The folder is
+``MESH_KEYS``, else ``keys`` in the mesh's state.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Key:
 
     @property
     def fingerprint(self) -> str:
-        """Which key it is, without telling the key."""
+        """Identifies the key without revealing it."""
         return hashlib.sha256(b"mesh key fingerprint" + self.secret).hexdigest()[:16]
 
 
@@ -50,55 +49,49 @@ class KeyRing:
 
     @classmethod
     def current(cls, root: Path | None = None) -> KeyRing:
-        """The folder by ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``; see ``share``."""
+        """The folder from ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``; see
+        ``share``."""
         ring = cls(KEYS.folder() or mesh_home(root) / "keys")
         ring.share(LakeLocation.current(root))
         return ring
 
     def share(self, location: LakeLocation) -> None:
-        """Give a key of before, which had no domain, to each domain whose published twins were hashed under
-        it, and to no other: their hashes stay as they are."""
-        for name in self.names():
-            if "." not in name:
-                self._share(name, location)
-
-    def _share(self, name: str, location: LakeLocation) -> None:
-        path = self._path(name)
-        try:
-            with file_lock(self.folder / ".lock"):
-                if (key := self.find(name)) is None:
-                    return  # another process was faster
-                domains = [domain for domain in location.shared() if _hashed(location, domain, key)]
-                for domain in domains:
-                    link_new(path, self._path(f"{domain}.{name}"))
-                if domains:
-                    path.unlink()
-        except OSError as error:
-            raise _unusable(name, path, f"cannot be renamed: {error.strerror or error}") from None
+        """Give a key from before 0.4, without a domain, to each domain whose published twins used it.
+        Their hashes stay."""
+        for name in (name for name in self.names() if "." not in name):
+            path = self._path(name)
+            try:
+                with file_lock(self.folder / ".lock"):
+                    if (key := self.find(name)) is None:
+                        continue  # another process has done it
+                    domains = [domain for domain in location.shared() if _hashed(location, domain, key)]
+                    for domain in domains:
+                        link_new(path, self._path(f"{domain}.{name}"))
+                    if domains:
+                        path.unlink()
+            except OSError as error:
+                raise _unusable(name, path, f"cannot be renamed: {error.strerror or error}") from None
 
     def names(self) -> tuple[str, ...]:
-        """The keys that there are, sorted."""
+        """The names of all keys, sorted."""
         if not self.folder.is_dir():
             return ()
         return tuple(sorted(path.stem for path in self.folder.glob("*.key") if not path.name.startswith(".")))
 
     def get(self, name: str) -> Key:
-        """A key, made where there is none yet. Whoever else makes it at the same time has the same one.
-
-        Raises LakeError: L020 where the file cannot be read or written, is no key, or can be read by
-        others.
-        """
+        """A key, created if it is missing; processes that do so at the same time get the same key. Raises
+        LakeError L020 if the file is unreadable, unwritable, malformed or readable by others."""
         path = self._path(name)
         if not path.exists():
             self._write(name, replace=False)
         return self._read(name)
 
     def find(self, name: str) -> Key | None:
-        """A key; None where there is none yet. Raises as ``get`` does."""
+        """A key; None if it is missing. Raises as ``get`` does."""
         return self._read(name) if self._path(name).exists() else None
 
     def rotate(self, name: str) -> Key:
-        """Another key under the same name; the old one is gone, so that nothing can be hashed by it again."""
+        """Replace a key. The old key is lost, so nothing can be hashed with it again."""
         self._write(name, replace=True)
         return self._read(name)
 
@@ -110,7 +103,7 @@ class KeyRing:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             close_to_others(self.folder)
-            # Where another process was faster, its key stays and is the one that both use.
+            # If another process was faster, both use its key.
             write_whole(path, f"{secrets.token_hex(_BYTES)}\n", 0o600, replace=replace)
         except OSError as error:
             raise _unusable(name, path, f"cannot be written: {error.strerror}") from None
@@ -123,23 +116,23 @@ class KeyRing:
                 status = os.fstat(file.fileno())
                 text = file.read(100)
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise _unusable(name, path, f"cannot be read: {reason}") from None
         if folder.st_mode & _WRITE or {folder.st_uid, status.st_uid} - {os.getuid(), 0}:
-            # Whoever can put a file there chooses the key, and with it reads the hashes.
-            fix = f"chmod 700 {shown(path.parent)}; then rotate the key"
+            # A user who can replace the key can find out what is hashed.
+            fix = f"Run `chmod 700 {shown(path.parent)}`, then rotate the key."
             raise _unusable(name, path, "can be replaced by other users", fix)
         if status.st_mode & OTHERS:
-            fix = f"chmod 600 {shown(path)}; then rotate the key"
+            fix = f"Run `chmod 600 {shown(path)}`, then rotate the key."
             raise _unusable(name, path, "can be read by other users", fix)
         if not _FORM.fullmatch(text):
-            fix = f"restore it, or make another: mesh keys rotate {name}"
-            raise _unusable(name, path, "holds no key", fix)
+            fix = f"Restore the file, or run `mesh keys rotate {name}` to replace the key."
+            raise _unusable(name, path, "is malformed", fix)
         return Key(name, bytes.fromhex(text.strip()), datetime.fromtimestamp(status.st_mtime, UTC))
 
 
 def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
-    """Whether a domain published anything that was hashed under a key of that name."""
+    """Whether a domain published hashes that were made with a key."""
     with connect(location, read=[domain]) as connection:
         made_under = (facts.get("keys") or {} for _, _, facts in stamps(connection, domain))
         return any(keys.get(key.name) == key.fingerprint for keys in made_under)
@@ -148,5 +141,5 @@ def _hashed(location: LakeLocation, domain: str, key: Key) -> bool:
 def _unusable(name: str, path: Path, why: str, fix: str | None = None) -> LakeError:
     place = Place(path) if path.is_dir() else None
     expected = f"64 hexadecimal digits in {shown(path)}, of mode 600"
-    fix = fix or f"give this user {shown(path.parent)}, or name another folder in {KEYS.name}"
+    fix = fix or f"Give this user access to {shown(path.parent)}, or set {KEYS.name} to another folder."
     return LakeError.of("L020", f'the key "{name}" {why}', place, expected, fix)

@@ -1,10 +1,9 @@
-"""Whether a raw value of a masked column is left in a twin's files: looked up in the files themselves."""
+"""Whether a twin's files hold a raw value of a masked column, checked in the files themselves."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import duckdb
 
@@ -20,22 +19,19 @@ from platform_core.words import counted, listed
 def find_leaks(
     connection: duckdb.DuckDBPyConnection, twin: DataProduct, parent: str, files: TwinFiles
 ) -> tuple[CheckOutcome, ...]:
-    """The outcomes of ``no_raw_values`` and ``no_raw_values_before``, whose words hold no value.
+    """The outcomes of ``no_raw_values`` and ``no_raw_values_before``. Their messages hold no value.
 
-    ``parent`` is the relation of the raw rows. A column of a new file may hold what its own column of
-    the parent becomes, and nothing else that is a raw value of a column that is hidden. Of files of
-    before, which were made of other rows, each column is compared with its own.
+    ``parent`` is the relation of the raw rows. A column of a new file may hold the masked values of its own
+    column, and no other raw value of a hidden column. Columns of earlier files, which were made from other
+    rows, are compared only with their own raw column.
     """
     asked = {"no_raw_values": _in_new, "no_raw_values_before": _in_earlier}
     outcomes = []
     for rule in twin.rules:
         if rule.kind in asked:
             started = time.monotonic()
-            found = {
-                name: count
-                for name, count in asked[rule.kind](connection, twin, rule, parent, files)
-                if count
-            }
+            counts = asked[rule.kind](connection, twin, rule, parent, files)
+            found = {name: count for name, count in counts if count}
             outcomes.append(_outcome(rule, found, files, time.monotonic() - started))
     return tuple(outcomes)
 
@@ -47,7 +43,7 @@ def _in_new(
         return
     relation = parquet(files.new)
     columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()]
-    nothing = "SELECT NULL::VARCHAR AS text LIMIT 0"  # where all columns are generalized
+    nothing = "SELECT NULL::VARCHAR AS text LIMIT 0"  # if all columns are generalized
     raw = " UNION ALL ".join(_texts(name, parent) for name in rule.columns) or nothing
     branches = []
     for name in columns:
@@ -81,13 +77,13 @@ def _in_earlier(
 
 
 def _texts(name: str, relation: str) -> str:
-    """The distinct values of a column, as texts: a number is the same in a column of another type."""
+    """The distinct values of a column as texts, which are comparable between types."""
     distinct = f"SELECT DISTINCT {quoted(name)} AS value FROM {relation}"
     return f"SELECT CAST(value AS VARCHAR) AS text FROM ({distinct}) WHERE value IS NOT NULL"
 
 
 def _found(kept: str, raw: str, column: Column | None, parent: str) -> str:
-    """The raw values among those of a column of the twin, but for what it may hold of its own."""
+    """The raw values in a column of the twin, except those that its mask returns."""
     found = f"SELECT text FROM ({kept}) SEMI JOIN {raw} USING (text)"
     if column is None or (column.mask is not None and column.mask.method == "hash"):
         return found
@@ -99,11 +95,12 @@ def _found(kept: str, raw: str, column: Column | None, parent: str) -> str:
 def _outcome(rule: Rule, found: dict[str, int], files: TwinFiles, seconds: float) -> CheckOutcome:
     names = ", ".join(f'"{name}"' for name in found)
     if rule.kind == "no_raw_values":
-        looked, message = files.new, f"raw values are left in {names} of the files, where masks hide them"
+        looked, message = files.new, f"raw values are in {names} of the files, although masks hide them"
     else:
         looked = files.earlier
+        files_shown = listed([path.name for path in looked], 4)
         message = (
-            f"raw values are in {names} of earlier versions that are still kept ({_files(looked)}): expire "
+            f"raw values are in {names} of earlier versions that are still kept ({files_shown}): expire "
             "these with ducklake_expire_snapshots, and remove their files with ducklake_cleanup_old_files"
         )
     return CheckOutcome(
@@ -116,7 +113,3 @@ def _outcome(rule: Rule, found: dict[str, int], files: TwinFiles, seconds: float
         message=message if found else "",
         plain=True,
     )
-
-
-def _files(paths: tuple[Path, ...]) -> str:
-    return listed([path.name for path in paths], 4)

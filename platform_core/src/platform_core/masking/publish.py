@@ -1,4 +1,4 @@
-"""Publishing a masked twin: its rows out of its parent's, and the proof that the files hold no raw value."""
+"""Publishing a masked twin from its parent's rows, with the check that its files hold no raw value."""
 
 from __future__ import annotations
 
@@ -26,28 +26,22 @@ from platform_core.sql.types import describe
 
 
 def parent_of(twin: DataProduct, registry: Registry) -> DataProduct:
-    """The product that a twin is made of.
-
-    Raises:
-        ContractError: its contract is broken.
-        DefinitionError: D030 for a product that is no masked twin.
-    """
+    """The parent of a twin. Raises ContractError for a broken contract, DefinitionError D030 for a
+    product that is not a twin."""
     if twin.twin_of is None:
-        raise DefinitionError.of("D030", f"{twin.id} is no masked twin", twin.place)
+        raise DefinitionError.of("D030", f"{twin.id} is not a masked twin", twin.place)
     return registry.get(twin.twin_of)
 
 
 def keys_of(twin: DataProduct) -> tuple[str, ...]:
-    """The names of the keys that a twin's hashes need."""
+    """The names of the keys of a twin's hashes."""
     return tuple(sorted({c.mask.key for c in twin.columns if c.mask is not None and c.mask.key is not None}))
 
 
 @contextmanager
 def hashing(connection: duckdb.DuckDBPyConnection, twin: DataProduct) -> Iterator[dict[str, str]]:
-    """The connection knows the twin's keys; yields their fingerprints by name.
-
-    Raises LakeError L020 for a key that cannot be used.
-    """
+    """Set the twin's keys on the connection; yields their fingerprints by name. Raises LakeError L020 for
+    an unusable key."""
     ring = KeyRing.current()
     keys = [ring.get(name) for name in keys_of(twin)]
     set_keys(connection, keys)
@@ -69,10 +63,10 @@ def publish_masked(
     window: Window | None = None,
     replace: bool = True,
 ) -> Publication[Outcomes]:
-    """Publish a twin out of ``relation``, its parent's rows, on a connection that knows its keys.
+    """Publish a twin from ``relation``, its parent's rows, on a connection that has its keys.
 
-    Raises what ``publish_table`` does, ContractBroken where a raw value is left, and DefinitionError C090 for
-    a prefix that is as long as all values.
+    Raises what ``publish_table`` does; ContractBroken if a raw value is found; DefinitionError C090 for a
+    prefix as long as all values.
     """
     rows = relation
     if window is not None:
@@ -83,14 +77,14 @@ def publish_masked(
     masks = stamp.facts[MASKS] = masks_of(twin, hidden)
     before = written_files(location, twin)
 
-    def audit_files_too(written: str) -> Outcomes:
-        forget_keys(connection, keys_of(twin))  # the rules are SQL of a contract
+    def audit_with_files(written: str) -> Outcomes:
+        forget_keys(connection, keys_of(twin))  # the audit runs SQL of a contract
         outcomes = audit(written)
         files = twin_files(connection, location, twin, masks, before)
-        proven = find_leaks(connection, twin, relation, files)
-        if any(outcome.blocking for outcome in proven):
-            raise ContractBroken(twin, (*outcomes, *proven))
-        return (*outcomes, *proven)
+        leaks = find_leaks(connection, twin, relation, files)
+        if any(outcome.blocking for outcome in leaks):
+            raise ContractBroken(twin, (*outcomes, *leaks))
+        return (*outcomes, *leaks)
 
     return publish_table(
         connection,
@@ -100,7 +94,7 @@ def publish_masked(
         window=window,
         replace=replace,
         stamp=stamp,
-        audit=audit_files_too,
+        audit=audit_with_files,
     )
 
 

@@ -1,4 +1,4 @@
-"""Masks as SQL: the rows of a masked twin out of its parent's table."""
+"""Masks as SQL: the rows of a masked twin from its parent's table."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import duckdb_type
 
 REDACTED: Final = "[redacted]"
-"""What a redacted text says, also one that is no longer than the prefix that would be left of it; a redacted
-value of another type is NULL."""
+"""The value of a redacted text, also of one that is not longer than its prefix. Other types become NULL."""
 HASH: Final = "^[0-9a-f]{32}$"
-"""The form of a hash: half of what HMAC-SHA256 yields, as RFC 2104 allows. 128 bits still keep apart more
-values than there are, and take half the room of 256."""
+"""The form of a hash: half of HMAC-SHA256, as RFC 2104 allows. 128 bits are unique enough at half the
+size."""
 
 _PADS: Final = {"inner": 0x36, "outer": 0x5C}
 _BLOCK: Final = 64
 
 
 def set_keys(connection: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None:
-    """Gives a connection the keys of its hashes, as variables: no key is ever in the text of a query,
-    which plans, logs and messages repeat."""
+    """Set the keys of hashes as variables of a connection: the text of a query, which plans and logs
+    show, has no key."""
     for key in keys:
         block = key.secret.ljust(_BLOCK, b"\0")
         for half, pad in _PADS.items():
@@ -35,17 +34,15 @@ def set_keys(connection: duckdb.DuckDBPyConnection, keys: Iterable[Key]) -> None
 
 
 def forget_keys(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-    """Takes them from the connection again, before SQL of somebody runs on it."""
+    """Remove the keys from the connection, before it runs SQL of a contract."""
     for name in names:
         for half in _PADS:
             connection.execute(f"RESET VARIABLE {quoted(_variable(name, half))}")
 
 
 def masked_query(twin: DataProduct, relation: str, suppression: Suppression | None) -> str:
-    """The twin's rows, out of the relation of its parent's rows.
-
-    Values repeat: what takes longer than a join is made once of each distinct one, and its rows find it.
-    """
+    """The twin's rows as SQL over its parent's relation. A slow mask is computed once per distinct value,
+    and joined."""
     made: list[str] = []
     shown: list[str] = []
     joins: list[str] = []
@@ -53,7 +50,9 @@ def masked_query(twin: DataProduct, relation: str, suppression: Suppression | No
         name, mask = quoted(column.name), column.mask
         if mask is None:
             shown.append(f"source.{name}")
-        elif _is_slow(mask) and not (column.unique or twin.key == (column.name,)):
+        elif (mask.method == "hash" or mask.width is not None or mask.groups) and not (
+            column.unique or twin.key == (column.name,)
+        ):
             words = f"__words_{number}"
             distinct = f"SELECT DISTINCT {name} AS raw FROM {relation}"
             made.append(
@@ -63,7 +62,7 @@ def masked_query(twin: DataProduct, relation: str, suppression: Suppression | No
             shown.append(f"{words}.word AS {name}")
         else:
             shown.append(f"{masked(f'source.{name}', column)} AS {name}")
-    # Not as a CTE of its own: read more than once, it would be kept in memory as a whole.
+    # Not as a CTE, which DuckDB would keep in memory if it is read more than once.
     query = f"SELECT {', '.join(shown)} FROM (FROM {relation}) AS source {' '.join(joins)}"
     if made:
         query = f"WITH {', '.join(made)} {query}"
@@ -71,19 +70,12 @@ def masked_query(twin: DataProduct, relation: str, suppression: Suppression | No
     if suppression is not None:
         groups = ", ".join(map(quoted, suppression.columns))
         kept += f" QUALIFY count(*) OVER (PARTITION BY {groups}) >= {suppression.minimum:d}"
-    # In their own order: in that of its parent's rows, each row would tell which one it was made of.
+    # In the parent's order a row would reveal the row that it was made from.
     return f"{kept} ORDER BY ALL"
 
 
-def _is_slow(mask: Mask) -> bool:
-    return mask.method == "hash" or mask.width is not None or bool(mask.groups)
-
-
 def masked(value: str, column: Column) -> str:
-    """What a twin's column has instead of a value of its parent's; the value itself without a mask.
-
-    NULL stays NULL, but where it is redacted: there everything looks alike.
-    """
+    """The masked value as SQL; the value itself without a mask. NULL stays NULL, unless it is redacted."""
     mask = column.mask
     if mask is None:
         return value
@@ -95,8 +87,7 @@ def masked(value: str, column: Column) -> str:
 
 
 def hashed(value: str, mask: Mask) -> str:
-    """HMAC-SHA256 of the value's text, in 32 hexadecimal digits; equal values are equal whatever their
-    type."""
+    """HMAC-SHA256 of the value's text in 32 hexadecimal digits, the same for equal values of any type."""
     inner, outer = (f"getvariable({literal(_variable(mask.key or '', half))})" for half in _PADS)
     return f"left(sha256({outer} || unhex(sha256({inner} || encode(CAST({value} AS VARCHAR))))), 32)"
 
@@ -109,7 +100,7 @@ def _generalized(value: str, mask: Mask) -> str:
     if mask.unit is not None:
         return f"CAST(date_trunc({literal(mask.unit)}, {value}) AS DATE)"
     if mask.prefix is not None:
-        # What is no longer than the prefix would be left whole.
+        # The prefix of a shorter value would be the value itself.
         whole = f"WHEN length({value}) <= {mask.prefix:d} THEN {literal(REDACTED)}"
         return f"CASE {whole} ELSE left({value}, {mask.prefix:d}) END"
     if mask.groups:
@@ -121,9 +112,9 @@ def _generalized(value: str, mask: Mask) -> str:
 
 
 def _in_width(value: str, width: int | float) -> str:
-    """``30 to 39`` for whole numbers of a whole width, ``2.5 to under 5`` for all others."""
+    """``30 to 39`` for integers and an integer width, else ``2.5 to under 5``."""
     if isinstance(width, int):
-        # Huge, since the band at the end of the type's range goes beyond it.
+        # The last band exceeds the type's range.
         huge = f"({value})::HUGEINT"
         low = f"({huge} - (({huge} % {width:d}) + {width:d}) % {width:d})"
         return f"{low}::VARCHAR || ' to ' || ({low} + {width - 1:d})::VARCHAR"

@@ -1,1 +1,1 @@
-"""Data products as Dagster assets: functions and dbt models, derived from their contracts."""
+"""Data products as Dagster assets: functions and dbt models with their contracts."""

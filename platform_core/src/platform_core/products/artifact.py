@@ -1,4 +1,4 @@
-"""A model as a file: written by skops, never by pickle, the same bytes for the same model."""
+"""A model as a file: written by skops, never by pickle, with the same bytes for the same model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,23 +20,23 @@ from platform_core.diagnostics import DefinitionError, LakeError, Place
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import Version, history
+from platform_core.lake.versions import history
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.words import listed
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "platform-core")
-"""Whose versions the card of a model tells."""
+"""The libraries whose versions the card of a model lists."""
 _SCHEMA = "schema.json"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A published model as a reader has it.
+    """A published model, as a reader gets it.
 
-    ``card`` is what is kept beside it: signature, metrics and baseline on the holdout, the versions
-    of the inputs that it was trained on, seed, and the versions of the libraries.
+    ``card`` has the signature, metrics and baseline on the holdout, the versions of the inputs that it was
+    trained on, the seed, and the versions of the libraries.
     """
 
     estimator: Any
@@ -45,37 +46,30 @@ class Artifact:
 
 
 def dump_estimator(estimator: Any, product: DataProduct, place: Place) -> bytes:
-    """The artifact of a fitted estimator.
-
-    Raises:
-        DefinitionError: D044 without skops, D045 for types that the contract does not trust, D046
-            for an object that skops cannot write.
-    """
+    """The artifact of a fitted estimator. Raises DefinitionError: D044 without skops, D045 for types that
+    the contract does not trust, D046 for an object that skops cannot write."""
     skops = _skops(product, place)
     try:
         content = canonical(skops.dumps(estimator))
     except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
         message = f"the model of {product.id} cannot be written: {type(error).__name__}: {error}"
-        expected = "an estimator of which skops knows every part, such as scikit-learn's own"
-        fix = "leave out what is no part of the model: functions, open files, connections"
+        expected = "an estimator that skops can write, such as those of scikit-learn"
+        fix = "Remove functions, open files and connections from the estimator."
         raise DefinitionError.of("D046", message, place, expected, fix) from error
     _require_trusted(skops, content, product, place)
     return content
 
 
 def load_estimator(content: bytes, product: DataProduct, place: Place) -> Any:
-    """The estimator of an artifact. Raises DefinitionError D044 and D045 as ``dump`` does."""
+    """The estimator of an artifact. Raises DefinitionError D044 and D045 as ``dump_estimator`` does."""
     skops = _skops(product, place)
     _require_trusted(skops, content, product, place)
     return skops.loads(content, trusted=list(product.signature.trusted if product.signature else ()))
 
 
 def canonical(content: bytes) -> bytes:
-    """A skops archive without what differs from process to process: times, and addresses in memory.
-
-    skops numbers objects by their address and names their files after it; here they are numbered in
-    the order in which they occur.
-    """
+    """A skops archive without times and memory addresses, which differ between processes. skops numbers
+    objects and names their files by address; here they are numbered in the order of their occurrence."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist() if name != _SCHEMA}
         schema = json.loads(archive.read(_SCHEMA))
@@ -106,13 +100,11 @@ def canonical(content: bytes) -> bytes:
 
 
 def libraries() -> dict[str, str]:
-    """The versions of what made a model; those that are not installed are left out."""
+    """The versions of the installed libraries that made a model."""
     found = {}
     for name in LIBRARIES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -121,42 +113,37 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
     root = mesh_root()
     product = Registry.open(root).get(product_id)
     if product.signature is None:
-        message = f"{product.id} is a {product.kind}, no model"
-        fix = f'read its rows: mesh query "FROM {product.domain}.{product.name}"'
+        message = f"{product.id} is a {product.kind}, not a model"
+        fix = f'Read its rows: `mesh query "FROM {product.domain}.{product.name}"`'
         raise DefinitionError.of("D047", message, product.place, "a product with physicalType: model", fix)
     require_grant(product, reader, root)
     location = LakeLocation.current(root)
     with connect(location, read=[product.lake]) as connection:
         versions = history(connection, product, limit=1 if wanted is None else None)
-    shelf = ProductFiles(location, product)
-    found = _chosen(product, versions, wanted)
-    content = shelf.read(found).path.read_bytes()
+    files = ProductFiles(location, product)
+    found = next((each for each in versions if wanted in (None, each.version)), None)
+    if found is None:
+        known = listed([str(each.version) for each in versions])
+        message = f"{product.id} has no version {wanted}" if known else f"{product.id} was never published"
+        expected = f"one of the versions {known}" if known else "a published model"
+        fix = "Choose one of these versions." if known else f"Run `mesh run {product.id}`."
+        raise LakeError.of("L034", message, product.place, expected, fix)
+    content = files.read(found).path.read_bytes()
     return Artifact(
         estimator=load_estimator(content, product, product.place),
-        card=json.loads(shelf.card(found.version).read_text(encoding="utf-8")),
-        path=shelf.path(found.version),
+        card=json.loads(files.card(found.version).read_text(encoding="utf-8")),
+        path=files.path(found.version),
         sha256=found.file.sha256 if found.file else "",
     )
-
-
-def _chosen(product: DataProduct, versions: tuple[Version, ...], wanted: int | None) -> Version:
-    for each in versions:
-        if wanted is None or each.version == wanted:
-            return each
-    known = listed([str(each.version) for each in versions])
-    message = f"{product.id} has no version {wanted}" if known else f"{product.id} was never published"
-    expected = f"one of the versions {known}" if known else "a published model"
-    fix = "name one of these versions" if known else f"mesh run {product.id}"
-    raise LakeError.of("L034", message, product.place, expected, fix)
 
 
 def _require_trusted(skops: ModuleType, content: bytes, product: DataProduct, place: Place) -> None:
     trusted = product.signature.trusted if product.signature else ()
     unknown = [kind for kind in skops.get_untrusted_types(data=content) if kind not in trusted]
     if unknown:
-        message = f"the model of {product.id} holds types that nobody has vouched for: {listed(unknown)}"
-        expected = "types that skops trusts by itself, or that the contract names"
-        fix = f"look at them; then add to the property model:\ntrusted: [{', '.join(unknown)}]"
+        message = f"the model of {product.id} holds types that are not trusted: {listed(unknown)}"
+        expected = "types that skops trusts, or that the contract lists"
+        fix = f"Review them, then add to the property model:\n`trusted: [{', '.join(unknown)}]`"
         raise DefinitionError.of("D045", message, place, expected, fix)
 
 
@@ -164,7 +151,7 @@ def _skops(product: DataProduct, place: Place) -> ModuleType:
     try:
         return importlib.import_module("skops.io")
     except ImportError as error:
-        message = f"the model of {product.id} is kept by skops, which is not installed here"
-        expected = "the libraries of the domain that trains it: skops and scikit-learn"
-        fix = "add skops and scikit-learn to the domain's pyproject.toml, then: make lock setup"
+        message = f"the model of {product.id} needs skops, which is not installed"
+        expected = "skops and scikit-learn, as in the domain that trains the model"
+        fix = "Add skops and scikit-learn to the domain's pyproject.toml, then run `make lock setup`."
         raise DefinitionError.of("D044", message, place, expected, fix) from error

@@ -1,4 +1,4 @@
-"""A contract, said in Dagster's words: everything the catalog shows of a product comes from here."""
+"""A contract as Dagster's specifications: everything that the catalog shows of a product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from platform_core.products.automation import Upstream, automation, freshness_po
 from platform_core.products.catalog_text import describe, rule_in_words
 from platform_core.products.declare import Input
 
-# Code references are beta in the Dagster that platform_core is pinned to; its users cannot act on that.
+# Code references are beta in the pinned Dagster; users cannot act on the warning.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"platform_core\.")
 
 SEVERITY_IN_DAGSTER = {
@@ -32,13 +32,13 @@ GRIDS = {
     "month": dg.MonthlyPartitionsDefinition,
 }
 PRODUCT = "mesh/product"
-"""Metadata key that marks a data product; its value is the product's id."""
+"""The metadata key of a data product; its value is the product's id."""
 FOREIGN_KEY = "mesh/foreign_key"
-"""Metadata key of a dependency that only foreign keys point to: it is checked against, not read."""
+"""The metadata key of a dependency that only foreign keys refer to."""
 
 
 def asset_key(product_id: str) -> dg.AssetKey:
-    """``sales/transactions`` as an asset key of two parts."""
+    """The asset key of two parts for ``sales/transactions``."""
     return dg.AssetKey(ProductId(product_id).path)
 
 
@@ -51,7 +51,13 @@ def product_spec(
     upstream: Upstream,
     code: str,
 ) -> dg.AssetSpec:
-    """The asset of a product: ``places`` to link to, by label; ``kind`` and ``code`` say how it is made."""
+    """The asset of a product, with labelled ``places`` to link to; ``kind`` and ``code`` describe how it
+    is made."""
+    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
+        dg.LocalFileCodeReference(file_path=str(at.path), line_number=at.line, label=label)
+        for label, at in [("contract", product.place), *places]
+    ]
+    readers = ", ".join(g.role for g in product.grants if g.access == "read")
     return external_spec(product).replace_attributes(
         deps=deps,
         kinds={"duckdb", product.kind, kind},
@@ -61,42 +67,31 @@ def product_spec(
             PRODUCT: product.id,
             "mesh/contract_version": product.version,
             "mesh/contract": dg.MetadataValue.path(str(product.path)),
-            "mesh/granted_to": _readers(product),
+            "mesh/granted_to": readers or "its own domain only",
             "dagster/table_name": f"{product.lake}.products.{product.name}",
-            "dagster/column_schema": table_schema(product),
-            "dagster/code_references": code_references([("contract", product.place), *places]),
+            "dagster/column_schema": dg.TableSchema(columns=list(map(_table_column, product.columns))),
+            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references),
         },
         code_version=code,
     )
 
 
-def _readers(product: DataProduct) -> str:
-    return ", ".join(g.role for g in product.grants if g.access == "read") or "its own domain only"
-
-
 def external_spec(product: DataProduct) -> dg.AssetSpec:
-    """Another domain's product as a consumer's location shows it, from the contract alone.
-
-    It carries the partitions, since Dagster takes an explicit partition mapping onto an asset
-    that the location does not know for a mapping onto all partitions.
-    """
+    """Another domain's product as a consumer's location shows it. It has the partitions, because Dagster
+    maps a partition mapping onto an unknown asset to all partitions."""
     return dg.AssetSpec(
         key=asset_key(product.id),
         description=describe(product),
         group_name=product.domain,
-        owners=owners(product),
+        owners=[product.owned_by] if product.owned_by else [],
         tags=tags(product),
         partitions_def=partitions_definition(product.partitions),
     )
 
 
-def owners(product: DataProduct) -> list[str]:
-    return [product.owned_by] if product.owned_by else []
-
-
 def tags(product: DataProduct) -> dict[str, str]:
     """The contract's tags, and the domain."""
-    # One without a letter that Dagster takes is shown nowhere but in the description.
+    # A tag without characters that Dagster accepts appears only in the description.
     return {"mesh/domain": product.domain} | {tag: "" for tag in map(tag_word, product.tags) if tag}
 
 
@@ -112,7 +107,7 @@ def partitions_definition(partitions: Partitions | None) -> dg.TimeWindowPartiti
 def partition_mapping(
     consumer: DataProduct, wanted: Input, producer: DataProduct
 ) -> dg.PartitionMapping | None:
-    """How Dagster is told which partitions are read; None for a product without any."""
+    """Dagster's mapping for the partitions that are read; None for a product without partitions."""
     match partitions_read(consumer.partitions, wanted.partitions, producer.partitions):
         case None:
             return None
@@ -124,12 +119,7 @@ def partition_mapping(
             return dg.TimeWindowPartitionMapping()
 
 
-def table_schema(product: DataProduct) -> dg.TableSchema:
-    return dg.TableSchema(columns=[_table_column(column) for column in product.columns])
-
-
 def _table_column(column: Column) -> dg.TableColumn:
-    other = [f"primary key ({column.key_position})"] if column.key_position else []
     marks = dict.fromkeys(column.tags, "")
     if column.classification:
         marks["classification"] = column.classification
@@ -140,27 +130,18 @@ def _table_column(column: Column) -> dg.TableColumn:
         constraints=dg.TableColumnConstraints(
             nullable=not (column.required or column.key_position),
             unique=column.unique,
-            other=other,
+            other=[f"primary key ({column.key_position})"] if column.key_position else [],
         ),
         tags={tag_word(name): tag_word(value) if value else "" for name, value in marks.items()},
     )
 
 
-def code_references(places: Iterable[tuple[str, Place]]) -> dg.CodeReferencesMetadataValue:
-    return dg.CodeReferencesMetadataValue(
-        code_references=[
-            dg.LocalFileCodeReference(file_path=str(p.path), line_number=p.line, label=label)
-            for label, p in places
-        ]
-    )
-
-
 def check_specs(product: DataProduct) -> list[dg.AssetCheckSpec]:
-    """One asset check per rule. A failed error-level check holds back what is downstream."""
+    """One asset check per rule. A failed check of severity error stops consumers."""
     key = asset_key(product.id)
-    # Old rows of a stream are true all the same: that it is overdue is told, and its readers go on.
-    never = {rule.name for rule in product.rules if product.kind == "stream" and rule.kind == "recency"}
-    return [check_spec(rule, key, blocking=rule.name not in never) for rule in product.rules]
+    # An overdue stream has no wrong rows, so its consumers are not stopped.
+    nonblocking = {rule.name for rule in product.rules if product.kind == "stream" and rule.kind == "recency"}
+    return [check_spec(rule, key, blocking=rule.name not in nonblocking) for rule in product.rules]
 
 
 def check_spec(rule: Rule, key: dg.AssetKey, *, blocking: bool = True) -> dg.AssetCheckSpec:
@@ -175,5 +156,5 @@ def check_spec(rule: Rule, key: dg.AssetKey, *, blocking: bool = True) -> dg.Ass
 
 @cache
 def tag_word(text: str) -> str:
-    """A word as a Dagster tag: at most 63 of ``A-Za-z0-9_.-``."""
+    """A text as a Dagster tag: at most 63 of ``A-Za-z0-9_.-``."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[:63].strip("-.")

@@ -1,4 +1,4 @@
-"""What a contract promises of freshness, as Dagster judges it and as it keeps the promise by itself."""
+"""The freshness that a contract promises: how Dagster judges it, and when Dagster refreshes the product."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ import dagster as dg
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.refresh import opening, refresh
 
-# Dagster types conditions by what they can look at; all of ours look at assets.
 Condition = dg.AutomationCondition[Any]
 When = dg.AutomationCondition
 
 UNNAMED_WARNING = 0.75
-"""At which part of a maximum age the warning is, where the contract has no ``warnAfter``."""
+"""The part of the maximum age after which Dagster warns, if the contract has no ``warnAfter``."""
 
 READY = (
     ~When.in_progress() & ~When.any_deps_in_progress() & When.all_deps_blocking_checks_passed()
 ).with_label("nothing in progress, and the checks of what it reads passed")
-# Dagster's freshness daemon judges; each state is one attempt, so that what fails is not tried for ever.
+# Each new state of freshness is one attempt, so a failing product is not retried forever.
 _WORSE: Condition = When.freshness_warned().newly_true() | When.freshness_failed().newly_true()
 AGEING: Condition = (When.in_latest_time_window() & _WORSE.since_last_handled() & READY).with_label(
     "about to be too old"
@@ -31,7 +30,7 @@ AGEING: Condition = (When.in_latest_time_window() & _WORSE.since_last_handled() 
 
 
 def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
-    """What Dagster shows as overdue: past a deadline, or older than the maximum age."""
+    """When Dagster shows a product as overdue: after a deadline, or at the maximum age."""
     if product.deadline is not None:
         return dg.FreshnessPolicy.cron(
             deadline_cron=product.deadline.schedule,
@@ -40,7 +39,7 @@ def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
         )
     if product.maximum_age is not None:
         age = product.maximum_age
-        # The warning is also what refreshes it, so there is one where the contract names none.
+        # The warning also triggers the refresh.
         warn_after = age.warn_after or age.fail_after * UNNAMED_WARNING
         return dg.FreshnessPolicy.time_window(fail_window=age.fail_after, warn_window=warn_after)
     return None
@@ -48,22 +47,23 @@ def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """What an asset depends on, as far as its automation asks."""
+    """The dependencies of an asset that its automation uses."""
 
     read: bool = True
-    """Whether it reads other products at all."""
+    """Whether it reads other products."""
     checked_against: tuple[dg.AssetKey, ...] = ()
-    """What only foreign keys point to: no data of it flows into the product."""
+    """Products that only foreign keys refer to; no data of them is read."""
     by_partition: tuple[dg.AssetKey, ...] = ()
-    """Partitioned products that a partitioned product reads, all but those it reads only the last of."""
+    """Partitioned products that a partitioned product reads, except those of which it reads only the
+    last."""
 
 
 def automation(product: DataProduct, upstream: Upstream) -> Condition:
-    """When the product is made again without anybody asking.
+    """When Dagster makes the product without a request: after an update of its inputs, in the window of its
+    deadline, and when its age nears the maximum.
 
-    When what it reads was updated; in its deadline's window, if it was not yet; when its age nears the
-    maximum. Nothing starts with a server: a tick counts that passes while a server looks, or passed since
-    it looked last, and what was never made is left to ``mesh run``.
+    Starting a server triggers nothing. A deadline counts if it passes while the daemon runs, or has passed
+    since its last evaluation. A product that was never made needs ``mesh run``.
     """
     deadline, follow = product.deadline, follows(upstream.checked_against, upstream.by_partition)
     if deadline is not None:
@@ -74,11 +74,10 @@ def automation(product: DataProduct, upstream: Upstream) -> Condition:
 
 @cache
 def follows(checked_against: tuple[dg.AssetKey, ...], by_partition: tuple[dg.AssetKey, ...]) -> Condition:
-    """An update upstream refreshes the product, in whichever location it was, unless an error-level
-    check of an input fails: then the product keeps its last good version.
+    """An update of an input refreshes the product, unless a check of severity error fails for an input.
 
-    Of a grid, the latest partition follows all that is read; a closed one only its own data, so that a
-    late correction reaches it, while its last version stays when master data of today has changed.
+    The latest partition follows all inputs. An earlier one follows only its own data: a late correction
+    refreshes it, a change of master data does not.
     """
     updated = When.any_deps_updated()
     if checked_against:

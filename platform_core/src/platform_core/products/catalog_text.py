@@ -1,18 +1,39 @@
-"""A product in words, for the catalog and the terminal."""
+"""A product described in words, for the catalog and the terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from platform_core.contracts.bounds import Bounds
-from platform_core.contracts.model import DataProduct, Rule
+from platform_core.contracts.model import DataProduct, Rule, RuleKind
 from platform_core.lake.publication.product_files import folder_of
 from platform_core.words import duration_in_words, listed
 
+_RULES: Final[Mapping[RuleKind, str]] = {
+    "schema": "Columns and types are those of the contract.",
+    "not_null": "{columns} is never missing.",
+    "unique": "No two rows share the same {columns}.",
+    "accepted_values": "{columns} is one of: {values}.",
+    "range": "{columns} is {limits}.",
+    "length": "The length of {columns} is {limits}.",
+    "pattern": "{columns} matches {pattern}.",
+    "row_count": "The number of rows is {limits}.",
+    "reference": "Every {columns} exists in {product}.",
+    "recency": "The latest {columns} is at most {age} old.",
+    "file": "The file holds the published version.",
+    "baseline": "The metric exceeds the baseline's by {limits}.",
+    "group_size": "The rows that share their {columns} are {limits}.",
+    "disclosure": "The people behind each row, {columns}, are {limits}.",
+    "no_raw_values": "No raw value of {columns} is in the files.",
+    "no_raw_values_before": "No raw value of {columns} is in the files.",
+    "sql": "The query's result is {limits}.",
+}
+
 
 def describe(product: DataProduct) -> str:
-    """Markdown: what it is, what it is for, what it cannot do, and how to read it."""
+    """Markdown: purpose, usage, limitations, and how to read the product."""
     parts = [product.purpose]
     for title, text in (("Usage", product.usage), ("Limitations", product.limitations)):
         if text:
@@ -26,14 +47,18 @@ def describe(product: DataProduct) -> str:
 
 
 def read_it(product: DataProduct) -> str:
-    """How a person reads the product, and whom to ask."""
+    """How to read the product, and whom to ask for access."""
     readers = [grant.role for grant in product.grants if grant.access == "read"]
-    granted = ", ".join(f"`{role}`" for role in readers) if readers else "nobody beside its domain"
+    granted = ", ".join(f"`{role}`" for role in readers) if readers else "no one but its own domain"
     how = [f"- **{language}**: `{text}`" for language, text in ways(product)]
     if product.file is not None:
-        how.append(f"\n`mesh show {product.id}` says where the file is and what its sha256 is.")
+        how.append(f"\n`mesh show {product.id}` shows the path and the sha256 of the file.")
+    if product.masking is not None:
+        instead = f"Others read its masked twin, `{product.domain}/{product.masking.name}`."
+    else:
+        instead = f"Ask {_asked(product)} for what you need."
     access = (
-        f"It is restricted: no other domain attaches its lake. {_instead(product)}"
+        f"It is restricted: no other domain attaches its lake. {instead}"
         if product.restricted
         else f"Granted to {granted}. To be granted access, ask {_asked(product)} to add your role "
         "to the contract."
@@ -42,18 +67,10 @@ def read_it(product: DataProduct) -> str:
 
 
 def stream_in_words(product: DataProduct) -> str:
-    """What a reader of a stream counts on."""
     return (
         "Rows are added in batches, each published at once, and never change. They may arrive late and out "
-        f"of order: `{product.event_time}` says when a row happened."
+        f"of order: `{product.event_time}` is the time of a row's event."
     )
-
-
-def _instead(product: DataProduct) -> str:
-    """What those can read who cannot read a restricted product."""
-    if product.masking is None:
-        return f"Ask {_asked(product)} for what you need."
-    return f"Others read its masked twin, `{product.domain}/{product.masking.name}`."
 
 
 def _asked(product: DataProduct) -> str:
@@ -61,7 +78,7 @@ def _asked(product: DataProduct) -> str:
 
 
 def sla_in_words(product: DataProduct) -> str:
-    """``by 06:00 ...`` is left to the reader of the cron line; empty without an SLA."""
+    """The deadline or the maximum age as a sentence; empty without one."""
     if deadline := product.deadline:
         return (
             f"Refreshed by each `{deadline.schedule}` ({deadline.timezone}), "
@@ -74,61 +91,30 @@ def sla_in_words(product: DataProduct) -> str:
 
 
 def promises_in_words(product: DataProduct) -> list[str]:
-    """Each service level as a sentence: when it is made, how recent its data is, how long versions stay."""
-    said = [sla_in_words(product)]
-    said += [rule_in_words(rule) for rule in product.rules if rule.kind == "recency"]
+    """Each service level as a sentence."""
+    promises = [sla_in_words(product)]
+    promises += [rule_in_words(rule) for rule in product.rules if rule.kind == "recency"]
     if product.retention is not None:
-        said.append(f"A version is kept for {duration_in_words(product.retention)} after it is replaced.")
-    return [sentence for sentence in said if sentence]
+        promises.append(f"A version is kept for {duration_in_words(product.retention)} after it is replaced.")
+    return [sentence for sentence in promises if sentence]
 
 
 def rule_in_words(rule: Rule) -> str:
-    """A rule as one sentence; its own description where the contract has one."""
+    """A rule as a sentence: its own description, if the contract has one."""
     if rule.description:
         return rule.description
-    columns = ", ".join(rule.columns)
-    match rule.kind:
-        case "schema":
-            return "Columns and types are those of the contract."
-        case "not_null":
-            return f"{columns} is never missing."
-        case "unique":
-            return f"No two rows share the same {columns}."
-        case "accepted_values":
-            return f"{columns} is one of: {listed(list(map(str, rule.values)), 8)}."
-        case "range":
-            return f"{columns} is {(rule.limits or Bounds()).describe()}."
-        case "length":
-            return f"The length of {columns} is {(rule.limits or Bounds()).describe()}."
-        case "pattern":
-            return f"{columns} matches {rule.pattern}."
-        case "row_count":
-            return f"The number of rows is {(rule.limits or Bounds()).describe()}."
-        case "reference":
-            target = rule.reference
-            return f"Every {columns} exists in {target.product if target else '?'}."
-        case "recency":
-            return (
-                f"The latest {columns} is at most {duration_in_words(rule.maximum_age or timedelta())} old."
-            )
-        case "file":
-            return "What is kept in the file is what was published."
-        case "baseline":
-            return f"The metric exceeds the baseline's by {(rule.limits or Bounds()).describe()}."
-        case "group_size":
-            return f"The rows that share their {columns} are {(rule.limits or Bounds()).describe()}."
-        case "disclosure":
-            return f"The people behind each row, {columns}, are {(rule.limits or Bounds()).describe()}."
-        case "together":
-            return rule.description
-        case "no_raw_values" | "no_raw_values_before":
-            return f"No raw value of {columns} is in the files."
-        case "sql":
-            return f"The query's result is {(rule.limits or Bounds()).describe()}."
+    return _RULES.get(rule.kind, "").format(
+        columns=", ".join(rule.columns),
+        values=listed(list(map(str, rule.values)), 8),
+        limits=(rule.limits or Bounds()).describe(),
+        pattern=rule.pattern,
+        product=rule.reference.product if rule.reference else "?",
+        age=duration_in_words(rule.maximum_age or timedelta()),
+    )
 
 
 def preview_cell(value: Any, limit: int = 80) -> Any:
-    """A value for a table in the UI: JSON's own types as they are, the rest as short text."""
+    """A value for a table in the UI: JSON's types as they are, others as short text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)
@@ -136,8 +122,8 @@ def preview_cell(value: Any, limit: int = 80) -> Any:
 
 
 def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
-    """Pairs of a language and what to write in it. Every product is a table; some are more."""
-    # The domain itself may read what nobody else was granted.
+    """Pairs of a language and the text to read the product in it."""
+    # A product without a grant can be read as its own domain.
     public = product.granted_to("analysts") and not product.restricted
     as_option = "" if public else f" --as domain:{product.domain}"
     found = [
@@ -146,7 +132,6 @@ def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
         ("dbt", f'{{{{ source("{product.domain}", "{product.name}") }}}}'),
     ]
     if product.kind == "stream":
-        # Only rows that the reader has not seen yet.
         found.append(("New rows", f'Input("{product.id}", changes=True)'))
     if product.kind == "model":
         reader = "" if public else f', reader="domain:{product.domain}"'

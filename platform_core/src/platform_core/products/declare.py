@@ -1,7 +1,5 @@
-"""What a domain engineer writes: a function, its inputs, and nothing that the contract says already.
-
-Importing this module costs nothing of Dagster, so that a product can be checked in a second.
-"""
+"""The decorator for functions that make products, and their inputs. This module does not import Dagster,
+so that a product can be checked in a second."""
 
 from __future__ import annotations
 
@@ -23,12 +21,11 @@ WINDOW: Final = "window"
 class Input:
     """A data product that a function reads.
 
-    ``columns`` are the columns it gets to see; they must be named where the function reads a
-    data frame, and may be left out where it returns SQL, which names them itself.
-    ``partitions`` says which partitions of a partitioned product it reads: those of its own run
-    (``same``), ``all``, or only the ``last``. Without it: ``same`` where both products have
-    the same grid, else ``all``.
-    ``changes`` reads of another stream only the rows that were published since the last run.
+    ``columns`` are the columns that it sees. They are required for a function that reads a data frame, and
+    optional for one that returns SQL. ``partitions`` selects the partitions of a partitioned product: those
+    of the run (``same``), ``all``, or only the ``last``; by default ``same`` if both products have the same
+    partitions, else ``all``. ``changes`` reads from another stream only the rows that were published since
+    the last run.
     """
 
     product: str
@@ -39,7 +36,7 @@ class Input:
 
 @dataclass(frozen=True)
 class ProductFunction:
-    """A function that makes a data product, with the inputs that it declares."""
+    """A function that makes a data product, with its declared inputs."""
 
     name: str
     function: Callable[..., Any]
@@ -76,15 +73,13 @@ def data_product(
     name: str | None = None,
     inputs: Mapping[str, str | Input | Source] | None = None,
 ) -> ProductFunction | Callable[[Callable[..., Any]], ProductFunction]:
-    """Make a data product out of a function; all else is in ``contracts/<name>.odcs.yaml``.
+    """Make a data product from a function; everything else is in ``contracts/<name>.odcs.yaml``.
 
-    The function takes one argument per input, by name: a :class:`Table` for a product or a tabular
-    source, a ``pathlib.Path`` for any other source file. That of a product with partitions may take
-    ``window`` too: the :class:`Window` of its run. It returns SQL text, a DuckDB relation, or an Arrow,
-    Polars or pandas table with the columns of the contract.
-
-    Raises:
-        DefinitionError: D002 where arguments and inputs differ.
+    The function takes one argument per input, by name: a :class:`Table` for a product or a tabular source, a
+    ``pathlib.Path`` for another source file. The function of a product with partitions may also take
+    ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, or an Arrow, Polars
+    or pandas table with the columns of the contract. Raises DefinitionError D002 if arguments and inputs
+    differ.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:
@@ -106,7 +101,7 @@ def data_product(
 
 
 def _place_of(function: Callable[..., Any]) -> Place:
-    """The line of ``def``, which is what a person looks for; decorators stand above it."""
+    """The line of ``def``, below the decorators."""
     code = inspect.unwrap(function).__code__
     path, line = Path(code.co_filename), code.co_firstlineno
     try:
@@ -125,15 +120,13 @@ def _check_arguments(product: ProductFunction) -> None:
     unknown = [parameter for parameter in parameters if parameter not in taken]
     unused = [parameter for parameter in product.inputs if parameter not in parameters]
     if unknown:
-        guess = did_you_mean(unknown[0], unused)
-        message = f'"{product.name}" takes the argument "{unknown[0]}", which is no declared input'
-        expected = (
-            f"one argument per input: {listed(list(product.inputs)) or 'none'}; window, for the run's own"
-        )
-        fix = guess or f'add it: @data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})'
-        raise DefinitionError.of("D002", message, product.place, expected, fix)
-    if unused:
+        message = f'"{product.name}" takes the argument "{unknown[0]}", which is not a declared input'
+        add = f'Add it: `@data_product(inputs={{"{unknown[0]}": "<domain>/<product>"}})`'
+        fix = did_you_mean(unknown[0], unused) or add
+    elif unused:
         message = f'"{product.name}" declares the input "{unused[0]}" but takes no argument of that name'
-        expected = f"one argument per input: {listed(list(product.inputs))}"
-        fix = f'add the argument "{unused[0]}" or take the input away'
-        raise DefinitionError.of("D002", message, product.place, expected, fix)
+        fix = f'Add the argument "{unused[0]}", or remove the input.'
+    else:
+        return
+    expected = f"one argument per input: {listed(list(product.inputs)) or 'none'}; optionally window"
+    raise DefinitionError.of("D002", message, product.place, expected, fix)

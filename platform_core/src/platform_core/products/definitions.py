@@ -1,4 +1,4 @@
-"""A code location out of a domain: its package, its contracts and its dbt project."""
+"""A code location from a domain: its package, its contracts and its dbt project."""
 
 from __future__ import annotations
 
@@ -26,27 +26,25 @@ from platform_core.products.source import Source
 from platform_core.registry.lookup import Registry
 from platform_core.version import __version__
 
-# What the UI says of the code location's libraries.
 DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package=False)
 
 Factory = Callable[[DataProduct, ProductFunction, Registry], dg.AssetsDefinition]
 FACTORIES: Mapping[Kind, Factory] = {
     "table": function_asset,
-    "file": partial(function_asset, beside=ExtractHooks),
-    "model": partial(function_asset, beside=ModelHooks),
+    "file": partial(function_asset, hooks=ExtractHooks),
+    "model": partial(function_asset, hooks=ModelHooks),
     "stream": stream_asset,
 }
-"""What makes an asset of a function, by the kind that the contract says."""
+"""How an asset is made from a function, by the kind in the contract."""
 
 
 def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
-    """The definitions of a domain's code location, and the faults of what had to be left out of them.
+    """The definitions of a domain's code location, and the faults of products that are left out.
 
-    Every function marked ``@data_product``, and every dbt model with a contract of its name, becomes
-    an asset derived from its contract. Plain Dagster assets and checks of the package are taken along
-    as they are. A function without a contract and a contract without a function are no assets; that
-    they are faults is for governance to say (G118, G119). What needs a contract that cannot be read is
-    left out too, with a warning (D029) where it is made.
+    Every function marked ``@data_product``, and every dbt model with a contract of its name, becomes an
+    asset. Plain Dagster assets and checks of the package are included as they are. Governance reports a
+    function without a contract and a contract without a function (G118, G119). A product that needs an
+    unreadable contract is left out with a warning (D029) at its function.
     """
     made: list[dg.AssetsDefinition] = []
     faults: list[Diagnostic] = []
@@ -61,7 +59,12 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
             elif name in domain.models:
                 made.append(dbt_asset(product, domain.models[name], domain.registry, names))
         except ContractError as error:
-            faults += (*error.diagnostics, _left_out(product, domain, error.diagnostics[0]))
+            fault, maker = error.diagnostics[0], domain.functions.get(name)
+            message = f"{product.id} is not in its location, because a contract that it needs has faults"
+            place, expected = maker.place if maker else product.place, "contracts without faults"
+            fix = f"Fix {fault.place}, or ask its owner to fix it: {fault.code}, {fault.message}."
+            left_out = Diagnostic("D029", message, place, expected, fix, severity="warning")
+            faults += (*error.diagnostics, left_out)
         except PlatformError as error:
             faults += error.diagnostics
     plain = _plain_assets(domain.modules, domain.name)
@@ -82,33 +85,23 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     return definitions, tuple(dict.fromkeys([*faults, *unread]))
 
 
-def _left_out(product: DataProduct, domain: Domain, fault: Diagnostic) -> Diagnostic:
-    maker = domain.functions.get(product.name)
-    message = f"{product.id} is left out of its location: a contract that it needs has faults"
-    place, expected = maker.place if maker else product.place, "contracts without faults"
-    fix = f"Mend {fault.place}, or have its owner do so: {fault.code}, {fault.message}"
-    return Diagnostic("D029", message, place, expected, fix, severity="warning")
-
-
 def _plain_assets(modules: Sequence[ModuleType], domain: str) -> list[dg.AssetsDefinition]:
-    """Assets that are no products: grouped with the domain, otherwise as they were written."""
-    found = [
-        asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition)
-    ]
+    """Plain assets, in the group of the domain unless they have another."""
     return [
         asset.map_asset_specs(
             lambda spec: (
                 spec.replace_attributes(group_name=domain) if spec.group_name in (None, "default") else spec
             )
         )
-        for asset in found
+        for asset in dg.load_assets_from_modules(modules)
+        if isinstance(asset, dg.AssetsDefinition)
     ]
 
 
 def _external(
     domain: Domain, assets: Iterable[dg.AssetsDefinition], functions: Iterable[ProductFunction]
 ) -> tuple[list[dg.AssetSpec], list[Diagnostic]]:
-    """What the location reads but does not make: other domains' products, and source files."""
+    """Assets that the location reads but does not make: products of other domains, and source files."""
     sources = {s.name: s for function in functions for s in function.sources.values()}
     made = {key for asset in assets for key in asset.keys}
     needed = {dep.asset_key for asset in assets for spec in asset.specs for dep in spec.deps} - made

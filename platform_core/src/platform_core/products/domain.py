@@ -1,7 +1,4 @@
-"""What a domain brings: its package's functions, its contracts and its dbt project, before anything is built.
-
-Nothing here needs Dagster.
-"""
+"""A domain's functions, contracts and dbt project, without Dagster."""
 
 from __future__ import annotations
 
@@ -24,11 +21,8 @@ from platform_core.settings import mesh_root
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain as it was found.
-
-    ``products`` are those whose contract can be read, ``functions`` and ``models`` what makes
-    products, each by the product's name. ``faults`` kept a part of it out.
-    """
+    """A domain as it was read. ``products`` have readable contracts; ``functions`` and ``models`` make
+    products, by the product's name. ``faults`` are about parts that are left out."""
 
     name: str
     root: Path
@@ -42,18 +36,21 @@ class Domain:
 
     @cached_property
     def own(self) -> frozenset[str]:
-        """The names of its products, also of those whose contract cannot be read."""
+        """The names of its products, including those with an unreadable contract."""
         return frozenset(product.name for product in self.registry.names() if product.domain == self.name)
 
 
 def read_domain(name: str, registry: Registry | None = None) -> Domain:
-    """Import the package of a domain and read its contracts; ``registry`` may hold them already.
+    """Import the package of a domain and read its contracts; ``registry`` may already hold them.
 
-    Broken contracts, functions of one name and a dbt project that dbt cannot parse are ``faults``.
-    What the domain's own code raises while it is imported passes through.
+    Broken contracts, functions of the same name and a dbt project that dbt cannot parse become ``faults``.
+    Exceptions of the domain's own code are raised.
     """
     package = import_module(name)
-    modules = (package, *_submodules(package))
+    # Without ``definitions``, which calls this, and ``policies``, which governance loads.
+    apart = frozenset({f"{name}.definitions", f"{name}.policies"})
+    folders = {Path(path).resolve() for path in package.__path__}
+    modules = (package, *_modules_in(package, apart, folders))
     folder = Path(str(package.__file__)).parent
     root = mesh_root(folder)
     registry = registry or Registry.open(root)
@@ -67,32 +64,20 @@ def read_domain(name: str, registry: Registry | None = None) -> Domain:
 
 
 def product_functions(modules: Iterable[ModuleType]) -> tuple[dict[str, ProductFunction], list[Diagnostic]]:
-    """The functions marked ``@data_product`` in some modules by name, and D013 where two share one."""
+    """The functions marked ``@data_product`` by name, and D013 for two of the same name."""
     found: dict[str, ProductFunction] = {}
     faults: list[Diagnostic] = []
-    for module in modules:
-        for value in vars(module).values():
-            if not isinstance(value, ProductFunction):
-                continue
-            other = found.setdefault(value.name, value)
-            if other is not value:
-                message = f'two functions make the product "{value.name}"'
-                expected = f"one function per product; the other is at {other.place}"
-                faults.append(
-                    Diagnostic("D013", message, value.place, expected, "rename or remove one of them")
-                )
+    for value in (value for module in modules for value in vars(module).values()):
+        if isinstance(value, ProductFunction) and (other := found.setdefault(value.name, value)) is not value:
+            message = f'two functions make the product "{value.name}"'
+            expected = f"one function per product; the other is at {other.place}"
+            fix = "Rename or remove one of them."
+            faults.append(Diagnostic("D013", message, value.place, expected, fix))
     return found, faults
 
 
-def _submodules(package: ModuleType) -> list[ModuleType]:
-    """Every module of the package but ``definitions``, which is what asks, and its policies, which
-    governance loads by itself."""
-    apart = frozenset({f"{package.__name__}.definitions", f"{package.__name__}.policies"})
-    return list(_modules_in(package, apart, {Path(folder).resolve() for folder in package.__path__}))
-
-
 def _modules_in(package: ModuleType, apart: frozenset[str], seen: set[Path]) -> Iterator[ModuleType]:
-    """``pkgutil.walk_packages`` would follow a link that leads back, until the path is too long."""
+    """``pkgutil.walk_packages`` would follow a circular link."""
     for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         if info.name in apart:
             continue
@@ -112,7 +97,7 @@ def _dbt_products(
     products: Mapping[str, DataProduct],
     functions: Mapping[str, ProductFunction],
 ) -> tuple[dict[str, DbtProject], tuple[Diagnostic, ...]]:
-    """The products without a function that have a dbt model, and D011 where dbt cannot read the project."""
+    """The products without a function that have a dbt model, and D011 if dbt cannot parse the project."""
     wanted = products.keys() - functions.keys()
     if not wanted or not (root / "dbt_projects" / domain / "dbt_project.yml").exists():
         return {}, ()

@@ -1,4 +1,4 @@
-"""A product's function on made-up inputs: for tests, and for a check before anything is run."""
+"""A product's function on made-up inputs: for tests, and for a check before a run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from platform_core.quality.outcome import CheckOutcome
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 
-# Rules that made-up rows can keep or break. The number of rows, foreign keys, ages and custom
-# queries are about the real data as a whole.
+# Rules that apply to made-up rows: the number of rows, foreign keys, ages and queries need the real data.
 JUDGED: frozenset[RuleKind] = frozenset(
     {"schema", "not_null", "unique", "accepted_values", "range", "length", "pattern"}
 )
@@ -35,31 +34,28 @@ MADE = "__product"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a function made of its inputs, and which of its contract's rules the result keeps."""
+    """The rows that a function returned, and the outcomes of its contract's rules."""
 
     rows: list[dict[str, Any]]
     outcomes: tuple[CheckOutcome, ...]
 
     @property
     def failed(self) -> list[str]:
-        """Names of the broken rules, in the contract's order."""
+        """The names of the broken rules, in the contract's order."""
         return [outcome.rule.name for outcome in self.outcomes if not outcome.passed]
 
 
 def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
-    """Call a product's function on made-up inputs and hold its result against its contract.
+    """Call a product's function on made-up inputs and check the result against its contract.
 
-    ``window`` is the key of a partition, or a list of keys, for a function that takes its run's window, which
-    is empty by default.
-    Each input is a list of rows (dicts; columns left out are NULL), or an Arrow, Polars or pandas
-    table; a source file that is no table is a ``pathlib.Path``; an inbox is a dict of these by batch id.
-    Inputs that are left out are empty. Of a stream, all batches are judged together.
-    Columns have the types of the input's contract. Judged are the rules about columns, single rows
-    and keys.
+    Each input is a list of rows (dicts; missing columns are NULL), or an Arrow, Polars or pandas table, with
+    the types of the input's contract; a source file that is not a table is a ``pathlib.Path``; an inbox is a
+    dict of these by batch id. Missing inputs are empty. ``window`` is the key of a partition, or a list of
+    keys, for a function that takes its run's window; by default it is empty. The batches of a stream are
+    checked together. Rules about columns, single rows and keys are checked.
 
-    Raises:
-        UsageError: U011 for an input or a column that does not exist.
-        DefinitionError: where the function does not fit its declaration or returns no table.
+    Raises UsageError U011 for an unknown input or column; DefinitionError if the function does not fit its
+    declaration or does not return a table.
     """
     domain = function.function.__module__.split(".")[0]
     registry = Registry.open(mesh_root(function.place.path.parent))
@@ -86,15 +82,14 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
                 with fit.refusals():
                     connection.execute(f"{write} {fit.query}")
         outcomes = judge(connection, product, MADE, JUDGED)
-        cursor = connection.execute(f"FROM {MADE}")
-        names = [column[0] for column in cursor.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        made_rows = connection.table(MADE)
+        rows = [dict(zip(made_rows.columns, row, strict=True)) for row in made_rows.fetchall()]
     return Evaluation(rows, outcomes)
 
 
 def judge(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, kinds: Collection[RuleKind]
 ) -> tuple[CheckOutcome, ...]:
-    """Which of a contract's rules of some kinds a relation keeps, in the contract's order."""
+    """The outcomes of a contract's rules of some kinds for a relation, in the contract's order."""
     rules = [rule for rule in product.rules if rule.kind in kinds]
     return audit(connection, rules, relation, product=product, resolve=lambda _: None)

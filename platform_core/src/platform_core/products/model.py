@@ -1,4 +1,4 @@
-"""What the function of a model product returns, and how a reader gets the model back."""
+"""The return value of a model product's function, and how a reader loads the model."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted model with the scores that it gives, and how good it is.
+    """A fitted model with its scores and metrics.
 
-    The product's table is ``scores``: rows like those of any other product. ``trained_on`` is the
-    data frame of features, without the target, that ``estimator`` was fitted on: names and types are
-    held against the contract's. ``metrics`` were measured on a holdout that the estimator has not
-    seen, ``baseline`` are the same metrics of what it has to beat, on the same holdout. The same
-    inputs and the same ``seed`` must make the same model again.
+    The product's table is ``scores``, with rows like those of any other product. ``trained_on`` is the data
+    frame of features, without the target, that ``estimator`` was fitted on; its names and types are checked
+    against the contract. ``metrics`` were measured on a holdout that the estimator has not seen,
+    ``baseline`` are the same metrics of a baseline on the same holdout. The same inputs and the same
+    ``seed`` must make the same model.
     """
 
     estimator: Any
@@ -32,15 +32,15 @@ class Model:
 
     @staticmethod
     def load(product: str, *, version: int | None = None, reader: str = "analysts") -> Artifact:
-        """The published model of a product, or that of an older version.
+        """The published model of a product, or the model of an older version.
 
-        ``reader`` is who reads, a group or ``domain:<name>``: the product must be granted to it.
+        ``reader`` is a group or ``domain:<name>``; the product must be granted to it.
 
         Raises:
             AccessDenied: the product is not granted to the reader.
-            DefinitionError: D001 for an unknown product, D047 for one that is no model, D044 and D045
-                where the artifact cannot be read with what is installed and trusted.
-            LakeError: L030 where its file is gone, L031 where it was changed, L032 where there is none.
+            DefinitionError: D001 for an unknown product, D047 for a product that is not a model, D044 and
+                D045 if the artifact cannot be read with the installed libraries and trusted types.
+            LakeError: L030 if its file is missing, L031 if it was changed, L032 if the version has none.
         """
         from platform_core.products.artifact import load_artifact
 

@@ -15,8 +15,8 @@ from platform_core.lake.location import LakeLocation
 class LakeResource(DuckDBResource):
     """dagster-duckdb's resource, with lakes attached under their names.
 
-    A plain asset takes it as the parameter ``lake`` and keeps its own tables in the schema
-    ``internal`` of its domain's lake; only the platform writes to ``products``.
+    A plain asset takes it as the parameter ``lake`` and keeps its tables in the schema ``internal`` of its
+    domain's lake; only the platform writes to ``products``.
     """
 
     database: str = ":memory:"

@@ -1,4 +1,4 @@
-"""Whatever a product's function returns, as one SQL query."""
+"""The result of a product's function as one SQL query."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from platform_core.sql.types import UNTYPED
 
 RESULT = "__result"
 _ROWS_AT_ONCE: Final = 122_880
-"""As many as DuckDB writes into one row group."""
+"""The rows that DuckDB writes into one row group."""
 _NOT_IN_ARROW: Final = re.compile(r"HUGEINT|UUID|JSON|BIT|BIGNUM|^TIME WITH TIME ZONE|ENUM|UNION|VARIANT")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a function may return instead of its rows alone: with metadata for the materialization.
+    """A function's rows with metadata for the materialization.
 
-    Numbers become plots over the materializations in Dagster's UI. The platform's own names
-    (``mesh/...``, ``dagster/...``) are not overwritten.
+    Numbers become plots in Dagster's UI. The platform's own keys (``mesh/...``, ``dagster/...``) are not
+    overwritten.
     """
 
     value: Any
@@ -42,19 +42,19 @@ class Result:
 
 
 def with_metadata(result: Any) -> tuple[Any, Mapping[str, Any]]:
-    """What a function returned, and the metadata that it returned beside it."""
+    """A function's result and its metadata."""
     return (result.value, result.metadata) if isinstance(result, Result) else (result, {})
 
 
 @dataclass(frozen=True, slots=True)
 class MadeQuery:
-    """What a function returned, as a query of one connection."""
+    """A function's result as a query on one connection."""
 
     query: str
     used: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The columns that it uses of each table among the arguments; nothing where it is no SQL."""
+    """The columns that it uses of each argument; empty if the result is not SQL."""
     reads: tuple[str, ...] | None = None
-    """The relations that it may read, which is for whoever runs it to compare; None where it is no SQL."""
+    """The relations that it may read; None if the result is not SQL."""
 
 
 def as_query(
@@ -64,14 +64,11 @@ def as_query(
     product: str,
     place: Place | None,
 ) -> MadeQuery:
-    """A query over ``connection`` that yields what the function returned when called with ``arguments``.
+    """A query over ``connection`` for the result of a function that was called with ``arguments``.
 
-    What is no SQL can be read once.
-
-    Raises:
-        DefinitionError: D004 for a value of another kind, D005 for SQL that is not one query, D006 and
-            D021 for text that is no SQL, D020 for a column that no input has, D027 for SQL that reads or
-            calls more than its inputs.
+    Only SQL can be read more than once. Raises DefinitionError: D004 for another type, D005 for SQL that is
+    not one query, D006 and D021 for text that is not SQL, D020 for a column that no input has, D027 for SQL
+    that reads or calls more than its inputs.
     """
     result, _ = with_metadata(result)
     if isinstance(result, Model):
@@ -88,19 +85,20 @@ def as_query(
         if (table := as_table(result)) is not None:
             connection.register(RESULT, table)
             return MadeQuery(f"SELECT * FROM {quoted(RESULT)}")
-    except Exception as error:  # noqa: BLE001 - each library has its own for a column that it cannot hand over
+    except Exception as error:  # noqa: BLE001 - each library raises its own
         unread = f", which the engine cannot read: {sentence(error)}"
-    message = f"the function of {product} returned {_kind(result)}{unread}"
+    kind = "nothing" if result is None else f"a {type(result).__module__}.{type(result).__qualname__}"
+    message = f"the function of {product} returned {kind}{unread}"
     expected = "SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
-    fix = "return one of these" if result is not None else "return the product's rows"
+    fix = "Return one of these." if result is not None else "Return the product's rows."
     raise DefinitionError.of("D004", message, place, expected, fix)
 
 
 def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelation) -> str:
-    """A query over the rows of a relation of another connection, read as they are made."""
+    """A query over the rows of another connection's relation, which are read as they are computed."""
     kinds = result.limit(0).aggregate("typeof(any_value(COLUMNS(*)))").fetchall()[0]
     types = {name: trial().type(kind) for name, kind in zip(result.columns, kinds, strict=True)}
-    # Arrow has no such types: their text goes over, and is what it was again.
+    # Arrow lacks some types, whose values are passed as text.
     over = {name: mapped(kind, lambda each: _in_arrow(str(each))) for name, kind in types.items()}
     cast = [f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in over.items()]
     connection.register(RESULT, result.project(", ".join(cast)).to_arrow_reader(_ROWS_AT_ONCE))
@@ -119,7 +117,7 @@ def inputs_read(
     product: str,
     place: Place | None,
 ) -> tuple[str, ...]:
-    """The inputs that SQL names; a delivered batch among them is made a view. Raises D005, D006, D027."""
+    """The inputs that SQL names; a view is created for a delivered batch. Raises D005, D006, D027."""
     batches = [batch for value in arguments.values() if isinstance(value, list) for batch in value]
     delivered = {fold(batch.view): batch for batch in batches if isinstance(batch, Delivered)}
     tables = {fold(name): name for name, value in arguments.items() if isinstance(value, Table)}
@@ -130,7 +128,7 @@ def inputs_read(
             if name not in tables and name not in delivered:
                 raise NotAllowed("construct", f'"{table}" is not an input', table.line)
             if name in delivered and (made := delivered[name].query):
-                # A table where a plan would not tell which file is read.
+                # Only for Parquet does a plan show the file that is read.
                 kind = "VIEW" if delivered[name].id.endswith(".parquet") else "TABLE"
                 connection.execute(
                     f"CREATE TEMP {kind} IF NOT EXISTS {quoted(delivered[name].view)} AS {made}"
@@ -142,14 +140,14 @@ def inputs_read(
         if refused.what == "statement":
             message = f"the SQL of {product} is not one query"
             expected = "a single SELECT; the platform writes its result"
-            raise DefinitionError.of("D005", message, place, expected, "return the SELECT alone") from None
+            raise DefinitionError.of("D005", message, place, expected, "Return only the SELECT.") from None
         raise beyond_inputs(product, place, refused) from None
     return tuple(found)
 
 
 @contextmanager
 def sql_faults(product: str, place: Place | None) -> Iterator[None]:
-    """DuckDB's complaints about a product's SQL, said as ours (D006)."""
+    """Raise DuckDB's errors about a product's SQL as D006."""
     try:
         yield
     except duckdb.Error as error:
@@ -162,10 +160,8 @@ def _sql_fault(product: str, place: Place | None, error: Exception) -> Definitio
 
 
 def as_table(result: Any) -> Any | None:
-    """An Arrow or pandas table for DuckDB to read; None for anything that is no table.
-
-    Modules are looked up, not imported: a result of theirs means that they are loaded.
-    """
+    """An Arrow or pandas table for DuckDB; None for another type. Modules are looked up, not imported:
+    only a loaded library can have made the result."""
     loaded = sys.modules.get
     if (pyarrow := loaded("pyarrow")) and isinstance(result, (pyarrow.Table, pyarrow.RecordBatchReader)):
         return result
@@ -173,13 +169,9 @@ def as_table(result: Any) -> Any | None:
         if isinstance(result, polars.LazyFrame):
             result = result.collect()
         if isinstance(result, polars.DataFrame):
-            if polars.Object in result.dtypes:  # Arrow gets where in memory they are
+            if polars.Object in result.dtypes:  # Arrow would get their addresses
                 raise TypeError("a column holds Python objects")
             return result.to_arrow()
     if (pandas := loaded("pandas")) and isinstance(result, pandas.DataFrame):
         return result
     return None
-
-
-def _kind(result: Any) -> str:
-    return "nothing" if result is None else f"a {type(result).__module__}.{type(result).__qualname__}"

@@ -1,4 +1,4 @@
-"""Files that a product is made from: where lineage begins."""
+"""Source files, where lineage begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from platform_core.settings import KEYS, LAKE, mesh_home
 from platform_core.sql.quoting import file_literal, literal
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
-# Types that hold for all rows of a CSV file, not only for its first 20,480.
+# By default DuckDB infers types from the first 20,480 rows.
 _OPTIONS = {".csv": f", sample_size = -1, {LONG_LINES}", ".json": f", maximum_object_size = {LONGEST}"}
 
 
@@ -21,13 +21,13 @@ _OPTIONS = {".csv": f", sample_size = -1, {LONG_LINES}", ".json": f", maximum_ob
 class Source:
     """A file outside the mesh, shown in the lineage as an external asset with the key ``name``.
 
-    ``path`` is relative to the folder of the installed Python package ``package``, or where no package is
-    named to the working directory, else to a folder above it up to the mesh's. A partitioned product
-    that is made from it sees only the rows whose ``time_column`` lies in the partitions of its run.
+    ``path`` is relative to the folder of the installed Python package ``package``; without a package, to the
+    working directory or a folder above it, up to the mesh's. A partitioned product sees only the rows whose
+    ``time_column`` is in the partitions of its run.
 
     A path with ``*`` or ``?``, ``inbox/*.parquet``, is an inbox: a stream's function gets its files as
-    batches, each under the name of its file, with the folders that the pattern leaves open, in the order of
-    these names. Brackets mean themselves, except in a part of the path that has one of the two.
+    batches, in the order of their names. A batch is named by its file's path below the fixed part of the
+    pattern. Brackets have no special meaning, except in a part of the path with ``*`` or ``?``.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def inbox(self) -> bool:
-        """Whether it is a folder of batches: its path is a pattern, ``inbox/*.parquet``."""
+        """Whether it is a folder of batches, because its path is a pattern."""
         return is_pattern(self.path)
 
     @property
@@ -47,29 +47,22 @@ class Source:
         return not self.inbox and Path(self.path).suffix.lower() in READERS
 
     def folder(self) -> Path:
-        """What the path is relative to.
-
-        Raises:
-            SourceError: S001 where the package is not installed.
-        """
+        """The folder that the path is relative to. Raises SourceError S001 if the package is not
+        installed."""
         folder = Path.cwd()
         if self.package is not None:
             spec = find_spec(self.package)
             if spec is None or not spec.submodule_search_locations:
-                where = f'the source {self.name} is in the Python package "{self.package}"'
+                message = f'the source {self.name} needs the package "{self.package}", which is not installed'
                 expected = f"{self.path} inside the package {self.package}"
-                fix = "add the package to the domain's pyproject.toml, then: make lock setup"
-                raise SourceError.of("S001", f"{where}, which is not installed here", None, expected, fix)
+                fix = "Add the package to the domain's pyproject.toml, then run `make lock setup`."
+                raise SourceError.of("S001", message, None, expected, fix)
             folder = Path(spec.submodule_search_locations[0])
         return folder
 
     def locate(self) -> Path:
-        """The file.
-
-        Raises:
-            SourceError: S001 where the package is not installed, S002 where the file is missing, S003 where
-                it lies in the mesh's own state.
-        """
+        """The file. Raises SourceError: S001 if the package is not installed, S002 if the file is
+        missing, S003 if it is in the mesh's own state."""
         folder = self.folder()
         file = folder / self.path
         if self.package is None and not file.is_file():
@@ -80,14 +73,14 @@ class Source:
                     break
         if not file.is_file():
             message = f"the file of the source {self.name} is missing"
-            fix = "put the file there, or correct the path of the source"
-            fix = f"reinstall the package {self.package}" if self.package else fix
+            fix = "Put the file there, or correct the path of the source."
+            fix = f"Reinstall the package {self.package}." if self.package else fix
             raise SourceError.of("S002", message, None, str(file), fix)
         require_foreign(file, self.name)
         return file
 
     def query(self, opened: str | None = None) -> str:
-        """SQL that reads the whole file; for tabular sources. ``opened`` is what an engine calls the file."""
+        """SQL that reads the whole file of a tabular source. ``opened`` is the engine's name of the file."""
         return rows_of(self.locate(), opened)
 
 
@@ -96,21 +89,21 @@ def is_pattern(path: str) -> bool:
 
 
 def rows_of(file: Path, opened: str | None = None) -> str:
-    """SQL that reads all of a file. ``opened`` is what an engine calls it."""
+    """SQL that reads the whole file; ``opened`` is the engine's name of it."""
     suffix = file.suffix.lower()
     name = literal(opened) if opened else file_literal(file)
     return f"SELECT * FROM {READERS[suffix]}({name}{_OPTIONS.get(suffix, '')})"
 
 
 def require_foreign(file: Path, source: str) -> None:
-    """Refuse a file of the mesh's own state, wherever a link leads: products are read as inputs, which takes
-    a grant (S003)."""
+    """Refuse a file in the mesh's own state, also through a link (S003): products are inputs, which need
+    grants."""
     folders = [LAKE.folder(), KEYS.folder()]
-    with suppress(UsageError):  # outside of a mesh there is none
+    with suppress(UsageError):  # outside of a mesh
         folders.append(mesh_home())
     where = file.resolve()
     if any(folder is not None and where.is_relative_to(folder.resolve()) for folder in folders):
-        message = f"the source {source} leads to {shown(file)}, in the mesh's own state"
-        expected = "a file of the domain's; a product is read as an input, which takes a grant"
+        message = f"the source {source} leads to {shown(file)} in the mesh's own state"
+        expected = "a file of the domain"
         fix = 'Declare the product: inputs={"...": "<domain>/<product>"}.'
         raise SourceError.of("S003", message, None, expected, fix)

@@ -1,4 +1,4 @@
-"""An input as a product's function sees it."""
+"""An input as a product's function gets it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 
 class RowsNotShown(Exception):
-    """A function asks for the rows of an input of which it was shown the name and the columns alone."""
+    """A function asks for the rows of an input that has only a name and columns."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One input: in an f-string its quoted name in SQL, else a relation or a data frame.
+    """An input: in an f-string its quoted name in SQL, else a relation or a data frame.
 
-    A product's input is read as a data frame or relation only where its columns are declared,
-    since the platform has to know, without running the function, which columns it uses.
+    A relation or data frame needs declared columns, because the platform must know the used columns without
+    running the function.
     """
 
     name: str
     source: str
-    """The product or source that it shows, for messages."""
+    """The id of the product or the name of the source, for messages."""
     columns: tuple[str, ...]
     frames: bool = True
     """Whether it may be read as a relation or data frame."""
     place: Place | None = None
     engine: Callable[[], duckdb.DuckDBPyConnection] | None = field(default=None, repr=False, compare=False)
-    """Opens what its rows are read with; None where nobody shows them."""
+    """Opens the engine that reads its rows; None without rows."""
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection | None:
-        """An engine in which the inputs are views of their names: it can open nothing else, nor write."""
+        """An engine that has only the inputs, as views, and cannot write."""
         return self.engine() if self.engine is not None else None
 
     def __str__(self) -> str:
@@ -50,14 +50,14 @@ class Table:
         return format(str(self), spec)
 
     def relation(self) -> duckdb.DuckDBPyRelation:
-        """A DuckDB relation on ``connection``: lazy, nothing is read yet."""
+        """A lazy DuckDB relation on ``connection``."""
         if not self.frames:
             message = (
                 f'the input "{self.name}" ({self.source}) is read as a data frame, '
                 "but its columns are not declared"
             )
             expected = "columns named in the decorator, or SQL that names them itself"
-            fix = f'inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}'
+            fix = f'Write `inputs={{"{self.name}": Input("{self.source}", columns=("...", "..."))}}`.'
             raise DefinitionError.of("D003", message, self.place, expected, fix, plain=True)
         connection = self.connection
         if connection is None:
@@ -77,7 +77,7 @@ class Table:
 def show(
     connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kept: bool = False, **details: Any
 ) -> Table:
-    """Make a query visible under the name of a parameter; ``kept``: its rows are read now, once."""
+    """Make a query visible under the name of a parameter; ``kept`` stores its rows in a table."""
     connection.execute(f"CREATE OR REPLACE TEMP {'TABLE' if kept else 'VIEW'} {quoted(name)} AS {query}")
     columns = tuple(row[0] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall())
     return Table(name=name, columns=columns, **details)

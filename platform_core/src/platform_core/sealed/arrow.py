@@ -1,5 +1,5 @@
-"""Many rows from one process to another: as Arrow, which takes no time; Python's values are made where they
-are wanted. Loading it takes a tenth of a second, so that few rows go without."""
+"""Rows as Arrow, to pass many rows between processes; Python values are made where they are needed.
+Loading Arrow takes a tenth of a second, so few rows are passed without it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import duckdb
 
 
 def load_arrow(connection: duckdb.DuckDBPyConnection) -> None:
-    """Before the process can load nothing any more, and without a thread, which its wall would not bind."""
+    """Load Arrow before the wall is up, without threads, which the wall would not bind."""
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
     import pyarrow.ipc  # noqa: F401
 
-    # UUIDs, intervals and huge numbers come back as they were.
+    # Keeps UUIDs, intervals and huge numbers.
     connection.execute("SET arrow_lossless_conversion = true")
 
 
 def arrow_batches(connection: duckdb.DuckDBPyConnection) -> Callable[[int], bytes | list[Any]]:
-    """Takes up to some further rows of a result at each call; at its end none."""
+    """A function that returns up to some further rows of a result, and an empty list at the end."""
     import pyarrow as pa
 
     @cache
@@ -41,12 +41,12 @@ def arrow_batches(connection: duckdb.DuckDBPyConnection) -> Callable[[int], byte
 
 
 def from_arrow(data: bytes) -> list[tuple[Any, ...]]:
-    """The rows of a batch, in the values that the engine itself gives."""
+    """The rows of a batch, as the engine itself would return them."""
     import pyarrow as pa
 
     table = pa.ipc.open_stream(data).read_all()
-    table.validate(full=True)  # its offsets come from the other process
-    # Two columns may have one name.
+    table.validate(full=True)  # the other process is not trusted
+    # Columns may share a name.
     return _converter().from_arrow(table.rename_columns(list(map(str, range(table.num_columns))))).fetchall()
 
 

@@ -1,4 +1,4 @@
-"""What dbt works on: sealed views of a model's sources, and one database that is thrown away."""
+"""The database that dbt builds in: sealed views of a model's sources, and a file that is thrown away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import duckdb
 
-from platform_core.lake.connect import settle
+from platform_core.lake.connect import configure_engine
 from platform_core.sealed.engine import shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import VersionColumn, VersionFiles
@@ -19,11 +19,11 @@ from platform_core.sql.quoting import literal, quoted
 
 @dataclass(frozen=True)
 class DbtBuild:
-    """A build in a folder of its own, which the platform makes and removes."""
+    """A build in a folder that the platform creates and removes."""
 
     folder: Path
     lake: str
-    """What the models call the database that they are built in: the lake of the product."""
+    """The name of the database in models: the lake of the product."""
     schema: str
     sources: Mapping[str, VersionFiles]
     """The rows of the sources by lake and name, ``hr.store_staffing``."""
@@ -33,7 +33,7 @@ class DbtBuild:
         return self.folder / "build.duckdb"
 
     def save(self) -> dict[str, Any]:
-        """Keep it for dbt's process; returns the output of the profile that dbt is to run with."""
+        """Store the build for dbt's process; returns the output of the profile for dbt."""
         (self.folder / "build.json").write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
         return {
             "type": "duckdb",
@@ -44,7 +44,7 @@ class DbtBuild:
             "plugins": [
                 {"module": "platform_core.sealed.dbt_plugin", "config": {"folder": str(self.folder)}}
             ],
-            # Attached by the plugin already; named here so that dbt-duckdb knows.
+            # The plugin attaches it; dbt-duckdb needs the entry.
             "attach": [{"path": str(self.database), "alias": self.lake}],
         }
 
@@ -60,9 +60,9 @@ class DbtBuild:
         return cls(folder, saved["lake"], saved["schema"], sources)
 
     def show(self, connection: duckdb.DuckDBPyConnection, files: SealedFiles) -> None:
-        """Attach the database, show the sources as views, and nothing else from then on. Raises OSError."""
+        """Attach the database, create views of the sources, and lock the connection down. Raises OSError."""
         connection.execute("SET allow_persistent_secrets = false")
-        settle(connection)
+        configure_engine(connection)
         connection.execute(f"ATTACH IF NOT EXISTS {literal(str(self.database))} AS {quoted(self.lake)}")
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.lake)}.{quoted(self.schema)}")
         files.show(connection)

@@ -1,4 +1,4 @@
-"""dbt-duckdb's door to its sources: the plugin that a generated profile names."""
+"""The plugin of dbt-duckdb that shows the sources; the generated profile names it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from platform_core.sealed.files import SealedFiles
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
-    """Configuration: the ``folder`` of the build. Its files stay open until the process ends."""
+    """Configured with the ``folder`` of the build. Its files stay open until the process ends."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         self._build = DbtBuild.saved_in(Path(plugin_config["folder"]))

@@ -1,4 +1,4 @@
-"""An engine that shows some versions and can open nothing else: no lake, no extension, no path."""
+"""An engine that shows some versions and cannot open anything else: no lake, no extension, no path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from platform_core.contracts.product_id import ProductId
-from platform_core.lake.connect import settle
+from platform_core.lake.connect import configure_engine
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import schema_at
@@ -21,8 +21,8 @@ from platform_core.sql.quoting import literal, quoted
 
 @contextmanager
 def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An engine of one thread, on which the platform makes views before it is shut."""
-    # A home of nobody: messages and settings say where it is.
+    """An engine with one thread, on which the platform creates views before ``shut``."""
+    # Settings and messages would show a real home directory.
     config: dict[str, Any] = {
         "threads": "1",
         "allow_persistent_secrets": "false",
@@ -30,16 +30,14 @@ def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     }
     with closing(duckdb.connect(":memory:", config=config)) as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        settle(connection)
+        configure_engine(connection)
         yield connection
 
 
 def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Iterable[Path] = ()) -> None:
-    """From now on an engine reads what is shown to it and ``files``, and takes no other setting.
-
-    ``spill`` is a folder for what exceeds the memory; nothing spills without one.
-    """
-    # Not RESET: that reads /proc, which may be out of reach by now.
+    """Restrict an engine to its views and ``files``, and lock its settings. It spills into the folder
+    ``spill``, or not at all."""
+    # RESET would read /proc, which the wall may hide.
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     connection.execute(f"SET threads = {threads:d}")
     connection.execute(f"SET temp_directory = {literal(str(spill or ''))}")
@@ -49,11 +47,11 @@ def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Itera
 def show_version(
     connection: duckdb.DuckDBPyConnection, product: str, version: VersionFiles, at: str = ""
 ) -> None:
-    """Make a product readable as ``domain.product`` and as ``"domain/product"``, where it is read ``AT`` a
-    version in the schemas for that. Raises duckdb.Error."""
+    """Show a product as ``domain.product`` and ``"domain/product"``, with ``at`` in the schemas of that
+    version. Raises duckdb.Error."""
     domain, name = ProductId(product).path
     bare, domain = (quoted(schema_at(schema, at)) for schema in ("" if at else "main", domain))
-    # Of a version without files a table: a plan tells by its name what was read.
+    # Without files a table, whose name in a plan shows what was read.
     kind = "VIEW" if version.files else "TABLE"
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {bare}; CREATE SCHEMA IF NOT EXISTS {domain}")
     connection.execute(f"CREATE {kind} {bare}.{quoted(product)} AS {version.query}")

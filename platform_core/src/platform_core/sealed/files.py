@@ -1,8 +1,7 @@
 """The only files that a sealed engine opens: descriptors that the platform opened, under made-up names.
 
-DuckDB's ``allowed_paths`` permits writing as well as reading, and its messages and settings show them.
-So no path is allowed: the engine reads through this filesystem, which knows names such as
-``mesh://sales/stores/0`` and can only read.
+DuckDB's ``allowed_paths`` also permits writing, and its messages show the paths. So no path is allowed: the
+engine reads through this read-only filesystem with names such as ``mesh://sales/stores/0``.
 """
 
 from __future__ import annotations
@@ -19,40 +18,33 @@ SCHEME: Final = "mesh"
 
 
 class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Files by their names below ``mesh://``; whoever made it closes it."""
+    """Files by their names below ``mesh://``. The caller closes it."""
 
     protocol = SCHEME
     cachable = False
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened: dict[str, int] = {}
+        self.opened: dict[str, int] = {}
+        """The descriptors that an engine may read, by name."""
         self.paths: dict[str, Path] = {}
-        """Of the files that were opened here, by their names."""
+        """The paths of the files that ``add`` opened, by name."""
 
     def add(self, path: str, name: str) -> str:
-        """Open a file for the engine; returns the name to read it under. Raises OSError."""
-        self.take(os.open(path, os.O_RDONLY | os.O_CLOEXEC), name)
+        """Open a file for the engine; returns its name for SQL. Raises OSError."""
+        self.opened[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.paths[name] = Path(path)
         return f"{SCHEME}://{name}"
 
-    def take(self, descriptor: int, name: str) -> None:
-        """Let the engine read an open descriptor under a name."""
-        self._opened[name] = descriptor
-
-    @property
-    def descriptors(self) -> dict[str, int]:
-        return dict(self._opened)
-
     def close(self) -> None:
-        while self._opened:
-            os.close(self._opened.popitem()[1])
+        while self.opened:
+            os.close(self.opened.popitem()[1])
 
     def show(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Register it with an engine, which must still be allowed to open files below ``mesh://``."""
+        """Register it with an engine that may open files below ``mesh://``."""
         connection.register_filesystem(self)
 
-    # What DuckDB calls
+    # DuckDB calls the following.
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> _Reader:
         if mode != "rb":
@@ -60,7 +52,7 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
         return _Reader(self._descriptor(path))
 
     def exists(self, path: str, **_: Any) -> bool:
-        return self._strip_protocol(path) in self._opened
+        return self._strip_protocol(path) in self.opened
 
     def isdir(self, path: str) -> bool:
         return False
@@ -76,13 +68,13 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def _descriptor(self, path: str) -> int:
         try:
-            return self._opened[self._strip_protocol(path)]
+            return self.opened[self._strip_protocol(path)]
         except KeyError:
             raise FileNotFoundError(f"{path} is not in reach") from None
 
 
 class _Reader:
-    """An open file at a position of its own: many may share one descriptor."""
+    """An open file with its own position; many readers share a descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

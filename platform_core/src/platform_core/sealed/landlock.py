@@ -1,7 +1,7 @@
-"""The kernel's wall around a process (Linux): it opens no file and no connection any more.
+"""The kernel's wall around a process (Linux): it can open no further file or connection.
 
-Landlock binds the thread that asks for it and the threads that it starts later. So whoever raises the wall
-has one thread, and has loaded what it needs. See landlock(7).
+Landlock binds the calling thread and the threads that it starts later, so the process must have one thread
+and have loaded everything it needs. See landlock(7).
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ _NO_NEW_PRIVILEGES: Final = 38
 _DIE_WITH_PARENT: Final = 1
 _KILL: Final = 9
 _FILES: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""How many rights over files each version of the interface knows, the last of them from then on."""
+"""The number of rights over files in each version of the interface; later versions have as many as the
+last."""
 _EXECUTE: Final = 1 << 0
-MISSING: Final = "the kernel offers no Landlock: DuckDB's own settings alone keep a query from other files"
+MISSING: Final = "the kernel has no Landlock: only DuckDB's own settings keep a query from other files"
 
 
 def die_with_parent() -> None:
-    """Have the kernel end this process when the one that started it ends, however that ends."""
+    """Let the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, _KILL, 0, 0, 0)
 
 
 def has_landlock() -> bool:
-    """Whether the kernel offers it."""
+    """Whether the kernel has Landlock."""
     return sys.platform == "linux" and _version(ctypes.CDLL(None)) > 0
 
 
 def wall_off(writable: Path | None = None) -> bool:
-    """Take from this process, for good, every file but those open now and those in ``writable``, and the
-    network; False where the kernel has no Landlock, or refuses it.
-
-    Raises RuntimeError where there is more than one thread.
-    """
+    """Permanently deny this process the network and every file except open ones and those in
+    ``writable``. Returns False if the kernel has no Landlock or refuses it. Raises RuntimeError if the
+    process has several threads."""
     if sys.platform != "linux":
         return False
     if len(list(Path("/proc/self/task").iterdir())) != 1:
@@ -69,5 +68,5 @@ def wall_off(writable: Path | None = None) -> bool:
 
 
 def _version(libc: ctypes.CDLL) -> int:
-    """Of the interface; below 1 where there is none."""
+    """The version of the interface; below 1 without Landlock."""
     return int(libc.syscall(_CREATE, None, 0, 1))

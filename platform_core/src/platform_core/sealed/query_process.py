@@ -1,7 +1,8 @@
-"""A query in a process of its own: it judges, binds and runs what others wrote, and is killed at any time.
+"""A query in a process of its own, which parses, binds and runs SQL of readers and may be killed at any
+time.
 
-The parent looks up what the query names and opens the files; it never parses the text itself. The child
-answers in plain values, which the parent reads with nothing but the types of rows in reach.
+The parent finds the tables that the query names and opens their files; it never parses the SQL itself. It
+unpickles the child's answers with the types of rows only.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ T = TypeVar("T")
 _ROWS_ARE_OF: Final = {
     ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
 } | {("decimal", "Decimal"), ("uuid", "UUID"), ("pytz", "_UTC"), ("builtins", "bytearray")}
-"""Types of values of rows, which are all that a child may name."""
+"""The types of values in rows; a child may not send others."""
 _PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"")
-# A copy of this process starts at once. On macOS a copy of a process may not use the system's libraries.
+# Fork is fast. On macOS a forked process may not use the system's libraries.
 _CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
 _MANY: Final = 1 << 20
-"""Bytes of files from which on it is worth the time to load Arrow."""
+"""Bytes of files from which on Arrow is loaded."""
 DAMAGED: Final = "damaged"
-"""How an answer ends that says in which product's files something is wrong."""
-_BESIDE_THE_ENGINE: Final = 1 << 30
-"""Bytes that the child may take beside the engine's memory limit: the parser and binder obey no limit."""
+"""The kind of an answer that names the product with a damaged file."""
+_PARSER_BYTES: Final = 1 << 30
+"""Memory of the child on top of the engine's limit, which the parser and the binder do not obey."""
 
 
 class QueryEnded(Exception):
-    """A query that gave no answer. ``kind`` is DuckDB's class of an error, ``timeout`` or ``death``."""
+    """A query without a result. ``kind`` is the class of DuckDB's error, ``timeout`` or ``death``."""
 
     def __init__(self, kind: str, words: str = "") -> None:
         super().__init__(words)
@@ -63,22 +64,22 @@ class QueryEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SealedResult:
-    """What a query yields, before its rows are asked for."""
+    """The result of a query, before its rows are fetched."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     read: frozenset[str] | None
-    """Ids of the products that the plan reads; None where DuckDB cannot write the plan out."""
+    """Ids of the products that the plan reads; None if DuckDB cannot show the plan."""
     walled: bool
-    """Whether the kernel keeps the process from every other file too."""
+    """Whether Landlock protects other files too."""
 
 
 @contextmanager
 def sealed_query(sql: str, seconds: float | None) -> Iterator[SealedQuery]:
-    """A child that has the text of a query and nothing else; it is killed at the end, whatever happens."""
+    """A child process that has only the text of the query; it is killed at the end."""
     ours, theirs = _CONTEXT.Pipe()
     with ExitStack() as copied:
-        # Made before the fork: a copy of a lock of DuckDB that another thread holds is never given back.
+        # Created before the fork: a DuckDB lock that another thread holds is never released in the copy.
         forks = _CONTEXT.get_start_method() == "fork"
         engine = copied.enter_context(sealed_engine()) if forks else None
         trial()
@@ -97,13 +98,13 @@ def sealed_query(sql: str, seconds: float | None) -> Iterator[SealedQuery]:
 
 @dataclass(frozen=True)
 class SealedQuery:
-    """A query on its way. Every method raises QueryEnded."""
+    """A running query. Every method raises QueryEnded."""
 
     channel: Connection
     deadline: float | None
 
     def tables(self) -> list[TableName]:
-        """The tables that it names. Raises NotAllowed too."""
+        """The tables that the query names. Raises NotAllowed too."""
         return self._answer(lambda tables: [TableName(*table) for table in tables])
 
     def run(
@@ -113,15 +114,15 @@ class SealedQuery:
         spill: Path | None,
         many: bool,
     ) -> SealedResult:
-        """Begin it over some versions, by the ids of their products and what stands after ``AT``; ``many``
-        rows may be asked for."""
-        opened = files.descriptors
+        """Begin the query over versions by product id and the text after ``AT``. ``many`` rows may be
+        fetched."""
+        opened = files.opened
         many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
-        with suppress(ConnectionError):  # it ended: so does its answer
+        with suppress(ConnectionError):  # _answer reports the end
             self.channel.send((dict(versions), list(opened), spill, many))
             for file in opened.values():
                 send_handle(self.channel, file, None)
-        return self._answer(lambda said: SealedResult(*said))
+        return self._answer(lambda fields: SealedResult(*fields))
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` further rows."""
@@ -134,21 +135,21 @@ class SealedQuery:
         if not self.channel.poll(left):
             raise QueryEnded("timeout")
         try:
-            kind, *said = _PlainValues(io.BytesIO(self.channel.recv_bytes())).load()
+            kind, *values = _PlainValues(io.BytesIO(self.channel.recv_bytes())).load()
             if kind == "answer":
-                return read(*said)
-            ended = NotAllowed(*said) if kind == "refused" else QueryEnded(kind, *map(str, said))
-        except Exception:  # noqa: BLE001 - no answer of ours, however it is none: its sender is lost
+                return read(*values)
+            ended = NotAllowed(*values) if kind == "refused" else QueryEnded(kind, *map(str, values))
+        except Exception:  # noqa: BLE001 - any malformed answer means that the child is broken
             raise QueryEnded("death") from None
         raise ended
 
 
 class _PlainValues(pickle.Unpickler):
-    """Rows and words. Whatever else a child sends is no answer of ours."""
+    """Unpickles rows and texts only; a child's answer is not trusted."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ROWS_ARE_OF:
-            raise pickle.UnpicklingError(f"{module}.{name} is no value of a row")
+            raise pickle.UnpicklingError(f"{module}.{name} is not a value of a row")
         return super().find_class(module, name)
 
 
@@ -156,56 +157,56 @@ class _PlainValues(pickle.Unpickler):
 
 
 def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> None:
-    _leave_everything(channel)
+    _detach(channel)
     try:
         with suppress(EOFError), ExitStack() as own:
             connection = own.enter_context(sealed_engine()) if engine is None else engine
-            resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _BESIDE_THE_ENGINE,))
+            resource.setrlimit(resource.RLIMIT_DATA, 2 * (memory_of(connection) + _PARSER_BYTES,))
             _work(channel, connection, channel.recv(), engine is not None)
     except NotAllowed as refused:
-        _tell(channel, "refused", refused.what, refused.reason)
-    except Exception as error:  # noqa: BLE001 - told to the parent, who says it to a person
-        _tell(channel, type(error).__name__, str(error).strip())
+        _send(channel, "refused", refused.what, refused.reason)
+    except Exception as error:  # noqa: BLE001 - the parent reports it
+        _send(channel, type(error).__name__, str(error).strip())
 
 
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
     named, sql = tables_read_at(sql)
-    _tell(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
+    _send(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
     versions, opened, spill, many = channel.recv()
     files = SealedFiles()
     for name in opened:
-        files.take(recv_handle(channel), name)
+        files.opened[name] = recv_handle(channel)
     files.show(connection)
     for (product, at), version in versions.items():
         try:
             show_version(connection, product, version, at)
         except duckdb.Error:
-            return _tell(channel, DAMAGED, str(product))
+            return _send(channel, DAMAGED, str(product))
     if many:
         load_arrow(connection)
-    # DuckDB makes times with a zone of it, and behind the wall nothing more is loaded.
+    # DuckDB needs it for times with a zone, and behind the wall nothing can be loaded.
     import_module("pytz")
-    # DuckDB starts a thread as it is imported, which a process that was started anew would keep unbound.
+    # In a spawned process the import of DuckDB has started a thread, which the wall would not bind.
     walled = forked and wall_off(spill)
     shut(connection, spill)
     read = _products(connection, sql)
     connection.execute(sql)
     described = connection.description or ()
     columns, types = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
-    _tell(channel, "answer", (columns, types, read, walled))
+    _send(channel, "answer", (columns, types, read, walled))
     further = arrow_batches(connection) if many else connection.fetchmany
     while True:
-        _tell(channel, "answer", further(channel.recv()))
+        _send(channel, "answer", further(channel.recv()))
 
 
-def _leave_everything(channel: Connection) -> None:
-    """Keep nothing of the parent's but the channel: no descriptor, folder, terminal, Ctrl-C of its group."""
+def _detach(channel: Connection) -> None:
+    """Give up the parent's descriptors except the channel, its folder, its terminal and its Ctrl-C."""
     os.chdir("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
-        os.dup2(nowhere, standard)  # the engine's own logging can be told to write there
+        os.dup2(nowhere, standard)  # the engine may log to it
     os.closerange(3, channel.fileno())
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     os.closerange(channel.fileno() + 1, 65536 if most == resource.RLIM_INFINITY else most)
@@ -214,10 +215,10 @@ def _leave_everything(channel: Connection) -> None:
 def _products(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | None:
     try:
         found = sources(connection, sql)
-    except (NotAllowed, duckdb.Error):  # the query itself says what is wrong with it
+    except (NotAllowed, duckdb.Error):  # the query itself will fail
         return None
     return sorted({"".join(part) for scan in found for part in _PRODUCT.findall(scan[1])})
 
 
-def _tell(channel: Connection, *words: Any) -> None:
+def _send(channel: Connection, *words: Any) -> None:
     channel.send_bytes(pickle.dumps(words))

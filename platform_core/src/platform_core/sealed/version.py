@@ -1,4 +1,4 @@
-"""A published version as files and columns: what a sealed engine needs to show it without its lake."""
+"""A published version as files and columns, for an engine without the lake."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from platform_core.sql.types import describe
 
 
 class VersionColumn(NamedTuple):
-    """A column by the id that its values have in the files, whatever it was called when they were written."""
+    """A column with the id of its values in the files, which stays when the column is renamed."""
 
     id: int
     name: str
     type: str
     default: str | None
-    """What rows have that were written before the column was added."""
+    """The value in rows that were written before the column was added."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFiles:
-    """The rows of a table's version. ``evolved``: its columns are not those that the table was made with."""
+    """The rows of a table's version. ``evolved`` tables have other columns than at first."""
 
     columns: tuple[VersionColumn, ...]
     files: tuple[str, ...]
-    """Paths, or what ``opened`` made of them."""
+    """Paths, or the names that ``opened`` returned."""
     evolved: bool = False
 
     def opened(self, files: SealedFiles, name: str) -> VersionFiles:
-        """The same through descriptors, opened now, under names that begin with ``name``. Raises OSError."""
+        """A copy whose files are open descriptors, under names that begin with ``name``. Raises OSError."""
         return replace(self, files=tuple(files.add(file, f"{name}/{n}") for n, file in enumerate(self.files)))
 
     @property
@@ -49,8 +49,13 @@ class VersionFiles:
             nothing = ", ".join(f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in self.columns)
             return f"SELECT {nothing} LIMIT 0"
         read = ", ".join(map(literal, self.files))
-        # Not where no column ever changed: to map columns by their ids makes scans 1.7 times slower.
-        by_id = f", schema = MAP {{{', '.join(map(_field, self.columns))}}}" if self.evolved else ""
+        # Only for evolved tables: mapping columns by id makes scans 1.7 times slower.
+        fields = ", ".join(
+            f"{c.id:d}: {{name: {literal(c.name)}, type: {literal(c.type)},"
+            f" default_value: {literal(c.default) if c.default is not None else 'NULL'}}}"
+            for c in self.columns
+        )
+        by_id = f", schema = MAP {{{fields}}}" if self.evolved else ""
         return f"SELECT {typed} FROM read_parquet([{read}]{by_id}, hive_partitioning = false)"
 
 
@@ -62,11 +67,11 @@ def version_files(
     version: int,
     copies: Path | None,
 ) -> VersionFiles:
-    """The files and columns of a table's version, asked of its attached lake.
+    """The files and columns of a table's version, from its attached lake.
 
-    What files cannot be read for on their own is copied into the folder ``copies`` first: versions with
-    deletions, whose files still hold the deleted rows, and columns inside of others that changed.
-    Raises duckdb.Error, and PermissionError where a copy is needed and there is no such folder.
+    A version with deletions or with changed nested columns cannot be read from its files alone, so it is
+    copied into the folder ``copies``. Raises duckdb.Error, and PermissionError if ``copies`` is None but
+    needed.
     """
     relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
     types = describe(connection, f"FROM {relation}")
@@ -98,26 +103,19 @@ def version_files(
 def product_files(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int
 ) -> VersionFiles:
-    """``version_files`` of a published version; LakeError L004 where a file is not what was published."""
+    """``version_files`` of a published version. Raises LakeError L004 for a damaged file."""
     [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
     whole_files(connection, product, version)
     return version_files(connection, product.lake, *table_behind(product, version, facts), copies)
 
 
 def copied(connection: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
-    """A relation as a file of its own. Raises duckdb.Error, PermissionError."""
+    """A relation copied to a file of its own. Raises duckdb.Error, PermissionError."""
     if folder is None:
-        raise PermissionError(errno.EACCES, "permission denied to copy a version with deletions beside it")
+        raise PermissionError(errno.EACCES, "permission denied to copy a version with deletions")
     file = folder / f"{len(list(folder.iterdir()))}.parquet"
     connection.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
     types = describe(connection, f"FROM {relation}")
     return VersionFiles(
         tuple(VersionColumn(0, name, kind, None) for name, kind in types.items()), (str(file),)
-    )
-
-
-def _field(column: VersionColumn) -> str:
-    return (
-        f"{column.id:d}: {{name: {literal(column.name)}, type: {literal(column.type)},"
-        f" default_value: {literal(column.default) if column.default is not None else 'NULL'}}}"
     )

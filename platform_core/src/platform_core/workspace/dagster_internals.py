@@ -32,7 +32,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
 from platform_core.products.asset_spec import FOREIGN_KEY
-from platform_core.products.run.refusal import let_checks_stand
+from platform_core.products.run.refusal import restore_check_results
 from platform_core.workspace.protocol import Asset
 
 ASSET_JOB: Final = "__ASSET_JOB"
@@ -214,7 +214,7 @@ def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
     called_failed = run is not None and run.status == dg.DagsterRunStatus.FAILURE and not failed
     if run is not None and (called_failed or not run.is_finished):
         instance.report_run_canceled(run, "Interrupted.")
-    let_checks_stand(instance, run_id)
+    restore_check_results(instance, run_id)
 
 
 def record(

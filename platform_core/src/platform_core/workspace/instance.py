@@ -14,7 +14,7 @@ from typing import Final
 import dagster as dg
 
 from platform_core.files import file_lock
-from platform_core.products.run.refusal import let_checks_stand
+from platform_core.products.run.refusal import restore_check_results
 from platform_core.settings import mesh_root
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.dagster_internals import close_abandoned, open_instance
@@ -37,7 +37,7 @@ def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.Dags
         hold_name(home / LIVING)
         reconcile(instance, root, domains)
         for run_id in closed:
-            let_checks_stand(instance, run_id)
+            restore_check_results(instance, run_id)
     return instance
 
 

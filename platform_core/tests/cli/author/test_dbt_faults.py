@@ -320,7 +320,7 @@ def test_what_is_built_beside_the_models_is_refused(
     code, out, err = call(capfd, "check", "shop/totals", "--inside")
     assert (code, out) == (1, "")
     assert f"error[D028]: {told}" in err
-    assert ", which is not taken here" in err
+    assert ", which is not supported" in err
     assert err.count("error[D028]") == 1
 
 

@@ -212,7 +212,7 @@ def test_every_other_door_is_the_same(con: Con, location: LakeLocation, kind: Ki
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.refused], ids=lambda kind: kind.name)
-def test_what_no_lake_keeps_is_refused_by_name_and_readers_keep_the_last_version(
+def test_an_unsupported_column_is_refused_by_name_and_readers_keep_the_last_version(
     con: Con, location: LakeLocation, kind: Kind
 ) -> None:
     by_sql(con, location, PRODUCT, "SELECT 1 AS x")
@@ -323,7 +323,7 @@ def test_arrow(con: Con, location: LakeLocation, name: str) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("door", [by_sql, pytest.param(by_relation, marks=pytest.mark.full)])
-def test_a_column_becomes_what_its_contract_says_where_nothing_is_lost(
+def test_a_column_is_cast_to_the_type_of_its_contract_if_no_value_changes(
     con: Con,
     location: LakeLocation,
     door: Door,
@@ -354,7 +354,7 @@ def test_fields_without_names(con: Con, location: LakeLocation) -> None:
 
 
 def test_a_stream_keeps_the_types_that_it_began_with(con: Con, location: LakeLocation) -> None:
-    """A batch of small numbers, or of none, is no batch of other columns."""
+    """A batch of small numbers, or of none, has the columns of the stream."""
     with open_stream(con, location, PRODUCT, stamp=STAMP) as stream:
         for n, value in enumerate(["1::BIGINT", "2::TINYINT", "NULL", "sum(3)"]):
             stream.append(str(n), f"SELECT {value} AS x", audit=lambda *_: None)

@@ -1,4 +1,4 @@
-"""The content hash: what is added up of windows and batches is what one pass over all rows says."""
+"""The content hash: sums over windows and batches equal the sum of one pass over all rows."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_windows_cost_their_own_rows_and_add_up_to_the_whole(
 @pytest.mark.parametrize(
     "other", [{"duckdb": "v0.0.0"}, {"by": ["sold"]}, {"rows": 5}, {"columns": {"x": "1"}}]
 )
-def test_what_does_not_compare_is_never_added(
+def test_contents_of_different_kinds_are_not_added(
     con: Con,
     location: LakeLocation,
     monthly: DataProduct,
@@ -146,7 +146,9 @@ def test_batches_add_up_and_a_new_column_is_hashed_as_a_whole(
         assert opened.content == content_of(con, product, table_of(product))
 
 
-def test_the_digest_tells_values_rows_and_columns_apart_and_no_order(con: Con, product: DataProduct) -> None:
+def test_the_digest_depends_on_values_rows_and_columns_but_not_on_their_order(
+    con: Con, product: DataProduct
+) -> None:
     product = keyed(product)
     queries = {
         "as it is": "SELECT i, i % 3 AS n, i % 2 AS m FROM range(6) r(i)",

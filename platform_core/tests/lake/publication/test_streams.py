@@ -144,7 +144,7 @@ def test_a_stream_is_given_new_columns_and_keeps_the_old(tmp_path: Path) -> None
         assert "c" not in stream.entries
 
 
-def test_files_of_many_batches_become_one_and_what_is_new_stays_so(
+def test_files_of_many_batches_are_merged_and_new_rows_stay_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform_core.lake.publication.streams.COMPACT_EVERY", 4)
@@ -180,7 +180,7 @@ def test_files_of_many_batches_become_one_and_what_is_new_stays_so(
         ("CALL ducklake_expire_snapshots('shop', versions => [{next}])", "L042"),
     ],
 )
-def test_a_reader_is_told_where_nobody_can_tell_what_is_new(
+def test_a_reader_is_refused_if_new_rows_cannot_be_identified(
     tmp_path: Path, statement: str, code: str | None
 ) -> None:
     product = clicks(tmp_path)

@@ -1,4 +1,4 @@
-"""Write, audit and publish: what readers see, and what they never see."""
+"""Write, audit and publish: the versions that readers see."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def assert_unlocked(location: LakeLocation) -> None:
 
 
 def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) -> subprocess.Popen[bytes]:
-    """Another process that publishes ``sales/baskets`` and says so on its standard output."""
+    """A process that publishes ``sales/baskets`` and reports it on standard output."""
     script = folder / "writer.py"
     script.write_text(
         textwrap.dedent(f"""
@@ -83,7 +83,7 @@ def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) 
     return subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_a_publication_tells_what_it_wrote(
+def test_a_publication_counts_the_rows_that_it_wrote(
     con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
 ) -> None:
     done = publish_table(con, location, product, "FROM range(1000)", stamp=stamp, audit=accept)
@@ -118,7 +118,7 @@ def test_the_snapshot_carries_run_asset_and_rows(
     assert (facts["asset"], facts["run_id"], facts["rows"]) == ("sales/baskets", "run-1", 3)
 
 
-def test_the_audit_sees_what_readers_do_not(
+def test_the_audit_sees_the_uncommitted_version_and_readers_do_not(
     con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
 ) -> None:
     publish_table(con, location, product, "FROM range(1)", stamp=stamp, audit=accept)
@@ -322,7 +322,7 @@ def test_the_partition_column_may_be_of_any_type_of_time(
 
 
 @pytest.mark.parametrize("query", ["SELECT 1 AS i", "SELECT 'soon' AS sold"])
-def test_a_partition_column_that_is_no_time(
+def test_a_partition_column_of_another_type_is_refused(
     con: Con, location: LakeLocation, monthly: DataProduct, january: Window, query: str
 ) -> None:
     with pytest.raises(DefinitionError) as error:

@@ -1,4 +1,5 @@
-"""A version that takes away what others read is refused, and what fails over it says since when."""
+"""A version that removes a column or product with consumers is refused, and later failures name the
+removal."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ IDS, ALL = "SELECT range AS id FROM range(3)", "SELECT range AS id, 1.5::DOUBLE 
 
 
 def sales(mesh: SmallMesh, table: str = AMOUNTS, rows: str = ALL, version: str = "1.2.0") -> None:
-    """What ``shop`` publishes next, and under which version of its contract."""
+    """Set the rows that ``shop`` publishes next, and the version of its contract."""
     contract = mesh.contract("shop/sales", table)
     contract.write_text(contract.read_text().replace("version: 1.2.0", f"version: {version}"))
     mesh.code("shop", f"@data_product\ndef sales() -> str:\n    return {rows!r}\n")
@@ -44,12 +45,12 @@ def said(result: dg.ExecuteInProcessResult) -> str:
 
 
 def make(mesh: SmallMesh, instance: dg.DagsterInstance, product: str = "shop/sales") -> str:
-    """What the run of a product says; nothing where it was published."""
+    """The message of the failed run of a product; empty if it was published."""
     result = mesh.run(product.split("/")[0], product, instance)
     return "" if result.success else said(result)
 
 
-def test_a_column_that_is_read_goes_with_a_major_version_alone(
+def test_a_column_with_consumers_can_only_be_removed_in_a_major_version(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.location("shop")
@@ -77,11 +78,11 @@ def test_a_column_that_is_read_goes_with_a_major_version_alone(
     assert make(mesh, instance) == ""
 
     failed = make(mesh, instance, "other/copy")
-    assert 'info[D057]: the column "amount" of shop/sales went with version ' in failed
+    assert 'info[D057]: the column "amount" of shop/sales was removed in version ' in failed
     assert "(contract 2.0.0), published 20" in failed
 
 
-def test_what_nobody_reads_goes_and_who_does_not_load_counts_as_it_did(
+def test_an_unread_column_can_be_removed_and_a_location_that_does_not_load_keeps_its_reads(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.location("shop")
@@ -102,7 +103,7 @@ def test_what_nobody_reads_goes_and_who_does_not_load_counts_as_it_did(
     assert make(mesh, instance) == ""
 
 
-def test_a_reader_whose_contract_is_broken_reads_what_it_did(
+def test_a_consumer_with_a_broken_contract_keeps_its_reads(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.location("shop")
@@ -137,7 +138,9 @@ def test_a_product_that_becomes_restricted_is_not_taken_from_others_silently(
         assert con.execute("SELECT count(*) FROM shop_restricted.products.sales").fetchall() == [(3,)]
 
 
-def test_who_reads_the_twin_reads_the_product(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+def test_a_consumer_of_the_twin_counts_as_a_consumer_of_the_product(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
     masked = "    customProperties: [{property: maskedAs, value: hidden, vendor: platform-core}]\n"
     banded = "[{property: mask, value: {method: generalize, width: 10}, vendor: platform-core}]"
     full = masked + AMOUNTS.replace("[pseudonymous]}", f"[pseudonymous], customProperties: {banded}}}")
@@ -149,7 +152,7 @@ def test_who_reads_the_twin_reads_the_product(mesh: SmallMesh, instance: dg.Dags
     assert "other/copy reads amount of shop/hidden (domains/other/" in make(mesh, instance)
 
 
-def test_a_declared_column_that_is_gone_says_since_when(
+def test_the_message_about_a_removed_column_names_the_version(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.contract("other/copy", WITHOUT)
@@ -164,5 +167,5 @@ def test_a_declared_column_that_is_gone_says_since_when(
     for table, rows, version in ((AMOUNTS, ALL, "1.0.0"), (WITHOUT, IDS, "2.0.0")):
         sales(mesh, table, rows, version)
         assert make(mesh, instance) == ""
-    with pytest.raises(DefinitionError, match=r'no column "amount": it went with version \d+ \(contract 2'):
+    with pytest.raises(DefinitionError, match=r'"amount": it was removed in version \d+ \(contract 2'):
         mesh.definitions("other")

@@ -77,7 +77,7 @@ def said(result: dg.ExecuteInProcessResult) -> str:
     return str(data.user_failure_data.description)
 
 
-def test_a_csv_holds_the_version_and_the_catalog_tells_where(
+def test_a_csv_holds_the_version_and_the_catalog_has_its_path(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     returning(mesh)
@@ -185,8 +185,8 @@ def test_a_failed_commit_leaves_nothing(
     assert names(folder()) == []
 
 
-def test_a_folder_that_is_gone(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
-    """Reading says so in one diagnostic; publishing makes it anew."""
+def test_a_missing_folder(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+    """Reading fails with one diagnostic; publishing creates it again."""
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
     shutil.rmtree(folder())
@@ -261,7 +261,7 @@ def test_a_version_of_another_number_than_expected_is_found(
         ("physicalName: extract.csv", "C020", "Remove physicalName"),
     ],
 )
-def test_what_a_contract_says_wrongly(mesh: SmallMesh, table: str, code: str, words: str) -> None:
+def test_a_wrong_contract_of_a_file(mesh: SmallMesh, table: str, code: str, words: str) -> None:
     lines = [line.strip(" {}") for line in table.split(",")]
     text = "".join(f"    {line}\n" for line in lines)
     signature = "{target: t, metric: m, features: [{name: a, type: BIGINT}]}"
@@ -298,7 +298,7 @@ def test_an_interrupt_right_after_the_commit_leaves_the_file_of_the_version(
     assert made.asset_materialization.metadata["mesh/version"].value == version.version
 
 
-def test_show_says_where_the_file_is_and_goes_on_without_it(
+def test_show_prints_the_path_of_the_file_and_works_without_it(
     mesh: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     returning(mesh)
@@ -321,7 +321,7 @@ def test_show_says_where_the_file_is_and_goes_on_without_it(
 
 
 @pytest.mark.parametrize(("kind", "file"), [("table", ""), ("file", "extract.csv"), ("stream", "")])
-def test_the_catalog_says_how_to_read_every_kind(mesh: SmallMesh, kind: str, file: str) -> None:
+def test_the_catalog_shows_how_to_read_every_kind(mesh: SmallMesh, kind: str, file: str) -> None:
     table = TABLE.format(file=file or "extract", classification="internal", minimum=MINIMUM)
     table = table.replace("physicalType: file", f"physicalType: {kind}")
     if kind == "stream":

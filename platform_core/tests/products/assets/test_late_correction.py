@@ -1,4 +1,4 @@
-"""A partition published again with other rows reaches who reads it in another domain, and nobody else."""
+"""A corrected partition reaches its consumers in another domain, and no other product."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEYS = {name: dg.AssetKey(["other", name]) for name in ("daily", "total", "lates
 
 
 class Mesh:
-    """A ledger of three days in one domain, and those who read it in another."""
+    """A ledger of three days in one domain, and its consumers in another."""
 
     def __init__(self, mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
         self.code, self.instance = mesh, instance
@@ -55,7 +55,7 @@ class Mesh:
         self.book({FIRST: 1, SECOND: 2, LAST: 4})
 
     def book(self, amounts: dict[str, int]) -> None:
-        """Say what the ledger's source holds from now on."""
+        """Set the rows of the ledger's source."""
         rows = ", ".join(f"(TIMESTAMP '{day} 12:00', {amount})" for day, amount in amounts.items())
         path = str(self.code.root / "lines.parquet")
         self.code.read(f"COPY (FROM (VALUES {rows}) AS t(sold, amount)) TO '{path}' (FORMAT parquet)")
@@ -104,7 +104,7 @@ class Mesh:
 
 
 class Automation:
-    """What Dagster would start by itself in the readers' location."""
+    """The runs that Dagster would start in the readers' location."""
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh, self.cursor = mesh, None
@@ -120,7 +120,7 @@ class Automation:
 
 @dataclass
 class Chapter:
-    """What happened when a part of the ledger was published again."""
+    """The events after a part of the ledger was published again."""
 
     made: dict[str, tuple[str, ...] | None]
     by_itself: dict[str, set[str | None]]
@@ -165,7 +165,7 @@ def test_a_corrected_day_reaches_its_readers_in_another_domain_and_no_other_day_
     assert (chapter.total, chapter.latest) == (56, 4)
 
 
-def test_a_corrected_last_day_reaches_who_reads_only_that(story: dict[str, Chapter]) -> None:
+def test_a_corrected_last_day_reaches_consumers_of_the_last_day(story: dict[str, Chapter]) -> None:
     chapter = story[LAST]
     assert chapter.made == {
         "shop/ledger": (LAST,),
@@ -182,6 +182,6 @@ def test_dagster_would_refresh_the_same_by_itself(story: dict[str, Chapter]) -> 
     assert story[LAST].by_itself == {"daily": {LAST}, "total": {None}, "latest": {None}}
 
 
-def test_what_is_only_checked_against_refreshes_nothing(story: dict[str, Chapter]) -> None:
+def test_an_update_of_a_referenced_product_refreshes_nothing(story: dict[str, Chapter]) -> None:
     assert set(story["checked"].made) == {"other/total"}
     assert story["checked"].by_itself == {}

@@ -1,4 +1,4 @@
-"""A masked twin through Dagster: what is in its files, and what nobody is ever shown."""
+"""A masked twin through Dagster: the content of its files, and the values that are never shown."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def people(mesh: SmallMesh) -> SmallMesh:
 
 
 def stored(lake: str) -> bytes:
-    """All that a lake holds: data of every version, and what its catalog says of them."""
+    """All bytes of a lake: the data of every version, and its catalog."""
     folder = LakeLocation.current().folder(lake)
     return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
@@ -133,7 +133,7 @@ SECRET = (
 
 
 @pytest.mark.parametrize("name", [*FAILING, "a-python-error"])
-def test_a_failing_run_tells_no_personal_value(
+def test_a_failing_run_shows_no_personal_value(
     name: str, mesh: SmallMesh, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mesh.contract("shop/people", SECRET)

@@ -1,4 +1,4 @@
-"""Streams: batches published once each, whatever is delivered, and consumers that read what is new."""
+"""Streams: each batch is published once, and consumers read new rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def visits(clicks: Table) -> str:
 
 
 class Clicks:
-    """The stream ``shop/clicks`` of files, with a consumer ``other/visits`` of what is new in it."""
+    """The stream ``shop/clicks`` of files, with the consumer ``other/visits`` of its new rows."""
 
     def __init__(self, mesh: SmallMesh, instance: dg.DagsterInstance, tmp_path: Path) -> None:
         self.mesh, self.instance = mesh, instance
@@ -151,7 +151,7 @@ def test_no_reader_sees_a_batch_that_fails_its_contract(
     assert [check in evaluation.check_name for evaluation in failed] == [True]
 
 
-def test_a_consumer_in_another_domain_reads_only_what_is_new(clicks: Clicks) -> None:
+def test_a_consumer_in_another_domain_reads_only_new_rows(clicks: Clicks) -> None:
     clicks.deliver("a", range(3))
     assert clicks.run().success
     assert clicks.run("other/visits").success
@@ -169,7 +169,7 @@ def test_a_consumer_in_another_domain_reads_only_what_is_new(clicks: Clicks) -> 
     assert clicks.ids("other/visits") == list(range(9))
 
 
-def test_an_overdue_stream_is_told_and_stays(clicks: Clicks) -> None:
+def test_an_overdue_stream_is_reported_and_its_rows_stay(clicks: Clicks) -> None:
     contract = clicks.mesh.contract("shop/clicks", CLICKS)
     age = "  - {property: latency, value: 3, unit: d, element: clicks.clicked}\n"
     contract.write_text(contract.read_text().replace("schema:\n", f"{age}schema:\n"))
@@ -200,7 +200,7 @@ def test_changes_are_read_by_a_stream_of_a_stream(
     assert [fault.code for fault in error.value.diagnostics] == [code]
 
 
-def test_what_is_no_batch_is_refused(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+def test_other_values_than_batches_are_refused(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
     mesh.contract("shop/clicks", CLICKS)
     mesh.code("shop", "@data_product\ndef clicks() -> str:\n    return 'SELECT 1 AS id'\n")
     result = mesh.run("shop", "shop/clicks", instance)
@@ -232,8 +232,8 @@ BAD = {
 }
 
 
-def test_one_bad_batch_holds_no_other_back(clicks: Clicks) -> None:
-    """Not even one with times that Python cannot hold; each is told by its name, and tried again."""
+def test_a_bad_batch_does_not_stop_others(clicks: Clicks) -> None:
+    """Not even one with times that Python cannot hold. Each is named, and tried again in the next run."""
     clicks.mesh.code("shop", UNSURE.replace("INBOX", repr(str(clicks.inbox / "*.csv"))))
     for name, rows in {**GOOD, **BAD}.items():
         (clicks.inbox / f"{name}.csv").write_bytes(b"id,clicked,page\n" + rows)
@@ -325,7 +325,7 @@ def test_names_that_differ_by_case_or_look_like_patterns_are_files(clicks: Click
     assert clicks.ids() == list(range(len(names)))
 
 
-def test_what_was_published_before_ids_had_folders_is_known(clicks: Clicks) -> None:
+def test_batches_from_before_ids_had_folders_are_known(clicks: Clicks) -> None:
     reading(clicks, "*/*.json")
     now = clicks.mesh.root / "domains/shop/src/shop/products.py"
     for number, name in enumerate(("one/a.json", "two/b.json")):
@@ -357,7 +357,7 @@ def test_two_batches_of_one_id_in_one_run_are_refused(clicks: Clicks) -> None:
         assert clicks.ids() == [1]
 
 
-def test_files_that_no_pattern_matches_are_told_once(clicks: Clicks) -> None:
+def test_files_that_no_pattern_matches_are_reported_once(clicks: Clicks) -> None:
     clicks.deliver("a", range(3))
     put(clicks.inbox / "B.PARQUET", "")
 

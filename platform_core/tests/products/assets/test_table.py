@@ -34,7 +34,7 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     ],
     ids=["sql", "arrow"],
 )
-def test_what_a_function_returns_is_published(
+def test_the_result_of_a_function_is_published(
     mesh: SmallMesh, instance: dg.DagsterInstance, expression: str, imports: str
 ) -> None:
     returning(mesh, expression, imports)
@@ -58,7 +58,9 @@ def test_a_relation_over_an_input_is_published(mesh: SmallMesh, instance: dg.Dag
     assert mesh.read("FROM other.products.copy", "other") == [(1, 5.0, None)]
 
 
-def test_the_materialization_tells_what_was_published(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+def test_the_materialization_describes_the_published_version(
+    mesh: SmallMesh, instance: dg.DagsterInstance
+) -> None:
     returning(mesh, repr(GOOD))
     result = mesh.run("shop", "shop/sales", instance)
     event = instance.get_latest_materialization_event(KEY)
@@ -157,7 +159,7 @@ def test_one_partition_replaces_its_window_alone(mesh: SmallMesh, instance: dg.D
     assert mesh.read("SELECT sum(amount) FROM shop.products.sales") == [(1 + 2 + 4 + 8 + 2 * (16 + 32),)]
 
 
-def test_a_consumer_without_a_grant_is_told_whom_to_ask(
+def test_the_refusal_of_a_consumer_without_a_grant_names_the_owner(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     contract = mesh.contract("shop/sales", SALES)
@@ -178,7 +180,7 @@ def test_a_consumer_without_a_grant_is_told_whom_to_ask(
     assert "shop@example.com" in message
 
 
-def test_an_input_that_was_never_published_says_what_to_run(
+def test_the_message_about_an_unpublished_input_names_the_run(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.contract("shop/sales", SALES)
@@ -283,7 +285,7 @@ def test_a_run_over_a_day_that_the_zone_never_had_covers_the_others(
     assert mesh.read("SELECT count(*) FROM shop.products.days") == [(1,)]
 
 
-def test_a_refused_version_says_what_readers_keep_and_its_checks_are_of_no_version(
+def test_a_refused_version_names_the_one_that_readers_keep_and_its_checks_have_no_version(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     bad = repr(GOOD.replace("2.5", "-2.5"))

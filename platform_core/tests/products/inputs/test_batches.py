@@ -1,4 +1,4 @@
-"""What a stream's function is given and what it yields, without a run."""
+"""The inputs and the result of a stream's function, without a run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_name_with_brackets_or_capitals_is_a_file() -> None:
         assert (source.inbox, source.tabular) == (False, True)
 
 
-def test_what_no_pattern_matches_is_known_once_nobody_writes_it(tmp_path: Path) -> None:
+def test_unmatched_files_are_reported_once_they_are_complete(tmp_path: Path) -> None:
     names = ("a.csv", "B.CSV", "deep/c.csv", "d.json", ".e.csv", ".git/f.csv", "g.csv.part")
     for name in names:
         file = tmp_path / name
@@ -95,12 +95,10 @@ def test_a_file_that_changed_has_another_stamp(tmp_path: Path) -> None:
         ("a.json", b'{\n "rows": [\n', "its first bracket is not closed"),
         ("a.parquet", b"PAR1" + b"x" * 50, "its end is missing"),
         ("a.parquet", b"x" * 50 + b"\x01\0\0\0PAR1", "its beginning is missing"),
-        ("a.parquet", b"PAR1" + b"x" * 50 + b"\0\xff\0\0PAR1", "it is shorter than its own footer says"),
+        ("a.parquet", b"PAR1" + b"x" * 50 + b"\0\xff\0\0PAR1", "it is shorter than its footer"),
     ],
 )
-def test_a_half_written_file_is_told_from_a_whole_one(
-    tmp_path: Path, name: str, content: bytes, reason: str
-) -> None:
+def test_an_incomplete_file_is_recognized(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     (tmp_path / name).write_bytes(content)
     os.utime(tmp_path / name, (AHEAD, AHEAD))
     source = inbox(tmp_path, "a.*")
@@ -153,7 +151,7 @@ def test_rows_are_made_when_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("result", ["SELECT 1", None, [1], Batch(" ", "SELECT 1")])
-def test_what_is_no_batch_is_refused(result: object) -> None:
+def test_other_values_than_batches_are_refused(result: object) -> None:
     with pytest.raises(DefinitionError) as error:
         list(yielded(result, "shop/clicks", PLACE))
     assert [fault.code for fault in error.value.diagnostics] == ["D053"]

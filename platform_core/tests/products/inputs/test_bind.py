@@ -1,4 +1,4 @@
-"""What a function sees of its inputs is the same in a run, a test, a check and an introspection."""
+"""A function sees the same inputs in a run, a test, a check and an introspection."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def copy(every: Table, two: Table, file: Table) -> str:
 
 @pytest.fixture
 def spy(mesh: SmallMesh, instance: dg.DagsterInstance) -> ProductFunction:
-    """A function that notes what it sees; what it reads was published."""
+    """A function that records its arguments; its inputs are published."""
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)
     mesh.code("shop", SHOP)
@@ -143,7 +143,7 @@ def test_a_fault_has_one_code_from_a_test_and_from_a_check(
 
 
 def test_made_up_rows_of_every_form(mesh: SmallMesh) -> None:
-    """Lists and frames for products, sources and batches; files as they are; and what does not exist."""
+    """Lists and frames for products, sources and batches; files as they are; unknown names."""
     pyarrow = pytest.importorskip("pyarrow")
     mesh.contract("shop/sales", SALES)
     mesh.contract("other/copy", SALES)

@@ -1,4 +1,4 @@
-"""What a run says that it read: the versions of its inputs, and the bytes of the columns it saw."""
+"""The reads that a run records: the versions of its inputs, and the bytes of the columns."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_of_a_partitioned_input_only_the_files_of_the_partitions_read_count(
 @pytest.mark.parametrize(
     "way", ["the path", "a link to the file", "a link to the folder", "an inbox of links"]
 )
-def test_a_source_is_no_way_into_the_mesh_s_own_state(
+def test_a_source_cannot_read_the_mesh_s_own_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     (tmp_path / "workspace.yaml").touch()
@@ -157,7 +157,7 @@ def test_a_source_is_no_way_into_the_mesh_s_own_state(
 def test_a_function_reads_a_version_with_deletions(
     mesh: SmallMesh, instance: dg.DagsterInstance, read: str
 ) -> None:
-    """Of a month that was made anew, the old rows are still in the file of the year."""
+    """The file of the year still has the old rows of a month that was published again."""
     for product in ("shop/sales", "other/copy"):
         mesh.contract(product, DAYS)
     days = ("2024-03-30", "2024-04-01")

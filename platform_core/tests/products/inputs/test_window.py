@@ -1,4 +1,4 @@
-"""The window of a run, as a function gets it; and what has no window to give."""
+"""The window of a run as a function gets it, and functions that cannot have one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_run_of_one_key_of_several_and_of_all(
     assert sales.read("SELECT count(*) FROM shop.products.sales") == [(len(keys),)]
 
 
-def test_what_is_tried_without_a_run_gets_an_empty_window(
+def test_a_function_that_is_called_without_a_run_gets_an_empty_window(
     sales: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(sales.root / "domains" / "shop" / "src")
@@ -83,13 +83,13 @@ REFUSED = {
         "raw",
         TILL.format(suffix=".zip", column="at"),
         "D009",
-        "and cannot",
+        "which is not supported",
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_has_no_window_to_give_is_refused_where_it_is_written(
+def test_a_window_without_partitions_is_refused_at_its_place(
     case: str, mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, taken, source, code, words = REFUSED[case]

@@ -1,4 +1,4 @@
-"""What the stamp of every version says of its making, and what Dagster is told of it."""
+"""The origin of a version in its stamp and in Dagster."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def told(instance: dg.DagsterInstance, product: str) -> dict[str, str]:
     return dict(event.asset_materialization.tags or {})
 
 
-def test_a_version_says_what_made_it_and_how_its_checks_went(
+def test_a_version_has_its_origin_and_the_outcomes_of_its_checks(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     selling(mesh)

@@ -183,7 +183,7 @@ def test_values_are_in_the_restricted_lake_alone(mesh: SmallMesh) -> None:
         "Zqxwrite1",
         "Zqxwrite2",
     }
-    assert "error[D032]: what makes shop/made_value fails with ValueError" in output
+    assert "error[D032]: the code of shop/made_value fails with ValueError" in output
     assert "error[L010]: shop/made_conversion cannot be made: The query of a product fails" in output
     assert ".mesh/lake/shop_restricted/messages/made_value-" in output
     assert "check most: it fails" in output
@@ -199,14 +199,14 @@ def test_no_way_leads_a_value_out(mesh: SmallMesh, rest: str) -> None:
     assert own >= {f"Zqx{name}" for name in ways if name not in NOT_KEPT}
 
 
-def test_an_interrupt_of_the_function_s_own_says_nothing(mesh: SmallMesh) -> None:
+def test_an_interrupt_in_the_function_shows_no_text(mesh: SmallMesh) -> None:
     plant(mesh, ["interrupt"], {"made": OPEN})
     everybody, own, _ = searched(mesh)
     assert everybody == set()
     assert "Zqxinterrupt" in own
 
 
-def test_what_is_only_checked_against_restricted_values_is_discreet_too(
+def test_a_product_that_references_restricted_values_is_redacted_too(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     mesh.contract("shop/people", COLUMNS.format(kind="integer", rest=RESTRICTED))
@@ -239,7 +239,7 @@ STREAM = """\
 """
 
 
-def test_a_stream_tells_nothing_of_its_batches(
+def test_a_redacted_stream_shows_no_batch(
     mesh: SmallMesh, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mesh.contract("shop/people", COLUMNS.format(kind="integer", rest=RESTRICTED))

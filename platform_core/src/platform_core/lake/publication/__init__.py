@@ -1,1 +1,1 @@
-"""Writes a version into a lake: rows, files, content hash, stamp."""
+"""Writing a version into a lake: rows, files, content hash, stamp."""

@@ -1,7 +1,5 @@
-"""What a version holds, as sums of hashes: the same for the same rows in any order, and sums add.
-
-So a window or a batch costs the rows that it removes and adds, however large the table is.
-"""
+"""A version's content as sums of hashes: independent of the order of rows, and additive. A window or a
+batch costs only the rows that it removes and adds."""
 
 from __future__ import annotations
 
@@ -19,22 +17,22 @@ from platform_core.sql.types import describe
 
 
 class Content(TypedDict):
-    """As a snapshot remembers it; sums are texts, since JSON has no whole numbers of their size."""
+    """As a snapshot stores it. Sums are texts because they exceed JSON's numbers."""
 
-    duckdb: str  # each version of the engine has its own hashes
+    duckdb: str  # hashes differ between versions of the engine
     rows: int
-    by: list[str]  # the columns of the primary key, or all columns where there is none
+    by: list[str]  # the primary key, or all columns without one
     key: str  # of the hashes of ``by``
-    columns: dict[str, str]  # by each other column, of the hashes of ``by`` and the column
-    floats: list[str]  # columns that hold floats, whose last digits may differ from run to run
+    columns: dict[str, str]  # for each other column, of the hashes of ``by`` and the column
+    floats: list[str]  # columns of floats; their last digits may differ between runs
 
 
 def content_of(connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str) -> Content:
-    """One pass over the rows of a relation that has the product's columns."""
+    """The content of a relation with the product's columns, in one pass."""
     types = describe(connection, f"FROM {relation}")
     by = list(product.key) if product.key and types.keys() >= set(product.key) else sorted(types)
     others = sorted(types.keys() - set(by))
-    row_of = f"hash({', '.join(map(quoted, by))})"  # computed once a row, however often it is named
+    row_of = f"hash({', '.join(map(quoted, by))})"  # computed once a row
     hashes = [row_of, *(f"hash({row_of}, {quoted(name)})" for name in others)]
     sums = ", ".join(f"coalesce(sum({each}::HUGEINT), 0)::VARCHAR" for each in hashes)
     row = connection.execute(f"SELECT version(), count(*), {sums} FROM {relation}").fetchone()
@@ -50,7 +48,8 @@ def content_of(connection: duckdb.DuckDBPyConnection, product: DataProduct, rela
 
 
 def added(one: Content, other: Content, sign: int = 1) -> Content | None:
-    """With the rows of another, or without them; None where their sums are not of one kind."""
+    """The content with the rows of another, or with ``sign=-1`` without them; None if they are not
+    comparable."""
     kinds = [[each["duckdb"], each["by"], list(each["columns"])] for each in (one, other)]
     if kinds[0] != kinds[1]:
         return None
@@ -62,13 +61,13 @@ def added(one: Content, other: Content, sign: int = 1) -> Content | None:
 
 
 def data_version(stamp: Mapping[str, Any]) -> str | None:
-    """In short what a snapshot with this stamp holds, beside its table too; None where it does not say."""
+    """A short hash of a version's content and file, from its stamp; None for a stamp without content."""
     held = [stamp.get("content"), stamp.get("file", {}).get("sha256")]
     return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16] if held[0] else None
 
 
 def published_content(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Content | None:
-    """That of the version that readers see; None where nothing was published, or without it."""
+    """The content of the published version; None if there is none."""
     return next(
         (facts.get("content") for _, _, facts in stamps(connection, product.lake, product.id, limit=1)), None
     )

@@ -1,8 +1,8 @@
-"""A product's rows as one CSV or Parquet file, the same bytes for the same rows, and read back.
+"""A product's rows as a CSV or Parquet file with the same bytes for the same rows.
 
-CSV: UTF-8, a header, commas, lines ended by LF; a missing value is empty, an empty text is ``""``; dates
-and times as ISO 8601 has them with a space between, in UTC; decimals with all their digits.
-Rows stand in the order of the key, of all columns where there is none.
+CSV: UTF-8, a header, commas, lines end with LF; a missing value is empty, an empty text is ``""``; dates and
+times in ISO 8601 with a space, in UTC; decimals with all digits. Rows are sorted by the key, or by all
+columns.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from platform_core.sql.types import describe
 from platform_core.words import listed
 
 LONGEST = 1 << 26
-"""Bytes that a row of a text file may have."""
-LONG_LINES = f"max_line_size = {LONGEST}, buffer_size = {LONGEST + 1}"  # by default sixteen times as large
+"""The most bytes of a row in a text file."""
+LONG_LINES = f"max_line_size = {LONGEST}, buffer_size = {LONGEST + 1}"
 _CSV = "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
 
@@ -27,7 +27,7 @@ _PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
 def write_extract(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, relation: str, path: Path
 ) -> None:
-    """Write the rows of a relation to a file in the format of its name. Raises duckdb.Error."""
+    """Write a relation to a file in the format of its suffix. Raises duckdb.Error."""
     columns = ", ".join(map(quoted, describe(connection, f"FROM {relation}")))
     order = ", ".join(map(quoted, product.key)) or "ALL"
     options = _CSV if path.suffix == ".csv" else _PARQUET
@@ -37,7 +37,7 @@ def write_extract(
 
 
 def reading(connection: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str:
-    """SQL that reads the file: a CSV with the types of the relation, since it holds none itself."""
+    """SQL that reads the file. A CSV file gets the types of the relation."""
     if path.suffix != ".csv":
         return f"read_parquet({file_literal(path)})"
     types = ", ".join(
@@ -51,10 +51,8 @@ def reading(connection: duckdb.DuckDBPyConnection, relation: str, path: Path) ->
 
 
 def difference(connection: duckdb.DuckDBPyConnection, relation: str, path: Path) -> str | None:
-    """What the file holds that the relation does not, in one sentence; None where they are the same.
-
-    Rows are compared by their number and the sum of their hashes, whatever their order.
-    """
+    """The first difference between a file and the relation, in words; None if they are equal. Rows are
+    compared by their number and the sum of their hashes."""
     source = reading(connection, relation, path)
     try:
         there = describe(connection, f"FROM {source}")
@@ -72,4 +70,4 @@ def difference(connection: duckdb.DuckDBPyConnection, relation: str, path: Path)
         return None
     if read[0] != kept[0]:
         return f"it has {read[0]:,} rows instead of {kept[0]:,}"
-    return "some of its values are not those of the version"
+    return "some of its values differ from the version"

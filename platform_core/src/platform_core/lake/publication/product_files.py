@@ -1,11 +1,8 @@
-"""Files that a product keeps beside its table: one folder per version, and one stable name.
+"""The files of a product: one folder per version, and one stable name.
 
-    <lake>/files/<product>/<file>               the published version's, by a link
-    <lake>/files/<product>/<version>/<file>     each version's; never changed
-    <lake>/files/<product>/<version>/card.json  what the file is
-
-L030 a file that is gone       L032 a version that kept no file
-L031 a file that was changed   L033 a version that is published, but not its file's stable name
+<lake>/files/<product>/<file>               a link to the published version's file
+<lake>/files/<product>/<version>/<file>     a version's file; it never changes
+<lake>/files/<product>/<version>/card.json  facts about the file
 """
 
 from __future__ import annotations
@@ -34,17 +31,17 @@ from platform_core.sql.quoting import quoted
 
 CARD = "card.json"
 _UNFINISHED = "."
-"""First letter of what nobody reads: drafts and links on their way."""
+"""The first letter of unfinished drafts and links."""
 
 
 def folder_of(product: DataProduct) -> str:
-    """Where a product's files are within the folder of all lakes."""
+    """The folder of a product's files, relative to the folder of all lakes."""
     return f"{product.lake}/files/{product.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFile:
-    """A version's file: ``path`` is its own, ``stable`` the name that leads to the published version."""
+    """A version's file. ``stable`` is the name that leads to the published version's file."""
 
     path: Path
     stable: Path
@@ -59,8 +56,6 @@ class ProductFile:
 
 @dataclass(frozen=True, slots=True)
 class ProductFiles:
-    """Where a product's files are."""
-
     location: LakeLocation
     product: DataProduct
 
@@ -71,7 +66,7 @@ class ProductFiles:
     def bytes_kept(self) -> int:
         """The bytes of the files of all versions."""
         kept = [path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()]
-        # The stable name may be a link to a version; it is counted once.
+        # The stable name is a link to one of them.
         return sum({path.stat().st_ino: path.stat().st_size for path in kept}.values())
 
     @property
@@ -86,19 +81,17 @@ class ProductFiles:
 
     @property
     def _name(self) -> str:
-        assert self.product.file is not None  # who asks has looked
+        assert self.product.file is not None
         return self.product.file
 
     def read(self, version: Version) -> ProductFile:
-        """The file of a version, which is the one that was published.
-
-        Raises:
-            LakeError: L030 where it is gone, L031 where it has other bytes, L032 where there was none.
-        """
+        """The file of a version, with the published bytes. Raises LakeError: L030 if it is missing, L031
+        if it was changed, L032 if the version has no file."""
         if version.file is None:
             message = f"version {version.version} of {self.product.id} was published without a file"
             expected = f"a version that was published as a {self.product.kind}"
-            raise LakeError.of("L032", message, self.product.place, expected, f"mesh run {self.product.id}")
+            fix = f"Run `mesh run {self.product.id}`."
+            raise LakeError.of("L032", message, self.product.place, expected, fix)
         path = self.path(version.version)
         try:
             size = path.stat().st_size
@@ -106,25 +99,21 @@ class ProductFiles:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             message = f"the file of {self.product.id}, version {version.version}, is gone: {error.strerror}"
-            fix = f"mesh run {self.product.id}, which writes it anew; its table is not affected"
+            fix = f"Run `mesh run {self.product.id}`, which writes it again. Its table is not affected."
             raise LakeError.of("L030", message, self.product.place, shown(path), fix) from error
+        how = "" if sha256 == version.file.sha256 else "has other content than the published one"
         if size != version.file.bytes:
-            raise self._changed(version, f"has {size:,} bytes instead of {version.file.bytes:,}")
-        if sha256 != version.file.sha256:
-            raise self._changed(version, "has other bytes than were published")
+            how = f"has {size:,} bytes instead of {version.file.bytes:,}"
+        if how:
+            message = f"the file of version {version.version} of {self.product.id} was changed: it {how}"
+            expected = f"{shown(path)} with the sha256 that the lake stores"
+            fix = f"Run `mesh run {self.product.id}`, which writes it again."
+            raise LakeError.of("L031", message, self.product.place, expected, fix)
         return ProductFile(path, self.stable, size, sha256)
 
-    def _changed(self, version: Version, how: str) -> LakeError:
-        message = f"the file of {self.product.id}, version {version.version}, was changed: it {how}"
-        expected = f"{shown(self.path(version.version))} with the sha256 that the lake remembers"
-        fix = f"mesh run {self.product.id}, which writes it anew"
-        return LakeError.of("L031", message, self.product.place, expected, fix)
-
     def repair(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Finish what a process that died left: its stable name after COMMIT, its drafts before.
-
-        Without the lake's lock only where there is nothing to mend.
-        """
+        """Remove the drafts and restore the stable name that a killed process left. Takes the lake's lock
+        only if needed."""
         if self._left_over(connection) or self._stale_link(connection):
             with lake_lock(self.location, self.product.lake, holder=f"{self.product.id}, its files"):
                 with lake_faults(self.location, self.product.lake):
@@ -134,102 +123,95 @@ class ProductFiles:
                     self.point(version)
 
     def _left_over(self, connection: duckdb.DuckDBPyConnection) -> list[Path]:
-        """Drafts, and versions that were never published: newer than the last one that was."""
+        """Drafts, and versions newer than the published one."""
         if not self.folder.is_dir():
             return []
         last = published_version(connection, self.product) or 0
-        entries = list(self.folder.iterdir())
         return [
             entry
-            for entry in entries
+            for entry in self.folder.iterdir()
             if entry.name.startswith(_UNFINISHED) or (entry.name.isdigit() and int(entry.name) > last)
         ]
 
     def _stale_link(self, connection: duckdb.DuckDBPyConnection) -> int | None:
-        """The published version, where it has a file and the stable name does not lead to it."""
+        """The published version, if it has a file to which the stable name does not lead."""
         version = published_version(connection, self.product)
         if version is None or not self.path(version).is_file():
             return None
-        there = ProductFile(self.path(version), self.stable, 0, "")
-        return None if there.in_place else version
+        return None if ProductFile(self.path(version), self.stable, 0, "").in_place else version
 
     def point(self, version: int) -> None:
-        """Let the stable name lead to a version, for every reader at once. Raises LakeError L033."""
+        """Let the stable name lead to a version, in one step. Raises LakeError L033."""
         try:
-            # A hard link: it is a file for every tool, and stays whole when the folder is copied.
+            # A hard link is a file for every tool, also in a copy of the folder.
             link_over(self.path(version), self.stable)
         except OSError as error:
             message = f"version {version} of {self.product.id} is published, but {shown(self.stable)} "
-            message += f"could not be put in place: {error.strerror or error}"
+            message += f"cannot be linked to its file: {error.strerror or error}"
             expected = f"a link to {shown(self.path(version))}"
-            fix = f"mend the folder; the next run of {self.product.id} puts it in place"
+            fix = f"Repair the folder. The next run of {self.product.id} creates the link."
             raise LakeError.of("L033", message, self.product.place, expected, fix) from error
 
 
 class FileDraft:
-    """The file of one version on its way: written before COMMIT, under its stable name after it."""
+    """The file of one version: written before COMMIT, under its stable name after it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: ProductFiles) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: ProductFiles) -> None:
         self._connection = connection
-        self._shelf = shelf
+        self._files = files
         self._folder: Path | None = None
         self._published = False
-        shelf.repair(connection)
+        files.repair(connection)
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
-        """A path to write the file to; gone again unless ``keep`` was called."""
-        folder = self._shelf.folder / f"{_UNFINISHED}draft-{uuid.uuid4().hex}"
+        """A path to write the file to. It is removed unless ``keep`` was called."""
+        folder = self._files.folder / f"{_UNFINISHED}draft-{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
         try:
-            yield folder / self._shelf.stable.name
+            yield folder / self._files.stable.name
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, written: Path, card: Mapping[str, Any], stamp: Stamp) -> ProductFile:
-        """Make a written draft the file of the version that the open transaction will publish.
-
-        The snapshot is to remember its name, bytes and sha256; they are added to ``stamp``.
-        """
+        """Make a draft the file of the version that the open transaction publishes; adds its facts to
+        ``stamp``."""
         with written.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = written.stat().st_size
-        version = self._next()
+        # The lake's lock keeps every other writer out, so COMMIT makes the next version.
+        lake = quoted(self._files.product.lake)
+        version = number(self._connection, f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()")
         stamp.facts["file"] = {"name": written.name, "bytes": size, "sha256": sha256}
-        said = {"product": self._shelf.product.id, "version": version, "run_id": stamp.run_id}
-        words = json.dumps({**said, **stamp.facts["file"], **card}, indent=2, ensure_ascii=False)
+        facts = {"product": self._files.product.id, "version": version, "run_id": stamp.run_id}
+        text = json.dumps({**facts, **stamp.facts["file"], **card}, indent=2, ensure_ascii=False)
         note = written.with_name(CARD)
-        note.write_text(f"{words}\n", encoding="utf-8")
+        note.write_text(f"{text}\n", encoding="utf-8")
         for path in (written, note):
-            # The stable name is a link to it: who wrote through that would change the version.
-            path.chmod(0o400 if self._shelf.product.restricted else 0o444)
+            # A write through the stable name would change the version.
+            path.chmod(0o400 if self._files.product.restricted else 0o444)
             sync(path)
-        target = self._shelf.folder / str(version)
+        target = self._files.folder / str(version)
         if target.exists():
-            shutil.rmtree(target)  # of a run that died before its COMMIT
+            shutil.rmtree(target)  # of a run that was killed before its COMMIT
         move_folder(written.parent, target)
         self._folder = target
-        return ProductFile(target / written.name, self._shelf.stable, size, sha256)
+        return ProductFile(target / written.name, self._files.stable, size, sha256)
 
     def committed(self, version: int) -> None:
-        """After COMMIT, under the lake's lock."""
+        """Move the file to the version that was committed, and link it. Called under the lake's lock."""
         self._published = True
         if self._folder is None:
             return
-        target = self._shelf.folder / str(version)
+        target = self._files.folder / str(version)
         if self._folder != target:
             move_folder(self._folder, target)
-        self._shelf.point(version)
+        self._files.point(version)
 
     def discard(self) -> None:
-        """Leave nothing of a version that was not published."""
+        """Remove the file of a version that was not published."""
         if self._folder is None or self._published:
             return
         # Ctrl-C may have come between COMMIT and ``committed``.
-        if published_version(self._connection, self._shelf.product) != int(self._folder.name):
+        if published_version(self._connection, self._files.product) != int(self._folder.name):
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _next(self) -> int:
-        """The version that COMMIT will make: the lake's lock keeps every other writer out."""
-        lake = quoted(self._shelf.product.lake)
-        return number(self._connection, f"SELECT max(snapshot_id) + 1 FROM {lake}.snapshots()")

@@ -1,10 +1,5 @@
-"""Appending batches to a stream: each one is a transaction that holds its rows and its line in the ledger.
-
-A batch is in the table if and only if it is in the ledger, wherever a process was killed. So a batch that
-is delivered again is known, and is not appended twice.
-
-L040 a batch known under its id with other rows      L041 a batch with other columns than the stream
-"""
+"""Appending batches to a stream. A transaction holds a batch's rows and its entry in the ledger. A batch
+is in the table if and only if it is in the ledger, so a batch that is delivered again is skipped."""
 
 from __future__ import annotations
 
@@ -37,20 +32,20 @@ from platform_core.words import listed
 
 T = TypeVar("T")
 BATCH: Final = "__batch"
-"""The temporary table that holds a batch until it is appended."""
+"""The temporary table of a batch before it is appended."""
 COMPACT_EVERY: Final = 100
-"""Batches after which their small files become one: readers open few files, and commits stay as fast."""
+"""Batches after which their small files are merged, so that reads and commits stay fast."""
 
 SMALL_FILE: Final = 8_000_000
-"""Bytes from which on a file is not merged again, so that merging costs the same however long a stream is."""
+"""Bytes from which on a file is not merged, so that merging costs the same for every length of stream."""
 
 Position = Mapping[str, Any]
-"""How far an input was read, by the input's product id: see products.changes."""
+"""How far an input was read, by product id: see products.inputs.changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the ledger: one published batch."""
+    """An entry of the ledger: one published batch."""
 
     batch: str
     rows: int
@@ -64,21 +59,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Appended(Generic[T]):
-    """What became of a batch. ``audited`` is what the audit returned, None where the batch was known."""
+    """The result of ``append``. ``audited`` is what the audit returned, None for a skipped batch."""
 
     entry: Entry
     state: Literal["published", "skipped"]
     seconds: float
     late: bool = False
-    """Whether its last event is older than one that was published before."""
+    """Whether its last event is older than an event of an earlier batch."""
     audited: T | None = None
     fault: PlatformError | None = None
-    """Why the files of small batches could not be merged after it."""
+    """Why the small files could not be merged afterwards."""
 
 
 @dataclass
 class Stream:
-    """A stream that is open for appending, by this process alone."""
+    """A stream that only this process may append to."""
 
     connection: duckdb.DuckDBPyConnection
     location: LakeLocation
@@ -87,7 +82,7 @@ class Stream:
     entries: dict[str, Entry]
     rows: int
     content: Content | None
-    """None before the first batch, and where the last one was published without it."""
+    """None before the first batch, and if the last version has none."""
 
     @property
     def last_event(self) -> datetime | None:
@@ -95,11 +90,11 @@ class Stream:
 
     @property
     def position(self) -> Position:
-        """How far the inputs were read when the last batch was published."""
+        """How far the inputs were read for the last batch."""
         return next(reversed(self.entries.values())).position if self.entries else {}
 
     def known(self, batch: str, fingerprint: str | None) -> bool:
-        """Whether a batch was published from the same source, so that its rows need not be looked at."""
+        """Whether a batch was published with the same fingerprint, so that its rows need no comparison."""
         entry = self.entries.get(batch)
         return entry is not None and fingerprint is not None and entry.fingerprint == fingerprint
 
@@ -113,12 +108,11 @@ class Stream:
         fingerprint: str | None = None,
         position: Position | None = None,
     ) -> Appended[T]:
-        """Publishes the rows of a query as a batch, or skips them where they were published before.
+        """Publish the rows of a query as a batch, or skip a batch that was published before.
 
-        ``audit`` gets the relation of the batch and that of the stream without it, and refuses by raising;
-        then nothing of the batch is left. ``reads`` are the relations that the query may read.
-
-        Raises what ``audit`` raises; LakeError L040; DefinitionError L010, L041; LakeLocked; LakeError.
+        ``audit`` takes the relations of the batch and of the stream without it, and raises to refuse the
+        batch. ``reads`` are the relations that the query may read. Raises what ``audit`` raises; LakeError
+        L040; DefinitionError L010, L041; LakeLocked; LakeError.
         """
         started = time.monotonic()
         with query_faults(self.location, self.product):
@@ -139,12 +133,14 @@ class Stream:
             self._shape(batch, old)
             audited = audit(BATCH, table_of(self.product))
             insert(self.connection, table_of(self.product), BATCH)
-            self._enter(entry)
+            values = (len(self.entries), *astuple(entry)[:-1], json.dumps(entry.position))
+            written = ", ".join("NULL" if value is None else literal(value) for value in values)
+            self.connection.execute(f"INSERT INTO {_ledger(self.product)} VALUES ({written})")
             facts = {"rows": self.rows + entry.rows, "rows_written": entry.rows, "batch": batch}
             content = self.content and added(self.content, content_of(self.connection, self.product, BATCH))
             content = content or content_of(self.connection, self.product, table_of(self.product))
             made = {"seconds": round(time.monotonic() - started, 3), "content": content}
-            commit.sign(self.stamp, {"kind": "stream", **facts, **made, **self.stamp.told(audited)})
+            commit.sign(self.stamp, {"kind": "stream", **facts, **made, **self.stamp.audit_facts(audited)})
         self.entries[batch], self.content = entry, content
         self.rows += entry.rows
         seconds = time.monotonic() - started
@@ -152,16 +148,14 @@ class Stream:
         if len(self.entries) % COMPACT_EVERY == 0:
             try:
                 self.compact()
-            except PlatformError as error:  # the batch is published all the same
+            except PlatformError as error:  # the batch is published nevertheless
                 fault = error
         late = bool(latest and entry.last_event and entry.last_event < latest)
         return Appended(entry, "published", seconds, late, audited, fault)
 
     def compact(self) -> None:
-        """Merges the files of small batches. Versions, and what was inserted with each, stay as they were.
-
-        Those of a stream with a NaN stay too: a merged file may have it before its last row group.
-        """
+        """Merge the files of small batches; versions and insertions stay as they are. A stream with a NaN
+        is left out: in a merged file the NaN may be before the last row group."""
         lake = self.product.lake
         tables = [("products", self.product.name), ("internal", ledger_name(self.product))]
         with transaction(self.connection, self.location, lake, holder=f"{self.product.id}, merging files"):
@@ -175,7 +169,7 @@ class Stream:
         names = ", ".join(f"{quoted(name)}::VARCHAR" for name in sorted(columns))
         name = self.product.event_time
         event = microseconds(quoted(name)) if name in columns and name else "NULL::BIGINT"
-        # The same rows in another order are the same batch, so their hashes are sorted.
+        # Sorted, because the order of rows does not matter.
         row = one(
             self.connection,
             "SELECT count(*), sha256(coalesce(string_agg(h, '' ORDER BY h), '')), min(e), max(e)"
@@ -185,11 +179,11 @@ class Stream:
         return Entry(batch, int(row[0]), row[1], fingerprint, first, last, datetime.now(UTC), position)
 
     def _shape(self, batch: str, old: Mapping[str, str]) -> None:
-        """Makes the table and the ledger, or gives the table a new column; its others stay as they began."""
+        """Create the table and the ledger, or add new columns to the table."""
         relation = table_of(self.product)
         new = describe(self.connection, f"FROM {BATCH}")
         if not self.entries:
-            # Of a product that was no stream before, nothing stays: what is in no ledger is in no batch.
+            # Rows of a product that was not a stream before are in no batch, so they are removed.
             if relation_kind(self.connection, self.product.lake, self.product.name) == "VIEW":
                 self.connection.execute(f"DROP VIEW {relation}")
             self.connection.execute(f"CREATE OR REPLACE TABLE {relation} AS FROM {BATCH} LIMIT 0")
@@ -201,17 +195,12 @@ class Stream:
             return
         if changes := listed(list(lost_columns(old, new).values())):
             message = f'batch "{batch}" of {self.product.id} has other columns than the stream: {changes}'
-            expected = "the columns that were published before, or these and new ones"
-            fix = "yield the old columns too, cast to their types; a different stream is a product of its own"
+            expected = "the published columns, and possibly new ones"
+            fix = "Yield the old columns too, cast to their types, or declare a new product."
             raise DefinitionError.of("L041", message, self.product.place, expected, fix)
         for name in new:
             if name not in old:
                 self.connection.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {new[name]}")
-
-    def _enter(self, entry: Entry) -> None:
-        values = (len(self.entries), *astuple(entry)[:-1], json.dumps(entry.position))
-        written = ", ".join("NULL" if value is None else literal(value) for value in values)
-        self.connection.execute(f"INSERT INTO {_ledger(self.product)} VALUES ({written})")
 
 
 @contextmanager
@@ -222,10 +211,8 @@ def open_stream(
     *,
     stamp: Stamp,
 ) -> Iterator[Stream]:
-    """A stream to append to. Nobody else does meanwhile; other products of the lake may be written.
-
-    Raises LakeLocked (L001) where another process feeds it already; LakeError.
-    """
+    """A stream to append to; other products of the lake may be written meanwhile. Raises LakeLocked
+    (L001) if another process appends to it; LakeError."""
     with lake_lock(location, product.lake, stream=product.name, holder=stamp.holder):
         with lake_faults(location, product.lake):
             entries = {entry.batch: entry for entry in ledger(connection, product)}
@@ -236,12 +223,12 @@ def open_stream(
 
 
 def ledger_name(product: DataProduct) -> str:
-    """The table of a stream's batches, in the schema ``internal`` of its lake."""
+    """The table of a stream's ledger in the schema ``internal`` of its lake."""
     return f"{product.name}__batches"
 
 
 def ledger(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> tuple[Entry, ...]:
-    """The published batches in the order of their publication; empty where there is no such stream."""
+    """The published batches, the oldest first; empty if the stream does not exist."""
     if relation_kind(connection, product.lake, ledger_name(product), "internal") is None:
         return ()
     rows = connection.execute(
@@ -265,6 +252,6 @@ def _conflict(product: DataProduct, before: Entry, now: Entry) -> LakeError:
     at = f"{before.published_at:%Y-%m-%d %H:%M}"
     message = f'the batch "{now.batch}" of {product.id} was published at {at} '
     message += f"with {first}, and is delivered again with {second}"
-    expected = "the same rows under the same id, however often they are delivered"
-    fix = "deliver what is new or corrected as a batch with an id of its own; the published one stays"
+    expected = "the same rows in every delivery of an id"
+    fix = "Deliver new or corrected rows as a batch with a new id. The published batch stays."
     return LakeError.of("L040", message, product.place, expected, fix)

@@ -1,4 +1,4 @@
-"""Write, audit and publish in one step: readers see a version that keeps its contract, or the old one."""
+"""Write, audit and publish in one transaction: readers see the old version or one that passed the audit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Publication(Generic[T]):
-    """A published version. ``audited`` is what the audit returned, ``bytes`` are those of the files."""
+    """A published version. ``audited`` is what the audit returned, ``bytes`` is the size of its files."""
 
     version: int
     rows: int
@@ -52,18 +52,15 @@ def publish_table(
     reads: Iterable[str] | None = None,
     committed: Callable[[int], None] | None = None,
 ) -> Publication[T]:
-    """Publishes the rows of a query as the product's table.
+    """Publish the rows of a query as the product's table.
 
-    ``reads`` are the relations that a query of somebody may read: its plan is compared with theirs.
-
-    Without a window the table is replaced. With one only its rows are, unless ``replace`` says that
-    the window is the whole grid; every row must lie in the window. ``audit`` gets the relation to
-    look at while nobody else can see it, and refuses the version by raising: that, any other
-    exception and Ctrl-C leave the published version and the lock as they were before. ``committed``
-    is called with the version once it is published, before the lock is given back.
+    Without a window the table is replaced; with one only its rows are, unless ``replace`` is set because the
+    window covers all partitions. ``reads`` are the relations that the query may read. ``audit`` takes the
+    uncommitted relation and raises to refuse the version; after any exception and Ctrl-C the published
+    version and the lock are as before. ``committed`` is called with the version before the lock is released.
 
     Raises what ``audit`` raises; LakeLocked; DefinitionError D027 (it reads more), L006 (columns differ, all
-    partitions have to be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails), L012;
+    partitions must be rebuilt), L007 (rows outside of the window), L008, L010 (the query fails), L012;
     LakeError.
     """
     relation = table_of(product)
@@ -102,7 +99,7 @@ def publish_table(
         if content is None or content["rows"] != rows:
             content = content_of(connection, product, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
-        commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.told(audited)})
+        commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.audit_facts(audited)})
     [size] = bytes_of(connection, product.lake, [("products", product.name, commit.version)])
     return Publication(commit.version, rows, written, size or 0, audited)
 
@@ -115,25 +112,25 @@ def query_faults(location: LakeLocation, product: DataProduct) -> Iterator[None]
         raise beyond_inputs(product.id, product.place, refused) from None
     except duckdb.Error as error:
         fault = environment_fault(error, location, product.lake)
-        # A file of the product's own sources may be missing or unreadable as well as the lake's.
+        # The error may also be about a file of the product's sources.
         if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
             raise fault from error
         message = f"the query of {product.id} fails: {sentence(error)}"
-        fix = "mend the product's function or model; nothing was published"
+        fix = "Fix the product's function or model. Nothing was published."
         raise DefinitionError.of("L010", message, product.place, fix=fix) from error
 
 
 def _same_columns(product: DataProduct, old: dict[str, str], new: dict[str, str]) -> None:
-    if old == new or dict(sorted(old.items())) == dict(sorted(new.items())):
+    if old == new:
         return
     changes = [*(f'"{name}" is new' for name in new if name not in old), *lost_columns(old, new).values()]
     message = f"{product.id} has other columns than its published partitions: {listed(changes)}"
-    fix = f"rebuild all partitions in one run: mesh run {product.id} --partitions all"
+    fix = f"Run `mesh run {product.id} --partitions all` to rebuild all partitions."
     raise DefinitionError.of("L006", message, product.place, "the same columns in every partition", fix)
 
 
 def lost_columns(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Which of some columns and types there are no more, each in words."""
+    """The columns that are missing or have another type, each in words."""
     changes = {n: f'"{n}" was {old[n]} and is {new[n]}' for n in new if n in old and old[n] != new[n]}
     return changes | {name: f'"{name}" is gone' for name in old if name not in new}
 
@@ -145,9 +142,9 @@ def _all_inside(
     kept = number(connection, f"SELECT count(*) FROM {relation} WHERE {inside}")
     if kept == written:
         return
-    assert product.partitions is not None  # a window without partitions was refused before
+    assert product.partitions is not None  # window_predicate requires them
     message = f"{written - kept:,} of {written:,} rows of {product.id} lie outside of partition {window.key}"
     column, start, end = product.partitions.column, window.start.isoformat(), window.end.isoformat()
-    fix = "filter the rows by the run's partition; nothing was published"
+    fix = "Filter the rows by the run's partition. Nothing was published."
     expected = f'"{column}" from {start}, before {end}'
     raise DefinitionError.of("L007", message, product.partitions.place, expected, fix, plain=True)

@@ -1,1 +1,1 @@
-"""One module for each kind of product: how its asset is made."""
+"""One module for each kind of product."""

@@ -1,7 +1,5 @@
-"""A dbt model as a product: dbt builds into staging, the platform audits and publishes.
-
-dbt's own events are never passed on. They speak of a version that nobody audited yet.
-"""
+"""A dbt model as a product: dbt builds into staging, the platform audits and publishes. dbt's own events
+are not passed on, because they are about a version that is not audited."""
 
 from __future__ import annotations
 
@@ -31,24 +29,22 @@ from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import product_files
 from platform_core.sql.quoting import quoted
 
-BESIDE: Mapping[Kind, type[RunHooks]] = {"table": RunHooks, "file": ExtractHooks}
+HOOKS: Mapping[Kind, type[RunHooks]] = {"table": RunHooks, "file": ExtractHooks}
 
 
 def dbt_asset(
     product: DataProduct, project: DbtProject, registry: Registry, products: frozenset[str]
 ) -> dg.AssetsDefinition:
-    """The asset of a product that a dbt model of its name makes: a table, or a file with its extract.
+    """The asset of a table or a file that a dbt model makes; ``products`` are the names of the domain's
+    products.
 
-    ``products`` are the names of all products of the domain.
-
-    Raises:
-        DefinitionError: D010 where the model reads another product by ref, D001 where a source
-            is no product, D026 where dbt builds no table, D048 where SQL does not make the product's kind.
+    Raises DefinitionError: D010 if the model reads another product by ref, D001 for a source that is not a
+    product, D026 if dbt builds no table, D048 for a kind that SQL cannot make.
     """
     place = Place(project.models[product.name])
-    if product.kind not in BESIDE:
-        message = f"{product.id} is a {product.kind}, which no dbt model can make"
-        fix = f"make it by a function: @data_product def {product.name}(...)"
+    if product.kind not in HOOKS:
+        message = f"{product.id} is a {product.kind}, which a dbt model cannot make"
+        fix = f"Make it with a function: `@data_product def {product.name}(...)`"
         raise DefinitionError.of("D048", message, place, "a contract of a table or a file", fix)
     found, faults = project.reads(product.name, products)
     if faults:
@@ -59,7 +55,7 @@ def dbt_asset(
     def publish(run: RunContext) -> Publication[Outcomes]:
         connection = run.connection
         with (
-            BESIDE[product.kind](run, place) as kept,
+            HOOKS[product.kind](run, place) as hooks,
             closing(SealedFiles()) as files,
             sealed_engine() as engine,
         ):
@@ -73,8 +69,8 @@ def dbt_asset(
                 build.show(engine, files)
                 relation = engine.sql(f"FROM {quoted(product.lake)}.{quoted(STAGING)}.{quoted(staged)}")
             except duckdb.Error as error:
-                raise _not_built(product, place, f"It has to build {STAGING}.{staged}: {error}") from None
-            return kept.publish(streamed(connection, relation))
+                raise _not_built(product, place, f"It must build {STAGING}.{staged}: {error}") from None
+            return hooks.publish(streamed(connection, relation))
 
     return product_asset(
         product,
@@ -88,18 +84,17 @@ def dbt_asset(
 
 
 def _build(project: DbtProject, product: DataProduct, build: DbtBuild, run: RunContext) -> None:
-    """Run ``dbt build`` for the model and the models that it is made of."""
     write_profile(project, build.folder, build.save())
     build_it = ["build", "--select", project.selection(product.name)]
     invocation = dbt(project, build.folder).cli(
         build_it, manifest=project.manifest, target_path=build.folder, raise_on_error=False
     )
     error = invocation.get_error()
-    run.discretion.keep(build.folder / "dbt.log")
+    run.redaction.keep_log(build.folder / "dbt.log")
     if error is not None:
         raise _not_built(product, Place(project.models[product.name]), dbt_messages(str(error)))
 
 
-def _not_built(product: DataProduct, place: Place, words: str | None = None) -> RunError:
+def _not_built(product: DataProduct, place: Place, reason: str) -> RunError:
     expected = "a model that dbt builds, and dbt tests that pass"
-    return RunError.of("R021", f"dbt could not build {product.id}", place, expected, words)
+    return RunError.of("R021", f"dbt could not build {product.id}", place, expected, reason)

@@ -1,4 +1,4 @@
-"""A file product: a governed table, and an extract of each version under one stable name."""
+"""A file product: a table, and an extract of each version under one stable name."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from platform_core.sql.types import describe
 
 
 class FileHooks(RunHooks):
-    """One run of a product that keeps a file of each version, written before its COMMIT."""
+    """One run of a product with a file per version, which is written before COMMIT."""
+
+    file_draft: FileDraft
 
     def __init__(self, run: RunContext, place: Place) -> None:
         super().__init__(run, place)
-        self.keeping = FileDraft(run.connection, ProductFiles(run.location, run.product))
+        self.file_draft = FileDraft(run.connection, ProductFiles(run.location, run.product))
 
     def judged(self, outcomes: Outcomes, wrong: str, rows: int, started: float) -> Outcomes:
-        """The outcomes with that of the file, of which ``wrong`` says what it is not; refuses by raising."""
+        """The outcomes with that of the file, which is ``wrong`` if the text is not empty. Raises
+        ContractBroken."""
         rule = next(rule for rule in self.run.product.rules if rule.kind == "file")
         seconds = time.monotonic() - started
         outcomes += (CheckOutcome(rule, not wrong, None, rows, seconds, message=wrong),)
@@ -37,8 +40,8 @@ class FileHooks(RunHooks):
         return outcomes
 
     def keep(self, path: Path, card: Mapping[str, Any]) -> None:
-        """Keep the written file, and tell where it is and what anyone who copies it compares."""
-        kept = self.keeping.keep(path, card, self.run.stamp)
+        """Keep the written file, and add its path, bytes and sha256 to the metadata."""
+        kept = self.file_draft.keep(path, card, self.run.stamp)
         self.run.metadata.update(
             {
                 "mesh/file": dg.MetadataValue.path(str(kept.stable)),
@@ -48,24 +51,18 @@ class FileHooks(RunHooks):
             }
         )
 
-    def committed(self, version: int) -> None:
-        self.keeping.committed(version)
-
-    def discard(self) -> None:
-        self.keeping.discard()
-
 
 class ExtractHooks(FileHooks):
-    """One run of a file product: the file is an extract of the audited version."""
+    """One run of a file product, whose file is an extract of the audited version."""
 
     def audit(self, relation: str) -> Outcomes:
         product, connection = self.run.product, self.run.connection
         outcomes = self.run.audit(relation)
         started = time.monotonic()
-        with self.keeping.draft() as path:
+        with self.file_draft.draft() as path:
             write_extract(connection, product, relation, path)
             reason = difference(connection, relation, path)
-            wrong = f"{path.name} is not what was published: {reason}" if reason else ""
+            wrong = f"{path.name} differs from the published rows: {reason}" if reason else ""
             rows = number(connection, f"SELECT count(*) FROM {relation}")
             outcomes = self.judged(outcomes, wrong, rows, started)
             columns = [{"name": n, "type": t} for n, t in describe(connection, f"FROM {relation}").items()]

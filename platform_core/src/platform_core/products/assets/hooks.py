@@ -1,4 +1,4 @@
-"""What a run keeps beside the table that it publishes: nothing, unless the product is a file or a model."""
+"""Hooks of a run for what a product keeps besides its table: a file or a model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import DefinitionError, Place
+from platform_core.lake.publication.product_files import FileDraft
 from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.products.model import Model
 from platform_core.products.run.context import RunContext
@@ -14,35 +15,37 @@ from platform_core.quality.outcome import Outcomes
 
 
 class RunHooks:
-    """One run of a product that is a table and nothing else."""
+    """One run of a product that has only a table."""
+
+    file_draft: FileDraft | None = None
+    """The file that the run publishes with the table."""
 
     def __init__(self, run: RunContext, place: Place) -> None:
         self.run = run
         self.place = place
-        """Where the product is made, for messages."""
+        """The place of the product's code, for messages."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self.discard()
+        if kind is not None and self.file_draft is not None:
+            self.file_draft.discard()
 
     def rows(self, result: Any) -> Any:
-        """The rows of what the function returned. Raises DefinitionError D040."""
+        """The rows of a function's result. Raises DefinitionError D040."""
         if isinstance(result, Model):
             product = self.run.product
-            message = f"the function of {product.id} returned a Model, but its contract describes a "
-            message += product.kind
+            message = f"the function of {product.id} returned a Model, not the rows of a {product.kind}"
             expected = "rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
-            fix = "write physicalType: model in the contract, or return the scores alone"
+            fix = "Write physicalType: model in the contract, or return only the scores."
             raise DefinitionError.of("D040", message, self.place, expected, fix)
         return result
 
     def publish(
         self, query: str, *, reads: Iterable[str] | None = None, window: Window | None = None
     ) -> Publication[Outcomes]:
-        """Publish the rows of a query, and what is kept beside them. Raises what ``publish_table`` does."""
+        """Publish the rows of a query. Raises what ``publish_table`` does."""
         run = self.run
         return publish_table(
             run.connection,
@@ -54,15 +57,9 @@ class RunHooks:
             replace=run.whole,
             stamp=run.stamp,
             audit=self.audit,
-            committed=self.committed,
+            committed=self.file_draft.committed if self.file_draft is not None else None,
         )
 
     def audit(self, relation: str) -> Outcomes:
-        """Judge the uncommitted version and make ready what is kept beside it; refuses by raising."""
+        """Audit the uncommitted version and prepare its file; raises to refuse it."""
         return self.run.audit(relation)
-
-    def committed(self, version: int) -> None:
-        """Called once the version is published, under the lake's lock."""
-
-    def discard(self) -> None:
-        """Called when the run fails: nothing of an unpublished version stays."""

@@ -1,4 +1,4 @@
-"""A masked twin as an asset: made by the platform out of its parent, for those who may not read that."""
+"""A masked twin as an asset: the platform makes it from its parent, for readers without access to that."""
 
 from __future__ import annotations
 
@@ -22,15 +22,12 @@ from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
 
 FINGERPRINTS = "mesh/keys"
-"""Metadata of a twin's materialization: the fingerprints of the keys of its hashes, by their names."""
+"""The metadata key of the fingerprints of a twin's keys, by name."""
 
 
 def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
-    """The asset of a masked twin, which reads the published version of its parent.
-
-    Raises:
-        ContractError: the parent's contract is broken.
-    """
+    """The asset of a masked twin, which reads its parent's published version. Raises ContractError if the
+    parent's contract is broken."""
     parent = parent_of(twin, registry)
 
     def publish(run: RunContext) -> Publication[Outcomes]:
@@ -65,16 +62,12 @@ def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
 def require_no_maker(
     twin: DataProduct, functions: Mapping[str, ProductFunction], models: Mapping[str, DbtProject]
 ) -> None:
-    """Refuse a function or a dbt model that would make a masked twin, which the platform makes.
-
-    Raises:
-        DefinitionError: D031.
-    """
+    """Refuse a function or a dbt model that makes a masked twin (DefinitionError D031)."""
     function, project = functions.get(twin.name), models.get(twin.name)
     if function is None and project is None:
         return
     what = "a function" if function is not None else "a dbt model"
     message = f"{what} makes {twin.id}, which is the masked twin of {twin.twin_of}"
     place = function.place if function is not None else twin.place
-    expected = "no function and no model: the platform makes a masked twin"
-    raise DefinitionError.of("D031", message, place, expected, "rename it, or the twin")
+    expected = "neither a function nor a model, because the platform makes a masked twin"
+    raise DefinitionError.of("D031", message, place, expected, "Rename it, or rename the twin.")

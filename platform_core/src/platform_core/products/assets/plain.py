@@ -1,4 +1,4 @@
-"""Owners, SLA and standard checks for a plain ``@dg.asset``: one that is no data product."""
+"""Owners, SLA and standard checks for a plain ``@dg.asset``, which is not a data product."""
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,18 +23,15 @@ Limits = tuple[Scalar | None, Scalar | None]
 
 
 def owners(*teams: str) -> list[str]:
-    """Owners for an asset: team slugs (``sales-analytics``) or e-mail addresses.
-
-    Raises:
-        UsageError: U010 for anything else.
-    """
+    """Owners for an asset: team slugs (``sales-analytics``) or e-mail addresses. Raises UsageError U010
+    for anything else."""
     found = []
     for team in teams:
         name = team.removeprefix("team:")
         if not (is_address(team) or slug(name, "-") == name):
             expected = "a team's slug such as sales-analytics, or an e-mail address"
-            fix = "use a slug of governance/teams.yaml"
-            raise UsageError.of("U010", f'"{team}" is no owner', _caller(), expected, fix)
+            fix = "Use a slug from governance/teams.yaml."
+            raise UsageError.of("U010", f'"{team}" is not an owner', _caller(), expected, fix)
         found.append(team if "@" in team else f"team:{name}")
     return found
 
@@ -68,11 +65,10 @@ def checks(
     row_count: Limits | None = None,
     sql: Mapping[str, str] | None = None,
 ) -> dg.AssetChecksDefinition:
-    """The standard checks for an asset that keeps its table in a lake.
+    """The standard checks for an asset with a table in a lake; they run after the asset, in the same run.
 
-    ``table`` is the full name, ``sales.internal.scratch``. Limits are inclusive pairs, None for
-    open. A query in ``sql`` returns the number of violations; ``{table}`` stands for the table.
-    The checks run after the asset, in the same run.
+    ``table`` is the full name, ``sales.internal.scratch``. Limits are inclusive pairs; None is open. A query
+    in ``sql`` returns the number of violations; ``{table}`` stands for the table.
     """
     place = _caller()
     rules: list[Rule] = []
@@ -114,6 +110,6 @@ def checks(
 
 
 def _caller() -> Place:
-    """The line of the domain's code that asked."""
+    """The line of the domain's code that called."""
     frame = inspect.stack()[2]
     return Place(Path(frame.filename), frame.lineno)

@@ -1,4 +1,4 @@
-"""A stream: batches are appended, one transaction each, and stay as they were published."""
+"""A stream: batches are appended in one transaction each, and never change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from platform_core.products.batch import Batch, yielded
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.changes import position_now, since
-from platform_core.products.inputs.inbox import Delivery, deliveries, left_over, unmatched
+from platform_core.products.inputs.inbox import Delivery, deliveries, unmatched, unmatched_files
 from platform_core.products.inputs.resolve import BoundInput, resolve_inputs
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
@@ -42,13 +42,11 @@ from platform_core.words import listed
 
 
 def stream_asset(product: DataProduct, function: ProductFunction, registry: Registry) -> dg.AssetsDefinition:
-    """The asset of a stream. One run publishes every batch that is not published yet.
+    """The asset of a stream. One run publishes every unpublished batch.
 
-    A batch that fails its contract, is half-written or contradicts what was published under its id keeps
-    no other batch back: the run goes on, and fails at its end with a diagnostic for each.
-
-    Raises:
-        DefinitionError: where an input does not exist, D050, D051.
+    A batch that breaks its contract, is incomplete or contradicts the published batch of its id does not
+    stop others: the run continues and fails at its end with a diagnostic for each. Raises DefinitionError
+    for an unknown input, D050, D051.
     """
     inputs = resolve_inputs(function, registry)
 
@@ -59,24 +57,24 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
         ):
             feed = Feed(run, product, function, stream, inputs, engines)
             for batch in feed.batches():
-                feed.take(batch)
+                feed.add(batch)
             rules = [rule for rule in product.rules if rule.scope == "batch"]
-            outcomes = together(rules, [taken.audited or () for taken in feed.published] + feed.broken)
+            outcomes = together(rules, [appended.audited or () for appended in feed.published] + feed.broken)
             if run.faults and not feed.published:
                 raise _refused(product, run.faults, outcomes if feed.broken else ())
             if (newest := latest(run.connection, product)) is None:
                 message = f"the stream {product.id} has no batch yet"
-                expected = "one batch at least, which gives the stream its columns"
-                fix = "run it again when the first batch has arrived"
+                expected = "at least one batch, which defines the columns of the stream"
+                fix = "Run it again when the first batch has arrived."
                 raise DefinitionError.of("D055", message, product.place, expected, fix)
             outcomes += audit_whole(run.connection, product, table_of(product), run.resolve)
             order = {rule.name: number for number, rule in enumerate(product.rules)}
             run.metadata.update(feed.metadata())
-            run.said.update(feed.latest())
+            run.function_metadata.update(feed.latest())
             return Publication(
                 newest.version,
                 stream.rows,
-                sum(taken.entry.rows for taken in feed.published),
+                sum(appended.entry.rows for appended in feed.published),
                 newest.bytes or 0,
                 tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
             )
@@ -86,7 +84,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
 
 @dataclass
 class Feed:
-    """The batches of one run on their way into the stream."""
+    """The batches that one run appends to the stream."""
 
     run: RunContext
     product: DataProduct
@@ -94,19 +92,19 @@ class Feed:
     stream: Stream
     inputs: Mapping[str, BoundInput]
     engines: ExitStack
-    """What the function reads by itself, until the run ends."""
+    """The engines with which the function reads its inputs, until the run ends."""
     published: list[Appended[Outcomes]] = field(default_factory=list)
     skipped: int = 0
     broken: list[Outcomes] = field(default_factory=list)
     refused: int = 0
     position: Mapping[str, Any] = field(default_factory=dict)
-    """How far the inputs whose changes are read will be read."""
+    """How far this run reads the inputs whose changes it reads."""
     _files: dict[str, tuple[Source, Delivery]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
-    _stamps: str | None = None
+    _inputs_hash: str | None = None
 
     def batches(self) -> Iterator[Batch]:
-        """What the function yields, as it yields it; nothing where there are no changes to read."""
+        """The batches that the function yields; none without changes to read."""
         bound = pinned(self.inputs, self.run.versions)
         if any(read.declared.changes for read in bound.values()):
             yield from self._changes(bound)
@@ -114,18 +112,18 @@ class Feed:
         for source in self.function.sources.values():
             if source.inbox:
                 self._files |= {name: (source, file) for name, file in deliveries(source).items()}
-        self._look_around()
-        self._stamps = _stamps(self.function, self.run.versions)
-        result = self._called(bound)
+        self._report_unmatched()
+        self._inputs_hash = _inputs_hash(self.function, self.run.versions)
+        result = self._call(bound)
         self.run.readings.extend(version_reads(self.product, bound, None, {}))
         yield from yielded(result, self.product.id, self.function.place)
 
-    def take(self, batch: Batch) -> None:
-        """Publish a batch, unless it is known."""
+    def add(self, batch: Batch) -> None:
+        """Publish a batch unless it is known."""
         source, file = self._files.get(batch.id, (None, None))
-        fingerprint = batch.fingerprint or (file.stamp if file else self._stamps)
+        fingerprint = batch.fingerprint or (file.stamp if file else self._inputs_hash)
         try:
-            # What the inputs were tells nothing of a second batch of the same id in one run.
+            # The inputs do not identify a second batch of the same id in one run.
             known = batch.id not in self._seen and self.stream.known(batch.id, fingerprint)
             self._seen.add(batch.id)
             if known or (file and self._known_by_name(file)):
@@ -133,8 +131,8 @@ class Feed:
                 return
             if source is not None and file is not None:
                 file.require_whole(source)
-            made = self._made(batch)
-            taken = self.stream.append(
+            made = self._query_of(batch)
+            appended = self.stream.append(
                 batch.id,
                 made.query,
                 reads=made.reads,
@@ -148,12 +146,12 @@ class Feed:
         except PlatformError as refused:
             self._refuse(batch, refused)
         else:
-            if taken.state == "skipped":
+            if appended.state == "skipped":
                 self.skipped += 1
             else:
-                self.published.append(taken)
-            if taken.fault is not None:
-                self.run.faults.extend(self.run.discretion.diagnostics(taken.fault))
+                self.published.append(appended)
+            if appended.fault is not None:
+                self.run.faults.extend(self.run.redaction.diagnostics(appended.fault))
 
     def metadata(self) -> dict[str, Any]:
         """Numbers for plots."""
@@ -162,15 +160,15 @@ class Feed:
             "mesh/batches_published": len(self.published),
             "mesh/batches_skipped": self.skipped,
             "mesh/batches_refused": self.refused,
-            "mesh/batches_late": sum(taken.late for taken in self.published),
+            "mesh/batches_late": sum(appended.late for appended in self.published),
         }
         if self.published:
-            seconds = sorted(taken.seconds for taken in self.published)
+            seconds = sorted(appended.seconds for appended in self.published)
             found["mesh/batch_seconds"] = round(seconds[len(seconds) // 2], 4)
         return found
 
     def latest(self) -> dict[str, Any]:
-        """What holds values: the name of the last batch, and how recent the stream is by its own clock."""
+        """Metadata with values: the last batch's id, and the time and age of the latest event."""
         found: dict[str, Any] = {}
         if self.published:
             found["mesh/last_batch"] = self.published[-1].entry.batch
@@ -182,24 +180,26 @@ class Feed:
         return found
 
     def _known_by_name(self, file: Delivery) -> bool:
-        """Whether a file was published when ids had no folders, and the last file of a name was the batch."""
+        """Whether a file was published before ids had folders, when the last file of a name was the
+        batch."""
         name = file.path.name
         if name in self._files or not self.stream.known(name, file.stamp):
             return False
         return [other for _, other in self._files.values() if other.path.name == name][-1] is file
 
-    def _look_around(self) -> None:
-        """Tell of files that no pattern matches: as metadata, and in the log when there are others (S013)."""
+    def _report_unmatched(self) -> None:
+        """Report files that no pattern matches: in the metadata, and in the log if they have changed
+        (S013)."""
         left = unmatched(self.function.sources.values())
         self.run.metadata["mesh/files_unmatched"] = len(left)
-        if not left or self.run.discretion.applies:
+        if not left or self.run.redaction.applies:
             return
-        names = self.run.said["mesh/unmatched_files"] = listed(left)
+        names = self.run.function_metadata["mesh/unmatched_files"] = listed(left)
         context = dg.AssetExecutionContext.get()
         event = context.instance.get_latest_materialization_event(asset_key(self.product.id))
         before = event.asset_materialization.metadata if event and event.asset_materialization else {}
         if before.get("mesh/unmatched_files") != dg.MetadataValue.text(names):
-            context.log.warning(left_over(names, self.product.id, self.function.place).render())
+            context.log.warning(unmatched_files(names, self.product.id, self.function.place).render())
 
     def _changes(self, bound: Mapping[str, BoundInput]) -> Iterator[Batch]:
         connection, place = self.run.connection, self.function.place
@@ -221,14 +221,14 @@ class Feed:
         self.run.readings.extend(version_reads(self.product, narrowed, None, {}))
         if not new:
             return
-        result = self._called(narrowed)
+        result = self._call(narrowed)
         if isinstance(result, Iterator | Batch):
-            message = f"the function of {self.product.id} reads changes and yields batches"
-            expected = "the rows that it makes of the changes, which are one batch"
-            raise DefinitionError.of("D052", message, place, expected, "return the rows")
+            message = f"the function of {self.product.id} reads changes, but yields batches"
+            expected = "rows, which become one batch"
+            raise DefinitionError.of("D052", message, place, expected, "Return the rows.")
         yield Batch(", ".join(parts), result)
 
-    def _called(self, inputs: Mapping[str, BoundInput]) -> Any:
+    def _call(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
         rows = LakeRows(connection, self.product)
         engine = self.engines.enter_context(
@@ -236,10 +236,10 @@ class Feed:
         )
         self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))
-        self.run.said.update(said)
+        self.run.function_metadata.update(said)
         return result
 
-    def _made(self, batch: Batch) -> MadeQuery:
+    def _query_of(self, batch: Batch) -> MadeQuery:
         place = self.function.place
         try:
             return as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
@@ -248,20 +248,20 @@ class Feed:
             if ours or str(error) == "Query interrupted":  # by Ctrl-C
                 raise
             message = f'batch "{batch.id}" cannot be made: {type(error).__name__}: {sentence(error)}'
-            line, expected = line_in(error, place.path.parent) or place, "rows, for each batch by itself"
-            fix = "deliver it anew, or mend what makes its rows; the other batches were published"
+            line, expected = line_in(error, place.path.parent) or place, "rows for each batch"
+            fix = "Deliver it again, or fix the code that makes its rows. The other batches were published."
             raise DefinitionError.of("D056", message, line, expected, fix) from error
 
     def _refuse(self, batch: Batch, fault: PlatformError) -> None:
         self.refused += 1
-        told = self.run.discretion.diagnostics(fault)
-        if not self.run.discretion.applies and batch.id not in told[0].message:
+        told = self.run.redaction.diagnostics(fault)
+        if not self.run.redaction.applies and batch.id not in told[0].message:
             told = tuple(replace(each, message=f'batch "{batch.id}": {each.message}') for each in told)
         self.run.faults.extend(told)
 
 
-def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | None:
-    """What all inputs were, in short; None where a function has none and makes rows of itself."""
+def _inputs_hash(function: ProductFunction, versions: Mapping[str, int]) -> str | None:
+    """A hash of all inputs; None for a function without inputs."""
     stamps: dict[str, Any] = dict(versions)
     for name, source in function.sources.items():
         if source.inbox:
@@ -273,7 +273,7 @@ def _stamps(function: ProductFunction, versions: Mapping[str, int]) -> str | Non
 
 
 def _refused(product: DataProduct, faults: list[Diagnostic], outcomes: Outcomes) -> PlatformError:
-    """A run of which nothing was published."""
+    """The error of a run that published nothing."""
     if not outcomes:
         return PlatformError(*faults)
     refused = ContractBroken(product, outcomes)

@@ -13,7 +13,7 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import run_window
 from platform_core.diagnostics import Diagnostic, Place
-from platform_core.lake.damage import damage_told, whole_files
+from platform_core.lake.damage import report_damage, whole_files
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.product_files import ProductFiles
@@ -45,19 +45,19 @@ from platform_core.products.inputs.resolve import (
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.versions import (
+    VersionRead,
     inputs_metadata,
     pinned,
     version_reads,
     versions_read,
-    whole,
 )
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.run.context import Publish, RunContext
-from platform_core.products.run.origin import checks_told, commit, origin
+from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
-from platform_core.products.run.report import check_results, parts_metadata, publication_metadata
+from platform_core.products.run.report import check_result, parts_metadata, publication_metadata
 from platform_core.products.source import Source
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
@@ -73,28 +73,25 @@ def function_asset(
     function: ProductFunction,
     registry: Registry,
     *,
-    beside: Callable[[RunContext, Place], RunHooks] = RunHooks,
+    hooks: Callable[[RunContext, Place], RunHooks] = RunHooks,
 ) -> dg.AssetsDefinition:
-    """The asset of a product that a Python function makes; ``beside`` keeps more than its table.
-
-    Raises:
-        DefinitionError: where an input does not exist.
-    """
+    """The asset of a product that a Python function makes; ``hooks`` keep its file or model. Raises
+    DefinitionError for an unknown input."""
     inputs = resolve_inputs(function, registry)
 
     def publish(run: RunContext) -> Publication[Outcomes]:
         bound, connection = pinned(inputs, run.versions), run.connection
         rows = LakeRows(connection, product, run.window)
         with (
-            beside(run, function.place) as kept,
+            hooks(run, function.place) as run_hooks,
             sealed_inputs(connection, function, bound, rows, run.room) as engine,
         ):
             arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
-            run.said.update(said)
-            made = as_query(connection, kept.rows(result), arguments, product.id, function.place)
+            run.function_metadata.update(said)
+            made = as_query(connection, run_hooks.rows(result), arguments, product.id, function.place)
             run.readings.extend(version_reads(product, bound, run.window, made.used))
-            return kept.publish(made.query, reads=made.reads, window=run.window)
+            return run_hooks.publish(made.query, reads=made.reads, window=run.window)
 
     return made_by(function, product, registry, inputs, publish)
 
@@ -106,12 +103,8 @@ def made_by(
     inputs: Mapping[str, BoundInput],
     publish: Publish,
 ) -> dg.AssetsDefinition:
-    """The asset around a function: what it reads, as Dagster draws it, are products and source files.
-
-    Raises:
-        DefinitionError: D050, D051 where changes are read that cannot be told, D008, D009 for a use of a
-            source or a window that cannot be.
-    """
+    """The asset of a function, which depends on products and source files. Raises DefinitionError: D050,
+    D051 for changes that cannot be read, D008, D009 for an unsupported source or window."""
     require_streams(product, inputs, function.place)
     require_uses(product, function)
     deps = [dg.AssetDep(asset_key(source.name)) for source in function.sources.values()]
@@ -141,11 +134,11 @@ def product_asset(
     publish: Publish,
     sources: Iterable[Source] = (),
 ) -> dg.AssetsDefinition:
-    """An asset around ``publish``: a materialization only after publication, failed checks without.
+    """An asset around ``publish``: a materialization after publication, or failed checks without one.
 
-    ``reads`` are the products that must have been published before; ``place`` is where the
-    product is made. What its foreign keys point to is read too, by the audit. No other lake is in reach,
-    and no other file than those of ``sources``.
+    ``reads`` are products that must be published; the audit also reads the products that foreign keys refer
+    to. No other lake can be read, and no other file than those of ``sources``. ``place`` is the product's
+    code.
     """
     referenced = {name: registry.get(name) for name in product.referenced}
     compared = [registry.get(name) for name in product.compared]
@@ -161,15 +154,15 @@ def product_asset(
         name=product.id.step,
         specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream, code=code)],
         check_specs=check_specs(product),
-        # One run may cover a range of partitions: one transaction, one version.
+        # A run over a range of partitions publishes one version.
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
     )
     def materialize(context: dg.AssetExecutionContext, lake: LakeResource) -> Events:
-        discretion = Redaction(product, (*reads, *referenced.values()), place, context.run.run_id)
+        redaction = Redaction(product, (*reads, *referenced.values()), place, context.run.run_id)
         grid = product.partitions
         window, whole_grid = run_window(grid, context.partition_keys) if grid else (None, True)
         facts = {**made_by, "commit": commit(root)}
-        stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, told=checks_told)
+        stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, audit_facts=checks_summary)
         parts: dict[str, dict[str, Any]] = {}
 
         def work() -> tuple[dg.MaterializeResult[None], list[Diagnostic]]:
@@ -179,15 +172,15 @@ def product_asset(
                 require_grant(read, f"domain:{product.domain}", root)
             location = LakeLocation.current()
             moved = shape_left_behind(location, product, root)
-            if product.restricted:  # before a version of it can be read beside the one of before
+            if product.restricted:  # before the new version is readable
                 remove_left(location, product, stamp.holder)
             attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
-            private = discretion.lake if discretion.applies else None
+            private = redaction.lake if redaction.applies else None
             with (
                 lake.connect(write=[product.lake], read=attach) as connection,
                 spill_folder(location, private) as room,
             ):
-                if discretion.applies:
+                if redaction.applies:
                     spill_into(connection, location, private)
                 folders = [
                     *map(location.data, (product.lake, *attach)),
@@ -209,58 +202,60 @@ def product_asset(
                     replace(stamp, require=break_guard(connection, product, root, moved)),
                     gate(connection, product, window=window, resolve=resolve),
                     resolve,
-                    discretion,
+                    redaction,
                     room,
                     versions,
                 )
-                with damage_told(files), explaining_lost_columns(connection, reads):
+                with report_damage(files), explaining_lost_columns(connection, reads):
                     publication = publish(run)
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
-                told = publication.audited
-                preview, seconds = discretion.shows_rows(told), time.monotonic() - started
+                outcomes = publication.audited
+                preview, seconds = redaction.shows_rows(outcomes), time.monotonic() - started
                 metadata = (
-                    (run.said if discretion.speaks(told) else {})
+                    (run.function_metadata if redaction.shows_all(outcomes) else {})
                     | run.metadata
                     | publication_metadata(connection, product, publication, window, seconds, preview)
                     | inputs_metadata(
                         connection,
-                        run.readings or whole(reads, run.versions),
+                        run.readings
+                        or [VersionRead(read, versions[read.id]) for read in reads if read.id in versions],
                         versions_read(connection, referenced.values()),
                     )
                 )
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
-            if not product.restricted:  # readers have the new one
+            if not product.restricted:  # after the new version is readable
                 remove_left(location, product, stamp.holder)
             content = data_version(made)
             return dg.MaterializeResult(
                 asset_key=asset_key(product.id),
                 data_version=dg.DataVersion(content) if content else None,
                 metadata=metadata,
-                check_results=check_results(product, discretion.outcomes(told)),
+                check_results=[
+                    check_result(asset_key(product.id), each) for each in redaction.outcomes(outcomes)
+                ],
             ), run.faults
 
         failure: BaseException | None = None
         refused: Outcomes = ()
         try:
-            result, faults = discretion.work(work)
-        except BaseException as error:  # noqa: BLE001 - raised again below, as far as it may be told
+            result, faults = redaction.work(work)
+        except BaseException as error:  # noqa: BLE001 - raised again below, redacted
             refused = error.outcomes if isinstance(error, ContractBroken) else ()
-            failure = discretion.failure(interrupted(error))
+            failure = redaction.failure(interrupted(error))
         if failure is not None:
-            yield from failed_run(context, lake, product, failure, discretion.outcomes(refused))
+            yield from failed_run(context, lake, product, failure, redaction.outcomes(refused))
             return
         for key, of_partition in parts.items():
             context.add_asset_metadata(of_partition, partition_key=key)
         yield result
         if faults:
-            raise discretion.failed(faults)
+            raise redaction.failed(faults)
 
     return materialize
 
 
 def _upstream(product: DataProduct, reads: Sequence[DataProduct], edges: Iterable[dg.AssetDep]) -> Upstream:
-    """What the automation asks of a product's dependencies."""
     grids = {asset_key(read.id) for read in reads if read.partitions}
     return Upstream(
         read=bool(reads),

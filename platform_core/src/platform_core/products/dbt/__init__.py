@@ -1,1 +1,1 @@
-"""The one reader of dbt projects, and dbt itself."""
+"""The only reader of dbt projects, and dbt itself."""

@@ -1,4 +1,4 @@
-"""The files of a dbt project, read leniently: what is wrong with one is noted at its place (D011)."""
+"""The files of a dbt project, read leniently: each fault is reported at its place (D011)."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _WRITTEN_BY_DBT: Final = frozenset({"target", "logs", "dbt_packages"})
 
 @dataclass
 class DbtFiles:
-    """The project in ``folder``; ``faults`` are those of the files that were looked at so far."""
+    """The project in ``folder``. ``faults`` are those of the files that were read so far."""
 
     folder: Path
     faults: dict[Path, list[Diagnostic]] = field(default_factory=dict)
     _models: dict[Path, DbtModel | None] = field(default_factory=dict)
 
     def all(self) -> Iterator[Path]:
-        """Everything but folders and what dbt itself writes, in order."""
+        """All files, sorted, except those that dbt writes."""
         for file in sorted(self.folder.rglob("*")):
             if file.relative_to(self.folder).parts[0] not in _WRITTEN_BY_DBT and not file.is_dir():
                 yield file
 
     @cached_property
     def settings(self) -> LenientFile:
-        """``dbt_project.yml``; it says nothing where it is missing or cannot be read."""
+        """``dbt_project.yml``; empty if it is missing or unreadable."""
         return self._opened(self.folder / "dbt_project.yml")
 
     @cached_property
     def models(self) -> dict[str, Path]:
-        """The files of models by the models' names."""
+        """The files of models by name."""
         return {file.stem: file for file in self._in_model_paths(".sql", ".py")}
 
     @cached_property
     def sources(self) -> dict[str, Path]:
-        """The ids of the products that are declared as sources, with the files that do so."""
+        """The ids of products that are declared as sources, and the file that declares each."""
         found: dict[str, Path] = {}
         for path in self._in_model_paths(".yml", ".yaml"):
             file = self._opened(path)
@@ -52,7 +52,7 @@ class DbtFiles:
         return found
 
     def model(self, file: Path) -> DbtModel | None:
-        """A model; None where it cannot be read. One in Python only dbt can tell about."""
+        """A model; None if it is unreadable. Only dbt can read a model in Python."""
         if file not in self._models:
             try:
                 self._models[file] = read_model(file) if file.suffix == ".sql" else DbtModel()
@@ -61,13 +61,13 @@ class DbtFiles:
         return self._models[file]
 
     def all_faults(self) -> tuple[Diagnostic, ...]:
-        """The faults of all files, as far as they are told without dbt."""
-        _ = self.sources  # read, with the settings
+        """The faults of all files that are found without dbt."""
+        _ = self.sources  # reads them and the settings
         for file in self.models.values():
             self.model(file)
         for file in self.all():
             if file.exists() and not file.is_file() and file not in self.faults:
-                # dbt would wait for a pipe for ever, and read a device to no end.
+                # dbt would read a pipe or a device forever.
                 self.faults[file] = [
                     OF_DBT.fault("C001", f"{shown(file)} is not a regular file", Place(file))
                 ]
@@ -81,18 +81,18 @@ class DbtFiles:
     def _in_model_paths(self, *suffixes: str) -> Iterator[Path]:
         for folder in self.settings.texts(("model-paths",)) or ("models",):
             for file in sorted((self.folder / folder).rglob("*")):
-                # A link that leads nowhere is passed over by dbt too.
+                # dbt ignores broken links too.
                 if file.suffix.lower() in suffixes and file.exists():
                     yield file
 
 
 def _named(file: LenientFile, where: Where) -> Iterator[tuple[str, Where]]:
-    """The names of the mappings in a list, and where these are."""
+    """The names of the mappings in a list, and their places."""
     if file.at(where) is None and where[-1] in file.mapping(where[:-1]):
-        file.fault(f'"{where[-1]}" is no list', where, "a list, each item after a dash")
+        file.fault(f'"{where[-1]}" is not a list', where, "a list, each item after a dash")
     for number in range(len(file.list(where))):
         at = (*where, number)
         if file.mapping(at) and (name := file.text((*at, "name"))):
             yield name, at
         elif isinstance(file.at(at), dict) and file.at((*at, "name")) is None:
-            file.fault(f'an item of "{where[-1]}" has no name', at, "a name: what models call it by")
+            file.fault(f'an item of "{where[-1]}" has no name', at, "a name, which models use")

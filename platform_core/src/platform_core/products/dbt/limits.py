@@ -1,7 +1,5 @@
-"""What a dbt project may not do here: of a build the platform takes one model, and nothing beside it.
-
-The wall is elsewhere: dbt is given nothing that it could spoil. This is for the message, before a run.
-"""
+"""The parts of dbt that a project may not use: the platform takes one model of a build and nothing else.
+This is for early messages. dbt's process cannot damage anything anyway."""
 
 from __future__ import annotations
 
@@ -33,8 +31,7 @@ def refused_of_project(settings: LenientFile) -> Iterator[Diagnostic]:
 def refused_of_model(
     config: Mapping[str, Any], file: Path, database: str, schema: str
 ) -> Iterator[Diagnostic]:
-    """D028 for what a model's configuration asks for that is not taken; ``database`` and ``schema`` are those
-    that models are built in."""
+    """D028 for unsupported configuration of a model; models are built in ``database`` and ``schema``."""
     place = Place(file)
     if file.suffix == ".py" or config.get("language") == "python":
         yield _refused(f"the model {file.stem} is written in Python", place)
@@ -49,7 +46,7 @@ def refused_of_model(
 
 
 def refused_of_node(node: Mapping[str, Any], folder: Path) -> Iterator[Diagnostic]:
-    """D028 for what is no model, of those that dbt builds tables of."""
+    """D028 for a seed or a snapshot."""
     if node["resource_type"] in ("seed", "snapshot"):
         what = f"{node['name']} is a {node['resource_type']} of dbt"
         yield _refused(what, Place(folder / node["original_file_path"]))
@@ -65,5 +62,5 @@ def _hooks(tree: Mapping[str, Any], where: Where) -> Iterator[Where]:
 
 def _refused(what: str, place: Place) -> Diagnostic:
     expected = f"models in SQL in the schema staging without hooks, as {listed(_MATERIALIZED)}"
-    fix = "Remove it. What it prepares can be a model or a product of its own."
-    return Diagnostic("D028", f"{what}, which is not taken here", place, expected, fix)
+    fix = "Remove it, or make its result a model or a product."
+    return Diagnostic("D028", f"{what}, which is not supported", place, expected, fix)

@@ -1,4 +1,4 @@
-"""A dbt model as dbt's own lexer reads it: what it reads, and its SQL as far as it is told without dbt."""
+"""A dbt model, read with dbt's own lexer: its sources and refs, and its SQL if that is known without dbt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from platform_core.sql.quoting import quoted
 OF_DBT: Final = FileKind(
     "file of a dbt project",
     "a project that `dbt parse` reads",
-    "Mend the file.",
+    "Fix the file.",
     code="D011",
     raised=DefinitionError,
     may_be_empty=True,
@@ -32,19 +32,19 @@ _CONFIG: Final = re.compile(r"\s*config\s*\(")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of ``source`` or ``ref`` with names alone, such as ``source('sales', 'stores')``."""
+    """A call of ``source`` or ``ref`` with constant names, such as ``source('sales', 'stores')``."""
 
     function: str
     name: str
-    """The id of the product that a source is; of a ref the model."""
+    """The id of the source's product, or the name of the model."""
     place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class DbtModel:
-    """What a model's file says. ``sql`` has ``"sales"."stores"`` for a source, ``"__model"`` for a ref; None
-    where it takes dbt to write it out. ``config`` is what calls of ``config`` say; None for what is
-    no constant."""
+    """A model's file. ``sql`` has ``"sales"."stores"`` for a source and ``"__model"`` for a ref; None if
+    only dbt can render it. ``config`` has the arguments of ``config`` calls; None for one that is not a
+    constant."""
 
     calls: tuple[Call, ...] = ()
     sql: str | None = None
@@ -52,16 +52,12 @@ class DbtModel:
 
     @property
     def refs(self) -> list[str]:
-        """The models that it is made of, each once."""
+        """The models that it reads, without duplicates."""
         return list(dict.fromkeys(call.name for call in self.calls if call.function == "ref"))
 
 
 def read_model(path: Path) -> DbtModel:
-    """Read the file of a model.
-
-    Raises:
-        DefinitionError: D011 it is no text, or no Jinja.
-    """
+    """Read a model's file. Raises DefinitionError D011 if it is not text or not Jinja."""
     from jinja2 import Environment, TemplateSyntaxError, nodes
 
     text = re.sub(r"\r\n?", "\n", read_text(path, OF_DBT))
@@ -77,7 +73,7 @@ def read_model(path: Path) -> DbtModel:
     pieces: list[str | None] = []
     begin = at = 0
     for _, kind, value in jinja.lexer.tokeniter(text, None):
-        # The lexer leaves out the spaces that {{- and -}} take away.
+        # The lexer omits the spaces that {{- and -}} remove.
         start = text.index(value, at)
         at = start + len(value)
         if kind == "data":
@@ -109,7 +105,7 @@ def _calls(path: Path, text: str, begin: int, end: int) -> Iterator[Call]:
 
 
 def _in_sql(inner: str, calls: list[Call]) -> str | None:
-    """The SQL that a pair of braces stands for, of as many lines: a fault's line is that of the file."""
+    """The SQL of a pair of braces, with as many lines, so that faults have the file's line."""
     lines = "\n" * inner.count("\n")
     if len(calls) != 1 or not _CALL.fullmatch(inner.strip()):
         return lines if _CONFIG.match(inner) else None

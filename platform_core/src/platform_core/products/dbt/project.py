@@ -1,7 +1,5 @@
-"""The one reader of a domain's dbt project: dbt's manifest where it is of these very files, and the files.
-
-dbt itself, which takes seconds to load, is for ``dbt_run``.
-"""
+"""The only reader of a domain's dbt project: dbt's manifest if it is of the current files, and the files.
+``products.dbt.run`` calls dbt, which takes seconds to load."""
 
 from __future__ import annotations
 
@@ -27,24 +25,22 @@ from platform_core.sql.quoting import quoted
 from platform_core.words import listed
 
 STAGING: Final = "staging"
-"""Schema of the lake in which dbt builds; nothing there is published."""
+"""The schema of the lake in which dbt builds; it is not published."""
 
 
 @dataclass(frozen=True)
 class DbtProject:
-    """The dbt project of a domain, in ``dbt_projects/<domain>``.
-
-    A fault in one of its files keeps only those answers from being given that need the file.
-    """
+    """The dbt project of a domain, in ``dbt_projects/<domain>``. A fault in a file affects only the
+    answers that need the file."""
 
     domain: str
     folder: Path
     manifest: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
-    """What dbt itself made of the files; None where it has not read them as they are now."""
+    """dbt's manifest of the files; None if dbt has not parsed their current content."""
 
     @classmethod
     def of(cls, domain: str, root: Path) -> DbtProject:
-        """The project of a domain in the mesh at ``root``; without models where there is none."""
+        """The project of a domain in the mesh at ``root``; a missing project has no models."""
         project = cls(domain, root / "dbt_projects" / domain)
         with suppress(OSError, ValueError):
             if project.stamp.read_text(encoding="utf-8") == project.content():
@@ -54,16 +50,16 @@ class DbtProject:
 
     @property
     def state(self) -> Path:
-        """Where the platform keeps what dbt makes: manifest, profile, logs."""
+        """The folder for dbt's manifest, profile and logs."""
         return mesh_home(mesh_root(self.folder)) / "dbt" / self.domain
 
     @property
     def stamp(self) -> Path:
-        """The file that says of which content the manifest beside it is."""
+        """The file with the digest of the content that the manifest was made from."""
         return self.state / "target" / "stamp"
 
     def content(self) -> str:
-        """A digest of every file that the manifest depends on."""
+        """A digest of all files that the manifest depends on."""
         digest = hashlib.sha256()
         for file in self.files.all():
             content = file.read_bytes() if file.is_file() else b""
@@ -76,17 +72,14 @@ class DbtProject:
 
     @cached_property
     def models(self) -> Mapping[str, Path]:
-        """The files of the models by the models' names, also of those that are disabled."""
+        """The files of models by name, including disabled models."""
         if self.manifest is None:
             return self.files.models
         return {name: self.folder / node["original_file_path"] for name, (_, node) in self._nodes.items()}
 
     def table(self, name: str) -> str:
-        """The name of the table that dbt builds a model as, in the schema ``staging``.
-
-        Raises:
-            DefinitionError: D026 where it builds none there.
-        """
+        """The name of a model's table in the schema ``staging``. Raises DefinitionError D026 if dbt
+        builds none."""
         config = self._config(name)
         if config.get("enabled") is False:
             what = "disabled"
@@ -94,26 +87,27 @@ class DbtProject:
             what = "ephemeral"
         else:
             return str(config.get("alias") or name)
-        message = f"the dbt model of {self.domain}/{name} is {what}: there is no table to publish"
+        message = f"the dbt model of {self.domain}/{name} is {what}, so it has no table to publish"
         expected = f"a model that is built as a table in the schema {STAGING}"
-        fix = f"config(materialized='table', schema='{STAGING}')"
+        fix = f"Write `config(materialized='table', schema='{STAGING}')`."
         raise DefinitionError.of("D026", message, Place(self.models[name]), expected, fix)
 
     def selection(self, name: str) -> str:
-        """What dbt is told to build for a model: its file. Its name may be that of a folder too."""
+        """dbt's selector of a model with its parents. By file, since a folder may have the model's name."""
         return f"+path:{glob.escape(self._nodes[name][1]['original_file_path'])}"
 
     def refused(self, name: str) -> list[Diagnostic]:
-        """D028 where what has the name is no model."""
+        """D028 for a seed or a snapshot of a name."""
         nodes = [node for node in (self.manifest or {"nodes": {}})["nodes"].values() if node["name"] == name]
         return [fault for node in nodes for fault in refused_of_node(node, self.folder)]
 
     def reads(self, name: str, own: Collection[str]) -> tuple[dict[str, Place], list[Diagnostic]]:
-        """The products that a model reads, through other models too, each with where it says so; and D011,
-        D010 and D028 where a file cannot be read, a product is read by ref, or more is built than models.
+        """The products that a model reads, also through other models, with the place of each; and the
+        faults: D011 for an unreadable file, D010 for a product that is read by ref, D028 for unsupported
+        parts.
 
         A source ``hr.store_staffing`` is the product ``hr/store_staffing``. ``own`` are the names of the
-        products of the domain: a ref would read a version of them that was not audited yet.
+        domain's products: a ref would read a version of them that is not audited.
         """
         found: dict[str, Place] = {}
         refs: dict[str, Place] = {}
@@ -125,7 +119,7 @@ class DbtProject:
             elif call.name in own:
                 refs.setdefault(call.name, call.place)
         if self.manifest is not None:
-            # What macros read is not in the text of the models.
+            # The text of a model does not show the reads of macros.
             names = {node: name for name, (node, _) in self._nodes.items()}
             for parent in sorted(reached([self._nodes[name][0]], self.manifest["parent_map"])):
                 if source := self.manifest["sources"].get(parent):
@@ -138,14 +132,14 @@ class DbtProject:
         faults = [*self._faults(texts), *self._refused(texts), *others]
         for model, place in refs.items():
             message = f"the dbt model reads the product {self.domain}/{model} by ref()"
-            expected = "products are read as sources, so that only published versions are"
-            fix = f"{{{{ source('{self.domain}', '{model}') }}}}"
+            expected = "a source, which reads the published version"
+            fix = f"Write `{{{{ source('{self.domain}', '{model}') }}}}`."
             faults.append(Diagnostic("D010", message, place, expected, fix))
         return found, faults
 
     def undeclared(self, read: Iterable[tuple[DataProduct, Place]]) -> list[Diagnostic]:
-        """D025 for each product that is read and that no file declares as a source; D011 instead where files
-        that may declare it cannot be read."""
+        """D025 for each product that is read but not declared as a source; D011 if files that may declare
+        it are unreadable."""
         sources = self.files.sources
         missing = [(product, place) for product, place in read if product.id not in sources]
         if self.manifest is not None or not missing:
@@ -159,7 +153,7 @@ class DbtProject:
         ]
 
     def _declaration(self, product: DataProduct) -> str:
-        """What to write where, so that a product is a source of the project."""
+        """The text to add, and its file, to declare a product as a source."""
         table = f"      - name: {product.name}"
         beside = (f for id, f in self.files.sources.items() if ProductId(id).domain == product.domain)
         if (file := next(beside, None)) is not None and product.lake == product.domain:
@@ -172,15 +166,12 @@ class DbtProject:
         return f"{head}\n{entry}\n{table}"
 
     def sql(self, name: str) -> str | None:
-        """The SQL of a model, sources as ``"domain"."product"``; None where it takes dbt to write it out.
-
-        Raises:
-            DefinitionError: D011 where the file of a model cannot be read.
-        """
+        """The SQL of a model, with sources as ``"domain"."product"``; None if only dbt can render it.
+        Raises DefinitionError D011 for an unreadable file."""
         texts = self._made_of(name)
         if faults := self._faults(texts):
             raise DefinitionError(*faults)
-        # Each once: what many models share would be written out again for every way that leads to it.
+        # As CTEs, so that shared models are written once.
         order = ordered({model: text.refs for model, text in texts.items() if text is not None})
         written = {model: text.sql for model in order if (text := texts[model]) is not None}
         if name not in order or len(written) < len(texts) or None in written.values():
@@ -191,7 +182,7 @@ class DbtProject:
         return f"WITH {common}\nSELECT * FROM {quoted(f'__{name}')}"
 
     def _made_of(self, name: str, but: Collection[str] = ()) -> dict[str, DbtModel | None]:
-        """A model and those that it is made of; None for one that cannot be read."""
+        """A model and its parents by name; None for an unreadable one."""
         found: dict[str, DbtModel | None] = {}
         waiting = [name]
         for model in waiting:
@@ -201,7 +192,7 @@ class DbtProject:
         return found
 
     def _config(self, name: str) -> Mapping[str, Any]:
-        """What is known of how a model is built: by the manifest all, by its file what it says itself."""
+        """The configuration of a model: from the manifest, or only its file's own part."""
         if self.manifest is None:
             text = self.files.model(self.models[name])
             return text.config if text is not None else {}
@@ -226,7 +217,7 @@ class DbtProject:
 
     @cached_property
     def _nodes(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
-        """The id and the entry of each model in the manifest, of its latest version, by its name."""
+        """The id and the entry of each model in the manifest, by name; the latest version wins."""
         manifest = self.manifest or {"nodes": {}, "disabled": {}}
         disabled = ((node, entry) for node, entries in manifest["disabled"].items() for entry in entries)
         nodes = [(n, e) for n, e in (*disabled, *manifest["nodes"].items()) if e["resource_type"] == "model"]

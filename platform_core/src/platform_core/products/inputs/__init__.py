@@ -1,1 +1,1 @@
-"""Inputs: what a product's function gets to see, from the lake, from made-up rows or from no rows."""
+"""Inputs of a product's function: from the lake, from made-up rows, or without rows."""

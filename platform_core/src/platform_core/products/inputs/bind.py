@@ -1,4 +1,4 @@
-"""The one binder: a function's inputs as it sees them, wherever their rows come from."""
+"""Binding a function's inputs, for every origin of their rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from platform_core.sql.quoting import quoted
 from platform_core.words import did_you_mean, listed
 
 Argument = Table | NotTabular | Window
-"""What a function gets for an input, and the window of its run."""
+"""The type of an argument: an input, or the window of the run."""
 
 
 def bind(
@@ -29,14 +29,10 @@ def bind(
     rows: Rows,
     engine: Callable[[], duckdb.DuckDBPyConnection] | None = None,
 ) -> dict[str, Argument]:
-    """The arguments to call a function with; its products are in ``inputs``, by argument. One that takes the
-    window of its run gets that of ``rows``.
+    """The arguments to call a function with; ``inputs`` are its products, by argument.
 
-    SQL that it returns finds them on ``connection``; what it reads itself it reads with ``engine``, by
-    default the same.
-
-    Raises:
-        DefinitionError: D012 for a source without its time_column.
+    SQL that it returns finds the inputs on ``connection``; ``engine`` opens the connection for its own
+    reads, by default the same. Raises DefinitionError D012 for a source without its time_column.
     """
     arguments: dict[str, Argument] = {}
     engine = engine or (lambda: connection)
@@ -54,7 +50,7 @@ def bind(
     for name, source in function.sources.items():
         found = rows.of_source(name, source)
         if isinstance(found, str):
-            # Of Parquet alone a plan tells which file is read.
+            # Only for Parquet does a plan show the file that is read.
             kept = not source.path.endswith(".parquet")
             query = f"SELECT * FROM {found}"
             arguments[name] = show(connection, name, query, kept=kept, source=source.name, engine=engine)
@@ -72,7 +68,7 @@ def bind(
 
 @contextmanager
 def in_memory(files: Iterable[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection without a lake, on which a timestamp means what it means in one; it reaches ``files``."""
+    """A connection without a lake but with its time zone, which can read ``files``."""
     with closing(duckdb.connect(config={"temp_directory": ""})) as connection:
         connection.execute("SET allow_persistent_secrets = false; SET TimeZone = 'UTC'")
         lock_down(connection, files=files)

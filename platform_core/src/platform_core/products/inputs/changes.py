@@ -1,4 +1,4 @@
-"""How far a stream has read another one: from where its next run goes on, or why it cannot."""
+"""How far a stream has read another stream: where its next run continues, or why it cannot."""
 
 from __future__ import annotations
 
@@ -14,29 +14,25 @@ from platform_core.products.inputs.resolve import BoundInput
 
 
 def require_streams(product: DataProduct, inputs: Mapping[str, BoundInput], place: Place) -> None:
-    """Changes are read by a stream, which keeps what it made of them, of a stream, which keeps its rows.
-
-    Raises:
-        DefinitionError: D050 where the reader is no stream, D051 where what it reads is none.
-    """
+    """Only a stream can read changes, and only of a stream. Raises DefinitionError: D050 for another
+    reader, D051 for another input."""
     for name, bound in inputs.items():
         if not bound.declared.changes:
             continue
         if product.kind != "stream":
-            message = f'{product.id} reads the changes of {bound.product.id} as "{name}" and is no stream'
-            expected = "a stream, which keeps what it made of earlier changes"
-            fix = "set physicalType: stream in its contract, or read the whole product: changes=False"
+            message = f'{product.id} reads the changes of {bound.product.id} as "{name}", but is not a stream'
+            expected = "a stream, which keeps its earlier rows"
+            fix = "Write physicalType: stream in its contract, or changes=False for the input."
             raise DefinitionError.of("D050", message, place, expected, fix)
         if bound.product.kind != "stream":
-            message = f"{bound.product.id} is a {bound.product.kind}, whose rows are replaced: "
-            message += f'{product.id} cannot read its changes as "{name}"'
-            expected = "an input that is a stream, to which rows are only added"
-            fix = "read the whole product: changes=False"
+            kind = bound.product.kind
+            message = f'{product.id} reads the changes of {bound.product.id} as "{name}", which is a {kind}'
+            expected, fix = "an input that is a stream", "Write changes=False to read the whole product."
             raise DefinitionError.of("D051", message, place, expected, fix)
 
 
 def position_now(connection: duckdb.DuckDBPyConnection, producer: DataProduct, version: int) -> Position:
-    """What a reader has to remember of a producer that it has read up to a version."""
+    """The position of a reader that has read a producer up to a version."""
     return {"version": version, "table": table_identity(connection, producer)}
 
 
@@ -48,35 +44,23 @@ def since(
     version: int,
     place: Place,
 ) -> int | None:
-    """The version after which to read on; None for everything, before the first run.
-
-    Raises:
-        LakeError: L042 where that version is not kept any more, L043 where the producer is not the table
-            that was read before, or where rows of it were changed or deleted.
-    """
+    """The version after which to read; None to read everything in the first run. Raises LakeError: L042
+    if that version expired, L043 if the producer's table was replaced, or its rows were changed or
+    deleted."""
     if position is None:
         return None
     before = int(position["version"])
-    rebuild = f"give {reader.id} a new name, or drop its table and its ledger, so that it reads all again"
+    rebuild = f"Rename {reader.id}, or drop its table and its ledger, so that it reads everything again."
     if position["table"] != table_identity(connection, producer) or version < before:
-        message = (
-            f"{producer.id} was made anew since {reader.id} read it up to version {before}: "
-            "which of its rows are new cannot be told"
-        )
+        message = f"{producer.id} was replaced after {reader.id} had read it up to version {before}"
         raise LakeError.of("L043", message, place, "a stream to which rows were only added", rebuild)
     if version == before:
         return before
     if not has_version(connection, producer, before + 1):
-        message = (
-            f"version {before + 1} of the lake of {producer.id} is not kept any more, "
-            f"and {reader.id} has read it up to version {before} only"
-        )
-        expected = "versions that are kept until every reader of changes has read them"
+        message = f"version {before + 1} of the lake of {producer.id} expired before {reader.id} had read it"
+        expected = "versions that are kept until all readers of changes have read them"
         raise LakeError.of("L042", message, place, expected, rebuild)
     if changes_between(connection, producer, before + 1, version) - {"inserted_into_table"}:
-        message = (
-            f"rows of {producer.id} were changed or deleted after version {before}, "
-            f"up to which {reader.id} has read it"
-        )
+        message = f"rows of {producer.id}, which {reader.id} reads, were changed after version {before}"
         raise LakeError.of("L043", message, place, "a stream to which rows were only added", rebuild)
     return before

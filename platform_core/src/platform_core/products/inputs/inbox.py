@@ -1,4 +1,4 @@
-"""A folder that batches are delivered into: one file, one batch, under the file's name."""
+"""An inbox: a folder of files, each of which is a batch with the file's name."""
 
 from __future__ import annotations
 
@@ -18,58 +18,55 @@ from platform_core.products.source import READERS, Source, is_pattern, require_f
 _PARQUET: Final = b"PAR1"
 _CLOSED_BY: Final = {b"[": b"]", b"{": b"}"}
 _EDGE: Final = 4096
-"""Bytes in which a text file begins and ends, whatever blanks are around it."""
+"""Bytes at the beginning and the end of a text file that are searched for its brackets."""
 
 SETTLED: Final = 60
-"""Seconds without a change after which nobody writes a file any more."""
+"""Seconds without a change after which a file is complete."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file of an inbox. ``stamp`` changes when the file does."""
+    """A file of an inbox. ``stamp`` changes with the file."""
 
     id: str
-    """Its path in the folder of the inbox."""
+    """Its path in the inbox."""
     path: Path
     stamp: str
 
     def require_whole(self, source: Source) -> None:
-        """Refuse a file that its sender has not finished (S010), which would lose or spoil rows."""
-        if (reason := _half_written(self.path)) is not None:
+        """Refuse a file that is not complete (S010), which would lose rows."""
+        if (reason := _incomplete(self.path)) is not None:
             message = f"the batch {self.id} of {source.name} is half-written: {reason}"
-            expected = f"a whole file in {shown(self.path.parent)}, renamed into it once it is written"
-            fix = "deliver it again, or wait: it stays where it is and is taken when it is whole"
+            expected = f"a complete file, renamed into {shown(self.path.parent)} after it is written"
+            fix = "Deliver it again, or wait. The next run reads it if it is complete."
             raise SourceError.of("S010", message, None, expected, fix)
 
 
 def batches(source: Source, argument: str) -> list[Delivered]:
-    """The files of an inbox as its function sees them, by the argument's name. Raises as ``deliveries``."""
+    """The files of an inbox as batches for the function's argument. Raises as ``deliveries`` does."""
     return [
-        # Two ids that differ by case alone would be one view.
+        # The number separates ids that differ only by case.
         Delivered.of(file.id, f"{argument}/{number}/{file.id}", rows_of(file.path), file.stamp)
         for number, file in enumerate(deliveries(source).values(), start=1)
     ]
 
 
 def deliveries(source: Source) -> dict[str, Delivery]:
-    """The files of an inbox by batch id, in the order of their names.
-
-    Raises:
-        SourceError: S001 where the package is not installed, S003 for a file of the mesh's own state, S011
-            where the folder is missing, S012 for a file of a kind that is not read.
-    """
+    """The files of an inbox by batch id, sorted. Raises SourceError: S001 if the package is not
+    installed, S003 for a file of the mesh's own state, S011 if the folder is missing, S012 for a file of
+    another type."""
     folder, pattern = _split(source)
     if not folder.is_dir():
         message = f"the inbox of the source {source.name} is missing"
-        fix = "make the folder, or correct the path of the source"
+        fix = "Create the folder, or correct the path of the source."
         raise SourceError.of("S011", message, None, f"the folder {shown(folder)}", fix)
     found: dict[str, Delivery] = {}
     for path in sorted(folder.glob(pattern)):
         if not path.is_file():
             continue
         if path.suffix.lower() not in READERS:
-            message = f"the file {path.name} in the inbox of {source.name} is of no kind that is read"
-            fix = "narrow the pattern, such as inbox/*.parquet, or move the file away"
+            message = f"the file {path.name} in the inbox of {source.name} has an unsupported type"
+            fix = "Narrow the pattern, such as inbox/*.parquet, or move the file away."
             raise SourceError.of("S012", message, None, f"files ending in {', '.join(READERS)}", fix)
         require_foreign(path, source.name)
         state, id = path.stat(), path.relative_to(folder).as_posix()
@@ -78,8 +75,7 @@ def deliveries(source: Source) -> dict[str, Delivery]:
 
 
 def unmatched(sources: Iterable[Source]) -> list[str]:
-    """Files below the folders of some inboxes that are in none of them, but for those that are hidden or may
-    still be written."""
+    """Files below the inboxes that none of them contains, except hidden and incomplete ones."""
     inboxes = [source for source in sources if source.inbox]
     taken = {file.path for source in inboxes for file in deliveries(source).values()}
     return sorted(
@@ -93,14 +89,14 @@ def unmatched(sources: Iterable[Source]) -> list[str]:
     )
 
 
-def left_over(names: str, product: str, place: Place) -> Diagnostic:
-    """S013: files that no inbox of a product takes."""
-    fix = "widen the pattern, or move the files away; `**` in a pattern is any folders"
-    return Diagnostic("S013", f"no inbox of {product} takes {names}", place, fix=fix, severity="warning")
+def unmatched_files(names: str, product: str, place: Place) -> Diagnostic:
+    """S013 for files that no inbox of a product contains."""
+    fix = "Widen the pattern (`**` matches any folders), or move the files away."
+    return Diagnostic("S013", f"no inbox of {product} contains {names}", place, fix=fix, severity="warning")
 
 
 def files_of(sources: Iterable[Source]) -> list[Path]:
-    """The files of some sources; of one that is missing none, which whoever reads it is told."""
+    """The files of some sources. A missing source is reported where it is read."""
     found: list[Path] = []
     for source in sources:
         with contextlib.suppress(SourceError):
@@ -110,10 +106,7 @@ def files_of(sources: Iterable[Source]) -> list[Path]:
 
 
 def _split(source: Source) -> tuple[Path, str]:
-    """The folder of an inbox, and the pattern of what is in it.
-
-    The folder has to be there, or a typo would be an empty inbox.
-    """
+    """The folder of an inbox, which must exist, and the pattern of its files."""
     parts = Path(source.path).parts
     first = next(number for number, part in enumerate(parts) if is_pattern(part))
     pattern = [part if is_pattern(part) else glob.escape(part) for part in parts[first:]]
@@ -124,7 +117,7 @@ def _settled(changed: float) -> bool:
     return time.time() - changed >= SETTLED
 
 
-def _half_written(path: Path) -> str | None:
+def _incomplete(path: Path) -> str | None:
     state = path.stat()
     size = state.st_size
     if size == 0:
@@ -137,12 +130,12 @@ def _half_written(path: Path) -> str | None:
             if start != _PARQUET or end[-4:] != _PARQUET:
                 return f"its {'end' if start == _PARQUET else 'beginning'} is missing"
             footer = int.from_bytes(end[:4], "little")
-            return "it is shorter than its own footer says" if footer + 12 > size else None
+            return "it is shorter than its footer" if footer + 12 > size else None
         begins = file.read(_EDGE).removeprefix(BOM_UTF8).lstrip()[:1]
         file.seek(max(0, size - _EDGE))
         end = file.read()
     if path.suffix.lower() == ".json" and begins in _CLOSED_BY:
-        # Each value ends with its bracket: a document, and the last of many lines.
+        # A document and each line end with the closing bracket.
         return None if end.rstrip()[-1:] == _CLOSED_BY[begins] else "its first bracket is not closed"
     if end.endswith(b"\n") or _settled(state.st_mtime):
         return None

@@ -1,4 +1,4 @@
-"""The products that a function reads: their contracts, and whether they were published."""
+"""The products that a function reads: their contracts, and whether they are published."""
 
 from __future__ import annotations
 
@@ -22,23 +22,19 @@ from platform_core.words import did_you_mean, listed
 
 @dataclass(frozen=True)
 class BoundInput:
-    """A declared input with the contract of the product that it reads."""
+    """A declared input with the contract of its product."""
 
     declared: Input
     product: DataProduct
     version: int | None = None
-    """The version to read; None for whatever is published."""
+    """The version to read; None for the published one."""
     since: int | None = None
-    """Read only what was inserted after this version."""
+    """Read only rows that were inserted after this version."""
 
 
 def look_up(registry: Registry, product_id: str, place: Place) -> DataProduct:
-    """The contract of a product that ``place`` names.
-
-    Raises:
-        DefinitionError: D001 at ``place`` for an unknown product.
-        ContractError: for a broken contract.
-    """
+    """The contract of a product that ``place`` names. Raises DefinitionError D001 at ``place`` for an
+    unknown product; ContractError for a broken contract."""
     try:
         return registry.get(product_id)
     except DefinitionError as error:
@@ -46,18 +42,14 @@ def look_up(registry: Registry, product_id: str, place: Place) -> DataProduct:
 
 
 def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, BoundInput]:
-    """The contracts behind a function's inputs.
-
-    Raises:
-        DefinitionError: D001 for an unknown product, D012 for a column that it does not have, D007 for a
-            source whose name is no key of an asset, or is that of a product.
-    """
+    """The contracts of a function's inputs. Raises DefinitionError: D001 for an unknown product, D012 for
+    an unknown column, D007 for a source whose name is not an asset key, or is the name of a product."""
     for source in function.sources.values():
         is_product = source.name in registry.names()
         if is_product or not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", f"{source.name}", re.ASCII):
-            what = "is a product, and no source" if is_product else "cannot name a source"
-            expected = "a name of its own: letters and digits of ASCII, _, - and dots, / between words"
-            fix = "Declare the product as an input." if is_product else "Write files/sales, for example."
+            what = "is a product, not a source" if is_product else "cannot name a source"
+            expected = "a name of ASCII letters, digits, _, - and dots, with / between words"
+            fix = "Declare the product as an input." if is_product else "Write a name such as files/sales."
             raise DefinitionError.of("D007", f'"{source.name}" {what}', function.place, expected, fix)
     bound = {}
     for name, declared in function.products.items():
@@ -73,7 +65,7 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
 
 
 def require_uses(product: DataProduct, function: ProductFunction) -> None:
-    """Refuse a window, and rows of a source by their time, where a run has none to give (D009)."""
+    """Refuse a window, and a time_column, if the product or the source does not support it (D009)."""
     asks = "takes the window of its run" if function.windowed else ""
     needs = "" if product.partitions else "the custom property partitions in its contract"
     for source in function.sources.values():
@@ -81,19 +73,20 @@ def require_uses(product: DataProduct, function: ProductFunction) -> None:
             asks = f'reads {source.name} by its time_column "{source.time_column}"'
             needs = needs if source.tabular else f"a file that ends in {listed(list(READERS))}"
     if asks and needs:
-        fix = "Add that, or take the argument window and the time_column out."
-        raise DefinitionError.of("D009", f"{product.id} {asks} and cannot", function.place, needs, fix)
+        message = f"{product.id} {asks}, which is not supported"
+        fix = "Add that, or remove the argument window and the time_column."
+        raise DefinitionError.of("D009", message, function.place, needs, fix)
 
 
 def require_published(
     connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct], reader: str
 ) -> None:
-    """Refuse to run before the inputs were published for the first time (R020)."""
+    """Refuse a run before all inputs are published (R020)."""
     missing = sorted({product.id for product in products if not is_published(connection, product)})
     if missing:
-        message = f"{reader} reads {listed(missing)}, of which nothing was published yet"
+        message = f"{reader} reads {listed(missing)}, which is not published yet"
         expected = "a published version of every input"
-        raise RunError.of("R020", message, None, expected, f"mesh run {' '.join(missing)}", plain=True)
+        raise RunError.of("R020", message, None, expected, f"Run `mesh run {' '.join(missing)}`.", plain=True)
 
 
 def is_published(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> bool:
@@ -106,7 +99,7 @@ def published_table(
     versions: Mapping[str, int],
     product_id: str,
 ) -> str | None:
-    """The relation of one of some products, at its version where that is pinned; None while there is none."""
+    """The relation of a product, at its pinned version; None if it is not published."""
     product = products.get(product_id)
     if product is None or not is_published(connection, product):
         return None

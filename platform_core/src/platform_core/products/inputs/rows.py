@@ -1,4 +1,4 @@
-"""The three sources of an input's rows: the lake, rows that a test makes up, and none at all."""
+"""The three origins of an input's rows: the lake, made-up rows of a test, and no rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from platform_core.sql.types import describe, duckdb_type
 from platform_core.words import did_you_mean, listed
 
 NotTabular = Path | list[Delivered]
-"""A file that is no table, or the batches of an inbox."""
+"""A file that is not a table, or the batches of an inbox."""
 
 
 @dataclass(frozen=True)
 class LakeRows:
-    """What is published: at pinned versions, of the partitions that a run of ``consumer`` reads."""
+    """Published rows at pinned versions, of the partitions that a run of ``consumer`` reads."""
 
     connection: duckdb.DuckDBPyConnection
     consumer: DataProduct
@@ -37,7 +37,7 @@ class LakeRows:
 
     @property
     def shown_window(self) -> Window | None:
-        """The window of the run as a function gets it."""
+        """The window of the run as the function gets it."""
         return function_window(self.consumer.partitions, self.window.keys) if self.window else None
 
     def of_product(self, name: str, bound: BoundInput) -> str:
@@ -61,7 +61,7 @@ class LakeRows:
         relation, grid = f"({self.file(name, source)})", self.consumer.partitions
         if self.window is None or grid is None or source.time_column is None:
             return relation
-        # The file has the consumer's grid, though perhaps under another column.
+        # The file has the consumer's partitions, by its own column.
         on_file = replace(self.consumer, partitions=replace(grid, column=source.time_column))
         return self._within(relation, on_file, self.window)
 
@@ -76,7 +76,7 @@ class LakeRows:
 
 @dataclass(frozen=True)
 class NoRows:
-    """No rows, of the types that contracts and files say. Files are looked at, no lake is."""
+    """No rows, with the types of contracts and files. Files are opened, lakes are not."""
 
     shown_window: Window | None = None
 
@@ -91,10 +91,10 @@ class NoRows:
 
 @dataclass(frozen=True)
 class MadeUpRows:
-    """Rows that a test makes up, by input; what is left out is empty.
+    """Made-up rows by input; missing inputs are empty.
 
-    Each is a list of dicts or a data frame. They have the types of the contract, a list also those of a
-    file that it stands for. An inbox is a dict of these by batch id, with the types of the first row.
+    Each input is a list of dicts or a data frame, with the types of its contract; a list also takes the
+    types of the source's file. An inbox is a dict of these by batch id, with the types of the first row.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -121,7 +121,7 @@ class MadeUpRows:
 
 
 Rows = LakeRows | NoRows | MadeUpRows
-"""The rows of a function's inputs. Each gives SQL that may stand after FROM for what is tabular."""
+"""The rows of a function's inputs. Tabular ones are SQL that can follow FROM."""
 
 
 def filled(
@@ -131,11 +131,8 @@ def filled(
     like: str | None = None,
     place: Place | None = None,
 ) -> str:
-    """A table that holds rows, in the columns and types of ``like`` or of their own; what they lack is NULL.
-
-    Raises:
-        UsageError: U011 for a column that it does not have.
-    """
+    """A table with rows, in the columns and types of ``like`` or their own; missing values are NULL.
+    Raises UsageError U011 for an unknown column."""
     table = quoted(f"__{name}")
     if not isinstance(rows, Sequence):
         if like is None:
@@ -163,7 +160,7 @@ def no_rows(product: DataProduct) -> str:
 
 
 def typed(types: Mapping[str, str]) -> str:
-    """Columns of some DuckDB types, without rows."""
+    """Columns of DuckDB types, without rows."""
     values = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in types.items())
     return f"(SELECT {values} LIMIT 0)"
 
@@ -171,7 +168,7 @@ def typed(types: Mapping[str, str]) -> str:
 def require_known(
     what: str, given: Iterable[str], known: Sequence[str], whose: str, place: Place | None
 ) -> None:
-    """Raise UsageError U011 for a name that does not exist."""
+    """Raise UsageError U011 for an unknown name."""
     for name in given:
         if name not in known:
             expected, fix = f"{what}s: {listed(known) or 'none'}", did_you_mean(name, known)

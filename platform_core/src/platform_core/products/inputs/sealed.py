@@ -1,4 +1,4 @@
-"""What a function reads of its inputs by itself: with a sealed engine, never with the writing connection."""
+"""A function's own reads of its inputs: with a sealed engine, not with the writing connection."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from platform_core.sealed.version import copied, product_files
 
 @dataclass(frozen=True, kw_only=True)
 class SealedRows(LakeRows):
-    """The rows of ``LakeRows`` out of files that ``connection``, a sealed engine, is shown."""
+    """``LakeRows`` from files on ``connection``, a sealed engine."""
 
     writer: duckdb.DuckDBPyConnection
-    """Where the lakes are attached."""
+    """The connection with the lakes."""
     files: SealedFiles
     copies: Path
 
@@ -48,8 +48,8 @@ def sealed_inputs(
     rows: LakeRows,
     room: Path,
 ) -> Iterator[Callable[[], duckdb.DuckDBPyConnection]]:
-    """Opens, at its first call, an engine that shows a function's inputs under their names; the rows are
-    those that ``rows`` shows on ``writer``, which may write into ``room``. It can be read until the end."""
+    """A function that opens, at its first call, an engine with the function's inputs as views. The rows
+    are those of ``rows`` on ``writer``, which may write into ``room``. The engine is closed at the end."""
     with ExitStack() as stack:
 
         @cache

@@ -1,8 +1,5 @@
-"""Which versions a run reads, pinned while it runs and told with what it publishes.
-
-A consumer reads each input at the version that was published when its run began. So what it records
-is what it read, also where a producer publishes meanwhile.
-"""
+"""The versions that a run reads: pinned while it runs, and recorded with the version that it publishes. A
+consumer reads each input at the version that was published when its run began."""
 
 from __future__ import annotations
 
@@ -19,32 +16,32 @@ from platform_core.lake.versions import published_version
 from platform_core.products.inputs.resolve import BoundInput
 
 INPUTS = "mesh/inputs"
-"""Metadata of a materialization: the version read of each input, by product id."""
+"""The metadata key of the input versions that were read, by product id."""
 REFERENCES = "mesh/references"
-"""The same of the products that foreign keys point to, which the audit reads."""
+"""The same for products that foreign keys refer to, which the audit reads."""
 BYTES_READ = "mesh/bytes_read"
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRead:
-    """One input as a run reads it; ``columns`` None for all, ``window`` None for the whole table."""
+    """An input of a run. ``columns`` None is all columns, ``window`` None the whole table."""
 
     product: DataProduct
     version: int
     columns: tuple[str, ...] | None = None
     window: Window | None = None
     since: int | None = None
-    """Of a stream, only what was inserted after this version."""
+    """For a stream: only rows that were inserted after this version."""
 
 
 def versions_read(connection: duckdb.DuckDBPyConnection, products: Iterable[DataProduct]) -> dict[str, int]:
-    """The version of each product that a reader finds now, by id; without those never published."""
+    """The published version of each product, by id, without unpublished products."""
     found = {product.id: published_version(connection, product) for product in products}
     return {name: version for name, version in sorted(found.items()) if version is not None}
 
 
 def pinned(inputs: Mapping[str, BoundInput], versions: Mapping[str, int]) -> dict[str, BoundInput]:
-    """The inputs at the versions that one run reads, whatever is published while it runs."""
+    """The inputs pinned to the versions of a run."""
     return {name: replace(bound, version=versions.get(bound.product.id)) for name, bound in inputs.items()}
 
 
@@ -54,12 +51,14 @@ def version_reads(
     window: Window | None,
     used: Mapping[str, tuple[str, ...]],
 ) -> tuple[VersionRead, ...]:
-    """What a run reads of its pinned inputs; ``used`` are the columns that its SQL uses, by input."""
+    """The reads of a run's pinned inputs; ``used`` are the columns that its SQL uses, by input."""
     return tuple(
         VersionRead(
             bound.product,
             bound.version,
-            bound.declared.columns or _used(bound.product, used.get(name)),
+            # A query that only counts rows reads one column.
+            bound.declared.columns
+            or ((bound.product.columns[0].name,) if used.get(name) == () else used.get(name)),
             window_read(consumer.partitions, bound.declared.partitions, bound.product.partitions, window),
             bound.since,
         )
@@ -68,27 +67,14 @@ def version_reads(
     )
 
 
-def _used(product: DataProduct, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    # A query that only counts rows reads a column to count them by.
-    return (product.columns[0].name,) if columns == () else columns
-
-
-def whole(products: Iterable[DataProduct], versions: Mapping[str, int]) -> list[VersionRead]:
-    """All columns and partitions of each product, of which nobody knows what is read."""
-    return [VersionRead(p, versions[p.id]) for p in products if p.id in versions]
-
-
 def inputs_metadata(
     connection: duckdb.DuckDBPyConnection,
     version_reads: Iterable[VersionRead],
     references: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """``mesh/inputs`` and ``mesh/bytes_read`` of a run that read these inputs.
-
-    The bytes are those of the columns shown to the product's function, of the files that hold the
-    partitions it read, once each; what the audit reads to check foreign keys is not among them.
-    """
-    # Here, since a function on made-up inputs binds them too, which takes no Dagster.
+    """``mesh/inputs`` and ``mesh/bytes_read`` of a run. The bytes are those of the columns that the
+    product's function sees, in the files of the partitions that it reads, without the reads of the audit."""
+    # Imported here, because evaluate needs no Dagster.
     import dagster as dg
 
     version_reads = list(version_reads)
@@ -106,5 +92,5 @@ def _bytes(connection: duckdb.DuckDBPyConnection, reading: VersionRead) -> int:
     found = bytes_of_columns(connection, reading.product, reading.version, reading.columns, reading.window)
     if reading.since is None:
         return found
-    # A file that was merged since counts to the batches before: changes are then said to be less, never more.
+    # A merged file counts as an earlier batch, so the result may be too small, but not too large.
     return max(0, found - bytes_of_columns(connection, reading.product, reading.since, reading.columns))

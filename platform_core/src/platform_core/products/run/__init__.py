@@ -1,1 +1,1 @@
-"""What happens around one run of a product: its context, what it may say, what it reports."""
+"""A run of a product: its context, its redaction and its report."""

@@ -1,4 +1,4 @@
-"""One run of a product on its way: what it publishes with, and what is to be told of its version."""
+"""The context of one run of a product."""
 
 from __future__ import annotations
 
@@ -22,32 +22,31 @@ from platform_core.quality.outcome import Outcomes
 
 @dataclass
 class RunContext:
-    """One run on its way: where to write, with which lakes attached, under which name; and, added to while it
-    runs, what is to be told of it."""
+    """A run: where it writes, and what it collects for its report."""
 
     product: DataProduct
     connection: duckdb.DuckDBPyConnection
     location: LakeLocation
     window: Window | None
     whole: bool
-    """Whether the table is made anew: there are no partitions, or all of them are made."""
+    """Whether the whole table is replaced: without partitions, or with all of them."""
     stamp: Stamp
     audit: Callable[[str], Outcomes]
     resolve: Callable[[str], str | None]
-    """The relation of a product that the audit may read; None while there is none."""
-    discretion: Redaction
+    """The relation of a product that the audit may read; None if it is not published."""
+    redaction: Redaction
     room: Path
-    """A folder of its own, which goes when it ends."""
+    """A folder that is removed after the run."""
     versions: Mapping[str, int]
     """The version of each input to read, by product id."""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """What the platform says of the version beside its numbers."""
-    said: dict[str, Any] = field(default_factory=dict)
-    """What the function itself says of its result."""
+    """The platform's metadata of the version."""
+    function_metadata: dict[str, Any] = field(default_factory=dict)
+    """The function's own metadata."""
     readings: list[VersionRead] = field(default_factory=list)
-    """What was read of the inputs; left empty, all columns of all of them."""
+    """The reads of inputs; if empty, all columns of all inputs."""
     faults: list[Diagnostic] = field(default_factory=list)
-    """What kept a part of it from being published: the run fails after what was published is told."""
+    """Faults of unpublished parts: the run reports the published part and then fails."""
 
 
 Publish = Callable[[RunContext], Publication[Outcomes]]

@@ -1,4 +1,4 @@
-"""What a version was made by: the contract, the code and the commit, as the location loaded them."""
+"""The origin of a version: its contract, code and commit, as the location loaded them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from platform_core.version import __version__
 
 
 def origin(product: DataProduct, kind: str, root: Path) -> dict[str, str]:
-    """The contract's version and sha256, and ``code``: a digest of what makes the product beside its inputs,
-    the domain's package, its dbt project or a twin's contract, with the locked libraries."""
+    """The contract's version and sha256, and ``code``: a digest of the code and libraries, from the
+    domain's package, its dbt project or a twin's contract, and the lock."""
     contract = _digest(product.path)
     if kind == "dbt":
         made_by = DbtProject(product.domain, root / "dbt_projects" / product.domain).content()
@@ -32,7 +32,7 @@ def origin(product: DataProduct, kind: str, root: Path) -> dict[str, str]:
 
 @cache
 def commit(folder: Path) -> str | None:
-    """The commit that is checked out around a folder; None where git knows of none."""
+    """The commit that is checked out at a folder; None without git or a commit."""
     asked = ("git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD")
     try:
         return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip() or None
@@ -40,16 +40,16 @@ def commit(folder: Path) -> str | None:
         return None
 
 
-def checks_told(outcomes: Iterable[CheckOutcome]) -> dict[str, Any]:
-    """What a snapshot remembers of its checks: no sample, no value, no message, since readers attach it."""
-    told = []
+def checks_summary(outcomes: Iterable[CheckOutcome]) -> dict[str, Any]:
+    """The outcomes that a snapshot stores: no sample, value or message, because readers can see them."""
+    checks = []
     for each in outcomes:
         status = "passed" if each.passed else "failed" if each.blocking else "warned"
-        told.append({"rule": each.rule.name, "status": status, "count": each.violations})
-    return {"checks": told}
+        checks.append({"rule": each.rule.name, "status": status, "count": each.violations})
+    return {"checks": checks}
 
 
-@cache  # by the module itself: one that was imported anew is another
+@cache  # by module object, which a new import replaces
 def _sources(package: ModuleType) -> str:
     folder = Path(str(package.__file__)).parent
     files = [(file.relative_to(folder).parts, _digest(file)) for file in sorted(folder.rglob("*.py"))]

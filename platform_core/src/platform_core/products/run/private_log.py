@@ -1,4 +1,4 @@
-"""Where a run puts the words that may hold restricted values: a file in its domain's restricted lake."""
+"""A private log in a domain's restricted lake, for output that may hold restricted values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.permissions import private_folder
 
 KEPT: Final = 50
-"""How many of these files a domain keeps."""
+"""The number of these files that a domain keeps."""
 
 
 def private_log(location: LakeLocation, lake: str, name: str) -> Path:
-    """A new file for this user alone in the folder of a restricted lake, whether that lake is there or not.
-    The oldest one makes room for it. Raises OSError."""
+    """A new private file in the folder of a restricted lake, which need not exist. Removes the oldest
+    file if there are too many. Raises OSError."""
     folder = private_folder(location, lake) / "messages"
     folder.mkdir(mode=0o700, exist_ok=True)
     for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[: -KEPT + 1]:
@@ -36,14 +36,12 @@ def append(path: Path, text: str) -> None:
 
 @contextmanager
 def captured(path: Path) -> Iterator[None]:
-    """What this process and its children print goes to a file, and what is logged too, whoever does it.
-
-    It holds for the whole process: nothing else may run in it meanwhile.
-    """
+    """Write the output and the logs of this process, and the output of its children, to a file. Applies
+    to the whole process, so nothing else may run in it meanwhile."""
     with ExitStack() as stack:
         file = stack.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1))
         handler = logging.StreamHandler(file)
-        # Not one more handler: Dagster's own logger has some that nobody else can reach.
+        # Another handler would not suffice: Dagster's logger has handlers of its own.
         stack.callback(setattr, logging.Logger, "handle", logging.Logger.handle)
         setattr(logging.Logger, "handle", lambda _, record: handler.handle(record))  # noqa: B010
         for number, stream in ((1, sys.stdout), (2, sys.stderr)):
@@ -51,7 +49,7 @@ def captured(path: Path) -> Iterator[None]:
             before = os.dup(number)
             stack.callback(os.close, before)
             stack.callback(os.dup2, before, number)
-            stack.callback(stream.flush)  # first of all, while what others kept of it still goes to the file
+            stack.callback(stream.flush)  # runs first, so that buffered text goes to the file
             os.dup2(file.fileno(), number)
         with redirect_stdout(file), redirect_stderr(file):
             yield

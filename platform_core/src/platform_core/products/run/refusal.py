@@ -1,4 +1,4 @@
-"""What a run tells that failed: readers keep the version of before, and its checks stand."""
+"""The report of a failed run: readers keep the published version, and its checks stand."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import PlatformError
 from platform_core.lake.versions import stamps
+from platform_core.products.asset_spec import asset_key
 from platform_core.products.resource import LakeResource
-from platform_core.products.run.report import WARNING, check_results, evaluation, published_result
+from platform_core.products.run.report import WARNING, check_result, evaluation, published_result
 from platform_core.quality.outcome import Outcomes
 
 _LOOKED_BACK: Final = 100
-"""Executions of a check that are asked for its last result."""
+"""Executions of a check that are searched for its last result."""
 
 
 def interrupted(error: BaseException) -> BaseException:
-    """An error, or KeyboardInterrupt where it is what the engine makes of a Ctrl-C while it computes."""
+    """The error, or KeyboardInterrupt if the engine raised it because of Ctrl-C."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, duckdb.InterruptException) or str(cause) == "Query interrupted":
@@ -37,23 +38,23 @@ def failed_run(
     failure: BaseException,
     outcomes: Outcomes,
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]:
-    """What a run tells that failed; raises the failure, unless the version was published all the same."""
+    """The events of a failed run. Raises the failure, unless the version was published before it."""
     newest, stopped = _newest(lake, product), not isinstance(failure, Exception)
     if newest is not None and newest[1]["run_id"] == context.run.run_id:
-        # What was committed stays, and is told, also where Ctrl-C or a fault came after it.
-        words = getattr(failure, "description", None) or failure
-        late = f"{product.id} was published. After that:\n{words}"
+        # The version was committed before Ctrl-C or the fault.
+        reason = getattr(failure, "description", None) or failure
+        late = f"{product.id} was published. After that:\n{reason}"
         yield published_result(product.id, newest[0], newest[1], **{WARNING: late})
         if product.kind == "stream" or stopped:
             raise failure
         return
     if stopped:
-        let_checks_stand(context.instance, context.run.run_id)
+        restore_check_results(context.instance, context.run.run_id)
     kept = "nothing was published"
     if newest is not None:
         kept += f"; readers keep version {newest[0]} of {product.id}"
-    # Of no materialization, least of all of the one that readers keep, which Dagster would take.
-    for result in check_results(product, outcomes):
+    # Without a materialization: by default Dagster would take that of the published version.
+    for result in (check_result(asset_key(product.id), outcome) for outcome in outcomes):
         yield evaluation(result, f"{result.description}; {kept}" if result.description else kept)
     if isinstance(failure, dg.Failure):
         raise dg.Failure(description=f"{failure.description}\n\n{kept}", allow_retries=False)
@@ -61,16 +62,16 @@ def failed_run(
 
 
 def _newest(lake: LakeResource, product: DataProduct) -> tuple[int, dict[str, Any]] | None:
-    """The published version, and what it remembers of its run; None where the lake cannot tell either."""
+    """The published version and its stamp; None if the lake cannot be read."""
     with suppress(PlatformError), lake.connect(read=[product.lake]) as connection:
         for version, _, facts in stamps(connection, product.lake, product.id, limit=1):
             return version, facts
     return None
 
 
-def let_checks_stand(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Let the last result of each check be the newest again that an interrupted run planned and did not
-    come to: Dagster takes a planned check for one that tells nothing of what is published."""
+def restore_check_results(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Report the last result of each check again that an interrupted run planned: for Dagster the planned
+    one is newer and has no result."""
     planned = instance.get_records_for_run(
         run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
     ).records

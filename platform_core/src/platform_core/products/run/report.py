@@ -1,4 +1,4 @@
-"""What a run tells of a product: check results, and what the published version looks like."""
+"""The report of a run: check results, and metadata of the published version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.tables import Publication
 from platform_core.products.asset_spec import SEVERITY_IN_DAGSTER, asset_key
 from platform_core.products.catalog_text import preview_cell
-from platform_core.products.run.origin import checks_told
+from platform_core.products.run.origin import checks_summary
 from platform_core.quality.outcome import CheckOutcome, Outcomes, Sample
 from platform_core.quality.samples import fetch
 from platform_core.sql.quoting import quoted
@@ -25,18 +25,14 @@ from platform_core.sql.types import describe
 from platform_core.version import __version__
 
 PREVIEW_ROWS = 5
-PARTS_TOLD = 100
-"""Up to so many partitions of one run are told each by itself; of more, Dagster looks up each among all."""
+MAX_PARTS = 100
+"""The most partitions of a run that are reported one by one; Dagster looks up each among all."""
 WARNING = "mesh/warning"
-"""What went wrong after a version was published, which is good all the same."""
-
-
-def check_results(product: DataProduct, outcomes: Outcomes) -> list[dg.AssetCheckResult]:
-    return [check_result(asset_key(product.id), outcome) for outcome in outcomes]
+"""The metadata key of a fault after publication; the version is valid."""
 
 
 def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult:
-    """One rule's outcome as Dagster shows it: violations, duration, and up to ten sample keys."""
+    """A rule's outcome for Dagster: violations, duration, and up to ten sample keys."""
     metadata: dict[str, Any] = {
         "rows": outcome.rows,
         "seconds": round(outcome.seconds, 4),
@@ -60,7 +56,7 @@ def check_result(key: dg.AssetKey, outcome: CheckOutcome) -> dg.AssetCheckResult
 
 
 def version_metadata(version: int, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a version's own stamp says of it, in Dagster's words."""
+    """The facts of a version's stamp as Dagster's metadata."""
     statuses = [check["status"] for check in facts.get("checks", ())]
     metadata: dict[str, Any] = {
         "dagster/row_count": facts["rows"],
@@ -69,17 +65,17 @@ def version_metadata(version: int, facts: Mapping[str, Any]) -> dict[str, Any]:
         "mesh/checks_passed": statuses.count("passed"),
         "mesh/checks_warned": statuses.count("warned"),
     }
-    told = ("seconds", "partition")
-    metadata |= {f"mesh/{name}": facts[name] for name in told if facts.get(name) is not None}
+    optional = ("seconds", "partition")
+    metadata |= {f"mesh/{name}": facts[name] for name in optional if facts.get(name) is not None}
     if facts.get("inputs") is not None:
         metadata["mesh/inputs"] = dg.MetadataValue.json(facts["inputs"])
     return metadata
 
 
 def published_result(
-    product_id: str, version: int, facts: Mapping[str, Any], **said: Any
+    product_id: str, version: int, facts: Mapping[str, Any], **metadata: Any
 ) -> dg.MaterializeResult[None]:
-    """A version with its checks, by its own stamp; ``said`` is metadata beside its facts."""
+    """A version with its checks, from its stamp, and further ``metadata``."""
     content = data_version(facts)
     checks = [
         dg.AssetCheckResult(
@@ -93,7 +89,7 @@ def published_result(
     ]
     return dg.MaterializeResult(
         asset_key=asset_key(product_id),
-        metadata={**version_metadata(version, facts), **said},
+        metadata={**version_metadata(version, facts), **metadata},
         data_version=dg.DataVersion(content) if content else None,
         check_results=checks,
     )
@@ -102,8 +98,8 @@ def published_result(
 def published_events(
     result: dg.MaterializeResult[None], keys: Iterable[str | None]
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """A result as events: a materialization of each partition key, or of None, and the check results."""
-    assert result.asset_key is not None  # products are named
+    """A result as events: a materialization per partition key, or one for None, and the check results."""
+    assert result.asset_key is not None
     tags: dict[str, str] = {}
     if (version := result.data_version) is not None:
         tags = {"dagster/data_version": version.value, "dagster/data_version_is_user_provided": "true"}
@@ -113,8 +109,8 @@ def published_events(
 
 
 def evaluation(check: dg.AssetCheckResult, words: str | None = None) -> dg.AssetCheckEvaluation:
-    """A check's result as an event of its own, with other words where there are some."""
-    assert check.asset_key is not None  # products and their checks are named
+    """A check's result as an event, with the description ``words``."""
+    assert check.asset_key is not None
     assert check.check_name is not None
     return dg.AssetCheckEvaluation(
         check.asset_key,
@@ -134,13 +130,13 @@ def publication_metadata(
     seconds: float,
     preview: bool,
 ) -> dict[str, Any]:
-    """Rows, bytes, version and seconds, and a preview of a whole table where everybody may see one."""
+    """Rows, bytes, version and seconds, and a preview of a whole table if all users may see it."""
     facts = {
         "rows": publication.rows,
         "rows_written": publication.rows_written,
         "seconds": round(seconds, 3),
         "partition": window.key if window else None,
-        **checks_told(publication.audited),
+        **checks_summary(publication.audited),
     }
     metadata = version_metadata(publication.version, facts)
     metadata |= {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
@@ -152,12 +148,12 @@ def publication_metadata(
 def parts_metadata(
     connection: duckdb.DuckDBPyConnection, product: DataProduct, window: Window, preview: bool
 ) -> dict[str, dict[str, Any]]:
-    """By partition key of a run's window: its own rows, range and preview; nothing for too many of them."""
-    assert product.partitions is not None  # who has a window has them
+    """Rows, range and preview of each partition in a run's window, by key; empty for too many partitions."""
+    assert product.partitions is not None
     parts = [
         each for each in partition_windows(product.partitions) if window.start <= each.start < window.end
     ]
-    if len(parts) > PARTS_TOLD:
+    if len(parts) > MAX_PARTS:
         return {}
     table, zone = table_of(product), ZoneInfo(product.partitions.timezone)
     columns = describe(connection, f"FROM {table}")
@@ -165,17 +161,17 @@ def parts_metadata(
     counts = ", ".join(f"count(*) FILTER ({mine})" for mine in where.values())
     whole = window_predicate(product, columns, window)
     [rows] = connection.execute(f"SELECT {counts} FROM {table} WHERE {whole}").fetchall()
-    told: dict[str, dict[str, Any]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
     for each, count in zip(parts, rows, strict=True):
         span = [f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (each.start, each.end)]
-        told[each.key] = {
+        metadata[each.key] = {
             "dagster/partition_row_count": count,
             "mesh/partition": each.key,
             "mesh/range": f"{' to '.join(span)} {zone.key}",
         }
         if preview and (sample := _preview(connection, product, where[each.key])):
-            told[each.key]["mesh/preview"] = _table(sample)
-    return told
+            metadata[each.key]["mesh/preview"] = _table(sample)
+    return metadata
 
 
 def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct, where: str = "true") -> Sample:
@@ -186,7 +182,7 @@ def _preview(connection: duckdb.DuckDBPyConnection, product: DataProduct, where:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Rows of plain values for the UI; a cell of another type is shown as text."""
+    """Rows as a table for the UI."""
     records = [dg.TableRecord({name: preview_cell(value) for name, value in row.items()}) for row in rows]
     schema = dg.TableSchema(columns=[dg.TableColumn(name=name) for name in rows[0]])
     return dg.MetadataValue.table(records=records, schema=schema)
