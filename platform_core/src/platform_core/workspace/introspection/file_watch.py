@@ -1,4 +1,4 @@
-"""Whether files are still what they were: by time and size, and by content where these differ."""
+"""Detection of changed files: by time and size, and by content if these differ."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Final
 
 SKIPPED: Final = frozenset({"__pycache__", "target", "logs", "dbt_packages", "node_modules"})
 CLOCK_STEP: Final = 20_000_000
-"""Nanoseconds: a file's times are taken from a clock that moves in steps."""
+"""The step, in nanoseconds, of the clock for the times of files."""
 
 Entry = list[int | str]
-"""Modification time, change time and size; then a digest of the content. Empty: there is no such file."""
+"""Modification time, change time, size and a digest of the content; empty for a missing file."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Folders with all files in them, and single files (which need not exist)."""
+    """Folders with all their files, and single files, which may be missing."""
 
     trees: tuple[str, ...]
     files: tuple[str, ...]
@@ -28,14 +28,14 @@ class Watch:
 
 @dataclass(eq=False)
 class FileObserver:
-    """Looks at files, each once: locations share most of them."""
+    """Reads the state of files, each once, because locations share most of them."""
 
     _tree: Callable[[str], list[str]] = field(default_factory=lambda: cache(_tree))
     _stat: Callable[[str], list[int]] = field(default_factory=lambda: cache(_stat))
     _digest: Callable[[str], str] = field(default_factory=lambda: cache(_digest))
 
     def record(self, watch: Watch, began: int) -> dict[str, Entry] | None:
-        """What the files are now; None where one changed since ``began`` (nanoseconds since the epoch)."""
+        """The state of the files; None if one changed after ``began`` (nanoseconds since the epoch)."""
         entries: dict[str, Entry] = {}
         for name in self._names(watch):
             stat = self._stat(name)
@@ -45,7 +45,7 @@ class FileObserver:
         return entries
 
     def unchanged(self, watch: Watch, entries: dict[str, Entry]) -> bool:
-        """Whether the same files are there with the same content."""
+        """Whether the files are the same, with the same content."""
         names = self._names(watch)
         return set(names) == entries.keys() and all(self._same(name, entries[name]) for name in names)
 
@@ -73,15 +73,15 @@ def _stat(name: str) -> list[int]:
 
 def _digest(name: str) -> str:
     path = Path(name)
-    # What is in a folder counts, not what these files are: their own times say that.
+    # A folder counts by its names; its files have their own entries.
     names = sorted(each.name for each in path.iterdir()) if path.is_dir() else None
-    # A pipe would be waited for, and a device read, for ever.
+    # Reading a pipe or a device might never end.
     content = path.read_bytes() if path.is_file() else "\n".join(names or ()).encode()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The files of a tree. A folder that links lead back to is entered once."""
+    """The files of a tree. It enters each folder once, because links may form cycles."""
     try:
         stat = os.stat(folder)  # noqa: PTH116
         found = list(os.scandir(folder))

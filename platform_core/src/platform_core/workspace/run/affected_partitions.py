@@ -1,8 +1,8 @@
-"""What a stretch of time touches: the partitions that a run refreshes when only some were asked for.
+"""The partitions that a run refreshes for a selection of partitions with its downstream.
 
-Who asks for one month of a product and for what depends on it (``sales/transactions+ --partitions
-2017-03-01``) means that month wherever there is one, the whole of what is made of all months, and
-nothing of what reads only another month.
+For one month of a product and its downstream (``sales/transactions+ --partitions 2017-03-01``), a run makes
+this month of consumers by month and the whole of consumers of all months, but nothing of consumers that read
+only another month.
 """
 
 from __future__ import annotations
@@ -21,12 +21,8 @@ from platform_core.workspace.run.selection import Selection
 def resolve_selection(
     selection: Selection, asked: str | None, assets: Iterable[Asset], root: Path
 ) -> tuple[frozenset[str], Mapping[str, tuple[str, ...]]]:
-    """The products of a run over all assets of the mesh at ``root``, and the partitions of those that
-    depend on the ones asked for; any others are asked by their own keys.
-
-    Raises:
-        UsageError: U024 where a key is not on the grid of a selected product.
-    """
+    """The products of a run, and the partitions of those that depend on the selected partitions; the other
+    products take the keys of the command. Raises UsageError U024 for an unknown key."""
     by_key = {asset.key: asset for asset in assets}
     products = frozenset(selection.products)
     if asked not in (None, ALL) and selection.downstream_of:
@@ -40,14 +36,9 @@ def resolve_selection(
 def affected(
     selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
 ) -> dict[str, tuple[str, ...] | None] | None:
-    """The assets that are selected or that ``asked`` touches downstream of them, with their keys.
-
-    ``grids`` are the partitions of the products that have some. None where it tells nothing, because
-    no product to follow has partitions.
-
-    Raises:
-        UsageError: U024 where a key is not on the grid of a selected product.
-    """
+    """The selected assets and the affected ones downstream, with their keys. ``grids`` are the partitions of
+    partitioned products. None if no product to follow has partitions. Raises UsageError U024 for an unknown
+    key."""
     chosen = selection.resolve({key: asset.upstream for key, asset in assets.items()}, {})
     keys = {
         key: chosen_keys(asked, [window.key for window in grids[key]], key) if key in grids else None
@@ -70,14 +61,13 @@ def affected(
 
 
 def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Window, ...]]:
-    """The partitions of the products among assets, by their contracts."""
+    """The partitions of the products among assets, from their contracts."""
     found: dict[str, tuple[Window, ...]] = {}
     for name in set(registry.names()) & set(assets):
         try:
             product = registry.get(name)
         except PlatformError:
-            # A contract that cannot be read keeps its location from loading, which says so.
-            continue
+            continue  # its location does not load, which reports the fault
         if product.partitions is not None:
             found[name] = partition_windows(product.partitions)
     return found
@@ -86,7 +76,7 @@ def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Win
 def _spread(
     touched: dict[str, Window], assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
 ) -> None:
-    """Follow the stretches to whatever reads them, until none grows any more."""
+    """Extend the affected times downstream, until none grows."""
     readers: dict[str, list[Asset]] = {}
     for asset in assets.values():
         for key in asset.reads:
@@ -104,7 +94,7 @@ def _spread(
 
 
 def _read(reader: Asset, key: str, stretch: Window, grids: Mapping[str, Sequence[Window]]) -> Window | None:
-    """The part of a reader that a stretch of one of its inputs touches."""
+    """The affected time of a reader, from an affected stretch of one of its inputs."""
     grid, source = grids.get(reader.key), grids.get(key)
     if source and key in reader.last_of and not _overlap(stretch, source[-1]):
         return None
@@ -120,7 +110,7 @@ def _overlap(one: Window, other: Window) -> bool:
 
 
 def _over(parts: Iterable[Window]) -> Window | None:
-    """The shortest stretch of time that holds all of them; None where there is none."""
+    """The shortest time that contains all parts; None without parts."""
     found = list(parts)
     if not found:
         return None

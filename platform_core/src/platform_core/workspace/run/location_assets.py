@@ -1,4 +1,4 @@
-"""The assets of a location by its facts: no worker is started for it."""
+"""The assets of a location from its facts, without a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from platform_core.workspace.protocol import Asset
 
 
 def assets_of(facts: LocationFacts) -> Iterator[Asset]:
-    """The assets of a location as its worker tells them, without what a run of them needs."""
+    """The assets of a location as its worker reports them, without the members that only a run needs."""
     referenced = {str(product.id): product.referenced for product in facts.products}
     for asset in facts.assets:
         if asset.materializable:
