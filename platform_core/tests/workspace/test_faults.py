@@ -190,7 +190,7 @@ def test_a_contract_without_an_asset_and_a_domain_without_a_location(mesh: Small
     result = mesh.coordinate()
     failed = dict.fromkeys(("good/broken", "good/promised", "nobody/thing"), "failed")
     assert statuses(result) == {"good/one": "ok", **failed}
-    assert "makes no such asset" in error_of(result, "good/promised")
+    assert "has no asset for it" in error_of(result, "good/promised")
     assert "error[C006]" in error_of(result, "good/broken")
     assert "broken.odcs.yaml:1" in error_of(result, "good/broken")
     assert "workspace.yaml" in error_of(result, "nobody/thing")

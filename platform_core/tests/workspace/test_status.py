@@ -62,7 +62,7 @@ def troubles(status: Status) -> dict[tuple[str, str], Trouble]:
 
 def test_before_the_first_run_it_suggests_a_run(shop: SmallMesh, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 1
-    assert "nothing was run in this mesh yet; `mesh run`" in capsys.readouterr().out
+    assert "nothing has run in this mesh yet; `mesh run`" in capsys.readouterr().out
     assert not Home.of(shop.root).path.exists()
 
 
@@ -110,7 +110,7 @@ def test_a_failure_has_its_time_its_checks_and_the_affected_products(
     assert main(["status", "--domain", "other"]) == 1
     said = capsys.readouterr().out
     assert "1 of 2 products as promised; 1 stale\n" in said
-    assert "1 product of other domains not as promised, which affects other\n" in said
+    assert "1 product of other domains not as promised, affecting other\n" in said
 
     returning(shop, GOOD)
     make(shop, instance, "shop/sales")

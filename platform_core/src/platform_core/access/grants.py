@@ -48,8 +48,8 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
         in_yaml = f'"{principal}"' if ":" in principal else principal
         message, place = f"{principal} has no grant for {product.id}", product.places.get("/roles")
         expected = f"a role {principal} with {access} access in its contract"
-        fix = f"Ask {owner} to add to {shown(product.path)}:\n"
-        fix += f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
+        role = f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
+        fix = f"Ask {owner} to add to {shown(product.path)}:\n{role}"
         raise AccessDenied.of("A001", message, place or product.place, expected, fix, plain=True)
 
 
