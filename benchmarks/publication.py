@@ -39,7 +39,7 @@ def measure(rounds: int) -> Section:
         title=f"Publishing {PRODUCT}, 20,940,529 rows ({rounds} runs each, medians)",
         aims=[
             Aim("governed / the fastest by hand", timed(governed) / min(map(timed, by_hand)), at_most=0.9),
-            # What remains comparable on a machine that is busy with other things.
+            # CPU time stays comparable on a busy machine.
             Aim("the same, processor", used(governed) / min(map(used, by_hand)), at_most=0.9),
             Aim("pandas / governed, both in a Dagster run", timed(pandas) / timed(in_dagster), at_least=3),
             Aim("peak memory governed / pandas", peak(in_dagster) / peak(pandas), at_most=0.5),

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import duckdb
+from duckdb import DuckDBPyConnection
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
@@ -31,9 +31,6 @@ from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
-ASKED: Final = "platform_core.workspace.introspection.readers"
-"""Lists the readers of a product, in its own process, because it may start other locations."""
-
 
 @dataclass(frozen=True, slots=True)
 class PublishedShape:
@@ -44,9 +41,7 @@ class PublishedShape:
     contract: str
 
 
-def published_shape(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, lake: str
-) -> PublishedShape | None:
+def published_shape(connection: DuckDBPyConnection, product: DataProduct, lake: str) -> PublishedShape | None:
     """The published version in a lake. A version without facts takes the contract version of the one before
     it; without any, the first version that a contract can have."""
     if relation_kind(connection, lake, product.name) is None:
@@ -76,7 +71,7 @@ def shape_left_behind(location: LakeLocation, product: DataProduct, root: Path) 
 
 
 def break_guard(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
+    connection: DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
 ) -> Callable[[], None]:
     """A function to call before the COMMIT of a version. ``moved`` is the version in the lake that it left.
 
@@ -98,7 +93,7 @@ def _require(
 ) -> None:
     if not lost or raised(found.contract, product.version):
         return
-    if hurt := list(_affected_readers(product, lost, root, within)):
+    if hurt := list(_affected(product, lost, root, within)):
         changes, next_one = listed(list(lost.values()), 6), breaking_after(found.contract)
         message = f"{product.id} {product.version} breaks readers of version {found.version}: {changes}"
         fix = f"Restore it, or write version: {next_one}. Until then readers keep version {found.version}."
@@ -107,9 +102,7 @@ def _require(
 
 
 @contextmanager
-def explaining_lost_columns(
-    connection: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]
-) -> Iterator[None]:
+def explaining_lost_columns(connection: DuckDBPyConnection, reads: Iterable[DataProduct]) -> Iterator[None]:
     """Add D057 to an error inside the block that names a column that an input no longer has."""
     try:
         yield
@@ -121,18 +114,15 @@ def explaining_lost_columns(
                     continue
                 message = f'the column "{name}" of {read.id} {how}'
                 fix = f"Do without it, or ask {read.owned_by or read.domain} for it."
+                gone = Diagnostic("D057", message, read.place, None, fix, "info", plain=True)
                 if isinstance(error, PlatformError):
-                    error.diagnostics += (
-                        Diagnostic("D057", message, read.place, None, fix, "info", plain=True),
-                    )
+                    error.diagnostics += (gone,)
                 else:
                     error.add_note(message)
         raise
 
 
-def _affected_readers(
-    product: DataProduct, lost: Mapping[str, str], root: Path, within: bool
-) -> Iterator[str]:
+def _affected(product: DataProduct, lost: Mapping[str, str], root: Path, within: bool) -> Iterator[str]:
     """Sentences about readers of lost columns, of the product or of its masked twin, which loses only removed
     columns. ``within``: also readers in the same domain."""
     twin = ProductId.of(product.domain, product.masking.name) if product.masking is not None else None
@@ -148,7 +138,8 @@ def _affected_readers(
 
 def _readers(products: list[str], root: Path) -> list[dict[str, Any]]:
     variables = {**environment(), ROOT.name: str(root)}
-    command = [sys.executable, "-m", ASKED, *products]
+    # In its own process, because it may start other locations.
+    command = [sys.executable, "-m", "platform_core.workspace.introspection.readers", *products]
     done = subprocess.run(command, env=variables, cwd=root, capture_output=True, text=True)
     if done.returncode:
         message = f"the readers of {listed(products)} cannot be determined: {done.stderr.strip()[-1000:]}"

@@ -16,8 +16,6 @@ from platform_core.files import append_line
 
 @dataclass(frozen=True, slots=True)
 class QueryRead:
-    """One query as it was recorded."""
-
     at: datetime
     principal: str
     products: tuple[str, ...]

@@ -15,7 +15,6 @@ VERSION: Final = 1
 
 
 def head(name: str) -> dict[str, Any]:
-    """The first members of the document of a verb."""
     return {"format": f"platform-core/{name}", "version": VERSION}
 
 
@@ -34,7 +33,6 @@ def diagnostic_facts(diagnostic: Diagnostic, root: Path) -> dict[str, Any]:
 
 
 def picked(thing: object, *names: str) -> dict[str, Any]:
-    """Attributes of an object by name."""
     return {name: getattr(thing, name) for name in names}
 
 

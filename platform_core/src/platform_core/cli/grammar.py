@@ -21,55 +21,47 @@ from platform_core.words import did_you_mean, listed
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """``findings`` is the meaning of exit status 1; ``formats`` are those of ``--format``, the default
-    first."""
+    """``findings`` is the meaning of exit status 1; ``formats`` are for ``--format``, the default first."""
 
+    folder: str
     summary: str
     findings: str
     formats: tuple[str, ...] = ("table", "json")
 
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "infer": Verb("infer a contract from a file, a product, SQL or a dbt model", "the data cannot be read"),
-    "new": Verb("add a product to a domain: contract, function and test", "the data cannot be read"),
-    "format": Verb("format contracts", "a contract is broken, or --check found an unformatted one"),
-    "check": Verb("check one product's contract, and its function or model", "the product has a fault"),
+    "infer": Verb("author", "draft a contract from a file, SQL or a dbt model", "the data cannot be read"),
+    "new": Verb("author", "add a product: contract, function and test", "the data cannot be read"),
+    "format": Verb("author", "format contracts", "a contract is broken, or --check found an unformatted one"),
+    "check": Verb("author", "check a product's contract and function or model", "the product has a fault"),
     "validate": Verb(
+        "govern",
         "check the whole workspace against all policies",
         "a policy is violated, or a location does not load",
         ("table", "json", "sarif", "github"),
     ),
-    "explain": Verb("explain the code of a diagnostic", "the policies cannot be read"),
-    "scorecard": Verb("show the state of every product with the policies", "a product could not be judged"),
-    "products": Verb("list the data products of the mesh", "a contract is broken"),
-    "status": Verb("list products that are overdue, failing or stale", "a product is not as promised"),
-    "show": Verb("show one product: contract, columns, checks, version", "a contract or a file is broken"),
-    "history": Verb("list the versions of a product, with their runs", "the product cannot be read"),
-    "keys": Verb("list the keys of masked products, or rotate one", "a contract is broken"),
+    "explain": Verb("govern", "explain the code of a diagnostic", "the policies cannot be read"),
+    "scorecard": Verb("govern", "show the state of products with policies", "a product could not be judged"),
+    "products": Verb("read", "list the data products of the mesh", "a contract is broken"),
+    "status": Verb("operate", "list overdue, failing and stale products", "a product is not as promised"),
+    "show": Verb("read", "show a product: contract, columns, checks", "a contract or a file is broken"),
+    "history": Verb("read", "list the versions of a product, with their runs", "the product cannot be read"),
+    "keys": Verb("operate", "list the keys of masked products, or rotate one", "a contract is broken"),
     "query": Verb(
+        "read",
         "query granted products by their names, read-only",
         "the query is refused, or a product cannot be read",
         ("table", "json", "csv"),
     ),
-    "run": Verb("materialize products of all code locations", "a product was not made"),
-    "register": Verb("publish contracts to the registry of other repositories", "nothing was registered"),
-    "serve": Verb(
-        "serve Dagster's UI and daemon for the workspace", "the server did not start, or ended", ()
-    ),
+    "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
+    "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
+    "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
 }
-_FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "author": ("infer", "new", "format", "check"),
-    "govern": ("validate", "explain", "scorecard", "register"),
-    "read": ("products", "show", "history", "query"),
-    "operate": ("run", "serve", "status", "keys"),
-}
-"""The verbs by the folder of their module."""
 
 
 def module_of(verb: str) -> ModuleType:
     """The module with ``arguments`` and ``run`` of a verb."""
-    folder = next(folder for folder, verbs in _FOLDERS.items() if verb in verbs)
-    return import_module(f"platform_core.cli.{folder}.{verb}")
+    return import_module(f"platform_core.cli.{VERBS[verb].folder}.{verb}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -137,9 +129,7 @@ def parser_of(name: str) -> Parser:
             choices=verb.formats,
             help=f"format of the output; default: {verb.formats[0]}",
         )
-        parser.add_argument(
-            "--json", dest="format", action="store_const", const="json", help="short form of --format json"
-        )
+        parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
     return parser
 
 

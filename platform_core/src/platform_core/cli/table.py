@@ -9,11 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str | Text]],
-    right: Sequence[bool] = (),
-) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[bool] = ()) -> Table:
     """A table of rows; ``right`` has whether each column is aligned right, by default none."""
     built = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for position, column in enumerate(columns):
@@ -41,7 +37,4 @@ def print_table(
 
 
 def _on_one_line(cell: str) -> str:
-    """A value without control characters of a terminal."""
-    return "".join(
-        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in cell
-    )
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in cell)

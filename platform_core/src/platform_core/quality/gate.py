@@ -40,7 +40,13 @@ class ContractBroken(PublicationRefused):
 
     def __init__(self, product: DataProduct, outcomes: Outcomes) -> None:
         found = [diagnostic(product, outcome) for outcome in outcomes if outcome.blocking]
-        super().__init__(*(found or [_broken_transaction(product, outcomes)]))
+        if not found:
+            failed = next(each for each in outcomes if each.rule.kind == "sql" and not each.passed)
+            message = f"check {failed.rule.name} aborts the publication of {product.id}: {failed.message}"
+            expected = "a query that returns a number for any data"
+            fix = "Use TRY_CAST or a condition for values that do not convert."
+            found = [Diagnostic("Q012", message, failed.rule.place, expected, fix)]
+        super().__init__(*found)
         self.outcomes = outcomes
 
 
@@ -72,12 +78,3 @@ def diagnostic(product: DataProduct, outcome: CheckOutcome) -> Diagnostic:
         words += f" (such as {'; '.join(rows)})"
     place, fix = rule.place, "Fix the data or its product, or change the contract if it promises too much."
     return Diagnostic(CODES[rule.kind], words, place, rule.description or None, fix, severity=rule.severity)
-
-
-def _broken_transaction(product: DataProduct, outcomes: Outcomes) -> Diagnostic:
-    failed = next(outcome for outcome in outcomes if outcome.rule.kind == "sql" and not outcome.passed)
-    message = (
-        f"the query of check {failed.rule.name} aborts the publication of {product.id}: {failed.message}"
-    )
-    place, fix = failed.rule.place, "Use TRY_CAST or a condition for values that do not convert."
-    return Diagnostic("Q012", message, place, "a query that returns a number for any data", fix)

@@ -39,7 +39,6 @@ class CheckQuery:
     resolve: Callable[[str], str | None]
     until: datetime
     scopes: dict[Scope, str]
-    """The relation of each scope."""
     rows: dict[Scope, int] = field(default_factory=dict)
 
 
@@ -88,7 +87,6 @@ def other_type(column: Column, kind: str) -> str | None:
 
 
 def _unique(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    """Count the rows beyond the first of each value."""
     require(rule, asked.columns)
     shown = sample_columns(asked.product, rule, rule.columns)
     kept = [name for name in rule.columns if name in shown]

@@ -26,7 +26,6 @@ def sample_columns(product: DataProduct | None, rule: Rule, present: Iterable[st
 def sample_rows(
     connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], relation: str, condition: str
 ) -> Sample:
-    """Up to ten distinct combinations of the columns among the rows that meet a condition."""
     if not columns:
         return ()
     names = ", ".join(map(quoted, columns))

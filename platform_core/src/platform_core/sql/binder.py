@@ -36,8 +36,6 @@ class Binder:
             case _:
                 return self._opaque(node)
 
-    # Queries
-
     def _with_clause(self, node: Node, scope: Scope | None) -> Scope:
         around = Scope(scope.common if scope else {}, scope)
         for name, definition in common_tables(node):
@@ -114,8 +112,6 @@ class Binder:
                 if not alias and not _is_position(expression):
                     self._walk(expression, scope)
 
-    # FROM
-
     def _from(self, node: Node, scope: Scope) -> None:
         """Add the columns of a FROM item to the scope. Later items see earlier ones, as in LATERAL."""
         match node["type"]:
@@ -189,8 +185,6 @@ class Binder:
                     self._names.use_table(table)
         return Relation("the result", open=True)
 
-    # Expressions
-
     def _star(self, node: Node, scope: Scope) -> Relation:
         """``*`` or ``t.*`` of a select list. It passes columns on and uses none."""
         relations = self._starred(node, scope)
@@ -261,7 +255,6 @@ class Binder:
 
 
 def _aliases(item: Node) -> list[str]:
-    """The aliases of a select item: its own, and those in ``* RENAME (a AS b)``."""
     named = [item["alias"]] if item.get("alias") else []
     return named + [renamed["value"] for renamed in item.get("rename_list") or ()]
 
@@ -272,7 +265,6 @@ def _is_position(key: Node) -> bool:
 
 
 def _by_position(node: Node) -> bool:
-    """Whether a SELECT uses every column of its stars."""
     if node["aggregate_handling"] == "FORCE_AGGREGATES":
         return True
     keyed: list[Node] = list(node["group_expressions"])

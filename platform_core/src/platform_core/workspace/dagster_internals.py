@@ -40,10 +40,7 @@ MULTI_OR_IN_PROCESS: Final = "multi_or_in_process_executor"
 ONE_KEY: Final = "dagster/partition"
 RANGE_START: Final = "dagster/asset_partition_range_start"
 UNFINISHED: Final = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
+    dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 ]
 RANGE_END: Final = "dagster/asset_partition_range_end"
 
@@ -70,7 +67,6 @@ class RedirectedLogs(LocalComputeLogManager):
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The instance that ``dagster.yaml`` in a Dagster home configures."""
     ref = InstanceRef.from_dir(str(home))
     logs = ref.compute_logs_data
     if logs.class_name == LocalComputeLogManager.__name__:
@@ -144,6 +140,7 @@ def _asset(node: AssetNode, repository: dg.RepositoryDefinition) -> Asset:
     partitions, policy = node.partitions_def, node.backfill_policy
     mappings = {key.to_user_string(): mapping for key, mapping in node.partition_mappings.items()}
     deps = repository.assets_defs_by_key[node.key].specs_by_key[node.key].deps
+    checked = (dep.asset_key.to_user_string() for dep in deps if FOREIGN_KEY in (dep.metadata or {}))
     together = sorted(key.to_user_string() for key in node.execution_set_asset_keys)
     return Asset(
         key=node.key.to_user_string(),
@@ -153,9 +150,7 @@ def _asset(node: AssetNode, repository: dg.RepositoryDefinition) -> Asset:
         # Without a policy, Dagster starts a run per partition.
         per_run=(policy.max_partitions_per_run or 0) if policy is not None else int(partitions is not None),
         together=tuple(together) if len(together) > 1 else (),
-        checked_against=tuple(
-            sorted(dep.asset_key.to_user_string() for dep in deps if FOREIGN_KEY in (dep.metadata or {}))
-        ),
+        checked_against=tuple(sorted(checked)),
         all_of=_mapped(mappings, dg.AllPartitionMapping),
         last_of=_mapped(mappings, dg.LastPartitionMapping),
     )
@@ -175,7 +170,6 @@ class RecordedError:
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:
-    """Whether a step failed because its run was interrupted."""
     return event.step_failure_data.error_source is ErrorSource.INTERRUPT
 
 
@@ -187,7 +181,6 @@ def step_error(event: dg.DagsterEvent) -> tuple[str | None, RecordedError | None
 
 
 def run_error(event: dg.DagsterEvent) -> RecordedError | None:
-    """The error of a run that failed outside of its steps."""
     return _innermost(event.job_failure_data.error)
 
 
@@ -251,7 +244,6 @@ def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str
 
 
 def _in_process(job: dg.JobDefinition) -> dg.JobDefinition:
-    """The job with an in-process executor, regardless of the location's own executor."""
     if job.executor_def.name in (MULTI_OR_IN_PROCESS, dg.in_process_executor.name):
         return job
     return job.with_executor_def(dg.in_process_executor)

@@ -42,7 +42,6 @@ def diagnose(error: BaseException, doing: str, code: str) -> tuple[Diagnostic, .
 
 
 def explain_event(event: dg.DagsterEvent, asset: str) -> str:
-    """The text of a failed step's event."""
     description, error = step_error(event)
     if description:
         return description
@@ -52,7 +51,6 @@ def explain_event(event: dg.DagsterEvent, asset: str) -> str:
 
 
 def explain_error(error: RecordedError, doing: str, code: str) -> str:
-    """The text of an error that Dagster recorded."""
     if error.kind in _platform_errors():
         # "platform_core.diagnostics.LakeError: error[L001]: ..." already is a rendered diagnostic.
         return error.message.partition(": ")[2].strip()
@@ -67,7 +65,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _own(file: Path) -> bool:
-    """Whether a file belongs neither to a library nor to the platform."""
     return not str(file).startswith((*_LIBRARIES, _PLATFORM, "<"))
 
 

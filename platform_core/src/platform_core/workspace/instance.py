@@ -24,7 +24,6 @@ from platform_core.workspace.reconcile import reconcile
 PROCESS_TAG: Final = "mesh/worker"
 """The tag with the ``signature`` of the process that executes a run."""
 LIVING: Final = "living"
-"""The folder of the locks of living processes."""
 
 
 def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.DagsterInstance:

@@ -122,7 +122,6 @@ def _repository(module: str, attribute: str | None, directory: str | None) -> dg
 
 
 def _watch(facts: LocationFacts, root: Path) -> Watch:
-    """The files that the facts depend on, apart from the interpreter."""
     registry = Registry.open(root)
     project = root / "domains" / facts.domain
     trees = {LIBRARY, registry.path(f"{facts.domain}/x").parent}

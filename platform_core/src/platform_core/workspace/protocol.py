@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from platform_core.governance.facts_document import made, written
 
@@ -96,9 +96,7 @@ class Ended:
 
 
 Message = Order | Loaded | Unloadable | Moved | Ended
-_KINDS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__: kind for kind in (Order, Loaded, Unloadable, Moved, Ended)
-}
+_KINDS: Final[Mapping[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

@@ -173,9 +173,8 @@ def checked(folder: Path, products: Iterable[DataProduct]) -> dict[str, dict[str
     found: dict[str, dict[str, CheckResult]] = {}
     if not database.exists():
         return found
-    with closing(
-        sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-    ) as connection:
+    read_only = f"{database.resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(read_only, uri=True, timeout=30)) as connection:
         rows = connection.execute(_CHECKED, [json.dumps(list(names))]).fetchall()
     for key, name, run_id, created, passed, severity in rows:
         product, rules = names[key]

@@ -103,7 +103,6 @@ def score(rows: Iterable[Standing]) -> Score:
 
 
 def _domain_of(mesh: MeshFacts, subject: str) -> str | None:
-    """The domain of a location or of a plain asset."""
     subjects = ((each.domain, {each.name, *(asset.key for asset in each.assets)}) for each in mesh.locations)
     return next((domain for domain, names in subjects if subject in names), None)
 

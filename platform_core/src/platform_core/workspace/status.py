@@ -89,7 +89,6 @@ class Status:
 
 
 def mesh_status(root: Path, now: datetime | None = None) -> Status:
-    """The status of every product now, the worst troubles first."""
     now = now or datetime.now(UTC)
     products, faults = Registry.open(root).scan()
     location = LakeLocation.current(root)
@@ -144,7 +143,6 @@ def _troubles(
 
 
 def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datetime, str] | None:
-    """Since when a product is overdue, and why, by the rules of Dagster's freshness policies."""
     if (deadline := product.deadline) is not None:
         kept_until = made + deadline.lower_bound
         schedule = Schedule(deadline.schedule, deadline.timezone)

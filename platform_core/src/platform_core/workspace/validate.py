@@ -82,7 +82,9 @@ def validate(
     """
     try:
         known = [location.name for location in read_locations(root)]
-        _require_known(locations, known)
+        for name in [each for each in locations if each not in known]:
+            message, expected = f'no code location is named "{name}"', f"one of {listed(known)}"
+            raise UsageError.of("U052", message, None, expected, did_you_mean(name, known))
         found = examine(root, date.today())
     except UsageError:
         raise
@@ -138,15 +140,7 @@ class About:
         return any(place.path.is_relative_to(folder) for folder in self._folders)
 
 
-def _require_known(wanted: Sequence[str], known: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            message, expected = f'no code location is named "{name}"', f"one of {listed(known)}"
-            raise UsageError.of("U052", message, None, expected, did_you_mean(name, known))
-
-
 def _require_code(code: str, found: Examination) -> None:
-    """Require a code, or the beginning of one, of the library, a policy or a diagnostic of this mesh."""
     known = {*known_codes(), *(policy.code for policy in found.catalogue.policies)}
     known |= {diagnostic.code for diagnostic in found.judgement.diagnostics}
     if not code or not any(each.startswith(code) for each in known):

@@ -136,9 +136,8 @@ def _follow(channel: Channel, options: argparse.Namespace) -> None:
         repository = dagster_internals.load_repository(options.module, options.attribute, options.directory)
         assets = dagster_internals.described(repository)
         instance = shared_instance(Path(options.home), mesh_root(), [options.location])
-        origin = dagster_internals.repository_origin(
-            Path(options.workspace), options.location, repository.name
-        )
+        workspace = Path(options.workspace)
+        origin = dagster_internals.repository_origin(workspace, options.location, repository.name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001
@@ -208,7 +207,6 @@ def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool)
 
 
 def _partition_tags(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
-    """The tags of each run that covers a part of the keys."""
     from platform_core.workspace.dagster_internals import ONE_KEY, RANGE_END, RANGE_START
 
     if keys is None:

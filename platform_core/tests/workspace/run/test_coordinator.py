@@ -8,7 +8,7 @@ from small_mesh import AMOUNTS, AT_SIX, DAYS, GOVERNED, KEPT, SmallMesh
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.dagster_internals import described
 from platform_core.workspace.introspection.cache import introspect
-from platform_core.workspace.run.location_assets import assets_of
+from platform_core.workspace.run.affected_partitions import assets_of
 from platform_core.workspace.run.result import Checks
 
 SHOP = """

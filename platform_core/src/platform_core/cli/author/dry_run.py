@@ -114,8 +114,6 @@ def _read_by(product: DataProduct, maker: ProductFunction | DbtProject | None) -
 
 
 def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -> None:
-    """Check the SQL of a contract's rules on empty tables."""
-
     def resolve(name: str) -> str | None:
         return no_rows(registry.get(name)) if name in reads and name in registry.names() else None
 
@@ -128,7 +126,6 @@ def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -
 
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
-    """Run the function on empty inputs and check its result against the contract."""
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
     require_uses(product, function)
@@ -163,7 +160,6 @@ def _suffixes(product: DataProduct, function: ProductFunction) -> None:
 
 
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
-    """The result of the function; of a stream the first batch, None if it has none."""
     try:
         result, _ = with_metadata(function(**arguments))
         return first_rows(result, product.id, function.place) if product.kind == "stream" else result
@@ -178,7 +174,6 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
 
 
 def _twin(product: DataProduct, registry: Registry) -> None:
-    """Check the query of a masked twin on an empty parent; without rows it needs no key."""
     parent = parent_of(product, registry)
     suppression = parent.masking.suppression if parent.masking else None
     with in_memory() as connection:

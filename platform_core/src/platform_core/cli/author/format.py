@@ -17,7 +17,7 @@ from platform_core.settings import mesh_root
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "products", metavar="PRODUCT", nargs="*", help="such as sales/transactions; without one, all"
+        "products", metavar="PRODUCT", nargs="*", help="such as sales/transactions; default: all"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if something would change")
 

@@ -62,7 +62,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def decisions(contract: Path) -> list[str]:
-    """The open decisions of a contract, one line each."""
     return [line for found in undecided(parse(contract)) for line in (found.expected or "").splitlines()]
 
 

@@ -19,12 +19,8 @@ CHANGES: Final = ("added", "changed", "removed", "unchanged")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "domain", nargs="*", metavar="DOMAIN", help="domains to register; without one, all of this repository"
-    )
-    parser.add_argument(
-        "--to", type=Path, metavar="FOLDER", help="the registry; default: the folder named by MESH_REGISTRY"
-    )
+    parser.add_argument("domain", nargs="*", metavar="DOMAIN", help="default: all domains of this repository")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="the registry; default: MESH_REGISTRY")
     parser.add_argument("--check", action="store_true", help="show what would change or fail; write nothing")
 
 
@@ -64,7 +60,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _folder(named: Path | None) -> Path:
-    """The registry to write to. Raises UsageError U087 without one."""
     folder = whole(named) if named is not None else REGISTRY.existing_folder()
     if folder is None:
         raise UsageError.of(

@@ -55,8 +55,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     facts = {
         "products": [
-            {"product": product.id, **_measured(found, [product], _about(product, rows))}
-            for product in products
+            {"product": product.id, **_score(found, [product], _about(product, rows))} for product in products
         ],
         "standings": [{**asdict(row), "product": row.subject if row.product else None} for row in rows],
         "not_personal": declared,
@@ -74,9 +73,7 @@ def _about(product: DataProduct, rows: Sequence[Standing]) -> list[Standing]:
     return [row for row in rows if row.subject == product.id]
 
 
-def _measured(
-    found: Examination, products: Sequence[DataProduct], rows: Sequence[Standing]
-) -> dict[str, float]:
+def _score(found: Examination, products: Sequence[DataProduct], rows: Sequence[Standing]) -> dict[str, float]:
 
     return {**asdict(score(rows)), **asdict(coverage(found, products))}
 
@@ -88,17 +85,16 @@ def _print(
     for domain in domains:
         of_domain = [row for row in rows if row.domain == domain]
         own = [product for product in products if product.domain == domain]
-        lines.append([domain, *_line(_measured(found, own, of_domain)), ""])
+        lines.append([domain, *_line(_score(found, own, of_domain)), ""])
         for product in own:
             about = _about(product, rows)
-            lines.append([f"  {product.id}", *_line(_measured(found, [product], about)), _open(about)])
+            lines.append([f"  {product.id}", *_line(_score(found, [product], about)), _open(about)])
         lines += _others(of_domain)
     lines += _others([row for row in rows if row.domain is None])
     print_table(COLUMNS, lines, right=[name not in ("product", "open") for name in COLUMNS])
 
 
 def _others(rows: Sequence[Standing]) -> list[list[str]]:
-    """Lines for locations, plain assets and the whole mesh with an open policy."""
     lines = []
     for subject in dict.fromkeys(row.subject for row in rows if row.product is None):
         about = [row for row in rows if row.subject == subject]
@@ -117,7 +113,6 @@ def _line(measured: Mapping[str, float]) -> list[str]:
 
 
 def _open(rows: Sequence[Standing]) -> str:
-    """The violated codes, and the waived ones with the days left."""
     words = [row.code for row in rows if row.state in ("fail", "warn")]
     words += [f"{row.code} waived, {row.days_left} days left" for row in rows if row.state == "waived"]
     return ", ".join(words)

@@ -51,7 +51,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _named(registry: Registry) -> tuple[dict[str, list[str]], Sequence[Any]]:
-    """The masked twins by the keys that hash them, and errors of contracts."""
     products, faults = registry.scan()
     named: dict[str, list[str]] = {}
     for product in products:

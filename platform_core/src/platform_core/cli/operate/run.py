@@ -38,7 +38,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Materialize, show the progress, and list the failures at the end."""
     root = mesh_root()
     require_root(root)
     locations = read_locations(root)

@@ -38,9 +38,8 @@ class Screen(Observer):
     def __init__(self) -> None:
         self._products: dict[str, ProductResult] = {}
         self._since: dict[str, float] = {}
-        self._live = Live(
-            console=Console(stderr=True), get_renderable=self._table, auto_refresh=False, transient=True
-        )
+        console = Console(stderr=True)
+        self._live = Live(console=console, get_renderable=self._table, auto_refresh=False, transient=True)
         self._live.start()
 
     def moved(self, result: ProductResult) -> None:
@@ -87,7 +86,6 @@ def figures(product: ProductResult) -> tuple[str, str, str]:
 
 
 def summary(products: Sequence[ProductResult], seconds: float) -> str:
-    """The numbers of products by their result, and the time."""
     words = {"ok": "made", "failed": "failed", "skipped": "skipped", "canceled": "not made"}
     counts = {state: sum(product.status == state for product in products) for state in words}
     parts = [f"{count} {words[state]}" for state, count in counts.items() if count]

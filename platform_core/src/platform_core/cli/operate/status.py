@@ -43,7 +43,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _about(found: Status, domain: str) -> Status:
-    """The status of one domain: its own products, and troubles of others that affect it."""
     return replace(
         found,
         products=tuple(p for p in found.products if p.domain == domain),

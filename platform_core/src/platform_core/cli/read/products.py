@@ -70,5 +70,4 @@ def _facts(product: DataProduct, version: Version | None, root: Path) -> dict[st
 
 
 def contract(product: DataProduct, root: Path) -> dict[str, Any]:
-    """The JSON member for a contract."""
     return {"version": product.version, "status": product.status, "path": relative(product.path, root)}

@@ -32,19 +32,15 @@ Rows = Iterator[tuple[Any, ...]]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "sql", metavar="SQL", help='such as "SELECT * FROM sales.transactions"; - reads stdin'
-    )
+    parser.add_argument("sql", metavar="SQL", help='such as "FROM sales.transactions"; - reads stdin')
     reader = "the principal: analysts (default) or domain:<name>"
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
     past = "read a version of the lake, or the versions at a time such as 2026-01-31T12:00 (UTC)"
     parser.add_argument("--as-of", type=_moment, metavar="VERSION|TIME", help=past)
     shown = "rows shown; default: 1000; 0 shows all"
     parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
-    longest = "stop after so many seconds; default: 300; 0 never stops"
-    parser.add_argument(
-        "--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=longest
-    )
+    most = "stop after so many seconds; default: 300; 0 never stops"
+    parser.add_argument("--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=most)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -118,7 +114,6 @@ def _print_table(answer: Answer, rows: Rows) -> None:
 
 
 def _distinct(names: tuple[str, ...]) -> list[str]:
-    """Unique names for the keys of an object: repeated names get a number."""
     seen: dict[str, int] = {}
     result = []
     for name in names:

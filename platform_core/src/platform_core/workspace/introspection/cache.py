@@ -83,7 +83,6 @@ class Introspection:
         return self._begun
 
     def stop(self) -> None:
-        """End the processes that are still loading."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         while not all(facts.done() for facts in self._begun.values()):
             for group in list(self._running):
@@ -124,7 +123,6 @@ class Introspection:
         return facts
 
     def _run(self, location: Location) -> Any:
-        """The JSON that the location's own process writes, or a diagnostic."""
         module = "platform_core.workspace.introspect"
         command = location_command(location, module, "--root", str(self.root))
         try:
@@ -178,7 +176,6 @@ class Introspection:
         return self.home.path / "introspection" / f"{location.name}{'.whole' if whole else ''}.json"
 
     def _key(self, location: Location) -> list[str]:
-        """The dependencies of the facts that are not files."""
         folders = (str(setting.folder() or "") for setting in (CONTRACTS, REGISTRY))
         return [FORMAT, str(self.root), repr(location), *folders]
 

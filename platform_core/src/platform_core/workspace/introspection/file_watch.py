@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -60,7 +61,20 @@ class FileObserver:
 
 
 def _tree(folder: str) -> list[str]:
-    return sorted(_walk(folder, set()))
+    found, seen = list[str](), set[tuple[int, ...]]()
+    for path, folders, files in os.walk(folder, followlinks=True):
+        # Links may form cycles, so it enters each folder once.
+        with suppress(OSError):
+            stat = os.stat(path)  # noqa: PTH116
+            identity = (stat.st_dev, stat.st_ino)
+            folders[:] = [] if identity in seen else filter(_counts, folders)
+            found += [] if identity in seen else [f"{path}/{name}" for name in filter(_counts, files)]
+            seen.add(identity)
+    return sorted(found)
+
+
+def _counts(name: str) -> bool:
+    return not (name.startswith(".") or name in SKIPPED or name.endswith(".pyc"))
 
 
 def _stat(name: str) -> list[int]:
@@ -78,26 +92,3 @@ def _digest(name: str) -> str:
     # Reading a pipe or a device might never end.
     content = path.read_bytes() if path.is_file() else "\n".join(names or ()).encode()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The files of a tree. It enters each folder once, because links may form cycles."""
-    try:
-        stat = os.stat(folder)  # noqa: PTH116
-        found = list(os.scandir(folder))
-    except OSError:
-        return
-    if (stat.st_dev, stat.st_ino) in seen:
-        return
-    seen.add((stat.st_dev, stat.st_ino))
-    for entry in found:
-        if entry.name.startswith(".") or entry.name in SKIPPED or entry.name.endswith(".pyc"):
-            continue
-        try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False
-        if is_folder:
-            yield from _walk(entry.path, seen)
-        else:
-            yield entry.path

@@ -85,7 +85,6 @@ def adopt_orphans() -> None:
 
 
 def reap() -> None:
-    """Collect adopted children that have ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

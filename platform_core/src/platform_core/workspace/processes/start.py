@@ -117,9 +117,7 @@ def names_of(domain: str, root: Path) -> tuple[str, ...]:
     tool = document.get("tool")
     table = tool.get("platform-core", {}) if isinstance(tool, dict) else {}
     named = table.get("environment", []) if isinstance(table, dict) else None
-    if not isinstance(named, list) or not all(
-        isinstance(name, str) and name.isidentifier() for name in named
-    ):
+    if not isinstance(named, list) or not all(isinstance(n, str) and n.isidentifier() for n in named):
         raise _fault(path, f"{shown(path)}: environment of [tool.platform-core] is not a list of variables")
     return tuple(named)
 

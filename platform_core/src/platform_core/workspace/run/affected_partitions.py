@@ -7,15 +7,19 @@ only another month.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from platform_core.contracts.partitions import Window, partition_windows
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import PlatformError
+from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
 from platform_core.workspace.protocol import Asset
 from platform_core.workspace.run.partition_keys import ALL, chosen_keys
 from platform_core.workspace.run.selection import Selection
+
+Grids = Mapping[str, Sequence[Window]]
 
 
 def resolve_selection(
@@ -34,7 +38,7 @@ def resolve_selection(
 
 
 def affected(
-    selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
+    selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Grids
 ) -> dict[str, tuple[str, ...] | None] | None:
     """The selected assets and the affected ones downstream, with their keys. ``grids`` are the partitions of
     partitioned products. None if no product to follow has partitions. Raises UsageError U024 for an unknown
@@ -73,10 +77,7 @@ def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Win
     return found
 
 
-def _spread(
-    touched: dict[str, Window], assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
-) -> None:
-    """Extend the affected times downstream, until none grows."""
+def _spread(touched: dict[str, Window], assets: Mapping[str, Asset], grids: Grids) -> None:
     readers: dict[str, list[Asset]] = {}
     for asset in assets.values():
         for key in asset.reads:
@@ -93,7 +94,7 @@ def _spread(
                 queue.append(reader.key)
 
 
-def _read(reader: Asset, key: str, stretch: Window, grids: Mapping[str, Sequence[Window]]) -> Window | None:
+def _read(reader: Asset, key: str, stretch: Window, grids: Grids) -> Window | None:
     """The affected time of a reader, from an affected stretch of one of its inputs."""
     grid, source = grids.get(reader.key), grids.get(key)
     if source and key in reader.last_of and not _overlap(stretch, source[-1]):
@@ -110,8 +111,23 @@ def _overlap(one: Window, other: Window) -> bool:
 
 
 def _over(parts: Iterable[Window]) -> Window | None:
-    """The shortest time that contains all parts; None without parts."""
     found = list(parts)
     if not found:
         return None
     return Window("", min(part.start for part in found), max(part.end for part in found))
+
+
+def assets_of(facts: LocationFacts) -> Iterator[Asset]:
+    """The assets of a location as its worker reports them, without the members that only a run needs."""
+    referenced = {str(product.id): product.referenced for product in facts.products}
+    for asset in facts.assets:
+        if asset.materializable:
+            factory = facts.factory.get(ProductId(asset.key).name) if asset.product else None
+            inputs = {read.product: read.partitions for read in (factory.inputs if factory else ())}
+            yield Asset(
+                asset.key,
+                tuple(key for key in asset.deps if key != asset.key),
+                checked_against=tuple(key for key in referenced.get(asset.key, ()) if key not in inputs),
+                all_of=tuple(sorted(name for name in inputs if inputs[name] == "all")),
+                last_of=tuple(sorted(name for name in inputs if inputs[name] == "last")),
+            )

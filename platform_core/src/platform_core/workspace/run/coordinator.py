@@ -29,8 +29,7 @@ from platform_core.workspace.protocol import (
     Order,
     Unloadable,
 )
-from platform_core.workspace.run.affected_partitions import resolve_selection
-from platform_core.workspace.run.location_assets import assets_of
+from platform_core.workspace.run.affected_partitions import assets_of, resolve_selection
 from platform_core.workspace.run.partition_keys import chosen_partitions
 from platform_core.workspace.run.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.run.result import MeshResult, Observer, Results
@@ -72,7 +71,7 @@ class MeshRun:
         self._plan = Plan(named)
         self._looking: Introspection | None = None
         self._looks: Mapping[str, Future[LocationFacts]] = {}
-        self._settled: Mapping[str, tuple[str, ...]] = {}
+        self._keys: Mapping[str, tuple[str, ...]] = {}
         self._results = Results(self._plan, observer)
         self._closing = False
         self._orders = 0
@@ -176,14 +175,12 @@ class MeshRun:
     def _open_gate(self) -> None:
         """Admit the locations once the graph is known, and once all have loaded if --partitions was given."""
         if self._selecting:
-            known = all(seat.answered or name in self._looks for name, seat in self._seats.items())
-            if not known or not all(look.done() for look in self._looks.values()):
+            answered = all(seat.answered or name in self._looks for name, seat in self._seats.items())
+            if not answered or not all(look.done() for look in self._looks.values()):
                 return
             self._selecting = False
-            assets = list(self._known().values())
-            self._plan.wanted, self._settled = resolve_selection(
-                self._selection, self._asked, assets, self._root
-            )
+            known = self._known().values()
+            self._plan.wanted, self._keys = resolve_selection(self._selection, self._asked, known, self._root)
             self._expect_products()
         needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
         if self._asked is not None and not all(seat.answered for seat in needed):
@@ -205,11 +202,10 @@ class MeshRun:
         return known | {each.key: each for seat in self._seats.values() for each in seat.assets or ()}
 
     def _admit(self, seats: Sequence[WorkerSlot]) -> None:
-        """Plan the selected assets of locations that have loaded."""
         wanted, products = self._plan.wanted, self._selection.products
         chosen = {seat.location.name: selected_assets(seat.assets or (), wanted, products) for seat in seats}
         grids = {asset.key: asset.partitions for assets in chosen.values() for asset in assets}
-        partitions = chosen_partitions(self._asked, grids, self._settled)
+        partitions = chosen_partitions(self._asked, grids, self._keys)
         for name, assets in chosen.items():
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}
@@ -217,7 +213,6 @@ class MeshRun:
                 self._end(key, "failed", render(explain_unmade(key, name, self._root)))
 
     def _advance(self) -> None:
-        """Skip blocked assets, and assign ready ones to free workers."""
         if self._gate:
             self._open_gate()
         if self._gate:
@@ -272,7 +267,6 @@ class MeshRun:
         self._start_worker(seat, selector)
 
     def _break(self, seat: WorkerSlot, text: str) -> None:
-        """Fail all products of a location."""
         seat.fault = text
         seat.phase = "gone" if seat.child is None else "closing"
         if not self._gate:
@@ -289,7 +283,6 @@ class MeshRun:
         self._results.move(Moved(key, state, error=error))
 
     def _stop(self, selector: selectors.BaseSelector, interrupts: Interrupts) -> None:
-        """End all workers; busy ones roll back first."""
         self._closing = True
         for seat in self._seats.values():
             if seat.child is not None:

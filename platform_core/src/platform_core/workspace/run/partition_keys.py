@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from platform_core.diagnostics import Diagnostic, UsageError
+from platform_core.diagnostics import UsageError
 from platform_core.words import did_you_mean
 
 ALL = "all"
@@ -19,7 +19,10 @@ def chosen_keys(asked: str, grid: Sequence[str], asset: str) -> tuple[str, ...]:
     ends = (first, last if dots else first)
     for key in ends:
         if key not in grid:
-            raise UsageError(_off_grid(key, grid, asset))
+            known = f"{grid[0]} .. {grid[-1]} ({len(grid)} keys)" if grid else "no partition exists yet"
+            expected = f"one key, first..last, or all; the keys are {known}"
+            message, fix = f'"{key}" is not a partition of {asset}', did_you_mean(key, grid)
+            raise UsageError.of("U024", message, None, expected, fix)
     start, stop = (grid.index(key) for key in ends)
     if stop < start:
         raise UsageError.of("U024", f"the range {asked} is backward", fix=f"`--partitions {last}..{first}`")
@@ -44,13 +47,3 @@ def chosen_partitions(
         asset: known.get(asset) if grid is None or asset in known else chosen_keys(asked, grid, asset)
         for asset, grid in grids.items()
     }
-
-
-def _off_grid(key: str, grid: Sequence[str], asset: str) -> Diagnostic:
-    expected = f"{grid[0]} .. {grid[-1]} ({len(grid)} keys)" if grid else "no partition exists yet"
-    return Diagnostic(
-        "U024",
-        f'"{key}" is not a partition of {asset}',
-        expected=f"one key, first..last, or all; the keys are {expected}",
-        fix=did_you_mean(key, grid),
-    )

@@ -64,12 +64,10 @@ class Plan:
     def add(
         self, location: str, assets: Iterable[Asset], partitions: Mapping[str, tuple[str, ...] | None]
     ) -> None:
-        """Add the ``selected_assets`` of a location."""
         for asset in assets:
             self.steps[asset.key] = Step(asset, location, partitions[asset.key])
 
     def of(self, location: str) -> set[str]:
-        """The wanted products that a location makes."""
         return {key for key in self.wanted if ProductId(key).domain == location}
 
     def state(self, key: str) -> AssetState | None:
@@ -88,11 +86,9 @@ class Plan:
         return (*steps, *(key for key in self.wanted if key not in self.steps and key not in self.outcomes))
 
     def done(self, location: str) -> bool:
-        """Whether all assets of a location have ended."""
         return all(step.state in FINAL for step in self.steps.values() if step.location == location)
 
     def blocked(self) -> tuple[str, ...]:
-        """Waiting assets whose upstream was not made."""
         waiting = (key for key, step in self.steps.items() if step.state is None and not step.ordered)
         return tuple(key for key in waiting if self.cause(key) is not None)
 

@@ -27,8 +27,6 @@ _ENDED: Final[Mapping[str, AssetState]] = {
 
 @dataclass(slots=True)
 class _Seen:
-    """The state of one asset over all runs of an order."""
-
     waits_for: set[str]
     started: float | None = None
     seconds: float = 0.0

@@ -27,8 +27,6 @@ class ProductResult:
 
 @dataclass(frozen=True, slots=True)
 class MeshResult:
-    """The result of a run of the mesh."""
-
     products: tuple[ProductResult, ...]
     faults: tuple[str, ...]
     """Each cause once, rendered, also of assets that are not products."""
@@ -63,7 +61,6 @@ class Results:
         self.faults: dict[str, None] = {}
 
     def expect(self, product: str) -> None:
-        """Add a selected product."""
         self._show(ProductResult(product, ProductId(product).domain))
 
     def move(self, moved: Moved) -> None:

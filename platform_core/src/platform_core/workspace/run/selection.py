@@ -36,7 +36,6 @@ class Selection:
         return any(term.upstream or term.downstream for term in self.terms)
 
     def named(self) -> frozenset[str]:
-        """The products that the selection names."""
         if not self.terms:
             return frozenset(self.products)
         return frozenset(name for term in self.terms for name in term.products)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import PIPE, TimeoutExpired
 from typing import IO, Final
 
 from platform_core.diagnostics import Diagnostic, RunError, shown
@@ -39,9 +39,7 @@ class WorkerProcess:
         variables = location_variables(location, root, home)
         with startable(location), self.log.open("ab") as log:
             self._logged = log.tell()
-            self._process = start(
-                command, variables, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-            )
+            self._process = start(command, variables, cwd=root, stdin=PIPE, stdout=PIPE, stderr=log)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._orders: IO[bytes] = self._process.stdin
@@ -76,13 +74,12 @@ class WorkerProcess:
         """Whether it has ended within some seconds; if so, its remaining children are killed."""
         try:
             self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             return False
         self._sweep()
         return True
 
     def kill(self) -> None:
-        """End it and its children immediately."""
         self._sweep()
         self._process.wait()
 

@@ -23,7 +23,6 @@ class WorkerSlot:
         self.child: WorkerProcess | None = None
         self.phase: Literal["waiting", "loading", "idle", "busy", "closing", "gone"] = "waiting"
         self.assets: tuple[Asset, ...] | None = None
-        """The assets that its worker has reported."""
         self.batch: Assignment | None = None
         self.fault: str | None = None
         """Why the location cannot make products in this run."""
@@ -44,16 +43,14 @@ class WorkerSlot:
         return self.phase == "busy" or (self.phase == "loading" and self.assets is not None)
 
     def stop_worker(self) -> None:
-        """Stop its idle worker."""
         assert self.child is not None
         self.phase = "closing"
         self.child.stop()
 
     def may_progress(self, plan: Plan) -> bool:
         """Whether it can progress without other locations."""
-        return self.phase in ("loading", "busy") or (
-            self.phase in ("closing", "waiting") and self.needed(plan)
-        )
+        starts = self.phase in ("closing", "waiting") and self.needed(plan)
+        return starts or self.phase in ("loading", "busy")
 
 
 def workers_to_change(seats: Sequence[WorkerSlot], plan: Plan) -> tuple[list[WorkerSlot], list[WorkerSlot]]:

@@ -113,7 +113,6 @@ def serve(
 
 
 def _sockets(locations: Sequence[Location]) -> dict[Location, str]:
-    """The socket of each location, in a new folder."""
     short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"
     folder = Path(tempfile.mkdtemp(prefix="mesh-", dir=short))
     return {location: str(folder / f"{number}") for number, location in enumerate(locations)}
@@ -160,7 +159,6 @@ def _start(
 
 
 def _code_server(location: Location, path: str) -> list[str]:
-    """The command for a server that can reload the location's code on request of the UI."""
     command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", path]
     command += ["--module-name", location.module, "--location-name", location.name]
     command += ["--log-level", "warning", "--inject-env-vars-from-instance"]
