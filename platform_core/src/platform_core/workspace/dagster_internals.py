@@ -84,7 +84,6 @@ def load_repository(module: str, attribute: str | None, directory: str | None) -
 
 
 def repository_origin(workspace: Path, location: str, repository: str) -> RemoteRepositoryOrigin:
-    """The origin by which the UI identifies a location's repository."""
     origins = location_origins_from_yaml_paths([str(workspace)])
     origin = next(origin for origin in origins if origin.location_name == location)
     return RemoteRepositoryOrigin(origin, repository)

@@ -56,7 +56,6 @@ class Score:
 
 
 def standings(found: Examination, today: date) -> tuple[Standing, ...]:
-    """The state of every subject with every policy that judged it, sorted."""
     titles = {policy.code: policy.title for policy in found.catalogue.policies}
     waivers = {(waiver.product, waiver.code): waiver for _, waiver in found.judgement.waived}
     rows = []

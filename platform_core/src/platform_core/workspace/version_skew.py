@@ -29,5 +29,4 @@ def _runs_on(version: str) -> str:
 
 
 def _fix(location: Location) -> str:
-    environments = f"the mesh's environment or that of {shown(location.python)}"
-    return f"Update {environments}, so that the two are at most one minor version apart."
+    return f"Update {shown(location.python)} or the mesh: they must be at most one minor version apart."

@@ -88,5 +88,4 @@ def _project(product: DataProduct, root: Path) -> DbtProject:
 
 
 def own_code(package: str) -> Callable[[Path], bool]:
-    """A function that returns whether a file belongs to a domain's own code."""
     return lambda file: package in file.parts and "site-packages" not in file.parts

@@ -24,7 +24,6 @@ COMMANDS: Final = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def text(report: Report) -> str:
-    """Every diagnostic as a block, and a line that counts them."""
     blocks = render(report.diagnostics, limit=len(report.diagnostics))
     return "\n\n".join(part for part in (blocks, summary(report)) if part)
 
@@ -85,7 +84,6 @@ def sarif(report: Report) -> str:
 
 
 def github(report: Report) -> str:
-    """One workflow command per diagnostic, which GitHub shows at its line, and the counts."""
     return "\n".join([*(_command(d, report.root) for d in report.diagnostics), summary(report)])
 
 

@@ -81,7 +81,6 @@ class Plan:
             self.outcomes[moved.key] = moved.state
 
     def open(self) -> tuple[str, ...]:
-        """Keys of unfinished assets, and of products without a step."""
         steps = [key for key, step in self.steps.items() if step.state not in FINAL]
         return (*steps, *(key for key in self.wanted if key not in self.steps and key not in self.outcomes))
 
@@ -129,7 +128,6 @@ class Plan:
         return Assignment(tuple(chosen), first.partitions, first.asset.per_run)
 
     def reopen(self, keys: Iterable[str]) -> None:
-        """Return assets to the queue whose worker died before it started them."""
         for key in keys:
             self.steps[key].ordered = False
 

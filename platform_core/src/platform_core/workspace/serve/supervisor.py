@@ -106,7 +106,6 @@ def _serve(
 
 
 def _start(command: list[str], variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes] | None:
-    """Start a server; without ``variables`` it gets no secrets."""
     try:
         return start(command, without_secrets() if variables is None else variables, own_session=False)
     except OSError as error:

@@ -81,7 +81,6 @@ class Gate:
 
 
 def main() -> None:
-    """Serve until interrupted."""
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
