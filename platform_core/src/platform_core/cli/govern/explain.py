@@ -62,18 +62,18 @@ def _catalogue() -> PolicySet:
     return load_policies(root, Registry.open(root).domains())
 
 
-def _in_words(said: Mapping[str, Any]) -> str:
-    parts = [f"{said['code']}: {said['title']}"]
-    if said["scope"] is None:
-        parts.append(textwrap.fill(said["family"], 100))
+def _in_words(facts: Mapping[str, Any]) -> str:
+    parts = [f"{facts['code']}: {facts['title']}"]
+    if facts["scope"] is None:
+        parts.append(textwrap.fill(facts["family"], 100))
     else:
-        severity = {"error": "error", "warn": "warning"}[said["severity"]]
-        if said["error_from"] is not None:
-            severity = f"warning, from {said['error_from']} on an error"
-        scope = {"mesh": "the whole mesh"}.get(said["scope"], f"a {said['scope']}")
-        added = f", added by {said['domain']}" if said["domain"] else ""
+        severity = {"error": "error", "warn": "warning"}[facts["severity"]]
+        if facts["error_from"] is not None:
+            severity = f"warning, from {facts['error_from']} an error"
+        scope = {"mesh": "the whole mesh"}.get(facts["scope"], f"a {facts['scope']}")
+        added = f", added by {facts['domain']}" if facts["domain"] else ""
         parts[0] += f"\n{severity}; looks at {scope}{added}"
-    parts.append(textwrap.fill(said["why"], 100))
+    parts.append(textwrap.fill(facts["why"], 100))
     for label, name in (("Breaks it", "failing"), ("Keeps it", "passing")):
-        parts.append(f"{label}:\n\n{textwrap.indent(said[name].strip(), '    ')}")
-    return "\n\n".join([*parts, f"Fix: {said['fix']}"] if said["fix"] else parts)
+        parts.append(f"{label}:\n\n{textwrap.indent(facts[name].strip(), '    ')}")
+    return "\n\n".join([*parts, f"Fix: {facts['fix']}"] if facts["fix"] else parts)
