@@ -1,4 +1,4 @@
-"""Side-by-side measurements: everything that is compared runs in the same call, on the same machine.
+"""Side-by-side measurements: all compared variants run in the same call, on the same machine.
 
-Nothing here passes or fails: the figures are for people, `make bench` prints them and keeps them as JSON.
+Benchmarks never fail a build: `make bench` prints the figures and writes them as JSON.
 """

@@ -37,13 +37,13 @@ BENCHMARKS = {
 
 
 def main() -> int:
-    """Run the benchmarks one after the other, print their tables and keep them; returns the exit code."""
+    """Run the benchmarks one after the other, print and write their tables; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each way is run (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
     parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=", ".join(BENCHMARKS))
     options = parser.parse_args()
     if unknown := set(options.benchmarks) - BENCHMARKS.keys():
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
     sections, failed = [], False
     for name in options.benchmarks or BENCHMARKS:
         print(f"Measuring {name} ...", file=sys.stderr, flush=True)

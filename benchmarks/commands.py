@@ -1,4 +1,4 @@
-"""How long a person waits for the commands that are called all the time."""
+"""The duration of the most frequent commands."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OF_THE_PROCESSOR = {
 }
 DOMAINS = [f"domain{number:03d}" for number in range(10)]
 MANY = 5_000
-"""Products of a generated mesh, of which none was ever made."""
+"""Products of a generated mesh; none was ever made."""
 
 
 def measure(rounds: int) -> Section:
-    """Each command several times, after one call that fills the disk's cache."""
+    """Run each command several times, after one call that fills the disk's cache."""
     times = 2 * rounds + 1
     runs: dict[str, list[Measured]] = {}
     for command in (*COMMANDS, *OF_THE_PROCESSOR):
@@ -57,4 +57,4 @@ if __name__ == "__main__":
     from platform_core.cli import main
 
     sys.argv[1:] = ["status"]
-    main()  # what it finds is no failure of the benchmark
+    main()  # its findings are not a failure of the benchmark

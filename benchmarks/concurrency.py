@@ -1,7 +1,7 @@
-"""Eight writers and two readers at once: a lake per domain, beside one DuckDB file for all.
+"""Eight writers and two readers at once: a lake per domain, compared with one DuckDB file for all.
 
-Every commit reads its table, adds one to every row, checks the result and commits it, so a lost update is
-a number that is too small. Two writers share a table, and the readers join all four tables all the time.
+Every commit reads its table, adds one to every row, checks the result and commits it, so a lost update makes
+a number too small. Two writers share a table, and the readers join all four tables all the time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from benchmarks.report import Aim, Figure, Section
 
 WRITERS = 8
 READERS = 2
-STARTING = 5.0  # seconds until all processes have imported what they need, so that they begin together
-LONGEST = 300.0  # seconds that the writers may take; a store that gets nowhere does not hold up the rest
+STARTING = 5.0  # seconds for the imports of all processes, so that they begin together
+LONGEST = 300.0  # maximum seconds for the writers of a store
 COLUMNS = ("store", "commits", "lost updates", "refused", "p95 commit, s", "reads", "failed reads", "seconds")
 
 
 def measure(rounds: int) -> Section:
-    """Both stores, once: what counts are commits and not seconds, so ``rounds`` changes nothing."""
+    """Run both stores once. The figures are commits, not seconds, so ``rounds`` has no effect."""
     with fresh_home() as home:
         rows = {name: _run(store(home)) for name, store in STORES.items()}
     lakes = dict(zip(COLUMNS[1:], rows["lakes"], strict=True))

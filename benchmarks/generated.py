@@ -1,4 +1,4 @@
-"""A domain of any number of governed products: contracts and functions like those that people write."""
+"""A domain with any number of governed products, with realistic contracts and functions."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def product(number: int) -> str:
 
 
 def write_domain(root: Path, domain: str, products: int, readers: Sequence[str], source: str | None) -> None:
-    """A domain of chains of ten products. The last of each also reads ``source``, a product elsewhere.
-    Every reader is granted every product."""
+    """Write a domain with chains of ten products. The last of each chain also reads ``source``, a product of
+    another domain. Every product is granted to every reader."""
     folder, chains = root / "domains" / domain, products // LINKS
     package, contracts = folder / "src" / domain, folder / "contracts"
     package.mkdir(parents=True)
@@ -92,7 +92,7 @@ def write_domain(root: Path, domain: str, products: int, readers: Sequence[str],
     roles = ", ".join(f'{{role: "domain:{reader}", access: read}}' for reader in readers)
     for number in range(products):
         name = product(number)
-        # Ages add up along a chain: each link promises as much as all before it together.
+        # Ages add up along a chain, so each product promises the sum of those before it.
         text = CONTRACT.format(domain=domain, name=name, roles=roles, days=2 ** (number // chains))
         (contracts / f"{name}.odcs.yaml").write_text(text)
         reads = {"visits": f"{domain}/{product(number - chains)}"} if number >= chains else {}
@@ -107,7 +107,7 @@ def write_domain(root: Path, domain: str, products: int, readers: Sequence[str],
 
 
 def write_federation(root: Path, domains: Sequence[str]) -> None:
-    """A workspace file and the teams of the domains."""
+    """Write a workspace file and the teams of the domains."""
     (root / "workspace.yaml").write_text("load_from: []\n")
     governance = root / "governance"
     governance.mkdir()

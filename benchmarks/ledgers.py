@@ -1,4 +1,4 @@
-"""A writer or a reader of four domains' ledgers, in a store of one kind or the other.
+"""A writer or a reader of the ledgers of four domains, in one of two kinds of store.
 
 python -m benchmarks.ledgers lakes | file   write DOMAIN | read STOPFILE   START DEADLINE
 """
@@ -29,7 +29,7 @@ from platform_core.quality.gate import gate
 COMMITS: Final = 20
 DOMAINS: Final = ("north", "east", "south", "west")
 ROWS: Final = 100_000
-PATIENCE: Final = 60.0  # seconds for which a writer tries one commit again
+PATIENCE: Final = 60.0  # seconds for which a writer retries one commit
 
 FIRST: Final = f"SELECT range AS id, 0 AS commits FROM range({ROWS})"
 CONTRACT: Final = """\
@@ -53,7 +53,7 @@ schema:
     quality:
       - {{metric: rowCount, mustBe: {rows}}}
 """
-# By hand, what the contract says.
+# The checks of the contract, written by hand.
 CHECKS: Final = """\
 SELECT count(*) = {rows} AND count(DISTINCT id) = {rows} AND count(commits) = {rows} AND min(commits) >= 0
 FROM {domain}.ledger
@@ -61,11 +61,11 @@ FROM {domain}.ledger
 
 
 class Refused(Exception):
-    """The store was busy with another process; the commit or the read may be tried again."""
+    """Another process used the store; the commit or the read may be retried."""
 
 
 class Store(Protocol):
-    """Ledgers of four domains, somewhere under ``home``."""
+    """Ledgers of four domains in a folder under ``home``."""
 
     name: str
     home: Path
@@ -77,7 +77,7 @@ class Store(Protocol):
 
 
 class Lakes:
-    """A lake per domain, written by the platform's publication with its audit."""
+    """A lake per domain, written by the platform with its audit."""
 
     name = "lakes"
 
@@ -165,7 +165,7 @@ class OneFile:
 
 
 def _total(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """A join across all domains: the commits of all rows of all ledgers."""
+    """The commits of all rows of all ledgers, by a join across all domains."""
     first, *others = (f"{domain}.{table} AS {domain}" for domain in DOMAINS)
     joined = " ".join([first, *(f"JOIN {other} USING (id)" for other in others)])
     total = " + ".join(f"{domain}.commits" for domain in DOMAINS)
@@ -179,7 +179,7 @@ STORES: Final[dict[str, type[Lakes] | type[OneFile]]] = {store.name: store for s
 
 
 def write(store: Store, domain: str, deadline: float) -> dict[str, object]:
-    """Commit ``COMMITS`` times; says how long each took that succeeded, and how many tries were refused."""
+    """Commit ``COMMITS`` times; returns the seconds of each commit, and the number of refused attempts."""
     took: list[float] = []
     refused = 0
     for _ in range(COMMITS):
@@ -197,7 +197,7 @@ def write(store: Store, domain: str, deadline: float) -> dict[str, object]:
 
 
 def read(store: Store, stop: Path, deadline: float) -> dict[str, object]:
-    """Join all ledgers again and again until a file appears."""
+    """Join all ledgers repeatedly until a file appears."""
     reads = failed = 0
     while not stop.exists() and time.time() < deadline:
         try:
@@ -210,7 +210,7 @@ def read(store: Store, stop: Path, deadline: float) -> dict[str, object]:
 
 
 def main(name: str, role: str, subject: str, start: str, deadline: str) -> None:
-    """What one process does, from ``start`` until it is done or ``deadline``; prints what came of it."""
+    """Run one process from ``start`` until it is done or until ``deadline``; prints its result."""
     store: Store = STORES[name](Path(os.environ["MESH_HOME"]))
     time.sleep(max(0.0, float(start) - time.time()))
     until = float(deadline)

@@ -1,4 +1,4 @@
-"""One way to make a thousand products, in a process of its own; for ``benchmarks.definitions``."""
+"""One variant of defining a thousand products, in its own process; for ``benchmarks.definitions``."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from platform_core.settings import mesh_root
 
 
 def governed(parsed: bool) -> Callable[[], object]:
-    """What `domain_definitions` does, with a registry that may have read the contracts already."""
+    """The work of `domain_definitions`, with a registry that may have read the contracts already."""
     registry = Registry.open(mesh_root())
     if parsed:
         registry.scan(DOMAIN)
@@ -35,7 +35,7 @@ def governed(parsed: bool) -> Callable[[], object]:
 
 
 def plain() -> Callable[[], object]:
-    """The same specs and checks, as literals of a plain Dagster project would make them."""
+    """The same specs and checks as literals of a plain Dagster project."""
     domain = read_domain(DOMAIN, Registry.open(mesh_root()))
     literals = []
     for name, product in domain.products.items():
@@ -100,12 +100,12 @@ def plain() -> Callable[[], object]:
 
 def main(way: str, root: Path) -> None:
     sys.path.insert(0, str(root / "domains" / DOMAIN / "src"))
-    # Imported before: how long Python takes to read a thousand functions is no matter of either way.
+    # Imported before, because both variants take the same time to read a thousand functions.
     __import__(f"{DOMAIN}.products")
     build = plain() if way == "plain" else governed(parsed=way == "parsed")
     began = time.process_time()
     build()
-    # The processor's time: it builds on one core and waits for nothing.
+    # CPU time, because it builds on one core without waiting.
     print(json.dumps({"seconds": time.process_time() - began}))
 
 

@@ -1,11 +1,11 @@
-"""Publishing 20,940,529 promotions out of their published table: as they are, and masked.
+"""Publishing 20,940,529 promotions from their published table, plain and masked.
 
     python -m benchmarks.masked prepare | plain | fewer | masked
 
-``prepare`` comes first and publishes them. All ways then read that table and publish a product of the
-same columns: ``plain`` under the contract of the promotions, ``masked`` as a twin of which one column is
-hashed and one generalized, with the proof that no raw value is in the files. ``fewer`` is ``plain``
-without the uniqueness that does not hold of the twin, where weeks become equal.
+``prepare`` publishes them first. All variants read that table and publish a product with the same columns:
+``plain`` with the contract of the promotions, ``masked`` as a twin with one hashed and one generalized
+column, and with the check that no raw value is in the files. ``fewer`` is ``plain`` without the rule of
+uniqueness, which the twin does not have because weeks become equal.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def prepare() -> float:
 
 
 def plain() -> float:
-    """A copy, under all that the contract of the promotions asks."""
+    """A copy, with all rules of the contract."""
     registry = Registry.open()
     return _copy(registry, registry.get(PRODUCT).rules)
 
 
 def fewer() -> float:
-    """The same, asked only what also holds of the twin."""
+    """The same, with only the rules of the twin."""
     registry = Registry.open()
     promotions = registry.get(PRODUCT)
     asked = {rule.name for rule in masked_twin(_masking(promotions)).rules}
@@ -63,7 +63,7 @@ def _copy(registry: Registry, rules: tuple[Rule, ...]) -> float:
 
 
 def masked() -> float:
-    """The twin: the product's number as a hash, the week in bands of four."""
+    """The twin: the product's number as a hash, the week in groups of four."""
     registry = Registry.open()
     parent = _masking(registry.get(PRODUCT))
     twin = masked_twin(parent)

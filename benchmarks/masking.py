@@ -1,4 +1,4 @@
-"""What masking costs: a masked twin beside a plain product, both made of the same published table."""
+"""The cost of masking: a masked twin compared with a plain product, both from the same published table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.report import Aim, Section, peak, processor, seconds, timed
 
 WAYS: dict[str, Sequence[str]] = {
     "as it is": module("masked", "plain"),
-    "as it is, asked no more than the twin": module("masked", "fewer"),
-    "masked, and proven to be": module("masked", "masked"),
+    "plain, with the rules of the twin": module("masked", "fewer"),
+    "masked, with the leak check": module("masked", "masked"),
 }
 
 
 def measure(rounds: int) -> Section:
-    """Each way ``rounds`` times in turn, each time for the first time."""
+    """Run each variant ``rounds`` times in turn, each time in a restored lake."""
     runs: dict[str, list[Measured]] = {way: [] for way in WAYS}
     with fresh_home() as home:
         variables = environ(home)
@@ -42,6 +42,6 @@ def measure(rounds: int) -> Section:
 
 
 def _restore(home: Path) -> None:
-    """The lake with nothing in it but the table that both ways read."""
+    """Restore the lake to only the table that both variants read."""
     shutil.rmtree(home / "lake" / "marketing")
     shutil.copytree(home / "prepared", home / "lake" / "marketing")

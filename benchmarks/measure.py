@@ -1,4 +1,4 @@
-"""Running one thing in a process of its own: how long it took, and the most memory it ever held."""
+"""Running a command in its own process, with its time and its peak memory."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / ".mesh" / "bench"
 MESH = ROOT / ".venv" / "bin" / "mesh"
-# The kernel counts the peak in kilobytes, on macOS in bytes.
+# The kernel reports the peak in kilobytes, on macOS in bytes.
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class BenchmarkFailed(Exception):
-    """Something that was to be measured did not work; the message holds the end of its output."""
+    """A measured command has failed; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: seconds from start to end, processor seconds (of its children too), peak resident
-    bytes, and what it said about itself."""
+    """One process: seconds from start to end, CPU seconds (with its children), peak resident bytes, and the
+    figures that it printed."""
 
     seconds: float
     processor: float
@@ -37,16 +37,13 @@ class Measured:
 
     @property
     def timed(self) -> float:
-        """The seconds that the process measured itself, without its start and its imports."""
+        """The seconds that the process itself measured, without its start and its imports."""
         return float(self.said["seconds"])
 
 
 def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
-    """Run a command; the last line of its standard output may be a JSON object.
-
-    Raises:
-        BenchmarkFailed: it ended with another code than 0.
-    """
+    """Run a command; the last line of its standard output may be a JSON object. Raises BenchmarkFailed for an
+    exit code other than 0."""
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = subprocess.Popen(
@@ -74,19 +71,20 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """The command that runs a module of this package in this environment."""
+    """The command for a module of this package in this environment."""
     return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
 
 
 def environ(home: Path) -> dict[str, str]:
-    """A mesh with its state in ``home``; the domains' packages are importable, for here all share one."""
+    """The variables of a mesh with its state in ``home``, where one environment has the packages of all
+    domains."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("MESH_", "DAGSTER_"))}
     packages = sorted(ROOT.glob("domains/*/src"))
     return own | {
         "DAGSTER_HOME": str(home / "dagster"),
         "MESH_HOME": str(home),
         "MESH_ROOT": str(ROOT),
-        # dbt's program is found on the PATH.
+        # Dagster finds dbt's program on the PATH.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": os.pathsep.join(map(str, packages)),
         "PYTHONWARNINGS": "ignore",
@@ -95,7 +93,7 @@ def environ(home: Path) -> dict[str, str]:
 
 @contextmanager
 def fresh_home() -> Iterator[Path]:
-    """A folder for the state of a mesh on the disk of the checkout; removed at the end."""
+    """A temporary folder for the state of a mesh, on the disk of the checkout."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="home-", dir=RESULTS) as folder:
         home = Path(folder)

@@ -1,4 +1,4 @@
-"""The policies over a generated mesh, from the JSON of its locations: seconds, memory, growth."""
+"""The judgement of a generated mesh, from the JSON of its locations: seconds, memory, growth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZES = (10, 100)
 
 
 def measure(rounds: int) -> Section:
-    """Each size in turn; a domain reads from the one before it."""
+    """Run each size in turn; each domain reads from the one before it."""
     runs = {}
     with fresh_home() as home:
         for size in SIZES:
@@ -36,7 +36,7 @@ def measure(rounds: int) -> Section:
         aims=[
             Aim("10,000 products", timed(large), at_most=5, unit=" s"),
             Aim("10,000 products", peak(large) / 1000, at_most=1, unit=" GB"),
-            # By the processor's time: a second's tenth of the small one is lost in what else is running.
+            # CPU time, because the small mesh takes a tenth of a second, which other processes disturb.
             Aim("10 times the products / processor time", used(large) / used(small), at_most=11),
         ],
         columns=("products", "seconds", "processor, s", "peak MB"),
@@ -45,7 +45,7 @@ def measure(rounds: int) -> Section:
 
 
 def write(folder: Path, size: int) -> None:
-    """The JSON of every location. One domain's is made from contracts and functions, the others' from its."""
+    """The JSON of every location. One comes from contracts and functions, the others are copies of it."""
     from platform_core.governance.collect import collect
     from platform_core.governance.facts_document import to_document
     from platform_core.products.domain import read_domain
@@ -61,7 +61,7 @@ def write(folder: Path, size: int) -> None:
         words = text.replace("domain001", "<own>").replace("domain000", "<before>")
         words = words.replace("domain002", after).replace("<own>", name).replace("<before>", before)
         if number == 0:
-            # The first reads nobody, or the mesh would be a circle.
+            # The first domain reads no other, because the mesh would be a cycle.
             first = json.loads(words)
             for factory in first["factories"]:
                 factory["inputs"] = [
@@ -72,7 +72,7 @@ def write(folder: Path, size: int) -> None:
 
 
 def judge_all(folder: Path) -> dict[str, float]:
-    """What `mesh validate` does once it has the JSON."""
+    """The work of `mesh validate` after introspection."""
     from platform_core.governance.facts import MeshFacts
     from platform_core.governance.facts_document import from_document
     from platform_core.governance.judge import judge

@@ -23,7 +23,7 @@ RANGE = "dagster/asset_partition_range_{}"
 
 
 def all_assets(domains: Iterable[str] = DOMAINS) -> list[dg.AssetsDefinition]:
-    """What some domains make; what they say about each other's products is left out."""
+    """The assets of some domains, without their external assets."""
     return [
         asset
         for domain in domains
@@ -33,10 +33,10 @@ def all_assets(domains: Iterable[str] = DOMAINS) -> list[dg.AssetsDefinition]:
 
 
 def materialize(products: Sequence[str]) -> int:
-    """Materialize the named products, or all of them; returns how many materializations there were."""
+    """Materialize the named products, or all of them; returns the number of materializations."""
     assets = all_assets()
     grids = {tuple(asset.partitions_def.get_partition_keys()) for asset in assets if asset.partitions_def}
-    [grid] = grids  # more than one cannot go through a single run
+    [grid] = grids  # a single run has only one grid
     result = dg.materialize(
         assets,
         selection=[asset for asset in assets if not products or asset.key.to_user_string() in products],

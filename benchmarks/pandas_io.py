@@ -1,9 +1,9 @@
-"""What is common in Dagster instead: dagster-duckdb-pandas' I/O manager, and no check at all.
+"""The common alternative in Dagster: the I/O manager of dagster-duckdb-pandas, without checks.
 
     python -m benchmarks.pandas_io [COLUMN]
 
-It writes the promotions as a data frame, and reads them back for the next asset: all of them, as it does
-where nothing else is said, or one column.
+It writes the promotions as a data frame, and reads them back for the next asset: all columns, its default, or
+one column.
 """
 
 import json

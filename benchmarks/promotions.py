@@ -1,9 +1,9 @@
-"""Two ways to publish 20,940,529 promotions in DuckLake: governed, and by hand.
+"""Two variants of publishing 20,940,529 promotions in DuckLake: governed, and by hand.
 
     python -m benchmarks.promotions record | governed | window | group | distinct
 
-``record`` comes first: it publishes once and keeps the SQL that the audit asked, so that the ways by hand ask
-exactly the same, except whether a key repeats: for this each has the SQL after which it is called. Each
+``record`` publishes once and stores the SQL of the audit, so that the variants by hand run exactly the same
+queries. Only for the uniqueness of the key, each has its own SQL, after which it is named. Each
 prints the seconds of its work, and the processor's, without its start, imports and connection.
 """
 
@@ -54,7 +54,7 @@ def since(began: float, used: float) -> Spent:
 
 
 class Recorder:
-    """A connection that keeps what it was asked, without the hashes that were fetched."""
+    """A connection that stores its queries, without those that fetch hashes."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -62,7 +62,7 @@ class Recorder:
 
     def execute(self, query: str, *parameters: Any) -> duckdb.DuckDBPyConnection:
         if parameters:
-            raise ValueError("the audit asked a question with parameters, which cannot be replayed")
+            raise ValueError("a query of the audit has parameters and cannot be replayed")
         if "SELECT hash(" not in query:
             self.asked.append(query)
         return self._connection.execute(query)
@@ -70,13 +70,13 @@ class Recorder:
 
 @contextmanager
 def lakes() -> Iterator[duckdb.DuckDBPyConnection]:
-    """The connection that both ways use: marketing to write, sales for the foreign keys."""
+    """The connection of both variants: marketing to write, sales for the foreign keys."""
     with connect(LakeLocation.current(), write=["marketing"], read=["sales"]) as connection:
         yield connection
 
 
 def record() -> Spent:
-    """Publish once, keeping the audit's questions."""
+    """Publish once, and store the queries of the audit."""
     with lakes() as connection:
         recorder = Recorder(connection)
         spent = publish(connection, cast(duckdb.DuckDBPyConnection, recorder))
@@ -85,7 +85,7 @@ def record() -> Spent:
 
 
 def by_hand(way: str) -> Spent:
-    """DuckLake as it comes: CREATE TABLE AS, then the questions of the audit."""
+    """Plain DuckLake: CREATE TABLE AS, then the queries of the audit."""
     questions = [*json.loads(AUDIT.read_text()), BY_HAND[way]]
     with lakes() as connection:
         began = time.monotonic(), time.process_time()
@@ -96,7 +96,7 @@ def by_hand(way: str) -> Spent:
 
 
 def governed() -> Spent:
-    """The platform's publication: lock, write, audit, stamp, commit."""
+    """A publication by the platform: lock, write, audit, stamp, commit."""
     with lakes() as connection:
         return publish(connection, connection)
 

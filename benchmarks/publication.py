@@ -1,4 +1,4 @@
-"""What governed publication costs, beside checks that are written by hand, and pandas without a check."""
+"""The cost of governed publication, compared with checks by hand, and with pandas without checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.measure import Measured, environ, fresh_home, module, run
 from benchmarks.report import Aim, Section, peak, processor, seconds, timed, used
 
 PRODUCT = "marketing/promotions"
-# What the foreign keys of the promotions point to, and what those are made of.
+# The products that the foreign keys of the promotions reference, with their upstream.
 UPSTREAM = ("sales/products", "sales/transactions", "sales/stores")
 WAYS: dict[str, Sequence[str]] = {
     "DuckLake CTAS, then checks by hand, keys by a window": module("promotions", "window"),
@@ -24,7 +24,7 @@ WAYS: dict[str, Sequence[str]] = {
 
 
 def measure(rounds: int) -> Section:
-    """Each way ``rounds`` times in turn, every time into an empty lake."""
+    """Run each variant ``rounds`` times in turn, every time into an empty lake."""
     runs: dict[str, list[Measured]] = {way: [] for way in WAYS}
     with fresh_home() as home:
         variables = environ(home)
@@ -39,7 +39,7 @@ def measure(rounds: int) -> Section:
         title=f"Publishing {PRODUCT}, 20,940,529 rows ({rounds} runs each, medians)",
         aims=[
             Aim("governed / the fastest by hand", timed(governed) / min(map(timed, by_hand)), at_most=0.9),
-            # What remains comparable on a machine that is busy with other things.
+            # CPU time stays comparable on a busy machine.
             Aim("the same, processor", used(governed) / min(map(used, by_hand)), at_most=0.9),
             Aim("pandas / governed, both in a Dagster run", timed(pandas) / timed(in_dagster), at_least=3),
             Aim("peak memory governed / pandas", peak(in_dagster) / peak(pandas), at_most=0.5),

@@ -1,4 +1,4 @@
-"""What a benchmark found: ratios with what was aimed at, and the figures they are made of."""
+"""The report of a benchmark: ratios with their aims, and the figures behind them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Figure = str | int | float
 
 @dataclass(frozen=True)
 class Aim:
-    """A number and the bound it is to keep; for ratios and shares the unit is left out."""
+    """A number and its bound; ratios and shares have no unit."""
 
     name: str
     value: float
@@ -63,7 +63,7 @@ def used(runs: Sequence[Measured]) -> float:
 
 
 def processor(runs: Sequence[Measured]) -> float:
-    """Processor seconds: what remains comparable on a machine that is busy with other things."""
+    """CPU seconds, which stay comparable on a busy machine."""
     return round(median(run.processor for run in runs), 3)
 
 
@@ -101,7 +101,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def write(sections: Sequence[Section]) -> Path:
-    """Write all figures as JSON, with the machine they were measured on; returns the file."""
+    """Write all figures as JSON, with the machine; returns the file."""
     now = datetime.now(UTC)
     document: dict[str, Any] = {
         "measured_at": now.isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""What the sealed engine costs: queries beside DuckLake's own reading, a relation beside SQL."""
+"""The cost of the sealed engine: queries compared with an attached lake, a relation compared with SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = 20_940_529
 
 
 def measure(rounds: int) -> Section:
-    """Each way ``rounds`` times in turn, over the same published table."""
+    """Run each variant ``rounds`` times in turn, over the same published table."""
     runs: dict[str, list[Measured]] = {way: [] for way in WAYS}
     with fresh_home() as home:
         variables = environ(home)

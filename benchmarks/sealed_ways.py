@@ -1,4 +1,4 @@
-"""One way to read the published promotions.
+"""One variant of reading the published promotions.
 
 python -m benchmarks.sealed_ways attached|sealed|sql|relation
 """
@@ -35,7 +35,7 @@ TURNS = 10
 
 @contextmanager
 def sealed() -> Iterator[tuple[duckdb.DuckDBPyConnection, SealedFiles, str]]:
-    """An engine that shows the table alone, its files, and a query that reads it."""
+    """An engine with only the table, its files, and a query that reads it."""
     product = Registry.open(mesh_root()).get(PRODUCT)
     with closing(SealedFiles()) as files, sealed_engine() as engine:
         files.show(engine)
@@ -46,7 +46,7 @@ def sealed() -> Iterator[tuple[duckdb.DuckDBPyConnection, SealedFiles, str]]:
 
 
 def scan(con: duckdb.DuckDBPyConnection, relation: str) -> float:
-    """Seconds for all scans."""
+    """The seconds of all scans."""
     began = time.monotonic()
     for query in SCANS * TURNS:
         con.execute(query.format(relation)).fetchall()

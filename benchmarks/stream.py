@@ -10,12 +10,12 @@ from benchmarks.report import Aim, Figure, Section
 
 BATCHES, ROWS = 1_000, 1_000
 PACE = 0.2  # seconds from one batch to the next
-ENDS = 100  # batches at the beginning and at the end that are compared
+ENDS = 100  # compared batches at the beginning and at the end
 FLAT = 1.25
 
 
 def measure(rounds: int) -> Section:
-    """One stream of all batches; ``rounds`` changes nothing, since the batches are what is repeated."""
+    """Run one stream of all batches. ``rounds`` has no effect, because the batches are the repetitions."""
     del rounds
     with fresh_home() as home:
         words = [str(home), str(BATCHES), str(ROWS), str(PACE), str(ENDS)]

@@ -39,7 +39,7 @@ schema:
 
 @dataclass
 class Took:
-    """Seconds of each commit, by the clock and of the processor; of the merging of files between them."""
+    """The wall-clock and CPU seconds of each commit, and of the merging of files between them."""
 
     seconds: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Took:
 
 
 def query(batch: int, rows: int) -> str:
-    """A batch's rows: a minute of readings, with keys that go on where the batch before ended."""
+    """The rows of a batch: a minute of readings, with keys that follow those of the batch before."""
     return f"""
         SELECT
             {batch * rows} + i AS reading_id,
@@ -72,7 +72,7 @@ def opened(product: DataProduct, folder: Path) -> Iterator[Stream]:
 
 
 def append(stream: Stream, rows: int, took: Took) -> None:
-    """The next batch, audited as every batch is."""
+    """Publish the next batch, with its audit."""
     number = len(stream.entries)
     name = f"{number:05}"
     audit = batch_gate(stream.connection, stream.product, batch=name, resolve=lambda _: None)
@@ -86,10 +86,8 @@ def append(stream: Stream, rows: int, took: Took) -> None:
 
 
 def feed(folder: Path, batches: int, rows: int, pace: float, turns: int) -> dict[str, object]:
-    """All batches, one each ``pace`` seconds; then ``turns`` more in turn with a new stream's first ones.
-
-    In turn, because nothing else tells a stream that gets slower from a machine that gets busier.
-    """
+    """Publish all batches, one each ``pace`` seconds; then ``turns`` more in turn with the first ones of a
+    new stream, to distinguish a slower stream from a busier machine."""
     contract = folder / "bench" / "contracts" / "readings.odcs.yaml"
     contract.parent.mkdir(parents=True)
     contract.write_text(CONTRACT)

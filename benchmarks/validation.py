@@ -1,4 +1,4 @@
-"""`mesh validate` beside `dagster definitions validate`, which looks at less."""
+"""`mesh validate`, compared with `dagster definitions validate`, which checks less."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAGSTER = [str(ROOT / ".venv" / "bin" / "dagster"), "definitions", "validate", "
 
 
 def measure(rounds: int) -> Section:
-    """In turn: Dagster's, ours without a cache, ours with one. dbt's manifest is there for all."""
+    """Run in turn Dagster's command, ours without a cache, and ours with one. All have dbt's manifest."""
     ways = (
         "dagster definitions validate",
         "mesh validate, nothing cached",
@@ -20,7 +20,7 @@ def measure(rounds: int) -> Section:
     runs: dict[str, list[Measured]] = {way: [] for way in ways}
     with fresh_home() as home:
         around = environ(home)
-        # As a person calls it: each location with the packages of its own environment.
+        # As in a terminal, each location has the packages of its own environment.
         del around["PYTHONPATH"]
         run(DAGSTER, around)
         for _ in range(rounds):

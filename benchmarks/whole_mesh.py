@@ -1,4 +1,4 @@
-"""What isolation costs: `mesh run` of everything, beside the same assets in one process."""
+"""The cost of isolation: `mesh run` of all products, compared with the same assets in one process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WAYS: dict[str, list[str]] = {
 
 
 def measure(rounds: int) -> Section:
-    """Both ways in turn, every time from nothing: no lake, no Dagster home, no dbt manifest."""
+    """Run both variants in turn, every time without a lake, a Dagster home and a dbt manifest."""
     runs: dict[str, list[Measured]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way, command in WAYS.items():

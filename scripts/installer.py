@@ -1,9 +1,9 @@
-"""Put the packages that a lock names into an environment: by uv, or by pip where uv cannot.
+"""Install the packages of a lock into an environment: with uv, or with pip if uv fails.
 
-pip comes with Python and serves to install uv, with hashes, as the tools' lock names it. uv then unpacks each
-package once into its cache and links the files into every environment that has it: a tenth of pip's time, and
-one copy on the disk. What pip is configured for holds for uv too. Whatever uv does not manage (an index that
-wants what only pip knows, a machine that uv is not built for) pip does, and what pip says is shown.
+pip comes with Python and installs uv with hashes from the tools' lock. uv then unpacks each package once into
+its cache and links the files into every environment: a tenth of pip's time, and one copy on the disk. pip's
+configuration applies to uv too. If uv fails (an index that only pip can use, a machine without a build of
+uv), pip installs the packages and shows its output.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-# pip's settings by the variables that tell uv the same, and what stands between several values there.
+# pip's settings by uv's variables, with the separator between several values. Later ones override, as in pip.
 SETTINGS = {
     "index-url": ("UV_DEFAULT_INDEX", None),
     "extra-index-url": ("UV_INDEX", " "),
@@ -25,28 +25,28 @@ SETTINGS = {
     "proxy": ("ALL_PROXY", None),
     "timeout": ("UV_HTTP_TIMEOUT", None),
 }
-# The later, the stronger, as for pip.
+# Later ones override earlier ones, as in pip.
 SECTIONS = ("global", "install", ":env:")
-# A package's own tests are never imported, and are a third of what there is to compile. Files that are not
-# for this Python do not compile; pip passes over them too.
+# A package's own tests are never imported, and are a third of the files to compile. Files for another Python
+# do not compile; pip ignores them too.
 COMPILE = """
 import compileall, re, sys
 compileall.compile_dir(sys.argv[1], quiet=2, workers=0, maxlevels=50, rx=re.compile("/tests/"))
 """
 
 Run = Callable[..., None]
-"""Runs a command to its end: what it is in words, its words, and then `advice` and `environ`."""
+"""Runs a command: its description, its words, `advice` and `environ`."""
 
 
 def locked(package: str, lock: Path) -> str:
-    """The entry of one package in a lock, with its hashes; empty where there is none."""
+    """The entry of one package in a lock, with its hashes; empty if it has none."""
     text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
     found = re.search(rf"^{re.escape(package)}==.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
     return found[0] if found else ""
 
 
 def pip_settings(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """What pip is configured for, by the names of its long options."""
+    """pip's configuration by the names of its long options."""
     listed = subprocess.run(
         [python, "-m", "pip", "config", "list"], env=environ, capture_output=True, text=True, check=False
     )
@@ -60,12 +60,12 @@ def pip_settings(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def uv_environ(settings: Mapping[str, str]) -> dict[str, str]:
-    """The same for uv, as environment variables."""
+    """pip's configuration as environment variables for uv."""
     found = {
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_LINK_MODE": "hardlink",
-        # As pip does it. The hashes decide what is right, wherever it comes from.
+        # As in pip. The hashes verify the packages of every index.
         "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
     for name, (variable, between) in SETTINGS.items():
@@ -75,7 +75,7 @@ def uv_environ(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Installer:
-    """What installs packages into environments, all from one Python.
+    """Installs packages into environments with one Python.
 
     Arguments:
         python: of the environment that has pip, and uv if the tools' lock names it.
@@ -89,17 +89,14 @@ class Installer:
         self._run = run
         self._failure = failure
         self._settings = pip_settings(python, environ)
-        # Who configures uv itself knows better.
+        # The user's own configuration of uv takes precedence.
         self._environ = {**uv_environ(self._settings), **environ}
         uv = python.with_name("uv")
         self._uv = uv if uv.exists() else None
 
     def install_locked(self, target: Path, lock: Path, advice: str) -> str:
-        """Install exactly what a lock names, hashes checked; returns how, in words for a person.
-
-        Raises:
-            the failure of `run`: pip could not do it either; with the advice.
-        """
+        """Install exactly the packages of a lock, hashes checked; returns a note if uv failed. Raises the
+        failure of `run`, with the advice, if pip fails too."""
         how = ""
         if self._uv is not None:
             words = [*self._uv_install(target), "--system-certs", "--require-hashes", "-r", lock]
@@ -109,14 +106,14 @@ class Installer:
                 self._run("uv pip install", *words, environ=self._environ)
                 return how
             except self._failure as failure:
-                # What is really wrong pip tells, in the words that people know; or nothing is.
+                # pip succeeds, or reports the fault in familiar words.
                 reasons = str(failure).splitlines()
-                how = f", by pip alone since uv failed: {reasons[-1].strip()}"
+                how = f", with pip, because uv failed: {reasons[-1].strip()}"
         self._run("pip install", *self._pip_install(target), "--require-hashes", "-r", lock, advice=advice)
         return how
 
     def install_sources(self, target: Path, sources: Iterable[Path]) -> None:
-        """Install packages of ours in editable mode, without any index."""
+        """Install our own packages in editable mode, without an index."""
         install = self._pip_install(target)
         if self._uv is not None:
             install = [*self._uv_install(target), "--reinstall"]

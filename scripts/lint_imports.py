@@ -1,7 +1,7 @@
 """Check the imports of the library and of every domain in the tree.
 
-Three contracts are added to those in pyproject.toml: the library imports no domain, domains do not import
-each other, and domains import only what is public of the library.
+It adds three contracts to those in pyproject.toml: the library imports no domain, domains do not import each
+other, and domains import only public modules of the library.
 
     python scripts/lint_imports.py
 """
@@ -34,10 +34,10 @@ def modules() -> Iterator[str]:
 
 
 def settings_with(domains: list[str]) -> dict[str, Any]:
-    """The settings of import-linter in pyproject.toml, with the domains in them."""
+    """The settings of import-linter in pyproject.toml, with contracts for the domains."""
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     public: list[str] = tool["mesh"]["library"]["public"]
-    # A package has no code of its own, and is imported with each of its modules.
+    # A package has no code, and is imported with each of its modules.
     inner = {name for name in modules() if not (LIBRARY / name.replace(".", "/")).is_dir()} - set(public)
     settings: dict[str, Any] = tool["importlinter"]
     settings["root_packages"] += domains
@@ -50,7 +50,7 @@ def settings_with(domains: list[str]) -> dict[str, Any]:
         },
         {"name": "Domains never import each other", "type": "independence", "modules": domains},
         {
-            "name": "Domains import only what is public of the library (docs/platform.md)",
+            "name": "Domains import only public modules of the library (docs/platform.md)",
             "type": "forbidden",
             "source_modules": domains,
             "forbidden_modules": sorted(inner),
@@ -61,7 +61,7 @@ def settings_with(domains: list[str]) -> dict[str, Any]:
 
 
 def as_toml(settings: dict[str, Any]) -> str:
-    """The settings of import-linter as TOML. A text, a number or a list of texts is written as in JSON."""
+    """The settings of import-linter as TOML, in which texts, numbers and lists of texts are as in JSON."""
     contracts = settings.pop("contracts")
     lines = ["[tool.importlinter]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
     for contract in contracts:

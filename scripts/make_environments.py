@@ -2,14 +2,13 @@
 
     python3 scripts/make_environments.py [FOLDER ...]
 
-Each folder with a ``pyproject.toml`` and a ``requirements.lock`` gets a ``.venv``: exactly what its lock
-names (hashes checked), then our own packages in editable mode. Without folders: the root and every domain.
-First comes one more, which only installs: ``.mesh/installer``, with pip and the uv of the root's lock.
+Each folder with a ``pyproject.toml`` and a ``requirements.lock`` gets a ``.venv``: exactly the packages of
+its lock (hashes checked), then our own packages in editable mode. Without folders: the root and every domain.
+It first makes ``.mesh/installer``, an environment with pip and the uv of the root's lock.
 
-Why a program and not make rules with stamp files: two environments at a time without ``make -j`` mixing
-their output, one line per environment with its seconds, installers silent unless they fail, and a half-made
-environment that is recognized and made again. It needs nothing but the standard library, since it runs
-before anything is installed.
+It replaces make rules with stamp files: it makes two environments at a time without mixing their output,
+prints one line per environment with its seconds, shows installers only if they fail, and repeats an
+unfinished environment. It needs only the standard library, because it runs before any installation.
 """
 
 from __future__ import annotations
@@ -34,20 +33,20 @@ from types import FrameType
 from installer import COMPILE, Installer, locked
 
 ROOT = Path(__file__).resolve().parent.parent
-AT_ONCE = 2  # an installer waits for the network and the disk in between
+AT_ONCE = 2  # an installer often waits for the network and the disk
 SHOWN_LINES = 15
 OF_THE_INDEX = """
-The packages come from the index that pip is configured for. Offline or behind a mirror: set PIP_INDEX_URL or
-pip.conf so that `python3 -m pip download pip` works, then run `make setup` again; what is finished stays."""
+The packages come from pip's configured index. Offline or behind a mirror: set PIP_INDEX_URL or pip.conf so
+that `python3 -m pip download pip` works, then run `make setup` again; finished environments stay."""
 
 
 class SetupError(Exception):
-    """An environment that could not be made; the message is what a person reads."""
+    """An environment that could not be made; the message is for people."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A folder with its lock, and the packages of ours that are installed from source beside it."""
+    """A folder with its lock, and our own packages that are installed from source."""
 
     folder: Path
     sources: tuple[Path, ...]
@@ -71,15 +70,12 @@ class Environment:
 
     @property
     def stamp(self) -> Path:
-        """Written last: an environment without it was never finished."""
+        """The file that marks a finished environment."""
         return self.folder / ".venv" / "made-from.json"
 
     def wanted(self) -> dict[str, str]:
-        """What the stamp says when nothing has to be done.
-
-        The folder is part of it because a moved environment does not work, and the Python version
-        because wheels are chosen by it.
-        """
+        """The stamp of a current environment. It has the folder, because a moved environment does not work,
+        and the Python version, because it decides the wheels."""
         version = ".".join(map(str, sys.version_info[:2]))
         locked = f"{self.folder}\n{version}\n".encode() + self.lock.read_bytes()
         sources = [b"%s\n%s" % (bytes(path), (path / "pyproject.toml").read_bytes()) for path in self.sources]
@@ -89,12 +85,12 @@ class Environment:
         }
 
     def found(self) -> dict[str, str]:
-        """What the environment on disk was made from; empty for one that is missing, broken or unfinished."""
+        """The stamp of the environment on disk; empty if it is missing, broken or unfinished."""
         try:
             stamp = json.loads(self.stamp.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
-        # A Python that was upgraded or removed leaves a dangling link behind.
+        # An upgraded or removed Python leaves a dangling link.
         return stamp if isinstance(stamp, dict) and self.python.exists() else {}
 
     def write_stamp(self, stamp: dict[str, str]) -> None:
@@ -104,7 +100,7 @@ class Environment:
 
 
 class Commands:
-    """Runs installers and venv quietly, several at a time, and stops them all at once."""
+    """Runs installers and venv quietly, several at a time, and can stop them all."""
 
     def __init__(self, lock: int) -> None:
         self._lock = lock
@@ -115,11 +111,8 @@ class Commands:
     def run(
         self, what: str, *command: str | Path, advice: str = "", environ: Mapping[str, str] | None = None
     ) -> None:
-        """Run a command to its end.
-
-        Raises:
-            SetupError: it failed; with the end of what it printed, and the advice.
-        """
+        """Run a command to its end. Raises SetupError, with the end of its output and the advice, if it
+        fails."""
         with self._guard:
             if self.stopped:
                 raise SetupError(f"{what}: not done")
@@ -132,7 +125,7 @@ class Commands:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                # Should this program be killed, what it started goes on for a while and keeps the lock.
+                # If this program is killed, its commands continue for a while and must keep the lock.
                 pass_fds=(self._lock,),
             )
             self._running.add(process)
@@ -152,24 +145,20 @@ class Commands:
 
 
 def _environ() -> dict[str, str]:
-    """The caller's environment without what would lead pip to another Python's packages."""
+    """The caller's environment without variables that lead pip to another Python's packages."""
     hidden = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_USER", "PIP_PREFIX", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
 def _is_noise(line: str) -> bool:
-    """A line per package and configured place that has nothing of it; all attempts but the last."""
+    """Whether a line of pip is about a place without the package, or a failed attempt before the last."""
     attempt = line.startswith("WARNING: Retrying (Retry(total=") and "(Retry(total=0," not in line
     return attempt or line.startswith(("WARNING: Location", "WARNING: Skipping page", "Looking in "))
 
 
 def environment(folder: Path) -> Environment:
-    """The environment of a folder.
-
-    Raises:
-        SetupError: there is no pyproject.toml or no lock in it.
-    """
+    """The environment of a folder. Raises SetupError if its pyproject.toml or its lock is missing."""
     fixes = {"pyproject.toml": "is this a code location?", "requirements.lock": "run `make lock`"}
     for name, fix in fixes.items():
         if not (folder / name).is_file():
@@ -180,11 +169,7 @@ def environment(folder: Path) -> Environment:
 
 
 def make_installer(commands: Commands) -> Installer:
-    """The installer of all environments, itself up to date.
-
-    Raises:
-        SetupError: pip could not install uv.
-    """
+    """The current installer for all environments. Raises SetupError if pip cannot install uv."""
     folder = ROOT / ".mesh" / "installer"
     folder.mkdir(parents=True, exist_ok=True)
     wanted = Environment(folder, sources=())
@@ -201,18 +186,18 @@ def make_installer(commands: Commands) -> Installer:
 
 
 def make(wanted: Environment, commands: Commands, installer: Installer) -> str | None:
-    """Bring one environment up to date; returns what was done, or None when there was nothing to do."""
+    """Bring one environment up to date; returns a description of the change, or None without a change."""
     target, found = wanted.wanted(), wanted.found()
     if found == target:
         return None
     done = "installed our packages again"
     if found.get("lock") != target["lock"]:
-        # From nothing, never on top of another: what is no longer locked must not stay importable.
+        # Always a new environment, so that packages that left the lock cannot be imported.
         wanted.stamp.unlink(missing_ok=True)
         venv = (sys.executable, "-m", "venv", "--clear", "--without-pip", wanted.folder / ".venv")
         commands.run("python -m venv", *venv)
         done = f"made{installer.install_locked(wanted.python, wanted.lock, OF_THE_INDEX)}"
-        # Later programs start in a third of the time.
+        # With bytecode, programs start in a third of the time.
         commands.run("compiling", sys.executable, "-c", COMPILE, wanted.packages)
         wanted.write_stamp({"lock": target["lock"]})
     if wanted.sources:
@@ -223,8 +208,8 @@ def make(wanted: Environment, commands: Commands, installer: Installer) -> str |
 
 
 def write_launcher(wanted: Environment) -> None:
-    """Let `mesh` say what to do where its environment was moved or copied: it would not start, or run the
-    code of the checkout that it came from."""
+    """Write a `mesh` program that shows the fix if its environment was moved or copied: it would not start,
+    or run the code of the original checkout."""
     mesh = wanted.python.with_name("mesh")
     if mesh.exists():
         path, python = shlex.quote(str(mesh)), shlex.quote(str(wanted.python))
@@ -235,24 +220,21 @@ def write_launcher(wanted: Environment) -> None:
 
 @contextmanager
 def alone() -> Iterator[int]:
-    """Hold the lock that keeps two setups of one checkout apart; gives its file descriptor."""
+    """Hold the lock that excludes another setup of the checkout; yields its file descriptor."""
     path = ROOT / ".mesh" / "setup.lock"
     path.parent.mkdir(exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another setup of this checkout is under way; waiting for it.", flush=True)
+            print("Waiting for another setup of this checkout.", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield file.fileno()
 
 
 def make_all(environments: Sequence[Environment]) -> None:
-    """Make several environments, ``AT_ONCE`` at a time, and print a line for each.
-
-    Raises:
-        SetupError: one could not be made; the others were finished or not begun.
-    """
+    """Make several environments, ``AT_ONCE`` at a time, and print a line for each. Raises SetupError if one
+    fails; the others are finished or not begun."""
     stale = [each for each in environments if each.found() != each.wanted()]
     if not stale:
         return
@@ -288,7 +270,7 @@ def _terminated(signum: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make what was asked for; returns the exit code."""
+    """Make the environments of the command line; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     domains = sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml"))
     folders = [(ROOT / name).resolve() for name in arguments] or [ROOT, *domains]
@@ -298,7 +280,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; run `make setup` again to go on.", file=sys.stderr)
+        print("\nInterrupted; run `make setup` again to continue.", file=sys.stderr)
         return 130
     return 0
 

@@ -1,11 +1,11 @@
-"""Hold the library's public face against the one that was released last, or accept a new one.
+"""Compare the library's public face with the released one, or accept a new one.
 
-    python scripts/public_face.py            does this tree break who uses the released version?
-    python scripts/public_face.py accept     what is now is what was released
+    python scripts/public_face.py            list changes that break users of the released version
+    python scripts/public_face.py accept     store the current face as the released one
 
 The released face is `platform_core/public_face.json`: griffe's description of every public name, without
-what no caller sees (lines, docstrings, private members, values). It is kept as a file because a shallow
-clone has no tags. What is public is named here and in docs/platform.md.
+members that callers do not see (lines, docstrings, private members, values). It is a file because a shallow
+clone has no tags. The public modules are listed in pyproject.toml and docs/platform.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from platform_core.diagnostics import Diagnostic, Place, render
 from platform_core.registry.compatibility import breaking_after, number, raised
 
 ROOT = Path(__file__).resolve().parent.parent
-# The pytest plugin is used by its name alone.
+# Domains use the pytest plugin only by its name.
 MODULES = tuple(
     name
     for name in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mesh"][
@@ -40,18 +40,18 @@ READ_ONLY = {
     "platform_core.governance.facts",
     "platform_core.source.federation",
 }
-"""What is in them is made by the platform, and read by policies: its constructors are nobody's."""
+"""Policies only read objects of these modules, so their constructors are not public."""
 
 CALLED = {"__call__", "__enter__", "__exit__", "__format__", "__init__", "__iter__", "__str__"}
 UNSEEN = {"analysis", "docstring", "endlineno", "labels", "lineno", "runtime", "value"}
 
 Face = dict[str, dict[str, Any]]
-"""By module, what its public names are: griffe's objects as plain data."""
+"""The public names by module: griffe's objects as plain data."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """The library at some folder: its version, its face, and where each public thing is written."""
+    """The library in a folder: its version, its face, and the place of each public object."""
 
     version: str
     face: Face
@@ -85,7 +85,7 @@ def read_library(folder: Path) -> Library:
 
 
 def _plain(found: griffe.Object | griffe.Alias, path: str, places: dict[str, Place]) -> dict[str, Any]:
-    """An object as griffe writes it, without what no caller sees."""
+    """An object as griffe writes it, without members that callers do not see."""
     if isinstance(found.filepath, Path) and found.lineno:
         places[path] = Place(found.filepath, found.lineno)
     written: dict[str, Any] = {
@@ -122,7 +122,7 @@ def _text(value: Any) -> Any:
 
 
 def broken(old: Face, new: Library) -> Iterator[tuple[griffe.Breakage, str]]:
-    """What a caller of the old face would miss in the new one, with its path."""
+    """The breaking changes from the old face to the new one, with their paths."""
     for module, names in old.items():
         pair = [_module(module, each) for each in (names, new.face.get(module, {}))]
         for breakage in griffe.find_breaking_changes(*pair):
@@ -137,8 +137,8 @@ def _module(name: str, members: Mapping[str, Any]) -> griffe.Module:
 
 
 def _object(written: Mapping[str, Any]) -> Any:
-    """griffe's object again. Each is decoded by itself: as a hook of ``json.loads``, griffe's decoder takes
-    the members of a class for an object where one of them is named ``kind``."""
+    """griffe's object. Each is decoded separately: as a hook of ``json.loads``, griffe's decoder takes the
+    members of a class for an object if one of them is named ``kind``."""
     described = {"lineno": None, **written}
     if "parameters" in written:
         described["parameters"] = [griffe.json_decoder(dict(each)) for each in written["parameters"]]
@@ -148,7 +148,7 @@ def _object(written: Mapping[str, Any]) -> Any:
 
 
 def check(library: Library, released: str, face: Face) -> Iterator[Diagnostic]:
-    """What keeps this tree from being the next version of the released one."""
+    """The faults that prevent this tree from being the next version of the released one."""
     now, before = number(library.version) or (), number(released) or ()
     place = Place(ROOT / "platform_core/src/platform_core/__init__.py")
     if now < before:
@@ -158,30 +158,26 @@ def check(library: Library, released: str, face: Face) -> Iterator[Diagnostic]:
     if library.version != released and section is None:
         yield Diagnostic(
             "U089",
-            f"the changelog says nothing of {library.version}",
+            f"the changelog has no section for {library.version}",
             Place(library.changelog),
             expected=f"## {library.version}",
-            fix="Say what is new in it, and what breaks.",
+            fix="Write its changes, and its breaking changes.",
         )
-    says_so = raised(released, library.version)
+    is_breaking = raised(released, library.version)
     for breakage, path in broken(face, library):
         name = ".".join(part for part in path.split(".") if part not in CALLED)
-        # What the changelog says of the released version says nothing of the next one.
-        told = says_so and section is not None and re.search(rf"\b{re.escape(_public(name))}\b", section)
-        if told:
+        # The section of the released version is not about the next one.
+        if is_breaking and section and re.search(rf"\b{re.escape(_public(name))}\b", section):
             continue
-        steps = [] if says_so else [f'Write __version__ = "{breaking_after(released)}".']
-        if not told:
-            steps.append(
-                f"Say in the changelog what becomes of `{_public(name)}`, and what to write instead."
-            )
-        if not says_so:
+        steps = [] if is_breaking else [f'Write __version__ = "{breaking_after(released)}".']
+        steps.append(f"Write in the changelog what replaces `{_public(name)}`.")
+        if not is_breaking:
             steps.append("Or keep it, and announce its end by a Deprecation (docs/platform.md).")
         yield Diagnostic(
             "U088",
             f"{name}: {breakage.kind.value.lower()}{_change(breakage)}",
             _place(library, path) or place,
-            expected=f"the public face of {released}, or a version that says it is another",
+            expected=f"the public face of {released}, or a breaking version",
             fix="\n".join(steps),
         )
 
@@ -195,13 +191,13 @@ def _change(breakage: griffe.Breakage) -> str:
 
 
 def _public(name: str) -> str:
-    """``Input.columns`` for ``platform_core.Input.columns``: what a person would write of it."""
+    """The name of an object in texts: ``Input.columns`` for ``platform_core.Input.columns``."""
     module = max((each for each in MODULES if name.startswith(f"{each}.")), key=len)
     return name[len(module) + 1 :]
 
 
 def _place(library: Library, path: str) -> Place | None:
-    """Where it is written, or the nearest thing around it that still is."""
+    """The place of an object, or of the nearest existing object around it."""
     while path:
         if path in library.places:
             return library.places[path]
@@ -217,7 +213,7 @@ def _section(changelog: Path, version: str) -> str | None:
 
 
 def written(library: Library) -> str:
-    """The snapshot: one line for each public name, so that a change of it is one line of a diff."""
+    """The snapshot: one line for each public name, so that a change is one line of a diff."""
     lines = [
         f"    {json.dumps(module)}: {{\n"
         + ",\n".join(f"      {json.dumps(name)}: {json.dumps(each)}" for name, each in names.items())

@@ -1,8 +1,8 @@
-"""Run every attack that the tests know: who attacks, how often, and how many came through.
+"""Run every attack of the tests, and print the attackers with the numbers of their attempts and successes.
 
-Each attacker is run with all walls and with each wall off in turn. What comes through without a wall says
-what that wall holds; zeros say that another one holds it too. The exit status is 1 if anything came through
-all walls. Takes half an hour or more; ``--most N`` runs so many attempts of each.
+Each attacker runs with all walls, and with each wall off in turn. Successes without a wall show what this
+wall stops; zeros show that another wall stops it too. The exit status is 1 if an attack succeeds against all
+walls. A run takes half an hour or more; ``--most N`` limits the attempts of each attacker.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATTACKERS = ("queries", "contracts", "functions", "dbt")
 
 
 def attackers() -> Iterator[tuple[str, Attempts, tuple[str, ...]]]:
-    """Each with its attempts and its walls."""
+    """The attackers with their attempts and walls."""
     for name in ATTACKERS:
         module = importlib.import_module(f"attack.{name}")
         yield name, module.attempts, module.WALLS
@@ -42,10 +42,10 @@ def row(name: str, walls: str, found: list[tuple[str, bool]]) -> str:
 
 
 def main() -> int:
-    """Run them all; returns the exit code."""
+    """Run all attackers; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--most", type=int, help="so many attempts of each attacker")
-    parser.add_argument("attacker", nargs="*", help="some of them alone")
+    parser.add_argument("--most", type=int, help="maximum attempts of each attacker")
+    parser.add_argument("attacker", nargs="*", help="run only these attackers")
     words = parser.parse_args()
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "platform_core" / "tests")]
     warnings.simplefilter("ignore")

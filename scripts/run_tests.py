@@ -1,13 +1,13 @@
-"""Run one set of the tests of the mesh, each suite in the environment it belongs to.
+"""Run one set of the tests of the mesh, each suite in its own environment.
 
-Without a word: all tests but those marked `full`, and `full`: those alone, so that both together are all
-tests, each once. `fast`: as without a word, but nothing that needs the mesh of all products.
+Without an argument: all tests except those marked `full`. `full`: only those. `fast`: as without an argument,
+but no tests of the mesh of all products.
 
-The library's suites run in the root environment, each domain's in that domain's own. `tests/`, which
-crosses domains, is two: what looks at the mesh of all products, and the rest. Two suites run at a time, the
-longest first, so that both cores have work until the end. What a suite prints comes when it is done. A
-failing suite does not keep the next from running. Ends with pytest's own closing line of each suite; the
-exit code is 1 when any of them failed. Extra options for pytest: PYTEST_ADDOPTS.
+The library's suites run in the root environment, each domain's in the domain's own. `tests/`, across domains,
+has two suites: tests of the mesh of all products, and the others. Two suites run at a time, the longest
+first, so that both cores have work until the end. Each suite prints its output at its end, and a failing
+suite does not stop the others. The last lines are pytest's closing lines of each suite; the exit code is 1 if
+any has failed. Extra options for pytest: PYTEST_ADDOPTS.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 NOTHING_SELECTED = 5
-"""Pytest's exit code where it ran no test."""
+"""Pytest's exit code if it ran no test."""
 SETS = ("most", "full", "fast")
 LONG = ("tests/lake", "tests/products", "tests/workspace")
-"""The half of the library's tests that starts processes and writes lakes."""
+"""The folders of the library's tests that start processes and write lakes."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder with tests, and the interpreter that runs them."""
+    """A folder with tests, and its interpreter."""
 
     name: str
     folder: Path
     python: Path
     only: str
-    """An expression over markers."""
+    """An expression of markers."""
     words: tuple[str, ...] = ()
     """Further arguments for pytest."""
     may_be_empty: bool = False
-    """Whether the folder may have tests and the expression select none of them."""
+    """Whether the expression may select no test of the folder."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ def suites(chosen: str) -> list[Suite]:
     ]
     for folder in sorted(path.parent for path in ROOT.glob("domains/*/pyproject.toml")):
         python = folder / ".venv/bin/python"
-        # Most domains have no test that takes long.
+        # Most domains have no slow test.
         found.append(Suite(f"domains/{folder.name}", folder, python, only, may_be_empty=chosen == "full"))
     return found[1:] if chosen == "fast" else found
 
 
 class Runner:
-    """Runs suites as child processes, and stops them all at once."""
+    """Runs suites as child processes, and can stop them all."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -85,13 +85,13 @@ class Runner:
         self._printing = threading.Lock()
 
     def run(self, suite: Suite) -> Result | None:
-        """Run one suite to its end; None when there was no beginning."""
+        """Run one suite to its end; None if the runner was stopped before."""
         environ = {
             name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}
         }
         environ["COLUMNS"] = str(shutil.get_terminal_size((110, 24)).columns)
         color = "yes" if sys.stdout.isatty() else "no"
-        # The folder that holds the suite's settings: pytest then reads no conftest.py from above it.
+        # The folder with the suite's settings, so that pytest reads no conftest.py above it.
         command = [str(suite.python), "-m", "pytest", f"--color={color}", "--rootdir=.", "-m", suite.only]
         command += suite.words
         with self._lock:
@@ -104,7 +104,7 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                # A terminal's Ctrl-C reaches us alone; `stop` passes it on once.
+                # Ctrl-C of the terminal reaches only this process; `stop` passes it on once.
                 start_new_session=True,
             )
             self._running.add(process)
@@ -119,12 +119,12 @@ class Runner:
         text = ESCAPES.sub("", output.decode(errors="replace"))
         lines = [line for line in text.splitlines() if line.strip(" =")]
         closing = lines[-1].strip(" =") if lines else "printed nothing"
-        # A folder in which nothing at all was found is one that was not looked into.
+        # Without any test, pytest did not find the folder's tests.
         empty = suite.may_be_empty and process.returncode == NOTHING_SELECTED and "deselected" in closing
         return Result(suite, passed=process.returncode == 0 or empty, closing=closing)
 
     def stop(self) -> None:
-        """Interrupt what runs, as Ctrl-C would: pytest then ends what its tests started."""
+        """Interrupt the running suites, as Ctrl-C would: pytest then ends the processes of its tests."""
         with self._lock:
             self._stopped = True
             for process in self._running:
@@ -136,7 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("set", nargs="?", choices=SETS, default="most")
     chosen = parser.parse_args().set
-    # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every test of it.
+    # A shell makes background programs ignore Ctrl-C, and the tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = Runner()
     with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:

@@ -135,7 +135,7 @@ def test_pip_is_used_if_uv_fails(setup, folder, wheel, uv, capsys):
     setup.make_all([made])
 
     assert (made.packages / "tiny-1.dist-info/INSTALLER").read_text().strip() == "pip"
-    assert "made, by pip alone since uv failed: error: no such machine" in capsys.readouterr().out
+    assert "made, with pip, because uv failed: error: no such machine" in capsys.readouterr().out
 
 
 @pytest.mark.full
@@ -262,7 +262,7 @@ def test_interrupted_setup_leaves_no_installer_and_no_stamp(how, tmp_path):
         process.send_signal(how)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert errors.strip() == "Interrupted; run `make setup` again to go on."
+    assert errors.strip() == "Interrupted; run `make setup` again to continue."
     assert not list(tmp_path.rglob("made-from.json"))
 
 

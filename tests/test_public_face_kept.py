@@ -100,7 +100,7 @@ def test_breaks_are_found_where_they_are(script: ModuleType, now: Any, mutated: 
     (block,) = [fault.render() for fault in found if "Input" in fault.message]
     assert block.startswith("error[U088]: platform_core.Input: parameter is now required")
     assert f'Write __version__ = "{breaking_after(now.version)}".' in block
-    assert "Say in the changelog what becomes of `Input`" in block
+    assert "Write in the changelog what replaces `Input`" in block
     assert "Deprecation" in block
 
 

@@ -21,7 +21,7 @@ DOMAINS = sorted(path.parent.name for path in ROOT.glob("domains/*/pyproject.tom
     ("line", "broken"),
     [
         ("from platform_core.testing import evaluate", None),
-        ("from platform_core.lake.connect import connect", "Domains import only what is public"),
+        ("from platform_core.lake.connect import connect", "Domains import only public modules"),
         ("import sales.sources", "Domains never import each other"),
     ],
 )

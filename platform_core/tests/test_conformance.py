@@ -1,4 +1,4 @@
-"""The conformance kit, switched on in the tests of a domain as its documentation says."""
+"""The conformance plugin in the tests of a domain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE_LINE = 'pytest_plugins = ["platform_core.conformance"]\n'
 
 
 def conformance(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The tests of the domain `shop` of a mesh, in a process of their own."""
+    """The tests of the domain `shop` of a mesh, in their own process."""
     domain = root / "domains" / "shop"
     (domain / "tests").mkdir()
     (domain / "tests" / "conftest.py").write_text(ONE_LINE)
@@ -34,7 +34,7 @@ def conformance(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_valid_domain_conforms_in_one_test_per_policy(tmp_path: Path) -> None:
+def test_a_valid_domain_passes_one_test_per_policy(tmp_path: Path) -> None:
     done = conformance(valid_copy(tmp_path), "-rp")
     assert done.returncode == 0, done.stdout
     passed = {line.partition("::")[2] for line in done.stdout.splitlines() if line.startswith("PASSED")}
@@ -58,7 +58,7 @@ def test_a_violation_fails_the_test_of_its_policy_alone(tmp_path: Path) -> None:
         ("domains/shop/src/shop/policies.py", None, 'STRICTER = {"G101": "warn"}\n', "G405"),
     ],
 )
-def test_what_is_no_policy_fails_a_test_too(
+def test_other_faults_fail_a_test_too(
     tmp_path: Path, file: str, old: str | None, new: str, code: str
 ) -> None:
     done = conformance(valid_copy(tmp_path, Edit(file, old, new)), "-rf")

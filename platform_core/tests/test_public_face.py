@@ -1,4 +1,4 @@
-"""What the library promises to domains. A change here is a change of its interface."""
+"""The public names of the library. A change here changes its interface."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def test_the_public_face_is_exactly_this() -> None:
     assert dir(platform_core) == FACE
 
 
-def test_every_name_of_it_can_be_had() -> None:
+def test_every_public_name_can_be_imported() -> None:
     for name in FACE:
         assert getattr(platform_core, name) is not None
 

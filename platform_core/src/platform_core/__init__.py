@@ -1,7 +1,6 @@
 """The platform of the mesh: contracts, publication and governance for domains on Dagster.
 
-Names are loaded when they are first asked for, so that a command that needs no Dagster does not
-wait for it.
+Names load at their first use, so that a command without Dagster does not wait for its import.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# flit reads the version from here before the package can be imported by its name.
+# flit reads the version from here without importing the package.
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ _HOMES = {
 }
 
 _DEPRECATED: dict[str, Deprecation] = {}
-"""Names of the face that are on their way out; ``docs/platform.md`` says how long that takes."""
+"""Deprecated public names; ``docs/platform.md`` has the period until their removal."""
 
 
 def __getattr__(name: str) -> Any:

@@ -4,9 +4,9 @@ In ``domains/<domain>/tests/conftest.py``::
 
     pytest_plugins = ["platform_core.conformance"]
 
-adds one test per policy for that domain, and one for what is wrong beside the policies. They run in
-the domain's own environment and need no other: of the other domains only the contracts are read, so
-that what crosses them (cycles, say) is for ``mesh validate`` to find.
+adds one test per policy for that domain, and one for all other faults. They run in the domain's own
+environment and read only the contracts of other domains, so only ``mesh validate`` finds faults across
+domains, such as cycles.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ BESIDE_POLICIES = "soundness"
 
 
 class NotConforming(Exception):
-    """A policy that the domain breaks; its text is the diagnostics."""
+    """A policy that the domain breaks, with the diagnostics as its text."""
 
 
 class GovernanceWarning(UserWarning):
-    """A policy that the domain breaks, which is no error (yet)."""
+    """A policy that the domain breaks and that is not an error (yet)."""
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The policies stand where they are switched on, in the domain's ``conftest.py``."""
+    """Collect the policies for a ``conftest.py`` that enables this plugin."""
     if file_path.name != "conftest.py" or "platform_core.conformance" not in file_path.read_text("utf-8"):
         return None
     return Conformance.from_parent(parent, path=file_path)
 
 
 class Conformance(pytest.File):
-    """All policies for the domain whose tests these are."""
+    """All policies for the domain of the tests."""
 
     def collect(self) -> Iterator[pytest.Item]:
         catalogue, _ = self.judged
@@ -63,7 +63,7 @@ class Conformance(pytest.File):
 
     @cached_property
     def judged(self) -> tuple[PolicySet, tuple[Diagnostic, ...]]:
-        """The policies, and what they and the facts themselves say about the domain."""
+        """The policies, and the diagnostics about the domain."""
         from platform_core.governance.facts import MeshFacts
         from platform_core.governance.judge import judge
         from platform_core.governance.policy_set import load_policies
@@ -81,7 +81,7 @@ class Conformance(pytest.File):
 
 
 class Conforms(pytest.Item):
-    """One policy, or what is wrong beside the policies."""
+    """One policy, or all other faults."""
 
     parent: Conformance
 
@@ -128,5 +128,5 @@ def _others(domain: str, root: Path) -> Iterator[LocationFacts]:
 
     for other in Registry.open(root).domains():
         if other != domain:
-            # Their faults are theirs; that their code was not looked at holds back what depends on it.
+            # Their own faults are left out; as unloaded, they also suppress policies that need their code.
             yield replace(unloadable(other, root, ()), faults=())

@@ -1,6 +1,6 @@
-"""What a mesh knows of itself, for products about it: contracts, runs, queries, bytes, and how it is judged.
+"""The facts of a mesh for products about the mesh itself: contracts, runs, queries, bytes and judgement.
 
-All of it is read from the mesh that the process belongs to, without loading a location.
+All functions read the mesh of this process, without loading a location.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """The contracts of a mesh: the products that they describe, and those that cannot be read."""
+    """The contracts of a mesh: the products of readable contracts, and the unreadable ones."""
 
     products: tuple[DataProduct, ...]
     faults: Mapping[str, int]
-    """How many faults a contract has that cannot be read, at least 1, by the id of its product."""
+    """The number of faults, at least 1, of each unreadable contract, by the id of its product."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """How a mesh stands with its policies."""
+    """The judgement of a mesh by its policies."""
 
     products: Mapping[str, DataProduct]
     standings: tuple[Standing, ...]
     coverage: Coverage
-    """Of all products."""
+    """The coverage of all products."""
     coverage_of: Mapping[str, Coverage]
-    """Of each product, by its id."""
+    """The coverage of each product by id."""
 
 
 def contracts() -> Contracts:
@@ -68,24 +68,24 @@ def contracts() -> Contracts:
 
 
 def runs(products: Iterable[DataProduct]) -> dict[str, list[Materialization]]:
-    """The materializations that Dagster keeps of each product, by its id, the newest first."""
+    """The materializations in Dagster of each product by id, the newest first."""
     with recorded(mesh_root()) as instance:
         return {each.id: list(every(instance, each.id)) if instance else [] for each in products}
 
 
 def bytes_stored(products: Iterable[DataProduct]) -> dict[str, int]:
-    """The bytes kept of each product, of old versions too, by its id. Lakes that this process may not read
-    are left out."""
+    """The bytes of each product with its old versions, by id. Lakes that this process may not read are left
+    out."""
     return stored(LakeLocation.current(mesh_root()), products)
 
 
 def queries_asked() -> list[QueryRead]:
-    """The queries that were recorded, the oldest first."""
+    """The recorded queries, the oldest first."""
     return list(queries(mesh_home(mesh_root())))
 
 
 def assess(today: date) -> Assessment:
-    """Judge the mesh by its policies on a day. It introspects locations that changed."""
+    """Judge the mesh by its policies on a day. It introspects changed locations."""
     found = examine(mesh_root(), today)
     products = found.mesh.products
     each = {name: coverage(found, [product]) for name, product in products.items()}

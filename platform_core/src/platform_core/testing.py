@@ -1,4 +1,4 @@
-"""For a domain's own tests: its functions on made-up inputs, held against their contracts.
+"""For a domain's own tests: its functions on made-up inputs, checked against their contracts.
 
 ```python
 from platform_core.testing import evaluate
@@ -17,8 +17,6 @@ __all__ = ["Evaluation", "contract", "evaluate"]
 
 
 def contract(product: str) -> DataProduct:
-    """The contract of a product by its id, ``sales/stores``, from the mesh that the test lies in.
-
-    Raises ContractError where there is none, or where it cannot be read.
-    """
+    """The contract of a product by its id, ``sales/stores``, in the mesh of the test. Raises ContractError if
+    it is missing or cannot be read."""
     return Registry.open().get(product)

@@ -1,4 +1,4 @@
-"""The version of the library, whose only place is here, and the folder that it lies in."""
+"""The only place of the library's version, and the folder of the library."""
 
 from __future__ import annotations
 

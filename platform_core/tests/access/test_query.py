@@ -1,4 +1,4 @@
-"""What a reader gets to see through ``granted_query``, and every way around the grants that we know."""
+"""Reads through ``granted_query``, and all known attacks on the grants."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("sql", ATTACKS)
-def test_there_is_no_way_around_the_grants(mesh: SmallMesh, sql: str) -> None:
+def test_no_query_reads_without_a_grant(mesh: SmallMesh, sql: str) -> None:
     catalog, data = mesh.lakes.catalog("hr_restricted"), mesh.lakes.data("hr_restricted")
     with pytest.raises((AccessDenied, UsageError)) as raised:
         read(mesh, sql.replace("{catalog}", str(catalog)).replace("{data}", str(data)))
@@ -222,18 +222,18 @@ def test_there_is_no_way_around_the_grants(mesh: SmallMesh, sql: str) -> None:
     assert diagnostic.fix
 
 
-def test_the_attacks_are_about_something_that_is_there(mesh: SmallMesh) -> None:
+def test_the_targets_of_the_attacks_exist(mesh: SmallMesh) -> None:
     files = list(mesh.lakes.data("hr_restricted").rglob("*.parquet"))
     assert files
     assert read(mesh, "SELECT max(amount) FROM hr.employees", "domain:hr") == [(3.0,)]
 
 
-def test_not_granted_names_the_owner_and_the_line_to_add(mesh: SmallMesh) -> None:
+def test_a_missing_grant_names_the_owner_and_the_line_to_add(mesh: SmallMesh) -> None:
     with pytest.raises(AccessDenied) as raised:
         read(mesh, "SELECT * FROM hr.staffing", "analysts")
     [diagnostic] = raised.value.diagnostics
     assert diagnostic.code == "A001"
-    assert diagnostic.message == "analysts was not granted hr/staffing"
+    assert diagnostic.message == "analysts has no grant for hr/staffing"
     assert diagnostic.place is not None
     assert diagnostic.place.path.name == "staffing.odcs.yaml"
     assert diagnostic.fix is not None
@@ -242,7 +242,7 @@ def test_not_granted_names_the_owner_and_the_line_to_add(mesh: SmallMesh) -> Non
     assert "- {role: analysts, access: read}" in diagnostic.fix
 
 
-def test_restricted_stays_in_its_domain_whatever_the_contract_grants(mesh: SmallMesh) -> None:
+def test_a_restricted_product_stays_in_its_domain_despite_grants(mesh: SmallMesh) -> None:
     with pytest.raises(AccessDenied, match=r"A002.*hr/payroll is restricted"):
         read(mesh, "SELECT * FROM hr.payroll")
 
@@ -276,7 +276,7 @@ def test_unknown_reader(mesh: SmallMesh) -> None:
         "SELECT t.nope FROM sales.transactions t",
     ],
 )
-def test_a_query_that_does_not_run_shows_duckdb_s_words_and_no_internal_name(
+def test_a_query_that_does_not_run_shows_duckdb_s_message_without_internal_names(
     mesh: SmallMesh, sql: str
 ) -> None:
     with pytest.raises(UsageError, match="U040") as raised:
@@ -290,20 +290,20 @@ def test_a_query_that_does_not_run_shows_duckdb_s_words_and_no_internal_name(
 
 
 @pytest.mark.parametrize("sql", ["SELECT error(secret) FROM ", "SELECT CAST(secret AS INT) FROM "])
-def test_what_does_not_run_quotes_no_value_of_the_data(mesh: SmallMesh, sql: str) -> None:
+def test_errors_quote_no_values_of_the_data(mesh: SmallMesh, sql: str) -> None:
     with pytest.raises(UsageError, match="U040") as raised:
         read(mesh, f"{sql}(SELECT 'Wil' || 'ma' || id AS secret FROM sales.transactions)")
     assert "Wilma" not in str(raised.value)
 
 
-def test_deep_nesting_is_refused_not_a_crash() -> None:
+def test_deep_nesting_is_refused() -> None:
     with pytest.raises(NotAllowed):
         tables_read("SELECT " + "(SELECT " * 900 + "1" + ")" * 900)
     with pytest.raises(NotAllowed):
         tables_read("SELECT " + "NOT " * 100_000 + "true")
 
 
-def test_a_file_that_is_damaged_is_told_of_the_lake_that_it_is_of(tmp_path: Path) -> None:
+def test_a_damaged_file_names_its_lake(tmp_path: Path) -> None:
     mesh = published_mesh(tmp_path)
     for file in mesh.lakes.data("hr").rglob("*.parquet"):
         os.truncate(file, 100)
@@ -337,8 +337,8 @@ def test_a_query_is_stopped_after_a_time_and_when_it_takes_too_much(
     assert ask("SELECT repeat('x', 4000000000)", None) == "U045"
 
 
-def test_what_is_recorded_is_what_the_plan_reads(mesh: SmallMesh) -> None:
-    """A name that nothing is read by is judged, but it is no read."""
+def test_the_record_has_the_products_of_the_plan(mesh: SmallMesh) -> None:
+    """A name without reads is checked, but not recorded."""
     sql = "WITH unused AS (FROM sales.transactions) SELECT count(*) FROM sales.pinned"
     with granted_query(sql, "analysts", registry_of(mesh), mesh.lakes, mesh.root) as answer:
         assert answer.products == ("sales/pinned",)
@@ -348,10 +348,10 @@ def test_what_is_recorded_is_what_the_plan_reads(mesh: SmallMesh) -> None:
 
 
 @pytest.mark.parametrize("rows", [3, 400_000])
-def test_without_the_kernel_s_wall_and_with_a_process_that_is_started_anew(
+def test_without_landlock_and_with_a_spawned_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    """As on macOS. Few rows and many give the same values."""
+    """As on macOS. Few rows and many have the same values."""
     mesh = published_mesh(tmp_path)
     mesh.publish(
         "sales/transactions", f"SELECT range AS id, range * 1.5::DOUBLE AS amount FROM range({rows})"
@@ -396,7 +396,7 @@ def test_a_lake_is_read_while_it_is_published(tmp_path: Path) -> None:
 
 
 def test_a_query_starts_while_another_thread_opens_engines(mesh: SmallMesh) -> None:
-    """A fork copies DuckDB's own locks as they are."""
+    """A fork copies DuckDB's locks in their current state."""
     done = threading.Event()
 
     def connect() -> None:

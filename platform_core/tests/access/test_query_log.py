@@ -1,4 +1,4 @@
-"""The record of queries: whole lines whoever writes beside, and no query's text."""
+"""The record of queries: whole lines despite parallel writers, and no query's text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_lines_of_many_writers_stay_whole(tmp_path: Path) -> None:
         assert own == ["sales/" + "x" * number for number in range(200)]
 
 
-def test_half_a_line_is_passed_over(tmp_path: Path) -> None:
+def test_half_a_line_is_skipped(tmp_path: Path) -> None:
     at = datetime(2026, 3, 2, tzinfo=UTC)
     assert record_query(tmp_path, "analysts", ["b/y", "a/x"], at)
     with record_of(tmp_path).open("a") as file:
@@ -43,7 +43,7 @@ def test_half_a_line_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.fixture
 def home(mesh: SmallMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder of the test's own, over the lakes that all share."""
+    """A state folder for one test, over shared lakes."""
     monkeypatch.delenv("MESH_CONTRACTS", raising=False)
     monkeypatch.setenv("MESH_ROOT", str(mesh.root))
     monkeypatch.setenv("MESH_LAKE", str(mesh.lakes.root))
@@ -62,7 +62,7 @@ def test_a_query_is_recorded_without_its_text(home: Path) -> None:
     assert record_of(home).stat().st_mode & 0o077 == 0
 
 
-def test_who_cannot_write_the_record_reads_all_the_same(
+def test_a_reader_that_cannot_write_the_record_still_reads(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record_of(home).parent.write_text("in the way")
@@ -71,4 +71,4 @@ def test_who_cannot_write_the_record_reads_all_the_same(
 
     said = capsys.readouterr()
     assert said.out == "n\n3\n"
-    assert "could not be recorded" in said.err
+    assert "is not recorded" in said.err

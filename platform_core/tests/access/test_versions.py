@@ -1,4 +1,4 @@
-"""A kept version is read as the published one is: by the same names, under the same grants."""
+"""Old versions are read like the published one: by the same names, under the same grants."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mesh_with_versions(root: Path) -> SmallMesh:
 
 
 def published(mesh: SmallMesh, product: str = "sales/transactions") -> list[tuple[int, datetime]]:
-    """Versions and when they were published, the oldest first."""
+    """Versions with their times, the oldest first."""
     with connect(mesh.lakes, read=["sales"]) as con:
         return con.execute(
             "SELECT snapshot_id, snapshot_time FROM sales.snapshots()"
@@ -62,7 +62,7 @@ def test_each_version_by_its_number_and_by_its_time(mesh: SmallMesh) -> None:
     assert read(mesh, f"{PAST} (TIMESTAMP => '2999-01-01')") == [(2.5,)]
 
 
-def test_versions_stand_beside_each_other_in_one_query(mesh: SmallMesh) -> None:
+def test_one_query_reads_several_versions(mesh: SmallMesh) -> None:
     (first, _), (second, _), _ = published(mesh)
     name = "sales.transactions"
     assert read(
@@ -106,20 +106,20 @@ def test_anything_but_a_literal_is_refused(mesh: SmallMesh, at: str, code: str) 
         read(mesh, PAST + at)
 
 
-def test_a_query_of_its_own_has_no_versions(mesh: SmallMesh) -> None:
+def test_a_common_table_expression_has_no_versions(mesh: SmallMesh) -> None:
     for name in ("t", '"sales/transactions"'):
         sql = f"WITH {name} AS (FROM sales.transactions) FROM {name} AT (VERSION => 1)"
-        with pytest.raises(AccessDenied, match=r"(?s)A013.*is for products"):
+        with pytest.raises(AccessDenied, match=r"(?s)A013.*needs a product"):
             read(mesh, sql)
 
 
 @pytest.mark.parametrize("at", ["(VERSION => 99)", "(VERSION => 0)", "(TIMESTAMP => '2001-01-01')"])
-def test_what_is_not_kept_is_named(mesh: SmallMesh, at: str) -> None:
+def test_a_version_that_is_not_kept_is_named(mesh: SmallMesh, at: str) -> None:
     with pytest.raises(RunError, match=r"(?s)R023.*sales/transactions.*mesh history sales/transactions"):
         read(mesh, PAST + at)
 
 
-def test_a_version_that_went_in_between_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+def test_a_removed_version_is_not_replaced_by_the_one_before(tmp_path: Path) -> None:
     mesh = mesh_with_versions(tmp_path)
     (first, then), (second, later), (third, _) = published(mesh)
     product = mesh.registry.get("sales/transactions")
@@ -130,7 +130,7 @@ def test_a_version_that_went_in_between_is_not_taken_for_the_one_before(tmp_path
         assert [version_at(con, product, at) for at in asked] == [first, first, first, None, None, third]
 
 
-def test_grants_are_those_of_now(mesh: SmallMesh) -> None:
+def test_current_grants_apply_to_old_versions(mesh: SmallMesh) -> None:
     for sql in (
         "SELECT * FROM hr.employees AT (VERSION => 1)",
         'SELECT * FROM "hr/employees" AT (VERSION => 1)',
@@ -148,7 +148,7 @@ def test_grants_are_those_of_now(mesh: SmallMesh) -> None:
             read(mesh, sql)
 
 
-def test_a_version_of_several_lakes_is_asked_back(mesh: SmallMesh) -> None:
+def test_a_version_number_over_several_lakes_is_refused(mesh: SmallMesh) -> None:
     both = "SELECT count(*) FROM sales.transactions, hr.staffing"
     with pytest.raises(UsageError, match=r"(?s)U046.*hr, sales"):
         read(mesh, both, "domain:sales", as_of="3")

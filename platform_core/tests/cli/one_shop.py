@@ -1,4 +1,4 @@
-"""A mesh of one location with one product, `shop/stores`, whose contract has a check that only warns."""
+"""A mesh of one location with one product, `shop/stores`, whose contract has a warning check."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def stores() -> str:
 
 
 def one_shop(root: Path) -> Path:
-    """Make it in a folder, which is the root."""
+    """Create the mesh in a folder, its root."""
     mesh = SmallMesh.make(root, "shop")
     mesh.location("shop")
     mesh.write("domains/shop/src/shop/products.py", CODE)

@@ -1,4 +1,4 @@
-"""What is true of every verb of `mesh`: formats, documents, exit statuses, options, and faults of usage."""
+"""Rules for every verb of `mesh`: formats, documents, exit statuses, options, and usage errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mesh whose product was made."""
+    """A mesh with a published product."""
     root = one_shop(tmp_path_factory.mktemp("made"))
     done = mesh(root, "run").communicate(timeout=120)
     assert (root / ".mesh" / "lake" / "shop").is_dir(), done
@@ -63,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, which is the working directory."""
+    """A copy of the mesh as working directory."""
     copy = tmp_path / "mesh"
     shutil.copytree(made, copy)
     for name in PLACES:
@@ -103,7 +103,7 @@ def test_the_page_has_every_verb_with_its_arguments_formats_and_findings() -> No
 
 
 def row_of(verb: str) -> str:
-    """A verb as the page must have it, from its parser."""
+    """The row of a verb in the page, from its parser."""
     common = {"--help", "--quiet", "--verbose", "--format", "--json"}
     words = [f"mesh {verb}"]
     for action in parser_of(verb)._actions:
@@ -149,7 +149,7 @@ USED = ("versions", "python", "root", "home", "lake", "registry")
 
 @pytest.mark.parametrize("verb", ANSWERING)
 def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: str) -> None:
-    """Without notes, and with all that there is to say beside it."""
+    """Without notes, and with all of them."""
     status, text, errors = call("-q", verb, *CALLS[verb])
     assert (status, text != "", errors) == (0, True, "")
     with pytest.raises(ValueError, match=r"Expecting|Extra data"):
@@ -202,14 +202,14 @@ def test_short_forms_and_defaults_mean_the_same(verb: str) -> None:
         ("query", "csv", "store_id,sale_count\n"),
     ],
 )
-def test_formats_of_one_verb_alone(call: Call, verb: str, format: str, start: str) -> None:
+def test_formats_of_only_one_verb(call: Call, verb: str, format: str, start: str) -> None:
     assert format in VERBS[verb].formats
     status, said, errors = call(verb, *CALLS[verb], "--format", format)
     assert (status, errors) == (0, "")
     assert said.startswith(start)
 
 
-def test_what_is_wrong_is_in_the_document_or_on_standard_error(call: Call, root: Path) -> None:
+def test_diagnostics_are_in_the_document_or_on_standard_error(call: Call, root: Path) -> None:
     contract = root / "domains/shop/contracts/stores.odcs.yaml"
     contract.write_text(contract.read_text().replace("logicalType: integer", "logicalTyp: integer"))
     for verb in ("check", "products", "status", "keys", "scorecard", "validate", "register"):
@@ -225,7 +225,7 @@ def test_what_is_wrong_is_in_the_document_or_on_standard_error(call: Call, root:
 
 
 def test_rows_stream_inside_the_document_of_a_query(call: Call) -> None:
-    """What was computed is printed, and the document is closed, though a later value cannot be."""
+    """Computed rows are printed and the document is closed, even if a later value cannot be computed."""
     sql = (
         "SELECT CASE WHEN i < 350000 THEN i ELSE error('no') END AS i FROM range(400000) r(i) "
         "WHERE i >= (SELECT min(store_id) FROM shop.stores)"
@@ -240,7 +240,7 @@ def test_rows_stream_inside_the_document_of_a_query(call: Call) -> None:
     assert said.count("\n") > len(document["rows"]), "a row per line"
 
 
-def test_rows_that_are_left_out_are_told(call: Call) -> None:
+def test_left_out_rows_are_noted(call: Call) -> None:
     status, said, errors = call("query", "--json", "--limit", "2", *CALLS["query"])
     document = json.loads(said)
     assert (status, errors) == (0, "first 2 rows; --limit 0 shows all\n")
@@ -257,13 +257,13 @@ def members(document: Any) -> Iterator[tuple[str, Any]]:
         yield from members(value)
 
 
-def test_quiet_silences_no_diagnostic(call: Call) -> None:
+def test_quiet_keeps_diagnostics(call: Call) -> None:
     assert call("-q", "show", "shop/store")[2].startswith("error[U043]")
     assert "error[A010]" in call("query", "-q", "DROP TABLE shop.stores")[2]
 
 
-def test_a_bug_of_ours_keeps_its_traceback(root: Path) -> None:
-    """Nobody could mend it by a diagnostic."""
+def test_a_bug_shows_its_traceback(root: Path) -> None:
+    """A diagnostic would not help to fix it."""
     broken = "import platform_core.cli.read.products as products\nproducts._facts = None\n"
     code = f"{broken}from platform_core.cli import main\nmain(['products', '-q'])"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE, text=True)
@@ -274,7 +274,7 @@ def test_a_bug_of_ours_keeps_its_traceback(root: Path) -> None:
 
 
 class TestUsage:
-    """argparse says nothing by itself: every fault is one diagnostic, status 2, and nothing else."""
+    """argparse prints nothing: every usage error is one diagnostic with status 2."""
 
     def fault(self, call: Call, *words: str) -> str:
         status, said, errors = call(*words)
@@ -338,8 +338,8 @@ class TestUsage:
             (["serve", "--host", "0.0.0.0"], "U028", "write --no-login"),
             (["serve", "--host", "0.0.0.0", "--no-login"], "U029", "--name mesh.example.com"),
             (["keys", "rotat"], "U094", 'did you mean "rotate"?'),
-            (["keys", "list", "more"], "U091", "mesh keys rotate more"),
-            (["keys", "rotate"], "U090", "no key is named"),
+            (["keys", "list", "more"], "U091", "`mesh keys rotate more`"),
+            (["keys", "rotate"], "U090", "the name of a key is missing"),
             (["new", "produkt", "shop/x", "--from", "shop/stores"], "U094", 'did you mean "product"?'),
             (["new", "product", "shop/x"], "U093", "--from is missing"),
             (["validate", "--select"], "U093", "--select needs a value"),
@@ -418,9 +418,7 @@ class TestNoMesh:
         assert errors.startswith("error[U001]")
 
     @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
-    def test_a_registry_that_is_not_there(
-        self, call: Call, monkeypatch: pytest.MonkeyPatch, verb: str
-    ) -> None:
+    def test_a_missing_registry(self, call: Call, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
         monkeypatch.setenv("MESH_REGISTRY", "nowhere")
         words = CALLS[verb] if verb != "register" else []
         status, said, errors = call(verb, *words)
@@ -432,7 +430,7 @@ class TestNoMesh:
     )
     @pytest.mark.parametrize("verb", ["check", "validate", "scorecard", "status", "run", "register", "serve"])
     def test_a_broken_workspace(self, call: Call, root: Path, verb: str, text: str) -> None:
-        """Of the verbs that need the code locations."""
+        """For verbs that need the code locations."""
         (root / "workspace.yaml").write_text(text)
         status, said, errors = call(verb, *CALLS[verb])
         assert status == 1
@@ -442,7 +440,7 @@ class TestNoMesh:
 
 
 class TestInterrupted:
-    """Ctrl-C where a verb waits for another process, or for DuckDB: status 130, one word, nothing left."""
+    """Ctrl-C while a verb waits for another process or for DuckDB: status 130, one word, no process left."""
 
     LONG = "SELECT count(*) AS n FROM shop.stores, range(100000000) a(i), range(1000) b(j) WHERE i + j > 1"
 
@@ -478,13 +476,13 @@ class TestInterrupted:
 
 
 def processor_seconds(pid: int) -> float:
-    """Of a process and those that it started."""
+    """CPU seconds of a process and its children."""
     own = psutil.Process(pid)
     return sum(sum(each.cpu_times()[:2]) for each in (own, *own.children(recursive=True)))
 
 
 def working_in(root: Path) -> list[int]:
-    """The processes whose working directory is a mesh, the test's own excepted."""
+    """The processes whose working directory is a mesh, except the test's own."""
     found = psutil.process_iter(["pid", "cwd"])
     return [p.pid for p in found if p.info["cwd"] == str(root) and p.pid != psutil.Process().pid]
 
@@ -499,7 +497,7 @@ def wait(met: Callable[[], object], process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
-def test_a_locale_that_is_not_utf8_keeps_no_path_out(root: Path, tmp_path: Path, locale: str) -> None:
+def test_every_path_works_in_a_locale_without_utf8(root: Path, tmp_path: Path, locale: str) -> None:
     home = tmp_path / "Zürich [x] 100% 'q'"
     home.mkdir()
     variables = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -1,4 +1,4 @@
-"""A contract is data: whatever its texts say, nothing of it runs, and no file but the declared ones is reached."""
+"""A contract is data: none of its texts runs, and only declared files are opened."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -93,7 +93,7 @@ TREE: dict[str, Any] = yaml.safe_load(LINES)
 
 
 def leaves(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where the texts of a document are, those that are names of fields too where they are the author's."""
+    """The paths of a document's texts, and of field names that the author chooses."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [at] * isinstance(value, str) + [
         found for key, inner in items for found in leaves(inner, (*at, key))
@@ -101,7 +101,7 @@ def leaves(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def changed(pointer: tuple[Any, ...], text: str) -> str:
-    """The contract with a text in place of another."""
+    """The contract with one text replaced."""
     tree = copy.deepcopy(TREE)
     parent = tree
     for key in pointer[:-1]:
@@ -123,7 +123,7 @@ def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]
 
 
 def attempt(mesh: SmallMesh, registry: Registry, product: str) -> str:
-    """What a check of a product answers, and its rules on a table without rows; diagnostics each once."""
+    """The diagnostics of a product's check, and of its rules on an empty table, each once."""
     said = []
     for work in (dry_run, judged):
         try:
@@ -143,7 +143,7 @@ def judged(name: str, registry: Registry, root: Path) -> object:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("where", ["own", "registry"])
-def test_no_text_of_a_contract_is_run(where: str, text: str, mesh: SmallMesh, tmp_path: Path) -> None:
+def test_no_text_of_a_contract_runs(where: str, text: str, mesh: SmallMesh, tmp_path: Path) -> None:
     out, bait = tmp_path / "out", tmp_path / "bait"
     nasty = text.format(out=out, bait=bait)
     shared = tmp_path / "shared"
@@ -174,7 +174,7 @@ REACHING = {
 
 @pytest.fixture(params=REACHING)
 def reaching(request: pytest.FixtureRequest, mesh: SmallMesh, tmp_path: Path) -> bool:
-    """A function whose SQL reads a file; whether that is one which it declares."""
+    """A function whose SQL reads a file, and whether it declares the file."""
     sql, allowed = REACHING[request.param]
     file = mesh.write("rows.csv", "x\n1.5\n")
     sql = sql.format(bait=tmp_path / "bait", file=file, rows="{rows}")
@@ -186,24 +186,24 @@ def reaching(request: pytest.FixtureRequest, mesh: SmallMesh, tmp_path: Path) ->
     return allowed
 
 
-def test_a_check_reaches_the_declared_files_alone(reaching: bool, mesh: SmallMesh) -> None:
+def test_a_check_opens_only_declared_files(reaching: bool, mesh: SmallMesh) -> None:
     assert ("error[D" not in attempt(mesh, mesh.registry, "shop/totals")) == reaching
 
 
-def test_a_run_reaches_the_declared_files_alone(
+def test_a_run_opens_only_declared_files(
     reaching: bool, mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     assert mesh.run("shop", "shop/totals", instance).success == reaching
 
 
-def test_introspection_runs_nothing_of_a_model(mesh: SmallMesh, tmp_path: Path) -> None:
+def test_introspection_runs_no_sql_of_a_model(mesh: SmallMesh, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for sql in (f"SELECT 1 AS id; COPY (SELECT 1) TO '{out}'", f"COPY (SELECT 1) TO '{out}'"):
         assert of_model(sql, {}, Place(out)).produced is None
     assert not out.exists()
 
 
-def test_made_up_rows_reach_the_declared_files_alone(reaching: bool, mesh: SmallMesh) -> None:
+def test_made_up_rows_open_only_declared_files(reaching: bool, mesh: SmallMesh) -> None:
     function = find_maker(mesh.registry.get("shop/totals"), mesh.root)
     assert function is not None
     if reaching:
@@ -219,7 +219,7 @@ def refused(con: duckdb.DuckDBPyConnection, *statements: str) -> None:
             con.execute(statement)
 
 
-def test_what_others_wrote_is_tried_with_no_other_file_in_reach(tmp_path: Path) -> None:
+def test_foreign_sql_is_tried_without_access_to_files(tmp_path: Path) -> None:
     bait, rows, out = tmp_path / "bait", tmp_path / "rows.csv", tmp_path / "out"
     bait.write_text(BAIT)
     rows.write_text("x\n1.5\n")
@@ -230,7 +230,7 @@ def test_what_others_wrote_is_tried_with_no_other_file_in_reach(tmp_path: Path) 
         refused(con, *reading, "COPY (SELECT 1) TO '.tmp/out'")
 
 
-def test_a_run_writes_its_lake_with_no_other_in_reach(mesh: SmallMesh, tmp_path: Path) -> None:
+def test_a_run_cannot_open_other_lakes(mesh: SmallMesh, tmp_path: Path) -> None:
     mesh.contract("other/totals")
     for product in ("shop/totals", "other/totals"):
         mesh.publish(product)

@@ -169,7 +169,7 @@ def test_groups_that_are_too_small_are_refused(
         publish(con, parent)
     [fault] = caught.value.diagnostics
     assert fault.code == "Q022"
-    assert "1 groups of code are of fewer than 2 rows" in fault.message
+    assert "1 groups of code have fewer than 2 rows" in fault.message
 
 
 def test_only_earlier_versions_under_other_masks_are_reported(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of rule, kept and broken; what is shown of the rows that break one."""
+"""Every kind of rule, kept and broken, and the samples of broken ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FEBRUARY = Window("2017-02-01", datetime(2017, 2, 1, tzinfo=UTC), datetime(2017,
 
 @pytest.fixture
 def con() -> Iterator[Con]:
-    """Rules are asked inside of a transaction, as at a publication."""
+    """Rules run inside of a transaction, as in a publication."""
     with duckdb.connect() as connection:
         connection.execute("BEGIN")
         connection.execute(f"CREATE TABLE visits AS {VISITS}")
@@ -124,7 +124,7 @@ def test_a_composite_key(con: Con, make_rule: Any, make_product: Any) -> None:
     assert outcome.sample == ({"id": 1, "room": "A1", "rows": 3},)
 
 
-def test_a_row_without_a_value_repeats_nothing(con: Con, make_rule: Any, make_product: Any) -> None:
+def test_a_row_without_a_value_is_unique(con: Con, make_rule: Any, make_product: Any) -> None:
     con.execute("INSERT INTO visits SELECT * FROM visits WHERE seen IS NULL")
     assert ask(con, make_product(make_rule("unique", "seen"))).violations == 0
 
@@ -272,15 +272,15 @@ def test_families_of_types(kind: str, logical: str | None) -> None:
         (("unique", "nothing", {}), 'no column "nothing"'),
         (("recency", "nothing", {"maximum_age": timedelta(1)}), 'no column "nothing"'),
         (("recency", "room", {"maximum_age": timedelta(1)}), "has no age"),
-        (("accepted_values", "id", {"values": ("many",)}), '"many" is no INTEGER'),
-        (("range", "seen", {"limits": Bounds(minimum="soon")}), '"soon" is no TIMESTAMP'),
+        (("accepted_values", "id", {"values": ("many",)}), '"many" is not a INTEGER'),
+        (("range", "seen", {"limits": Bounds(minimum="soon")}), '"soon" is not a TIMESTAMP'),
         (("pattern", "room", {"pattern": "("}), "not a regular expression"),
         (("sql", "room", {"query": "SELECT nothing FROM ${table}"}), "the query fails"),
         (("sql", "room", {"query": "SELEKT"}), "not SQL"),
         (("sql", "room", {"query": "SELECT 1, 2"}), "one row of one column"),
         (("sql", "room", {"query": "SELECT id FROM ${table}"}), "one row of one column"),
-        (("sql", "room", {"query": "SELECT min(room) FROM ${table}"}), "a number, not str"),
-        (("sql", "room", {"query": "SELECT NULL"}), "a number, not"),
+        (("sql", "room", {"query": "SELECT min(room) FROM ${table}"}), "returns str, not a number"),
+        (("sql", "room", {"query": "SELECT NULL"}), "returns NoneType, not a number"),
         (("sql", "room", {"query": "DELETE FROM ${table}"}), "one single SELECT"),
         (("sql", "room", {"query": "SELECT 1; DROP TABLE visits"}), "one single SELECT"),
         (("sql", "room", {"query": "COPY visits TO 'x.csv'"}), "one single SELECT"),
@@ -289,7 +289,7 @@ def test_families_of_types(kind: str, logical: str | None) -> None:
          "ducklake_expire_snapshots"),
     ],
 )  # fmt: skip
-def test_a_rule_that_cannot_be_asked_fails_alone(
+def test_a_rule_that_does_not_fit_fails_alone(
     con: Con, make_rule: Any, make_product: Any, rule: tuple[Any, str, dict[str, Any]], words: str
 ) -> None:
     kind, column, said = rule
@@ -372,7 +372,7 @@ def test_without_a_key_a_rule_shows_its_own_columns_if_it_may(
     assert guest.sample == ()
 
 
-def test_an_age_of_a_personal_time_is_not_told(con: Con, make_rule: Any, make_product: Any) -> None:
+def test_a_personal_time_is_not_shown(con: Con, make_rule: Any, make_product: Any) -> None:
     product = make_product(make_rule("recency", "seen", maximum_age=timedelta(days=1)))
     hidden = columns_of(product, seen={"tags": ("personal",)})
     outcome = ask(con, hidden, now=datetime(2026, 1, 1, tzinfo=UTC))
@@ -410,12 +410,12 @@ def test_bounds(bounds: Bounds, value: int | None, inside: bool) -> None:
 
 
 @pytest.mark.parametrize(("value", "kind"), [("x", "INTEGER"), ("2017-13-01", "DATE"), ("x", "BOOLEAN")])
-def test_values_that_are_none_of_a_type(value: Scalar, kind: str) -> None:
+def test_values_that_do_not_fit_a_type(value: Scalar, kind: str) -> None:
     with pytest.raises(NotApplicable):
         constant(value, kind)
 
 
-def test_columns_that_nobody_classified_are_not_shown(con: Con, make_rule: Any, make_product: Any) -> None:
+def test_columns_without_a_classification_are_not_shown(con: Con, make_rule: Any, make_product: Any) -> None:
     con.execute("ALTER TABLE visits ADD COLUMN note VARCHAR")
     product = make_product(make_rule("not_null", "note"), keyed=False)
     outcome = ask(con, product)
@@ -448,8 +448,8 @@ def test_columns_may_be_named_like_anything_in_our_queries(
     assert near.violations
 
 
-def test_rules_of_no_product_are_asked_and_show_no_row(con: Con, make_rule: Any) -> None:
-    """The table of a plain asset has rules, and nobody who says which of its columns may be shown."""
+def test_rules_without_a_product_show_no_rows(con: Con, make_rule: Any) -> None:
+    """The table of a plain asset has rules, but no contract that classifies its columns."""
     rules = [make_rule("unique", "id"), make_rule("not_null", "guest")]
     unique, guest = audit(con, rules, "visits", resolve=lambda _: None)
     assert (unique.violations, guest.violations) == (1, 1)

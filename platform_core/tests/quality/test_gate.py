@@ -1,4 +1,4 @@
-"""What fails its contract is not published; what only warns is."""
+"""Data that breaks its contract is not published; a warning does not stop it."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def test_a_warning_does_not_refuse(tmp_path: Path, make_rule: Any, make_product:
     assert done.rows == 3
 
 
-def test_a_broken_transaction_is_never_published_on_a_warning(
+def test_an_aborted_transaction_is_refused_also_for_a_warning(
     tmp_path: Path, make_rule: Any, make_product: Any
 ) -> None:
-    """The engine aborts it, so there is nothing left to publish; that is said, not lost."""
+    """DuckDB has aborted it, so no version can be published, and the diagnostic reports it."""
     query = "SELECT sum(guest::INTEGER) FROM ${table}"
     product = make_product(make_rule("sql", query=query, severity="warning"))
     location = LakeLocation(tmp_path)

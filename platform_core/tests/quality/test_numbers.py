@@ -1,4 +1,4 @@
-"""Rules over numbers as they are written, and over what is no number."""
+"""Rules for numbers in decimal, and for values that are not numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SPECIAL = ("'nan'::DOUBLE", "'inf'::DOUBLE", "'-inf'::DOUBLE")
 
 
 def broken(root: Path, values: str, options: str, more: str = "") -> dict[str, CheckOutcome]:
-    """The checks that values of a column break, by their names."""
+    """The names of the checks that values of a column break."""
     mesh = SmallMesh.make(root, "shop")
     mesh.contract("shop/prices", PRICE.format(options=options, more=more))
     product = mesh.registry.get("shop/prices")
@@ -55,13 +55,13 @@ def test_nan_and_infinities_are_out_of_every_range(tmp_path: Path, options: str,
 
 
 @pytest.mark.parametrize("options", ["{minimum: 0, maximum: 100}", "{multipleOf: 1}"])
-def test_unless_the_contract_says_that_they_may_be_there(tmp_path: Path, options: str) -> None:
+def test_nan_and_infinities_that_the_contract_allows(tmp_path: Path, options: str) -> None:
     assert broken(tmp_path, f"1, {', '.join(SPECIAL)}", options, ALLOWED) == {}
     [outcome] = broken(tmp_path, f"-0.5, {', '.join(SPECIAL)}", options, ALLOWED).values()
     assert outcome.violations == 1
 
 
-def test_they_are_there_and_no_missing_values(tmp_path: Path) -> None:
+def test_nan_and_infinities_are_not_missing_values(tmp_path: Path) -> None:
     assert broken(tmp_path, ", ".join(SPECIAL), "{}") == {}
 
 
@@ -69,7 +69,7 @@ def test_they_are_there_and_no_missing_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "limits", [Bounds(), Bounds(minimum=0), Bounds(not_equal=1), Bounds(minimum=1, maximum=2, outside=True)]
 )
-def test_no_result_of_a_query_that_is_no_number_passes(limits: Bounds, value: float) -> None:
+def test_a_query_without_a_number_fails(limits: Bounds, value: float) -> None:
     assert not limits.passes(value)
 
 
@@ -87,7 +87,7 @@ def test_no_result_of_a_query_that_is_no_number_passes(limits: Bounds, value: fl
         ("1e-7", "0.0000001::DOUBLE, 0.0000003", 0),
     ],
 )
-def test_a_multiple_is_one_as_it_is_written(tmp_path: Path, step: str, values: str, violations: int) -> None:
+def test_multiples_are_decimal(tmp_path: Path, step: str, values: str, violations: int) -> None:
     found = broken(tmp_path, values, f"{{multipleOf: {step}}}")
     if not violations:
         assert found == {}
@@ -97,7 +97,7 @@ def test_a_multiple_is_one_as_it_is_written(tmp_path: Path, step: str, values: s
     assert f"a multiple of {float(step) if '.' in step else int(step)}" in outcome.message
 
 
-def test_a_text_is_a_multiple_of_nothing(tmp_path: Path) -> None:
+def test_a_text_has_no_multiples(tmp_path: Path) -> None:
     found = broken(tmp_path, "'1.5'", "{multipleOf: 0.5, minimum: 0}")
     assert "VARCHAR" in found["multiple_of__price"].message
 
@@ -115,7 +115,7 @@ NUMBERS = st.lists(st.integers(-(10**9), 10**9).map(lambda n: n / 1000), min_siz
 
 @settings(max_examples=10, deadline=None)
 @given(step=STEPS, values=NUMBERS)
-def test_multiples_are_those_of_exact_numbers(
+def test_multiples_match_exact_numbers(
     tmp_path_factory: pytest.TempPathFactory, step: Fraction, values: list[float]
 ) -> None:
     assert_multiples(step, values, tmp_path_factory.mktemp("mesh"))
@@ -124,14 +124,14 @@ def test_multiples_are_those_of_exact_numbers(
 @pytest.mark.full
 @settings(max_examples=300, deadline=None)
 @given(step=STEPS, values=NUMBERS)
-def test_many_multiples_are_those_of_exact_numbers(
+def test_many_multiples_match_exact_numbers(
     tmp_path_factory: pytest.TempPathFactory, step: Fraction, values: list[float]
 ) -> None:
     assert_multiples(step, values, tmp_path_factory.mktemp("mesh"))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])
-def test_a_text_of_many_megabytes_comes_out_of_every_source(tmp_path: Path, suffix: str) -> None:
+def test_a_text_of_many_megabytes_works_in_every_source(tmp_path: Path, suffix: str) -> None:
     text, file = 'x\n"' * 7_000_000, tmp_path / f"notes.{suffix}"
     source = Source("till/notes", path=str(file))
     with duckdb.connect() as con:

@@ -1,4 +1,4 @@
-"""What two products tell together: no difference of their counts is that of a few."""
+"""Two products together: no difference of their counts reveals a small group."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize(("rows", "found"), TOLD.values(), ids=TOLD)
-def test_few_do_not_come_out_by_subtraction(
+def test_subtraction_reveals_no_small_group(
     make_rule: Callable[..., Rule], make_product: Callable[..., DataProduct], rows: str, found: int
 ) -> None:
     rule = make_rule(
@@ -63,7 +63,7 @@ def test_few_do_not_come_out_by_subtraction(
         ("[1]", "is no mapping"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(tmp_path: Path, value: str, words: str) -> None:
+def test_counts_that_cannot_be_compared_are_refused(tmp_path: Path, value: str, words: str) -> None:
     mesh = SmallMesh.make(tmp_path, "shop")
     mesh.contract(
         "shop/teams",

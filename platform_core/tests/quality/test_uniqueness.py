@@ -1,4 +1,4 @@
-"""What repeats is found as a plain GROUP BY finds it: of every type, in one pass and in many."""
+"""Repeated values match a plain GROUP BY: for every type, in one pass and in many."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def unique(con: duckdb.DuckDBPyConnection, *names: str) -> CheckOutcome:
 
 
 def grouped(con: duckdb.DuckDBPyConnection, *names: str) -> dict[tuple[str, ...], int]:
-    """The values that repeat and how many rows have each, by a plain GROUP BY."""
+    """The repeated values with their numbers of rows, by a plain GROUP BY."""
     present = " AND ".join(f"{name} IS NOT NULL" for name in names)
     listed = ", ".join(names)
     query = f"SELECT {listed}, count(*) FROM visits WHERE {present} GROUP BY {listed} HAVING count(*) > 1"
@@ -75,10 +75,10 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     at_once=st.integers(1, 25),
     value=st.sampled_from(["hash({})", "(hash({}) % 3)", "(hash({}) * 0)"]),
 )
-def test_what_repeats_is_what_grouping_finds(
+def test_repeated_values_match_group_by(
     table: tuple[list[str], list[list[str]]], at_once: int, value: str
 ) -> None:
-    """Also with a weaker hash, under which values that differ collide."""
+    """Also with a weaker hash, with which different values collide."""
     kinds, rows = table
     names = [f"c{number}" for number in range(len(kinds))]
     with duckdb.connect() as con, pytest.MonkeyPatch.context() as patch:
@@ -97,7 +97,7 @@ def test_what_repeats_is_what_grouping_finds(
 
 @pytest.mark.parametrize("at_once", [100_000, 7_000])
 def test_few_among_many(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    """In one pass and in many; what is shown comes from several."""
+    """In one pass and in many; the sample comes from several."""
     monkeypatch.setattr(uniqueness, "memory_of", lambda _: at_once * uniqueness._BYTES_A_HASH)
     with duckdb.connect() as con:
         con.execute("CREATE TABLE visits AS SELECT range % 99997 AS id, 'x' AS \"rows\" FROM range(100000)")
@@ -111,7 +111,7 @@ def test_no_more_hashes_at_once_than_half_of_the_memory_holds() -> None:
     fetched = []
 
     class Counting:
-        """A connection that knows how many hashes were fetched by each statement."""
+        """A connection that counts the hashes of each statement."""
 
         def execute(self, query: str) -> duckdb.DuckDBPyConnection:
             if "hash" in query:

@@ -42,5 +42,5 @@ def test_commands_start_at_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         require_root(tmp_path / "elsewhere")
     assert (
         str(caught.value)
-        == f"error[U026]: this command starts at the root of the mesh: cd {tmp_path}/elsewhere"
+        == f"error[U026]: this command runs only at the root of the mesh: cd {tmp_path}/elsewhere"
     )

@@ -1,4 +1,4 @@
-"""What ``columns_used`` reports, held against DuckDB: reduced to it, each query still says the same."""
+"""The result of ``columns_used`` checked with DuckDB: each query is equal on the reduced tables."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_reported_columns(sql: str) -> None:
 
 
 @pytest.mark.parametrize("sql", EXACT)
-def test_query_says_the_same_of_tables_reduced_to_what_it_uses(sql: str) -> None:
+def test_a_query_is_equal_on_tables_with_only_the_used_columns(sql: str) -> None:
     whole, reduced = database(dict(TABLES)), database(columns_used(sql, TABLES))
     assert answer(reduced, sql) == answer(whole, sql)
 
@@ -178,7 +178,7 @@ def test_unknown_column(sql: str, name: str, fix: str | None) -> None:
     assert fix is None or diagnostic.fix == fix
 
 
-def test_unknown_column_says_its_line() -> None:
+def test_an_unknown_column_has_its_line() -> None:
     with pytest.raises(DefinitionError, match='reads "é" in its line 3, which x does not have'):
         columns_used("SELECT 'ü',\n  a,\n  é\nFROM x", {"x": ("a",)})
 
@@ -187,6 +187,6 @@ def test_a_table_of_unknown_columns_may_hold_an_unknown_name() -> None:
     assert columns_used("SELECT a, foo FROM t JOIN elsewhere USING (b)", TABLES)["t"] == ("a", "b")
 
 
-def test_text_that_is_no_sql_shows_duckdb_s_caret() -> None:
+def test_a_text_that_is_not_sql_shows_duckdb_s_caret() -> None:
     with pytest.raises(DefinitionError, match=r"(?s)D021.*LINE 2: FROM FROM t.*\^"):
         columns_used("SELECT a\nFROM FROM t", TABLES)

@@ -1,4 +1,4 @@
-"""Names are compared as DuckDB compares them: no letter outside of ASCII has another case."""
+"""Names compare as in DuckDB: only ASCII letters ignore case."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAIRS = [("\N{KELVIN SIGN}", "k"), ("ſ", "s"), ("İ", "i"), ("É", "é"), ("ẞ
 
 
 @pytest.mark.parametrize(("one", "other"), [*PAIRS, ("Stores", "STORES"), ("a_B", "A_b")])
-def test_two_names_are_one_where_duckdb_takes_them_for_one(one: str, other: str) -> None:
+def test_names_are_equal_if_they_are_equal_for_duckdb(one: str, other: str) -> None:
     con = duckdb.connect()
     con.execute(f'CREATE TABLE "x{one}" (i INTEGER)')
     try:
@@ -32,6 +32,6 @@ def test_a_common_table_hides_no_table_of_another_name(one: str, other: str) -> 
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_a_column_is_no_other_column(one: str, other: str) -> None:
+def test_different_columns_are_not_equal(one: str, other: str) -> None:
     with pytest.raises(DefinitionError, match="D020"):
         columns_used(f'SELECT "x{other}" FROM t', {"t": [f"x{one}"]})

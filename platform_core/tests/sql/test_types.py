@@ -1,4 +1,4 @@
-"""Types of contracts: parsed, canonical, and never pasted."""
+"""Types of contracts: parsed, canonical, and never copied into SQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from platform_core.sql.types import NAMES, BadType, canonical_type
 
 
 @pytest.mark.parametrize("word", sorted(NAMES))
-def test_every_word_for_a_type_is_what_duckdb_says(word: str) -> None:
+def test_every_alias_of_a_type_matches_duckdb(word: str) -> None:
     assert canonical_type(word.lower()) == str(duckdb.type(word))
 
 
@@ -78,19 +78,19 @@ def test_a_canonical_type_is_the_type_that_was_written(text: str) -> None:
         "STRUCT(a CHAR(3))",
     ],
 )
-def test_what_is_no_type_is_refused(text: str) -> None:
+def test_unknown_types_are_refused(text: str) -> None:
     with pytest.raises(BadType):
         canonical_type(text)
 
 
-def test_what_a_length_is_to_be_is_told() -> None:
+def test_the_length_of_a_text_has_a_fix() -> None:
     with pytest.raises(BadType) as caught:
         canonical_type("varchar(10)")
     assert "maxLength: 10" in str(caught.value.fix)
 
 
 def test_plain_types_need_no_engine() -> None:
-    """It takes long to import, and a contract is read by every command."""
+    """Its import is slow, and every command reads contracts."""
     read = "from platform_core.sql.types import NAMES, canonical_type\n"
     read += "for word in (*NAMES, 'DECIMAL(10,2)', 'int[]'): canonical_type(word)\n"
     code = f"import sys\n{read}print('duckdb' in sys.modules)"

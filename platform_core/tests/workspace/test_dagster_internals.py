@@ -1,4 +1,4 @@
-"""The contract with the installed Dagster: everything that ``recipe`` takes from behind its public API."""
+"""The contract with the installed Dagster: everything non-public that ``dagster_internals`` uses."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_run_in_this_process_is_recorded_with_its_location(
     assert any("printed by two" in text for text in printed)
 
 
-def test_runs_of_dead_processes_are_closed_and_of_living_ones_left(
+def test_only_runs_of_dead_processes_are_closed(
     tmp_path: Path, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance
 ) -> None:
     keys = [dg.AssetKey(["d", "one"])]
@@ -111,7 +111,7 @@ KINDS = ("PIPELINE_CANCELING", "PIPELINE_START", "PIPELINE_FAILURE")
 
 
 @pytest.mark.parametrize("last", KINDS)
-def test_an_interrupted_run_is_canceled_however_far_it_came_and_its_checks_stand(
+def test_an_interrupted_run_is_canceled_at_any_stage_and_its_checks_stay(
     tmp_path: Path, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, last: str
 ) -> None:
     keys, check = [dg.AssetKey(["d", "one"])], dg.AssetCheckKey(dg.AssetKey(["d", "one"]), "c")

@@ -1,4 +1,4 @@
-"""What goes wrong in a location stays there and in what reads it."""
+"""Faults of a location affect only its products and their downstream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def error_of(result: MeshResult, name: str) -> str:
     return next(product.error or "" for product in result.products if product.product == name)
 
 
-def test_a_failure_skips_what_reads_it_also_in_other_domains(mesh: SmallMesh) -> None:
+def test_a_failure_skips_its_downstream_also_in_other_domains(mesh: SmallMesh) -> None:
     mesh.location(
         "a",
         """
@@ -139,7 +139,7 @@ def test_a_location_that_does_not_load_leaves_the_others_running(mesh: SmallMesh
     assert "make setup" in error_of(result, "bare/w")
 
 
-def test_a_worker_that_dies_fails_what_it_was_making_and_the_rest_goes_on(mesh: SmallMesh) -> None:
+def test_a_worker_that_dies_fails_only_its_running_asset(mesh: SmallMesh) -> None:
     mesh.location(
         "a",
         """
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_fails_what_it_was_making_and_the_rest_goes_on(mesh: 
     assert counts.count(dg.DagsterRunStatus.SUCCESS) == 2
 
 
-def test_a_circle_through_two_locations_is_named(mesh: SmallMesh) -> None:
+def test_a_cycle_through_two_locations_is_named(mesh: SmallMesh) -> None:
     for name, other in (("a", "b"), ("b", "a")):
         mesh.location(
             name,
@@ -190,7 +190,7 @@ def test_a_contract_without_an_asset_and_a_domain_without_a_location(mesh: Small
     result = mesh.coordinate()
     failed = dict.fromkeys(("good/broken", "good/promised", "nobody/thing"), "failed")
     assert statuses(result) == {"good/one": "ok", **failed}
-    assert "makes no such asset" in error_of(result, "good/promised")
+    assert "has no asset for it" in error_of(result, "good/promised")
     assert "error[C006]" in error_of(result, "good/broken")
     assert "broken.odcs.yaml:1" in error_of(result, "good/broken")
     assert "workspace.yaml" in error_of(result, "nobody/thing")

@@ -27,7 +27,7 @@ from platform_core.workspace.protocol import (
         Ended(3),
     ],
 )
-def test_a_message_arrives_as_it_was_sent_and_is_one_line(message: Message) -> None:
+def test_a_message_is_one_line_and_decodes_to_itself(message: Message) -> None:
     line = encode(message)
     assert line.count(b"\n") == 1
     assert decode(line) == message
@@ -36,13 +36,13 @@ def test_a_message_arrives_as_it_was_sent_and_is_one_line(message: Message) -> N
 @pytest.mark.parametrize(
     "line", [b"hello\n", b"{}\n", b"[1]\n", b'{"is":"Moved","other":1}\n', b'{"is":"Nope"}\n']
 )
-def test_anything_else_is_no_message(line: bytes) -> None:
+def test_other_lines_are_not_messages(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a message|Expecting"):
         decode(line)
 
 
-def test_a_neighbouring_version_says_more_or_less() -> None:
-    """0.1 sent every member, and nothing of its version; a later one may send what is not known here."""
+def test_messages_of_other_versions_have_more_or_fewer_members() -> None:
+    """0.1 sent every member, but not its version; a later version may send unknown members."""
     first = b'{"is":"Loaded","assets":[{"key":"a/x","upstream":[],"partitions":null}]}'
     assert decode(first) == Loaded((Asset("a/x"),))
     later = b'{"is":"Loaded","assets":[{"key":"a/x","cost":1}],"platform_core":"0.9","mood":"good"}'
@@ -50,6 +50,6 @@ def test_a_neighbouring_version_says_more_or_less() -> None:
     assert b"error" not in encode(Moved("a/x", "ok")), "what is as usual stays unsaid"
 
 
-def test_of_another_protocol_only_its_number_is_read() -> None:
+def test_only_the_number_of_another_protocol_is_read() -> None:
     loaded = decode(b'{"is":"Loaded","protocol":2,"assets":{"new":"form"},"platform_core":"2.0.0"}')
     assert loaded == Loaded((), "2.0.0", 2)

@@ -1,4 +1,4 @@
-"""A version that was committed is published, and told, whatever came after COMMIT."""
+"""A committed version is published and recorded, even after a fault behind COMMIT."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def statuses(result: MeshResult) -> dict[str, str | None]:
     return {product.product: product.status for product in result.products}
 
 
-def test_what_a_killed_worker_had_published_is_recorded_by_the_next(
+def test_the_next_worker_records_versions_of_a_killed_one(
     shop: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     (shop.root / "kill").touch()
@@ -141,9 +141,7 @@ def publish(mesh: SmallMesh, run_id: str) -> int:
         return publish_table(con, mesh.lakes, product, "SELECT 1 AS id", stamp=stamp, audit=str).version
 
 
-def test_a_version_whose_run_is_under_way_is_left_to_it(
-    shop: SmallMesh, instance: dg.DagsterInstance
-) -> None:
+def test_versions_of_unfinished_runs_are_left_to_them(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
     tags = {PROCESS_TAG: signature(os.getpid())}
     run = instance.create_run_for_job(dg.job(name="made")(lambda: None), tags=tags)
     version = publish(shop, run.run_id)
@@ -155,7 +153,7 @@ def test_a_version_whose_run_is_under_way_is_left_to_it(
         assert recorded(instance, "shop/sales") == [version]
 
 
-def test_of_many_lost_versions_the_newest_is_recorded_also_of_an_unknown_run(
+def test_only_the_newest_lost_version_is_recorded_also_of_an_unknown_run(
     shop: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
     versions = [publish(shop, f"run-{number}") for number in range(3)]
@@ -163,7 +161,7 @@ def test_of_many_lost_versions_the_newest_is_recorded_also_of_an_unknown_run(
     assert recorded(instance, "shop/sales") == [versions[-1]]
 
 
-def test_a_reconciler_that_was_killed_itself_is_followed_by_the_next(
+def test_the_next_process_completes_a_killed_reconciliation(
     shop: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = shop.registry.get("shop/days")
@@ -190,7 +188,7 @@ def test_a_reconciler_that_was_killed_itself_is_followed_by_the_next(
         assert recorded(instance, "shop/days") == versions[::-1]
 
 
-def test_a_lake_that_cannot_be_read_is_told_and_keeps_no_other_back(
+def test_a_lake_that_cannot_be_read_is_reported_and_does_not_stop_others(
     shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = publish(shop, "run-1")
@@ -209,7 +207,7 @@ def events_of(instance: dg.DagsterInstance, product: str) -> list[tuple[int | No
 
 
 @pytest.mark.parametrize("told", [1, 2, 3, 4])
-def test_what_a_killed_worker_had_recorded_in_part_is_completed(
+def test_a_partly_recorded_version_is_completed(
     shop: SmallMesh, instance: dg.DagsterInstance, told: int
 ) -> None:
     assert statuses(shop.coordinate()) == dict.fromkeys(PRODUCTS, "ok")
@@ -266,9 +264,7 @@ def test_a_later_result_of_a_check_stays_the_newest(shop: SmallMesh, instance: d
     assert [each.outcome for each in results].count("failed") == 1
 
 
-def test_a_run_is_over_whose_process_ended_and_was_not_waited_for(
-    shop: SmallMesh, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_of_a_zombie_process_has_ended(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
     process = subprocess.Popen(["sleep", "60"])
     run = instance.create_run_for_job(
         dg.job(name="made")(lambda: None), tags={PROCESS_TAG: signature(process.pid)}

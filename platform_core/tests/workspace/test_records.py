@@ -1,4 +1,4 @@
-"""What is asked of Dagster's database itself is what Dagster says."""
+"""Direct reads of Dagster's database match Dagster's own results."""
 
 from __future__ import annotations
 

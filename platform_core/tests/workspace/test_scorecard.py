@@ -1,4 +1,4 @@
-"""The rows behind the scorecard, what a group of products has, and how it does."""
+"""The rows of the scorecard, and the coverage and score of products."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TODAY = date(2026, 3, 1)
 
 @pytest.fixture
 def found() -> Examination:
-    """A mesh of one product, of whose two columns one is described and whose missing key is waived."""
+    """A mesh of one product with one of two columns described, and a waiver for its missing key."""
     likes = DataProduct(
         domain="sales",
         name="likes",
@@ -50,7 +50,7 @@ def found() -> Examination:
     return Examination(mesh, PolicySet(()), judgement)
 
 
-def test_a_waiver_says_how_many_days_it_has_left(found: Examination) -> None:
+def test_a_waiver_has_its_days_left(found: Examination) -> None:
     rows = {(row.subject, row.code): row for row in standings(found, TODAY)}
     assert rows["sales/likes", "G108"].days_left == 10
     assert rows["sales/likes", "G105"].days_left is None

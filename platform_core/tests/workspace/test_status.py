@@ -1,4 +1,4 @@
-"""`mesh status`: what is overdue, failing or stale, since when, and whom it affects."""
+"""`mesh status`: overdue, failing and stale products, since when, and the affected products."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def {name}(sales: Table):
 
 @pytest.fixture
 def shop(mesh: SmallMesh) -> SmallMesh:
-    """shop/sales is read by other/copy, and that by other/again."""
+    """other/copy reads shop/sales, and other/again reads other/copy."""
     for domain in ("shop", "other"):
         mesh.location(domain)
     for product in ("shop/sales", "other/copy", "other/again"):
@@ -60,15 +60,13 @@ def troubles(status: Status) -> dict[tuple[str, str], Trouble]:
     return {(trouble.product, trouble.state): trouble for trouble in status.troubles}
 
 
-def test_before_anything_was_run_it_says_what_to_do(
-    shop: SmallMesh, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_before_the_first_run_it_suggests_a_run(shop: SmallMesh, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 1
-    assert "nothing was run in this mesh yet; `mesh run`" in capsys.readouterr().out
+    assert "nothing has run in this mesh yet; `mesh run`" in capsys.readouterr().out
     assert not Home.of(shop.root).path.exists()
 
 
-def test_a_mesh_that_is_well_and_one_that_waits_for_its_input(
+def test_a_sound_mesh_and_a_stale_product(
     shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(shop, instance, "shop/sales", "other/copy", "other/again")
@@ -87,7 +85,7 @@ def test_a_mesh_that_is_well_and_one_that_waits_for_its_input(
     assert main(["status", "--domain", "shop"]) == 0
 
 
-def test_what_fails_says_since_when_which_check_and_whom_it_affects(
+def test_a_failure_has_its_time_its_checks_and_the_affected_products(
     shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(shop, instance, "shop/sales", "other/copy")
@@ -112,16 +110,14 @@ def test_what_fails_says_since_when_which_check_and_whom_it_affects(
     assert main(["status", "--domain", "other"]) == 1
     said = capsys.readouterr().out
     assert "1 of 2 products as promised; 1 stale\n" in said
-    assert "1 product of other domains not as promised, which affects other\n" in said
+    assert "1 product of other domains not as promised, affecting other\n" in said
 
     returning(shop, GOOD)
     make(shop, instance, "shop/sales")
     assert ("shop/sales", "failing") not in troubles(mesh_status(shop.root))
 
 
-def test_a_deadline_is_missed_from_its_tick_on_and_not_before(
-    shop: SmallMesh, instance: dg.DagsterInstance
-) -> None:
+def test_a_deadline_is_missed_from_its_tick_on(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
     """Due at six in Berlin, made at most two hours before."""
     make(shop, instance, "shop/sales")
     record = instance.get_latest_materialization_event(dg.AssetKey(["shop", "sales"]))
@@ -148,7 +144,7 @@ def next_six_in_berlin(moment: datetime) -> datetime:
     return (six if six > local else six + timedelta(days=1)).astimezone(UTC)
 
 
-def test_versions_past_their_retention_are_told_and_the_newest_never_is(
+def test_versions_past_their_retention_are_listed_but_never_the_newest(
     shop: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shop.root / "domains" / "shop" / "contracts" / "sales.odcs.yaml"

@@ -1,4 +1,4 @@
-"""`mesh validate`, `explain` and `scorecard` as they are called, over a mesh of two locations."""
+"""`mesh validate`, `explain` and `scorecard` in a mesh of two locations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def workspace(root: Path, *names: str) -> None:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mesh with a violation in each of its domains; its locations were looked at already."""
+    """A mesh with a violation in each domain, and cached facts."""
     root = valid_copy(
         tmp_path_factory.mktemp("broken"),
         Edit(STORES, OWNER + "\n", ""),
@@ -46,7 +46,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def call(broken: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Call the command at the root of a mesh, by default the broken one: code, output, errors."""
+    """Call the command at the root of a mesh, by default the broken one. Returns status and outputs."""
     monkeypatch.delenv("MESH_CONTRACTS", raising=False)
 
     def call(*words: str, root: Path = broken) -> tuple[int, str, str]:
@@ -86,7 +86,7 @@ def test_all_violations_of_all_locations(call: Call) -> None:
         (["--location", "crew", "shop"], ["G113", "G101"], 1),
     ],
 )
-def test_what_is_asked_for(call: Call, words: list[str], found: list[str], exit_code: int) -> None:
+def test_filters_of_the_report(call: Call, words: list[str], found: list[str], exit_code: int) -> None:
     code, said, _ = call("validate", "--format", "json", *words)
     assert (codes(said), code) == (found, exit_code)
 
@@ -107,14 +107,14 @@ def test_no_selection_hides_what_could_not_be_judged(call: Call, tmp_path: Path)
         (["--format", "xml"], ["U094", "table, json, sarif, github"]),
     ],
 )
-def test_a_wrong_call(call: Call, words: list[str], said: list[str]) -> None:
+def test_wrong_arguments(call: Call, words: list[str], said: list[str]) -> None:
     code, output, errors = call("validate", *words)
     assert (code, output) == (2, "")
     assert all(word in errors for word in said), errors
 
 
 @pytest.mark.parametrize("text", ["", "[]", "load_from: [", "load_from: []", "load_from: [{python_file: x}]"])
-def test_a_broken_workspace_could_not_be_looked_at(call: Call, tmp_path: Path, text: str) -> None:
+def test_a_broken_workspace_is_unloaded(call: Call, tmp_path: Path, text: str) -> None:
     root = valid_copy(tmp_path)
     (root / "workspace.yaml").write_text(text)
     code, said, errors = call("validate", "--format", "json", root=root)
@@ -129,7 +129,7 @@ def test_two_locations_of_one_name(call: Call, tmp_path: Path) -> None:
     assert 'names the location "shop" twice' in said
 
 
-def test_bad_files_are_diagnostics_beside_the_others(call: Call, tmp_path: Path) -> None:
+def test_bad_files_do_not_hide_other_diagnostics(call: Call, tmp_path: Path) -> None:
     """One look at many: a location whose interpreter is missing, contracts of every bad kind, a loop of
     links, a policy that raises, and a waiver that is over."""
     root = valid_copy(tmp_path, Edit(WAIVERS, "expires: 2030-06-30", "expires: 2020-06-30"))
@@ -213,7 +213,7 @@ def test_scorecard(call: Call) -> None:
     assert states["shop/visits", "G108"] == "waived"
 
 
-def test_it_works_where_nothing_can_be_kept(call: Call, broken: Path) -> None:
+def test_it_works_without_a_writable_state_folder(call: Call, broken: Path) -> None:
     shutil.rmtree(broken / ".mesh")
     (broken / ".mesh").write_text("no folder")
     try:

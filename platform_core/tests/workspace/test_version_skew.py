@@ -24,7 +24,7 @@ DOCUMENT = Path(__file__).parents[1] / "governance" / "location-0.1.0.json"
 
 
 def answering(root: Path, line: str) -> Location:
-    """A location whose interpreter is a program that says one line, and goes when its input ends."""
+    """A location whose interpreter is a program that prints one line and ends with its input."""
     program = root / "python"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{line}\nEND\ncat > /dev/null\n")
     program.chmod(0o755)
@@ -36,7 +36,7 @@ def answering(root: Path, line: str) -> Location:
 
 
 def test_a_document_of_the_first_version_is_still_read() -> None:
-    """What 0.1.0 wrote of the location `shop`, kept as it was: a new member needs a default."""
+    """The document of 0.1.0 for the location `shop`: a new member needs a default."""
     facts = from_document(json.loads(DOCUMENT.read_text()), VALID)
     (now,) = look(VALID, ("shop",)).locations
     assert facts.platform_core == ""
@@ -45,7 +45,7 @@ def test_a_document_of_the_first_version_is_still_read() -> None:
     assert [product.columns for product in facts.products] == [product.columns for product in now.products]
 
 
-def test_what_a_later_minor_version_adds_is_passed_over() -> None:
+def test_members_of_a_later_minor_version_are_ignored() -> None:
     document = json.loads(DOCUMENT.read_text())
     known = from_document(document, VALID)
     document |= {"format": "platform-core/location/1.4", "mood": {"good": True}, "platform_core": "0.9.1"}
@@ -64,7 +64,7 @@ def test_what_a_later_minor_version_adds_is_passed_over() -> None:
         (None, UnreadableFacts),
     ],
 )
-def test_another_major_version_is_none_of_ours(format: str | None, error: type[Exception]) -> None:
+def test_another_major_version_is_refused(format: str | None, error: type[Exception]) -> None:
     with pytest.raises(UnreadableFacts) as caught:
         from_document({"format": format, "name": "x", "domain": "x"}, VALID)
     assert type(caught.value) is error
@@ -102,13 +102,13 @@ def test_a_worker_of_another_protocol_fails_its_products_in_one_diagnostic(mesh:
 class TestDeprecation:
     SOON = Deprecation("platform_core.Table", since="0.2", removed="0.4", instead="Frame")
 
-    def test_the_warning_says_what_to_write_and_where(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_warning_has_a_fix_and_a_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(platform_core._DEPRECATED, "Table", self.SOON)
         with pytest.warns(PlatformDeprecation, match=r"gone in 0\.4; Write Frame") as caught:
             assert platform_core.Table is not None
         assert caught[0].filename == __file__
 
-    def test_it_is_told_where_nobody_sees_warnings(
+    def test_deprecations_are_reported_although_python_hides_them(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setitem(platform_core._DEPRECATED, "Table", self.SOON)
@@ -125,7 +125,7 @@ class TestDeprecation:
         assert (fault.place.path, fault.place.line) == (module, 2)
         assert [str(other.message) for other in others] == ["another one"]
 
-    def test_two_minor_versions_pass_before_anything_goes(self) -> None:
+    def test_a_deprecated_name_stays_for_two_minor_versions(self) -> None:
         def minor(version: str) -> tuple[int, int]:
             major, number = map(int, version.split(".")[:2])
             return major, number

@@ -1,1 +1,1 @@
-"""Who may read what: the columns that SQL uses, and queries over granted products."""
+"""Access to products: grants, queries over granted products, and breaking changes for their readers."""

@@ -1,6 +1,6 @@
-"""What a new version would take from those who read the published one, and what a version took before.
+"""Breaking changes: the columns that a new version takes from the readers of the published one.
 
-Every door publishes through here: a run, the UI and the automation.
+Runs, the UI and the automation all publish through this module.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import duckdb
+from duckdb import DuckDBPyConnection
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
@@ -31,24 +31,19 @@ from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 from platform_core.words import listed
 
-ASKED: Final = "platform_core.workspace.introspection.readers"
-"""Answers who reads a product, in a process of its own: to find out may start other locations."""
-
 
 @dataclass(frozen=True, slots=True)
 class PublishedShape:
-    """What readers have now: its columns with their types, its version and that of its contract."""
+    """A published version: its columns with their types, its number and the version of its contract."""
 
     columns: Mapping[str, str]
     version: int
     contract: str
 
 
-def published_shape(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, lake: str
-) -> PublishedShape | None:
-    """The published version that a lake holds. One without facts has the contract's version of the one
-    before, and where none has any, the first that a contract can have."""
+def published_shape(connection: DuckDBPyConnection, product: DataProduct, lake: str) -> PublishedShape | None:
+    """The published version in a lake. A version without facts takes the contract version of the one before
+    it; without any, the first version that a contract can have."""
     if relation_kind(connection, lake, product.name) is None:
         return None
     found = list(stamps(connection, lake, product.id))
@@ -59,10 +54,10 @@ def published_shape(
 
 
 def shape_left_behind(location: LakeLocation, product: DataProduct, root: Path) -> PublishedShape | None:
-    """The version in the lake that a product has left, since a column became restricted or is not any more.
+    """The version in the lake that a product has left because it became restricted, or no longer is.
 
-    Raises PublicationRefused (Q040) where it is to be taken from the readers of other domains, and the
-    contract's version does not say so.
+    Raises PublicationRefused Q040 if readers of other domains lose it and the contract has no new major
+    version.
     """
     if not has_left(location, product):
         return None
@@ -76,12 +71,12 @@ def shape_left_behind(location: LakeLocation, product: DataProduct, root: Path) 
 
 
 def break_guard(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
+    connection: DuckDBPyConnection, product: DataProduct, root: Path, moved: PublishedShape | None
 ) -> Callable[[], None]:
-    """What to call before the COMMIT of a version, given what is published now, or was before it ``moved``.
+    """A function to call before the COMMIT of a version. ``moved`` is the version in the lake that it left.
 
-    It raises PublicationRefused (Q040) where the version lacks a column that somebody reads, or has it with
-    another type, and the contract's version does not say so.
+    It raises PublicationRefused Q040 if the version removes or retypes a column that a product reads and the
+    contract has no new major version.
     """
     found = published_shape(connection, product, product.lake) or moved
 
@@ -98,19 +93,17 @@ def _require(
 ) -> None:
     if not lost or raised(found.contract, product.version):
         return
-    if hurt := list(_affected_readers(product, lost, root, within)):
-        said, next_one = listed(list(lost.values()), 6), breaking_after(found.contract)
-        message = f"{product.id} {product.version} breaks who reads version {found.version}: {said}"
-        fix = f"Bring it back, or write version: {next_one}. Until then readers keep version {found.version}."
+    if hurt := list(_affected(product, lost, root, within)):
+        changes, next_one = listed(list(lost.values()), 6), breaking_after(found.contract)
+        message = f"{product.id} {product.version} breaks readers of version {found.version}: {changes}"
+        fix = f"Restore it, or write version: {next_one}. Until then readers keep version {found.version}."
         place = product.places.get("/version") or product.place
         raise PublicationRefused.of("Q040", message, place, "; ".join(hurt), fix, plain=True)
 
 
 @contextmanager
-def explaining_lost_columns(
-    connection: duckdb.DuckDBPyConnection, reads: Iterable[DataProduct]
-) -> Iterator[None]:
-    """What fails within it over a column that an input had before says since when it is gone (D057)."""
+def explaining_lost_columns(connection: DuckDBPyConnection, reads: Iterable[DataProduct]) -> Iterator[None]:
+    """Add D057 to an error inside the block that names a column that an input no longer has."""
     try:
         yield
     except Exception as error:
@@ -121,19 +114,17 @@ def explaining_lost_columns(
                     continue
                 message = f'the column "{name}" of {read.id} {how}'
                 fix = f"Do without it, or ask {read.owned_by or read.domain} for it."
-                told = Diagnostic("D057", message, read.place, None, fix, "info", plain=True)
+                gone = Diagnostic("D057", message, read.place, None, fix, "info", plain=True)
                 if isinstance(error, PlatformError):
-                    error.diagnostics += (told,)
+                    error.diagnostics += (gone,)
                 else:
                     error.add_note(message)
         raise
 
 
-def _affected_readers(
-    product: DataProduct, lost: Mapping[str, str], root: Path, within: bool
-) -> Iterator[str]:
-    """Who reads what is lost, in words: of the product, and of a masked twin, which loses what is gone.
-    ``within`` the own domain too."""
+def _affected(product: DataProduct, lost: Mapping[str, str], root: Path, within: bool) -> Iterator[str]:
+    """Sentences about readers of lost columns, of the product or of its masked twin, which loses only removed
+    columns. ``within``: also readers in the same domain."""
     twin = ProductId.of(product.domain, product.masking.name) if product.masking is not None else None
     gone = {name for name in lost if lost[name].endswith("gone")}
     for reader in _readers([product.id, *([twin] if twin else [])], root):
@@ -147,20 +138,22 @@ def _affected_readers(
 
 def _readers(products: list[str], root: Path) -> list[dict[str, Any]]:
     variables = {**environment(), ROOT.name: str(root)}
-    command = [sys.executable, "-m", ASKED, *products]
+    # In its own process, because it may start other locations.
+    command = [sys.executable, "-m", "platform_core.workspace.introspection.readers", *products]
     done = subprocess.run(command, env=variables, cwd=root, capture_output=True, text=True)
     if done.returncode:
-        message = f"who reads {listed(products)} cannot be found out: {done.stderr.strip()[-1000:]}"
-        raise PublicationRefused.of("Q041", message, fix="Mend that; `mesh validate` tells more.", plain=True)
+        message = f"the readers of {listed(products)} cannot be determined: {done.stderr.strip()[-1000:]}"
+        fix = "Fix that fault; `mesh validate` shows its place."
+        raise PublicationRefused.of("Q041", message, fix=fix, plain=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 
 
 def when_lost(product: DataProduct, column: str) -> str:
-    """When a column went that a product had, to follow a message; nothing where its lake does not tell."""
+    """The end of a message: when a product lost a column; empty if its lake cannot be read."""
     try:
         with connect(LakeLocation.current(), read=[product.lake]) as connection:
             how = columns_gone(connection, product).get(column)
     except PlatformError:
-        return ""  # what is wrong with a lake is told where it is read
+        return ""  # reading the product reports the fault
     return f": it {how}" if how else ""

@@ -1,4 +1,4 @@
-"""Who may read a data product, and what to say to those who may not."""
+"""Grants: the principals that may read a data product, and the diagnostics for all others."""
 
 from __future__ import annotations
 
@@ -20,19 +20,16 @@ def require_principal(principal: str, domains: tuple[str, ...]) -> None:
     kind, colon, domain = principal.partition(":")
     if colon and kind == "domain":
         domain_name(domain, domains)
-        return
-    if principal and not colon:
-        return
-    expected = f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}"
-    raise UsageError.of("U041", f'"{principal}" is nobody who could read', None, expected)
+    elif colon or not principal:
+        expected = f"{ANALYSTS}, or domain:<name> with one of {listed(domains)}"
+        raise UsageError.of("U041", f'"{principal}" is not a known principal', None, expected)
 
 
 def require_grant(product: DataProduct, principal: str, root: Path) -> None:
     """Refuse a product that ``principal`` (``domain:<name>`` or a group) may not read.
 
-    Raises:
-        AccessDenied: A001 without a grant; A002 for a restricted product, whose lake only its own
-            domain attaches, whatever its contract grants.
+    Raises AccessDenied: A001 without a grant; A002 for a restricted product of another domain, even if its
+    contract grants it.
     """
     if principal == f"domain:{product.domain}":
         return
@@ -41,23 +38,23 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
         message = f"{product.id} is restricted to the domain {product.domain}; {principal} cannot read it"
         expected = f"a product of {product.domain} without restricted columns"
         fix = (
-            f"read its masked twin, {product.domain}/{product.masking.name}"
+            f"Read its masked twin `{product.domain}/{product.masking.name}`."
             if product.masking is not None
-            else f"ask {owner} for one, or run `mesh products --domain {product.domain}`"
+            else f"Ask {owner} for one, or run `mesh products --domain {product.domain}`."
         )
         raise AccessDenied.of("A002", message, product.place, expected, fix, plain=True)
     if not product.granted_to(principal):
         access = MASKED if product.twin_of else "read"
         in_yaml = f'"{principal}"' if ":" in principal else principal
-        message, place = f"{principal} was not granted {product.id}", product.places.get("/roles")
+        message, place = f"{principal} has no grant for {product.id}", product.places.get("/roles")
         expected = f"a role {principal} with {access} access in its contract"
-        fix = f"ask {owner} to add to {shown(product.path)}:\n"
-        fix += f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
+        role = f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
+        fix = f"Ask {owner} to add to {shown(product.path)}:\n{role}"
         raise AccessDenied.of("A001", message, place or product.place, expected, fix, plain=True)
 
 
 def asked(product: DataProduct, root: Path) -> str:
-    """The owner to ask: the team with its address, as far as the federation's list knows it."""
+    """The owner to ask for a grant: the team, with its address if ``teams.yaml`` has one."""
     if product.owner is None:
         return f"the domain {product.domain}"
     teams = read_teams(root)

@@ -1,4 +1,4 @@
-"""Queries over granted data products by their names: read-only, and nothing else within reach."""
+"""Read-only queries over granted data products by name; the engine can open no other data."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a query, read in batches: rows leave the engine as they are asked for."""
+    """The result of a query. ``rows`` fetches it from the engine in batches."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     products: tuple[str, ...]
-    """Ids of the products that were read, by the engine's plan."""
+    """Ids of the products that the engine's plan reads."""
     walled: bool
-    """Whether the kernel, too, keeps the query from every other file."""
+    """Whether the kernel also denies the query every other file."""
     _query: SealedQuery
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
-        """Up to ``count`` further rows; UsageError U040 where a value cannot be computed, U044, U045."""
-        with _ended():
+        """Up to ``count`` more rows. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
+        with _query_faults():
             return self._query.rows(count)
 
 
@@ -64,25 +64,18 @@ def granted_query(
 ) -> Iterator[Answer]:
     """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
 
-    The query names products as ``domain.product`` or ``"domain/product"``, and a version that is kept by
-    ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')`` after it. ``as_of`` is the version or time
-    of those without. The query is judged and run in a process of its own, which sees the files of these
-    versions and nothing else, and which is killed at the end, or ``seconds`` after its start. ``many``: all
-    of many rows are wanted.
+    The query names products as ``domain.product`` or ``"domain/product"``, and an older version with
+    ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')``. ``as_of`` is the version or time for names
+    without AT. The query runs in its own process, which can open only the files of these versions and is
+    killed at the end of the block, or after ``seconds``. ``many``: the caller reads all of many rows.
 
-    Raises:
-        AccessDenied: A001 not granted, A002 restricted, A010 anything but one query, A012 a function that
-            reaches beyond the data, A013 a construct that is not known to be harmless.
-        RunError: R020 a product that was never published, R023 a version that is not kept.
-        UsageError: U040 SQL that does not run, U041 an unknown reader, U042 an unknown domain, U043 an
-            unknown product, U044 it took too long, U045 it took too much memory, or ended the engine,
-            U046 ``as_of`` is a version, and products of several lakes are read.
-        LakeError: a lake that cannot be read.
+    Raises AccessDenied (A001, A002, A010, A012, A013), RunError (R020, R023), UsageError (U040 to U046) and
+    LakeError.
     """
     require_principal(principal, registry.domains())
     MEMORY.memory()
-    with sealed_query(sql, seconds) as query, _ended():
-        with _judged():
+    with sealed_query(sql, seconds) as query, _query_faults():
+        with _refusals():
             named = query.tables()
         products = _granted(named, principal, registry, root)
         wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
@@ -96,7 +89,7 @@ def granted_query(
                 if ended.kind == DAMAGED and ended.words in products:
                     words = "it does not hold the columns that were published"
                     raise damaged_file(products[ended.words], words) from None
-                raise UsageError(query_fault(ended.kind, ended.words)) from None
+                raise
             read = sorted(products) if result.read is None else result.read
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
@@ -104,7 +97,7 @@ def granted_query(
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
     """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
     require_principal(principal, registry.domains())
-    with _judged():
+    with _refusals():
         named = tables_read(sql)
     return _granted(named, principal, registry, root)
 
@@ -112,20 +105,15 @@ def granted_products(sql: str, principal: str, registry: Registry, root: Path) -
 def published_files(
     products: Iterable[DataProduct], location: LakeLocation, files: SealedFiles, room: Path | None
 ) -> dict[str, VersionFiles]:
-    """The published versions of products by id; otherwise as ``files_of_versions``."""
+    """The published versions of products by id, as ``files_of_versions``."""
     return files_of_versions({product.id: (product, "") for product in products}, location, files, room)
 
 
 def files_of_versions(
     asked: Mapping[K, tuple[DataProduct, str]], location: LakeLocation, files: SealedFiles, room: Path | None
 ) -> dict[K, VersionFiles]:
-    """Versions of products, their files opened: the published one, or that of a moment (``allowed.moment``).
-    Copies are written in ``room``.
-
-    Raises:
-        RunError: R020 a product that was never published, R023 a version that is not kept.
-        LakeError: a lake that cannot be read.
-    """
+    """Open the files of versions: the published one, or the one at a moment (``allowed.moment``). ``room`` is
+    the folder for copies. Raises RunError (R020, R023) and LakeError."""
     found: dict[K, VersionFiles] = {}
     for product, _ in asked.values():
         if not location.exists(product.lake):
@@ -148,31 +136,37 @@ def files_of_versions(
 def opened_files(
     products: Mapping[str, DataProduct], location: LakeLocation
 ) -> Iterator[tuple[SealedFiles, Path | None]]:
-    """Files to open of some products, and a folder for copies of them. Says inside which one is damaged."""
+    """Files to open of some products, and a folder for copies. Errors in the block name a damaged file."""
     private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
     with (
         spill_room(location, private) as room,
         closing(SealedFiles()) as files,
-        report_damage(_of_products(files, products)),
+        report_damage(
+            (product, path)
+            for id, product in products.items()
+            for name, path in files.paths.items()  # at the end of the block, when all files are open
+            if name.startswith(f"{id}/")
+        ),
     ):
         yield files, room
 
 
-def _of_products(
-    files: SealedFiles, products: Mapping[str, DataProduct]
-) -> Iterator[tuple[DataProduct, Path]]:
-    for name, path in files.paths.items():
-        yield from ((product, path) for id, product in products.items() if name.startswith(f"{id}/"))
-
-
 @contextmanager
-def _judged() -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     try:
         yield
     except NotAllowed as refused:
-        if refused.what == "syntax":
-            raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
-        raise AccessDenied(_refusal(refused)) from None
+        match refused.what:
+            case "syntax":
+                raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
+            case "statement":
+                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
+                fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
+                raise AccessDenied.of("A010", "only one query can run here", None, expected, fix) from None
+        code = "A012" if refused.what == "function" else "A013"
+        expected = "data products by name, as in FROM sales.transactions, and plain functions"
+        fix = "`mesh products` lists the products to read."
+        raise AccessDenied.of(code, refused.reason, None, expected, fix) from None
 
 
 def _granted(
@@ -186,17 +180,6 @@ def _granted(
     return products
 
 
-def _refusal(refused: NotAllowed) -> Diagnostic:
-    if refused.what == "statement":
-        expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
-        fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
-        return Diagnostic("A010", "only a single query is run here", None, expected, fix)
-    code = "A012" if refused.what == "function" else "A013"
-    expected = "data products by name, as in FROM sales.transactions, and plain functions"
-    fix = "`mesh products` lists the products that can be read"
-    return Diagnostic(code, refused.reason, None, expected, fix)
-
-
 def _product_id(table: TableName, registry: Registry) -> str:
     names = {fold(name): name for name in registry.names()}
     written = f"{table.schema}/{table.name}" if table.schema else table.name
@@ -207,25 +190,26 @@ def _product_id(table: TableName, registry: Registry) -> str:
 
 def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
     if as_of and isinstance(moment(as_of), int) and len(lakes) > 1:
-        message = f"version {as_of} of which lake? the query reads {listed(sorted(lakes))}"
+        message = f"version {as_of} is ambiguous: the query reads the lakes {listed(sorted(lakes))}"
         expected = "a time, or products of one lake: each lake counts its own versions"
-        fix = f"Write a time, or say it of each product: FROM domain.product AT (VERSION => {as_of})"
+        fix = f"Write a time, or a version per product: `FROM domain.product AT (VERSION => {as_of})`"
         raise UsageError.of("U046", message, None, expected, fix)
 
 
 def _not_kept(product: DataProduct, at: str) -> RunError:
     message = f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}"
-    expected = "a version of its lake, or a time, by which it was published, and which is still kept"
-    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions")
+    expected = "a version or time at which the product was published, and which its lake still keeps"
+    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions.")
 
 
 def _never_published(product: DataProduct) -> RunError:
     expected = "a published version of every product in the query"
-    return RunError.of("R020", f"{product.id} was never published", None, expected, f"mesh run {product.id}")
+    fix = f"`mesh run {product.id}`"
+    return RunError.of("R020", f"{product.id} was never published", None, expected, fix)
 
 
 @contextmanager
-def _ended() -> Iterator[None]:
+def _query_faults() -> Iterator[None]:
     try:
         yield
     except QueryEnded as ended:
@@ -233,25 +217,23 @@ def _ended() -> Iterator[None]:
 
 
 def query_fault(kind: str, words: str) -> Diagnostic:
-    """What the engine complains of, with its caret and without names that are not the reader's own.
-
-    ``kind`` is the class of DuckDB's error, ``timeout`` or ``death``.
-    """
+    """The engine's message with its caret, without names that are not the reader's own. ``kind`` is the class
+    of DuckDB's error, ``timeout`` or ``death``."""
     match kind:
         case "timeout":
-            fix = "Read less, or give it longer: --timeout SECONDS."
+            fix = "Read less, or allow more time: --timeout SECONDS."
             return Diagnostic("U044", "the query took too long and was stopped", fix=fix)
         case "death" | "OutOfMemoryException" | "MemoryError":
-            message = "the query took too much memory, or ended the engine that ran it"
+            message = "the query took too much memory, or ended its engine"
             fix = f"Read less, or set {MEMORY.name} higher, such as {MEMORY.name}=4GB."
             return Diagnostic("U045", message, fix=fix)
-        # These quote the value that does not fit, which may be anybody's, into a terminal or a log.
+        # These messages quote a value, which may be personal, into a terminal or a log.
         case "ConversionException":
             first, line, rest = words.partition("\n")
             words = re.sub(r"(['\"]).*\1", "'...'", first) + line + rest
         case "InvalidInputException" if "statement parameters" in words:
             words = "a value is missing for a parameter (? or $name) of the query"
         case "InvalidInputException":
-            words = "Invalid Input Error: a function refuses a value of the data"
+            words = "Invalid Input Error: a function does not accept a value of the data"
     words = re.sub(r"mesh://([^/\s\"]+)/([^/\s\"]+)/\d+/\d+", r"\1.\2", words.split("\n\nAt:")[0])
     return Diagnostic("U040", f"the query does not run: {words}")

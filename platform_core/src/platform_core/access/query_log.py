@@ -1,6 +1,6 @@
-"""Who queried what: one line for each query, so that a product's owner knows its readers.
+"""The record of queries: one line per query, so that a product's owner knows its readers.
 
-A line holds the time, the reader as it called itself and the products; never the query or its rows.
+A line holds the time, the principal that the caller gave and the products; never the query or its rows.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from platform_core.files import append_line
 
 @dataclass(frozen=True, slots=True)
 class QueryRead:
-    """One query as it was recorded."""
-
     at: datetime
     principal: str
     products: tuple[str, ...]
@@ -29,26 +27,24 @@ def record_of(home: Path) -> Path:
 
 
 def record_query(home: Path, principal: str, products: Collection[str], at: datetime | None = None) -> bool:
-    """Append a query to the record; whether that could be done.
-
-    One write of one line at the end of the file, which the system keeps whole beside those of other
-    processes. A reader without the right to write there reads all the same.
-    """
+    """Append a query to the record, and return whether that succeeded. One write of one line, which the
+    system keeps whole next to writes of other processes. A reader that cannot write there still reads."""
     moment = (at or datetime.now(UTC)).isoformat(timespec="milliseconds")
     line = json.dumps({"time": moment, "principal": principal, "products": sorted(products)})
     return append_line(record_of(home), line)
 
 
 def queries(home: Path) -> Iterator[QueryRead]:
-    """What was recorded, the oldest first. A line that is no record, such as half of one, is passed over."""
+    """The recorded queries, the oldest first. Lines that are not records, such as half of one, are
+    skipped."""
     path = record_of(home)
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
-                said = json.loads(line)
-                at = datetime.fromisoformat(said["time"])
-                yield QueryRead(at, str(said["principal"]), tuple(map(str, said["products"])))
+                entry = json.loads(line)
+                at = datetime.fromisoformat(entry["time"])
+                yield QueryRead(at, str(entry["principal"]), tuple(map(str, entry["products"])))
             except (ValueError, KeyError, TypeError):
                 continue

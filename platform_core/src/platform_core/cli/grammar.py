@@ -1,7 +1,6 @@
-"""The grammar of the command line: the verbs, what each of them takes, and what is said of anything else.
+"""The grammar of the command line: the verbs, their arguments, and the diagnostics for anything else.
 
-This is its one declaration. ``parser_of`` has everything that a reference page says of a verb;
-``docs/command-line.md`` is compared with it by a test.
+A test compares ``docs/command-line.md`` with the parsers of ``parser_of``.
 """
 
 from __future__ import annotations
@@ -22,60 +21,51 @@ from platform_core.words import did_you_mean, listed
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """``findings`` is what exit status 1 means; ``formats`` are those of ``--format``, the default first."""
+    """``findings`` is the meaning of exit status 1; ``formats`` are for ``--format``, the default first."""
 
+    folder: str
     summary: str
     findings: str
     formats: tuple[str, ...] = ("table", "json")
 
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "infer": Verb("infer a contract from a file, a product, SQL or a dbt model", "the data cannot be read"),
-    "new": Verb("add a product to a domain: contract, function and test", "the data cannot be read"),
-    "format": Verb("write contracts in the one form", "a contract is broken, or --check found another form"),
-    "check": Verb("check one product's contract and what makes it", "the product has a fault"),
+    "infer": Verb("author", "draft a contract from a file, SQL or a dbt model", "the data cannot be read"),
+    "new": Verb("author", "add a product: contract, function and test", "the data cannot be read"),
+    "format": Verb("author", "format contracts", "a contract is broken, or --check found an unformatted one"),
+    "check": Verb("author", "check a product's contract and function or model", "the product has a fault"),
     "validate": Verb(
+        "govern",
         "check the whole workspace against all policies",
         "a policy is violated, or a location does not load",
         ("table", "json", "sarif", "github"),
     ),
-    "explain": Verb("explain the code of a diagnostic", "the policies cannot be read"),
-    "scorecard": Verb("show how every product stands with the policies", "a product could not be judged"),
-    "products": Verb("list the data products of the mesh", "a contract is broken"),
-    "status": Verb("list products that are overdue, failing or stale", "a product is not as promised"),
-    "show": Verb("show one product: contract, columns, checks, version", "a contract or a file is broken"),
-    "history": Verb("list the versions of a product, and how each was made", "the product cannot be read"),
-    "keys": Verb("list the keys of masked products, or rotate one", "a contract is broken"),
+    "explain": Verb("govern", "explain the code of a diagnostic", "the policies cannot be read"),
+    "scorecard": Verb("govern", "show the state of products with policies", "a product could not be judged"),
+    "products": Verb("read", "list the data products of the mesh", "a contract is broken"),
+    "status": Verb("operate", "list overdue, failing and stale products", "a product is not as promised"),
+    "show": Verb("read", "show a product: contract, columns, checks", "a contract or a file is broken"),
+    "history": Verb("read", "list the versions of a product, with their runs", "the product cannot be read"),
+    "keys": Verb("operate", "list the keys of masked products, or rotate one", "a contract is broken"),
     "query": Verb(
+        "read",
         "query granted products by their names, read-only",
         "the query is refused, or a product cannot be read",
         ("table", "json", "csv"),
     ),
-    "run": Verb("materialize products across all code locations", "a product was not made"),
-    "register": Verb("publish contracts to the registry of other repositories", "nothing was registered"),
-    "serve": Verb(
-        "serve Dagster's UI and daemon for the workspace", "the server did not start, or ended", ()
-    ),
+    "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
+    "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
+    "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
 }
-
-
-_FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "author": ("infer", "new", "format", "check"),
-    "govern": ("validate", "explain", "scorecard", "register"),
-    "read": ("products", "show", "history", "query"),
-    "operate": ("run", "serve", "status", "keys"),
-}
-"""Which folder of this one has the module of a verb."""
 
 
 def module_of(verb: str) -> ModuleType:
-    """``arguments(parser)`` declares the verb's options, ``run(options)`` works and returns the status."""
-    folder = next(folder for folder, verbs in _FOLDERS.items() if verb in verbs)
-    return import_module(f"platform_core.cli.{folder}.{verb}")
+    """The module with ``arguments`` and ``run`` of a verb."""
+    return import_module(f"platform_core.cli.{VERBS[verb].folder}.{verb}")
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError U091 to U094 where argparse would print its usage and exit."""
+    """Raises UsageError U091 to U094 instead of printing the usage and exiting."""
 
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         super().__init__(
@@ -86,9 +76,9 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             exit_on_error=False,
         )
-        talk = partial(self.add_argument, dest="verbosity", action="store_const", default=0)
-        talk("-q", "--quiet", const=-1, help="no notes and no progress on standard error")
-        talk("-v", "--verbose", const=1, help="say also which mesh, lake and versions are used")
+        verbosity = partial(self.add_argument, dest="verbosity", action="store_const", default=0)
+        verbosity("-q", "--quiet", const=-1, help="no notes and no progress on standard error")
+        verbosity("-v", "--verbose", const=1, help="also show the mesh, lake and versions in use")
 
     def error(self, message: str) -> NoReturn:
         raise argparse.ArgumentError(None, message)
@@ -105,29 +95,28 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def _unknown(self, words: Sequence[str]) -> Diagnostic | None:
-        """The first word that is an option, and none of ours."""
         known = [option for action in self._actions for option in action.option_strings]
         for word in words[: words.index("--")] if "--" in words else words:
             name = word.partition("=")[0]
-            # Short options may stand together, as in -qv.
+            # Short options may be combined, as in -qv.
             if re.fullmatch(r"-[a-zA-Z]\S*|--\S+", name) and not {name, name[:2]} & set(known):
-                fix = did_you_mean(name, known) or f"`{self.prog} --help` explains them"
+                fix = did_you_mean(name, known) or f"`{self.prog} --help` lists the options."
                 return Diagnostic("U092", f'{self.prog} has no option "{name}"', None, listed(known), fix)
         return None
 
     def _missing(self, error: argparse.ArgumentError) -> Diagnostic:
         if error.message.startswith("ignored explicit argument"):
             return Diagnostic("U094", f"{error.argument_name} takes no value", fix="Leave the value out.")
-        # Without a name it is "the following arguments are required: A, B".
+        # Without a name the message is "the following arguments are required: A, B".
         name = error.argument_name or error.message.rpartition(": ")[2].partition(",")[0]
         action = next(a for a in self._actions if name in (a.metavar or a.dest, *a.option_strings))
         message = f"{name} needs a value" if error.argument_name else f"{name} is missing"
         expected = f"{action.metavar or action.dest}: {action.help}"
-        return Diagnostic("U093", message, None, expected, f"`{self.prog} --help` explains it")
+        return Diagnostic("U093", message, None, expected, f"`{self.prog} --help` describes it.")
 
 
 def parser_of(name: str) -> Parser:
-    """The whole parser of one verb; imports that verb's module alone."""
+    """The whole parser of one verb; imports only that verb's module."""
     verb = VERBS[name]
     status = f"Exit status: 0 done; 1 {verb.findings}; 2 wrong usage; 130 interrupted."
     parser = Parser(f"mesh {name}", f"{verb.summary[0].upper()}{verb.summary[1:]}.", status)
@@ -138,19 +127,16 @@ def parser_of(name: str) -> Parser:
             type=one_of("--format", verb.formats),
             default=verb.formats[0],
             choices=verb.formats,
-            help=f"how to print the answer; default: {verb.formats[0]}",
+            help=f"format of the output; default: {verb.formats[0]}",
         )
-        parser.add_argument(
-            "--json", dest="format", action="store_const", const="json", help="short form of --format json"
-        )
+        parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
     return parser
 
 
 def understand(words: Sequence[str]) -> argparse.Namespace:
     """The options of one call, ``verb`` among them.
 
-    Raises UsageError: U022 an unknown verb, U091 an unexpected argument, U092 an unknown option, U093 a
-    missing argument, U094 a wrong value. ``--help`` and ``--version`` print and raise SystemExit.
+    Raises UsageError U022, U091 to U094. ``--help`` and ``--version`` print and raise SystemExit.
     """
     from platform_core.version import __version__
 
@@ -167,7 +153,7 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     called, *rest = words[len(before) :] or [""]
     if called not in VERBS:
         message = f'"{called}" is not a verb of mesh' if called else "no verb is named"
-        fix = did_you_mean(called, VERBS) or "`mesh --help` lists the verbs"
+        fix = did_you_mean(called, VERBS) or "`mesh --help` lists the verbs."
         raise UsageError.of("U022", message, None, ", ".join(VERBS), fix)
     options = parser_of(called).understand([*before, *rest])
     options.verb = called
@@ -175,12 +161,12 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
 
 
 def require_text(word: str) -> None:
-    """Raises UsageError U094 for bytes of the shell that are no UTF-8."""
+    """Raise UsageError U094 for bytes from the shell that are not UTF-8."""
     try:
         word.encode()
     except UnicodeEncodeError:
-        said = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        raise UsageError.of("U094", f"this is not text in UTF-8: {said}") from None
+        escaped = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise UsageError.of("U094", f"this is not text in UTF-8: {escaped}") from None
 
 
 def domain_option(parser: argparse.ArgumentParser, what: str = "only the products of this domain") -> None:
@@ -188,7 +174,7 @@ def domain_option(parser: argparse.ArgumentParser, what: str = "only the product
 
 
 def one_of(name: str, known: Sequence[str]) -> Callable[[str], str]:
-    """A type for an argument that takes one of some words. It raises UsageError U094."""
+    """A type for an argument with fixed values. It raises UsageError U094."""
 
     def convert(word: str) -> str:
         if word not in known:
@@ -200,7 +186,7 @@ def one_of(name: str, known: Sequence[str]) -> Callable[[str], str]:
 
 
 def number(name: str, first: int, last: int | None = None) -> Callable[[str], int]:
-    """A type for an argument that takes a whole number. It raises UsageError U094."""
+    """A type for an argument with a whole number. It raises UsageError U094."""
 
     def convert(word: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", word) or not first <= int(word) <= (last or int(word)):

@@ -1,4 +1,4 @@
-"""What a verb prints: its answer in the format asked for, diagnostics, and notes."""
+"""The output of a verb: its answer in the requested format, diagnostics, and notes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def answer(
     text: str | Callable[[], None],
     diagnostics: Sequence[Diagnostic] | None = None,
 ) -> int:
-    """Print the answer as a document or as text, and return the exit status: 1 where there is an error.
+    """Print the answer as a document or as text, and return the exit status: 1 with an error, else 0.
 
-    Diagnostics are in the document; beside text they go to standard error. None: the verb has none.
+    Diagnostics are members of the document; with text they go to standard error. None: the verb has none.
     """
     if options.format == "json":
         from platform_core.cli.documents import diagnostic_facts, head, text_of
@@ -40,19 +40,19 @@ def answer(
             print(text)
         if diagnostics:
             sys.stdout.flush()
-            # Apart from the text above them, where both are on one screen.
+            # An empty line separates them from the text on a terminal.
             print("\n" * sys.stdout.isatty() + render(diagnostics), file=sys.stderr)
     return FAILED if any(each.severity == "error" for each in diagnostics or ()) else OK
 
 
 def note(options: Namespace, words: str) -> None:
-    """One line on standard error, which ``--quiet`` leaves out."""
+    """Print a line to standard error, unless ``--quiet``."""
     if options.verbosity >= 0:
         print(words, file=sys.stderr, flush=True)
 
 
-def tell_what_is_used() -> None:
-    """Versions, and the places of the mesh that this call works on, for ``--verbose``."""
+def print_environment() -> None:
+    """Print the versions and folders in use, for ``--verbose``."""
     from importlib.metadata import version
 
     from platform_core.lake.location import LakeLocation
@@ -60,7 +60,7 @@ def tell_what_is_used() -> None:
 
     versions = f"platform_core {__version__}, dagster {version('dagster')}, duckdb {version('duckdb')}"
     used: dict[str, object] = {"versions": versions, "python": sys.executable}
-    with suppress(UsageError):  # the verb tells what is wrong with a place that it needs
+    with suppress(UsageError):  # the verb reports faults of the folders that it needs
         used["root"] = mesh_root()
         used["home"] = mesh_home()
         used["lake"] = LakeLocation.current().root

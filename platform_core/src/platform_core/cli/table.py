@@ -9,15 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str | Text]],
-    right: Sequence[bool] = (),
-) -> Table:
-    """Rows under their column names; ``right`` tells which columns are aligned so, by default none."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[bool] = ()) -> Table:
+    """A table of rows; ``right`` has whether each column is aligned right, by default none."""
     built = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for position, column in enumerate(columns):
-        # Text, not markup: a value such as [red] is data.
+        # Text, because markup such as [red] in a value is data.
         built.add_column(
             Text(column),
             justify="right" if right and right[position] else "left",
@@ -32,7 +28,7 @@ def table(
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Sequence[bool] = ()
 ) -> None:
-    """Print rows under their column names: cut to the terminal's width, whole where output is piped."""
+    """Print a table, cut to the terminal's width; in full if the output is piped."""
     console = Console(highlight=False)
     if not console.is_terminal:
         widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
@@ -41,7 +37,4 @@ def print_table(
 
 
 def _on_one_line(cell: str) -> str:
-    """A value without characters that would command the terminal."""
-    return "".join(
-        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in cell
-    )
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in cell)

@@ -1,1 +1,1 @@
-"""A contract's rules as SQL, and what they found in a table."""
+"""A contract's rules as SQL, and their outcomes for a table."""

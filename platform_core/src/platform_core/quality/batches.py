@@ -1,4 +1,4 @@
-"""A stream's rules: those that a batch keeps before it is published, and those about the whole."""
+"""The rules of a stream: those for a batch before it is published, and those about the whole stream."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def batch_gate(
 ) -> Callable[[str, str], Outcomes]:
     """The ``audit`` of an append: returns the outcomes, raises ContractBroken for a failed error rule.
 
-    A value that has to be unique is looked for in the batch and in the stream. Only that part of the
-    stream is read whose values lie between the batch's smallest and greatest, so that the time it takes
-    depends on how the keys lie and not on how long the stream is.
+    A unique value is searched in the batch and in the stream. It reads only the part of the stream between
+    the smallest and greatest value of the batch, so its time does not grow with the stream.
     """
 
     def pass_or_refuse(relation: str, published: str) -> Outcomes:
@@ -37,11 +36,11 @@ def batch_gate(
         found = audit(connection, rules, relation, product=product, resolve=resolve)
         outcomes = tuple(_in_the_stream(connection, product, o, relation, published) for o in found)
         if any(outcome.blocking for outcome in outcomes) or aborted(connection):
-            told = [
+            named = [
                 replace(o, message=f'batch "{batch}": {o.message}', plain=False) if not o.passed else o
                 for o in outcomes
             ]
-            raise ContractBroken(product, tuple(told))
+            raise ContractBroken(product, tuple(named))
         return outcomes
 
     return pass_or_refuse
@@ -53,13 +52,13 @@ def audit_whole(
     relation: str,
     resolve: Callable[[str], str | None],
 ) -> Outcomes:
-    """The rules about the stream as a whole: how recent it is, and what only warns."""
+    """The outcomes of rules about the whole stream: its age, and rules that only warn."""
     rules = [rule for rule in product.rules if rule.scope != "batch"]
     return audit(connection, rules, relation, product=product, resolve=resolve) if rules else ()
 
 
 def together(rules: Sequence[Rule], batches: Sequence[Outcomes]) -> Outcomes:
-    """One outcome for each rule out of those of many batches; passed where nothing was to be asked."""
+    """One outcome for each rule from those of many batches; passed for a rule without outcomes."""
     found: dict[str, CheckOutcome] = {
         rule.name: CheckOutcome(rule, passed=True, violations=0, rows=0, seconds=0.0) for rule in rules
     }
@@ -96,7 +95,7 @@ def _in_the_stream(
     started = time.monotonic()
     types = describe(connection, f"FROM {published}")
     if any(name not in types for name in rule.columns):
-        return outcome  # a column that the stream is just given
+        return outcome  # the batch adds the column to the stream
     limits = _limits(connection, relation, rule, types)
     names = ", ".join(map(quoted, rule.columns))
     repeated = f"FROM {relation} SEMI JOIN (SELECT {names} FROM {published} WHERE {limits}) USING ({names})"
@@ -117,10 +116,8 @@ def _in_the_stream(
 
 
 def _limits(connection: duckdb.DuckDBPyConnection, relation: str, rule: Rule, types: dict[str, str]) -> str:
-    """SQL that is true for rows of the stream that may repeat one of the batch; empty where none can.
-
-    Constants, unlike a join, are compared with the statistics of files before these are opened.
-    """
+    """SQL that is true for rows of the stream that may repeat one of the batch; empty if none can. DuckDB
+    compares constants, unlike a join, with the statistics of files before it opens them."""
     ends = ", ".join(f"min({quoted(n)})::VARCHAR, max({quoted(n)})::VARCHAR" for n in rule.columns)
     row = one(connection, f"SELECT {ends} FROM {relation}")
     parts = []

@@ -1,4 +1,4 @@
-"""The audit as a gate: what fails a contract is not published."""
+"""The audit as a gate: data that breaks its contract is not published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from platform_core.contracts.model import DataProduct, RuleKind
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import Diagnostic, PublicationRefused
 from platform_core.quality.audit import aborted, audit
-from platform_core.quality.outcome import CheckOutcome
+from platform_core.quality.outcome import CheckOutcome, Outcomes
 
 CODES: dict[RuleKind, str] = {
     "schema": "Q001",
@@ -32,15 +32,21 @@ CODES: dict[RuleKind, str] = {
     "disclosure": "Q023",
     "together": "Q024",
 }
-"""The code of a failed check, by the kind of its rule. Q012: a check below error broke the transaction."""
+"""The codes of failed checks by the kind of rule. Q012: a check below error aborted the transaction."""
 
 
 class ContractBroken(PublicationRefused):
-    """Data that fails its contract. ``outcomes`` are those of all rules, the passed ones too."""
+    """Data that breaks its contract. ``outcomes`` are those of all rules, also of passed ones."""
 
-    def __init__(self, product: DataProduct, outcomes: tuple[CheckOutcome, ...]) -> None:
+    def __init__(self, product: DataProduct, outcomes: Outcomes) -> None:
         found = [diagnostic(product, outcome) for outcome in outcomes if outcome.blocking]
-        super().__init__(*(found or [_broken_transaction(product, outcomes)]))
+        if not found:
+            failed = next(each for each in outcomes if each.rule.kind == "sql" and not each.passed)
+            message = f"check {failed.rule.name} aborts the publication of {product.id}: {failed.message}"
+            expected = "a query that returns a number for any data"
+            fix = "Use TRY_CAST or a condition for values that do not convert."
+            found = [Diagnostic("Q012", message, failed.rule.place, expected, fix)]
+        super().__init__(*found)
         self.outcomes = outcomes
 
 
@@ -50,10 +56,10 @@ def gate(
     *,
     window: Window | None = None,
     resolve: Callable[[str], str | None],
-) -> Callable[[str], tuple[CheckOutcome, ...]]:
+) -> Callable[[str], Outcomes]:
     """The ``audit`` of a publication: returns the outcomes, raises ContractBroken for a failed error rule."""
 
-    def pass_or_refuse(relation: str) -> tuple[CheckOutcome, ...]:
+    def pass_or_refuse(relation: str) -> Outcomes:
         outcomes = audit(connection, product.rules, relation, product=product, window=window, resolve=resolve)
         if any(outcome.blocking for outcome in outcomes) or aborted(connection):
             raise ContractBroken(product, outcomes)
@@ -63,22 +69,12 @@ def gate(
 
 
 def diagnostic(product: DataProduct, outcome: CheckOutcome) -> Diagnostic:
-    """A failed check for a person: which rule of the contract, what was found, where."""
+    """The diagnostic of a failed check, at the place of its rule in the contract."""
     rule = outcome.rule
     words = f"{product.id} breaks its contract, check {rule.name}: {outcome.message}"
-    # Everybody reads a run's messages; keys of a restricted product stay in its domain.
+    # Everyone can read a run's messages, so they show no rows of a restricted product.
     if outcome.sample and not product.restricted:
         rows = (", ".join(f"{name}={value}" for name, value in row.items()) for row in outcome.sample[:3])
         words += f" (such as {'; '.join(rows)})"
-    place, fix = rule.place, "mend the data or its product; or change the contract, if it promises too much"
+    place, fix = rule.place, "Fix the data or its product, or change the contract if it promises too much."
     return Diagnostic(CODES[rule.kind], words, place, rule.description or None, fix, severity=rule.severity)
-
-
-def _broken_transaction(product: DataProduct, outcomes: tuple[CheckOutcome, ...]) -> Diagnostic:
-    failed = next(outcome for outcome in outcomes if outcome.rule.kind == "sql" and not outcome.passed)
-    message = (
-        f"{product.id} cannot be published, because the query of check {failed.rule.name} fails while it "
-        f"runs and takes the transaction along: {failed.message}"
-    )
-    place, fix = failed.rule.place, "use TRY_CAST or a condition for values that do not convert"
-    return Diagnostic("Q012", message, place, "a query that returns a number, whatever the data", fix)

@@ -1,4 +1,4 @@
-"""What one check found."""
+"""The outcome of one check."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Sample = tuple[dict[str, Any], ...]
 class CheckOutcome:
     """The result of one rule.
 
-    ``violations`` counts rows (columns for the schema rule) and is None for rules about one number
-    and for those that could not be asked; ``rows`` is how many rows were looked at; ``observed`` is
-    the number or the time that the rule is about; ``message`` says in one sentence what is wrong.
+    ``violations`` counts rows (columns for the schema rule); it is None for rules about one number and for
+    rules that do not fit the table. ``rows`` is the number of checked rows, ``observed`` the number or time
+    that the rule is about, ``message`` one sentence about the fault.
     """
 
     rule: Rule
@@ -29,10 +29,10 @@ class CheckOutcome:
     observed: Any = None
     message: str = ""
     plain: bool = False
-    """Whether the message is made of names of the contract and of counts alone."""
+    """Whether the message has only names of the contract and counts."""
 
     def in_counts(self, sample: Sample = ()) -> CheckOutcome:
-        """The same in our own words: whether it passed, and counts of what was looked at."""
+        """The outcome without values of the data: whether it passed, and counts."""
         message = self.message
         if not (self.plain or self.passed):
             found = "" if self.violations is None else f", with {counted(self.violations, 'violation')}"
@@ -41,7 +41,7 @@ class CheckOutcome:
 
     @property
     def blocking(self) -> bool:
-        """Whether it keeps a version from being published."""
+        """Whether it prevents the publication."""
         return not self.passed and self.rule.severity == "error"
 
 

@@ -1,4 +1,4 @@
-"""Rules that need a query of their own: schema, row count, uniqueness, references, recency, custom SQL."""
+"""Rules with their own query: schema, row count, uniqueness, references, recency, custom SQL."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TABLE = "__table"
 
 @dataclass(slots=True)
 class CheckQuery:
-    """The table that is asked, and what the questions need to know about it."""
+    """The table that the rules check, and its context."""
 
     connection: duckdb.DuckDBPyConnection
     product: DataProduct | None
@@ -39,13 +39,12 @@ class CheckQuery:
     resolve: Callable[[str], str | None]
     until: datetime
     scopes: dict[Scope, str]
-    """The relation of each scope."""
     rows: dict[Scope, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckAnswer:
-    """Violations counted, or a single number observed; ``condition`` is SQL true for violating rows."""
+    """Counted violations, or one observed number; ``condition`` is SQL that is true for violating rows."""
 
     violations: int | None = None
     observed: Any = None
@@ -54,11 +53,11 @@ class CheckAnswer:
     sample: Sample = ()
     message: str = ""
     plain: bool = False
-    """Whether the message is made of names of the contract and of counts alone."""
+    """Whether the message has only names of the contract and counts."""
 
 
 def ask(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    """Asks one rule. Raises NotApplicable, and duckdb.Error where the engine fails."""
+    """Check one rule. Raises NotApplicable, and duckdb.Error for a fault of the engine."""
     return _QUESTIONS[rule.kind](asked, rule)
 
 
@@ -71,13 +70,13 @@ def _schema(asked: CheckQuery, rule: Rule) -> CheckAnswer:
         if name in asked.columns and (expected := other_type(column, asked.columns[name])):
             faults.append(f'"{name}" is {asked.columns[name]} instead of {expected}')
     message = f"columns differ from the contract: {listed(faults)}"
-    # The name of a column, and a type such as ENUM, may be made of values.
+    # The name of a column, and a type such as ENUM, may contain values.
     plain = not extra and all(map(_PLAIN_TYPE.fullmatch, asked.columns.values()))
     return CheckAnswer(violations=len(faults), message=message, plain=plain)
 
 
 def other_type(column: Column, kind: str) -> str | None:
-    """What the contract wants a column to be, where it is not that."""
+    """The type that the contract declares, if a column has another one."""
     if column.physical_type:
         return None if is_type(kind, column.physical_type) else column.physical_type
     logical = column.logical_type
@@ -88,7 +87,6 @@ def other_type(column: Column, kind: str) -> str | None:
 
 
 def _unique(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    """Counts the rows beyond the first of each value."""
     require(rule, asked.columns)
     shown = sample_columns(asked.product, rule, rule.columns)
     kept = [name for name in rule.columns if name in shown]
@@ -107,13 +105,13 @@ def _reference(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     require(rule, asked.columns)
     assert rule.reference is not None  # the reader makes no rule of this kind without one
     relation, target = asked.scopes[rule.scope], _target(asked, rule, rule.reference)
-    # Lists of aliases: a column may have any name, that of an alias too, and would hide it.
+    # Aliases for all columns, because a column may have the name of an alias and would hide it.
     ours, theirs = ([f"{side}{n}" for n in range(len(rule.columns))] for side in ("our", "their"))
     names, keys = (", ".join(map(quoted, each)) for each in (rule.columns, rule.reference.columns))
     equal = " AND ".join(f"{our} = {their}" for our, their in zip(ours, theirs, strict=True))
     present = " AND ".join(f"{our} IS NOT NULL" for our in ours)
-    # Each value is looked up once. An uncommitted table has no statistics, so that a plain anti-join
-    # would build its hash table from the table's rows instead of from the few that they point to.
+    # Each value is looked up once. An uncommitted table has no statistics, so a plain anti-join would build
+    # its hash table from the table's rows instead of the few rows that they reference.
     values = f"(SELECT {names}, count(*) FROM {relation} GROUP BY {names}) AS o({', '.join(ours)}, n)"
     orphaned = f"FROM {values} ANTI JOIN (SELECT {keys} FROM {target}) AS t({', '.join(theirs)}) ON {equal}"
     orphaned += f" WHERE {present}"
@@ -124,21 +122,20 @@ def _reference(asked: CheckQuery, rule: Rule) -> CheckAnswer:
 
 
 def _target(asked: CheckQuery, rule: Rule, reference: Reference) -> str:
-    """The relation a foreign key points to, once it is sure that the comparison can be made."""
+    """The relation that a foreign key references. Raises NotApplicable if the columns cannot be compared."""
     own = asked.product is not None and reference.product == asked.product.id
     target = asked.scopes["product"] if own else asked.resolve(reference.product)
     if target is None:
-        raise NotApplicable(f"{reference.product} was never published, so nothing can refer to it")
+        raise NotApplicable(f"{reference.product} was never published, so no row can reference it")
     theirs = describe(asked.connection, f"FROM {target}")
     for ours, name in zip(rule.columns, reference.columns, strict=True):
         if name not in theirs:
             raise NotApplicable(f'{reference.product} has no column "{name}"')
         kinds = {asked.columns[ours], theirs[name]}
-        # A comparison of words with numbers fails at the first word, in the middle of the transaction.
+        # A comparison of texts with numbers fails at the first text, in the middle of the transaction.
         if len(kinds) > 1 and not {family(kind) for kind in kinds} <= _NUMERIC:
-            raise NotApplicable(
-                f'"{ours}" is {asked.columns[ours]}, but "{name}" of {reference.product} is {theirs[name]}'
-            )
+            other = f'"{name}" of {reference.product} is {theirs[name]}'
+            raise NotApplicable(f'"{ours}" is {asked.columns[ours]}, but {other}')
     return target
 
 
@@ -151,18 +148,16 @@ def _recency(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     since = microseconds(quoted(name))
     newest = moment(one(asked.connection, f"SELECT max({since}) FROM {asked.scopes[rule.scope]}")[0])
     if newest is None or rule.maximum_age is None:
-        return CheckAnswer(passed=False, message=f'no value in "{name}" to measure the age of')
+        return CheckAnswer(passed=False, message=f'"{name}" has no value, so it has no age')
     age = asked.until - newest
     column = asked.product.column(name) if asked.product else None
     seen = newest if column is not None and column.shown_in_samples else None
-    words = (
-        f'the newest "{name}" is {age} old at {asked.until.isoformat()}, at most {rule.maximum_age} allowed'
-    )
+    words = f'the newest "{name}" is {age} old at {asked.until.isoformat()}, {rule.maximum_age} allowed'
     return CheckAnswer(observed=seen, passed=age <= rule.maximum_age, message=words)
 
 
 def _group_size(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    """The rows of the smallest group; no sample, which would show the very ones that are to be hidden."""
+    """Count the rows of the smallest group. Without a sample, which would show the rows to hide."""
     require(rule, asked.columns)
     groups = ", ".join(map(quoted, rule.columns))
     counted = f"SELECT count(*) AS n FROM {asked.scopes[rule.scope]} GROUP BY {groups}"
@@ -170,18 +165,19 @@ def _group_size(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     smallest, small = one(asked.connection, f"SELECT min(n), count(*) FILTER (n < {least}) FROM ({counted})")
     if smallest is None:
         return CheckAnswer(passed=True)
-    words = f"{small:,} groups of {', '.join(rule.columns)} are of fewer than {least} rows"
+    words = f"{small:,} groups of {', '.join(rule.columns)} have fewer than {least} rows"
     return CheckAnswer(observed=smallest, passed=not small, message=words, plain=True)
 
 
 def _together(asked: CheckQuery, rule: Rule) -> CheckAnswer:
-    """The differences of two products' counts that tell of too few: by their columns, by each part of these,
-    and of what is left where only one of them has a group. No sample, which would show the very ones."""
+    """Count the differences between two products' counts that reveal too few: by their columns, by each
+    subset of these, and of groups that only one of them has. Without a sample, which would show the rows to
+    hide."""
     assert rule.reference is not None  # the reader makes no rule of this kind without one
     assert rule.limits is not None
     require(rule, asked.columns)
     if asked.resolve(rule.reference.product) is None:
-        return CheckAnswer(violations=0)  # never published: there is nothing to subtract
+        return CheckAnswer(violations=0)  # never published, so there is no difference
     theirs = _target(asked, rule, rule.reference)
     *by, ours = map(quoted, rule.columns)
     groups, count = ", ".join(by), quoted(rule.reference.columns[-1])
@@ -197,7 +193,7 @@ def _together(asked: CheckQuery, rule: Rule) -> CheckAnswer:
         "SELECT sum(a) AS a, sum(b) AS b, sum(a) FILTER (b IS NULL) AS c, sum(b) FILTER (a IS NULL) AS d"
         f" FROM {sides[0]} FULL JOIN {sides[1]} USING ({names}) GROUP BY CUBE ({names}))",
     )
-    words = f"{violations:,} differences to {rule.reference.product} tell of fewer than {rule.limits.minimum}"
+    words = f"{violations:,} differences to {rule.reference.product} reveal fewer than {rule.limits.minimum}"
     return CheckAnswer(violations=violations, message=words)
 
 
@@ -206,12 +202,12 @@ def _sql(asked: CheckQuery, rule: Rule) -> CheckAnswer:
     cursor = asked.connection.execute(query)
     rows = cursor.fetchmany(2)
     if len(rows) != 1 or len(rows[0]) != 1:
-        raise NotApplicable("the query has to return one row of one column")
+        raise NotApplicable("the query does not return one row of one column")
     value = rows[0][0]
     limits = rule.limits or NONE_ALLOWED
     is_number = hasattr(value, "__float__") and hasattr(value, "__sub__")
     if isinstance(value, bool) or not is_number:
-        raise NotApplicable(f"the query has to return a number, not {type(value).__name__}")
+        raise NotApplicable(f"the query returns {type(value).__name__}, not a number")
     words = f"the query returned {value}, expected {limits.describe()}"
     return CheckAnswer(observed=value, passed=limits.passes(value), message=words)
 
@@ -229,7 +225,7 @@ _QUESTIONS: dict[RuleKind, Callable[[CheckQuery, Rule], CheckAnswer]] = {
 
 
 def substituted(rule: Rule, relation: str) -> str:
-    """The rule's query, about a relation and the rule's column."""
+    """The rule's query with its placeholders replaced by a relation and the rule's column."""
     column = quoted(rule.columns[0]) if rule.columns else ""
     values = {"table": relation, "object": relation, "column": column, "property": column}
 
@@ -242,8 +238,8 @@ def substituted(rule: Rule, relation: str) -> str:
 def judged(
     connection: duckdb.DuckDBPyConnection, rule: Rule, relation: str, resolve: Callable[[str], str | None]
 ) -> str:
-    """The query of a rule, which reads a relation and products that ``resolve`` knows, and nothing else: by
-    its names, then by its plan. Raises NotApplicable, and duckdb.Error where it does not bind."""
+    """The query of a rule, after a check of its names and its plan: it reads only the relation and products
+    that ``resolve`` knows. Raises NotApplicable, and duckdb.Error if it does not bind."""
     reads = [relation]
     try:
         for table in tables_read(substituted(rule, quoted(_TABLE))):

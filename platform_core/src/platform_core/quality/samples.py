@@ -1,4 +1,4 @@
-"""Rows to show for a failed check: their keys, never a column that is personal or restricted."""
+"""Sample rows of a failed check: their keys, never a personal or restricted column."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ LIMIT = 10
 
 
 def sample_columns(product: DataProduct | None, rule: Rule, present: Iterable[str]) -> tuple[str, ...]:
-    """Columns that identify and explain a violating row: the key's, then the rule's, where allowed.
-
-    A column that no contract knows is never shown: nobody has classified it.
-    """
+    """The columns that identify and explain a violating row: those of the key, then of the rule, if they may
+    be shown. A column without a contract has no classification and is never shown."""
     if product is None:
         return ()
     shown = {column.name for column in product.columns if column.shown_in_samples} & set(present)
@@ -28,7 +26,6 @@ def sample_columns(product: DataProduct | None, rule: Rule, present: Iterable[st
 def sample_rows(
     connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], relation: str, condition: str
 ) -> Sample:
-    """Up to ten distinct combinations of the columns among the rows that meet a condition."""
     if not columns:
         return ()
     names = ", ".join(map(quoted, columns))

@@ -1,4 +1,4 @@
-"""Which values of a table repeat: their hashes are sorted, and only rows of equal hashes are compared.
+"""Repeated values of a table: it sorts their hashes and compares only rows with equal hashes.
 
 Sorting 64-bit numbers in place takes a fraction of the time of grouping the values, or of a window.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy
 
 _HASH: Final = "hash({})"
-# Of the engine's memory limit: a hash takes 8 bytes, and 16 while the array grows; half is left for queries.
+# A hash takes 8 bytes, and 16 while the array grows; half of the engine's memory limit stays for queries.
 _BYTES_A_HASH: Final = 32
 _EQUAL: Final = "__equal_hashes"
 
@@ -26,12 +26,9 @@ _EQUAL: Final = "__equal_hashes"
 def repeated(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
 ) -> Iterator[str]:
-    """SQL, from FROM to HAVING, for the values of some columns that more than one row has; as in SQL, a row
-    with a NULL repeats nothing.
-
-    Several where the hashes of all ``rows`` would not fit into the memory: each is about other values, and
-    is to be asked before the next is taken. Raises duckdb.Error.
-    """
+    """SQL, from FROM to HAVING, for the values of columns that more than one row has; rows with a NULL count
+    as unique. It yields several queries about different values if the hashes of all ``rows`` exceed the
+    memory; run each before the next is taken. Raises duckdb.Error."""
     names = ", ".join(map(quoted, columns))
     value = _HASH.format(names)
     present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)

@@ -1,1 +1,1 @@
-"""SQL as DuckDB has it: quoting, types, and what a statement reads. Knows no contract and no lake."""
+"""DuckDB's SQL: quoting, types, and the tables and columns that a statement reads. No contracts, no lakes."""

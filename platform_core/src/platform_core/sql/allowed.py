@@ -1,9 +1,9 @@
-"""The one judgement of SQL that others wrote: exactly one SELECT, which reads tables by name and no more.
+"""The one check of SQL from other people: exactly one SELECT, which reads tables by name and nothing else.
 
-Queries over products, quality rules and what functions return are judged here. DuckDB's own switches are
+It checks queries over products, quality rules and the SQL that functions return. DuckDB's own switches are
 not enough: with ``enable_external_access`` off, ``sqlite_scan`` still opens a lake's catalog, and files of
-a permitted folder can be read past the views. So nothing runs before its syntax tree, as DuckDB parses
-it, was found to name tables and nothing else. What is not known to be harmless is refused.
+a permitted folder can be read without the views. So no SQL runs before its syntax tree, as DuckDB parses it,
+names only tables. Constructs that are not known to be harmless are refused.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ TABLE_FUNCTIONS: Final = frozenset({"unnest", "range", "generate_series", "json_
 """Table functions that compute from their arguments alone."""
 
 REFUSED_FUNCTIONS: Final = frozenset(
-    # Read the engine's state, its settings, variables and plans, or change them.
+    # These read or change the engine's state, settings, variables and plans.
     {"current_connection_id", "current_query", "current_query_id", "current_setting"}
     | {"current_transaction_id", "txid_current", "getenv", "getvariable", "nextval", "currval"}
     | {"json_serialize_plan", "json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message"}
     | {"write_log", "setseed", "sleep_ms", "stats", "in_search_path", "which_secret"}
-    # Describe the catalog, in which the tables of other products stand.
+    # These describe the catalog, which has the tables of other products.
     | {"col_description", "obj_description", "shobj_description", "format_type", "format_pg_type"}
     | {"map_to_pg_oid", "current_catalog", "current_database", "current_schema", "current_schemas"}
-    # Open files and databases, should a later version of DuckDB have them outside of FROM.
+    # These open files and databases, if a later version of DuckDB allows them outside of FROM.
     | {"query", "query_table", "glob", "add_parquet_key"}
 )
 REFUSED_PREFIXES: Final = (
@@ -53,27 +53,27 @@ _PARTS: Final = frozenset(
     | {"ORDER_DEFAULT", "ASCENDING", "DESCENDING"}
 )
 
-
 What = Literal["syntax", "statement", "function", "construct"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class TableName:
-    """A table as the query names it; ``schema`` is empty for a name of one part, ``catalog`` of two."""
+    """A table as the query names it. ``schema`` and ``catalog`` are empty if the name does not have them."""
 
     schema: str
     name: str
     line: int | None = None
     catalog: str = ""
     at: str = ""
-    """The version or time after AT, for ``moment``; empty where the published version is read."""
+    """The version or time after AT, for ``moment``; empty for the published version."""
 
     def __str__(self) -> str:
         return ".".join(part for part in (self.catalog, self.schema, self.name) if part)
 
 
 class NotAllowed(Exception):
-    """What a statement may not contain. ``what`` tells which judgement it fails, ``line`` where."""
+    """A statement with a forbidden part. ``what`` is the rule that it breaks, ``line`` the line of the
+    part."""
 
     def __init__(self, what: What, reason: str, line: int | None = None) -> None:
         super().__init__(reason)
@@ -82,8 +82,8 @@ class NotAllowed(Exception):
 
 
 def require_one_select(sql: str) -> None:
-    """Raises NotAllowed unless a text is one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE):
-    ``syntax`` for text that is no SQL, ``statement`` for anything else."""
+    """Raise NotAllowed unless a text is one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE): ``syntax``
+    for text that DuckDB cannot parse, ``statement`` for any other statement."""
     import duckdb
 
     try:
@@ -91,16 +91,12 @@ def require_one_select(sql: str) -> None:
     except duckdb.Error as error:
         raise NotAllowed("syntax", str(error).strip()) from None
     if kinds != ["SELECT"]:
-        raise NotAllowed("statement", "the query has to be one single SELECT")
+        raise NotAllowed("statement", "the query is not one single SELECT")
 
 
 def tables_read(sql: str) -> tuple[TableName, ...]:
-    """The tables that one SELECT names, its own common table expressions left out, where it reads nothing
-    else: it calls table functions that compute, and functions that neither show nor change the engine.
-
-    Whether it may read these tables is for the caller to say. Raises NotAllowed, also ``function`` and
-    ``construct`` for what is not known to be harmless.
-    """
+    """The tables that one SELECT names, without its common table expressions. The caller decides whether it
+    may read these tables. Raises NotAllowed for everything else that reads data or the engine's state."""
     tables, _ = tables_read_at(sql)
     for table in tables:
         if table.at:
@@ -109,28 +105,28 @@ def tables_read(sql: str) -> tuple[TableName, ...]:
 
 
 def tables_read_at(sql: str) -> tuple[tuple[TableName, ...], str]:
-    """As ``tables_read``, with tables at a version or time, and the query to run: there each of them is a
-    table without AT, in a schema that ``schema_at`` names. Anything but a literal after AT is refused."""
+    """As ``tables_read``, with tables at a version or time, and the query to run: it names each of these
+    tables without AT, in the schema of ``schema_at``. Only a literal may follow AT."""
     require_one_select(sql)
     queries = parse(sql)
     if queries is None:
-        raise NotAllowed("statement", "the query has to be one single SELECT")
+        raise NotAllowed("statement", "the query is not one single SELECT")
     found = _Tables(sql)
     try:
         found.visit(queries[0], frozenset())
     except RecursionError:
-        raise NotAllowed("construct", "the query nests too deeply to be judged") from None
+        raise NotAllowed("construct", "the query nests too deeply to be checked") from None
     past = any(table.at for table in found.names)
     return tuple(sorted(found.names)), written(queries[0]) if past else sql
 
 
 def schema_at(schema: str, at: str) -> str:
-    """The schema for the tables of another that were read ``AT`` a version or time."""
+    """The name of a schema for the tables of ``schema`` at a version or time."""
     return f"{schema}@{at}" if at else schema
 
 
 def moment(text: str) -> int | datetime:
-    """A version, such as 12, or a time in ISO 8601, in UTC where it names no zone. Raises ValueError."""
+    """A version, such as 12, or a time in ISO 8601, in UTC if it has no zone. Raises ValueError."""
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
     time = datetime.fromisoformat(text)
@@ -143,7 +139,7 @@ class _Tables:
         self._sql = sql
 
     def visit(self, tree: object, common: frozenset[str]) -> None:
-        """Judge a part of the tree; ``common`` are the CTEs in sight, in lower case."""
+        """Check a part of the tree; ``common`` are the names of the visible CTEs, in lower case."""
         for node in outermost(tree):
             self._node(node, common)
 
@@ -162,7 +158,7 @@ class _Tables:
 
     def _query(self, node: Node, common: frozenset[str]) -> None:
         for name, definition in common_tables(node):
-            # As DuckDB has it: a CTE sees those before it, and itself only where it is recursive.
+            # As in DuckDB, a CTE sees those before it, and itself only if it is recursive.
             self.visit({k: v for k, v in definition.items() if k != "aliases"}, common)
             common |= {fold(name)}
         for key, value in node.items():
@@ -178,9 +174,8 @@ class _Tables:
             case "TABLE_FUNCTION":
                 name = fold(str(node["function"].get("function_name", "")))
                 if name not in TABLE_FUNCTIONS:
-                    raise self._refusal(
-                        "function", f'the table function "{name}" is not available here', node
-                    )
+                    reason = f'the table function "{name}" is not available here'
+                    raise self._refusal("function", reason, node)
             case "SHOW_REF" if node.get("query") is None or node["show_type"] not in ("DESCRIBE", "SUMMARY"):
                 raise self._refusal("construct", "SHOW is not available here", node)
             case _ if kind not in _FROM_ITEMS | _PARTS and not kind.endswith("_TYPE_INFO"):
@@ -191,21 +186,20 @@ class _Tables:
         # ``recurring.<name>`` is the collected result of a recursive CTE.
         at = self._at(node)
         if not catalog and fold(schema) in ("", "recurring") and fold(name) in common:
-            if at:  # the engine takes it, and reads the same as without it
-                raise self._refusal("construct", f"AT (...) is for products, and {name} is none", node)
+            if at:  # DuckDB accepts AT here and ignores it
+                raise self._refusal("construct", f"AT (...) needs a product, and {name} is not one", node)
             return
         node |= {"schema_name": schema_at(schema, at), "at_clause": None}
         self.names.add(TableName(schema, name, line_of(self._sql, node), catalog, at))
 
     def _at(self, node: Node) -> str:
-        """The literal after AT; empty where there is none."""
         if not (clause := node["at_clause"]):
             return ""
         unit, literal = clause["unit"], clause["expr"]
         if unit == "TIMESTAMP" and literal["type"] == "OPERATOR_CAST":  # TIMESTAMP '...' is a cast
             literal = literal["child"]
         value = literal.get("value") or {"type": {"id": None}}
-        if value["type"]["id"] in ("INTEGER", "BIGINT", "VARCHAR"):  # a DECIMAL's value has lost its point
+        if value["type"]["id"] in ("INTEGER", "BIGINT", "VARCHAR"):  # a DECIMAL's value has no point
             try:
                 asked = moment(str(value.get("value")))
             except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Walks a query as DuckDB's binder does: clause by clause, with the names that each clause sees."""
+"""The binding of a query, clause by clause as in DuckDB, with the names that each clause sees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Binder:
         self._names = names
 
     def query(self, node: Node, scope: Scope | None = None) -> Relation:
-        """Bind a query inside ``scope``; its relation tells which of its columns are taken."""
+        """Bind a query inside ``scope``. Call ``use`` on the columns of its relation that the caller
+        takes."""
         around = self._with_clause(node, scope)
         match node["type"]:
             case "SELECT_NODE":
@@ -35,12 +36,10 @@ class Binder:
             case _:
                 return self._opaque(node)
 
-    # Queries
-
     def _with_clause(self, node: Node, scope: Scope | None) -> Scope:
         around = Scope(scope.common if scope else {}, scope)
         for name, definition in common_tables(node):
-            # A CTE sees those before it, and by its own name what was there before it.
+            # A CTE sees those before it; its own name means an earlier CTE or table.
             before = Scope(around.common, scope)
             bind = cache(partial(self._common_table, name, definition, before))
             around.common = {**around.common, fold(name): bind}
@@ -61,7 +60,7 @@ class Binder:
         return relation
 
     def _set_operation(self, node: Node, scope: Scope) -> Relation:
-        # Columns meet by position or decide what is a duplicate: none can be left out.
+        # Columns match by position or decide duplicates, so every column is used.
         sides = [self.query(side, scope) for side in node.get("children") or (node["left"], node["right"])]
         for side in sides:
             side.use_all()
@@ -91,7 +90,7 @@ class Binder:
             self._walk(item, scope)
             name = item.get("alias") or (item["column_names"][-1] if item["class"] == "COLUMN_REF" else "")
             columns.append((name, unused_name))
-            # DuckDB names an expression after its text, or unpacks it into several columns.
+            # DuckDB names an expression after its text, or expands it into several columns.
             is_open |= not name or item.get("function_name") == "unnest"
         self._clauses(node, scope)
         relation = Relation("the subquery", tuple(columns), is_open)
@@ -107,16 +106,14 @@ class Binder:
                 self._walk(modifier, scope)
                 continue
             for expression in (order["expression"] for order in modifier["orders"]):
-                # In ORDER BY an alias goes before a column, and ALL adds nothing to the select list.
+                # In ORDER BY an alias hides a column, and ALL adds nothing to the select list.
                 names = expression.get("column_names", ())
                 alias = len(names) == 1 and fold(names[0]) in scope.aliases
                 if not alias and not _is_position(expression):
                     self._walk(expression, scope)
 
-    # FROM
-
     def _from(self, node: Node, scope: Scope) -> None:
-        """Add what a FROM item shows to the scope. Later items see earlier ones, as LATERAL does."""
+        """Add the columns of a FROM item to the scope. Later items see earlier ones, as in LATERAL."""
         match node["type"]:
             case "EMPTY":
                 return
@@ -180,7 +177,7 @@ class Binder:
             del scope.sources[middle:]
 
     def _opaque(self, node: Node) -> Relation:
-        """A construct whose columns depend on the data: every table in it is read as a whole."""
+        """A construct whose columns depend on the data: it uses every column of its tables."""
         for inner in nodes(node):
             if inner.get("type") == "BASE_TABLE":
                 table = self._names.known(inner["schema_name"], inner["table_name"])
@@ -188,10 +185,8 @@ class Binder:
                     self._names.use_table(table)
         return Relation("the result", open=True)
 
-    # Expressions
-
     def _star(self, node: Node, scope: Scope) -> Relation:
-        """``*`` or ``t.*`` of a select list: nothing is used yet, only passed on."""
+        """``*`` or ``t.*`` of a select list. It passes columns on and uses none."""
         relations = self._starred(node, scope)
         if relations is None:
             return Relation("the struct", open=True)
@@ -200,7 +195,7 @@ class Binder:
         named += [("", item["key"]) for item in node["replace_list"]]
         named += [(item["key"].get("table", ""), item["key"]["column"]) for item in node["rename_list"]]
         for table, name in named:
-            # DuckDB wants each of these names to exist, so it cannot be reduced away.
+            # DuckDB requires each of these names, so their columns are used.
             relation = scope.source(table) if table else None
             narrowed = Scope(scope.common, None, [(table, relation)] if relation else scope.sources)
             self._names.use_or_miss(narrowed, name, node)
@@ -212,7 +207,7 @@ class Binder:
         return Relation("*", tuple(shown), any(relation.open for relation in relations))
 
     def _starred(self, node: Node, scope: Scope) -> list[Relation] | None:
-        """The relations that a star stands for; None for the fields of a struct column."""
+        """The relations of a star; None for the fields of a struct column."""
         if not node["relation_name"]:
             return [relation for _, relation in scope.sources]
         for level in scope.levels():
@@ -222,7 +217,6 @@ class Binder:
         return None
 
     def _walk(self, tree: Any, scope: Scope) -> None:
-        """Mark every column that an expression names."""
         for node in outermost(tree):
             self._expression(node, scope)
 
@@ -254,25 +248,23 @@ class Binder:
                 self._walk(value, scope)
 
     def _dot_function(self, node: Node, scope: Scope) -> None:
-        """``name.upper()``: the parser takes the column for a schema."""
+        """``name.upper()``: the parser reads the column as a schema."""
         path = [part for part in (node["catalog"], node["schema"]) if part]
         if any(level.find(path[0]) or level.source(path[0]) for level in scope.levels()):
             self._names.resolve(path, scope, node)
 
 
 def _aliases(item: Node) -> list[str]:
-    """The names that an item of the select list gives: its own, and those in ``* RENAME (a AS b)``."""
     named = [item["alias"]] if item.get("alias") else []
     return named + [renamed["value"] for renamed in item.get("rename_list") or ()]
 
 
 def _is_position(key: Node) -> bool:
-    """Whether a key of ORDER BY or GROUP BY stands for columns by place: ``1``, ``#1``, ``ALL``."""
+    """Whether a key of ORDER BY or GROUP BY is a position: ``1``, ``#1``, ``ALL``."""
     return key["class"] in ("CONSTANT", "STAR") or key["type"] == "POSITIONAL_REFERENCE"
 
 
 def _by_position(node: Node) -> bool:
-    """Whether a SELECT depends on all columns that its stars stand for."""
     if node["aggregate_handling"] == "FORCE_AGGREGATES":
         return True
     keyed: list[Node] = list(node["group_expressions"])

@@ -1,4 +1,4 @@
-"""Which columns of its inputs a query uses: decides what an input shows, and what lineage records."""
+"""The columns of its inputs that a query uses, for the views of inputs and for lineage."""
 
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ def columns_used(
 ) -> dict[str, tuple[str, ...]]:
     """The columns of each table that a DuckDB query reads, in the table's own order.
 
-    ``tables`` holds the columns of each table by the name that the query uses for it (``lines``,
-    ``sales.transactions``). Each of them is in the result; an empty tuple means that no column is
-    read: the query only counts its rows, or does not name it.
+    ``tables`` has the columns of each table by its name in the query (``lines``, ``sales.transactions``).
+    Each table is in the result; an empty tuple means that the query only counts its rows or does not name it.
 
-    The answer is exact in this sense: reduced to these columns the query still runs and yields the
-    same. ``SELECT *`` in a CTE or subquery counts only what the outer query takes from it. Where the
-    columns depend on more than names, all columns of that table are reported: PIVOT and UNPIVOT,
-    ``COLUMNS(...)``, a row as a whole (``SELECT t FROM t``), positions (``#1``), stars under DISTINCT,
-    GROUP BY ALL or a set operation, ``query_table(...)``, and statements that DuckDB's parser does
-    not spell out as one query.
+    With only these columns the query still runs and returns the same rows. ``SELECT *`` in a CTE or subquery
+    counts only the columns that the outer query takes. If the columns depend on more than names, the result
+    has all columns of the table: PIVOT and UNPIVOT, ``COLUMNS(...)``, a whole row (``SELECT t FROM t``),
+    positions (``#1``), stars under DISTINCT, GROUP BY ALL or a set operation, ``query_table(...)``, and
+    statements that DuckDB does not parse as one query.
 
-    Raises:
-        DefinitionError: D020 a column that no table has, D021 text that is no SQL.
+    Raises DefinitionError: D020 for an unknown column, D021 for a text that is not SQL.
     """
     import duckdb
 

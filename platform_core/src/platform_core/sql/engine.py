@@ -1,10 +1,10 @@
-"""DuckDB with nothing in reach but what it is given."""
+"""DuckDB without access to files, except those that it is given."""
 
 from __future__ import annotations
 
 import glob
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def lock_down(
     connection: duckdb.DuckDBPyConnection, *, files: Iterable[Path] = (), folders: Iterable[Path | str] = ()
 ) -> None:
-    """From now on a connection reaches these files and folders and no others, loads no extension and takes
-    no other setting. DuckDB also permits to write them: see that what it is to run is a SELECT."""
+    """Limit a connection to these files and folders, and forbid extensions and settings. DuckDB may still
+    write these files, so run only SELECTs."""
     paths, directories = (
-        # As they are opened, and as ``file_literal`` writes them.
+        # DuckDB compares the path as it is, and as ``file_literal`` writes it.
         ", ".join(literal(each) for path in map(str, given) for each in (path, glob.escape(path)))
         for given in (files, (f"{folder}/" for folder in folders))
     )
@@ -34,19 +34,25 @@ def lock_down(
 
 
 def trial() -> duckdb.DuckDBPyConnection:
-    """A cursor over no data and no file, to parse a query or to try a type, a constant or a pattern."""
+    """A cursor without data and files, to parse a query or to try a type, a constant or a pattern."""
     return _engine().cursor()
 
 
 def refused(statement: str) -> str | None:
-    """What the engine says against a statement over no data, in one line; None where it takes it."""
-    import duckdb  # only where something is to be tried: it takes long to import
+    """The engine's error for a statement without data, in one line; None if the statement runs."""
+    import duckdb  # here, because the import is slow
 
     try:
         trial().execute(statement)
     except duckdb.Error as error:
         return str(error).partition("\n")[0].partition(": ")[2]
     return None
+
+
+@lru_cache(maxsize=256)
+def pattern_fault(pattern: str) -> str | None:
+    """The engine's error for a regular expression; None if it runs. DuckDB's RE2 has no look-around."""
+    return refused(f"SELECT regexp_matches('', {literal(pattern)})")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Resolves names to the columns of known tables, and keeps account of those that are used."""
+"""Names in a query, resolved to columns of known tables, and the columns that are used."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ WITHOUT_PARENTHESES: Final = frozenset(
     {"current_catalog", "current_date", "current_role", "current_schema", "current_time"}
     | {"current_timestamp", "current_user", "localtime", "localtimestamp", "session_user", "user"}
 )
-"""Functions that SQL calls by bare name, where no column has that name."""
+"""Functions that SQL calls without parentheses, unless a column has that name."""
 
 DEFAULT_SCHEMAS: Final = frozenset({"", "main", "temp", "memory"})
 
 
 class UnknownColumn(DefinitionError):
-    """D020; ``column`` is the name that no table has."""
+    """D020; ``column`` is the unknown name."""
 
     def __init__(self, column: str, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic)
@@ -31,7 +31,7 @@ class UnknownColumn(DefinitionError):
 
 
 class Names:
-    """The names of one SQL text. ``used`` collects the columns of each known table that it reads."""
+    """The names of one SQL text. ``used`` has the columns of each known table that it reads."""
 
     def __init__(self, sql: str, tables: Mapping[str, Sequence[str]], place: Place | None) -> None:
         self.tables = tables
@@ -46,14 +46,14 @@ class Names:
         return next((table for table in self.tables if fold(table) in wanted), None)
 
     def use_tables_named_in(self, text: str) -> None:
-        """Every column of each table whose name is somewhere in the text."""
+        """Use every column of each table whose name is anywhere in the text."""
         for table in self.tables:
             name = re.escape(table.rpartition(".")[2])
             if re.search(rf"(?<!\w){name}(?!\w)", text, re.IGNORECASE):
                 self.use_table(table)
 
     def resolve(self, path: Sequence[str], scope: Scope, node: Node) -> None:
-        """Mark the column of a dotted name: of this SELECT, else of the queries around it."""
+        """Use the column of a dotted name: of this SELECT, else of the queries around it."""
         if fold(path[0]) in scope.parameters:
             return
         candidates: list[Relation] = []
@@ -92,7 +92,7 @@ class Names:
         column, where = name.rpartition(".")[2], f" in its line {line}" if line else ""
         why = f"which {listed(labels, 4)} does not have" if labels else "but names no table"
         message, expected = f'the SQL reads "{name}"{where}, {why}', f"one of {listed(known)}"
-        fix = did_you_mean(column, known) or "name a column that the input has"
+        fix = did_you_mean(column, known) or "Name a column that the input has."
         fault = Diagnostic("D020", message, self._place, expected if known else None, fix)
         raise UnknownColumn(column, fault)
 

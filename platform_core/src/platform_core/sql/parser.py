@@ -1,8 +1,8 @@
 """A query's syntax tree as DuckDB itself parses it.
 
-The tree comes from DuckDB's ``json_serialize_sql``, so what is judged is exactly what would run: with
-a second parser, every difference between the two would be a hole in the access rules and a fault in
-the lineage. The distribution pins DuckDB, and ``tests/access`` pins the shapes that are relied on.
+DuckDB's ``json_serialize_sql`` returns the tree, so the checked query is exactly the query that runs. With
+a second parser, every difference between the two would be a gap in the access rules and a fault in the
+lineage. The distribution pins DuckDB, and ``tests/pins`` pins the shapes of the tree.
 """
 
 from __future__ import annotations
@@ -20,21 +20,17 @@ QUERY_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_
 
 
 def parse(sql: str) -> tuple[Node, ...] | None:
-    """One tree per statement; None where there is none to judge: SQL that is valid but no plain query
-    (PIVOT, COPY, SET, ...), or one that nests hundreds of levels deep.
-
-    Raises:
-        duckdb.Error: the text is no SQL; its message shows the line and a caret.
-    """
+    """One tree per statement; None for valid SQL that is not a plain query (PIVOT, COPY, SET, ...) or nests
+    hundreds of levels deep. Raises duckdb.Error, with the line and a caret, for text that is not SQL."""
     connection = trial()
-    # Written into the statement: to bind a parameter, DuckDB imports pandas first, which takes 0.4 s.
+    # A literal, because DuckDB imports pandas to bind a parameter, which takes 0.4 s.
     row = connection.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     try:
         answer: Node = json.loads(row[0]) if row else {"error": True}
     except RecursionError:
         return None
     if answer["error"]:
-        # Asked again for its complaint with line and caret; silent where it is merely no query.
+        # This raises an error with line and caret, unless the text is valid and only not a query.
         connection.extract_statements(sql)
         return None
     return tuple(statement["node"] for statement in answer["statements"])
@@ -48,12 +44,12 @@ def written(query: Node) -> str:
 
 
 def kinds_of(sql: str) -> list[str]:
-    """The kind of each statement of a text, ``SELECT``, as DuckDB parses it. Raises duckdb.Error."""
+    """The kind of each statement of a text, such as ``SELECT``. Raises duckdb.Error."""
     return [statement.type.name for statement in trial().extract_statements(sql)]
 
 
 def nodes(tree: Any) -> Iterator[Node]:
-    """Every object of a tree; a loop, since a long chain of operators nests deeper than Python does."""
+    """Every object of a tree. It is a loop, because a long chain of operators exceeds Python's recursion."""
     left = [tree]
     while left:
         value = left.pop()
@@ -65,7 +61,7 @@ def nodes(tree: Any) -> Iterator[Node]:
 
 
 def outermost(tree: object) -> Iterator[Node]:
-    """The objects of a part of a tree that are in no other object: itself, or those in its lists."""
+    """The outermost objects of a part of a tree: itself, or those in its lists."""
     if isinstance(tree, dict):
         yield tree
     elif isinstance(tree, list):
@@ -74,14 +70,14 @@ def outermost(tree: object) -> Iterator[Node]:
 
 
 def common_tables(query: Node) -> list[tuple[str, Node]]:
-    """The WITH clause of a query: name and definition (``query``, ``aliases``), in their order."""
+    """The WITH clause of a query in order: name and definition (``query``, ``aliases``)."""
     return [(entry["key"], entry["value"]) for entry in query["cte_map"]["map"]]
 
 
 def line_of(sql: str, node: Node) -> int | None:
-    """The line of the SQL text, from 1, where a node stands; None where DuckDB does not say."""
+    """The line of a node in the SQL text, from 1; None if DuckDB has no position."""
     location = node.get("query_location")
-    # DuckDB counts bytes, and marks "nowhere" with the largest 64-bit number.
+    # DuckDB counts bytes; the largest 64-bit number means no position.
     if location is None or location > len(sql.encode()):
         return None
     return sql.encode()[:location].count(b"\n") + 1

@@ -1,6 +1,6 @@
-"""What a statement really reads, by DuckDB's own plan of it: through views, macros and whatever names hide.
+"""The sources that a statement reads by DuckDB's own plan, through views and macros.
 
-To plan binds the statement, which opens files: so its names are judged before (``allowed``).
+DuckDB opens files to plan a statement, so ``allowed`` checks its names first.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ if TYPE_CHECKING:
     import duckdb
 
 Source = tuple[str, str]
-"""The function that scans, and of what in JSON: a table at its snapshot, files, a pointer to a data frame."""
+"""The scan function, and its data in JSON: a table at its snapshot, files, a pointer to a data frame."""
 
 
 def sources(connection: duckdb.DuckDBPyConnection, query: str) -> frozenset[Source]:
-    """What one SELECT scans; nothing of the table functions that compute from their arguments alone.
+    """The sources that one SELECT scans, without table functions that only compute.
 
-    Raises:
-        NotAllowed: ``construct`` where DuckDB cannot write the plan out, as of files of CSV.
-        duckdb.Error: the query does not bind.
+    Raises NotAllowed ``construct`` if DuckDB cannot serialize the plan, as for CSV files, and duckdb.Error if
+    the query does not bind.
     """
-    # Not optimized: a branch that is never taken is read by nobody, but it was bound.
+    # Not optimized, so that a branch that never runs counts as a source.
     row = connection.execute(f"SELECT json_serialize_plan({literal(query)}, optimize := false)").fetchone()
     answer: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if answer["error"]:
-        connection.execute(f"EXPLAIN {query}")  # whatever is wrong with the query is told here, by DuckDB
-        raise NotAllowed("construct", "what the query reads cannot be told")
+        connection.execute(f"EXPLAIN {query}")  # raises DuckDB's own error for a wrong query
+        raise NotAllowed("construct", "the sources of the query cannot be determined")
     return frozenset(
         (scan["name"], json.dumps(scan.get("function_data") or scan.get("parameters"), sort_keys=True))
         for scan in nodes(answer["plans"])
@@ -41,12 +40,8 @@ def sources(connection: duckdb.DuckDBPyConnection, query: str) -> frozenset[Sour
 
 
 def require_reads(connection: duckdb.DuckDBPyConnection, query: str, relations: Iterable[str]) -> None:
-    """Refuse a query that reads more than some relations do, such as ``"lines"``.
-
-    Raises:
-        NotAllowed: ``construct``.
-        duckdb.Error: the query does not bind.
-    """
+    """Refuse a query that reads more than the given relations, such as ``"lines"``. Raises NotAllowed
+    ``construct``, and duckdb.Error if the query does not bind."""
     allowed = frozenset[Source]().union(*(sources(connection, f"SELECT * FROM {name}") for name in relations))
     if foreign := sources(connection, query) - allowed:
-        raise NotAllowed("construct", f"by {min(foreign)[0]}, it reads what is not its input")
+        raise NotAllowed("construct", f"with {min(foreign)[0]} it reads data that is not its input")

@@ -17,20 +17,18 @@ Value = str | int | float | bool | Decimal | date | datetime
 
 
 def quoted(name: str) -> str:
-    """An identifier, quoted whatever it contains."""
+    """A quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def fold(name: str) -> str:
-    """A name as DuckDB compares it: only the letters of ASCII are alike in both cases.
-
-    Python's ``lower`` also folds what DuckDB tells apart, such as the Kelvin sign and ``k``.
-    """
+    """A name as DuckDB compares it: only ASCII letters ignore case. Python's ``lower`` also folds letters
+    that DuckDB distinguishes, such as the Kelvin sign and ``k``."""
     return name.translate(_FOLDED)
 
 
 def unlike(name: str, taken: Iterable[str]) -> str:
-    """A name that is none of those taken, as DuckDB compares them: the given one, or with ``_`` behind it."""
+    """A name that is not taken: the given one, with ``_`` appended as often as needed."""
     known = set(map(fold, taken))
     while fold(name) in known:
         name += "_"
@@ -38,7 +36,7 @@ def unlike(name: str, taken: Iterable[str]) -> str:
 
 
 def literal(value: Value) -> str:
-    """A constant. A datetime with a zone becomes a TIMESTAMPTZ, one without a TIMESTAMP."""
+    """A constant. A datetime with a zone becomes a TIMESTAMPTZ, without one a TIMESTAMP."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -57,5 +55,5 @@ def literal(value: Value) -> str:
 
 
 def file_literal(path: Path) -> str:
-    """The path of one file to read: DuckDB takes brackets in a path for a pattern."""
+    """The path of one file as a literal, with pattern characters such as brackets escaped."""
     return literal(glob.escape(str(path)))

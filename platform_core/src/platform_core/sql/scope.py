@@ -1,4 +1,4 @@
-"""What a query can name at one place: the relations of its FROM clause, and those around it."""
+"""The names that a query can use: the relations of its FROM clause, and those of the queries around it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from dataclasses import dataclass, field, replace
 from platform_core.sql.quoting import fold
 
 Use = Callable[[], None]
-"""Called when a column turns out to be used; what it marks is up to the relation behind it."""
+"""Called when a column is used; the relation decides what it marks."""
 
 
 def unused_name() -> None:
-    """The ``Use`` of a computed column: its parts were marked where its expression stands."""
+    """The ``Use`` of a computed column: its expression has marked its parts already."""
 
 
 @dataclass(frozen=True)
 class Relation:
-    """The columns that a table, a subquery or a CTE shows, in order.
-
-    ``open``: it may show columns that are not listed (a table function, a computed column without
-    a name), so that an unknown name is no proof of a mistake.
-    """
+    """The columns of a table, a subquery or a CTE, in order. ``open``: it may have more columns (a table
+    function, a computed column without a name), so an unknown name is not an error."""
 
     label: str
     columns: tuple[tuple[str, Use], ...] = ()
@@ -40,7 +37,7 @@ class Relation:
             use()
 
     def renamed(self, names: Sequence[str]) -> Relation:
-        """``AS x(a, b)``: names go by position, so every column they cover has to stay."""
+        """``AS x(a, b)``: names match by position, so they use every column that they rename."""
         for _, use in self.columns[: len(names)]:
             use()
         covered = tuple((new, unused_name) for new in names)
@@ -52,7 +49,7 @@ class Scope:
     """The names visible in one SELECT; ``parent`` is the query around it."""
 
     common: Mapping[str, Callable[[], Relation]]
-    """CTEs by lower-case name; bound at their first use, since DuckDB ignores an unused one."""
+    """CTEs by lower-case name, bound at their first use, because DuckDB ignores an unused one."""
     parent: Scope | None = None
     sources: list[tuple[str, Relation]] = field(default_factory=list)
     aliases: frozenset[str] = frozenset()

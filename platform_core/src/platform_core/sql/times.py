@@ -1,4 +1,4 @@
-"""Times of data on their way into Python, which knows the years 1 to 9999 and neither infinity nor BC."""
+"""Conversion of times from DuckDB to Python, which has only the years 1 to 9999 and no infinity."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(column: str) -> str:
-    """SQL for the microseconds since 1970 of a date or timestamp; NULL for one that Python cannot hold."""
+    """SQL for the microseconds since 1970 of a date or timestamp; NULL outside of Python's range."""
     return f"CASE WHEN era({column}) = 1 AND year({column}) < 10000 THEN epoch_us({column}::TIMESTAMPTZ) END"
 
 
 def moment(since_1970: int | None) -> datetime | None:
-    """The time of so many microseconds since 1970, in UTC."""
+    """The time in UTC from microseconds since 1970."""
     return None if since_1970 is None else _EPOCH + timedelta(microseconds=since_1970)
 
 
 def in_words(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """A query whose dates, timestamps and intervals are texts: in Python infinity would be a day of 9999."""
+    """A query with dates, timestamps and intervals as texts, because infinity in Python is a day of 9999."""
     names = [
         quoted(name)
         for name, kind in describe(connection, query).items()

@@ -1,6 +1,6 @@
-"""Types of columns in DuckDB's words: those of a contract made canonical, and those of a query's columns.
+"""DuckDB's names of column types: canonical types of contracts, and types of a query's columns.
 
-A type's text is somebody's: it is parsed here, and what goes into SQL is only what this module wrote.
+The text of a type comes from a contract. This module parses it, and only its own output goes into SQL.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LOGICAL: Final = {
     "timestamp": "TIMESTAMP",
     "time": "TIME",
 }
-"""What holds the standard's logical types where a contract names no physical one."""
+"""The DuckDB types of the standard's logical types, for columns without a physical type."""
 UNTYPED: Final = '"NULL"'
-"""The type of what is NULL everywhere, before DuckDB has given it one."""
+"""The type of a column of NULLs, before DuckDB assigns one."""
 
 _INTEGERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _UNSIGNED: Final = tuple(f"U{name}" for name in _INTEGERS)
@@ -53,18 +53,18 @@ NAMES: Final = {name: name for name in (*_PLAIN, "DECIMAL", "BLOB", "BIT", "JSON
     "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE", "TIMETZ": "TIME WITH TIME ZONE", "GUID": "UUID",
     "BYTEA": "BLOB", "BINARY": "BLOB", "VARBINARY": "BLOB", "BITSTRING": "BIT",
 }  # fmt: skip
-"""The names of types by every word for them."""
+"""DuckDB's types by their aliases."""
 _TOKEN: Final = re.compile(
     r"""[ \t\r\n]*([A-Za-z_][A-Za-z0-9_]*|"(?:[^"]|"")+"|'(?:[^']|'')*'|[0-9]{1,6}|[(),\[\]])"""
 )
 _SURE: Final = re.compile(r"(?:[A-Z0-9_ ]+|DECIMAL\([0-9,]+\))(?:\[\])*")
-"""Canonical types that are known to be some without asking DuckDB, which takes long to import."""
+"""Canonical types that need no check by DuckDB, whose import is slow."""
 _MOST: Final = 4000
 _DEEPEST: Final = 20
 
 
 class BadType(ValueError):
-    """Why a text is no type, as a part of a sentence, and what to do about it where that is known."""
+    """The reason why a text is not a type, as a part of a sentence, and the fix if one is known."""
 
     def __init__(self, reason: str, fix: str | None = None) -> None:
         super().__init__(reason)
@@ -72,7 +72,7 @@ class BadType(ValueError):
 
 
 class Typed(Protocol):
-    """A column of a contract, which names a physical type, a logical one, or neither."""
+    """A column of a contract with a physical type, a logical one, or neither."""
 
     @property
     def logical_type(self) -> str | None: ...
@@ -81,12 +81,11 @@ class Typed(Protocol):
 
 
 def duckdb_type(column: Typed) -> str:
-    """The DuckDB type of a column by its contract."""
     return column.physical_type or LOGICAL.get(column.logical_type or "string", "VARCHAR")
 
 
 def family(kind: str) -> str | None:
-    """The logical type of a DuckDB type; None for types that have none (lists, structs, blobs)."""
+    """The logical type of a DuckDB type; None for lists, structs and blobs."""
     if kind.endswith("]"):
         return None
     plain = kind.split("(")[0]
@@ -94,12 +93,13 @@ def family(kind: str) -> str | None:
 
 
 def describe(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
-    """Names of a query's columns and their DuckDB types, without running it. Raises duckdb.Error."""
+    """The DuckDB types of a query's columns by name, without running it. Raises duckdb.Error."""
     return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
 
 
 def exact_types(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
-    """As ``describe``, but UNTYPED where a column or a part of it has no type, which DuckDB calls INTEGER."""
+    """As ``describe``, but UNTYPED for a column, or a part of one, without a type, which DuckDB calls
+    INTEGER."""
     cursor = connection.execute(f"SELECT typeof(any_value(COLUMNS(*))) FROM (FROM ({query}\n) LIMIT 0)")
     names = [column[0] for column in cursor.description or ()]
     return dict(zip(names, cursor.fetchall()[0], strict=True))
@@ -107,37 +107,33 @@ def exact_types(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, 
 
 @lru_cache(maxsize=1024)
 def canonical_type(text: str) -> str:
-    """A type as DuckDB writes it, however it was spelled: ``int8`` is ``BIGINT``. Raises BadType.
-
-    Names of fields are always quoted. A length of texts is refused: DuckDB would drop it.
-    """
+    """A type as DuckDB writes it: ``BIGINT`` for ``int8``. It quotes the names of fields and refuses a length
+    of texts, which DuckDB would drop. Raises BadType."""
     if len(text) > _MOST:
         raise BadType(f"it is longer than {_MOST} characters")
     parser = _Parser(text)
     found = parser.type(0)
     if parser.left:
-        raise BadType(f'"{parser.left[0]}" stands behind {found}')
-    # DuckDB itself knows what the grammar does not: fields twice, sizes and numbers of members.
+        raise BadType(f'"{parser.left[0]}" follows {found}')
+    # DuckDB finds faults that the grammar allows: duplicate fields, sizes and numbers of members.
     if not _SURE.fullmatch(found) and (wrong := refused(f"SELECT NULL::{found}")) is not None:
         raise BadType(wrong)
     return found
 
 
 def is_type(found: str, declared: str) -> bool:
-    """Whether a type that DuckDB tells is a canonical one."""
+    """Whether a type that DuckDB reports is the declared canonical one."""
     return found == declared or bool(trial().type(found) == trial().type(declared))
 
 
 class _Parser:
-    """A recursive descent over the few forms that types have."""
-
     def __init__(self, text: str) -> None:
         self.left: list[str] = []
         at, end = 0, len(text.rstrip(" \t\r\n"))
         while at < end:
             match = _TOKEN.match(text, at)
             if match is None:
-                raise BadType(f"it holds {text[at : at + 10].strip()!r}")
+                raise BadType(f"it contains {text[at : at + 10].strip()!r}")
             self.left.append(match[1])
             at = match.end()
 
@@ -159,7 +155,7 @@ class _Parser:
         elif name == "MAP":
             inner = self._listed(lambda: self.type(depth + 1))
             if len(inner) != 2:
-                raise BadType("a MAP has a type of its keys and one of its values")
+                raise BadType("a MAP takes two types, of its keys and of its values")
             name = f"MAP({inner[0]}, {inner[1]})"
         elif name == "ENUM":
             name = f"ENUM({', '.join(self._listed(self._word))})"
@@ -168,14 +164,14 @@ class _Parser:
         elif name == "VARCHAR" and self._peek() == "(":
             most = self._listed(self._number)[-1]
             fix = f"Write {word}, and logicalTypeOptions: {{maxLength: {most}}}, which is checked."
-            raise BadType("DuckDB keeps no length of texts", fix)
+            raise BadType("DuckDB does not keep the length of a text", fix)
         return name + self._lists()
 
     def _decimal(self) -> str:
         numbers = self._listed(self._number) if self._peek() == "(" else [18, 3]
         width, scale = (*numbers, 0)[:2]
         if len(numbers) > 2 or not 1 <= width <= 38 or scale > width:
-            raise BadType("a DECIMAL has 1 to 38 digits, of which not more stand behind the point")
+            raise BadType("a DECIMAL has 1 to 38 digits, and at most as many decimal places")
         return f"DECIMAL({width},{scale})"
 
     def _lists(self) -> str:
@@ -192,19 +188,19 @@ class _Parser:
         if token[0] == '"':
             return quoted(token[1:-1].replace('""', '"'))
         if not (token[0].isalpha() or token[0] == "_"):
-            raise BadType(f'"{token}" is no name of a field')
+            raise BadType(f'"{token}" is not a field name')
         return quoted(token)
 
     def _word(self) -> str:
         token = self._next()
         if token[0] != "'":
-            raise BadType(f"{token} is no word in quotes")
+            raise BadType(f"{token} is not a quoted text")
         return literal(token[1:-1].replace("''", "'"))
 
     def _number(self) -> int:
         token = self._next()
         if not token.isdigit():
-            raise BadType(f'"{token}" is no number')
+            raise BadType(f'"{token}" is not a number')
         return int(token)
 
     def _listed(self, item: Callable[[], T]) -> list[T]:
@@ -227,4 +223,4 @@ class _Parser:
     def _eat(self, *wanted: str) -> None:
         for word in wanted:
             if (found := self._next()).upper() != word:
-                raise BadType(f'"{found}" stands where "{word}" was expected')
+                raise BadType(f'"{found}" is in the place of "{word}"')

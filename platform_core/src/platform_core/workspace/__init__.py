@@ -1,5 +1,5 @@
-"""The whole mesh: its code locations, and running their products in dependency order.
+"""The whole mesh: its code locations, and runs of their products in dependency order.
 
-Nothing here imports Dagster except ``worker`` and what it imports (``recipe``, ``described``,
-``progress``): those run in a location's own interpreter, the rest in the ``mesh`` command.
+Only ``worker``, ``introspect`` and the modules that they import use Dagster: they run in a location's own
+interpreter, the others in the ``mesh`` command.
 """

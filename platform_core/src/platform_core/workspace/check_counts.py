@@ -1,4 +1,4 @@
-"""How many checks passed, warned and failed."""
+"""The numbers of checks that passed, warned and failed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 Outcome = Literal["passed", "warned", "failed"]
-"""Of one check; a failed check of severity WARN is a warning."""
+"""The outcome of one check; a failed check of severity WARN is a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """How many checks had which outcome. As text: ``29 ok, 2 warnings``, and ``1 failed`` where one did."""
+    """The numbers of checks by outcome. As text: ``29 ok, 2 warnings, 1 failed``, without zeros."""
 
     passed: int = 0
     warned: int = 0

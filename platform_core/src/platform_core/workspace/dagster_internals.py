@@ -1,7 +1,7 @@
-"""The one place that uses Dagster's non-public API: load a location as its code server does, and
-execute a run in this process so that the UI shows it with its location, checks and logs.
+"""The only module that uses Dagster's non-public API: it loads a location as its code server does, and
+executes a run in this process so that the UI shows it with its location, checks and logs.
 
-``tests/workspace/test_dagster_internals.py`` is the contract test against the installed version.
+``tests/workspace/test_dagster_internals.py`` tests it against the installed version.
 """
 
 from __future__ import annotations
@@ -40,16 +40,13 @@ MULTI_OR_IN_PROCESS: Final = "multi_or_in_process_executor"
 ONE_KEY: Final = "dagster/partition"
 RANGE_START: Final = "dagster/asset_partition_range_start"
 UNFINISHED: Final = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
+    dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 ]
 RANGE_END: Final = "dagster/asset_partition_range_end"
 
 
 class RedirectedLogs(LocalComputeLogManager):
-    """Local compute logs without the four processes per run that also copy them to the terminal."""
+    """Local compute logs, without the four processes per run that copy them to the terminal."""
 
     @classmethod
     def from_config_value(
@@ -70,7 +67,6 @@ class RedirectedLogs(LocalComputeLogManager):
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The instance of a Dagster home, as its ``dagster.yaml`` configures it."""
     ref = InstanceRef.from_dir(str(home))
     logs = ref.compute_logs_data
     if logs.class_name == LocalComputeLogManager.__name__:
@@ -80,7 +76,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
 
 def load_repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:
-    """The repository of a location's module. Whatever its code raises passes through."""
+    """The repository of a location's module. It passes on exceptions of the location's code."""
     if attribute is None:
         attribute = loadable_targets_from_python_module(module, directory)[0].attribute
     pointer = CodePointer.from_module(module, attribute, directory)
@@ -88,7 +84,6 @@ def load_repository(module: str, attribute: str | None, directory: str | None) -
 
 
 def repository_origin(workspace: Path, location: str, repository: str) -> RemoteRepositoryOrigin:
-    """The name by which the UI knows a location's repository."""
     origins = location_origins_from_yaml_paths([str(workspace)])
     origin = next(origin for origin in origins if origin.location_name == location)
     return RemoteRepositoryOrigin(origin, repository)
@@ -118,7 +113,7 @@ class PreparedRun:
             )
             for step in plan.steps
         }
-        """The assets and checks that each step makes."""
+        """The assets and checks of each step."""
         self.run = instance.create_run_for_job(
             job_def=self._job,
             remote_job_origin=origin.get_job_origin(ASSET_JOB),
@@ -128,13 +123,13 @@ class PreparedRun:
         )
 
     def events(self) -> Iterator[dg.DagsterEvent]:
-        """Execute it in this process and thread, event by event. An interrupt ends it as canceled
-        where it was announced by ``report_run_canceling``, as failed otherwise, and is raised."""
+        """Execute it in this process and thread, event by event. An interrupt raises and ends the run: as
+        canceled after ``report_run_canceling``, else as failed."""
         return iter(execute_run_iterator(InMemoryJob(self._job), self.run, self._instance))
 
 
 def described(repository: dg.RepositoryDefinition) -> tuple[Asset, ...]:
-    """Every asset that the location makes itself; external ones only appear as upstream keys."""
+    """Every asset that the location materializes. External assets appear only as upstream keys."""
     graph = repository.asset_graph
     nodes = [graph.get(key) for key in sorted(graph.get_all_asset_keys())]
     return tuple(_asset(node, repository) for node in nodes if node.is_materializable)
@@ -144,18 +139,17 @@ def _asset(node: AssetNode, repository: dg.RepositoryDefinition) -> Asset:
     partitions, policy = node.partitions_def, node.backfill_policy
     mappings = {key.to_user_string(): mapping for key, mapping in node.partition_mappings.items()}
     deps = repository.assets_defs_by_key[node.key].specs_by_key[node.key].deps
+    checked = (dep.asset_key.to_user_string() for dep in deps if FOREIGN_KEY in (dep.metadata or {}))
     together = sorted(key.to_user_string() for key in node.execution_set_asset_keys)
     return Asset(
         key=node.key.to_user_string(),
         upstream=tuple(sorted(key.to_user_string() for key in node.parent_keys if key != node.key)),
         partitions=tuple(partitions.get_partition_keys()) if partitions is not None else None,
         grid=repr(partitions) if partitions is not None else None,
-        # Dagster's own default without a policy is a run per partition.
+        # Without a policy, Dagster starts a run per partition.
         per_run=(policy.max_partitions_per_run or 0) if policy is not None else int(partitions is not None),
         together=tuple(together) if len(together) > 1 else (),
-        checked_against=tuple(
-            sorted(dep.asset_key.to_user_string() for dep in deps if FOREIGN_KEY in (dep.metadata or {}))
-        ),
+        checked_against=tuple(sorted(checked)),
         all_of=_mapped(mappings, dg.AllPartitionMapping),
         last_of=_mapped(mappings, dg.LastPartitionMapping),
     )
@@ -167,7 +161,7 @@ def _mapped(mappings: Mapping[str, dg.PartitionMapping], kind: type[dg.Partition
 
 @dataclass(frozen=True, slots=True)
 class RecordedError:
-    """The innermost cause of a failure as an event holds it."""
+    """The innermost cause of a failure in an event."""
 
     kind: str
     message: str
@@ -175,19 +169,17 @@ class RecordedError:
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:
-    """Whether a step failed only because its run was interrupted."""
     return event.step_failure_data.error_source is ErrorSource.INTERRUPT
 
 
 def step_error(event: dg.DagsterEvent) -> tuple[str | None, RecordedError | None]:
-    """What a failed step's code said itself (the description of its dg.Failure), and its error."""
+    """The description of a failed step's dg.Failure, if any, and its error."""
     data = event.step_failure_data
-    said = data.user_failure_data.description if data.user_failure_data is not None else None
-    return said, _innermost(data.error)
+    description = data.user_failure_data.description if data.user_failure_data is not None else None
+    return description, _innermost(data.error)
 
 
 def run_error(event: dg.DagsterEvent) -> RecordedError | None:
-    """Why a run failed that failed outside of any step."""
     return _innermost(event.job_failure_data.error)
 
 
@@ -200,15 +192,15 @@ def _innermost(error: SerializableErrorInfo | None) -> RecordedError | None:
 
 
 def announce_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Say in the instance that a run is being stopped on purpose, so that it ends as canceled."""
+    """Record that a run is being stopped on purpose, so that it ends as canceled."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceling(run)
 
 
 def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Record an interrupted run as canceled, where it could not do so itself: its start may have covered up
-    that the end was announced, and then it calls itself failed, though no step of it did."""
+    """Record an interrupted run as canceled if it has not done so: a run that was starting may have
+    overwritten the announcement, and then ends as failed without a failed step."""
     run = instance.get_run_by_id(run_id)
     failed = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
     called_failed = run is not None and run.status == dg.DagsterRunStatus.FAILURE and not failed
@@ -220,7 +212,8 @@ def settle_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
 def record(
     instance: dg.DagsterInstance, run_id: str, event: dg.AssetMaterialization | dg.AssetCheckEvaluation
 ) -> None:
-    """Record what a run has made that ended before it could; where it is not known, without a run."""
+    """Record an event for a run that has ended before it could record it; for an unknown run, without a
+    run."""
     run = instance.get_run_by_id(run_id)
     if run is None:
         instance.report_runless_asset_event(event)
@@ -234,10 +227,8 @@ def record(
 
 
 def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str], bool]) -> list[str]:
-    """Record unfinished runs as failed (canceled where that was asked) whose process is gone; which.
-
-    ``tag`` names the process of a run; runs without it are not ours to judge.
-    """
+    """Record unfinished runs whose process has ended as failed, or as canceled if that was requested. Returns
+    their ids. ``tag`` is the tag with a run's process; runs without it stay unchanged."""
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         process = run.tags.get(tag)
@@ -245,14 +236,13 @@ def close_abandoned(instance: dg.DagsterInstance, tag: str, alive: Callable[[str
             continue
         closed.append(run.run_id)
         if run.status == dg.DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, "Its process ended before it could say so.")
+            instance.report_run_canceled(run, "The process ended before it could record this.")
         else:
-            instance.report_run_failed(run, "Its process was killed. What it had published is recorded.")
+            instance.report_run_failed(run, "The process was killed. Its published versions are recorded.")
     return closed
 
 
 def _in_process(job: dg.JobDefinition) -> dg.JobDefinition:
-    """The job with an executor that stays in this process, whatever the location deploys with."""
     if job.executor_def.name in (MULTI_OR_IN_PROCESS, dg.in_process_executor.name):
         return job
     return job.with_executor_def(dg.in_process_executor)
@@ -263,6 +253,6 @@ def _run_config(job: dg.JobDefinition) -> dict[str, Any]:
     if job.executor_def.name == MULTI_OR_IN_PROCESS:
         config["execution"] = {"config": {"in_process": {}}}
     if set(job.loggers) == {"console"}:
-        # The instance keeps every event; written to the console they only cost time.
+        # The instance keeps every event; a copy on the console only costs time.
         config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
     return config

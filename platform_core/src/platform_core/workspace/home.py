@@ -1,4 +1,4 @@
-"""Where a mesh keeps its state, and the one Dagster instance that run, serve and the UI share."""
+"""The state folder of a mesh, with the Dagster home that run, serve and the UI share."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from platform_core.settings import mesh_home
 
 
 def require_root(root: Path) -> None:
-    """Raise UsageError unless the working directory is the root of the mesh.
-
-    Dagster takes ``executable_path`` relative to the working directory, so anywhere else its
-    servers and ours would look for interpreters in the wrong place.
-    """
+    """Raise UsageError U026 unless the working directory is the root of the mesh: Dagster resolves
+    ``executable_path`` relative to the working directory."""
     if Path.cwd().resolve() != root.resolve():
-        raise UsageError.of("U026", f"this command starts at the root of the mesh: cd {root}")
+        raise UsageError.of("U026", f"this command runs only at the root of the mesh: cd {root}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +36,20 @@ class Home:
         return self.path / "logs"
 
     def prepare(self, root: Path) -> None:
-        """Make the folders, and give the instance the mesh's ``dagster.yaml``.
-
-        Raises:
-            RunError: R010 where the state folder cannot be written, or Dagster cannot use its path.
-        """
+        """Create the folders, and copy the mesh's ``dagster.yaml`` into the Dagster home. Raises RunError
+        R010 if the folder cannot be written, or Dagster cannot use its path."""
         for path in (root, self.path):
             if "%" in str(path.absolute()):
-                message = f"Dagster's database does not take a percent sign in a path: {path.absolute()}"
+                message = f"Dagster's database cannot use a path with a percent sign: {path.absolute()}"
                 raise RunError.of("R010", message, fix="Move it to a folder without one.")
+        source, target = root / "dagster.yaml", self.dagster / "dagster.yaml"
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.dagster.mkdir(parents=True, exist_ok=True)
-            _keep_equal(root / "dagster.yaml", self.dagster / "dagster.yaml")
+            wanted = source.read_bytes() if source.exists() else b""
+            if not target.exists() or target.read_bytes() != wanted:
+                write_whole(target, wanted)
         except OSError as error:
-            raise RunError.of(
-                "R010",
-                f"the mesh's state cannot be written: {error.strerror}: {error.filename}",
-                fix="free some space, or point MESH_HOME to a folder that you can write",
-            ) from None
-
-
-def _keep_equal(source: Path, target: Path) -> None:
-    wanted = source.read_bytes() if source.exists() else b""
-    if not target.exists() or target.read_bytes() != wanted:
-        write_whole(target, wanted)
+            message = f"the state folder cannot be written: {error.strerror}: {error.filename}"
+            fix = "Free some space, or set MESH_HOME to a folder that you can write."
+            raise RunError.of("R010", message, fix=fix) from None

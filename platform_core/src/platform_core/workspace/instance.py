@@ -1,7 +1,7 @@
-"""Opening the Dagster instance that everything shares.
+"""The shared Dagster instance of a mesh.
 
-``python -m platform_core.workspace.instance HOME`` does it once and ends: two processes that make
-its database at the same time leave it unusable.
+``python -m platform_core.workspace.instance HOME`` opens it once and ends: two processes that create its
+database at the same time leave it unusable.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ from platform_core.workspace.processes.living import hold_name, is_alive
 from platform_core.workspace.reconcile import reconcile
 
 PROCESS_TAG: Final = "mesh/worker"
-"""Names the process that executes a run, see ``processes.signature``."""
+"""The tag with the ``signature`` of the process that executes a run."""
 LIVING: Final = "living"
-"""The folder of the locks that living processes hold."""
 
 
 def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.DagsterInstance:
-    """The instance of a home. One process at a time: the first makes its database, and each closes
-    the runs whose process was killed before it could record their end, and records what such runs have
-    published in the lakes of its domains."""
+    """The instance of a Dagster home. One process at a time opens it: the first creates its database; each
+    closes the runs of killed processes, and records the versions that these published in the lakes of
+    ``domains``."""
     with file_lock(home / "instance.lock"):
         instance = open_instance(home)
         closed = close_abandoned(instance, PROCESS_TAG, lambda name: is_alive(name, home / LIVING))

@@ -1,8 +1,8 @@
-"""One location's side of an introspection, in the location's own interpreter.
+"""The introspection of a location, in its own interpreter.
 
-``python -m platform_core.workspace.introspect --location NAME --module MODULE ...`` loads the location
-as its code server does, and writes one JSON object to what was standard output: ``facts``, and
-``watch``, the folders and files that these facts depend on, unless it does not load.
+``python -m platform_core.workspace.introspect --location NAME --module MODULE ...`` loads the location as its
+code server does, and writes one JSON object to the original standard output: ``facts``, and ``watch``, the
+folders and files that they depend on, if the location loads.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     options = location_options("root")
-    # Whatever the domain's code prints goes to standard error, with what it starts.
+    # Output of the domain's code and of its processes goes to standard error.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    answer.write(json.dumps(_look(options), separators=(",", ":")))
+    answer.write(json.dumps(_introspected(options), separators=(",", ":")))
     answer.flush()
     sys.stderr.flush()
-    # Not through the interpreter's shutdown: threads that the domain's code left behind hang there.
+    # Without the interpreter's shutdown, in which threads of the domain's code may hang.
     os._exit(0)
 
 
-def _look(options: argparse.Namespace) -> dict[str, Any]:
+def _introspected(options: argparse.Namespace) -> dict[str, Any]:
     from platform_core.governance.facts_document import to_document
     from platform_core.workspace.failure_text import diagnose
 
@@ -53,7 +53,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
     try:
         with announced() as deprecations:
             found = _facts(options, root)
-    except BaseException as error:  # noqa: BLE001 - code fails in every way, sys.exit included; it is told
+    except BaseException as error:  # noqa: BLE001 - code can fail in any way, sys.exit included
         faults = diagnose(error, f"code location {options.location} does not load", "G491")
         lost = replace(unloadable(options.location, root, faults), platform_core=__version__)
         return {"facts": to_document(lost, root)}
@@ -71,20 +71,20 @@ def _facts(options: argparse.Namespace, root: Path) -> LocationFacts:
     try:
         assets = _repository(options.module, options.attribute, options.directory).asset_graph.assets_defs
     except GovernanceError:
-        # Refused, as its code server would be: what was assembled is judged all the same.
+        # The location is refused, as in its code server; its assembled definitions are still judged.
         if not ASSEMBLED:
             raise
         assets = next(iter(ASSEMBLED.values())).definitions.assets or ()
     for made in ASSEMBLED.values():
         return collect(made.domain, asset_facts(assets), made.faults, location=options.location, sql=True)
-    # One that is made without ``domain_definitions`` leaves no facts.
+    # A location without ``domain_definitions`` has only assets.
     return replace(unloadable(options.location, root, ()), loads=True, assets=asset_facts(assets))
 
 
 @contextmanager
 def announced() -> Iterator[list[Diagnostic]]:
-    """At its end, what the location uses of platform_core that is deprecated is in the list. Python
-    shows such warnings to nobody by default; `mesh validate` shows these."""
+    """Collect the deprecated names of platform_core that the block uses. Python hides these warnings by
+    default; `mesh validate` shows them."""
     found: list[Diagnostic] = []
     warned: list[warnings.WarningMessage] = []
     try:
@@ -100,15 +100,12 @@ def announced() -> Iterator[list[Diagnostic]]:
 
 
 def _repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:
-    """The repository of a location's module, found as Dagster finds it.
-
-    Dagster's own loader imports its storages and their migrations on the way, which takes as long as
-    all the rest: it is asked only where a module holds something else than definitions.
-    """
+    """The repository of a location's module, found as Dagster finds it. Dagster's own loader also imports its
+    storages, which doubles the time, so it only loads modules without definitions."""
     import dagster as dg
     from dagster.components.definitions import LazyDefinitions
 
-    # An empty first entry of the path is the working directory, as for Dagster's code servers.
+    # As in Dagster's code servers, an empty first entry of the path is the working directory.
     sys.path.insert(0, directory or "")
     loaded = import_module(module)
     found = [getattr(loaded, attribute)] if attribute is not None else list(vars(loaded).values())
@@ -125,7 +122,6 @@ def _repository(module: str, attribute: str | None, directory: str | None) -> dg
 
 
 def _watch(facts: LocationFacts, root: Path) -> Watch:
-    """Everything that the facts depend on, as far as it can change without the interpreter changing."""
     registry = Registry.open(root)
     project = root / "domains" / facts.domain
     trees = {LIBRARY, registry.path(f"{facts.domain}/x").parent}
@@ -136,7 +132,7 @@ def _watch(facts: LocationFacts, root: Path) -> Watch:
         trees.add(facts.place.path.parent)
     files = {project / "pyproject.toml", project / "requirements.lock", Path(sys.prefix) / "pyvenv.cfg"}
     files |= {registry.path(name) for name in contracts_read(facts)}
-    # A folder counts by its time: what is installed or removed changes it.
+    # The time of this folder changes when a package is installed or removed.
     files.add(Path(sysconfig.get_path("purelib")))
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)

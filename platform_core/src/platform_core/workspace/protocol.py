@@ -1,12 +1,11 @@
-"""What the coordinator and a location's worker tell each other: one JSON object a line.
+"""The messages between the coordinator and a location's worker: one JSON object per line.
 
-To the worker: ``Order``, and the end of its input, which means "stop now". From the worker:
-``Loaded`` or ``Unloadable`` once, then per order ``Moved`` for every asset whose state changed,
-and ``Ended``.
+To the worker: ``Order``, and the end of its input, which means "stop now". From the worker: ``Loaded`` or
+``Unloadable`` once, then per order ``Moved`` for every asset that changed its state, and ``Ended``.
 
-A location may run on another version of platform_core than the command: members that have their usual
-value are left out, and members that a reader does not know are passed over. What both sides have to
-agree on is ``PROTOCOL``; only the form of ``Loaded``'s ``protocol`` stays for ever.
+A location may run on another version of platform_core than the command: messages leave out members with
+default values, and readers ignore unknown members. Both sides must have the same ``PROTOCOL``; the member
+``protocol`` of ``Loaded`` never changes its form.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from platform_core.governance.facts_document import made, written
 
 PROTOCOL: Final = 1
-"""Raised when a message changes so that the other side would misunderstand it."""
+"""Increases when the other side would misunderstand a changed message."""
 
 AssetState = Literal["running", "ok", "failed", "skipped", "canceled"]
 
@@ -32,29 +31,29 @@ class Asset:
     """``<domain>/<product>`` for a product."""
     upstream: tuple[str, ...] = ()
     partitions: tuple[str, ...] | None = None
-    """Keys of its grid in order; None for an asset without partitions."""
+    """The keys of its grid in order; None for an asset without partitions."""
     grid: str | None = None
-    """Two assets with the same grid may share a run over a range of keys."""
+    """Assets with the same grid may share a run over a range of keys."""
     per_run: int = 0
-    """How many partitions one run may cover; 0 for any number."""
+    """The maximum number of partitions in one run; 0 for no limit."""
     together: tuple[str, ...] = ()
-    """Keys of all assets that one step always makes with it, itself included."""
+    """Keys of all assets that the same step always makes, itself included."""
     checked_against: tuple[str, ...] = ()
-    """Keys of its upstream that only its foreign keys point to: no data of them flows into it."""
+    """Upstream keys that only its foreign keys reference: it reads none of their data."""
     all_of: tuple[str, ...] = ()
-    """Keys of its partitioned upstream of which each of its partitions reads all partitions."""
+    """Partitioned upstream keys of which each of its partitions reads all partitions."""
     last_of: tuple[str, ...] = ()
-    """Keys of its partitioned upstream of which it reads only the last partition."""
+    """Partitioned upstream keys of which it reads only the last partition."""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Keys of the upstream of which data flows into it."""
+        """The upstream keys whose data it reads."""
         return tuple(key for key in self.upstream if key not in self.checked_against)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Materialize assets in one go, each over the same consecutive partition keys."""
+    """Materialize assets together, each over the same consecutive partition keys."""
 
     number: int
     assets: tuple[str, ...]
@@ -67,7 +66,7 @@ class Order:
 class Loaded:
     assets: tuple[Asset, ...]
     platform_core: str = ""
-    """The version that the location runs on; 0.1 did not say it."""
+    """The location's version; empty for 0.1."""
     protocol: int = 1
 
 
@@ -78,7 +77,7 @@ class Unloadable:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An asset's state changed. The figures are of its last run; ``error`` is text for people."""
+    """An asset has changed its state. The figures are of its last run; ``error`` is text for people."""
 
     key: str
     state: AssetState
@@ -87,7 +86,7 @@ class Moved:
     passed: int = 0
     failed: int = 0
     warned: int = 0
-    """Failed checks that only warn; 0.2 counted them in ``failed``."""
+    """Failed checks of severity WARN; 0.2 counted them in ``failed``."""
     error: str | None = None
 
 
@@ -97,9 +96,7 @@ class Ended:
 
 
 Message = Order | Loaded | Unloadable | Moved | Ended
-_KINDS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__: kind for kind in (Order, Loaded, Unloadable, Moved, Ended)
-}
+_KINDS: Final[Mapping[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:
@@ -109,16 +106,12 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes) -> Message:
-    """The message of one line.
-
-    Raises:
-        ValueError: the line is not one of our messages.
-    """
+    """The message of one line. Raises ValueError for any other line."""
     document = json.loads(line)
     try:
         kind = _KINDS[document.pop("is", "")]
         if kind is Loaded and document.get("protocol", 1) != PROTOCOL:
-            # Nothing else of it can be counted on.
+            # Its other members may have another meaning.
             return Loaded((), str(document.get("platform_core", "")), document["protocol"])
         message: Message = made(kind, document)
     except (ValueError, LookupError, TypeError, AttributeError):

@@ -1,9 +1,9 @@
-"""Versions that were published and never recorded, since their process was killed in between."""
+"""Recording of published versions whose process was killed before it could record them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,12 +25,12 @@ BROKEN: Final = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def reconcile(instance: dg.DagsterInstance, root: Path, domains: Collection[str]) -> None:
-    """Record what the lakes of some domains hold beyond what the instance knows: materializations and check
-    results, by the facts in each version's own stamp. Of the versions that a product lost, the newest is
-    recorded, or the newest of each partition; of one that was recorded in part, what is missing.
+    """Record materializations and check results of published versions that the instance does not have, from
+    the stamp of each version: the newest version of a product, or of each of its partitions, and missing
+    parts of a partly recorded version.
 
-    To be called by one process at a time. A version whose run is still under way is left to it, so no lake
-    is locked. A lake that cannot be read is told on standard error, and keeps no other back.
+    Only one process at a time may call it. It leaves versions of unfinished runs to these runs, so it locks
+    no lake. It reports a lake that cannot be read on standard error, and continues with the others.
     """
     location = LakeLocation.current(root)
     for lake in (name + kind for name in sorted(domains) for kind in ("", RESTRICTED)):
@@ -59,29 +59,24 @@ def _lost(instance: dg.DagsterInstance, location: LakeLocation, lake: str) -> di
             kept = list(stamps(connection, lake, product))
             if made is not None and made.version in {number for number, *_ in kept}:
                 kept = [each for each in kept if each[0] > (made.version or 0)]
-            elif made is not None:  # it was of another lake
+            elif made is not None:  # from another lake
                 kept = [each for each in kept if each[1] > made.at]
-            found[product] = list(_newest_of_each_part(kept))
+            newest_of_parts = {each[2].get("partition"): each for each in reversed(kept)}
+            found[product] = sorted(newest_of_parts.values(), key=lambda each: each[0])
     return {
-        product: [each for each in versions if not _under_way(instance, each[2]["run_id"])]
+        product: [each for each in versions if not _unfinished(instance, each[2]["run_id"])]
         for product, versions in found.items()
     }
 
 
-def _newest_of_each_part(versions: Sequence[Version]) -> Iterator[Version]:
-    """The oldest first; ``versions`` are the newest first."""
-    parts = {each[2].get("partition"): each for each in reversed(versions)}
-    yield from sorted(parts.values(), key=lambda each: each[0])
-
-
 def _broken(instance: dg.DagsterInstance, runs: Collection[str]) -> set[str]:
-    """Runs that did not end well: what they have recorded may be a part of what there was to record."""
-    if not runs:  # which Dagster takes for all of them
+    """Failed and canceled runs, which may have recorded only a part of their results."""
+    if not runs:  # Dagster would return all runs
         return set()
     return {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=list(runs), statuses=BROKEN))}
 
 
-def _under_way(instance: dg.DagsterInstance, run_id: str) -> bool:
+def _unfinished(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
     return run is not None and not run.is_finished
 
@@ -94,12 +89,13 @@ def _record(instance: dg.DagsterInstance, root: Path, product_id: str, published
         keys = (partitions and keys_in(partitions, facts["partition"])) or keys
     result = published_result(product_id, version, facts)
     assert result.asset_key is not None  # products are named
-    # Asked now that its run is over: it may have recorded all of it meanwhile.
+    # Its run has ended, and may have recorded everything meanwhile.
     events = instance.fetch_materializations(result.asset_key, limit=len(keys)).records
-    said = [event.asset_materialization for event in events]
-    told = {e.partition for e in said if e and e.metadata.get("mesh/version") == dg.IntMetadataValue(version)}
+    made = [event.asset_materialization for event in events]
+    value = dg.IntMetadataValue(version)
+    known = {each.partition for each in made if each and each.metadata.get("mesh/version") == value}
     checked = _checked_since(instance, result.check_results, at, facts["run_id"])
-    for event in published_events(result, [key for key in keys if key not in told]):
+    for event in published_events(result, [key for key in keys if key not in known]):
         if isinstance(event, dg.AssetMaterialization) or event.check_name not in checked:
             record(instance, facts["run_id"], event)
 
@@ -107,14 +103,14 @@ def _record(instance: dg.DagsterInstance, root: Path, product_id: str, published
 def _checked_since(
     instance: dg.DagsterInstance, results: Iterable[dg.AssetCheckResult], at: datetime, run_id: str
 ) -> set[str]:
-    """The checks that have a result since a version of this run was published, or that a later run plans."""
+    """The checks with a result of this run, or of a later run, planned ones included."""
     keys = [
         dg.AssetCheckKey(check.asset_key, check.check_name)
         for check in results
         if check.asset_key and check.check_name
     ]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    # Of a check that a run planned, Dagster keeps the time of the plan, also when it has its result.
+    # Dagster keeps the time of the plan for a planned check, even after its result.
     return {
         key.name
         for key, last in latest.items()

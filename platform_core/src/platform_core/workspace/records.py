@@ -1,4 +1,4 @@
-"""What the instance and the lakes remember of products: read without loading any location."""
+"""The records of products in the instance and the lakes, read without loading a location."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 500
 FAILED_RUNS: Final = 1000
-"""So many of the newest failed runs are looked at."""
-# A run that failed before its checks leaves them planned, with another class of event.
+"""The number of the newest failed runs that ``failures`` reads."""
+# A run that failed before its checks leaves them planned, with events of another class.
 _CHECKED: Final = """
 SELECT asset_key, check_name, run_id, create_timestamp, json_extract(event, '$.success'),
   json_extract(event, '$.severity.__enum__')
@@ -45,25 +45,25 @@ WHERE json_extract(event, '$.__class__') = 'AssetCheckEvaluation' ORDER BY asset
 
 @dataclass(frozen=True, slots=True)
 class Materialization:
-    """One materialization of a product, as its run recorded it; None where it recorded nothing."""
+    """One materialization of a product; members that its run did not record are None."""
 
     product: str
     at: datetime
     run_id: str
     version: int | None = None
     rows: int | None = None
-    """Those of the whole table, when it was made."""
+    """Rows of the whole table at that time."""
     rows_written: int | None = None
     seconds: float | None = None
     bytes_read: int | None = None
     inputs: Mapping[str, int] | None = None
-    """The version read of each input. None before platform_core recorded it."""
+    """The version of each input. None for versions of platform_core that did not record it."""
     references: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a product's newest state is not well: runs that failed since it was made, or its checks."""
+    """A run that failed after a product was made, or failed checks of its data."""
 
     product: str
     since: datetime
@@ -73,7 +73,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check of a product found last."""
+    """The newest result of a check."""
 
     outcome: Outcome
     at: datetime
@@ -82,7 +82,7 @@ class CheckResult:
 
 @contextmanager
 def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
-    """The instance of a mesh, to be read; None where nothing was ever run. Makes none."""
+    """The instance of a mesh for reading; None if nothing has run yet."""
     folder = Home.of(root).dagster
     if not (folder / "dagster.yaml").exists() or not (folder / "history").exists():
         yield None
@@ -95,28 +95,22 @@ def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
 
 def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, Materialization]:
     """The last materialization of each product that has one."""
-    found = {}
-    for record in instance.get_asset_records([_key(product) for product in products]):
-        entry = record.asset_entry.last_materialization
-        if entry is not None:
-            made = _made(entry)
-            found[made.product] = made
-    return found
+    records = instance.get_asset_records([_key(product) for product in products])
+    entries = [record.asset_entry.last_materialization for record in records]
+    return {made.product: made for made in (_made(entry) for entry in entries if entry is not None)}
 
 
 def every(instance: dg.DagsterInstance, product: str) -> Iterator[Materialization]:
-    """All materializations of a product that the instance keeps, the newest first.
-
-    A run over many partitions is one: Dagster keeps an event for each, all of the same version.
-    """
+    """All materializations of a product in the instance, the newest first. A run over many partitions is one,
+    although Dagster keeps an event for each partition."""
     cursor: str | None = None
-    told: set[tuple[str, int | None]] = set()
+    known: set[tuple[str, int | None]] = set()
     while True:
         page = instance.fetch_materializations(_key(product), limit=PAGE, cursor=cursor)
         for record in page.records:
             made = _made(record.event_log_entry)
-            if (made.run_id, made.version) not in told:
-                told.add((made.run_id, made.version))
+            if (made.run_id, made.version) not in known:
+                known.add((made.run_id, made.version))
                 yield made
         cursor = page.cursor
         if not page.has_more:
@@ -129,7 +123,7 @@ def failures(
     made: Mapping[str, Materialization],
     checks: Mapping[str, Mapping[str, CheckResult]],
 ) -> dict[str, Failure]:
-    """What failed since each product was last made: its runs, and error-level ``checks`` of its data."""
+    """The failures since each product was last made: its runs, and failed ``checks`` of its data."""
     import dagster as dg
 
     broken = {
@@ -143,9 +137,8 @@ def failures(
     }
     ids = {product.id for product in products}
     only = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])
-    failed = instance.get_run_records(only, limit=FAILED_RUNS)
-    # The oldest last: what counts is since when a product fails.
-    for record in failed:
+    # The oldest failure comes last and wins: since then the product fails.
+    for record in instance.get_run_records(only, limit=FAILED_RUNS):
         for key in record.dagster_run.asset_selection or ():
             product = "/".join(key.path)
             if product in ids and _failed_since(instance, record, made.get(product)):
@@ -156,8 +149,8 @@ def failures(
 
 
 def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Materialization | None) -> bool:
-    """Whether a failed run failed a product after it was made, be it by the same run: as a stream does
-    that publishes a batch and is refused the next."""
+    """Whether a failed run failed a product after it was made, possibly by the same run: a stream may publish
+    a batch and fail at the next one."""
     import dagster as dg
 
     if made is None or record.create_timestamp > made.at:
@@ -170,19 +163,18 @@ def _failed_since(instance: dg.DagsterInstance, record: dg.RunRecord, made: Mate
 
 
 def checked(folder: Path, products: Iterable[DataProduct]) -> dict[str, dict[str, CheckResult]]:
-    """The newest result of each check by its name, by product; without products that were never checked.
+    """The newest result of each check by product and name, without products that were never checked.
 
-    Asks the database of the instance in ``folder`` itself: to import Dagster takes longer than all the rest
-    of ``mesh show``. ``tests/workspace/test_records.py`` compares it with what Dagster says.
+    It reads the database in ``folder`` directly, because importing Dagster takes longer than the rest of
+    ``mesh show``. ``tests/workspace/test_records.py`` compares it with Dagster's own results.
     """
     names = {json.dumps(ProductId(p.id).path): (p.id, {rule.name for rule in p.rules}) for p in products}
     database = folder / "history" / "runs" / "index.db"
     found: dict[str, dict[str, CheckResult]] = {}
     if not database.exists():
         return found
-    with closing(
-        sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-    ) as connection:
+    read_only = f"{database.resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(read_only, uri=True, timeout=30)) as connection:
         rows = connection.execute(_CHECKED, [json.dumps(list(names))]).fetchall()
     for key, name, run_id, created, passed, severity in rows:
         product, rules = names[key]
@@ -206,11 +198,11 @@ def _key(product: str) -> dg.AssetKey:
 
 
 def _made(entry: dg.EventLogEntry) -> Materialization:
-    said = entry.asset_materialization
-    assert said is not None  # a materialization's record has one
-    metadata: dict[str, Any] = {name: value.value for name, value in said.metadata.items()}
+    event = entry.asset_materialization
+    assert event is not None  # the record is one of a materialization
+    metadata: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
     return Materialization(
-        product="/".join(said.asset_key.path),
+        product="/".join(event.asset_key.path),
         at=datetime.fromtimestamp(entry.timestamp, UTC),
         run_id=entry.run_id,
         version=metadata.get("mesh/version"),
@@ -224,15 +216,15 @@ def _made(entry: dg.EventLogEntry) -> Materialization:
 
 
 def publications(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, tuple[Published, ...]]:
-    """The versions that the lakes keep of each product, the newest first; without those of damaged lakes."""
+    """The versions of each product in the lakes, the newest first, without damaged lakes."""
     lakes = {product.lake for product in products}
     found = from_each_lake(location, lakes, published)[0] if lakes else {}
     return {name: versions for each in found.values() for name, versions in each.items()}
 
 
 def stored(location: LakeLocation, products: Iterable[DataProduct]) -> dict[str, int]:
-    """The bytes that are kept for each product, of old versions too: its table's files, and the files
-    that a file or model product keeps beside it. Without the products whose lake may not be read."""
+    """The bytes of each product with its old versions: the files of its table, and those of a file or model
+    product. Products whose lake may not be read are left out."""
     wanted = [product for product in products if location.is_readable(product.lake)]
     if not wanted:
         return {}

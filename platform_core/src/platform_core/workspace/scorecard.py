@@ -1,4 +1,4 @@
-"""How every product stands with every policy: the rows behind the scorecard, from a judged mesh."""
+"""The state of every product with every policy: the rows of the scorecard, from a judged mesh."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class Standing:
     state: PolicyState
     waived_until: date | None = None
     days_left: int | None = None
-    """Days until the waiver in force expires; 0 on its last one."""
+    """Days until the waiver expires; 0 on its last day."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a group of products has of what consumers need. Shares from 0 to 1."""
+    """The coverage of a group of products. Shares from 0 to 1."""
 
     documentation: float
     """Share of columns with a description."""
     ownership: float
-    """Share of products with an owner that the federation knows and can reach (G101, G102, G103)."""
+    """Share of products with a known owner that has an address (G101, G102, G103)."""
     sla: float
-    """Share of products that say how fresh they are (G106)."""
+    """Share of products that declare their freshness (G106)."""
     quality: float
-    """Share of products with a rule beyond those of the schema (G107)."""
+    """Share of products with a rule beyond the schema (G107)."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How a product, or a group of them, does: the share of its policies that are kept, waived ones
-    counted as kept."""
+    """The score of a product or a group of products. ``kept`` is the share of kept policies; waived ones
+    count as kept."""
 
     kept: float
     failed: int
@@ -56,7 +56,6 @@ class Score:
 
 
 def standings(found: Examination, today: date) -> tuple[Standing, ...]:
-    """The state of every subject with every policy that looked at it, sorted."""
     titles = {policy.code: policy.title for policy in found.catalogue.policies}
     waivers = {(waiver.product, waiver.code): waiver for _, waiver in found.judgement.waived}
     rows = []
@@ -80,7 +79,7 @@ def standings(found: Examination, today: date) -> tuple[Standing, ...]:
 
 
 def coverage(found: Examination, products: Sequence[DataProduct]) -> Coverage:
-    """What is not covered but waived is not covered."""
+    """The coverage of some products. A waived policy does not count as covered."""
     states = found.judgement.states
 
     def keeps(*codes: str) -> Callable[[DataProduct], bool]:
@@ -103,11 +102,8 @@ def score(rows: Iterable[Standing]) -> Score:
 
 
 def _domain_of(mesh: MeshFacts, subject: str) -> str | None:
-    """The domain of a location or of a plain asset."""
-    for location in mesh.locations:
-        if subject == location.name or any(asset.key == subject for asset in location.assets):
-            return location.domain
-    return None
+    subjects = ((each.domain, {each.name, *(asset.key for asset in each.assets)}) for each in mesh.locations)
+    return next((domain for domain, names in subjects if subject in names), None)
 
 
 def _share(items: Sequence[_Item], has: Callable[[_Item], bool]) -> float:

@@ -1,7 +1,7 @@
-"""Which products are not as they promise, since when, and whom that affects.
+"""Products that break their promises, since when, and the products that they affect.
 
-From contracts, the instance and the lakes alone: no location is loaded. What reads what comes from what
-the last materializations say they read, and where one says nothing, from what is kept of introspection.
+The status comes from contracts, the instance and the lakes, without loading a location. The readers of a
+product come from the recorded inputs of the last materializations, and from the cached facts of locations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import DataProduct
@@ -38,13 +38,13 @@ from platform_core.workspace.records import (
 )
 
 TroubleKind = Literal["failing", "overdue", "stale"]
-STATES: Final[tuple[TroubleKind, ...]] = ("failing", "overdue", "stale")
+STATES: Final[tuple[TroubleKind, ...]] = get_args(TroubleKind)
 """The worst first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One way in which a product is not well. ``since`` is None where it never was."""
+    """One trouble of a product. ``since`` is None for a product that was never made."""
 
     product: str
     state: TroubleKind
@@ -56,14 +56,14 @@ class Trouble:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """Other domains than its own among those that it affects."""
+        """The other domains that it affects."""
         others = {ProductId(product).domain for product in self.affects}
         return tuple(sorted(others - {ProductId(self.product).domain}))
 
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """Versions of a product that its lake keeps for longer than the contract says."""
+    """Versions that a lake keeps longer than the contract's retention."""
 
     product: str
     versions: int
@@ -73,7 +73,7 @@ class Retained:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole mesh. ``begun`` is False where nothing was ever run."""
+    """The status of the whole mesh. ``begun`` is False before the first run."""
 
     begun: bool
     products: tuple[DataProduct, ...]
@@ -81,7 +81,7 @@ class Status:
     retained: tuple[Retained, ...]
     faults: tuple[Diagnostic, ...]
     outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
-    """Of the newest checks, by product."""
+    """The outcomes of the newest checks by product."""
 
     @property
     def checks(self) -> Checks:
@@ -89,7 +89,6 @@ class Status:
 
 
 def mesh_status(root: Path, now: datetime | None = None) -> Status:
-    """How every product stands now, the worst first."""
     now = now or datetime.now(UTC)
     products, faults = Registry.open(root).scan()
     location = LakeLocation.current(root)
@@ -144,11 +143,10 @@ def _troubles(
 
 
 def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datetime, str] | None:
-    """Since when a product is overdue, and what it missed: as Dagster judges freshness."""
     if (deadline := product.deadline) is not None:
         kept_until = made + deadline.lower_bound
         schedule = Schedule(deadline.schedule, deadline.timezone)
-        # The first deadline in whose window it was not made.
+        # The first deadline that it missed.
         missed = schedule.clock(schedule.next(int(kept_until.timestamp() // 60)))
         if missed <= now:
             return missed.astimezone(UTC), f"was due {missed:%a %H:%M} {deadline.timezone}"
@@ -160,7 +158,7 @@ def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datet
 def _readers(
     root: Path, made: Mapping[str, Materialization]
 ) -> tuple[dict[str, set[str]], tuple[Diagnostic, ...]]:
-    """Who reads each product, and why that may not be all: a broken ``workspace.yaml``."""
+    """The readers of each product, and the faults of ``workspace.yaml``, which may hide some."""
     readers: dict[str, set[str]] = {}
     for product, own in made.items():
         for source in own.inputs or ():
@@ -168,7 +166,7 @@ def _readers(
     try:
         locations = read_locations(root)
     except PlatformError as error:
-        return readers, error.diagnostics  # what the instance says is still true
+        return readers, error.diagnostics
     for facts in kept_facts(root, locations):
         for factory in facts.factories:
             for wanted in factory.inputs:
@@ -179,7 +177,7 @@ def _readers(
 def _retained(product: DataProduct, versions: tuple[Published, ...], now: datetime) -> Retained | None:
     if product.retention is None:
         return None
-    # A version is of use until the next one replaces it: its time runs from then, the newest's never.
+    # The retention of a version begins when the next one replaces it, so never for the newest.
     old = [
         version
         for version, following in zip(versions[1:], versions, strict=False)

@@ -1,4 +1,4 @@
-"""The whole workspace held against all policies, from the facts of its locations alone."""
+"""The check of the whole workspace against all policies, from the facts of its locations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from platform_core.workspace.introspection.cache import introspect
 
 @dataclass(frozen=True)
 class Examination:
-    """A mesh with everything that is known of it, and how it stands with its policies."""
+    """A mesh with its facts, its policies and their judgement."""
 
     mesh: MeshFacts
     catalogue: PolicySet
@@ -32,8 +32,8 @@ class Examination:
 
 @dataclass(frozen=True)
 class Report:
-    """What `mesh validate` says. ``unloaded`` are the locations that could not be looked at, or the
-    workspace file where not even they are known."""
+    """The report of `mesh validate`. ``unloaded`` are the locations that did not load, or the workspace file
+    if it cannot be read."""
 
     root: Path
     diagnostics: tuple[Diagnostic, ...]
@@ -43,7 +43,7 @@ class Report:
     unloaded: tuple[str, ...] = ()
     catalogue: PolicySet = field(default_factory=lambda: PolicySet(()))
     versions: Mapping[str, str] = field(default_factory=dict)
-    """By location: the version of platform_core that it runs on."""
+    """The version of platform_core by location."""
 
     @property
     def errors(self) -> int:
@@ -55,16 +55,12 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 clean (warnings are allowed), 1 violations, or something could not be looked at."""
+        """1 for errors or locations that did not load, else 0."""
         return int(self.errors > 0 or bool(self.unloaded))
 
 
 def examine(root: Path, today: date) -> Examination:
-    """Judge the mesh at ``root`` as it is now.
-
-    Raises:
-        DefinitionError: D070 where the workspace file is broken.
-    """
+    """Judge the mesh at ``root``. Raises DefinitionError D070 for a broken workspace file."""
     locations = introspect(root, read_locations(root))
     mesh = MeshFacts(locations, read_federation(root))
     catalogue = load_policies(root, [location.domain for location in locations])
@@ -78,18 +74,17 @@ def validate(
     ignore: Sequence[str] = (),
     locations: Sequence[str] = (),
 ) -> Report:
-    """Judge the mesh and keep what was asked for.
+    """Judge the mesh and filter the report.
 
-    ``select`` and ``ignore`` are codes or beginnings of codes (``G1``); ``locations`` names those that
-    are reported on, for which the others have to be looked at all the same. What kept a part of them from
-    being judged, a contract that cannot be read for one, is selected with any code.
-
-    Raises:
-        UsageError: U051 for a code, U052 for a location that there is not.
+    ``select`` and ``ignore`` are codes or beginnings of codes (``G1``); ``locations`` filters the report, but
+    all locations are judged. Faults that prevent a judgement, such as a broken contract, pass any ``select``.
+    Raises UsageError: U051 for an unknown code, U052 for an unknown location.
     """
     try:
         known = [location.name for location in read_locations(root)]
-        _require_known(locations, known)
+        for name in [each for each in locations if each not in known]:
+            message, expected = f'no code location is named "{name}"', f"one of {listed(known)}"
+            raise UsageError.of("U052", message, None, expected, did_you_mean(name, known))
         found = examine(root, date.today())
     except UsageError:
         raise
@@ -117,30 +112,26 @@ def validate(
         products=sum(len(location.products) for location in asked),
         unloaded=tuple(location.name for location in asked if not location.loads),
         catalogue=found.catalogue,
-        # 0.1 did not say it, and neither does what could not be loaded at all.
+        # Facts of 0.1 have no version.
         versions={each.name: each.platform_core or "0.1" for each in asked if each.loads},
     )
 
 
 class About:
-    """Whether a diagnostic is about some locations: by the file that it points into."""
+    """Whether a diagnostic is about some locations, by the file of its place."""
 
     def __init__(self, root: Path, locations: Iterable[LocationFacts], mesh: MeshFacts) -> None:
         locations = tuple(locations)
         domains = {location.domain for location in locations}
-        self._folders = [
-            root / part / domain for part in ("domains", "dbt_projects") for domain in sorted(domains)
-        ]
+        self._folders = [root / part / domain for part in ("domains", "dbt_projects") for domain in domains]
         self._files = {product.path for location in locations for product in location.products}
         for location in locations:
             self._files |= {factory.place.path for factory in location.factories}
             self._files |= {asset.place.path for asset in location.assets if asset.place is not None}
-        # What cannot be read of the governance files may be about any location.
+        # Governance files that cannot be read may affect any location.
         self._of_all = frozenset(() if mesh.federation.readable else mesh.federation.faults)
-        self._places = {location.place for location in locations}
-        self._places |= {
-            waiver.place for waiver in mesh.federation.waivers if ProductId(waiver.product).domain in domains
-        }
+        waivers = (w for w in mesh.federation.waivers if ProductId(w.product).domain in domains)
+        self._places = {*(location.place for location in locations), *(waiver.place for waiver in waivers)}
 
     def __call__(self, diagnostic: Diagnostic) -> bool:
         place = diagnostic.place
@@ -149,25 +140,10 @@ class About:
         return any(place.path.is_relative_to(folder) for folder in self._folders)
 
 
-def _require_known(wanted: Sequence[str], known: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            raise UsageError.of(
-                "U052",
-                f'no code location is named "{name}"',
-                expected=f"one of {listed(known)}",
-                fix=did_you_mean(name, known),
-            )
-
-
 def _require_code(code: str, found: Examination) -> None:
-    """A code of the library, of a policy or of a diagnostic at hand; or the beginning of one."""
     known = {*known_codes(), *(policy.code for policy in found.catalogue.policies)}
     known |= {diagnostic.code for diagnostic in found.judgement.diagnostics}
     if not code or not any(each.startswith(code) for each in known):
-        raise UsageError.of(
-            "U051",
-            f'no policy has the code "{code}"',
-            expected="a code such as G101, or the beginning of one",
-            fix=did_you_mean(code.upper(), sorted(known)) or "`mesh explain` lists them",
-        )
+        expected = "a code such as G101, or the beginning of one"
+        fix = did_you_mean(code.upper(), sorted(known)) or "`mesh explain` lists the policies."
+        raise UsageError.of("U051", f'no policy has the code "{code}"', None, expected, fix)

@@ -1,5 +1,4 @@
-"""A location and the command on different versions of platform_core: what is said where they no longer
-understand each other."""
+"""Diagnostics for a location and a command with incompatible versions of platform_core."""
 
 from __future__ import annotations
 
@@ -12,26 +11,17 @@ from platform_core.workspace.protocol import PROTOCOL, Loaded
 
 
 def other_document(location: Location, error: OtherVersion, place: Place | None) -> Diagnostic:
-    """U080: a location described itself in a format of another major version."""
-    return Diagnostic(
-        "U080",
-        f"code location {location.name} {_runs_on(error.platform_core)} and describes itself as "
-        f"{error.format}",
-        place,
-        expected=f"{FORMAT}, which platform_core {__version__} of this command reads",
-        fix=_fix(location),
-    )
+    """U080: the facts of a location have a format of another major version."""
+    message = f"code location {location.name} {_runs_on(error.platform_core)} and writes {error.format}"
+    expected = f"{FORMAT}, which platform_core {__version__} of this command reads"
+    return Diagnostic("U080", message, place, expected, _fix(location))
 
 
 def other_protocol(location: Location, loaded: Loaded) -> Diagnostic:
-    """U081: a location's worker speaks another protocol."""
-    return Diagnostic(
-        "U081",
-        f"the worker of {location.name} {_runs_on(loaded.platform_core)} and speaks protocol "
-        f"{loaded.protocol}",
-        expected=f"protocol {PROTOCOL}, which platform_core {__version__} of this command speaks",
-        fix=_fix(location),
-    )
+    """U081: a location's worker uses another protocol."""
+    message = f"the worker of {location.name} {_runs_on(loaded.platform_core)} and uses protocol "
+    expected = f"protocol {PROTOCOL} of platform_core {__version__} of this command"
+    return Diagnostic("U081", f"{message}{loaded.protocol}", None, expected, _fix(location))
 
 
 def _runs_on(version: str) -> str:
@@ -39,7 +29,4 @@ def _runs_on(version: str) -> str:
 
 
 def _fix(location: Location) -> str:
-    return (
-        "Bring the two within one minor version of each other: the mesh's environment, or that of "
-        f"{shown(location.python)}."
-    )
+    return f"Update {shown(location.python)} or the mesh: they must be at most one minor version apart."

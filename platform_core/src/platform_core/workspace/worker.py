@@ -1,10 +1,9 @@
-"""One location's worker: a process in the location's own interpreter that loads it once and then
-materializes what it is told to, run after run.
+"""One location's worker: a process in the location's own interpreter that loads it once and executes orders.
 
-Started by the coordinator as ``python -m platform_core.workspace.worker``. Messages come in on
-standard input and go out on what was standard output; whatever the domain's code prints goes to
-standard error, which is the location's log. The end of the input means stop: it comes when the
-coordinator is done, when it was interrupted and when it died, so nothing is ever left running.
+The coordinator starts ``python -m platform_core.workspace.worker``. Messages arrive on standard input and
+leave on the original standard output; the output of the domain's code goes to standard error, which is the
+location's log. The end of the input means stop: it comes at the end of the run, after an interrupt and when
+the coordinator dies, so no worker is left running.
 """
 
 from __future__ import annotations
@@ -45,30 +44,30 @@ if TYPE_CHECKING:
 
 INSIST_SECONDS: Final = 2.5
 STOP_SECONDS: Final = 8.0
-"""How long an interrupted run may take to roll back before its whole process group is killed."""
+"""Seconds for an interrupted run to roll back before its whole process group is killed."""
 
 INVOCATION_TAG: Final = "mesh/invocation"
 RETRIES_TAG: Final = "dagster/max_retries"
 
 
 class Channel:
-    """The line to the coordinator, out of reach of the code that the location loads."""
+    """The channel to the coordinator, which the location's code cannot reach."""
 
     def __init__(self) -> None:
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._input = os.fdopen(os.dup(0), "rb")
         self._output: BinaryIO = os.fdopen(os.dup(1), "wb", buffering=0)
-        # Children (dbt, for one) inherit these instead and can neither read nor disturb the messages.
+        # Children such as dbt inherit these instead, and can neither read nor disturb the messages.
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
         os.dup2(2, 1)
         self.instance: dg.DagsterInstance | None = None
         self.running: str | None = None
-        """The id of the run that was recorded last and has not ended."""
+        """The id of the unfinished run."""
         self.stopping = False
-        self.calm = threading.Lock()
-        """Held where an interrupt must wait: between recording a run and knowing its id."""
+        self.starting = threading.Lock()
+        """Held between recording a run and knowing its id, when an interrupt must wait."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
     def next(self) -> Order:
@@ -78,11 +77,11 @@ class Channel:
             raise KeyboardInterrupt
         return order
 
-    def tell(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         self._output.write(encode(message))
 
     def settle(self) -> None:
-        """See to it that an interrupted run is recorded as ended."""
+        """Record an interrupted run as canceled."""
         if self.running is not None and self.instance is not None:
             from platform_core.workspace.dagster_internals import settle_cancel
 
@@ -97,14 +96,14 @@ class Channel:
         timer.daemon = True
         timer.start()
         self._orders.put(None)
-        with self.calm:
+        with self.starting:
             self.stopping = True
         if self.running is not None and self.instance is not None:
             from platform_core.workspace.dagster_internals import announce_cancel
 
             announce_cancel(self.instance, self.running)
         while True:
-            # More than once: an interrupt that meets a destructor or a callback is swallowed there.
+            # Repeatedly, because a destructor or a callback may swallow an interrupt.
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(INSIST_SECONDS)
 
@@ -118,13 +117,12 @@ def main() -> NoReturn:
     try:
         _follow(channel, options)
     except (KeyboardInterrupt, BrokenPipeError):
-        # Told to stop, or there is nobody left to tell.
+        # The coordinator stops the worker, or has died.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         channel.settle()
-    # What the domain's code started and left behind goes with us.
     end_descendants(patience=1.0)
     sys.stderr.flush()
-    # Not through the interpreter's shutdown: libraries hang there, and everything is committed.
+    # Without the interpreter's shutdown, in which libraries may hang; everything is committed.
     os._exit(0)
 
 
@@ -138,22 +136,21 @@ def _follow(channel: Channel, options: argparse.Namespace) -> None:
         repository = dagster_internals.load_repository(options.module, options.attribute, options.directory)
         assets = dagster_internals.described(repository)
         instance = shared_instance(Path(options.home), mesh_root(), [options.location])
-        origin = dagster_internals.repository_origin(
-            Path(options.workspace), options.location, repository.name
-        )
+        workspace = Path(options.workspace)
+        origin = dagster_internals.repository_origin(workspace, options.location, repository.name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001
-        # A location may fail in every way that code can, sys.exit included; it is told, not raised.
+        # The location's code can fail in any way, sys.exit included.
         doing = f"code location {options.location} does not load"
-        channel.tell(Unloadable(explain_exception(error, doing, "R001")))
+        channel.send(Unloadable(explain_exception(error, doing, "R001")))
         return
     channel.instance = instance
-    channel.tell(Loaded(assets, __version__, PROTOCOL))
+    channel.send(Loaded(assets, __version__, PROTOCOL))
     while True:
         order = channel.next()
         _materialize(channel, repository, origin, order)
-        channel.tell(Ended(order.number))
+        channel.send(Ended(order.number))
 
 
 def _materialize(
@@ -169,19 +166,19 @@ def _materialize(
     assert channel.instance is not None
     progress = Progress(order.assets)
     keys = [dg.AssetKey.from_user_string(key) for key in order.assets]
-    slices = list(_slices(order.partitions, order.per_run))
-    reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before it came to this").render()
+    runs = list(_partition_tags(order.partitions, order.per_run))
+    reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before this asset").render()
     try:
-        for number, tags in enumerate(slices, start=1):
-            # Whoever called `mesh run` is told: the daemon makes none of its runs again, under our tags.
+        for number, tags in enumerate(runs, start=1):
+            # No retries: `mesh run` reports the failure, and the daemon would retry the run with these tags.
             tags |= {PROCESS_TAG: signature(os.getpid()), INVOCATION_TAG: order.invocation, RETRIES_TAG: "0"}
-            with channel.calm:
+            with channel.starting:
                 if channel.stopping:
                     raise KeyboardInterrupt
                 run = PreparedRun(repository, origin, channel.instance, keys, tags)
                 channel.running = run.run.run_id
             progress.expect(run.steps)
-            _execute(channel, run, progress, last=number == len(slices))
+            _execute(channel, run, progress, last=number == len(runs))
             if channel.stopping:
                 raise KeyboardInterrupt
             channel.running = None
@@ -190,10 +187,10 @@ def _materialize(
     except KeyboardInterrupt:
         raise
     except Exception as error:  # noqa: BLE001
-        # A run that could not even be planned, or that Dagster gave up.
-        reason = explain_exception(error, f"the run of {', '.join(order.assets)} broke off", "R006")
+        # The run could not be planned, or Dagster ended it.
+        reason = explain_exception(error, f"the run of {', '.join(order.assets)} failed", "R006")
     for moved in progress.conclude(reason):
-        channel.tell(moved)
+        channel.send(moved)
 
 
 def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool) -> None:
@@ -202,15 +199,14 @@ def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool)
     try:
         for event in run.events():
             for moved in progress.take(event, last):
-                channel.tell(moved)
+                channel.send(moved)
             if event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not progress.failed():
-                progress.broke_off(event)
+                progress.fail(event)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
 
 
-def _slices(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
-    """The tags of each run that it takes to cover the keys."""
+def _partition_tags(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
     from platform_core.workspace.dagster_internals import ONE_KEY, RANGE_END, RANGE_START
 
     if keys is None:

@@ -1,4 +1,4 @@
-"""``mesh check`` on products that are right, and on each fault that it finds without data."""
+"""``mesh check`` on sound products, and on each fault that is visible without data."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check(capfd: pytest.CaptureFixture[str], product: str = "shop/totals") -> tu
     return code, output.out, output.err
 
 
-def test_one_line_says_what_was_checked(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_checked_parts_are_one_line(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, err = check(capfd)
     assert (code, err) == (0, "")
     [line] = out.splitlines()
@@ -112,7 +112,7 @@ def test_code_that_ends_the_process(end: str, shop: SmallMesh, capfd: pytest.Cap
     write(shop, RIGHT.replace("from platform_core", f"{end}\nfrom platform_core"))
     code, out, err = check(capfd)
     assert (code, out) == (1, "")
-    assert "error[R002]: the check of shop/totals broke off: its process ended with status" in err
+    assert "error[R002]: the process that checks shop/totals ended with status" in err
 
 
 def test_contract_fault(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +124,7 @@ def test_contract_fault(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> N
     assert "totals.odcs.yaml" in err
 
 
-def test_a_team_that_nobody_knows_is_told_beside_the_wrong_columns(
+def test_an_unknown_team_and_wrong_columns_are_both_reported(
     shop: SmallMesh, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write(shop, RIGHT.replace("amount FROM", "total FROM"))
@@ -136,9 +136,7 @@ def test_a_team_that_nobody_knows_is_told_beside_the_wrong_columns(
     assert "totals.odcs.yaml:8" in err
 
 
-def test_a_function_without_a_contract_is_named_as_that(
-    shop: SmallMesh, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_function_without_a_contract_is_g119(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     shop.registry.path("shop/totals").unlink()
     code, out, err = check(capfd)
     assert (code, out) == (1, "")
@@ -146,7 +144,7 @@ def test_a_function_without_a_contract_is_named_as_that(
     assert "products.py:5:1" in err
 
 
-def test_a_draft_beside_it_is_no_fault_of_a_product(
+def test_an_unrelated_draft_is_not_a_fault_of_a_product(
     shop: SmallMesh, capfd: pytest.CaptureFixture[str]
 ) -> None:
     draft = shop.contract("shop/draft", GOVERNED, team="DECIDE")
@@ -157,7 +155,7 @@ def test_a_draft_beside_it_is_no_fault_of_a_product(
     assert "error[C023]" in check(capfd, "shop/draft")[2]
 
 
-def test_who_reads_it_is_told_in_one_line(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_readers_are_one_line(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     domain = "from platform_core import domain_definitions\n\ndefs = domain_definitions('shop')\n"
     shop.write("domains/shop/src/shop/definitions.py", domain)
     made = "\n@data_product\ndef transactions() -> str:\n    return 'SELECT 1 AS id, 2.5 AS amount'\n"
@@ -176,7 +174,7 @@ def test_who_reads_it_is_told_in_one_line(shop: SmallMesh, capfd: pytest.Capture
 
 
 @pytest.mark.parametrize(("file", "taken"), [("lines.tsv", "Table"), ("lines.csv", "Path")])
-def test_a_source_is_what_its_suffix_says(
+def test_the_suffix_decides_the_type_of_a_source(
     file: str, taken: str, shop: SmallMesh, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shop.write(file, "id,amount\n1,2.5\n")
@@ -192,7 +190,7 @@ def test_a_source_is_what_its_suffix_says(
     assert "products.py:6:1" in err
 
 
-def test_input_that_was_not_granted(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+def test_input_without_a_grant(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     shop.contract("sales/transactions")
     code, _, err = check(capfd)
     assert code == 1
@@ -272,16 +270,14 @@ def test_dbt_source_that_no_file_declares(
     assert "Write dbt_projects/shop/models/sources.yml:\n" in check(capfd)[2]
 
 
-def test_dbt_source_that_was_not_granted(
-    dbt: Path, shop: SmallMesh, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_dbt_source_without_a_grant(dbt: Path, shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     shop.contract("sales/transactions")
     code, _, err = check(capfd)
     assert code == 1
     assert "A001" in err
 
 
-def test_interpreter_of_the_location_else_this_one(shop: SmallMesh) -> None:
+def test_the_location_has_its_interpreter_or_this_one(shop: SmallMesh) -> None:
     python = shop.root / "python"
     python.symlink_to(sys.executable)
     text = (shop.root / "workspace.yaml").read_text()
@@ -317,7 +313,7 @@ def test_an_interpreter_that_does_not_run_is_one_diagnostic(
         "SELECT count(*) FORM ${table}",
     ],
 )
-def test_the_sql_of_a_rule_is_judged_without_data(
+def test_the_sql_of_a_rule_is_checked_without_data(
     shop: SmallMesh, capfd: pytest.CaptureFixture[str], query: str
 ) -> None:
     rule = "    quality:\n      - {{type: sql, query: {query}, mustBe: 0}}\n"
@@ -338,7 +334,7 @@ def test_a_file_that_many_parts_need_is_one_fault(shop: SmallMesh, capfd: pytest
     assert (code, err.count("error[C003]"), err.count("error[")) == (1, 1, 1)
 
 
-def test_types_that_the_engine_refuses_are_told(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+def test_types_that_the_engine_refuses(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     contract = shop.contract("shop/totals")
     wrong = """name: amount, physicalType: "ENUM('a', 'a')","""
     contract.write_text(contract.read_text().replace("name: amount,", wrong))

@@ -1,4 +1,4 @@
-"""Faults in the files of a dbt project: every verb tells each one once, at its place, and none hangs."""
+"""Faults in the files of a dbt project: every verb reports each one once, at its place, and none hangs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MODEL = ANY_FILE | {
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
-    """A domain whose dbt model ``totals`` is made of ``staged``, which reads ``sales/transactions``."""
+    """A domain whose dbt model ``totals`` reads ``staged``, which reads ``sales/transactions``."""
     for name in ("MESH_LAKE", "MESH_HOME", "MESH_CONTRACTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MESH_ROOT", str(tmp_path))
@@ -102,7 +102,7 @@ def call(capfd: Capture, *words: str) -> tuple[int, str, str]:
     return code, said.out, said.err
 
 
-def told_once(said: str, path: Path, line: int) -> None:
+def reported_once(said: str, path: Path, line: int) -> None:
     assert said.count("[D011]") == 1
     assert f"--> {path.relative_to(Path.cwd())}:{line}:" in said
 
@@ -119,7 +119,7 @@ def told_once(said: str, path: Path, line: int) -> None:
         for name, (make, line) in faults.items()
     ],
 )
-def test_a_check_tells_a_fault_of_a_file_that_it_needs(
+def test_check_reports_a_fault_of_a_file_that_it_needs(
     file: str, make: Make, line: int, shop: SmallMesh, capfd: Capture
 ) -> None:
     path = put(shop, file, make)
@@ -127,25 +127,23 @@ def test_a_check_tells_a_fault_of_a_file_that_it_needs(
     code, out, err = call(capfd, "check", "shop/totals", "--inside")
     assert (code, out) == (1, "")
     assert err.count("error[") == 1
-    told_once(err, path, line)
+    reported_once(err, path, line)
 
 
 @pytest.mark.parametrize("verb", ["infer", "new product"])
 @pytest.mark.parametrize("fault", MODEL)
-def test_inference_tells_a_fault_of_a_model(fault: str, verb: str, shop: SmallMesh, capfd: Capture) -> None:
+def test_inference_reports_a_fault_of_a_model(fault: str, verb: str, shop: SmallMesh, capfd: Capture) -> None:
     make, line = MODEL[fault]
     path = put(shop, "models/staged.sql", make)
     named = ("--from", "shop/staged") if verb == "new product" else ("--as", "shop/staged")
     code, out, err = call(capfd, *verb.split(), "shop/staged", *named)
     assert (code, out) == (1, "")
-    told_once(err, path, line)
+    reported_once(err, path, line)
     assert not shop.registry.path("shop/staged").exists()
 
 
 @pytest.mark.parametrize("verb", ["infer", "new product"])
-def test_inference_does_not_mind_files_that_it_does_not_need(
-    verb: str, shop: SmallMesh, capfd: Capture
-) -> None:
+def test_inference_ignores_files_that_it_does_not_need(verb: str, shop: SmallMesh, capfd: Capture) -> None:
     for number, (make, _) in enumerate(SCHEMA_YAML.values()):
         put(shop, f"models/{number}.yml", make)
     for number, (make, _) in enumerate(MODEL.values()):
@@ -157,7 +155,7 @@ def test_inference_does_not_mind_files_that_it_does_not_need(
     assert "staged.odcs.yaml" in out
 
 
-def test_a_check_warns_of_files_that_it_does_not_need(shop: SmallMesh, capfd: Capture) -> None:
+def test_check_warns_about_files_that_it_does_not_need(shop: SmallMesh, capfd: Capture) -> None:
     expected = set()
     for number, (make, line) in enumerate(SCHEMA_YAML.values()):
         expected.add((put(shop, f"models/{number}.yml", make), line))
@@ -172,7 +170,7 @@ def test_a_check_warns_of_files_that_it_does_not_need(shop: SmallMesh, capfd: Ca
     assert len(faults) == len(expected)
 
 
-def test_validate_tells_every_fault_before_dbt_is_asked(shop: SmallMesh, capfd: Capture) -> None:
+def test_validate_reports_every_fault_before_it_runs_dbt(shop: SmallMesh, capfd: Capture) -> None:
     expected = set()
     for number, (make, line) in enumerate(SCHEMA_YAML.values()):
         path = put(shop, f"models/{number}.yml", make)
@@ -189,7 +187,7 @@ def test_validate_tells_every_fault_before_dbt_is_asked(shop: SmallMesh, capfd: 
     assert {(found["place"]["path"], found["place"]["line"]) for found in faults} == expected
 
 
-def test_a_product_of_a_function_does_not_mind_the_dbt_project(shop: SmallMesh, capfd: Capture) -> None:
+def test_a_product_of_a_function_ignores_the_dbt_project(shop: SmallMesh, capfd: Capture) -> None:
     put(shop, "dbt_project.yml", os.mkfifo)
     put(shop, "models/sources.yml", text("sources: [sales]\n"))
     (shop.root / "domains" / "shop" / "src" / "shop" / "totals.py").write_text(
@@ -202,7 +200,7 @@ def test_a_product_of_a_function_does_not_mind_the_dbt_project(shop: SmallMesh, 
     assert out.startswith("ok shop/totals")
 
 
-def test_a_product_is_no_model_to_build_upon_while_its_contract_is_broken(shop: SmallMesh) -> None:
+def test_a_model_of_a_product_with_a_broken_contract_cannot_be_read(shop: SmallMesh) -> None:
     contract = shop.contract("shop/staged", GOVERNED)
     contract.write_text(contract.read_text().replace("kind: DataContract", "kind: DataContrat"))
     products = {"totals": shop.registry.get("shop/totals")}
@@ -211,7 +209,7 @@ def test_a_product_is_no_model_to_build_upon_while_its_contract_is_broken(shop: 
     assert [fault.code for fault in collect(domain).faults] == ["D010"]
 
 
-def test_models_are_where_the_project_says(shop: SmallMesh, capfd: Capture) -> None:
+def test_the_project_sets_the_folders_of_models(shop: SmallMesh, capfd: Capture) -> None:
     project = shop.root / "dbt_projects" / "shop"
     (project / "models").rename(project / "transformations")
     assert "D015" in call(capfd, "check", "shop/totals")[2]
@@ -271,7 +269,7 @@ def test_the_sql_of_a_model_is_what_dbt_would_run(shop: SmallMesh) -> None:
         ("enabled=false", "is disabled"),
     ],
 )
-def test_a_model_that_is_no_table_in_staging_is_refused(
+def test_a_model_that_is_not_a_table_in_staging_is_refused(
     config: str, words: str, shop: SmallMesh, capfd: Capture
 ) -> None:
     put(
@@ -308,10 +306,10 @@ ASKED = {
 @pytest.mark.parametrize(
     ("file", "words", "told"), [(file, *asked) for file, all in ASKED.items() for asked in all]
 )
-def test_what_is_built_beside_the_models_is_refused(
+def test_other_resources_than_models_are_refused(
     file: str, words: str, told: str, shop: SmallMesh, capfd: Capture
 ) -> None:
-    """Also where a helper of the product's model asks for it."""
+    """Also in a helper of the product's model."""
     path = shop.root / "dbt_projects/shop" / file
     path.parent.mkdir(exist_ok=True)
     before = path.read_text() if path.exists() else ""
@@ -324,7 +322,7 @@ def test_what_is_built_beside_the_models_is_refused(
     assert err.count("error[D028]") == 1
 
 
-def test_what_dbt_made_of_these_very_files_goes_before_them(shop: SmallMesh) -> None:
+def test_a_manifest_of_the_current_files_takes_precedence(shop: SmallMesh) -> None:
     put(shop, "models/totals.sql", text("select * from {{ a_macro() }}\n"))
     put(shop, "models/versioned_v2.sql", text("select 1 as id\n"))
     project = DbtProject.of("shop", shop.root)

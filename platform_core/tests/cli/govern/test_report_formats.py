@@ -1,4 +1,4 @@
-"""What `mesh validate` prints, in each of its formats."""
+"""The output of `mesh validate` in each format."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_text_shows_the_line_and_counts(report: Report) -> None:
     assert said.endswith("2 errors, 1 warning, 1 waived; 3 products in 2 locations; not loaded: hr")
 
 
-def test_nothing_to_say_is_one_line(tmp_path: Path) -> None:
+def test_a_clean_report_is_one_line(tmp_path: Path) -> None:
     assert text(Report(tmp_path, (), locations=("hr",), products=1)) == (
         "0 errors, 0 warnings; 1 product in 1 location"
     )
@@ -86,7 +86,7 @@ def test_json_has_places_relative_to_the_root(report: Report) -> None:
     assert document["waived"][0]["waiver"]["expires"] == "2026-12-31"
 
 
-def test_sarif_is_what_the_standard_asks_for(report: Report) -> None:
+def test_sarif_follows_the_standard(report: Report) -> None:
     document = json.loads(sarif(report))
     assert document["version"] == "2.1.0"
     assert document["$schema"].endswith("sarif-schema-2.1.0.json")

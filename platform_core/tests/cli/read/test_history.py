@@ -1,4 +1,4 @@
-"""``mesh history``: what each version's stamp says, under the grants of a query, without Dagster."""
+"""``mesh history``: the stamp of each version, under the grants of a query, without Dagster."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLICKS = """\
 
 
 def listed(con: duckdb.DuckDBPyConnection, schema: str, table: str, version: int) -> int | None:
-    """What DuckLake itself says of one version's files; None where it knows of no table."""
+    """DuckLake's own list of one version's files; None without a table."""
     which = f"'sales', '{table}', schema => '{schema}', snapshot_version => {version}"
     sizes = "data_file_size_bytes + coalesce(delete_file_size_bytes, 0)"
     row = con.execute(f"SELECT coalesce(sum({sizes}), 0) FROM ducklake_list_files({which})").fetchone()
@@ -51,7 +51,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     return mesh
 
 
-def test_each_version_says_what_its_materialization_did(tmp_path: Path, capsys: Captured) -> None:
+def test_each_version_has_the_facts_of_its_materialization(tmp_path: Path, capsys: Captured) -> None:
     with here(tmp_path, "shop") as mesh, dg.DagsterInstance.ephemeral() as instance:
         mesh.contract("shop/days", DAYS)
         sold = mesh.write("lines.csv", "sold,amount\n2024-03-30 12:00,1\n2024-04-01 12:00,2\n")
@@ -103,7 +103,7 @@ def test_each_version_says_what_its_materialization_did(tmp_path: Path, capsys: 
         assert asked(capsys, "shop/days", "--limit", "0")["versions"] == versions
 
 
-def test_a_version_of_before_has_blanks(published: SmallMesh, capsys: Captured) -> None:
+def test_a_version_without_a_stamp_has_blanks(published: SmallMesh, capsys: Captured) -> None:
     (version,) = asked(capsys, "sales/pinned")["versions"]
     assert (version["rows"], version["run_id"]) == (3, "run-1")
     assert version["bytes"] > 0
@@ -113,7 +113,7 @@ def test_a_version_of_before_has_blanks(published: SmallMesh, capsys: Captured) 
     assert "None" not in capsys.readouterr().out
     assert asked(capsys, "sales/later")["versions"] == []
     assert main(["history", "sales/later"]) == 0
-    assert capsys.readouterr().out == "sales/later was never published; mesh run sales/later\n"
+    assert capsys.readouterr().out == "sales/later was never published; `mesh run sales/later`\n"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_version_of_before_has_blanks(published: SmallMesh, capsys: Captured) 
         (["sales/costs", "--as", ""], 2, "U041"),
     ],
 )
-def test_who_may_not_query_a_product_is_told_nothing_of_its_versions(
+def test_history_needs_a_grant(
     published: SmallMesh, capsys: Captured, words: list[str], status: int, code: str
 ) -> None:
     assert main(["history", *words]) == status
@@ -138,7 +138,7 @@ def test_who_may_not_query_a_product_is_told_nothing_of_its_versions(
     assert ("run-1" in said.out) is not bool(code)
 
 
-def test_a_batch_is_named_by_the_history_alone(published: SmallMesh, capsys: Captured) -> None:
+def test_only_the_history_names_a_batch(published: SmallMesh, capsys: Captured) -> None:
     published.contract("sales/clicks", CLICKS)
     product = published.registry.get("sales/clicks")
     with (
@@ -153,8 +153,8 @@ def test_a_batch_is_named_by_the_history_alone(published: SmallMesh, capsys: Cap
             assert "Ada" not in capsys.readouterr().out
 
 
-def test_bytes_are_those_of_the_files_of_each_version(published: SmallMesh) -> None:
-    """Of tables, pinned views, streams whose files were merged, and tables with deletions."""
+def test_each_version_has_the_bytes_of_its_files(published: SmallMesh) -> None:
+    """For tables, pinned views, streams with merged files, and tables with deletions."""
     published.contract("sales/clicks", CLICKS)
     clicks = published.registry.get("sales/clicks")
     published.publish("sales/transactions", f"{ROWS} WHERE range > 0")
@@ -181,7 +181,7 @@ def test_bytes_are_those_of_the_files_of_each_version(published: SmallMesh) -> N
             assert (len(found) > 0) is (name != "later")
 
 
-def test_dagster_is_not_even_imported(published: SmallMesh) -> None:
+def test_dagster_is_not_imported(published: SmallMesh) -> None:
     code = (
         "import sys; from platform_core.cli import main; main(sys.argv[1:]); print('dagster' in sys.modules)"
     )

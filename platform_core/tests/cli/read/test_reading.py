@@ -1,4 +1,4 @@
-"""``mesh products``, ``mesh show`` and ``mesh query`` as a person calls them."""
+"""``mesh products``, ``mesh show`` and ``mesh query`` in a terminal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_products_of_one_domain_as_json(capsys: pytest.CaptureFixture[str]) -> N
     assert published["bytes"] > 0
 
 
-def test_products_of_a_domain_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_products_of_an_unknown_domain(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["products", "--domain", "sale"]) == 2
     assert 'did you mean "sales"?' in capsys.readouterr().err
 
@@ -71,7 +71,7 @@ def test_a_broken_contract_does_not_hide_the_others(
     assert main(["products", "--domain", "sales"]) == 0
 
 
-def test_show_tells_everything_an_analyst_needs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_has_everything_for_an_analyst(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "sales.transactions"]) == 0
     shown = capsys.readouterr().out
     for words in (
@@ -132,7 +132,7 @@ def test_query_as_csv_with_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "3", "20001"])
-def test_query_without_anything_left_out_has_no_note(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_query_with_all_rows_has_no_note(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", QUERY, "--format", "csv", "--limit", limit]) == 0
     output = capsys.readouterr()
     assert len(output.out.splitlines()) == 4
@@ -224,14 +224,14 @@ DUCK = "SELECT '\u00e9' AS a, chr(129414) AS b"
         ("csv", "\u00e9,\U0001f986".encode()),
     ],
 )
-def test_letters_that_the_terminal_lacks(mesh: SmallMesh, format: str, said: bytes) -> None:
-    """Text shows their codes; the formats for programs are in UTF-8 whatever the terminal is."""
+def test_letters_missing_in_the_terminal_s_encoding(mesh: SmallMesh, format: str, said: bytes) -> None:
+    """Text shows their codes; the formats for programs are always UTF-8."""
     answer = mesh_process(mesh, "query", DUCK, "--format", format, stdout=subprocess.PIPE)
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert said in answer.stdout
 
 
-def test_bytes_that_are_no_text(mesh: SmallMesh) -> None:
+def test_bytes_that_are_not_text(mesh: SmallMesh) -> None:
     for words, given in (([b"query", b"select \xff"], b""), ([b"query", b"-"], b"select \xff")):
         answer = mesh_process(mesh, *words, stdout=subprocess.PIPE, input=given)
         assert (answer.returncode, answer.stdout) == (2, b"")
@@ -252,8 +252,8 @@ def test_a_parameter_without_a_value(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("limit", ["1000", "0"])
-def test_values_of_every_type_come_from_behind_the_wall(mesh: SmallMesh, limit: str) -> None:
-    """In a process of its own: what this one has loaded already, the query could use."""
+def test_values_of_every_type_leave_the_sealed_process(mesh: SmallMesh, limit: str) -> None:
+    """In its own process, because the query could use modules that this one has loaded."""
     values = {
         "TIMESTAMPTZ '2024-01-01 12:00:00+00'": "2024-01-01 12:00:00+00:00",
         "[TIMESTAMPTZ '2024-01-01 12:00:00+00'][1]": "2024-01-01 12:00:00+00:00",

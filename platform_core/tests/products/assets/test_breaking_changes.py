@@ -68,7 +68,7 @@ def test_a_column_with_consumers_can_only_be_removed_in_a_major_version(
     ):
         sales(mesh, table, rows, "1.9.0")
         refused = make(mesh, instance)
-        assert refused.startswith("error[Q040]: shop/sales 1.9.0 breaks who reads version ")
+        assert refused.startswith("error[Q040]: shop/sales 1.9.0 breaks readers of version ")
         assert words in refused.splitlines()[0]
         assert "sales.odcs.yaml:4:" in refused
         assert "other/copy reads amount (domains/other/src/other/products.py:4:32)" in refused

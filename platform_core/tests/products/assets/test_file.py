@@ -160,7 +160,7 @@ def test_a_crash_after_the_commit_is_healed_by_the_next_run(
     assert (folder() / "extract.csv").read_text() == CSV, "and the stable name still leads to the old one"
     capsys.readouterr()
     assert main(["show", "shop/extract"]) == 0
-    assert "the stable name is put right by: mesh run shop/extract" in capsys.readouterr().out
+    assert "`mesh run shop/extract` repairs the stable name" in capsys.readouterr().out
     (folder() / ".draft-of-the-dead").mkdir()
     (folder() / "999").mkdir()
     (folder() / "999" / "extract.csv").write_text("half")

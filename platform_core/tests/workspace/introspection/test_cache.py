@@ -1,4 +1,4 @@
-"""Locations looked at from outside: what comes back from a sound one, and what is said of the others."""
+"""Introspection of locations: the facts of sound ones, and the faults of the others."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def location(root: Path, name: str) -> Location:
 
 @pytest.fixture(scope="module")
 def found(root: Path, home: Path) -> dict[str, LocationFacts]:
-    """All of them at once: the sound ones are looked at whatever the others do."""
+    """All at once: broken locations do not stop the sound ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESH_HOME", str(home))
         patch.delenv("MESH_ROOT", raising=False)
@@ -68,7 +68,7 @@ def found(root: Path, home: Path) -> dict[str, LocationFacts]:
     return {each.name: each for each in facts}
 
 
-def test_a_sound_location_is_known_with_all_that_policies_ask(found: dict[str, LocationFacts]) -> None:
+def test_the_facts_of_a_sound_location_are_complete(found: dict[str, LocationFacts]) -> None:
     shop = found["shop"]
     assert shop.loads
     assert shop.faults == ()
@@ -94,7 +94,7 @@ def test_a_sound_location_is_known_with_all_that_policies_ask(found: dict[str, L
         ("dies", ["exit code 7"]),
     ],
 )
-def test_a_location_that_does_not_load_says_why(
+def test_a_location_that_does_not_load_has_a_fault(
     found: dict[str, LocationFacts], name: str, said: list[str]
 ) -> None:
     facts = found[name]
@@ -119,7 +119,7 @@ def test_a_location_that_does_not_load_still_has_its_contracts(root: Path) -> No
     assert facts.product_ids == ("crew/people", "crew/roster")
 
 
-def test_a_location_that_hangs_is_given_up_and_its_children_with_it(
+def test_a_location_that_hangs_is_ended_with_its_children(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = root / "domains" / "hangs" / "src" / "hangs"
@@ -144,14 +144,14 @@ def test_a_location_that_hangs_is_given_up_and_its_children_with_it(
 
 
 @pytest.mark.parametrize("said", ["soon", "0", "-1", "nan", "inf"])
-def test_a_limit_that_is_none_is_a_wrong_call(root: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_timeout_is_a_usage_error(root: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(INTROSPECT_TIMEOUT.name, said)
     with pytest.raises(UsageError, match="U050"):
         introspect(root, [])
 
 
 class TestCache:
-    """What was found out is used again for as long as nothing that it depends on has changed."""
+    """The facts are reused until a file that they depend on changes."""
 
     @pytest.fixture
     def kept(self, root: Path, home: Path, found: dict[str, LocationFacts]) -> Path:
@@ -164,7 +164,7 @@ class TestCache:
         raise AssertionError("the files are always younger than the look at them")
 
     def marked(self, root: Path, kept: Path) -> bool:
-        """Whether a mark left in the cache comes back, so that it was used."""
+        """Whether a mark in the cache returns, so that the cache was used."""
         document = json.loads(kept.read_text())
         document["facts"]["assets"] = [{"key": "marked", "materializable": True}]
         kept.write_text(json.dumps(document))
@@ -174,7 +174,7 @@ class TestCache:
     def test_nothing_changed(self, root: Path, kept: Path) -> None:
         assert self.marked(root, kept)
 
-    def test_the_same_content_anew(self, root: Path, kept: Path) -> None:
+    def test_the_same_content_again(self, root: Path, kept: Path) -> None:
         contract = root / "domains/shop/contracts/stores.odcs.yaml"
         contract.write_text(contract.read_text())
         assert self.marked(root, kept)
@@ -212,7 +212,7 @@ class TestCache:
         assert not facts.loads
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"key": 1}', "\x00"])
-    def test_a_broken_cache_is_made_anew(self, root: Path, kept: Path, text: str) -> None:
+    def test_a_broken_cache_is_made_again(self, root: Path, kept: Path, text: str) -> None:
         kept.write_text(text)
         (facts,) = introspect(root, [location(root, "shop")])
         assert facts.loads

@@ -1,4 +1,4 @@
-"""What a location's interpreter is told: what everybody gets, what its domain names, and nothing else."""
+"""The environment of a location's interpreter: common variables, and those that its domain names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def of(domain: str, root: Path) -> dict[str, str]:
     return location_variables(Location(domain, domain, Path("python")), root, Home(root / "state"))
 
 
-def test_a_domain_gets_what_it_names_and_no_other_domain_s(tmp_path: Path) -> None:
+def test_a_domain_gets_its_variables_and_not_those_of_another(tmp_path: Path) -> None:
     project(tmp_path, "hr", TABLE.format(names='["MESH_SECRET_HR", "HTTPS_PROXY"]'))
     project(tmp_path, "sales", TABLE.format(names='["MESH_SECRET_SALES"]'))
     hr, sales, bare = (of(domain, tmp_path) for domain in ("hr", "sales", "marketing"))
@@ -64,7 +64,7 @@ def test_a_domain_gets_what_it_names_and_no_other_domain_s(tmp_path: Path) -> No
         assert variables["DAGSTER_HOME"] == str(tmp_path / "state" / "dagster")
 
 
-def test_the_platform_s_own_processes_get_no_secret(tmp_path: Path) -> None:
+def test_the_platform_s_own_processes_get_no_secrets(tmp_path: Path) -> None:
     found = mesh_variables(tmp_path, Home(tmp_path / "state"))
     assert [name for name in found if name.startswith("MESH_SECRET")] == []
     assert found["HTTPS_PROXY"]
@@ -80,7 +80,7 @@ def test_the_platform_s_own_processes_get_no_secret(tmp_path: Path) -> None:
         ("[tool.platform-core\n", 1),
     ],
 )
-def test_what_names_no_variables_is_told_with_its_place(tmp_path: Path, text: str, line: int) -> None:
+def test_wrong_names_of_variables_are_reported_with_their_place(tmp_path: Path, text: str, line: int) -> None:
     path = project(tmp_path, "hr", text)
     with pytest.raises(DefinitionError) as caught:
         names_of("hr", tmp_path)
@@ -88,7 +88,7 @@ def test_what_names_no_variables_is_told_with_its_place(tmp_path: Path, text: st
     assert (fault.code, fault.place and (fault.place.path, fault.place.line)) == ("D071", (path, line))
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "domains" / "hr" / "pyproject.toml").mkdir(parents=True)
     with pytest.raises(DefinitionError, match="D071"):
         names_of("hr", tmp_path)

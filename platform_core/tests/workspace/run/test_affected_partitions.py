@@ -1,4 +1,4 @@
-"""What a run over some partitions refreshes downstream: the same time, the whole, or nothing."""
+"""The downstream of a run over some partitions: the same time, the whole, or nothing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def reached(words: str, asked: str) -> dict[str, tuple[str, ...] | None] | None:
 MARCH = ("2017-03-01",)
 
 
-def test_one_month_refreshes_what_depends_on_it_and_nothing_else() -> None:
+def test_one_month_refreshes_only_its_downstream() -> None:
     found = reached("sales/ledger+", "2017-03-01")
     assert found is not None
     days = found.pop("sales/by_day")
@@ -67,7 +67,7 @@ def test_one_month_refreshes_what_depends_on_it_and_nothing_else() -> None:
     }
 
 
-def test_the_last_month_reaches_who_reads_only_that() -> None:
+def test_the_last_month_affects_readers_of_the_last_partition() -> None:
     found = reached("sales/net_sales+", "2017-12-01")
     assert found == {
         "sales/net_sales": ("2017-12-01",),
@@ -98,24 +98,24 @@ def test_days_of_a_month_widen_to_it_and_no_further() -> None:
     assert found["a/m"] == ("2017-03-01", "2017-04-01")
 
 
-def test_a_product_that_is_named_too_keeps_what_was_asked() -> None:
+def test_a_product_that_is_also_named_keeps_its_keys() -> None:
     found = reached("sales/ledger+ sales/ranking marketing/untouched", "2017-03-01")
     assert found is not None
     assert found["sales/ranking"] == MARCH
     assert found["marketing/untouched"] is None
 
 
-def test_a_product_of_no_partitions_beside_one_with_them_passes_on_the_same_time() -> None:
+def test_an_unpartitioned_product_passes_on_the_same_time() -> None:
     found = reached("sales/ledger+ sales/articles+", "2017-03-01")
     assert found is not None
     assert (found["sales/articles"], found["sales/net_sales"]) == (None, MARCH)
 
 
-def test_without_partitions_to_follow_it_tells_nothing() -> None:
+def test_without_partitions_to_follow_nothing_is_resolved() -> None:
     assert reached("sales/articles+", "2017-03-01") is None
 
 
-def test_upstream_goes_along() -> None:
+def test_upstream_is_included() -> None:
     found = reached("+hr/commissions+", "2017-03-01")
     assert found is not None
     assert set(found) == {

@@ -8,7 +8,7 @@ from small_mesh import AMOUNTS, AT_SIX, DAYS, GOVERNED, KEPT, SmallMesh
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.dagster_internals import described
 from platform_core.workspace.introspection.cache import introspect
-from platform_core.workspace.run.location_assets import assets_of
+from platform_core.workspace.run.affected_partitions import assets_of
 from platform_core.workspace.run.result import Checks
 
 SHOP = """
@@ -84,7 +84,7 @@ def test_everything_is_made_in_order_over_two_locations(mesh: SmallMesh) -> None
         assert len(materialized) == 12
 
 
-def test_a_selection_runs_its_products_and_what_feeds_them_inside_the_location(mesh: SmallMesh) -> None:
+def test_a_selection_runs_its_products_and_their_upstream_in_the_location(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
     result = mesh.coordinate("+staff/people")
@@ -115,14 +115,14 @@ defs = dg.Definitions(assets=[thing])
 
 
 def started(mesh: SmallMesh) -> set[str]:
-    """The locations that had a worker since this was asked last: each has opened its log."""
+    """The locations with a worker since the last call: each has opened its log."""
     logs = list((mesh.root / ".mesh/logs").glob("*.log"))
     for log in logs:
         log.unlink()
     return {log.stem for log in logs}
 
 
-def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> None:
+def test_only_locations_of_the_run_start(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
     mesh.location("lone", LONE.format(deps=""), "thing")
@@ -146,7 +146,7 @@ def test_only_the_locations_that_a_run_reaches_are_started(mesh: SmallMesh) -> N
 
 
 @pytest.mark.full
-def test_what_follows_is_told_of_where_it_cannot_be_made(mesh: SmallMesh) -> None:
+def test_downstream_products_that_cannot_be_made_are_reported(mesh: SmallMesh) -> None:
     for domain in ("shop", "other"):
         mesh.location(domain)
     promise = AT_SIX + KEPT
@@ -184,7 +184,7 @@ def test_what_follows_is_told_of_where_it_cannot_be_made(mesh: SmallMesh) -> Non
 
 
 @pytest.mark.full
-def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_worker_makes_room_and_restarts(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform_core.workspace.run.worker_slot.MOST", 1)
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")
@@ -193,7 +193,7 @@ def test_an_idle_worker_makes_room_and_comes_again(mesh: SmallMesh, monkeypatch:
     assert {p.product for p in result.products} == {"shop/goods", "shop/report", "shop/sales", "staff/people"}
 
 
-def test_the_facts_of_a_location_tell_of_its_assets_what_its_worker_does(mesh: SmallMesh) -> None:
+def test_facts_and_workers_report_the_same_assets(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", DAYS)
     mesh.contract("shop/days", DAYS)
     mesh.contract("shop/last", AMOUNTS)

@@ -1,4 +1,4 @@
-"""Ctrl-C and sudden death: one line, the run recorded as ended, and no process left behind."""
+"""Ctrl-C and SIGKILL: one line, the run recorded as ended, and no process left."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def wait_for(met: Callable[[], object]) -> None:
 
 
 def processes_of(root: Path) -> list[str]:
-    """Every process that works in a mesh, the test's own one excepted."""
+    """Every process whose working directory is a mesh, except the test's own."""
     found = []
     for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
         if process.info["pid"] != os.getpid() and process.info["cwd"] == str(root):
@@ -109,7 +109,7 @@ def test_ctrl_c_while_locations_load(mesh: SmallMesh, workers: int) -> None:
 
 
 @pytest.mark.full
-def test_a_second_ctrl_c_kills_at_once_and_the_next_run_closes_the_books(mesh: SmallMesh) -> None:
+def test_a_second_ctrl_c_kills_and_the_next_run_closes_the_records(mesh: SmallMesh) -> None:
     stubborn = SLOW.replace(
         "    try:\n        time.sleep(600)\n",
         "    while True:\n        try:\n            time.sleep(600)\n"
@@ -163,7 +163,7 @@ def returning(mesh: SmallMesh, query: str) -> None:
 
 
 def shop(mesh: SmallMesh) -> None:
-    """A product that was published, and which its next run computes for ever."""
+    """A published product whose next run never ends."""
     mesh.location("shop")
     mesh.contract("shop/sales", COLUMNS, roles="[]", promise=TWO_DAYS + KEPT)
     returning(mesh, "SELECT 1::BIGINT AS id")
@@ -173,7 +173,7 @@ def shop(mesh: SmallMesh) -> None:
 
 
 def checks_of_sales(mesh: SmallMesh) -> set[bool | None]:
-    """What the newest execution of each check says; None where it says nothing."""
+    """The newest execution of each check; None without a result."""
     key, rules = dg.AssetKey(["shop", "sales"]), mesh.registry.get("shop/sales").rules
     keys = [dg.AssetCheckKey(key, rule.name) for rule in rules]
     with dg.DagsterInstance.from_config(str(mesh.root / ".mesh/dagster")) as instance:
@@ -182,7 +182,7 @@ def checks_of_sales(mesh: SmallMesh) -> set[bool | None]:
 
 
 @pytest.mark.full
-def test_ctrl_c_while_the_engine_computes_leaves_the_checks_of_what_is_published(mesh: SmallMesh) -> None:
+def test_ctrl_c_while_the_engine_computes_keeps_the_checks_of_the_published_version(mesh: SmallMesh) -> None:
     shop(mesh)
     process = mesh.start("run")
     wait_for((mesh.root / "started").exists)
@@ -197,7 +197,7 @@ def test_ctrl_c_while_the_engine_computes_leaves_the_checks_of_what_is_published
 
 @pytest.mark.full
 @pytest.mark.skipif(os.geteuid() != 0, reason="another name for the machine needs root")
-def test_a_run_that_was_killed_under_another_name_of_the_machine_is_closed(mesh: SmallMesh) -> None:
+def test_a_run_killed_under_another_host_name_is_closed(mesh: SmallMesh) -> None:
     shop(mesh)
     renamed = (
         "import ctypes, socket; assert ctypes.CDLL(None).unshare(0x04000000) == 0; socket.sethostname('a')"
@@ -224,7 +224,7 @@ def test_help_is_quick_and_imports_no_verb(mesh: SmallMesh) -> None:
     assert all(verb in out for verb in ("check", "products", "show", "query", "run", "serve"))
 
 
-def test_wrong_words_are_one_message_and_exit_code_2(mesh: SmallMesh) -> None:
+def test_wrong_arguments_are_one_message_and_exit_code_2(mesh: SmallMesh) -> None:
     mesh.location("slow", SLOW, "first long")
     for words, expected in (
         (("run", "slow/frist"), 'did you mean "slow/first"?'),
@@ -239,7 +239,7 @@ def test_wrong_words_are_one_message_and_exit_code_2(mesh: SmallMesh) -> None:
     assert processes_of(mesh.root) == []
 
 
-def test_elsewhere_than_at_the_root(mesh: SmallMesh) -> None:
+def test_a_run_needs_the_root_as_working_directory(mesh: SmallMesh) -> None:
     mesh.location("slow", SLOW, "first long")
     ended = subprocess.run(
         [sys.executable, "-m", "platform_core.cli", "run"],
@@ -249,4 +249,5 @@ def test_elsewhere_than_at_the_root(mesh: SmallMesh) -> None:
         check=False,
     )
     assert ended.returncode == 2
-    assert ended.stderr.strip() == f"error[U026]: this command starts at the root of the mesh: cd {mesh.root}"
+    refused = f"error[U026]: this command runs only at the root of the mesh: cd {mesh.root}"
+    assert ended.stderr.strip() == refused

@@ -20,7 +20,7 @@ def taken(plan: Plan, location: str) -> list[str]:
     return sorted(batch.assets) if batch is not None else []
 
 
-def test_a_run_takes_what_is_ready_and_what_becomes_ready_in_its_location() -> None:
+def test_a_run_takes_ready_assets_and_those_that_become_ready() -> None:
     plan = plan_of(
         a=[Asset("a/1"), Asset("a/2", ("a/1",)), Asset("a/3", ("b/1",)), Asset("a/4", ("a/3",))],
         b=[Asset("b/1", ("a/1",))],
@@ -35,7 +35,7 @@ def test_a_run_takes_what_is_ready_and_what_becomes_ready_in_its_location() -> N
     assert taken(plan, "a") == ["a/3", "a/4"]
 
 
-def test_a_run_holds_one_grid_and_several_runs_hold_one_asset() -> None:
+def test_a_run_has_one_grid_and_several_runs_have_one_asset() -> None:
     month = Asset("a/month", partitions=MONTHS, grid="months")
     plan = plan_of(a=[Asset("a/whole"), month, Asset("a/also", partitions=MONTHS, grid="months")])
     assert taken(plan, "a") == ["a/whole"]
@@ -56,7 +56,7 @@ def test_assets_of_one_step_wait_for_each_others_inputs() -> None:
     assert taken(plan, "a") == ["a/1", "a/2"]
 
 
-def test_what_reads_a_failure_is_blocked_and_nothing_else() -> None:
+def test_only_the_downstream_of_a_failure_is_blocked() -> None:
     plan = plan_of(a=[Asset("a/1"), Asset("a/2", ("a/1",)), Asset("a/3")], b=[Asset("b/1", ("a/2",))])
     plan.move(Moved("a/1", "failed"))
     assert plan.blocked() == ("a/2",)
@@ -65,12 +65,12 @@ def test_what_reads_a_failure_is_blocked_and_nothing_else() -> None:
     assert plan.blocked() == ("b/1",)
 
 
-def test_an_upstream_that_was_not_selected_is_taken_as_it_is() -> None:
+def test_an_unselected_upstream_blocks_nothing() -> None:
     plan = plan_of(a=[Asset("a/2", ("a/1", "elsewhere/x"))])
     assert taken(plan, "a") == ["a/2"]
 
 
-def test_a_product_of_a_location_that_has_not_loaded_is_waited_for() -> None:
+def test_a_reader_waits_for_a_location_that_loads() -> None:
     plan = Plan(frozenset({"a/1", "b/1"}))
     plan.add("a", [Asset("a/1", ("b/1",))], {"a/1": None})
     assert taken(plan, "a") == []
@@ -79,7 +79,7 @@ def test_a_product_of_a_location_that_has_not_loaded_is_waited_for() -> None:
     assert plan.blocked() == ("a/1",)
 
 
-def test_what_stands_alone_comes_last() -> None:
+def test_isolated_assets_come_last() -> None:
     plan = plan_of(a=[Asset("a/costs"), Asset("a/1")], b=[Asset("b/1", ("a/1",))])
     assert taken(plan, "a") == ["a/1"]
     plan.move(Moved("a/1", "ok"))
@@ -89,7 +89,7 @@ def test_what_stands_alone_comes_last() -> None:
     assert taken(plan, "a") == ["a/costs"]
 
 
-def test_what_stands_alone_waits_for_locations_that_load() -> None:
+def test_isolated_assets_wait_for_locations_that_load() -> None:
     plan = Plan(frozenset({"a/costs", "b/1"}))
     plan.add("a", [Asset("a/costs")], {"a/costs": None})
     assert taken(plan, "a") == []
@@ -97,7 +97,7 @@ def test_what_stands_alone_waits_for_locations_that_load() -> None:
     assert taken(plan, "a") == ["a/costs"]
 
 
-def test_a_circle_is_named_in_order() -> None:
+def test_a_cycle_is_named_in_order() -> None:
     plan = plan_of(a=[Asset("a/0"), Asset("a/1", ("b/1",))], b=[Asset("b/1", ("a/1", "a/0"))])
     assert plan.cycle() == ("a/1", "b/1", "a/1")
 
@@ -114,7 +114,7 @@ def test_the_assets_that_a_selection_takes_in_a_location() -> None:
     assert [asset.key for asset in chosen] == ["a/raw", "a/clean", "a/1"]
 
 
-def test_a_step_says_which_part_of_its_partitions_it_makes() -> None:
+def test_a_step_names_its_part_of_the_partitions() -> None:
     plan = Plan(frozenset(("a/one", "a/some", "a/all", "a/whole")))
     month = {name: Asset(f"a/{name}", partitions=MONTHS) for name in ("one", "some", "all")}
     keys = {"a/one": MONTHS[:1], "a/some": MONTHS[:2], "a/all": MONTHS, "a/whole": None}

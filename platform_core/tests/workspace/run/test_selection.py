@@ -29,11 +29,11 @@ UPSTREAM = {
         (("hr+", "sales/baskets"), {"hr/employees", "hr/staffing", "sales/baskets"}),
     ],
 )
-def test_what_words_select(words: tuple[str, ...], selected: set[str]) -> None:
+def test_the_products_of_a_selection(words: tuple[str, ...], selected: set[str]) -> None:
     assert parse_selection(words, PRODUCTS).resolve(UPSTREAM) == selected
 
 
-def test_only_plus_takes_the_graph() -> None:
+def test_only_plus_needs_the_graph() -> None:
     assert not parse_selection(["hr", "sales/stores"], PRODUCTS).follows_graph
     assert parse_selection(["hr", "+sales/stores"], PRODUCTS).follows_graph
 
@@ -49,7 +49,7 @@ def test_only_plus_takes_the_graph() -> None:
         ("+", "U042", "`mesh products` lists what there is"),
     ],
 )
-def test_an_unknown_name_is_told_with_a_near_one(word: str, code: str, fix: str) -> None:
+def test_an_unknown_name_has_a_suggestion(word: str, code: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_selection(["hr", word], PRODUCTS)
     (diagnostic,) = caught.value.diagnostics

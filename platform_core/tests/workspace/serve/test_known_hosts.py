@@ -1,4 +1,4 @@
-"""Where the UI listens: on this machine alone unless told otherwise, and always under known names."""
+"""The addresses of the UI: only this machine by default, and always known host names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def port() -> int:
 
 
 def known(host: str, port: int, *names: str, no_login: bool = False) -> list[str]:
-    """Without their port, which each has."""
+    """The hosts without their port."""
     hosts = known_hosts(host, port, names, no_login)
     assert all(each.endswith(f":{port}") for each in hosts)
     return [each.removesuffix(f":{port}") for each in hosts]
@@ -43,13 +43,13 @@ def refused(host: str, port: int, *names: str, no_login: bool = False) -> str:
         pytest.param("::1", ["[::1]", "localhost", "127.0.0.1"], marks=SIX),
     ],
 )
-def test_this_machine_needs_no_more(host: str, hosts: list[str], port: int) -> None:
+def test_the_default_address_needs_no_options(host: str, hosts: list[str], port: int) -> None:
     found = known(host, port)
     assert (found[0], sorted(found)) == (hosts[0], sorted(hosts))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "0", pytest.param("::", marks=SIX)])
-def test_every_address_needs_that_it_is_accepted_and_a_name(host: str, port: int) -> None:
+def test_all_addresses_need_no_login_and_a_name(host: str, port: int) -> None:
     assert refused(host, port, "mesh.example.com") == "U028"
     assert refused(host, port, no_login=True) == "U029"
 
@@ -57,7 +57,7 @@ def test_every_address_needs_that_it_is_accepted_and_a_name(host: str, port: int
     assert known(host, port, *names, no_login=True) == ["mesh.example.com", "[2001:db8::7]", *LOOPBACK]
 
 
-def test_a_browser_leaves_the_port_of_http_out() -> None:
+def test_port_80_is_left_out() -> None:
     try:
         hosts = known_hosts("127.0.0.1", 80, (), False)
     except UsageError:
@@ -66,11 +66,11 @@ def test_a_browser_leaves_the_port_of_http_out() -> None:
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.7"])
-def test_what_is_no_address_of_this_machine(host: str, port: int) -> None:
+def test_an_address_of_another_machine(host: str, port: int) -> None:
     assert refused(host, port, no_login=True) == "U027"
 
 
-def test_a_taken_port_is_told_for_each_address_of_a_name(port: int) -> None:
+def test_a_used_port_is_found_for_each_address_of_a_name(port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()

@@ -1,4 +1,4 @@
-"""`mesh serve`: all locations behind one address, and nothing left afterwards."""
+"""`mesh serve`: all locations at one address, and no process left afterwards."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def code() -> str:
 
 @pytest.fixture
 def server(mesh: SmallMesh, port: int, good: tuple[str, ...], code: str) -> Iterator[subprocess.Popen[str]]:
-    """A mesh of good locations and one that does not load, served; yielded once it answers."""
+    """A served mesh of good locations and one that does not load, once it answers."""
     for name in good:
         mesh.location(name, code.format(name=name), "thing long")
     mesh.location("broken", "def broken(:\n", "x")
@@ -115,7 +115,7 @@ def asked(port: int, method: str, path: str, headers: dict[str, str]) -> tuple[i
     return answer.status, answer.read().decode()
 
 
-def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
+def test_all_locations_are_served_and_no_process_is_left_after_a_run(
     mesh: SmallMesh, port: int, server: subprocess.Popen[str]
 ) -> None:
     served = ask(port, LOCATIONS)
@@ -147,7 +147,7 @@ def test_all_locations_are_served_and_nothing_is_left_though_a_run_was_going_on(
 
 @pytest.mark.full
 @pytest.mark.parametrize("good", [("a",)])
-def test_nothing_is_left_when_it_is_killed(mesh: SmallMesh, port: int, server: subprocess.Popen[str]) -> None:
+def test_no_process_is_left_after_a_kill(mesh: SmallMesh, port: int, server: subprocess.Popen[str]) -> None:
     assert len(processes_of(mesh.root)) > 5
     server.kill()
     server.communicate()
@@ -155,14 +155,13 @@ def test_nothing_is_left_when_it_is_killed(mesh: SmallMesh, port: int, server: s
 
 
 @pytest.mark.full
-def test_other_machines_reach_it_only_where_that_is_accepted(mesh: SmallMesh, port: int) -> None:
+def test_other_machines_need_no_login(mesh: SmallMesh, port: int) -> None:
     mesh.location("a", CODE.format(name="a"), "thing long")
     refused = mesh.start("serve", "--port", str(port), "--host", "0.0.0.0")
     _, err = refused.communicate(timeout=ENOUGH)
     assert refused.returncode == 2
-    assert err.startswith(
-        "error[U028]: --host 0.0.0.0: other machines would reach the UI, and it has no login"
-    )
+    refusal = "--host 0.0.0.0: other machines could reach the UI, which has no login"
+    assert err.startswith(f"error[U028]: {refusal}")
     assert f"ssh -L {port}:127.0.0.1:{port} MACHINE" in err
 
     words = ("--port", str(port), "--host", "0.0.0.0", "--name", "Mesh.example.com", "--no-login")
@@ -176,8 +175,7 @@ def test_other_machines_reach_it_only_where_that_is_accepted(mesh: SmallMesh, po
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=ENOUGH)
         assert err.splitlines() == [
-            "warning[U028]: there is no login: "
-            f"anybody who reaches port {port} can read, run and delete everything"
+            f"warning[U028]: without a login, every client of port {port} can read, run and delete everything"
         ]
     finally:
         server.kill()
@@ -194,7 +192,7 @@ def launch(port: int, job: str) -> str:
     return str(answer["launchRun"]["run"]["runId"])  # type: ignore[index]
 
 
-def test_what_breaks_its_contract_is_never_made_again(mesh: SmallMesh, tmp_path: Path) -> None:
+def test_a_run_that_breaks_its_contract_is_not_retried(mesh: SmallMesh, tmp_path: Path) -> None:
     mesh.contract("shop/sales", AMOUNTS)
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT NULL::BIGINT AS id'\n")
     home = tmp_path / "instance"
@@ -212,7 +210,7 @@ def test_what_breaks_its_contract_is_never_made_again(mesh: SmallMesh, tmp_path:
 
 @pytest.mark.full
 @pytest.mark.parametrize("code", [AGAIN])
-def test_a_lost_process_is_made_again_and_a_reload_disturbs_no_run(
+def test_a_lost_server_restarts_and_a_reload_disturbs_no_run(
     mesh: SmallMesh,
     port: int,
     server: subprocess.Popen[str],
@@ -250,7 +248,7 @@ def test_a_lost_process_is_made_again_and_a_reload_disturbs_no_run(
 
 
 @pytest.mark.full
-def test_it_says_what_is_still_loading_and_copes_with_a_long_folder_for_temporary_files(
+def test_loading_locations_are_shown_and_a_long_temporary_folder_works(
     mesh: SmallMesh, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = mesh.root / ("x" * 100)
@@ -275,7 +273,7 @@ def test_it_says_what_is_still_loading_and_copes_with_a_long_folder_for_temporar
         wait_for(lambda: processes_of(mesh.root) == [])
 
 
-def test_a_time_that_is_none_is_refused_before_anything_starts(mesh: SmallMesh, port: int) -> None:
+def test_a_wrong_timeout_is_refused_before_the_start(mesh: SmallMesh, port: int) -> None:
     mesh.location("a", CODE.format(name="a"), "thing long")
     refused = subprocess.run(
         [sys.executable, "-m", "platform_core.cli", "serve", "--port", str(port)],
@@ -289,7 +287,7 @@ def test_a_time_that_is_none_is_refused_before_anything_starts(mesh: SmallMesh, 
     assert processes_of(mesh.root) == []
 
 
-def test_what_a_process_and_its_children_compute_is_progress() -> None:
+def test_cpu_time_of_a_process_and_its_children_is_progress() -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     process = subprocess.Popen([sys.executable, "-c", code])
     try:

@@ -1,1 +1,1 @@
-"""Verbs for those who write products."""
+"""Verbs for authors of products."""

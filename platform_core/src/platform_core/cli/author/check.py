@@ -1,4 +1,4 @@
-"""``mesh check``: one product's contract and what makes it, in its domain's own interpreter."""
+"""``mesh check``: check a product's contract, and its function or model, in its domain's own interpreter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from platform_core.source.workspace import Location
 
 INSIDE = "--inside"
-"""Says that this process is the domain's own interpreter already."""
+"""Marks a process that already is the domain's own interpreter."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,16 +41,16 @@ def run(options: argparse.Namespace) -> int:
     name = ProductId.written(options.product)
     if name.domain not in registry.domains():
         name = product_id(options.product, registry.names())
-    # A process even where it is the same interpreter: what a product imports stays out of this one.
+    # Always a new process, even with the same interpreter, so that no product's imports reach this one.
     location = location_of(root, name.domain)
-    # The other interpreter may have a version of the library that knows text alone.
-    words = ["--json"] if options.format == "json" else []
-    command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name, *words]
+    # An older version of the library in that interpreter may not know --json.
+    format_option = ["--json"] if options.format == "json" else []
+    command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name, *format_option]
     with startable(location):
         status = run_process(command, location_variables(location, root, Home.of(root)))
     if status not in (OK, FAILED, USAGE, INTERRUPTED):
-        message = f"the check of {name} broke off: its process ended with status {status}"
-        raise RunError.of("R002", message, fix="Look for what ends the process, such as sys.exit().")
+        message = f"the process that checks {name} ended with status {status}"
+        raise RunError.of("R002", message, fix="Remove what ends the process, such as sys.exit().")
     return status
 
 
@@ -69,20 +69,19 @@ def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
     except PlatformError as error:
         faults += error.diagnostics
     except KeyboardInterrupt:
-        return INTERRUPTED  # whoever started this process says so
+        return INTERRUPTED  # the parent process reports it
     readers = ""
-    with suppress(PlatformError):  # of its contract, which the dry run told
+    with suppress(PlatformError):  # a fault of its contract, which the dry run has reported
         violations, readers = standing(registry.get(options.product), registry, root)
         faults += violations
     broken = any(fault.severity == "error" for fault in faults)
-    said = [*([] if broken else checked), *([readers] if readers else [])]
-    text = f"{'' if broken else 'ok '}{options.product}: {', '.join(said)}" if said else ""
-    facts = {"product": options.product, "checked": said}
-    return answer(options, root, facts, text, faults)
+    results = [*([] if broken else checked), *([readers] if readers else [])]
+    text = f"{'' if broken else 'ok '}{options.product}: {', '.join(results)}" if results else ""
+    return answer(options, root, {"product": options.product, "checked": results}, text, faults)
 
 
 def location_of(root: Path, domain: str) -> Location:
-    """The domain's code location; one of this interpreter where the workspace names none that exists."""
+    """The domain's code location; without one in the workspace, a location of this interpreter."""
     from platform_core.source.workspace import Location, read_locations
 
     found = (each for each in read_locations(root) if each.name == domain and each.python.exists())

@@ -1,4 +1,4 @@
-"""A product tried without data: its contract, its references and grants, and its function on empty inputs."""
+"""A check of a product without data: contract, references, grants, and its function on empty inputs."""
 
 from __future__ import annotations
 
@@ -50,15 +50,10 @@ from platform_core.words import counted, listed
 
 
 def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
-    """Check the product ``name`` and return what was checked, in words.
+    """Check the product ``name`` and return phrases about the checked parts.
 
-    Raises:
-        UsageError: U043 where neither a contract nor a function has the name.
-        PlatformError: with everything that is wrong, as far as it can be seen without data. Besides
-            what contracts and declarations raise themselves: D015 nothing makes the product,
-            G119 a function without a contract, D023 a module that cannot be imported, D024 a function that
-            fails on empty inputs, D025 a dbt source that is not declared, D033 no dbt, A001 and A002 missing
-            grants, Q001 other columns than the contract's.
+    Raises UsageError U043 for an unknown name, and PlatformError with every fault that is visible without
+    data.
     """
     if name not in registry.names():
         raise _uncontracted(ProductId(name), registry, root)
@@ -77,11 +72,12 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         done.append(f"the masked twin of {product.twin_of}")
     elif isinstance(maker, ProductFunction):
         faults += _collect(lambda: _function(product, maker, registry, root))
-        done += _inputs_in_words(len(maker.products))
+        done += [counted(len(maker.products), "granted input")] if maker.products else []
         done.append(f"function {maker.place}")
     elif maker is not None:
         faults += _collect(lambda: _model(product, maker, registry, root))
-        done += _inputs_in_words(len(maker.reads(product.name, ())[0]))
+        inputs, _ = maker.reads(product.name, ())
+        done += [counted(len(inputs), "granted input")] if inputs else []
         done.append(f"dbt model {shown(maker.models[product.name])}")
         unneeded = (fault for fault in maker.files.all_faults() if fault not in faults)
         faults += [replace(fault, severity="warning") for fault in unneeded]
@@ -93,17 +89,17 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
 
 
 def _uncontracted(name: ProductId, registry: Registry, root: Path) -> PlatformError:
-    """A function without a contract is named as that; else there is no such product."""
     maker = find_maker(name, root)
     if maker is None:
         return UsageError(unknown_product(name, registry.names()))
     message = f'the product "{maker.name}" of {name.domain} has no contract'
-    fix = f"Write it: {shown(registry.path(name))}; mesh infer drafts one."
+    fix = f"Write {shown(registry.path(name))}; `mesh infer` drafts it."
     return DefinitionError.of("G119", message, maker.place, "a contract of its name", fix)
 
 
 def _references(product: DataProduct, registry: Registry, root: Path) -> None:
-    """The own domain has to be granted what its foreign keys point to; that it exists is said before."""
+    """Require a grant for the products that foreign keys reference; ``unresolved`` reports missing
+    products."""
     names = set(registry.names())
     for name in (*product.referenced, *product.compared):
         if name in names:
@@ -111,15 +107,13 @@ def _references(product: DataProduct, registry: Registry, root: Path) -> None:
 
 
 def _read_by(product: DataProduct, maker: ProductFunction | DbtProject | None) -> Collection[str]:
-    """The ids of the products that a product is made of, which the SQL of its rules may read too."""
+    """The ids of a product's inputs, which the SQL of its rules may read too."""
     if isinstance(maker, ProductFunction):
         return [read.product for read in maker.products.values()]
     return maker.reads(product.name, ())[0] if maker is not None else [product.twin_of or ""]
 
 
 def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -> None:
-    """The SQL of a contract's rules: what no rows could answer is wrong."""
-
     def resolve(name: str) -> str | None:
         return no_rows(registry.get(name)) if name in reads and name in registry.names() else None
 
@@ -132,7 +126,6 @@ def _queries(product: DataProduct, reads: Collection[str], registry: Registry) -
 
 
 def _function(product: DataProduct, function: ProductFunction, registry: Registry, root: Path) -> None:
-    """The function on no rows, held against its contract."""
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
     require_uses(product, function)
@@ -140,13 +133,13 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
     if product.kind == "model":
-        return  # nothing can be learned from no rows
+        return  # a model cannot learn from empty inputs
     with in_memory(files_of(function.sources.values())) as connection:
-        with sql_faults(product.id, function.place):  # a source that is no table after all
+        with sql_faults(product.id, function.place):  # a source may not be a table
             arguments = bind(connection, function, inputs, NoRows(function_window(product.partitions)))
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
-            return  # there is no batch to look at
+            return  # the stream has no batch
         query = as_query(connection, result, arguments, product.id, function.place).query
         with sql_faults(product.id, function.place):
             fit = fitted(connection, product, query)
@@ -155,19 +148,18 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
 
 
 def _suffixes(product: DataProduct, function: ProductFunction) -> None:
-    """D008 for a source that is taken for a table, or is one and is taken for a file, by its suffix."""
+    """Raise D008 if the annotation of a source does not fit the suffix of its file."""
     parameters = inspect.signature(function.function).parameters
     for name, source in function.sources.items():
-        said = str(parameters[name].annotation).rpartition(".")[2].strip("'>")
+        declared = str(parameters[name].annotation).rpartition(".")[2].strip("'>")
         given = "Table" if source.tabular else "Path"
-        if said in ("Table", "Path") and said != given and not source.inbox:
-            message = f'{product.id} takes "{name}" as a {said}, but by its suffix {source.path} is a {given}'
+        if declared in ("Table", "Path") and declared != given and not source.inbox:
+            message = f'{product.id} declares "{name}" as a {declared}, but {source.path} is a {given}'
             expected = f"a Table of a file that ends in {listed(list(READERS))}, a Path of any other"
             raise DefinitionError.of("D008", message, function.place, expected, f"Write {name}: {given}.")
 
 
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
-    """What the function returns; of a stream the first batch, None where it gives none."""
     try:
         result, _ = with_metadata(function(**arguments))
         return first_rows(result, product.id, function.place) if product.kind == "stream" else result
@@ -177,12 +169,11 @@ def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[
         message = f"the function of {product.id} fails on empty inputs: {type(error).__name__}: {error}"
         place = own_line(error, own_code(product.domain)) or function.place
         expected = "a result with the contract's columns, without rows"
-        fix = "let it work without rows too: a partition or an input may be empty"
+        fix = "Make it work without rows too: a partition or an input may be empty."
         raise DefinitionError.of("D024", message, place, expected, fix) from error
 
 
 def _twin(product: DataProduct, registry: Registry) -> None:
-    """A masked twin out of no rows of its parent; no key is needed, or made, to hash nothing."""
     parent = parent_of(product, registry)
     suppression = parent.masking.suppression if parent.masking else None
     with in_memory() as connection:
@@ -193,13 +184,6 @@ def _twin(product: DataProduct, registry: Registry) -> None:
 
 
 def _model(product: DataProduct, project: DbtProject, registry: Registry, root: Path) -> None:
-    """Check the dbt model of a product.
-
-    Raises:
-        PlatformError: D011 a file that cannot be read, D010 a product read by ``ref``, D025 a source that no
-            YAML file of the project declares, D001 a source that is no product, A001 and A002 missing
-            grants, D020 and D021 what is wrong with its SQL, D033 no dbt.
-    """
     own = {name.name for name in registry.names() if name.domain == product.domain}
     read, faults = project.reads(product.name, own)
     granted: dict[str, DataProduct] = {}
@@ -231,13 +215,9 @@ def _schema(connection: duckdb.DuckDBPyConnection, product: DataProduct, place: 
 
 
 def _collect(check: Any) -> tuple[Diagnostic, ...]:
-    """The faults of one part, so that the other parts are looked at too."""
+    """The faults of one check, so that the other checks run too."""
     try:
         check()
     except PlatformError as error:
         return error.diagnostics
     return ()
-
-
-def _inputs_in_words(count: int) -> list[str]:
-    return [counted(count, "granted input")] if count else []

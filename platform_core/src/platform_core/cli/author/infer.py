@@ -1,16 +1,24 @@
-"""``mesh infer``: a contract out of data; facts are filled in, decisions are asked for."""
+"""``mesh infer``: draft a contract from data. It fills in facts and marks the decisions for people."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import keyword
+import re
+from pathlib import Path
 
+from platform_core.authoring.infer import infer
+from platform_core.cli.documents import relative
+from platform_core.cli.output import answer
 from platform_core.contracts.product_id import ProductId
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from platform_core.registry.lookup import Registry
+from platform_core.diagnostics import UsageError, shown
+from platform_core.files import write_files
+from platform_core.odcs.placeholders import undecided
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import domain_name
+from platform_core.settings import mesh_root
+from platform_core.source.document import parse
+from platform_core.words import listed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,27 +32,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--as",
         dest="product",
         metavar="DOMAIN/PRODUCT",
-        help="the product that it is to be: its contract is written to its place, and what its domain was "
-        "granted can be read; without it the contract is printed",
+        help="the product to describe: mesh writes its contract, and reads with the grants of its domain; "
+        "without it, mesh prints the contract",
     )
     columns_option(parser)
-    parser.add_argument("--replace", action="store_true", help="write over a contract that is there")
+    parser.add_argument("--replace", action="store_true", help="overwrite an existing contract")
 
 
 def columns_option(parser: argparse.ArgumentParser) -> None:
-    words = "names of the columns, for a CSV file that does not name them"
+    words = "names of the columns, for a CSV file without a header"
     parser.add_argument("--columns", type=lambda names: names.split(","), metavar="A,B,...", help=words)
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.authoring.infer import infer
-    from platform_core.cli.documents import relative
-    from platform_core.cli.output import answer
-    from platform_core.diagnostics import shown
-    from platform_core.files import write_files
-    from platform_core.registry.lookup import Registry
-    from platform_core.settings import mesh_root
-
     root = mesh_root()
     registry = Registry.open(root)
     path = place_of(options.product, registry, root, replace=options.replace) if options.product else None
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         write_files({path: inferred.text})
         text = f"wrote {shown(path)}: {inferred.facts.rows:,} rows, {len(inferred.facts.columns)} columns"
         if steps := decisions(path):
-            ask = f"Next, decide (`mesh check {options.product}` says what is left):"
+            ask = f"Next, decide (`mesh check {options.product}` lists the rest):"
             text = "\n".join([text, "", ask, "", *steps])
     wrote = path and relative(path, root)
     facts = {"product": options.product, "wrote": wrote, "contract": inferred.text, "next": steps}
@@ -62,47 +62,32 @@ def run(options: argparse.Namespace) -> int:
 
 
 def decisions(contract: Path) -> list[str]:
-    """What only people can say of a contract and have not said, one line each."""
-    from platform_core.odcs.placeholders import undecided
-    from platform_core.source.document import parse
-
     return [line for found in undecided(parse(contract)) for line in (found.expected or "").splitlines()]
 
 
 def place_of(product: str, registry: Registry, root: Path, *, replace: bool = False) -> Path:
-    """Where the contract of a new product goes.
-
-    Raises UsageError: U042 for an unknown domain, U067 for a name that no product can have, U066 where
-    there is a contract already.
-    """
-    import keyword
-    import re
-
-    from platform_core.diagnostics import UsageError, shown
-    from platform_core.registry.typed_names import domain_name
-    from platform_core.words import listed
+    """The path for the contract of a new product. Raises UsageError: U042 for an unknown domain, U067 for an
+    invalid name, U066 for an existing contract."""
 
     name = ProductId(product).name
     known = registry.domains()
     if name:
         domain_name(ProductId(product).domain, known)
-    # Its function and its module have its name, and no package may be hidden by that.
+    # The function and module of the product have its name, which must not hide a package.
     taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken:
         raise UsageError.of(
             "U067",
-            f'"{product}" cannot be a product',
+            f'"{product}" is not a valid name of a product',
             expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
-            fix=f'Take another name: "{name}" is a word of Python or a module of the domain.'
-            if taken
-            else None,
+            fix="Choose a name that is not a keyword of Python or a module of the domain." if taken else None,
         )
     path = registry.path(product)
     if path.exists() and not replace:
         raise UsageError.of(
             "U066",
-            f"{product} has a contract already: {shown(path)}",
+            f"{product} already has a contract: {shown(path)}",
             expected="a product without one, or --replace",
-            fix="without --as the contract is printed, to compare; --replace loses the one that is there",
+            fix="Leave out --as to print the contract and compare, or write --replace to overwrite it.",
         )
     return path

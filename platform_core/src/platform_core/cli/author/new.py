@@ -1,12 +1,21 @@
-"""``mesh new product``: a contract, a function and a test, out of data that is there."""
+"""``mesh new product``: write a contract, a function and a test from existing data."""
 
 from __future__ import annotations
 
 import argparse
 
+from platform_core.authoring.infer import infer
+from platform_core.authoring.product_test import test_module
+from platform_core.authoring.scaffold import maker, module, refuse_taken
 from platform_core.cli.author.infer import columns_option, decisions, place_of
+from platform_core.cli.documents import relative
 from platform_core.cli.grammar import one_of
+from platform_core.cli.output import answer
 from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import shown
+from platform_core.files import write_files
+from platform_core.registry.lookup import Registry
+from platform_core.settings import mesh_root
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,24 +26,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         dest="subject",
         metavar="FILE|PRODUCT|SQL|MODEL",
         required=True,
-        help="what it is made from: a Parquet, CSV or JSON file, a product, a query over granted products in "
-        "quotes, or a dbt model of its name",
+        help="its source: a Parquet, CSV or JSON file, a product, a query over granted products in quotes, "
+        "or a dbt model of its name",
     )
     columns_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write contract, function and test, all of them or none, and say what to decide next."""
-    from platform_core.authoring.infer import infer
-    from platform_core.authoring.product_test import test_module
-    from platform_core.authoring.scaffold import maker, module, refuse_taken
-    from platform_core.cli.documents import relative
-    from platform_core.cli.output import answer
-    from platform_core.diagnostics import shown
-    from platform_core.files import write_files
-    from platform_core.registry.lookup import Registry
-    from platform_core.settings import mesh_root
-
+    """Write contract, function and test, all of them or none, and list the next steps."""
     root = mesh_root()
     registry = Registry.open(root)
     product = options.product
@@ -52,11 +51,8 @@ def run(options: argparse.Namespace) -> int:
         texts[test] = test_module(inferred, made, product, registry)
     write_files(texts)
     steps = decisions(contract)
-    steps.append(
-        f"mesh check {product}      # says what is left to decide, then whether contract and function fit"
-    )
+    steps.append(f"mesh check {product}      # lists open decisions, then compares contract and function")
     steps.append(f"mesh run {product}        # write, audit, publish")
-
     lines = [f"wrote {shown(path)}" for path in texts]
     if made is None:
         lines.append(f"{inferred.subject.words} makes it: no function is needed")

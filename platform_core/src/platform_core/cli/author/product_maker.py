@@ -1,4 +1,4 @@
-"""What makes a product, found without loading its location."""
+"""The function or dbt model of a product, found without loading its location."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from platform_core.words import did_you_mean
 def maker_of(
     product: DataProduct, root: Path
 ) -> tuple[ProductFunction | DbtProject | None, tuple[Diagnostic, ...]]:
-    """What makes a product, of which a masked twin has nothing of its own; else why it has none: D015 where
-    nothing makes it, D023 and D011 where that cannot be known."""
+    """The function or dbt project of a product, None for a masked twin; or the faults: D015 without a
+    function or model, D023 and D011 for a file that cannot be imported or read."""
     try:
         return None if product.twin_of else find_maker(product.id, root) or _project(product, root), ()
     except PlatformError as error:
@@ -64,12 +64,11 @@ def _import(module: str) -> Any:
         message = f"the module {module} cannot be imported: {type(error).__name__}: {error}"
         place = own_line(error, own_code(module.partition(".")[0]))
         expected = "a module that imports in the domain's own environment"
-        fix = "mend the line, or add the missing package to the domain's pyproject.toml"
+        fix = "Fix the line, or add the missing package to the domain's pyproject.toml."
         raise DefinitionError.of("D023", message, place, expected, fix) from error
 
 
 def _project(product: DataProduct, root: Path) -> DbtProject:
-    """The dbt project that has the model of a product. Raises PlatformError D011, D015, D028, D033."""
     project = DbtProject.of(product.domain, root)
     if product.name not in project.models:
         if reads_more(project):
@@ -77,17 +76,16 @@ def _project(product: DataProduct, root: Path) -> DbtProject:
             return _project(product, root)
         nothing = Diagnostic(
             "D015",
-            f"nothing makes {product.id}, which this contract promises",
+            f"{product.id} has a contract, but no function or dbt model",
             product.place,
             expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
             f"or a dbt model of that name in dbt_projects/{product.domain}",
             fix=did_you_mean(product.name, project.models),
         )
-        # It may be where a file that cannot be read says.
+        # A file that cannot be read may declare it.
         raise DefinitionError(*(project.files.all_faults() or project.refused(product.name) or (nothing,)))
     return project
 
 
 def own_code(package: str) -> Callable[[Path], bool]:
-    """Whether a file is of a domain's own code."""
     return lambda file: package in file.parts and "site-packages" not in file.parts

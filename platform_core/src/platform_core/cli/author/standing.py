@@ -1,4 +1,5 @@
-"""How one product stands: what `mesh validate` would say of it, and who reads which of its columns."""
+"""One product's violations of policies, as `mesh validate` reports them, and its readers with their
+columns."""
 
 from __future__ import annotations
 
@@ -25,15 +26,15 @@ from platform_core.workspace.introspection.cache import kept_facts
 
 
 def standing(product: DataProduct, registry: Registry, root: Path) -> tuple[list[Diagnostic], str]:
-    """Violations of policies of products, and of G306 by who reads this one; and who does, in a line.
+    """The violations of product policies, G306 of its readers included, and a line that names the readers.
 
-    The product is judged by its own facts, its readers by those that are kept of them. G118 is left out:
-    the dry run says why nothing makes it. Raises PlatformError for a masked twin whose parent has faults.
+    Facts of the product are current, those of its readers from the cache. G118 is left out, because the dry
+    run reports it. Raises PlatformError for a masked twin whose parent has faults.
     """
     maker, _ = maker_of(product, root)
     name, domain = product.name, product.domain
     products = {name: product}
-    if product.twin_of:  # what it has of its parent is said there
+    if product.twin_of:  # its parent's contract declares what it inherits
         products = {"": registry.get(product.twin_of), **products}
     functions = {name: maker} if isinstance(maker, ProductFunction) else {}
     models = {name: maker} if isinstance(maker, DbtProject) else {}
@@ -43,23 +44,23 @@ def standing(product: DataProduct, registry: Registry, root: Path) -> tuple[list
     catalogue = load_policies(root, [domain])
     violations = judge(mesh, catalogue, date.today()).by_subject
     asked = {policy.code for policy in catalogue.policies if policy.scope == "product"} - {"G118"}
-    said = [each for each in violations.get(product.id, ()) if each.code in asked]
+    shown = [each for each in violations.get(product.id, ()) if each.code in asked]
     used: dict[str, dict[str, None]] = {}
     for read in mesh.reads:
         if read.source == product.id:
             used.setdefault(read.reader, {}).update(dict.fromkeys(read.columns or ("all",)))
             found = violations.get(read.reader, ())
-            said += (each for each in found if each.code == "G306" and each.place == read.place)
+            shown += (each for each in found if each.code == "G306" and each.place == read.place)
     readers = [f"{reader} ({listed(list(columns), 6)})" for reader, columns in sorted(used.items())]
-    return list(dict.fromkeys(said)), f"read by {listed(readers, 20)}" if readers else ""
+    return list(dict.fromkeys(shown)), f"read by {listed(readers, 20)}" if readers else ""
 
 
 def _kept(product: DataProduct, root: Path) -> Iterator[LocationFacts]:
-    """What is kept of the locations, without products that have nothing to do with this one."""
+    """The cached facts of all locations, with only the products that reference this one."""
     try:
         kept = kept_facts(root, read_locations(root))
     except PlatformError:
-        return  # who started this process has read the workspace file
+        return  # the parent process has reported a broken workspace file
     for facts in kept:
         referring = tuple(each for each in facts.products if product.id in each.referenced)
         yield replace(facts, products=referring, faults=())

@@ -1,1 +1,1 @@
-"""Verbs for the platform team and for CI."""
+"""Verbs for the platform team and CI."""

@@ -1,5 +1,4 @@
-"""A validation's report as text, as the facts of a JSON document, as SARIF 2.1.0 or as GitHub's workflow
-commands."""
+"""A validation report as text, as JSON members, as SARIF 2.1.0 or as GitHub's workflow commands."""
 
 from __future__ import annotations
 
@@ -25,13 +24,12 @@ COMMANDS: Final = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def text(report: Report) -> str:
-    """Every diagnostic as a block, and a line that counts them."""
     blocks = render(report.diagnostics, limit=len(report.diagnostics))
     return "\n\n".join(part for part in (blocks, summary(report)) if part)
 
 
 def summary(report: Report) -> str:
-    """``2 errors, 1 warning, 3 waived; 11 products in 4 locations``, and what does not load."""
+    """``2 errors, 1 warning, 3 waived; 11 products in 4 locations``, and locations that do not load."""
     counts = [counted(report.errors, "error"), counted(report.warnings, "warning")]
     if report.waived:
         counts.append(f"{len(report.waived)} waived")
@@ -44,7 +42,7 @@ def summary(report: Report) -> str:
 
 
 def facts(report: Report) -> dict[str, Any]:
-    """The members of the document beside its diagnostics; ``docs/validate.md`` describes it."""
+    """The members of the document except its diagnostics; ``docs/validate.md`` describes them."""
     return {
         "summary": {
             "errors": report.errors,
@@ -64,7 +62,7 @@ def facts(report: Report) -> dict[str, Any]:
 
 
 def sarif(report: Report) -> str:
-    """A SARIF 2.1.0 log of one run; waived violations are suppressed results."""
+    """A SARIF 2.1.0 log with one run; waived violations are suppressed results."""
     found: list[tuple[Diagnostic, Waiver | None]] = [(d, None) for d in report.diagnostics]
     found += report.waived
     codes = sorted({diagnostic.code for diagnostic, _ in found})
@@ -86,7 +84,6 @@ def sarif(report: Report) -> str:
 
 
 def github(report: Report) -> str:
-    """A workflow command per diagnostic, which GitHub shows at its line; then the counts."""
     return "\n".join([*(_command(d, report.root) for d in report.diagnostics), summary(report)])
 
 

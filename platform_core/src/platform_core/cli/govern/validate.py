@@ -1,4 +1,4 @@
-"""``mesh validate``: all policies over the whole workspace, without Dagster."""
+"""``mesh validate``: check the whole workspace against all policies, without Dagster."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     from platform_core.cli.output import answer
     from platform_core.settings import mesh_root
 
-    # Facts are read once and kept until the end: looking for garbage in them takes a third of the time.
+    # Facts live until the end, and a search for garbage in them takes a third of the time.
     gc.disable()
     from platform_core.cli.govern.report_formats import facts, github, sarif, text
     from platform_core.workspace.validate import validate

@@ -1,1 +1,1 @@
-"""Verbs for those who run the mesh."""
+"""Verbs for operators of the mesh."""

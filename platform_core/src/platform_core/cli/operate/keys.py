@@ -1,24 +1,25 @@
-"""``mesh keys``: the keys that masked twins are hashed under, by their fingerprints, and their rotation."""
+"""``mesh keys``: the keys of masked twins by their fingerprints, and their rotation."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import one_of
+from platform_core.cli.output import answer
+from platform_core.cli.table import print_table
+from platform_core.diagnostics import UsageError
+from platform_core.lake.damage import newest_versions
+from platform_core.lake.location import LakeLocation
+from platform_core.masking.keys import KeyRing
+from platform_core.masking.publish import keys_of
+from platform_core.registry.lookup import Registry
+from platform_core.settings import mesh_root
+from platform_core.words import did_you_mean, listed
 
-if TYPE_CHECKING:
-    from platform_core.lake.location import LakeLocation
-    from platform_core.masking.keys import KeyRing
-    from platform_core.registry.lookup import Registry
-
-STATES = {
-    None: "never published",
-    True: "current",
-    False: "hashed under another key",
-}
+STATES = {None: "never published", True: "current", False: "hashed with another key"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +35,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.cli.output import answer
-    from platform_core.diagnostics import UsageError
-    from platform_core.lake.location import LakeLocation
-    from platform_core.masking.keys import KeyRing
-    from platform_core.registry.lookup import Registry
-    from platform_core.settings import mesh_root
-
     root = mesh_root()
     ring, location = KeyRing.current(root), LakeLocation.current(root)
     registry = Registry.open(root)
@@ -48,18 +42,15 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "rotate":
         _rotate(options.name, ring, named)
     elif options.name is not None:
-        message, fix = f'unexpected argument "{options.name}"', f"mesh keys rotate {options.name}"
+        message, fix = f'unexpected argument "{options.name}"', f"`mesh keys rotate {options.name}`"
         raise UsageError.of("U091", message, expected="mesh keys", fix=fix)
     keys = _facts(named, ring, registry, location)
     status = answer(options, root, {"keys": keys}, lambda: _print(keys), faults)
-    # What was asked for is done when a key is rotated, whatever other contracts are like.
+    # A rotation has succeeded even if other contracts are broken.
     return status if options.action == "list" else OK
 
 
 def _named(registry: Registry) -> tuple[dict[str, list[str]], Sequence[Any]]:
-    """The keys that contracts name, with the masked twins that are hashed under each."""
-    from platform_core.masking.publish import keys_of
-
     products, faults = registry.scan()
     named: dict[str, list[str]] = {}
     for product in products:
@@ -69,16 +60,13 @@ def _named(registry: Registry) -> tuple[dict[str, list[str]], Sequence[Any]]:
 
 
 def _rotate(name: str | None, ring: KeyRing, named: Mapping[str, Sequence[str]]) -> None:
-    from platform_core.diagnostics import UsageError
-    from platform_core.words import did_you_mean, listed
-
     known = sorted({*named, *ring.names()})
     if name not in known:
         raise UsageError.of(
             "U090",
-            f'there is no key "{name}"' if name else "no key is named",
+            f'no key is named "{name}"' if name else "the name of a key is missing",
             expected=f"one of {listed(known)}" if known else "a key that a contract names in a mask",
-            fix=(did_you_mean(name, known) if name else None) or "`mesh keys` lists the keys",
+            fix=(did_you_mean(name, known) if name else None) or "`mesh keys` lists the keys.",
         )
     ring.rotate(name)
 
@@ -86,9 +74,7 @@ def _rotate(name: str | None, ring: KeyRing, named: Mapping[str, Sequence[str]])
 def _facts(
     named: Mapping[str, Sequence[str]], ring: KeyRing, registry: Registry, location: LakeLocation
 ) -> list[dict[str, Any]]:
-    """Each key with its masked twins; ``current`` is None of a twin that was never published."""
-    from platform_core.lake.damage import newest_versions
-
+    """Each key with its masked twins; ``current`` is None for a twin that was never published."""
     products = [registry.get(name) for name in sorted({twin for twins in named.values() for twin in twins})]
     published, _ = newest_versions(location, products)
     facts = []
@@ -106,8 +92,6 @@ def _facts(
 
 
 def _print(keys: Sequence[Mapping[str, Any]]) -> None:
-    from platform_core.cli.table import print_table
-
     if not keys:
         print("No contract names a key: no product is hashed.")
         return
@@ -122,4 +106,4 @@ def _print(keys: Sequence[Mapping[str, Any]]) -> None:
     print_table(("key", "fingerprint", "since", "masked twin", "is"), rows)
     stale = [twin["product"] for key in keys for twin in key["twins"] if twin["current"] is False]
     if stale:
-        print(f"\nMake them anew under the key of now: mesh run {' '.join(dict.fromkeys(stale))}")
+        print(f"\nHash them with the current key: mesh run {' '.join(dict.fromkeys(stale))}")

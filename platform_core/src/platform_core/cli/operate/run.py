@@ -1,4 +1,4 @@
-"""``mesh run``: materialize products across all code locations."""
+"""``mesh run``: materialize products of all code locations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import sys
 from dataclasses import asdict, replace
 
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
+from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
+from platform_core.cli.output import answer, note
+from platform_core.cli.table import print_table
+from platform_core.diagnostics import RunError
+from platform_core.registry.lookup import Registry
+from platform_core.settings import mesh_root
+from platform_core.source.federation import read_federation
+from platform_core.source.workspace import read_locations
+from platform_core.workspace.home import Home, require_root
+from platform_core.workspace.run.coordinator import MeshRun
+from platform_core.workspace.run.result import Observer
+from platform_core.workspace.run.selection import parse_selection
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,31 +26,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "selection",
         nargs="*",
         metavar="SELECTION",
-        help="products (sales/transactions), domains (sales), with + before or after a name for what is "
-        "upstream or downstream of it; without any, the whole mesh",
+        help="products (sales/transactions) or domains (sales); + before or after a name adds its upstream "
+        "or downstream; without one, the whole mesh",
     )
     parser.add_argument(
         "--partitions",
         metavar="KEYS",
-        help="one key, first..last, or all (default) of the partitioned products; what a + adds after "
-        "a name is made for the same time",
+        help="one key, first..last, or all (default) of the partitioned products; a + after a name adds the "
+        "downstream partitions of the same time",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Materialize, show how it goes, and say at the end what failed and why."""
-    from platform_core.cli.operate.run_display import Lines, Screen, Silent, run_table, summary
-    from platform_core.cli.output import answer, note
-    from platform_core.cli.table import print_table
-    from platform_core.diagnostics import RunError
-    from platform_core.registry.lookup import Registry
-    from platform_core.settings import mesh_root
-    from platform_core.source.federation import read_federation
-    from platform_core.source.workspace import read_locations
-    from platform_core.workspace.home import Home, require_root
-    from platform_core.workspace.run.coordinator import MeshRun
-    from platform_core.workspace.run.selection import parse_selection
-
     root = mesh_root()
     require_root(root)
     locations = read_locations(root)
@@ -47,10 +46,10 @@ def run(options: argparse.Namespace) -> int:
     here = [name for name in names if registry.is_own(name.domain)]
     selection = parse_selection(options.selection, here, elsewhere=set(names) - set(here))
     if not selection.named():
-        fix = "mesh new product DOMAIN/PRODUCT --from FILE"
+        fix = "`mesh new product DOMAIN/PRODUCT --from FILE`"
         raise RunError.of("R007", "no data product has a contract yet", fix=fix)
     silent = options.format == "json" or options.verbosity < 0
-    observer = Silent() if silent else Screen() if sys.stderr.isatty() else Lines()
+    observer = Observer() if silent else Screen() if sys.stderr.isatty() else Lines()
     try:
         mesh = MeshRun(root, Home.of(root), locations, selection, options.partitions, observer)
         result = mesh.execute()
@@ -64,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
         if result.faults and not result.interrupted:
             print("\n" + "\n\n".join(result.faults), file=sys.stderr)
 
-    # A run needs no governance file; what is wrong with one is told all the same.
-    told = [replace(fault, severity="warning") for fault in read_federation(root).faults]
-    answer(options, root, asdict(result), table, told)
+    # A run needs no governance files, so their faults are warnings.
+    warnings = [replace(fault, severity="warning") for fault in read_federation(root).faults]
+    answer(options, root, asdict(result), table, warnings)
     words = summary(result.products, result.seconds)
     if result.interrupted:
         print(f"interrupted: {words}", file=sys.stderr)

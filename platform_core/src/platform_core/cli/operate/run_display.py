@@ -1,4 +1,4 @@
-"""A run of the mesh for people: a live table on a terminal, a line per product elsewhere, and its end."""
+"""The display of a run: a live table on a terminal, a line per product elsewhere, and the summary."""
 
 from __future__ import annotations
 
@@ -13,25 +13,12 @@ from rich.live import Live
 from rich.text import Text
 
 from platform_core.cli.table import table
-from platform_core.workspace.run.result import ProductResult
+from platform_core.workspace.run.result import Observer, ProductResult
 
 STYLES: Final = {"ok": "green", "failed": "bold red", "skipped": "yellow", "canceled": "yellow"}
 
 
-class Silent:
-    """Watches and says nothing."""
-
-    def moved(self, result: ProductResult) -> None:
-        return
-
-    def tick(self) -> None:
-        return
-
-    def close(self) -> None:
-        return
-
-
-class Lines(Silent):
+class Lines(Observer):
     """One line on standard error when a product starts and when it has ended."""
 
     def moved(self, result: ProductResult) -> None:
@@ -45,15 +32,14 @@ class Lines(Silent):
         sys.stderr.flush()
 
 
-class Screen:
-    """A table on the terminal's standard error that is redrawn in place and gone at the end."""
+class Screen(Observer):
+    """A table on the terminal's standard error, redrawn in place and removed at the end."""
 
     def __init__(self) -> None:
         self._products: dict[str, ProductResult] = {}
         self._since: dict[str, float] = {}
-        self._live = Live(
-            console=Console(stderr=True), get_renderable=self._table, auto_refresh=False, transient=True
-        )
+        console = Console(stderr=True)
+        self._live = Live(console=console, get_renderable=self._table, auto_refresh=False, transient=True)
         self._live.start()
 
     def moved(self, result: ProductResult) -> None:
@@ -77,7 +63,8 @@ class Screen:
 
 
 def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[str | Text]], list[bool]]:
-    """Columns, rows and which columns are aligned right; partitions only where some are made alone."""
+    """Columns, rows and whether each column is aligned right. Partitions appear only if some are made
+    alone."""
     partitions = ["partitions"] * any(product.partitions for product in products)
     columns = ["product", "location", *partitions, "status", "rows", "seconds", "checks"]
     cells: list[list[str | Text]] = []
@@ -90,7 +77,7 @@ def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[s
 
 
 def figures(product: ProductResult) -> tuple[str, str, str]:
-    """Rows, seconds and checks as text; empty where there are none."""
+    """Rows, seconds and checks as text; empty if unknown."""
     return (
         "" if product.rows is None else f"{product.rows:,}",
         "" if product.seconds is None else f"{product.seconds:.1f}",
@@ -99,7 +86,6 @@ def figures(product: ProductResult) -> tuple[str, str, str]:
 
 
 def summary(products: Sequence[ProductResult], seconds: float) -> str:
-    """One sentence: how many products fared how."""
     words = {"ok": "made", "failed": "failed", "skipped": "skipped", "canceled": "not made"}
     counts = {state: sum(product.status == state for product in products) for state in words}
     parts = [f"{count} {words[state]}" for state, count in counts.items() if count]

@@ -9,7 +9,13 @@ from functools import partial
 
 from platform_core.cli.exit_status import INTERRUPTED, OK
 from platform_core.cli.grammar import number
+from platform_core.cli.output import note
 from platform_core.diagnostics import Diagnostic, UsageError
+from platform_core.sealed.landlock import MISSING, has_landlock
+from platform_core.settings import mesh_root
+from platform_core.source.workspace import read_locations
+from platform_core.workspace.home import Home, require_root
+from platform_core.workspace.serve.servers import known_hosts, serve
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,14 +23,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=port, default=3000, metavar="PORT", help="of the UI; default: 3000")
     where = "address to listen on; default: 127.0.0.1"
     parser.add_argument("--host", type=_host, default="127.0.0.1", metavar="HOST", help=where)
-    names = "a further name of this machine in a browser's address; may be repeated"
+    names = "another name of this machine in a browser's address; may be repeated"
     parser.add_argument("--name", type=_host, action="append", default=[], metavar="NAME", help=names)
-    accepted = "let other machines reach it, though anybody there may do everything"
+    accepted = "let other machines connect, where everyone can do everything"
     parser.add_argument("--no-login", action="store_true", help=accepted)
 
 
 def _host(word: str) -> str:
-    """A type for an argument. It raises UsageError U094."""
     if not re.fullmatch(r"[\w.-]+|\[?[0-9a-f:.]+\]?", word, re.ASCII | re.IGNORECASE):
         expected = "the name or address of a machine, without http:// and port"
         raise UsageError.of("U094", f'"{word}" is not a host', expected=expected)
@@ -32,32 +37,24 @@ def _host(word: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve; 0 when it was stopped after it had answered, 130 when before."""
-    from platform_core.cli.output import note
-    from platform_core.sealed.landlock import MISSING, has_landlock
-    from platform_core.settings import mesh_root
-    from platform_core.source.workspace import read_locations
-    from platform_core.workspace.home import Home, require_root
-    from platform_core.workspace.serve.servers import known_hosts, serve
-
+    """Serve; 0 if the user stopped it after it had answered, 130 if before."""
     root = mesh_root()
     require_root(root)
     names = ", ".join(location.name for location in read_locations(root))
     hosts = known_hosts(options.host, options.port, options.name, options.no_login)
     if options.no_login:
-        known = f"anybody who reaches port {options.port} can read, run and delete everything"
-        warning = Diagnostic("U028", f"there is no login: {known}", severity="warning")
-        print(warning.render(), file=sys.stderr, flush=True)
+        message = f"without a login, every client of port {options.port} can read, run and delete everything"
+        print(Diagnostic("U028", message, severity="warning").render(), file=sys.stderr, flush=True)
     if not has_landlock():
         note(options, MISSING)
     note(options, f"starting the code locations {names} ...")
-    answered = serve(root, Home.of(root), options.host, options.port, hosts, _tell, partial(note, options))
+
+    def show(address: str) -> None:
+        print(f"Dagster UI: {address}  (Ctrl-C stops it)", flush=True)
+
+    answered = serve(root, Home.of(root), options.host, options.port, hosts, show, partial(note, options))
     if not answered:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     note(options, "stopped")
     return OK
-
-
-def _tell(address: str) -> None:
-    print(f"Dagster UI: {address}  (Ctrl-C stops it)", flush=True)

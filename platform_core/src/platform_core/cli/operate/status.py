@@ -1,34 +1,30 @@
-"""``mesh status``: which products are overdue, failing or stale, and whom that affects."""
+"""``mesh status``: products that are overdue, failing or stale, and the products that they affect."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from platform_core.cli.exit_status import FAILED
 from platform_core.cli.grammar import domain_option
+from platform_core.cli.output import answer
+from platform_core.cli.table import print_table
 from platform_core.contracts.product_id import ProductId
-from platform_core.words import age_in_words, counted
-
-if TYPE_CHECKING:
-    from platform_core.workspace.status import Status, Trouble
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import domain_name
+from platform_core.settings import mesh_root
+from platform_core.words import age_in_words, counted, duration_in_words
+from platform_core.workspace.status import Status, Trouble, mesh_status
 
 SHOWN_READERS = 2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    domain_option(parser, "only products of this domain, or that affect it")
+    domain_option(parser, "only products of this domain, or products that affect it")
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.cli.output import answer
-    from platform_core.registry.lookup import Registry
-    from platform_core.registry.typed_names import domain_name
-    from platform_core.settings import mesh_root
-    from platform_core.workspace.status import mesh_status
-
     root = mesh_root()
     if options.domain is not None:
         domain_name(options.domain, Registry.open(root).domains())
@@ -47,7 +43,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _about(found: Status, domain: str) -> Status:
-    """What concerns a domain: its own products, and troubles of others that affect it."""
     return replace(
         found,
         products=tuple(p for p in found.products if p.domain == domain),
@@ -57,11 +52,8 @@ def _about(found: Status, domain: str) -> Status:
 
 
 def _print(found: Status, domain: str | None) -> None:
-    from platform_core.cli.table import print_table
-    from platform_core.words import duration_in_words
-
     if not found.begun:
-        print("nothing was run in this mesh yet; `mesh run` makes every product")
+        print("nothing has run in this mesh yet; `mesh run` makes every product")
         return
     troubles = found.troubles
     if troubles:
@@ -75,7 +67,7 @@ def _print(found: Status, domain: str | None) -> None:
     well = sum(product.id not in unwell for product in found.products)
     print(f"{well} of {len(found.products)} products as promised{f'; {counts}' if counts else ''}")
     if others := unwell - {t.product for t in own}:
-        print(f"{counted(len(others), 'product')} of other domains not as promised, which affects {domain}")
+        print(f"{counted(len(others), 'product')} of other domains not as promised, affecting {domain}")
     if words := str(found.checks):
         print(f"checks: {words}")
     for kept in found.retained:

@@ -1,1 +1,1 @@
-"""Verbs for those who read products."""
+"""Verbs for readers of products."""

@@ -1,4 +1,4 @@
-"""``mesh history``: the published versions of a data product, and how each was made."""
+"""``mesh history``: the published versions of a data product, with the facts of their runs."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from platform_core.access.grants import require_grant, require_principal
 from platform_core.cli.grammar import number
+from platform_core.cli.output import answer, note
+from platform_core.cli.table import print_table
+from platform_core.lake.connect import connect
+from platform_core.lake.damage import newest_versions
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import bytes_of, stamps, table_behind
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import product_id
+from platform_core.settings import mesh_root
+from platform_core.workspace.check_counts import Checks
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
-    reader = "who reads: analysts or domain:<name>; default: the product's own domain"
+    reader = "the principal: analysts or domain:<name>; default: the product's own domain"
     parser.add_argument("--as", dest="principal", metavar="READER", help=reader)
     shown = "versions shown, the newest first; default: 20; 0 shows all"
     parser.add_argument("--limit", type=number("--limit", 0), default=20, metavar="N", help=shown)
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.access.grants import require_grant, require_principal
-    from platform_core.cli.output import answer, note
-    from platform_core.lake.connect import connect
-    from platform_core.lake.damage import newest_versions
-    from platform_core.lake.location import LakeLocation
-    from platform_core.lake.versions import bytes_of, stamps, table_behind
-    from platform_core.registry.lookup import Registry
-    from platform_core.registry.typed_names import product_id
-    from platform_core.settings import mesh_root
-
     root = mesh_root()
     registry, location, limit = Registry.open(root), LakeLocation.current(root), options.limit
     product = registry.get(product_id(options.product, registry.names()))
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
             tables = [table_behind(product, number, facts) for number, _, facts in found]
             sizes = bytes_of(connection, product.lake, tables)
         versions = [_facts(*stamp, size) for stamp, size in zip(found, sizes, strict=True)]
-    shown, never = versions[: limit or None], f"{product.id} was never published; mesh run {product.id}"
+    shown, never = versions[: limit or None], f"{product.id} was never published; `mesh run {product.id}`"
     facts = {"product": product.id, "versions": shown, "complete": shown == versions}
     gone = newest_versions(location, [product])[1].get(product.id)
     status = answer(options, root, facts, (lambda: _print(shown)) if shown else never, gone)
@@ -52,18 +53,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _facts(version: int, at: datetime, stamp: dict[str, Any], size: int | None) -> dict[str, Any]:
-    from platform_core.workspace.check_counts import Checks
-
     results = stamp.get("checks")
     checks = None if results is None else asdict(Checks.of([each["status"] for each in results]))
-    told = {"version": version, "published_at": at, "bytes": size}
-    return {**told, **stamp, "checks": checks, "results": results}
+    own = {"version": version, "published_at": at, "bytes": size}
+    return {**own, **stamp, "checks": checks, "results": results}
 
 
 def _print(versions: list[dict[str, Any]]) -> None:
-    from platform_core.cli.table import print_table
-    from platform_core.workspace.check_counts import Checks
-
     rows = [
         {
             "version": f"v{each['version']}",

@@ -6,14 +6,21 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from platform_core.cli.documents import relative
 from platform_core.cli.grammar import domain_option
+from platform_core.cli.output import answer
+from platform_core.cli.table import print_table
+from platform_core.contracts.model import DataProduct
+from platform_core.lake.damage import each_once, newest_versions
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.versions import Version
+from platform_core.products.catalog_text import sla_in_words
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import domain_name
+from platform_core.settings import mesh_root
 from platform_core.words import age_in_words
-
-if TYPE_CHECKING:
-    from platform_core.contracts.model import DataProduct
-    from platform_core.lake.versions import Version
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +28,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.cli.output import answer
-    from platform_core.lake.damage import each_once, newest_versions
-    from platform_core.lake.location import LakeLocation
-    from platform_core.registry.lookup import Registry
-    from platform_core.registry.typed_names import domain_name
-    from platform_core.settings import mesh_root
-
     root = mesh_root()
     registry = Registry.open(root)
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
@@ -39,9 +39,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(products: Sequence[DataProduct], versions: Mapping[str, Version]) -> None:
-    from platform_core.cli.table import print_table
-    from platform_core.products.catalog_text import sla_in_words
-
     rows = []
     for product in products:
         version = versions.get(product.id)
@@ -62,8 +59,6 @@ def _print(products: Sequence[DataProduct], versions: Mapping[str, Version]) -> 
 
 
 def _facts(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any]:
-    from platform_core.products.catalog_text import sla_in_words
-
     return {
         "product": product.id,
         "owner": product.owner,
@@ -75,7 +70,4 @@ def _facts(product: DataProduct, version: Version | None, root: Path) -> dict[st
 
 
 def contract(product: DataProduct, root: Path) -> dict[str, Any]:
-    """A contract for JSON."""
-    from platform_core.cli.documents import relative
-
     return {"version": product.version, "status": product.status, "path": relative(product.path, root)}

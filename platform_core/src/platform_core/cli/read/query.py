@@ -6,47 +6,44 @@ import argparse
 import csv
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import cache
 from io import TextIOWrapper
 from itertools import chain, islice
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from platform_core.access.query import Answer, granted_query
+from platform_core.access.query_log import record_query
+from platform_core.cli.documents import head, text_of
 from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import number, require_text
-
-if TYPE_CHECKING:
-    from platform_core.access.query import Answer
+from platform_core.cli.output import note
+from platform_core.cli.table import print_table
+from platform_core.diagnostics import UsageError
+from platform_core.lake.location import LakeLocation
+from platform_core.registry.lookup import Registry
+from platform_core.sealed.landlock import MISSING
+from platform_core.settings import mesh_home, mesh_root
+from platform_core.sql.allowed import moment
 
 BATCH: Final = 10_000
 Rows = Iterator[tuple[Any, ...]]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "sql", metavar="SQL", help='such as "SELECT * FROM sales.transactions"; - reads stdin'
-    )
-    reader = "who reads: analysts (default) or domain:<name>"
+    parser.add_argument("sql", metavar="SQL", help='such as "FROM sales.transactions"; - reads stdin')
+    reader = "the principal: analysts (default) or domain:<name>"
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
-    past = "read what was published at a version of the lake, or at a time such as 2026-01-31T12:00 (UTC)"
+    past = "read a version of the lake, or the versions at a time such as 2026-01-31T12:00 (UTC)"
     parser.add_argument("--as-of", type=_moment, metavar="VERSION|TIME", help=past)
     shown = "rows shown; default: 1000; 0 shows all"
     parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
-    longest = "stopped after so many seconds; default: 300; 0 waits for ever"
-    parser.add_argument(
-        "--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=longest
-    )
+    most = "stop after so many seconds; default: 300; 0 never stops"
+    parser.add_argument("--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=most)
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.access.query import granted_query
-    from platform_core.access.query_log import record_query
-    from platform_core.cli.output import note
-    from platform_core.lake.location import LakeLocation
-    from platform_core.registry.lookup import Registry
-    from platform_core.sealed.landlock import MISSING
-    from platform_core.settings import mesh_home, mesh_root
-
     root = mesh_root()
     sql = options.sql
     if sql == "-":
@@ -66,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         if options.verbosity > 0 and not answer.walled:
             print(MISSING, file=sys.stderr)
         if not record_query(mesh_home(root), options.principal, answer.products):
-            print("this query could not be recorded; data_product_usage will not know of it", file=sys.stderr)
+            print("the query is not recorded: data_product_usage will not include it", file=sys.stderr)
         size = min(BATCH, options.limit + 1) if options.limit else BATCH
         every = (row for batch in iter(lambda: answer.rows(size), []) for row in batch)
         rows = islice(every, options.limit or None)
@@ -84,10 +81,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _moment(word: str) -> str:
-    """Raises UsageError U094."""
-    from platform_core.diagnostics import UsageError
-    from platform_core.sql.allowed import moment
-
     try:
         return str(moment(word))
     except (ValueError, OverflowError):
@@ -96,16 +89,12 @@ def _moment(word: str) -> str:
 
 
 def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:
-    """One row per line inside one document, so that it is JSON and still can be read as it comes.
-
-    ``complete`` is its last member: false where rows are left out, or a value could not be computed.
-    """
-    from platform_core.cli.documents import head, text_of
-
+    """Print one document with one row per line, so that a reader can stream it. Its last member ``complete``
+    is false if rows are left out, or a value could not be computed."""
     names = _distinct(answer.columns)
     columns = [{"name": name, "type": kind} for name, kind in zip(names, answer.types, strict=True)]
     lines = (text_of(dict(zip(names, map(_plain, row), strict=True)), indent=None) for row in rows)
-    # Where not even the first row can be computed, nothing is printed.
+    # If the first row cannot be computed, nothing is printed.
     first = next(lines, None)
     print(text_of({**head("query"), "columns": columns}).removesuffix("\n}"), end=',\n  "rows": [')
     complete, separator = False, "\n    "
@@ -119,15 +108,12 @@ def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:
 
 
 def _print_table(answer: Answer, rows: Rows) -> None:
-    from platform_core.cli.table import print_table
-
     numeric = tuple(kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind for kind in answer.types)
     shown = [["NULL" if value is None else str(value) for value in row] for row in rows]
     print_table(answer.columns, shown, right=numeric)
 
 
 def _distinct(names: tuple[str, ...]) -> list[str]:
-    """Names for the keys of an object: a repeated one gets a number."""
     seen: dict[str, int] = {}
     result = []
     for name in names:
@@ -137,12 +123,10 @@ def _distinct(names: tuple[str, ...]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON has: no NaN, bytes in hexadecimal. Times are left to ``document.text_of``."""
-    from decimal import Decimal
-
+    """A value that JSON has: no NaN, bytes in hexadecimal. ``documents.text_of`` converts times."""
     match value:
         case Decimal() if Decimal(str(float(value))) != value:
-            return str(value)  # no float is this number
+            return str(value)  # a float cannot represent it
         case float() | Decimal():
             return float(value) if isfinite(value) else None
         case bytes():

@@ -1,4 +1,4 @@
-"""``mesh show``: one data product, as someone needs it who is about to use it."""
+"""``mesh show``: the facts of one data product that its user needs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,39 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from platform_core.access.grants import asked
+from platform_core.cli.documents import picked
+from platform_core.cli.output import answer
+from platform_core.cli.read.products import contract
+from platform_core.cli.table import print_table
+from platform_core.contracts.model import Column, DataProduct
+from platform_core.diagnostics import shown
+from platform_core.lake.damage import newest_versions
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.product_files import ProductFiles
+from platform_core.lake.versions import Version
+from platform_core.products.catalog_text import (
+    promises_in_words,
+    rule_in_words,
+    sla_in_words,
+    stream_in_words,
+    ways,
+)
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import product_id
+from platform_core.settings import mesh_root
+from platform_core.source.federation import Team, read_teams
 from platform_core.words import age_in_words
-
-if TYPE_CHECKING:
-    from platform_core.contracts.model import DataProduct
-    from platform_core.lake.versions import Version
-    from platform_core.source.federation import Team
-    from platform_core.workspace.check_counts import Checks
+from platform_core.workspace.check_counts import Checks
+from platform_core.workspace.home import Home
+from platform_core.workspace.records import checked
 
 
 @dataclass(frozen=True)
 class ProductFacts:
-    """A product with what the lake, the federation and the last run say of it."""
+    """A product with facts of the lake, the federation and the last run."""
 
     product: DataProduct
     version: Version | None
@@ -34,17 +53,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from platform_core.cli.output import answer
-    from platform_core.lake.damage import newest_versions
-    from platform_core.lake.location import LakeLocation
-    from platform_core.registry.lookup import Registry
-    from platform_core.registry.typed_names import product_id
-    from platform_core.settings import mesh_root
-    from platform_core.source.federation import read_teams
-    from platform_core.workspace.check_counts import Checks
-    from platform_core.workspace.home import Home
-    from platform_core.workspace.records import checked
-
     root = mesh_root()
     registry = Registry.open(root)
     product = registry.get(product_id(options.product, registry.names()))
@@ -54,15 +62,13 @@ def run(options: argparse.Namespace) -> int:
     team = teams.by_slug.get(product.owner or "")
     results = checked(Home.of(root).dagster, [product]).get(product.id)
     checks = Checks.of([each.outcome for each in results.values()]) if results else None
-    # The product is shown all the same: its table can be read without the file beside it, and without
-    # knowing how its team is reached.
+    # Faults of the file or of teams.yaml do not prevent the display: the table can still be read.
     file = None if gone else _file(product, version, root)
     known = ProductFacts(product, version, root, team, file, checks)
     return answer(options, root, _facts(known), lambda: _print(known), (*gone, *teams.faults))
 
 
 def _print(known: ProductFacts) -> None:
-    from platform_core.cli.table import print_table
 
     product = known.product
     print(f"{product.id}  {product.version}  {product.status}")
@@ -82,7 +88,7 @@ def _print(known: ProductFacts) -> None:
         [
             f"  {column.name}",
             column.physical_type or column.logical_type or "-",
-            " ".join(_constraints(product, column.name)) or "-",
+            " ".join(_constraints(column)) or "-",
             column.classification or "-",
             " ".join(column.tags) or "-",
             column.description.strip(),
@@ -91,8 +97,6 @@ def _print(known: ProductFacts) -> None:
     ]
     print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
     print(f"\nChecks{f': {known.checks}' if known.checks else ''}")
-    from platform_core.products.catalog_text import rule_in_words, ways
-
     rules = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
     print_table(("  name", "severity", "scope", "what"), rules)
     print("\nRead it")
@@ -101,10 +105,6 @@ def _print(known: ProductFacts) -> None:
 
 
 def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
-    from platform_core.access.grants import asked
-    from platform_core.diagnostics import shown
-    from platform_core.products.catalog_text import promises_in_words, stream_in_words
-
     product, version, file = known.product, known.version, known.file
     yield "Owner", _owner(product, known.team)
     if support := [f"{s.channel} {s.url or ''}".strip() for s in product.support]:
@@ -114,48 +114,32 @@ def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
         end = f"to {p.end:%Y-%m-%d} (exclusive)" if p.end else "on"
         yield "Partitions", [f"one per {p.every} of {p.column}, from {p.start:%Y-%m-%d} {end}, {p.timezone}"]
     readers = [grant.role for grant in product.grants if grant.access == "read"]
-    grant = f"to be granted, ask {asked(product, known.root)} for a role in the contract"
+    grant = f"for a grant, ask {asked(product, known.root)} for a role in the contract"
     yield "Readers", [f"domain:{product.domain} (its own)", *readers, grant]
     if product.restricted:
-        yield "Restricted", ["in a lake of its own, which no other domain attaches"]
+        yield "Restricted", ["in its own lake, which no other domain attaches"]
     if product.masking is not None:
-        yield "Masked twin", [f"{product.domain}/{product.masking.name}, for who may not read this"]
+        yield "Masked twin", [f"{product.domain}/{product.masking.name}, for principals without this grant"]
     if version is None:
-        yield "Published", [f"never; mesh run {product.id}"]
+        yield "Published", [f"never; `mesh run {product.id}`"]
     else:
         size = f", {version.bytes:,} bytes" if version.bytes is not None else ""
-        yield (
-            "Published",
-            [
-                f"version {version.version}, {age_in_words(version.published_at)} ago "
-                f"({version.published_at:%Y-%m-%d %H:%M %Z})",
-                f"{version.rows:,} rows{size}, by run {version.run_id}",
-            ],
-        )
+        at = f"{age_in_words(version.published_at)} ago ({version.published_at:%Y-%m-%d %H:%M %Z})"
+        rows = f"{version.rows:,} rows{size}, by run {version.run_id}"
+        yield "Published", [f"version {version.version}, {at}", rows]
     if product.kind != "table":
         yield "Kind", [product.kind]
     if product.event_time is not None:
         yield "Stream", [stream_in_words(product)]
     if file is not None:
-        yield (
-            "File",
-            [
-                shown(Path(file["path"])),
-                f"{file['bytes']:,} bytes, sha256 {file['sha256']}",
-                f"kept as {shown(Path(file['version_path']))}",
-                *([] if file["in_place"] else [f"the stable name is put right by: mesh run {product.id}"]),
-            ],
-        )
+        size, kept = f"{file['bytes']:,} bytes, sha256 {file['sha256']}", shown(Path(file["version_path"]))
+        repair = [] if file["in_place"] else [f"`mesh run {product.id}` repairs the stable name"]
+        yield "File", [shown(Path(file["path"])), size, f"kept as {kept}", *repair]
     if signature := product.signature:
         over = "above" if signature.better == "higher" else "below"
-        yield (
-            "Model",
-            [
-                f"foretells {signature.target}, judged by {signature.metric}: at least "
-                f"{signature.margin:g} {over} its baseline",
-                *(f"takes {feature.name} ({feature.type})" for feature in signature.features),
-            ],
-        )
+        margin = f"at least {signature.margin:g} {over} its baseline"
+        features = (f"takes {feature.name} ({feature.type})" for feature in signature.features)
+        yield "Model", [f"predicts {signature.target}, judged by {signature.metric}: {margin}", *features]
     yield "Contract", [shown(product.path)]
 
 
@@ -170,20 +154,12 @@ def _owner(product: DataProduct, team: Team | None) -> list[str]:
     return [*lines, *(" ".join(word for word in words if word) for words in channels)]
 
 
-def _constraints(product: DataProduct, name: str) -> list[str]:
-    column = product.column(name)
-    if column is None:
-        return []
+def _constraints(column: Column) -> list[str]:
     marks = {"key": column.key_position is not None, "required": column.required, "unique": column.unique}
     return [mark for mark, holds in marks.items() if holds]
 
 
 def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any] | None:
-    """The file that the published version keeps beside its table; None where it keeps none."""
-    from platform_core.cli.documents import picked
-    from platform_core.lake.location import LakeLocation
-    from platform_core.lake.publication.product_files import ProductFiles
-
     if product.file is None or version is None:
         return None
     kept = ProductFiles(LakeLocation.current(root), product).read(version)
@@ -192,10 +168,6 @@ def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str
 
 
 def _facts(known: ProductFacts) -> dict[str, Any]:
-    from platform_core.cli.documents import picked
-    from platform_core.cli.read.products import contract
-    from platform_core.products.catalog_text import rule_in_words, sla_in_words, ways
-
     product, version, grid = known.product, known.version, known.product.partitions
     return {
         "product": product.id,
@@ -213,7 +185,7 @@ def _facts(known: ProductFacts) -> dict[str, Any]:
         "partitions": grid and picked(grid, "column", "every", "start", "end", "timezone"),
         "columns": [
             picked(column, "name", "logical_type", "physical_type", "classification", "tags", "description")
-            | {"constraints": _constraints(product, column.name)}
+            | {"constraints": _constraints(column)}
             for column in product.columns
         ],
         "rules": [

@@ -12,7 +12,7 @@ from platform_core.contracts.model import Column, Rule
 from platform_core.odcs.custom_properties import text_property
 from platform_core.odcs.rules.rule_fields import column_word, typed
 from platform_core.source.cursor import Node
-from platform_core.sql.regular_expressions import complaint
+from platform_core.sql.engine import pattern_fault
 
 _ORDERED = {"integer", "number", "date", "timestamp", "time"}
 _WRITTEN = {
@@ -101,7 +101,7 @@ def _options(options: Node, column: Column, special: bool) -> Iterator[Rule]:
 
 def usable(pattern: Node) -> bool:
     """Whether a regular expression can be checked (C052)."""
-    wrong = complaint(pattern.value)
+    wrong = pattern_fault(pattern.value)
     if wrong is not None:
         expected = "a regular expression in RE2's syntax (no look-around, no back-references)"
         pattern.error("C052", f"the regular expression cannot be used: {wrong}", expected)

@@ -1,1 +1,1 @@
-"""The facts of every location, kept until its code changes."""
+"""The facts of every location, cached until its code changes."""

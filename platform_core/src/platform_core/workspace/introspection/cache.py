@@ -1,6 +1,6 @@
-"""The facts of every location: from the cache where nothing changed, else from the location itself.
+"""The facts of every location: from the cache if nothing has changed, else from the location itself.
 
-Imports neither Dagster nor a domain's code.
+It imports neither Dagster nor a domain's code.
 """
 
 from __future__ import annotations
@@ -32,33 +32,28 @@ from platform_core.workspace.processes.start import location_command, location_v
 from platform_core.workspace.version_skew import other_document
 
 AT_ONCE: Final = max(2, os.cpu_count() or 2)
-"""Locations that load together: each takes a core."""
+"""Locations that load at the same time: each takes a core."""
 DEFAULT_TIMEOUT: Final = 60.0
 LAST_LINES: Final = 5
 
 
 def introspect(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-    """The facts of the locations, in their order; of one that does not load, why (G491).
-
-    At least two are looked at together. Each has ``MESH_INTROSPECT_TIMEOUT`` seconds (60).
-
-    Raises:
-        UsageError: U050 where that is no number of seconds.
-    """
-    looking = Introspection(root, Home.of(root))
+    """The facts of the locations, in their order; for one that does not load, the fault G491. Each has
+    ``MESH_INTROSPECT_TIMEOUT`` seconds (60) to load. Raises UsageError U050 for a wrong number."""
+    introspection = Introspection(root, Home.of(root))
     try:
-        return tuple(facts.result() for facts in looking.begin(locations).values())
+        return tuple(facts.result() for facts in introspection.begin(locations).values())
     finally:
-        looking.stop()
+        introspection.stop()
 
 
 def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts, ...]:
-    """The last good facts of the locations, whatever has changed since; looks at none. What was left out of
-    a location then is as it was before."""
-    looking = Introspection(root, Home.of(root))
+    """The last good facts of the locations, regardless of changes since. Assets that a location left out then
+    come from its last complete facts."""
+    introspection = Introspection(root, Home.of(root))
     found = []
     for location in locations:
-        facts, before = (looking.kept(location, anyhow=True, whole=whole) for whole in (False, True))
+        facts, before = (introspection.kept(location, anyhow=True, whole=whole) for whole in (False, True))
         if facts is not None:
             found.append(facts.beside(before) if before is not None and not facts.whole else facts)
     return tuple(found)
@@ -66,11 +61,8 @@ def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
 
 @dataclass(eq=False)
 class Introspection:
-    """Looks at locations in the background, and keeps what it found. ``stop`` it in the end.
-
-    Raises:
-        UsageError: U050 where MESH_INTROSPECT_TIMEOUT is no number of seconds.
-    """
+    """Introspects locations in the background and caches their facts. ``stop`` it at the end. Raises
+    UsageError U050 for a wrong ``MESH_INTROSPECT_TIMEOUT``."""
 
     root: Path
     home: Home
@@ -81,18 +73,16 @@ class Introspection:
     _running: set[int] = field(default_factory=set)
 
     def begin(self, locations: Iterable[Location]) -> dict[str, Future[LocationFacts]]:
-        """The facts of locations: there at once where they are kept, of the others, which are looked at
-        ``AT_ONCE`` together, to come."""
+        """The facts of locations: those in the cache are ready, the others follow."""
         for location in locations:
             if (kept := self.kept(location)) is None:
-                self._begun[location.name] = self._pool.submit(self._look, location)
+                self._begun[location.name] = self._pool.submit(self._introspect, location)
             else:
                 self._begun[location.name] = Future()
                 self._begun[location.name].set_result(kept)
         return self._begun
 
     def stop(self) -> None:
-        """End what is still being looked at."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         while not all(facts.done() for facts in self._begun.values()):
             for group in list(self._running):
@@ -100,8 +90,8 @@ class Introspection:
             time.sleep(0.01)
 
     def kept(self, location: Location, *, anyhow: bool = False, whole: bool = False) -> LocationFacts | None:
-        """What is kept of a location that has not changed since it was looked at; ``anyhow``, of any;
-        ``whole``, from before something was left out of it."""
+        """The cached facts of a location that has not changed; ``anyhow``: also of a changed one; ``whole``:
+        its last complete facts."""
         try:
             kept = json.loads(self._file(location, whole).read_bytes())
             watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
@@ -109,21 +99,21 @@ class Introspection:
             if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
                 return self._placed(from_document(kept["facts"], self.root), location)
         except (OSError, ValueError, KeyError, TypeError):
-            # Nothing kept yet, or by a version that kept it otherwise: it is found out anew.
-            return None
+            return None  # the cache is empty, or from another version
         return None
 
-    def _look(self, location: Location) -> LocationFacts:
+    def _introspect(self, location: Location) -> LocationFacts:
         began = time.time_ns()
-        answer = self._ask(location)
-        if isinstance(answer, Diagnostic):
-            return self._unknown(location, answer)
+        answer = self._run(location)
         try:
-            facts = self._placed(from_document(answer["facts"], self.root), location)
+            if not isinstance(answer, Diagnostic):
+                facts = self._placed(from_document(answer["facts"], self.root), location)
         except OtherVersion as error:
-            return self._unknown(location, other_document(location, error, self._place(location)))
+            answer = other_document(location, error, self._place(location))
         except (UnreadableFacts, KeyError, TypeError) as error:
-            return self._unknown(location, self._fault(location, f"its facts cannot be read: {error}"))
+            answer = self._fault(location, f"its facts cannot be read: {error}")
+        if isinstance(answer, Diagnostic):
+            return self._placed(unloadable(location.name, self.root, [answer]), location)
         if facts.loads:
             before = self.kept(location, anyhow=True) if not facts.whole else None
             if before is not None and before.whole:
@@ -132,8 +122,7 @@ class Introspection:
             self._keep(location, answer, began)
         return facts
 
-    def _ask(self, location: Location) -> Any:
-        """The JSON that the location's own process writes, or why there is none."""
+    def _run(self, location: Location) -> Any:
         module = "platform_core.workspace.introspect"
         command = location_command(location, module, "--root", str(self.root))
         try:
@@ -145,31 +134,28 @@ class Introspection:
                 process = start(command, variables, cwd=self.root, stdout=subprocess.PIPE, stderr=errors)
             except OSError as error:
                 reason = f"its interpreter does not start: {error.strerror}: {shown(location.python)}"
-                return self._fault(location, reason, "`make setup` makes the environment of every location")
+                return self._fault(
+                    location, reason, "`make setup` creates the environment of every location."
+                )
             self._running.add(process.pid)
             try:
                 output, _ = process.communicate(timeout=self.timeout)
             except subprocess.TimeoutExpired:
-                return self._fault(
-                    location,
-                    f"it did not load within {self.timeout:g} seconds",
-                    "see what its modules do while they are imported, or allow more: "
-                    "MESH_INTROSPECT_TIMEOUT=300",
-                )
+                reason = f"it did not load within {self.timeout:g} seconds"
+                fix = "Make its modules import faster, or allow more time: `MESH_INTROSPECT_TIMEOUT=300`"
+                return self._fault(location, reason, fix)
             finally:
-                # What the location started and left behind ends with it.
+                # This also ends the processes that the location has started.
                 kill_group(process.pid)
                 process.wait()
                 self._running.discard(process.pid)
             errors.seek(0)
-            said = errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
+            last = "\n".join(errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:])
         try:
             return json.loads(output)
         except ValueError:
-            return self._fault(location, _end(process.returncode, said))
-
-    def _unknown(self, location: Location, fault: Diagnostic) -> LocationFacts:
-        return self._placed(unloadable(location.name, self.root, [fault]), location)
+            end = _end(process.returncode)
+            return self._fault(location, f"{end}: {last}" if last else end)
 
     def _placed(self, facts: LocationFacts, location: Location) -> LocationFacts:
         return replace(facts, name=location.name, place=self._place(location))
@@ -180,7 +166,7 @@ class Introspection:
             f"code location {location.name} could not be introspected: {reason}",
             self._place(location),
             expected="a location that loads in its own interpreter",
-            fix=fix or f"{shown(location.python)} -c 'import {location.module}'",
+            fix=fix or f"`{shown(location.python)} -c 'import {location.module}'`",
         )
 
     def _place(self, location: Location) -> Place:
@@ -190,42 +176,28 @@ class Introspection:
         return self.home.path / "introspection" / f"{location.name}{'.whole' if whole else ''}.json"
 
     def _key(self, location: Location) -> list[str]:
-        """What the facts depend on beside files."""
-        return [
-            FORMAT,
-            str(self.root),
-            repr(location),
-            *(str(s.folder() or "") for s in (CONTRACTS, REGISTRY)),
-        ]
+        folders = (str(setting.folder() or "") for setting in (CONTRACTS, REGISTRY))
+        return [FORMAT, str(self.root), repr(location), *folders]
 
     def _keep(self, location: Location, answer: dict[str, Any], began: int) -> None:
         watch = Watch(tuple(answer["watch"]["trees"]), tuple(answer["watch"]["files"]))
-        kept = {
-            "key": self._key(location),
-            "watch": answer["watch"],
-            # Where a file changed meanwhile: the last good facts, and to be looked at again.
-            "entries": FileObserver().record(watch, began) or {},
-            "facts": answer["facts"],
-        }
-        file = self._file(location)
-        try:
-            write_whole(file, json.dumps(kept, separators=(",", ":")))
-        except OSError:
-            # A folder that cannot be written costs time at the next call, and nothing else.
-            return
+        # Without entries, because a file changed meanwhile, the facts count as changed at the next call.
+        entries = FileObserver().record(watch, began) or {}
+        kept = {"key": self._key(location), "watch": answer["watch"], "entries": entries}
+        # A failed write only costs time at the next call.
+        with contextlib.suppress(OSError):
+            document = json.dumps({**kept, "facts": answer["facts"]}, separators=(",", ":"))
+            write_whole(self._file(location), document)
 
 
-def _end(code: int, said: list[str]) -> str:
-    last = "\n".join(said)
+def _end(code: int) -> str:
     if code < 0:
-        how = f"its process was killed by {signal.Signals(-code).name}"
-    else:
-        how = f"its process ended with exit code {code}" if code else "its process answered with no JSON"
-    return f"{how}: {last}" if last else how
+        return f"its process was killed by {signal.Signals(-code).name}"
+    return f"its process ended with exit code {code}" if code else "its process wrote no JSON"
 
 
 def unloadable(location: str, root: Path, faults: Sequence[Diagnostic]) -> LocationFacts:
-    """What is known of a location that does not load: its contracts, so that those who read its products
-    are not blamed for it."""
+    """The facts of a location that does not load: its contracts, so that policies do not blame the readers of
+    its products."""
     products, broken = Registry.open(root).scan(location)
     return LocationFacts(location, location, products, faults=(*faults, *broken), loads=False)

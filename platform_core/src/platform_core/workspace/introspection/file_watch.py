@@ -1,10 +1,11 @@
-"""Whether files are still what they were: by time and size, and by content where these differ."""
+"""Detection of changed files: by time and size, and by content if these differ."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,15 +13,15 @@ from typing import Final
 
 SKIPPED: Final = frozenset({"__pycache__", "target", "logs", "dbt_packages", "node_modules"})
 CLOCK_STEP: Final = 20_000_000
-"""Nanoseconds: a file's times are taken from a clock that moves in steps."""
+"""The step, in nanoseconds, of the clock for the times of files."""
 
 Entry = list[int | str]
-"""Modification time, change time and size; then a digest of the content. Empty: there is no such file."""
+"""Modification time, change time, size and a digest of the content; empty for a missing file."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Folders with all files in them, and single files (which need not exist)."""
+    """Folders with all their files, and single files, which may be missing."""
 
     trees: tuple[str, ...]
     files: tuple[str, ...]
@@ -28,14 +29,14 @@ class Watch:
 
 @dataclass(eq=False)
 class FileObserver:
-    """Looks at files, each once: locations share most of them."""
+    """Reads the state of files, each once, because locations share most of them."""
 
     _tree: Callable[[str], list[str]] = field(default_factory=lambda: cache(_tree))
     _stat: Callable[[str], list[int]] = field(default_factory=lambda: cache(_stat))
     _digest: Callable[[str], str] = field(default_factory=lambda: cache(_digest))
 
     def record(self, watch: Watch, began: int) -> dict[str, Entry] | None:
-        """What the files are now; None where one changed since ``began`` (nanoseconds since the epoch)."""
+        """The state of the files; None if one changed after ``began`` (nanoseconds since the epoch)."""
         entries: dict[str, Entry] = {}
         for name in self._names(watch):
             stat = self._stat(name)
@@ -45,7 +46,7 @@ class FileObserver:
         return entries
 
     def unchanged(self, watch: Watch, entries: dict[str, Entry]) -> bool:
-        """Whether the same files are there with the same content."""
+        """Whether the files are the same, with the same content."""
         names = self._names(watch)
         return set(names) == entries.keys() and all(self._same(name, entries[name]) for name in names)
 
@@ -60,7 +61,20 @@ class FileObserver:
 
 
 def _tree(folder: str) -> list[str]:
-    return sorted(_walk(folder, set()))
+    found, seen = list[str](), set[tuple[int, ...]]()
+    for path, folders, files in os.walk(folder, followlinks=True):
+        # Links may form cycles, so it enters each folder once.
+        with suppress(OSError):
+            stat = os.stat(path)  # noqa: PTH116
+            identity = (stat.st_dev, stat.st_ino)
+            folders[:] = [] if identity in seen else filter(_counts, folders)
+            found += [] if identity in seen else [f"{path}/{name}" for name in filter(_counts, files)]
+            seen.add(identity)
+    return sorted(found)
+
+
+def _counts(name: str) -> bool:
+    return not (name.startswith(".") or name in SKIPPED or name.endswith(".pyc"))
 
 
 def _stat(name: str) -> list[int]:
@@ -73,31 +87,8 @@ def _stat(name: str) -> list[int]:
 
 def _digest(name: str) -> str:
     path = Path(name)
-    # What is in a folder counts, not what these files are: their own times say that.
+    # A folder counts by its names; its files have their own entries.
     names = sorted(each.name for each in path.iterdir()) if path.is_dir() else None
-    # A pipe would be waited for, and a device read, for ever.
+    # Reading a pipe or a device might never end.
     content = path.read_bytes() if path.is_file() else "\n".join(names or ()).encode()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The files of a tree. A folder that links lead back to is entered once."""
-    try:
-        stat = os.stat(folder)  # noqa: PTH116
-        found = list(os.scandir(folder))
-    except OSError:
-        return
-    if (stat.st_dev, stat.st_ino) in seen:
-        return
-    seen.add((stat.st_dev, stat.st_ino))
-    for entry in found:
-        if entry.name.startswith(".") or entry.name in SKIPPED or entry.name.endswith(".pyc"):
-            continue
-        try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False
-        if is_folder:
-            yield from _walk(entry.path, seen)
-        else:
-            yield entry.path

@@ -1,8 +1,8 @@
-"""Who reads some products, and which columns of them.
+"""The readers of products, with the columns that they read.
 
-``python -m platform_core.workspace.introspection.readers PRODUCT ...`` writes a JSON list to standard
-output, with an object for each reader. It introspects locations that changed. For a location that does not
-load now, the last good facts count.
+``python -m platform_core.workspace.introspection.readers PRODUCT ...`` writes a JSON list to standard output,
+with an object for each reader. It introspects changed locations; a location that does not load counts with
+its last good facts.
 """
 
 from __future__ import annotations
@@ -22,12 +22,8 @@ from platform_core.workspace.introspection.cache import introspect, kept_facts
 
 
 def readers(root: Path, products: Collection[str]) -> list[dict[str, Any]]:
-    """The inputs, foreign keys and dependencies of the locations of ``workspace.yaml`` that read products;
-    ``columns`` are None where they are not known.
-
-    Raises:
-        DefinitionError: D070 where the workspace file is broken.
-    """
+    """The inputs, foreign keys and dependencies in ``workspace.yaml`` that read products; ``columns`` is None
+    if unknown. Raises DefinitionError D070 for a broken workspace file."""
     locations = read_locations(root)
     facts = introspect(root, locations)
     lost = [location for location, found in zip(locations, facts, strict=True) if not found.whole]

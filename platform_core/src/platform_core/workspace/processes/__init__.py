@@ -1,1 +1,1 @@
-"""Starts processes, watches them, ends them."""
+"""Starting, watching and ending processes."""

@@ -1,13 +1,14 @@
-"""Ctrl-C as a fact to look at instead of an exception out of nowhere.
+"""Ctrl-C as a counter instead of an exception.
 
-An exception between starting a process and remembering it would leave that process behind.
+An exception between starting a process and storing it would leave that process running.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from types import FrameType, TracebackType
+from contextlib import suppress
+from types import FrameType
 from typing import Any, Final
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,14 +27,12 @@ class Interrupts:
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         for number in _SIGNALS:
-            # One that the caller ignores (nohup) stays ignored.
+            # A signal that the caller ignores (nohup) stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._came)
+                self._before[number] = signal.signal(number, self._count)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         os.close(self._read)
@@ -42,9 +41,7 @@ class Interrupts:
     def fileno(self) -> int:
         return self._read
 
-    def _came(self, number: int, frame: FrameType | None) -> None:
+    def _count(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
-        try:
+        with suppress(BlockingIOError):
             os.write(self._write, b"!")
-        except BlockingIOError:
-            return

@@ -1,4 +1,4 @@
-"""Processes as the operating system knows them: who lives, who descends from whom."""
+"""Living processes of the operating system, and their descendants."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ _held: Final[dict[Path, FileLock]] = {}
 
 
 def signature(pid: int) -> str:
-    """A name for a process that no later process with the same number has."""
+    """A name for a process that no later process with the same id has."""
     return f"{socket.gethostname()}:{pid}:{_birth(pid)}"
 
 
 def hold_name(folder: Path) -> None:
-    """Hold a lock under this process's ``signature``, which the kernel takes back at its death: so processes
-    of another container or machine see that it lives. Locks of the dead go. One process at a time."""
+    """Hold a lock named by this process's ``signature``, which the kernel releases at its end, so that
+    processes in other containers see that it lives. Remove locks of ended processes. Only one process at a
+    time may call it."""
     folder.mkdir(exist_ok=True)
     for left in folder.iterdir():
         if not is_alive(left.name, folder):
@@ -41,9 +42,9 @@ def hold_name(folder: Path) -> None:
 
 
 def is_alive(name: str, folder: Path) -> bool:
-    """Whether the process of a ``signature`` lives: it holds its lock. One without, as those of before 0.4
-    are, is looked for on this machine; of another machine it is taken to live. One that ended, and that
-    nobody has waited for, does not."""
+    """Whether the process of a ``signature`` lives, so that it holds its lock. A process without a lock, from
+    a version before 0.4, is searched on this machine, and counts as living on another one. Zombies do not
+    live."""
     if (folder / name).exists():
         try:
             with file_lock(folder / name, timeout=0):
@@ -60,7 +61,7 @@ def is_alive(name: str, folder: Path) -> bool:
 
 
 def descendants(pid: int) -> tuple[int, ...]:
-    """Every living process that descends from a process; without the dead that nobody waited for."""
+    """Every living descendant of a process, without zombies."""
     try:
         children = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -69,7 +70,7 @@ def descendants(pid: int) -> tuple[int, ...]:
 
 
 def computed(pid: int) -> float:
-    """Seconds that a process and what descends from it have computed."""
+    """The CPU seconds of a process and its descendants."""
     seconds = 0.0
     for each in (pid, *descendants(pid)):
         with contextlib.suppress(psutil.Error):
@@ -78,13 +79,12 @@ def computed(pid: int) -> float:
 
 
 def adopt_orphans() -> None:
-    """Make orphaned descendants children of this process, so that none escapes ``descendants``."""
+    """Make orphaned descendants children of this process, so that ``descendants`` finds them."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap() -> None:
-    """Collect adopted children that have ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -97,13 +97,13 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def kill_group(group: int) -> None:
-    """SIGKILL to every process of a process group, if there is any."""
+    """Send SIGKILL to every process of a process group, if it exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def end_descendants(patience: float) -> None:
-    """End everything that descends from this process: SIGTERM, and SIGKILL once patience is over."""
+    """End all descendants of this process: SIGTERM, then SIGKILL after ``patience`` seconds."""
     until = time.monotonic() + patience
     send(descendants(os.getpid()), signal.SIGTERM)
     while (left := descendants(os.getpid())) and time.monotonic() < until:

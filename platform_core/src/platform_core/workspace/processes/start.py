@@ -1,8 +1,8 @@
-"""The one way to start a process: a location's interpreter with what its domain may know, and our own.
+"""The only way to start a process, of a location or of the platform, with the variables that it may see.
 
-A location's worker, introspection, check and code server get the same environment, and dbt inherits it:
-where the person and the machine are (``HOME``, ``PATH``, the locale), what Dagster and the mesh are told,
-and the variables that the domain itself names. No other domain's password is among them.
+A location's worker, introspection, check and code server get the same environment, and dbt inherits it: the
+person's and the machine's (``HOME``, ``PATH``, the locale), the settings of Dagster and the mesh, and the
+variables that the domain names. It never has another domain's password.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Any, Final
 
 from platform_core.diagnostics import DefinitionError, Place, shown
 from platform_core.settings import HOME, ROOT, SECRETS, SETTINGS, environment
@@ -25,34 +25,19 @@ _ALWAYS: Final = frozenset(
 _FAMILIES: Final = ("LC_", "DAGSTER_", "MESH_")
 _TABLE: Final = '[tool.platform-core]\nenvironment = ["MESH_SECRET_SHOP_DATABASE", "HTTPS_PROXY"]'
 
-Stream = int | IO[bytes]
-
 
 def start(
-    command: Sequence[str],
-    variables: Mapping[str, str],
-    *,
-    cwd: Path | None = None,
-    stdin: Stream | None = subprocess.DEVNULL,
-    stdout: Stream | None = None,
-    stderr: Stream | None = None,
-    own_session: bool = True,
+    command: Sequence[str], variables: Mapping[str, str], *, own_session: bool = True, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a process. In a session of its own the terminal's Ctrl-C does not reach it, and killing its
-    group ends what it started. Raises OSError where the program is missing or does not run."""
-    return subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=variables,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=own_session,
-    )
+    """Start a process with further ``options`` of Popen. In its own session, Ctrl-C of the terminal does
+    not reach it, and killing its group ends its children. Raises OSError if the program is missing or
+    cannot run."""
+    options = {"stdin": subprocess.DEVNULL, **options}
+    return subprocess.Popen(command, env=variables, start_new_session=own_session, **options)
 
 
 def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a process in this terminal to its end, and return its exit status. Ctrl-C ends it too."""
+    """Run a process in this terminal and return its exit status. Ctrl-C ends it too."""
     with start(command, variables, stdin=None, own_session=False) as process:
         try:
             return process.wait()
@@ -62,7 +47,7 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def location_command(location: Location, module: str, *words: str) -> list[str]:
-    """Runs a module of the platform in a location's interpreter and tells it which location that is."""
+    """The command for a module of the platform in a location's interpreter, with the location's options."""
     command = [str(location.python), "-m", module, "--location", location.name, "--module", location.module]
     if location.attribute is not None:
         command += ["--attribute", location.attribute]
@@ -72,7 +57,7 @@ def location_command(location: Location, module: str, *words: str) -> list[str]:
 
 
 def location_options(*others: str) -> argparse.Namespace:
-    """What ``location_command`` and ``others`` told this process, in the location's interpreter."""
+    """The options of ``location_command`` and ``others``, in the location's interpreter."""
     parser = argparse.ArgumentParser()
     for name in ("location", "module", *others):
         parser.add_argument(f"--{name}", required=True)
@@ -82,7 +67,7 @@ def location_options(*others: str) -> argparse.Namespace:
 
 
 def mesh_variables(root: Path, home: Home) -> dict[str, str]:
-    """The environment of the platform's own processes: this one's, and where the mesh is. No secrets."""
+    """The environment of the platform's own processes: this one's without secrets, and the mesh's folders."""
     folders = {s.name: str(folder) for s in SETTINGS if s.kind == "folder" and (folder := s.folder())}
     return {
         **without_secrets(),
@@ -90,25 +75,25 @@ def mesh_variables(root: Path, home: Home) -> dict[str, str]:
         ROOT.name: str(root),
         HOME.name: str(home.path),
         "DAGSTER_HOME": str(home.dagster),
-        # The superseded-notice of `dagster dev` and beta notices would bury what matters.
+        # Dagster's deprecation and beta notices would hide the important messages.
         "PYTHONWARNINGS": environment().get("PYTHONWARNINGS", "ignore"),
     }
 
 
 def without_secrets() -> dict[str, str]:
-    """This process's own environment, for a process that makes no product."""
+    """This process's environment without secrets, for a process that makes no product."""
     return {name: value for name, value in environment().items() if not name.startswith(SECRETS)}
 
 
 def location_variables(location: Location, root: Path, home: Home) -> dict[str, str]:
-    """The environment of a location's interpreter. Raises DefinitionError D071, see ``names_of``."""
+    """The environment of a location's interpreter. Raises DefinitionError D071 as ``names_of``."""
     named = names_of(location.name, root)
     own = {name: value for name, value in environment().items() if name in named}
     return permitted(mesh_variables(root, home) | own, named)
 
 
 def permitted(variables: Mapping[str, str], named: Collection[str]) -> dict[str, str]:
-    """Those of some variables that every location gets, and those that its domain named."""
+    """The variables for every location, and those that its domain names."""
     return {
         name: value
         for name, value in variables.items()
@@ -117,11 +102,8 @@ def permitted(variables: Mapping[str, str], named: Collection[str]) -> dict[str,
 
 
 def names_of(domain: str, root: Path) -> tuple[str, ...]:
-    """The variables that a domain names in its pyproject.toml, ``[tool.platform-core] environment``.
-
-    Raises:
-        DefinitionError: D071 where the file cannot be read or names something else than variables.
-    """
+    """The variables in a domain's pyproject.toml, ``[tool.platform-core] environment``. Raises
+    DefinitionError D071 for a file that cannot be read, or anything but names of variables."""
     path = root / "domains" / domain / "pyproject.toml"
     if not path.exists():
         return ()
@@ -135,9 +117,7 @@ def names_of(domain: str, root: Path) -> tuple[str, ...]:
     tool = document.get("tool")
     table = tool.get("platform-core", {}) if isinstance(tool, dict) else {}
     named = table.get("environment", []) if isinstance(table, dict) else None
-    if not isinstance(named, list) or not all(
-        isinstance(name, str) and name.isidentifier() for name in named
-    ):
+    if not isinstance(named, list) or not all(isinstance(n, str) and n.isidentifier() for n in named):
         raise _fault(path, f"{shown(path)}: environment of [tool.platform-core] is not a list of variables")
     return tuple(named)
 

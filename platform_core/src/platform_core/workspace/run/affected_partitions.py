@@ -1,32 +1,32 @@
-"""What a stretch of time touches: the partitions that a run refreshes when only some were asked for.
+"""The partitions that a run refreshes for a selection of partitions with its downstream.
 
-Who asks for one month of a product and for what depends on it (``sales/transactions+ --partitions
-2017-03-01``) means that month wherever there is one, the whole of what is made of all months, and
-nothing of what reads only another month.
+For one month of a product and its downstream (``sales/transactions+ --partitions 2017-03-01``), a run makes
+this month of consumers by month and the whole of consumers of all months, but nothing of consumers that read
+only another month.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from platform_core.contracts.partitions import Window, partition_windows
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import PlatformError
+from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
 from platform_core.workspace.protocol import Asset
 from platform_core.workspace.run.partition_keys import ALL, chosen_keys
 from platform_core.workspace.run.selection import Selection
 
+Grids = Mapping[str, Sequence[Window]]
+
 
 def resolve_selection(
     selection: Selection, asked: str | None, assets: Iterable[Asset], root: Path
 ) -> tuple[frozenset[str], Mapping[str, tuple[str, ...]]]:
-    """The products of a run over all assets of the mesh at ``root``, and the partitions of those that
-    depend on the ones asked for; any others are asked by their own keys.
-
-    Raises:
-        UsageError: U024 where a key is not on the grid of a selected product.
-    """
+    """The products of a run, and the partitions of those that depend on the selected partitions; the other
+    products take the keys of the command. Raises UsageError U024 for an unknown key."""
     by_key = {asset.key: asset for asset in assets}
     products = frozenset(selection.products)
     if asked not in (None, ALL) and selection.downstream_of:
@@ -38,16 +38,11 @@ def resolve_selection(
 
 
 def affected(
-    selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
+    selection: Selection, asked: str, assets: Mapping[str, Asset], grids: Grids
 ) -> dict[str, tuple[str, ...] | None] | None:
-    """The assets that are selected or that ``asked`` touches downstream of them, with their keys.
-
-    ``grids`` are the partitions of the products that have some. None where it tells nothing, because
-    no product to follow has partitions.
-
-    Raises:
-        UsageError: U024 where a key is not on the grid of a selected product.
-    """
+    """The selected assets and the affected ones downstream, with their keys. ``grids`` are the partitions of
+    partitioned products. None if no product to follow has partitions. Raises UsageError U024 for an unknown
+    key."""
     chosen = selection.resolve({key: asset.upstream for key, asset in assets.items()}, {})
     keys = {
         key: chosen_keys(asked, [window.key for window in grids[key]], key) if key in grids else None
@@ -70,23 +65,19 @@ def affected(
 
 
 def grids_of(registry: Registry, assets: Collection[str]) -> dict[str, tuple[Window, ...]]:
-    """The partitions of the products among assets, by their contracts."""
+    """The partitions of the products among assets, from their contracts."""
     found: dict[str, tuple[Window, ...]] = {}
     for name in set(registry.names()) & set(assets):
         try:
             product = registry.get(name)
         except PlatformError:
-            # A contract that cannot be read keeps its location from loading, which says so.
-            continue
+            continue  # its location does not load, which reports the fault
         if product.partitions is not None:
             found[name] = partition_windows(product.partitions)
     return found
 
 
-def _spread(
-    touched: dict[str, Window], assets: Mapping[str, Asset], grids: Mapping[str, Sequence[Window]]
-) -> None:
-    """Follow the stretches to whatever reads them, until none grows any more."""
+def _spread(touched: dict[str, Window], assets: Mapping[str, Asset], grids: Grids) -> None:
     readers: dict[str, list[Asset]] = {}
     for asset in assets.values():
         for key in asset.reads:
@@ -103,8 +94,8 @@ def _spread(
                 queue.append(reader.key)
 
 
-def _read(reader: Asset, key: str, stretch: Window, grids: Mapping[str, Sequence[Window]]) -> Window | None:
-    """The part of a reader that a stretch of one of its inputs touches."""
+def _read(reader: Asset, key: str, stretch: Window, grids: Grids) -> Window | None:
+    """The affected time of a reader, from an affected stretch of one of its inputs."""
     grid, source = grids.get(reader.key), grids.get(key)
     if source and key in reader.last_of and not _overlap(stretch, source[-1]):
         return None
@@ -120,8 +111,23 @@ def _overlap(one: Window, other: Window) -> bool:
 
 
 def _over(parts: Iterable[Window]) -> Window | None:
-    """The shortest stretch of time that holds all of them; None where there is none."""
     found = list(parts)
     if not found:
         return None
     return Window("", min(part.start for part in found), max(part.end for part in found))
+
+
+def assets_of(facts: LocationFacts) -> Iterator[Asset]:
+    """The assets of a location as its worker reports them, without the members that only a run needs."""
+    referenced = {str(product.id): product.referenced for product in facts.products}
+    for asset in facts.assets:
+        if asset.materializable:
+            factory = facts.factory.get(ProductId(asset.key).name) if asset.product else None
+            inputs = {read.product: read.partitions for read in (factory.inputs if factory else ())}
+            yield Asset(
+                asset.key,
+                tuple(key for key in asset.deps if key != asset.key),
+                checked_against=tuple(key for key in referenced.get(asset.key, ()) if key not in inputs),
+                all_of=tuple(sorted(name for name in inputs if inputs[name] == "all")),
+                last_of=tuple(sorted(name for name in inputs if inputs[name] == "last")),
+            )

@@ -1,4 +1,4 @@
-"""Running the mesh: materialize products over all code locations, in dependency order."""
+"""The run of a mesh: it materializes products of all code locations, in dependency order."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ from platform_core.workspace.protocol import (
     Order,
     Unloadable,
 )
-from platform_core.workspace.run.affected_partitions import resolve_selection
-from platform_core.workspace.run.location_assets import assets_of
+from platform_core.workspace.run.affected_partitions import assets_of, resolve_selection
 from platform_core.workspace.run.partition_keys import chosen_partitions
 from platform_core.workspace.run.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.run.result import MeshResult, Observer, Results
@@ -40,13 +39,12 @@ from platform_core.workspace.run.worker_slot import WorkerSlot, workers_to_chang
 from platform_core.workspace.version_skew import other_protocol
 
 PATIENCE: Final = 10.0
-"""Seconds that interrupted workers have to roll back before they are killed."""
-
+"""Seconds for interrupted workers to roll back before they are killed."""
 TICK: Final = 0.2
 
 
 class MeshRun:
-    """One run over the locations of a mesh. ``products`` are the ids of all its products."""
+    """One run over the locations of a mesh."""
 
     def __init__(
         self,
@@ -66,35 +64,29 @@ class MeshRun:
             for location in locations
             if selection.follows_graph or location.name in domains
         }
-        # What is selected is known at once unless the graph tells; --partitions is checked before anything
-        # runs, for which all that the run reaches must be loaded.
+        # Without + the selected products are known at once. --partitions is checked before the first run, so
+        # all locations of the run must load first.
         self._selecting = selection.follows_graph
         self._gate = self._selecting or partitions is not None
         self._plan = Plan(named)
         self._looking: Introspection | None = None
         self._looks: Mapping[str, Future[LocationFacts]] = {}
-        self._settled: Mapping[str, tuple[str, ...]] = {}
+        self._keys: Mapping[str, tuple[str, ...]] = {}
         self._results = Results(self._plan, observer)
         self._closing = False
         self._orders = 0
         self._invocation = uuid.uuid4().hex[:12]
 
     def execute(self) -> MeshResult:
-        """Run until every product has ended, or until interrupted.
-
-        No process that it started is left when it returns or raises.
-
-        Raises:
-            UsageError: ``--partitions`` does not fit the selected products.
-            RunError: the state folder cannot be written.
-        """
+        """Run until every product has ended, or until interrupted. All its processes have ended when it
+        returns or raises. Raises UsageError U024 or U025 for wrong ``--partitions``, and RunError R010."""
         started, seats = time.monotonic(), self._seats.values()
         self._home.prepare(self._root)
         with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
             selector.register(interrupts, selectors.EVENT_READ)
             try:
                 self._begin(selector)
-                # A run whose assets have all ended still has to record its own end.
+                # A run whose assets have all ended must still record its own end.
                 while (self._plan.open() or any(seat.works() for seat in seats)) and not interrupts.count:
                     self._turn(selector)
                 self._stop(selector, interrupts)
@@ -114,14 +106,13 @@ class MeshRun:
         self._expect_products()
         self._change_workers(selector)
         if self._selecting:
-            # Of the others their workers tell the same, and are needed anyhow.
+            # The workers of wanted products report their assets; introspection covers the other locations.
             others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
             self._looking = Introspection(self._root, self._home)
             self._looks = self._looking.begin(others)
         self._advance()
 
     def _expect_products(self) -> None:
-        """Tell of the products that are known to be wanted, and of those that no location makes."""
         for name in sorted(self._plan.wanted - self._results.products.keys()):
             self._results.expect(name)
             if (domain := ProductId(name).domain) not in self._seats:
@@ -133,10 +124,9 @@ class MeshRun:
         for seat in leaving:
             seat.stop_worker()
         for seat in starting:
-            self._seat(seat, selector)
+            self._start_worker(seat, selector)
 
-    def _seat(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
-        """Start a location's worker, for the first time or after it died."""
+    def _start_worker(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
         seat.phase, seat.batch = "loading", None
         try:
             seat.child = WorkerProcess(seat.location, self._root, self._home)
@@ -146,7 +136,6 @@ class MeshRun:
         selector.register(seat.child.output, selectors.EVENT_READ, seat)
 
     def _turn(self, selector: selectors.BaseSelector) -> None:
-        """Wait for something to happen, and act on it."""
         for key, _ in selector.select(TICK):
             if isinstance(key.data, WorkerSlot):
                 self._receive(key.data, selector)
@@ -161,7 +150,7 @@ class MeshRun:
         assert seat.child is not None
         if (messages := seat.child.receive()) is None:
             selector.unregister(seat.child.output)
-            self._gone(seat, selector)
+            self._worker_ended(seat, selector)
         for message in messages or ():
             match message:
                 case Loaded(protocol=protocol) if protocol != PROTOCOL:
@@ -171,32 +160,30 @@ class MeshRun:
                     seat.phase = "idle"
                     if seat.assets is None:
                         seat.assets = assets
-                        if not self._gate:  # which is looked after at each turn
+                        if not self._gate:  # else _open_gate admits it
                             self._admit([seat])
                 case Unloadable(error=error) if not self._closing:
                     self._break(seat, error)
                 case Moved():
                     if self._closing and message.state == "failed":
-                        # Whatever an interrupted product says of it, it did not fail by itself.
+                        # An interrupted product did not fail by itself.
                         message = replace(message, state="canceled", error=None)
                     self._results.move(message)
                 case Ended():
                     seat.phase, seat.batch = "idle", None
 
     def _open_gate(self) -> None:
-        """Go on once the graph is known, and what it reaches has loaded where that is to be checked first."""
+        """Admit the locations once the graph is known, and once all have loaded if --partitions was given."""
         if self._selecting:
-            told = all(seat.told or name in self._looks for name, seat in self._seats.items())
-            if not told or not all(look.done() for look in self._looks.values()):
+            answered = all(seat.answered or name in self._looks for name, seat in self._seats.items())
+            if not answered or not all(look.done() for look in self._looks.values()):
                 return
             self._selecting = False
-            assets = list(self._known().values())
-            self._plan.wanted, self._settled = resolve_selection(
-                self._selection, self._asked, assets, self._root
-            )
+            known = self._known().values()
+            self._plan.wanted, self._keys = resolve_selection(self._selection, self._asked, known, self._root)
             self._expect_products()
         needed = [seat for name, seat in self._seats.items() if self._plan.of(name)]
-        if self._asked is not None and not all(seat.told for seat in needed):
+        if self._asked is not None and not all(seat.answered for seat in needed):
             return
         self._gate = False
         self._admit([seat for seat in needed if seat.assets is not None])
@@ -205,8 +192,8 @@ class MeshRun:
                 self._give_up(seat, seat.fault)
 
     def _known(self) -> dict[str, Asset]:
-        """The assets of all locations by their keys: as their workers tell them, or their facts; and of what
-        does not load or was left out, as they were, while their contracts are there."""
+        """The assets of all locations by key, from their workers or their facts; for assets that do not load
+        but have a contract, from the last good facts."""
         looked = {name: look.result() for name, look in self._looks.items()}
         lost = [s.location for name, s in self._seats.items() if name not in looked or not looked[name].whole]
         before = (each for facts in kept_facts(self._root, lost) for each in assets_of(facts))
@@ -215,15 +202,10 @@ class MeshRun:
         return known | {each.key: each for seat in self._seats.values() for each in seat.assets or ()}
 
     def _admit(self, seats: Sequence[WorkerSlot]) -> None:
-        """Plan the selected assets of locations that have loaded."""
-        chosen = {
-            seat.location.name: selected_assets(
-                seat.assets or (), self._plan.wanted, self._selection.products
-            )
-            for seat in seats
-        }
+        wanted, products = self._plan.wanted, self._selection.products
+        chosen = {seat.location.name: selected_assets(seat.assets or (), wanted, products) for seat in seats}
         grids = {asset.key: asset.partitions for assets in chosen.values() for asset in assets}
-        partitions = chosen_partitions(self._asked, grids, self._settled)
+        partitions = chosen_partitions(self._asked, grids, self._keys)
         for name, assets in chosen.items():
             self._plan.add(name, assets, partitions)
             planned = {asset.key for asset in assets}
@@ -231,7 +213,6 @@ class MeshRun:
                 self._end(key, "failed", render(explain_unmade(key, name, self._root)))
 
     def _advance(self) -> None:
-        """Skip what can no longer be made, and give every free worker what is ready."""
         if self._gate:
             self._open_gate()
         if self._gate:
@@ -243,7 +224,7 @@ class MeshRun:
             if seat.phase == "idle":
                 self._assign(seat)
         if self._plan.open() and not any(seat.may_progress(self._plan) for seat in self._seats.values()):
-            # Nothing runs and nothing can start: what is left waits for itself.
+            # No worker can progress, so the remaining assets wait for each other.
             circle = self._plan.cycle() or self._plan.open()
             text = cycle_diagnostic(circle).render()
             for key in dict.fromkeys(circle):
@@ -261,8 +242,7 @@ class MeshRun:
         elif self._plan.done(seat.location.name):
             seat.stop_worker()
 
-    def _gone(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
-        """A worker's output ended: as it should, or because it died."""
+    def _worker_ended(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
         assert seat.child is not None
         child, seat.child = seat.child, None
         phase, seat.phase = seat.phase, "gone"
@@ -270,7 +250,7 @@ class MeshRun:
             child.kill()
         if self._closing or phase == "closing" or seat.fault is not None:
             if seat.fault is None and (self._gate or not self._plan.done(seat.location.name)):
-                seat.phase = "waiting"  # it made room, and is needed again
+                seat.phase = "waiting"  # it was stopped to make room for another worker
             return
         if phase != "busy" or seat.batch is None:
             doing = "while it loaded" if phase == "loading" else "while it waited for work"
@@ -282,12 +262,11 @@ class MeshRun:
             text = child.exit_report(f"while it made {', '.join(unfinished)}", published=unfinished).render()
             for key in unfinished:
                 self._end(key, "failed", text)
-        # A new one closes the run of the dead worker in the record, and makes what that had not come to.
+        # A new worker closes the run of the dead one, and makes its remaining assets.
         self._plan.reopen(key for key in left if key not in unfinished)
-        self._seat(seat, selector)
+        self._start_worker(seat, selector)
 
     def _break(self, seat: WorkerSlot, text: str) -> None:
-        """A location is of no use in this run: its products failed."""
         seat.fault = text
         seat.phase = "gone" if seat.child is None else "closing"
         if not self._gate:
@@ -304,13 +283,12 @@ class MeshRun:
         self._results.move(Moved(key, state, error=error))
 
     def _stop(self, selector: selectors.BaseSelector, interrupts: Interrupts) -> None:
-        """End all workers: at once where they are idle, rolled back where they run."""
         self._closing = True
         for seat in self._seats.values():
             if seat.child is not None:
                 seat.child.stop()
         until = time.monotonic() + PATIENCE
-        # The first Ctrl-C brought us here; one more means now.
+        # A second Ctrl-C ends the wait.
         enough = max(1, interrupts.count) + 1
         while any(seat.child for seat in self._seats.values()) and time.monotonic() < until:
             if interrupts.count >= enough:

@@ -1,9 +1,8 @@
-"""What to materialize next, over all locations: a ready queue instead of waves.
+"""The plan of a run: a ready queue over all locations.
 
-An asset may start as soon as everything it reads has been made, so nothing waits for a whole wave.
-What reads no other asset and is read by none comes last: nobody waits for it, and what a mesh tells
-of itself, its costs for one, is then told of this run too.
-The plan grows while locations load: one that is loaded starts working before the others are.
+An asset may start as soon as all its upstream is made. Assets without upstream and downstream in the plan
+come last, so that products about the mesh itself, such as its costs, include this run. The plan grows while
+locations load: a loaded location starts before the others have loaded.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ FINAL: Final[frozenset[AssetState]] = frozenset({"ok", "failed", "skipped", "can
 
 @dataclass(slots=True)
 class Step:
-    """One asset of the plan and how far it is. ``state`` None: it waits."""
+    """One asset of the plan. ``state`` None: it waits."""
 
     asset: Asset
     location: str
@@ -32,12 +31,12 @@ class Step:
 
     @property
     def runs_over(self) -> tuple[object, ...]:
-        """What is the same for assets that may share a run."""
+        """Equal for assets that may share a run."""
         return (self.asset.grid, self.asset.per_run, self.partitions)
 
     @property
     def part(self) -> str:
-        """Its partitions as a person asks for them; empty where it is made as a whole."""
+        """Its partitions in the form of --partitions; empty for the whole asset."""
         keys = self.partitions
         if not keys or keys == self.asset.partitions:
             return ""
@@ -46,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Assets of one location that one run may make, in no particular order."""
+    """Assets of one location for one run, in any order."""
 
     assets: tuple[str, ...]
     partitions: tuple[str, ...] | None
@@ -60,17 +59,15 @@ class Plan:
     wanted: frozenset[str]
     steps: dict[str, Step] = field(default_factory=dict)
     outcomes: dict[str, AssetState] = field(default_factory=dict)
-    """Of wanted products whose location never gave them a step."""
+    """The results of wanted products without a step."""
 
     def add(
         self, location: str, assets: Iterable[Asset], partitions: Mapping[str, tuple[str, ...] | None]
     ) -> None:
-        """Take in the selected assets of a location, as ``selected_assets`` tells them."""
         for asset in assets:
             self.steps[asset.key] = Step(asset, location, partitions[asset.key])
 
     def of(self, location: str) -> set[str]:
-        """The wanted products that a location makes."""
         return {key for key in self.wanted if ProductId(key).domain == location}
 
     def state(self, key: str) -> AssetState | None:
@@ -84,40 +81,35 @@ class Plan:
             self.outcomes[moved.key] = moved.state
 
     def open(self) -> tuple[str, ...]:
-        """Keys that have not ended yet, products without a step included."""
         steps = [key for key, step in self.steps.items() if step.state not in FINAL]
         return (*steps, *(key for key in self.wanted if key not in self.steps and key not in self.outcomes))
 
     def done(self, location: str) -> bool:
-        """Whether a location has nothing left to make."""
         return all(step.state in FINAL for step in self.steps.values() if step.location == location)
 
     def blocked(self) -> tuple[str, ...]:
-        """Waiting assets that can no longer be made, because something they read was not."""
         waiting = (key for key, step in self.steps.items() if step.state is None and not step.ordered)
         return tuple(key for key in waiting if self.cause(key) is not None)
 
     def cause(self, key: str) -> str | None:
-        """The first upstream of an asset that was not made though it should have been."""
+        """The first upstream asset that failed or was skipped."""
         upstream = self.steps[key].asset.upstream if key in self.steps else ()
         return next((up for up in upstream if self.state(up) in FINAL - {"ok"}), None)
 
     def ready(self, location: str) -> list[Step]:
-        """What a worker of the location could make now."""
+        """The steps that a worker of the location can make now."""
         return [step for step in self._waiting(location) if self._ready(step, ())]
 
     def next_batch(self, location: str) -> Assignment | None:
-        """What a free worker of the location should make now.
-
-        Assets share a run when their partitions are the same: what is ready, and what becomes ready
-        in the same location through it. A failure inside the run stops only what reads it.
-        """
+        """The next assets for a free worker of the location: ready assets with the same partitions, and
+        those of the location that become ready through them. A failure in the run stops only the assets
+        downstream."""
         ready = self.ready(location)
         if not ready:
             return None
         first = ready[0]
         chosen: dict[str, Step] = {}
-        # Several runs one after the other: a failure in one of them must stop nothing but its asset.
+        # An asset that takes several runs is alone, so that a failure stops no other asset.
         several = first.asset.per_run > 0 and len(first.partitions or ()) > first.asset.per_run
         grown = True
         while grown and not (several and chosen):
@@ -136,12 +128,11 @@ class Plan:
         return Assignment(tuple(chosen), first.partitions, first.asset.per_run)
 
     def reopen(self, keys: Iterable[str]) -> None:
-        """Put assets back in the queue whose worker died before it came to them."""
         for key in keys:
             self.steps[key].ordered = False
 
     def cycle(self) -> tuple[str, ...]:
-        """Keys that wait for each other, along the cycle; empty where there is none."""
+        """The keys of a cycle, in its order; empty without a cycle."""
         waiting = {key: step.asset.upstream for key, step in self.steps.items() if step.state is None}
         edges = {key: [up for up in upstream if up in waiting] for key, upstream in waiting.items()}
         found = next(shortest_cycles(edges), None)
@@ -158,7 +149,7 @@ class Plan:
         ]
 
     def _alone(self) -> set[str]:
-        """Keys that read nothing of the plan and that nothing of it reads."""
+        """Keys without upstream and downstream in the plan."""
         known = self.steps.keys() | self.wanted
         edges = [(key, up) for key, step in self.steps.items() for up in step.asset.upstream if up in known]
         groups = [step.asset.together for step in self.steps.values() if len(step.asset.together) > 1]
@@ -176,8 +167,8 @@ class Plan:
 def selected_assets(
     assets: Sequence[Asset], wanted: Collection[str], products: Collection[str]
 ) -> list[Asset]:
-    """A location's part of a selection: its wanted products, what is made in one step with them, and
-    the assets that are no products but feed them."""
+    """A location's part of a selection: its wanted products, the assets of the same steps, and upstream
+    assets that are not products."""
     by_key = {asset.key: asset for asset in assets}
     feeding = {
         key: [up for up in asset.upstream if up in by_key and up not in products]
@@ -189,8 +180,5 @@ def selected_assets(
 
 
 def cycle_diagnostic(keys: Sequence[str]) -> Diagnostic:
-    return Diagnostic(
-        "R005",
-        f"these products read each other in a circle: {' -> '.join(keys)}",
-        fix="take one of these inputs out; a product cannot be made before what it reads",
-    )
+    message = f"these products form a cycle: {' -> '.join(keys)}"
+    return Diagnostic("R005", message, fix="Remove one of these inputs.")

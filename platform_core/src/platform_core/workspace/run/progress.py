@@ -1,4 +1,4 @@
-"""A run's events as states of its assets."""
+"""The states of a run's assets, from its events."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ _ENDED: Final[Mapping[str, AssetState]] = {
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of one asset, over all runs of an order."""
-
     waits_for: set[str]
     started: float | None = None
     seconds: float = 0.0
@@ -36,19 +34,18 @@ class _Seen:
     checks: dict[str, Outcome] = field(default_factory=dict)
     state: AssetState = "ok"
     error: str | None = None
-    told: bool = False
+    reported: bool = False
 
 
 class Progress:
-    """Follows the runs of one order. An asset has ended when its own steps and those of its checks
-    have; it failed when one of them did."""
+    """Follows the runs of one order. An asset has ended when its own steps and those of its checks have; it
+    has failed when one of them has."""
 
     def __init__(self, assets: Collection[str]) -> None:
         self._seen = {asset: _Seen(set()) for asset in assets}
 
     def expect(self, steps: Mapping[str, Collection[dg.AssetKey | dg.AssetCheckKey]]) -> None:
-        """Begin a run with these steps and the assets and checks that each makes; the run before has
-        ended all of its own."""
+        """Begin a run with these steps and their assets and checks, after the end of the run before."""
         for step, keys in steps.items():
             for key in keys:
                 owner = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
@@ -57,7 +54,7 @@ class Progress:
                     seen.waits_for.add(step)
 
     def take(self, event: dg.DagsterEvent, last: bool) -> Iterator[Moved]:
-        """The assets that an event moved. Only the ``last`` run of an order ends assets well."""
+        """The assets that an event moves. Only the ``last`` run of an order reports success."""
         kind, step = event.event_type_value, event.step_key
         if kind == "ASSET_MATERIALIZATION":
             self._materialized(event)
@@ -76,22 +73,22 @@ class Progress:
                 yield from self._step_ended(asset, waiting, event, last)
 
     def conclude(self, reason: str) -> Iterator[Moved]:
-        """End every asset that no event ended: Dagster passes silently over what is behind a failure.
-        ``reason`` is for those that nothing in this order explains."""
+        """End every asset that no event ended: Dagster has no events for assets downstream of a failure.
+        ``reason`` is the error of an asset without another one."""
         skipped = self.failed()
         for asset, seen in self._seen.items():
-            if not seen.told:
+            if not seen.reported:
                 seen.waits_for = set()
                 seen.state = "skipped" if skipped and seen.error is None else "failed"
                 seen.error = seen.error or (None if skipped else reason)
                 yield self._moved(asset, seen)
 
-    def broke_off(self, event: dg.DagsterEvent) -> None:
-        """Take the reason of a run that failed outside of any step, as in making a resource."""
+    def fail(self, event: dg.DagsterEvent) -> None:
+        """Take the error of a run that failed outside of its steps, such as in a resource."""
         error = run_error(event)
         for seen in self._seen.values():
-            if not seen.told and error is not None:
-                seen.error = explain_error(error, "the run broke off", "R006")
+            if not seen.reported and error is not None:
+                seen.error = explain_error(error, "the run failed", "R006")
 
     def failed(self) -> bool:
         return any(seen.state != "ok" for seen in self._seen.values())
@@ -125,7 +122,7 @@ class Progress:
         return [(asset, seen) for asset, seen in self._seen.items() if step in seen.waits_for]
 
     def _moved(self, asset: str, seen: _Seen) -> Moved:
-        seen.told = True
+        seen.reported = True
         return Moved(
             asset,
             seen.state,

@@ -1,9 +1,8 @@
-"""How a run of the mesh went, product by product."""
+"""The result of a run of the mesh, product by product."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.workspace.check_counts import NONE, Checks
@@ -13,7 +12,7 @@ from platform_core.workspace.run.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class ProductResult:
-    """How one product fared. ``status`` None: it waits."""
+    """The result of one product. ``status`` None: it waits."""
 
     product: str
     location: str
@@ -23,16 +22,14 @@ class ProductResult:
     checks: Checks = NONE
     error: str | None = None
     partitions: str = ""
-    """The partitions that the run makes of it, ``first..last``; empty where it makes the whole."""
+    """The partitions that the run makes, ``first..last``; empty for the whole product."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeshResult:
-    """How a run of the mesh ended."""
-
     products: tuple[ProductResult, ...]
     faults: tuple[str, ...]
-    """Each cause once, rendered; failures of assets that are no products included."""
+    """Each cause once, rendered, also of assets that are not products."""
     seconds: float
     interrupted: bool = False
 
@@ -41,19 +38,22 @@ class MeshResult:
         return not self.interrupted and all(product.status == "ok" for product in self.products)
 
 
-class Observer(Protocol):
-    """Who watches a run. Called in the running thread."""
+class Observer:
+    """Observes a run, in its thread. This one shows nothing."""
 
     def moved(self, result: ProductResult) -> None:
-        """A product's state changed."""
+        """A product's state has changed."""
 
     def tick(self) -> None:
         """Some time has passed."""
 
+    def close(self) -> None:
+        """The run has ended."""
+
 
 class Results:
-    """What becomes of the assets of a run, step by step: ``plan`` gets their states, ``observer`` those of
-    the products that were asked for."""
+    """The results of a run as they arrive: ``plan`` gets the states of all assets, ``observer`` those of the
+    selected products."""
 
     def __init__(self, plan: Plan, observer: Observer) -> None:
         self._plan, self._observer = plan, observer
@@ -61,8 +61,7 @@ class Results:
         self.faults: dict[str, None] = {}
 
     def expect(self, product: str) -> None:
-        """Take in a product that was asked for."""
-        self._note(ProductResult(product, ProductId(product).domain))
+        self._show(ProductResult(product, ProductId(product).domain))
 
     def move(self, moved: Moved) -> None:
         self._plan.move(moved)
@@ -73,17 +72,18 @@ class Results:
             figures = (moved.rows, moved.seconds, checks)
             error = moved.error
             if moved.state == "skipped":
-                cause = self._plan.cause(moved.key)
-                error = f"not made, because {cause} {_became(self._plan.state(cause))}" if cause else None
+                error = self._why_skipped(moved.key)
             location = self.products[moved.key].location
             step = self._plan.steps.get(moved.key)
             part = step.part if step is not None else ""
-            self._note(ProductResult(moved.key, location, moved.state, *figures, error, part))
+            self._show(ProductResult(moved.key, location, moved.state, *figures, error, part))
 
-    def _note(self, result: ProductResult) -> None:
+    def _show(self, result: ProductResult) -> None:
         self.products[result.product] = result
         self._observer.moved(result)
 
-
-def _became(state: AssetState | None) -> str:
-    return {"failed": "failed", "skipped": "was not made either"}.get(state or "", "was not made")
+    def _why_skipped(self, key: str) -> str | None:
+        if (cause := self._plan.cause(key)) is None:
+            return None
+        results = {"failed": "failed", "skipped": "was not made either"}
+        return f"not made, because {cause} {results.get(self._plan.state(cause) or '', 'was not made')}"

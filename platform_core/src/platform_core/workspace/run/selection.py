@@ -1,4 +1,4 @@
-"""Which products a command means: ``sales/transactions``, ``sales``, ``+x``, ``x+``, ``+x+``."""
+"""The selection of products in a command: ``sales/transactions``, ``sales``, ``+x``, ``x+``, ``+x+``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from platform_core.registry.typed_names import unknown_domain, unknown_product
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of a selection, resolved to the products it names before following the graph."""
+    """One word of a selection: the products that it names, and the directions to follow."""
 
     products: tuple[str, ...]
     upstream: bool = False
@@ -24,7 +24,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The products a person asked for. No terms mean all products."""
+    """The selected products. Without terms, all products."""
 
     terms: tuple[Term, ...]
     products: tuple[str, ...]
@@ -32,28 +32,24 @@ class Selection:
 
     @property
     def follows_graph(self) -> bool:
-        """Whether it takes the whole graph to tell what is selected."""
+        """Whether the selection depends on the whole graph."""
         return any(term.upstream or term.downstream for term in self.terms)
 
     def named(self) -> frozenset[str]:
-        """What is selected without following the graph."""
         if not self.terms:
             return frozenset(self.products)
         return frozenset(name for term in self.terms for name in term.products)
 
     @property
     def downstream_of(self) -> frozenset[str]:
-        """The products of which all that depends on them is selected too."""
+        """The products whose downstream is selected too."""
         return frozenset(name for term in self.terms if term.downstream for name in term.products)
 
     def resolve(
         self, upstream: Mapping[str, Collection[str]], read: Mapping[str, Collection[str]] | None = None
     ) -> frozenset[str]:
-        """The selected products, given the keys that each asset needs (products or not).
-
-        ``read`` are those of which data flows into it, which is what downstream follows; without
-        it, all.
-        """
+        """The selected products, from the upstream keys of each asset. Downstream follows ``read``, the
+        upstream keys whose data it reads; by default all."""
         chosen = set(self.named())
         downstream = reversed_edges(upstream if read is None else read)
         for term in self.terms:
@@ -67,13 +63,9 @@ class Selection:
 def parse_selection(
     words: Sequence[str], products: Collection[str], elsewhere: Collection[str] = ()
 ) -> Selection:
-    """A selection from the words of a command line; commas separate as spaces do. ``elsewhere`` are
-    products of other repositories, of which the contracts are known.
-
-    Raises:
-        UsageError: U043 for each unknown product and U042 for each unknown domain, U086 for one of
-            another repository.
-    """
+    """A selection from the words of a command line, separated by spaces or commas. ``elsewhere`` are products
+    of other repositories. Raises UsageError: U043 for each unknown product, U042 for each unknown domain,
+    U086 for products of another repository."""
     known = tuple(sorted(products))
     domains = sorted({ProductId(name).domain for name in known})
     terms: list[Term] = []
@@ -85,7 +77,7 @@ def parse_selection(
         elif name in domains:
             members = tuple(product for product in known if ProductId(product).domain == name)
         elif name in elsewhere or any(ProductId(product).domain == name for product in elsewhere):
-            message = f"{name} is made in another repository: here its contract is known, and no more"
+            message = f"{name} is made in another repository, and only its contract is here"
             fix = f"Run it in the repository of {name.domain}."
             faults.append(Diagnostic("U086", message, fix=fix))
             continue
@@ -102,10 +94,10 @@ def parse_selection(
 
 
 def explain_unmade(product: str, location: str, root: Path) -> tuple[Diagnostic, ...]:
-    """Why a location makes no asset of a product: the faults of its contract, or R004."""
+    """The diagnostics for a product without an asset: the faults of its contract, or R004."""
     try:
         Registry.open(root).get(product)
     except PlatformError as error:
         return error.diagnostics
-    message = f"{product} has a contract, but code location {location} makes no such asset"
-    return (Diagnostic("R004", message, fix=f"`mesh check {product}` tells what is missing"),)
+    message = f"{product} has a contract, but code location {location} has no asset for it"
+    return (Diagnostic("R004", message, fix=f"`mesh check {product}` shows what is missing."),)

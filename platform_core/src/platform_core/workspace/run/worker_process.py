@@ -1,14 +1,14 @@
-"""The coordinator's end of one location's worker process."""
+"""The worker process of a location, as the coordinator uses it."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import PIPE, TimeoutExpired
 from typing import IO, Final
 
 from platform_core.diagnostics import Diagnostic, RunError, shown
@@ -23,19 +23,15 @@ READ: Final = 1 << 16
 
 
 class WorkerProcess:
-    """One worker process, its messages and its end.
+    """One worker process and its messages.
 
-    It leads a session of its own: the terminal's Ctrl-C reaches only the coordinator, and killing
-    its group ends what it started (dbt, for one) together with it.
+    It has its own session: Ctrl-C of the terminal reaches only the coordinator, and killing its group also
+    ends its children, such as dbt.
     """
 
     def __init__(self, location: Location, root: Path, home: Home) -> None:
-        """Start it.
-
-        Raises:
-            RunError: R001, the location's interpreter is missing or does not run.
-            DefinitionError: D071, its domain names no variables of the environment.
-        """
+        """Start it. Raises RunError R001 if the interpreter is missing or does not run, and DefinitionError
+        D071 for wrong names of environment variables."""
         self.location = location
         self.log = home.logs / f"{location.name}.log"
         where = ("--workspace", str(root / WORKSPACE), "--home", str(home.dagster))
@@ -43,9 +39,7 @@ class WorkerProcess:
         variables = location_variables(location, root, home)
         with startable(location), self.log.open("ab") as log:
             self._logged = log.tell()
-            self._process = start(
-                command, variables, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-            )
+            self._process = start(command, variables, cwd=root, stdin=PIPE, stdout=PIPE, stderr=log)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._orders: IO[bytes] = self._process.stdin
@@ -54,15 +48,13 @@ class WorkerProcess:
         self._over = False
 
     def send(self, message: Message) -> None:
-        """Give an order. One to a worker that has just died is lost; its end tells of it."""
-        try:
+        """Send an order. A worker that has just died loses it; ``receive`` then returns None."""
+        with suppress(BrokenPipeError):
             self._orders.write(encode(message))
             self._orders.flush()
-        except BrokenPipeError:
-            return
 
     def receive(self) -> list[Message] | None:
-        """The messages that have arrived, without waiting beyond the first bytes; None at the end."""
+        """The messages that have arrived; it waits only for the first bytes. None at the end."""
         data = os.read(self.output.fileno(), READ)
         if not data:
             return None
@@ -70,33 +62,29 @@ class WorkerProcess:
         try:
             return [decode(line) for line in lines]
         except ValueError:
-            # Not our messages any more: some code got hold of the line. It cannot be trusted.
-            self.kill()
+            self.kill()  # other code writes to the channel, so no message can be trusted
             return None
 
     def stop(self) -> None:
-        """Ask it to end: a running run is interrupted, rolls back and is recorded as canceled."""
-        try:
+        """Ask it to end: a run is interrupted, rolled back and recorded as canceled."""
+        with suppress(BrokenPipeError):
             self._orders.close()
-        except BrokenPipeError:
-            return
 
     def ended(self, seconds: float) -> bool:
-        """Whether it has ended within some seconds; what it left behind is then killed."""
+        """Whether it has ended within some seconds; if so, its remaining children are killed."""
         try:
             self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             return False
         self._sweep()
         return True
 
     def kill(self) -> None:
-        """End it and what it started, now."""
         self._sweep()
         self._process.wait()
 
     def _sweep(self) -> None:
-        # Once only: afterwards the number may belong to somebody else.
+        # Only once, because another process may get its id afterwards.
         if not self._over:
             self._over = True
             kill_group(self._process.pid)
@@ -104,19 +92,17 @@ class WorkerProcess:
             self.stop()
 
     def exit_report(self, doing: str, published: Iterable[str] = ()) -> Diagnostic:
-        """Why it ended though nobody asked it to, and how to see what it has ``published``. Call after its
-        end."""
+        """The diagnostic for an unexpected end, with the way to see whether products were ``published``. Call
+        it after the end."""
         code = self._process.wait()
-        if code < 0:
-            how = f"was killed by {signal.Signals(-code).name}"
-            fix = "out of memory is the usual reason" if -code == signal.SIGKILL else None
-        else:
-            how, fix = f"ended by itself with exit code {code}", None
-        seen = [f"`mesh history {name}` tells whether it was published before" for name in published]
+        how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+        fixes = [f"Read its log: {shown(self.log)}."]
+        if -code == signal.SIGKILL:
+            fixes.append("Check the memory: too little is the usual reason.")
+        fixes += (f"`mesh history {name}` shows whether it was published before." for name in published)
         last = self._last_log_line()
         message = f"the worker of {self.location.name} {how} {doing}" + (f": {last}" if last else "")
-        fix = "; ".join(filter(None, (fix, f"its log is {shown(self.log)}", *seen)))
-        return Diagnostic("R002", message, fix=fix)
+        return Diagnostic("R002", message, fix=" ".join(fixes))
 
     def _last_log_line(self) -> str:
         with self.log.open("rb") as log:
@@ -127,12 +113,12 @@ class WorkerProcess:
 
 @contextmanager
 def startable(location: Location) -> Iterator[None]:
-    """Within it a location's interpreter is started. Raises RunError R001 where it cannot be."""
+    """For a block that starts a location's interpreter. Raises RunError R001 if it cannot start."""
     try:
         yield
     except OSError as error:
         message = f"code location {location.name} does not load: {error.strerror}: {shown(location.python)}"
-        fix = f"see whether {shown(location.python)} runs under {sys.platform}"
+        fix = f"Check whether {shown(location.python)} runs on {sys.platform}."
         if isinstance(error, FileNotFoundError):
-            fix = "`make setup` makes the environment of every location"
+            fix = "`make setup` creates the environment of every location."
         raise RunError.of("R001", message, fix=fix) from None

@@ -1,4 +1,4 @@
-"""A location during a run of the mesh."""
+"""A location and its worker during a run of the mesh."""
 
 from __future__ import annotations
 
@@ -12,52 +12,49 @@ from platform_core.workspace.run.plan import Assignment, Plan
 from platform_core.workspace.run.worker_process import WorkerProcess
 
 MOST: Final = 2 * AT_ONCE
-"""Workers that live at a time, those that wait for the work of others included."""
+"""The maximum number of living workers, idle ones included."""
 
 
 class WorkerSlot:
-    """A location's place at the table: its worker, and what that worker is doing."""
+    """A location's worker, and its state."""
 
     def __init__(self, location: Location) -> None:
         self.location = location
         self.child: WorkerProcess | None = None
         self.phase: Literal["waiting", "loading", "idle", "busy", "closing", "gone"] = "waiting"
         self.assets: tuple[Asset, ...] | None = None
-        """As its worker told them."""
         self.batch: Assignment | None = None
         self.fault: str | None = None
-        """Why the location is of no use in this run."""
+        """Why the location cannot make products in this run."""
 
     @property
-    def told(self) -> bool:
-        """Whether its worker told of its assets, or that it has none."""
+    def answered(self) -> bool:
+        """Whether its worker has reported its assets or a fault."""
         return self.assets is not None or self.fault is not None
 
     def needed(self, plan: Plan) -> bool:
-        """Whether it takes a worker now, to tell of its assets or to make what is ready."""
+        """Whether it needs a worker now, to report its assets or to make ready ones."""
         if self.assets is not None:
             return bool(plan.ready(self.location.name))
         return self.fault is None and bool(plan.of(self.location.name))
 
     def works(self) -> bool:
-        """Whether its worker runs something, or comes after one that died in the middle of a run."""
+        """Whether its worker is busy, or replaces one that died during a run."""
         return self.phase == "busy" or (self.phase == "loading" and self.assets is not None)
 
     def stop_worker(self) -> None:
-        """Have its worker end, which waits for work."""
         assert self.child is not None
         self.phase = "closing"
         self.child.stop()
 
     def may_progress(self, plan: Plan) -> bool:
-        """Whether something is going to happen here though nothing happens elsewhere."""
-        return self.phase in ("loading", "busy") or (
-            self.phase in ("closing", "waiting") and self.needed(plan)
-        )
+        """Whether it can progress without other locations."""
+        starts = self.phase in ("closing", "waiting") and self.needed(plan)
+        return starts or self.phase in ("loading", "busy")
 
 
 def workers_to_change(seats: Sequence[WorkerSlot], plan: Plan) -> tuple[list[WorkerSlot], list[WorkerSlot]]:
-    """Whose worker to start now, a few at a time, and whose idle one to end, to make room."""
+    """The slots whose worker to start now, and those whose idle worker to stop to make room."""
     living = [seat for seat in seats if seat.phase in ("loading", "idle", "busy")]
     free = max(0, AT_ONCE - sum(seat.phase == "loading" for seat in living))
     due = [seat for seat in seats if seat.phase == "waiting" and seat.needed(plan)][:free]

@@ -1,1 +1,1 @@
-"""Serves the Dagster UI and the daemon."""
+"""The servers of `mesh serve`: the Dagster UI and the daemon."""

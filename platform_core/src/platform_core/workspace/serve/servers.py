@@ -1,4 +1,4 @@
-"""Serving the whole workspace: Dagster's UI and daemon, sharing one code server per location."""
+"""`mesh serve`: Dagster's UI and daemon, which share one code server per location."""
 
 from __future__ import annotations
 
@@ -28,17 +28,16 @@ from platform_core.workspace.processes.start import mesh_variables, names_of, st
 from platform_core.workspace.serve.supervisor import FIRMNESS, PATIENCE, listens
 
 TELL_EVERY: Final = 5.0
-"""Seconds after which it is said what `mesh serve` still waits for."""
+"""Seconds between messages about locations that still load."""
 _LONGEST: Final = 60
-"""Letters of a folder in which sockets can be made, also those that Dagster makes: a path may have 107."""
+"""The maximum length of a folder for sockets, Dagster's own included: a socket's path may have 107 bytes."""
 
 
 def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> list[str]:
-    """The Host headers of requests that mean a server there, the first the one to tell.
+    """The valid Host headers of requests; the first is for the URL to show.
 
-    Raises:
-        UsageError: U027, no server can listen there; U028, other machines would reach it, and that there
-            is no login is not accepted; U029, it is on all addresses, and no name is given.
+    Raises UsageError: U027 for an address that cannot be used, U028 for an address that other machines can
+    reach without ``no_login``, U029 for all addresses without a name.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -48,23 +47,21 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
                 listener.bind(address)
                 listener.listen()
     except OSError as error:
-        what = f"no server can listen on {host}, port {port}: {error.strerror}"
-        fix = f"Write an address of this machine, and a port that is free: mesh serve --port {port + 1}"
-        raise UsageError.of("U027", what, fix=fix) from None
+        message = f"no server can listen on {host}, port {port}: {error.strerror}"
+        fix = f"Write an address of this machine, and a free port: `mesh serve --port {port + 1}`"
+        raise UsageError.of("U027", message, fix=fix) from None
     addresses = [ip_address(address[0]) for *_, address in found]
     if not no_login and not all(address.is_loopback for address in addresses):
-        what = f"--host {host}: other machines would reach the UI, and it has no login"
-        fix = (
-            f"Leave --host out, and open a tunnel from the other machine: ssh -L {port}:127.0.0.1:{port} "
-            "MACHINE. Where everybody in the network may do everything, write --no-login."
-        )
-        raise UsageError.of("U028", what, fix=fix)
+        message = f"--host {host}: other machines could reach the UI, which has no login"
+        tunnel = f"from the other machine: `ssh -L {port}:127.0.0.1:{port} MACHINE`"
+        fix = f"Leave out --host, and open a tunnel {tunnel}. If others may do everything, write --no-login."
+        raise UsageError.of("U028", message, fix=fix)
     own = [host, *map(str, addresses)]
     if any(address.is_unspecified for address in addresses):
         if not names:
-            what = f"--host {host} is every address of this machine, and none of its names is given"
-            fix = "Name each that people write into a browser: --name mesh.example.com --name 192.0.2.7"
-            raise UsageError.of("U029", what, fix=fix)
+            message = f"--host {host} means every address of this machine, and needs a name"
+            fix = "Write each name for browsers: `--name mesh.example.com --name 192.0.2.7`"
+            raise UsageError.of("U029", message, fix=fix)
         own = []
     known = dict.fromkeys([*own, *names, "localhost", "127.0.0.1", "::1"])
     bracketed = [f"[{name}]" if ":" in name else name for name in known]
@@ -80,36 +77,33 @@ def serve(
     answered: Callable[[str], None],
     waiting: Callable[[str], None],
 ) -> bool:
-    """Serve until interrupted; ``answered`` gets the URL once the UI answers, ``waiting`` now and then
-    what is still loading.
+    """Serve until interrupted. ``answered`` gets the URL once the UI answers, ``waiting`` a message about
+    locations that still load, every few seconds.
 
-    Returns whether it ever answered. No process that it started is left when it returns or raises,
-    and none survives it when it is killed.
-
-    Raises:
-        RunError: R010 as ``Home.prepare``; R011, the UI is not installed here; R012, the server ended by
-            itself.
+    Returns whether the UI has answered. All processes have ended when it returns or raises, or soon after it
+    is killed. Raises RunError: R010 as ``Home.prepare``, R011 without Dagster's webserver, R012 if the server
+    ends.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
-        raise RunError.of("R011", "Dagster's webserver is not installed here", fix="make setup")
+        raise RunError.of("R011", "Dagster's webserver is not installed", fix="`make setup`")
     home.prepare(root)
-    SERVE_TIMEOUT.seconds(0.0)  # of the guard; a wrong one is told here
+    SERVE_TIMEOUT.seconds(0.0)  # reports a wrong setting of the guard process here
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
         sockets = _sockets(read_locations(root))
         guard = _start(root, home, sockets, [host, str(port), *hosts], log)
-        since = told = time.monotonic()
+        since = shown_at = time.monotonic()
         up = False
         try:
             while not interrupts.count:
                 selector.select(0.2 if not up else 1.0)
                 if guard.poll() is not None:
                     raise RunError(_ended(log, up))
-                if not up and time.monotonic() - told > TELL_EVERY:
-                    told = time.monotonic()
+                if not up and time.monotonic() - shown_at > TELL_EVERY:
+                    shown_at = time.monotonic()
                     left = [location.name for location, path in sockets.items() if not listens(path)]
-                    waiting(_loading(left, told - since))
+                    waiting(_loading(left, shown_at - since))
                 if not up and _answers(host, port, hosts[0]):
                     up = True
                     answered(f"http://{hosts[0]}")
@@ -119,15 +113,14 @@ def serve(
 
 
 def _sockets(locations: Sequence[Location]) -> dict[Location, str]:
-    """The socket of each location, in a folder of its own."""
     short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"
     folder = Path(tempfile.mkdtemp(prefix="mesh-", dir=short))
     return {location: str(folder / f"{number}") for number, location in enumerate(locations)}
 
 
 def _loading(left: Sequence[str], seconds: float) -> str:
-    what = f"{listed(left)} {'is' if len(left) == 1 else 'are'} still loading" if left else "the UI starts"
-    return f"{what}, after {seconds:.0f} s"
+    state = f"{listed(left)} {'is' if len(left) == 1 else 'are'} still loading" if left else "the UI starts"
+    return f"{state}, after {seconds:.0f} s"
 
 
 def _start(
@@ -139,7 +132,7 @@ def _start(
         {"grpc_server": {"socket": path, "location_name": location.name}}
         for location, path in sockets.items()
     ]
-    workspace.write_text(json.dumps({"load_from": entries}))  # which is YAML too
+    workspace.write_text(json.dumps({"load_from": entries}))  # JSON is YAML too
     python = [sys.executable, "-m"]
     plan = {
         "first": [*python, "platform_core.workspace.instance", str(home.dagster)],
@@ -153,10 +146,10 @@ def _start(
         ],
     }
     with log.open("wb") as output:
-        # The guard gets this process's secrets too, of which it gives each server those of its domain.
+        # The guard gets this process's secrets too, and gives each server those of its domain.
         return start(
             [*python, "platform_core.workspace.serve.supervisor", str(folder), json.dumps(plan)],
-            # Dagster makes sockets of its own among the temporary files.
+            # Dagster creates its own sockets in TMPDIR.
             {**environment(), **mesh_variables(root, home), "TMPDIR": str(folder.parent)},
             cwd=root,
             stdin=subprocess.PIPE,
@@ -166,7 +159,6 @@ def _start(
 
 
 def _code_server(location: Location, path: str) -> list[str]:
-    """A server that the UI can tell to load the location's code anew."""
     command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", path]
     command += ["--module-name", location.module, "--location-name", location.name]
     command += ["--log-level", "warning", "--inject-env-vars-from-instance"]
@@ -178,7 +170,7 @@ def _code_server(location: Location, path: str) -> list[str]:
 
 
 def _stop(guard: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
-    """Have the guard end everything; one more Ctrl-C has it do so at once."""
+    """Make the guard end all processes; a second Ctrl-C makes it kill them."""
     assert guard.stdin is not None
     guard.stdin.close()
     enough = max(1, interrupts.count) + 1
@@ -204,8 +196,6 @@ def _answers(host: str, port: int, name: str) -> bool:
 
 def _ended(log: Path, up: bool) -> Diagnostic:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return Diagnostic(
-        "R012",
-        "Dagster's server ended by itself" if up else "Dagster's server did not start",
-        fix=f"its log is {shown(log)}; it ends with: {lines[-1][:300]}" if lines else None,
-    )
+    message = "Dagster's server ended by itself" if up else "Dagster's server did not start"
+    message += f": {lines[-1][:300]}" if lines else ""
+    return Diagnostic("R012", message, fix=f"Read its log: {shown(log)}.")

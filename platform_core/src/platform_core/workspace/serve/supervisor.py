@@ -1,9 +1,8 @@
-"""Runs the servers of a mesh and sees to it that nothing of them outlives ``mesh serve``.
+"""The guard process: it runs the servers of a mesh, and ends them when ``mesh serve`` ends.
 
-Started as ``python -m platform_core.workspace.serve.supervisor FOLDER PLAN`` with its standard input held
-open by ``mesh serve``. When that ends, for whatever reason, the guard stops the servers and every process
-that descends from them: Dagster's code servers wait for their runs, and outlive a plain SIGTERM to
-their parent by minutes.
+``mesh serve`` starts ``python -m platform_core.workspace.serve.supervisor FOLDER PLAN`` and holds its
+standard input open. When the input ends, the guard stops the servers and all their descendants: Dagster's
+code servers wait for their runs, and would outlive a SIGTERM to their parent by minutes.
 """
 
 from __future__ import annotations
@@ -34,20 +33,18 @@ from platform_core.workspace.processes.living import (
 from platform_core.workspace.processes.start import permitted, start, without_secrets
 
 PATIENCE: Final = 10.0
-"""Seconds between asking nicely, as the terminal's Ctrl-C does, and SIGTERM."""
-
+"""Seconds between SIGINT and SIGTERM."""
 FIRMNESS: Final = 3.0
 """Seconds between SIGTERM and SIGKILL."""
-
 PROGRESS: Final = 0.5
-"""Seconds of computing that show that a location still loads; one that waits for ever takes none."""
+"""CPU seconds that show that a location still loads; a location that hangs uses none."""
 
 
 def main() -> int:
-    """Start the code servers, and the services once these listen; stop all when a service ends or
-    standard input does. The plan is JSON: ``{"first": command,
-    "servers": [[socket, command, variables]], "services": [command]}``; ``first`` ends before the others
-    start; the sockets are in the folder, which is removed at the end. Returns 1 where a service ended."""
+    """Start the code servers, and the services once these listen; stop all when a service or standard input
+    ends. The plan is JSON: ``{"first": command, "servers": [[socket, command, variables]], "services":
+    [command]}``. ``first`` ends before the others start. The folder has the sockets and is removed at the
+    end. Returns 1 if a service ended."""
     hurry = False
 
     def hasten(number: int, frame: FrameType | None) -> None:
@@ -61,7 +58,7 @@ def main() -> int:
     try:
         ended = _serve(plan["first"], plan["servers"], plan["services"], lambda: hurry)
         until = time.monotonic() + PATIENCE
-        # As the terminal's Ctrl-C does it: runs roll back, servers close.
+        # As after Ctrl-C in a terminal, runs roll back and servers close.
         send(descendants(os.getpid()), signal.SIGINT)
         while descendants(os.getpid()) and time.monotonic() < until and not hurry:
             reap()
@@ -78,12 +75,12 @@ def _serve(
     services: Sequence[list[str]],
     hurry: Callable[[], bool],
 ) -> bool:
-    """Run until told to stop (False) or something ends by itself (True)."""
-    ground = _start(first)
-    while ground is not None and ground.poll() is None:
-        if _told(0.05) or hurry():
+    """Run until a request to stop (False) or until a process ends by itself (True)."""
+    preparation = _start(first)
+    while preparation is not None and preparation.poll() is None:
+        if _input_ended(0.05) or hurry():
             return False
-    if ground is None or ground.returncode:
+    if preparation is None or preparation.returncode:
         return True
     loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
     patience, used, looked = SERVE_TIMEOUT.seconds(180.0), 0.0, 0.0
@@ -93,23 +90,22 @@ def _serve(
             looked, found = now, sum(computed(server.pid) for server in loading.values() if server)
             if abs(found - used) > PROGRESS:
                 used, until = found, now + patience
-        if _told(0.1) or hurry():
+        if _input_ended(0.1) or hurry():
             return False
-        # One that cannot start is shown by the UI as a location that does not load; the others serve.
+        # The UI shows a server that does not start as a location that does not load; the others serve.
         loading = {
             path: server
             for path, server in loading.items()
             if server is not None and server.poll() is None and not listens(path)
         }
     running = [_start(command) for command in services]
-    while not (_told(0.5) or hurry()):
+    while not (_input_ended(0.5) or hurry()):
         if any(service is None or service.poll() is not None for service in running):
             return True
     return False
 
 
 def _start(command: list[str], variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes] | None:
-    """Start a server; one of the platform's own gets no secret."""
     try:
         return start(command, without_secrets() if variables is None else variables, own_session=False)
     except OSError as error:
@@ -117,8 +113,8 @@ def _start(command: list[str], variables: Mapping[str, str] | None = None) -> su
         return None
 
 
-def _told(seconds: float) -> bool:
-    """Whether ``mesh serve`` has let go of our input, waiting some seconds for it."""
+def _input_ended(seconds: float) -> bool:
+    """Whether ``mesh serve`` has closed the standard input, after waiting up to some seconds."""
     readable, _, _ = select.select([0], [], [], seconds)
     return bool(readable) and not os.read(0, 1024)
 

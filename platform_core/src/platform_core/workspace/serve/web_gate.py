@@ -1,8 +1,8 @@
-"""Dagster's webserver behind a gate: what a page of another site makes a browser ask for is refused.
+"""Dagster's webserver behind a gate that refuses requests that pages of other sites cause in a browser.
 
 ``python -m platform_core.workspace.serve.web_gate WORKSPACE ADDRESS PORT HOST...`` serves a workspace file to
-requests that name one of the hosts. The gate stands before every route, of the websocket too. It is no login:
-a program that reaches the port and sends what the UI sends may do everything.
+requests that name one of the hosts. The gate checks every route and the websocket. It is not a login: a
+program that reaches the port and sends the UI's requests may do everything.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from platform_core.diagnostics import Diagnostic
 
-if TYPE_CHECKING:  # only the environment that serves has it
+if TYPE_CHECKING:  # only the environment of `mesh serve` has it
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FILES: Final = ("/logs/", "/notebook", "/dagit/", "/download_debug/")
-"""What links of other sites do not reach: logs, and notebooks, which Dagster renders with their scripts."""
+"""Paths that links of other sites cannot open: logs, and notebooks, which Dagster renders with scripts."""
 
 _HEADERS: Final = [(b"x-frame-options", b"SAMEORIGIN"), (b"cross-origin-resource-policy", b"same-origin")]
-"""For browsers that do not say in a request which site it comes from."""
+"""For browsers that do not send the site of a request."""
 
 
 class Gate:
-    """An ASGI application before another one. ``hosts`` are the Host headers that name this server, in
-    small letters."""
+    """An ASGI application in front of another one. ``hosts`` are the server's Host headers in lower case."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
@@ -50,7 +49,7 @@ class Gate:
             await protected({"type": "http.response.body", "body": body})
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
-        """Status, what is wrong with a request, and what was expected; None where it may pass."""
+        """Status, fault and expectation for a refused request; None for a valid one."""
 
         def header(name: bytes) -> list[str]:
             return [value.decode("latin-1").lower() for key, value in scope["headers"] if key == name]
@@ -60,29 +59,28 @@ class Gate:
         if len(host) != 1 or host[0] not in self._hosts:
             return 421, "the Host is not a name of this server", ", ".join(self._hosts)
         if any(each != f"http://{host[0]}" for each in origin):
-            return 403, "a page of another origin asks", f"Origin: http://{host[0]}"
+            return 403, "the request comes from a page of another origin", f"Origin: http://{host[0]}"
         if not path.isprintable():
-            # A route ends in `$`, which a line's end at the end of the path passes.
+            # A route's pattern ends in `$`, which also matches before a final line break.
             return 400, "the path has characters that are not printable", "the path of a page"
-        # A link from elsewhere may open a page; it may not fetch one, frame one or open a file.
+        # A link of another site may open a page, but not fetch or frame one, or open a file.
         opens = method == "GET" and not path.startswith(FILES)
         opens &= header(b"sec-fetch-mode") == ["navigate"] and header(b"sec-fetch-dest") == ["document"]
         if not opens and not {*site} <= {"same-origin", "none"}:
-            return 403, "a page of another site asks", "Sec-Fetch-Site: same-origin"
+            return 403, "the request comes from a page of another site", "Sec-Fetch-Site: same-origin"
         if method == "websocket":
             unnamed = bool(site) and not origin
-            return (403, "a browser's websocket names no Origin", f"http://{host[0]}") if unnamed else None
+            return (403, "the websocket of a browser has no Origin", f"http://{host[0]}") if unnamed else None
         if path.startswith("/report_asset_"):
             return 403, "Dagster's routes for reports are off", "a run of the product"
         if method not in ("GET", "HEAD", "POST") or (method == "POST") != (path == "/graphql"):
-            return 405, f"{method} is not for this path", "POST for /graphql, GET for every other path"
+            return 405, f"{method} is not allowed for this path", "POST for /graphql, GET for all other paths"
         if method == "POST" and header(b"content-type") != ["application/json"]:
-            return 415, "a query is JSON and nothing else", "Content-Type: application/json"
+            return 415, "the content type of a query is not JSON", "Content-Type: application/json"
         return None
 
 
 def main() -> None:
-    """Serve until interrupted."""
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -90,7 +88,7 @@ def main() -> None:
     from dagster_webserver.app import create_app_from_workspace_process_context
 
     workspace, address, port, *hosts = sys.argv[1:]
-    # The numbers are those of `dagster-webserver`.
+    # These are the values of `dagster-webserver`.
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(statement_timeout=15000, pool_recycle=3600, max_overflow=20)
         target = WorkspaceFileTarget([workspace])
@@ -102,7 +100,7 @@ def main() -> None:
                 port=int(port),
                 log_level="warning",
                 lifespan="off",
-                proxy_headers=False,  # who asks is not to say where from
+                proxy_headers=False,  # a client must not choose its own address
             )
 
 
