@@ -161,7 +161,7 @@ def test_trained_twice_a_model_is_the_same_and_comes_back(lab: Lab) -> None:
         Model.load("lab/chances", reader="domain:lab")
 
 
-def test_a_model_that_is_no_better_than_its_baseline_is_refused(lab: Lab) -> None:
+def test_a_model_that_does_not_beat_its_baseline_is_refused(lab: Lab) -> None:
     assert lab.run().success
     before = lab.files()
     lab.train(baseline=0.9)
@@ -209,7 +209,7 @@ NO_MODELS = [
 ]
 
 
-def test_what_is_no_model_is_told_and_leaves_nothing(lab: Lab) -> None:
+def test_a_wrong_model_is_refused_and_leaves_nothing(lab: Lab) -> None:
     for prepare, last, code, words in NO_MODELS:
         lab.train(prepare=prepare, last=last)
         said = lab.refused()
@@ -218,7 +218,7 @@ def test_what_is_no_model_is_told_and_leaves_nothing(lab: Lab) -> None:
         assert not lab.folder.exists() or lab.files() == []
 
 
-def test_types_that_nobody_vouched_for_are_refused_until_the_contract_names_them(lab: Lab) -> None:
+def test_untrusted_types_are_refused_until_the_contract_names_them(lab: Lab) -> None:
     lab.train(
         last="from sklearn.ensemble import HistGradientBoostingClassifier as H; "
         "estimator = H(max_iter=5, random_state=1).fit(features, rows['bought'].to_numpy())"

@@ -40,7 +40,7 @@ def severities(result: Evaluation) -> dict[str, str]:
     return {o.rule.name: o.rule.severity for o in result.outcomes if not o.passed}
 
 
-def test_products_keep_what_the_shelf_label_does_not_say() -> None:
+def test_products_keep_missing_values_of_the_label() -> None:
     result = evaluate(products, raw=[article()])
     assert result.failed == []
     assert result.rows[0]["package_size"] is None

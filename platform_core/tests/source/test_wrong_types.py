@@ -96,7 +96,7 @@ def write(root: Path, file: str, text: str) -> None:
         (root / name).write_text(text if name == file else right)
 
 
-def test_what_is_right_has_no_fault(tmp_path: Path) -> None:
+def test_right_files_have_no_fault(tmp_path: Path) -> None:
     write(tmp_path, "", "")
     assert not read_federation(tmp_path).faults
     assert [location.name for location in read_locations(tmp_path)] == ["shop"]

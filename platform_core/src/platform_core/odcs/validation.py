@@ -1,8 +1,4 @@
-"""The Open Data Contract Standard's own JSON Schema, and its faults as diagnostics.
-
-The schema comes with the ``open-data-contract-standard`` package. It is strict, which the package's
-models are not: those drop an unknown property without a word.
-"""
+"""Validation by the JSON Schema of the Open Data Contract Standard, with its errors as diagnostics."""
 
 from __future__ import annotations
 
@@ -25,7 +21,7 @@ _NOUNS = {"string": "text", "object": "a mapping", "array": "a list", "boolean":
 
 
 def validate(document: Document) -> tuple[Diagnostic, ...]:
-    """Every way in which a document is not ODCS v3: unknown property (C010), missing property (C011),
+    """The faults of a document against ODCS v3: unknown property (C010), missing property (C011),
     unknown word (C012), wrong type (C013), wrong form (C014), property at the wrong place (C015)."""
     old = str(document.data.get("apiVersion")).startswith("v3.0.")
     edition: Edition = "v3.0" if old else "latest"
@@ -34,10 +30,15 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
         return ()
     schema = schema_of(edition)
     found = list(_diagnostics(document, schema, list(_essential(schema, errors))))
-    if not found:  # what follows from other errors was all there is
+    if not found:  # every error was left out as a consequence of another
         found = [_form(document, errors[0], tuple(errors[0].instance_path))]
-    unique = {(d.code, d.message, d.place): d for d in found}
-    return tuple(sorted(unique.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0)))
+    return tuple(in_order(found))
+
+
+def in_order(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Each fault of a file once, in the order of their places."""
+    unique = {(d.code, d.message, d.place): d for d in faults}
+    return sorted(unique.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0))
 
 
 @cache
@@ -50,25 +51,22 @@ def _validator(edition: Edition) -> jsonschema_rs.Validator:
 def _essential(
     schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
 ) -> Iterator[jsonschema_rs.ValidationError]:
-    """Without the errors that only follow from others.
-
-    A branch of the schema that fails leaves its properties "unevaluated", and each of them would be
-    called unknown although it is not.
-    """
+    """Without the errors that only follow from others: a branch of the schema that fails leaves its
+    properties "unevaluated", which would make each of them unknown."""
     flat = [leaf for error in errors for leaf in _leaves(error)]
     others = [tuple(e.instance_path) for e in flat if e.kind.name != "unevaluatedProperties"]
     for error in flat:
         if error.kind.name == "unevaluatedProperties":
             here = tuple(error.instance_path)
             known = known_names(schema, error.schema_path)
-            blamed = any(path[: len(here)] == here for path in others)
-            if blamed and all(word in known for word in _detail(error).unexpected):
+            other_inside = any(path[: len(here)] == here for path in others)
+            if other_inside and all(word in known for word in _detail(error).unexpected):
                 continue
         yield error
 
 
 def _leaves(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError]:
-    """Of alternatives that all fail, the errors of the one that was meant: of the value's own type."""
+    """If all alternatives fail, the errors of the only one that has the value's type."""
     if error.kind.name not in {"oneOf", "anyOf"}:
         return [error]
     context: list[list[jsonschema_rs.ValidationError]] = getattr(error.kind, "context", [])
@@ -84,7 +82,7 @@ def _leaves(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.Validati
 
 
 def _detail(error: jsonschema_rs.ValidationError) -> Any:
-    """The keyword's own record; its class follows from the keyword's name."""
+    """The keyword's record, whose class depends on the keyword."""
     return error.kind
 
 
@@ -99,7 +97,7 @@ def _diagnostics(
                 if pointer[-1:] != ("logicalTypeOptions",) or document.at(*pointer[:-1], "logicalType"):
                     yield from _unknown(document, schema, error, pointer)
                 elif not did_you_mean("logicalType", unknown.get(pointer[:-1], ())):
-                    yield _missing(document, pointer[:-1], "logicalType", "its logicalTypeOptions depend on")
+                    yield _missing(document, pointer[:-1], "logicalType", "the logicalTypeOptions require")
             case "required":
                 word = str(_detail(error).property)
                 if not did_you_mean(word, unknown.get(pointer, ())):
@@ -115,7 +113,7 @@ def _diagnostics(
 def _unknown_words(
     schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
 ) -> dict[tuple[str | int, ...], list[str]]:
-    """Unknown properties by the pointer of what they stand in: a missing one may be among them."""
+    """Unknown properties by pointer; one of them may be a misspelling of a missing property."""
     words: dict[tuple[str | int, ...], list[str]] = {}
     for error in errors:
         if error.kind.name in {"unevaluatedProperties", "additionalProperties"}:
@@ -142,7 +140,7 @@ def _unknown(
                 f'"{word}" does not belong to this kind of {_noun(pointer)}',
                 place,
                 expected="a property that goes with the others here",
-                fix=f'Remove "{word}", or change the type beside it.',
+                fix=f'Remove "{word}", or change the type.',
             )
             continue
         yield Diagnostic(
@@ -150,12 +148,12 @@ def _unknown(
             f'unknown property "{word}" in {_where(pointer)}',
             place,
             expected=f"one of {listed(sorted(others), 20)}" if others else "no property",
-            fix=did_you_mean(word, others) or "Remove it, or say it in customProperties.",
+            fix=did_you_mean(word, others) or "Remove it, or move it to customProperties.",
         )
 
 
 def _missing(
-    document: Document, pointer: tuple[str | int, ...], word: str, because: str = "the standard asks for"
+    document: Document, pointer: tuple[str | int, ...], word: str, because: str = "the standard requires"
 ) -> Diagnostic:
     place = document.key_place(*pointer) if pointer else document.place()
     examples = {
@@ -178,8 +176,8 @@ def _word(
     if fix is None and len(options) == 1:
         fix = f"Write {options[0]}."
     if pointer[-1:] == ("rule",) or pointer[-1:] == ("metric",):
-        fix = fix or "Say it as `type: sql` with a query, or as `type: text` for people."
-    message = f"{_said(value)} is no {_noun(pointer)} of the standard"
+        fix = fix or "Write `type: sql` with a query, or `type: text`."
+    message = f"the standard has no {_noun(pointer)} {_shown(value)}"
     expected = f"one of {listed(options, 60)}" if len(options) > 1 else listed(options)
     return Diagnostic("C012", message, document.place(*pointer), expected, fix)
 
@@ -196,17 +194,15 @@ def _type(
     last = pointer[-1] if pointer else ""
     if "string" in types and isinstance(value, (int, float, bool)):
         quoted = json.dumps(_source(document, pointer), ensure_ascii=False)
-        fix = (
-            f"Put it in quotes: {last}: {quoted}" if isinstance(last, str) else f"Put it in quotes: {quoted}"
-        )
+        fix = f"Add quotes: `{last}: {quoted}`" if isinstance(last, str) else f"Add quotes: `{quoted}`"
     elif {"number", "integer"} & set(types) and isinstance(value, str) and _numeric(value):
-        fix = f"Without quotes: {last}: {value}"
+        fix = f"Remove the quotes: `{last}: {value}`"
     elif types == ["boolean"]:
-        fix = "Write true or false (yes, no, on and off are text in YAML 1.2)."
+        fix = "Write true or false; yes, no, on and off are text."
     elif types == ["array"]:
-        fix = "Write a list: one line with a dash for each item, or [a, b]."
+        fix = "Write a list: [a, b], or a line with a dash for each item."
     return Diagnostic(
-        "C013", f"{_where(pointer)} is {_said(value)}", document.place(*pointer), f"{expected}", fix
+        "C013", f"{_where(pointer)} is {_shown(value)}", document.place(*pointer), f"{expected}", fix
     )
 
 
@@ -218,16 +214,14 @@ def _form(
     value = document.at(*pointer)
     kind = error.kind.name
     if "DataQualityOperators" in error.schema_path:
-        said = [key for key in value if key.startswith("must")] if isinstance(value, dict) else []
-        message = f"{where} has {listed(said)} at once" if len(said) > 1 else f"{where} has no bound"
-        both = (
-            "Join them: mustBeBetween: [least, most] (both inclusive)." if len(said) > 1 else "Add: mustBe: 0"
-        )
-        return Diagnostic("C014", message, place, expected=f"exactly one of {_OPERATORS}", fix=both)
+        bounds = [key for key in value if key.startswith("must")] if isinstance(value, dict) else []
+        message = f"{where} has {listed(bounds)}" if len(bounds) > 1 else f"{where} has no bound"
+        fix = "Write mustBeBetween: [least, most]." if len(bounds) > 1 else "Add mustBe: 0."
+        return Diagnostic("C014", message, place, expected=f"exactly one of {_OPERATORS}", fix=fix)
     if pointer[-1:] in {("to",), ("from",)} or pointer[-2:-1] in {("to",), ("from",)}:
         return Diagnostic(
             "C014",
-            f"{_said(value)} is no reference to a column",
+            f"{_shown(value)} is not a reference to a column",
             place,
             expected="<domain>/<product>.odcs.yaml#/schema/<product>/properties/<column>, or table.column",
             fix="Write the target's contract file, then #/schema/<product>/properties/<column>.",
@@ -237,17 +231,17 @@ def _form(
             "C015",
             '"from" does not belong to a relationship of a column',
             document.key_place(*pointer, "from"),
-            expected="only `to`; the column itself is the source",
+            expected="`to` alone, since the column is the source",
             fix="Remove from.",
         )
     if kind == "pattern" and _detail(error).pattern == "^[A-Za-z0-9_-]+$":
-        message, fix = f"{_said(value)} is no stable id", "Use letters, digits, _ and - only."
+        message, fix = f"{_shown(value)} is not an id", "Write letters, digits, _ and - only."
         return Diagnostic("C014", message, place, expected="letters, digits, _ and -", fix=fix)
     return Diagnostic("C014", f"{where} has a wrong form: {shortened(str(error.message), 120)}", place)
 
 
 def _where(pointer: tuple[str | int, ...]) -> str:
-    """A pointer for people: ``schema[0].properties[2].logicalType``."""
+    """A pointer in words: ``schema[0].properties[2].logicalType``."""
     text = ""
     for part in pointer:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -259,14 +253,14 @@ def _noun(pointer: tuple[str | int, ...]) -> str:
     return words[-1] if words else "contract"
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
     return shortened(json.dumps(value, ensure_ascii=False), 120)
 
 
 def _source(document: Document, pointer: tuple[str | int, ...]) -> str:
-    """A scalar as it is written, 1.10 rather than 1.1."""
+    """A scalar as in the file, 1.10 rather than 1.1."""
     place = document.place(*pointer)
     line = place.source_line() or ""
     return line[place.column - 1 : place.column - 1 + place.length]

@@ -1,4 +1,4 @@
-"""What a reader has to be told: purpose, columns, and where to ask."""
+"""Policies on documentation: purpose, columns, and a support channel."""
 
 from __future__ import annotations
 
@@ -27,14 +27,10 @@ def columns_described(product: DataProduct) -> Iterator[Violation]:
 
 @policy("G116", scope="product")
 def support(product: DataProduct, mesh: MeshFacts) -> Iterator[Violation]:
-    federation = mesh.federation
-    owner = product.owner or ""
-    team = federation.teams.get(owner)
-    # Without a known owner there is a violation already, whose cure brings a channel along.
-    if team is None or product.support or team.channels:
+    team = mesh.federation.teams.get(product.owner or "")
+    # A missing owner, and one without any address, are other violations.
+    if team is None or product.support or team.channels or not team.email:
         return
-    if not team.email:
-        return
-    message = f"{product.id} has no support channel, and neither has its owner, {owner}"
+    message = f"{product.id} has no support channel, and neither has its owner, {product.owner}"
     place = product.places.get("/team/name") or product.place
     yield Violation(message, place, product.id, "channels of the team, or support in the contract")

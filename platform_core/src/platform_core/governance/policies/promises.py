@@ -1,4 +1,4 @@
-"""What a product promises: when, how good, for how long, in which version."""
+"""Policies on promises: freshness, quality, version, status and retention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PART = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _SEMVER = re.compile(
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_PART}(?:\.{_PART})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
-# What follows from the columns' own `required` and `unique` is the schema, said as rules.
+# Rules that follow from the schema, such as from `required` and `unique`.
 _OF_THE_SCHEMA = frozenset({"schema", "not_null", "unique", "file"})
 
 
@@ -25,7 +25,7 @@ def sla(product: DataProduct) -> Iterator[Violation]:
     if product.deadline is None and product.maximum_age is None:
         place = product.places.get("/slaProperties") or product.place
         expected = "a latency, with a schedule (deadline) or without (maximum age)"
-        yield Violation(f"{product.id} does not say how fresh it is", place, product.id, expected)
+        yield Violation(f"{product.id} has no freshness promise", place, product.id, expected)
 
 
 @policy("G107", scope="product")
@@ -35,13 +35,13 @@ def quality(product: DataProduct) -> Iterator[Violation]:
     if any("/quality/" in pointer for pointer in product.places):
         return
     place = product.places.get("/schema/0/name") or product.place
-    message = f"{product.id} is checked against its schema and nothing else"
+    message = f"{product.id} has no rule on its content"
     yield Violation(message, place, product.id, "a rule on its content: quality, enum, logicalTypeOptions")
 
 
 @policy("G108", scope="product")
 def key(product: DataProduct) -> Iterator[Violation]:
-    # A masked twin whose parent's key is left out has none on purpose, and says so.
+    # A masked twin without the key columns of its parent has no key.
     if not product.key and product.twin_of is None:
         place = product.places.get("/schema/0/name") or product.place
         yield Violation(f"{product.id} has no key", place, product.id, "primaryKey: true on its columns")
@@ -68,5 +68,5 @@ def status(product: DataProduct) -> Iterator[Violation]:
 def retention(product: DataProduct) -> Iterator[Violation]:
     if product.retention is None:
         place = product.places.get("/slaProperties") or product.place
-        message = f"{product.id} does not say how long its versions are kept"
+        message = f"{product.id} has no retention"
         yield Violation(message, place, product.id, "property: retention")
