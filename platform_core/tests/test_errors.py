@@ -1,4 +1,4 @@
-"""Where an error is in somebody's own code, in whichever form the error comes."""
+"""The place of an error in own code, for every kind of error."""
 
 from __future__ import annotations
 

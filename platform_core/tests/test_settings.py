@@ -1,4 +1,4 @@
-"""Every variable of the environment: typed, made whole once, and the same for whoever asks."""
+"""Every variable of the environment: typed, absolute, and the same for all callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model products as the platform keeps them. Here, because this is the domain that has scikit-learn."""
+"""Model products in the platform. The tests are here, since this domain has scikit-learn."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def small_mesh() -> Any:
 
 
 class Lab:
-    """A mesh with a table of buyers and a model of who buys."""
+    """A mesh with a table of buyers and a model that predicts buyers."""
 
     def __init__(self, mesh: Any, instance: dg.DagsterInstance) -> None:
         self.mesh = mesh
@@ -96,7 +96,7 @@ class Lab:
         return result
 
     def refused(self) -> str:
-        """What the failed run of the model says."""
+        """The message of the model's failed run."""
         (event,) = [event for event in self.run().all_events if event.is_step_failure]
         data = event.step_failure_data
         assert data.user_failure_data is not None, data.error

@@ -14,7 +14,7 @@ LATE = (3, date(2017, 12, 20))
 
 
 def panel(households: int = 60) -> Rows:
-    """Households of which every other shops with coupons, and redeems those of campaigns nearly always."""
+    """Households, every other of which shops with coupons and nearly always redeems those of campaigns."""
     chance = random.Random(7)
     rows: Rows = {"targets": [], "campaigns": [], "redemptions": [], "lines": []}
     for campaign, begins in (TRAINING, HELD_OUT, LATE):

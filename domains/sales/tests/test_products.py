@@ -36,7 +36,7 @@ def article(**values: Any) -> dict[str, Any]:
 
 
 def severities(result: Evaluation) -> dict[str, str]:
-    """How grave each broken rule is."""
+    """The severity of each broken rule."""
     return {o.rule.name: o.rule.severity for o in result.outcomes if not o.passed}
 
 

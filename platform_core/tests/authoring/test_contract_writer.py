@@ -1,4 +1,4 @@
-"""The one form of a contract: it says the same, by every reader of YAML, and keeps comments."""
+"""The canonical form of a contract: every reader of YAML reads the same, and comments are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mesh infer`` as a person calls it: every kind of subject, and every bad one with one diagnostic."""
+"""``mesh infer`` on every kind of source, and one diagnostic for every bad source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mesh new product``: from a file to a published table, and what it refuses with nothing half-written."""
+"""``mesh new product``: from a file to a published table, and refusals that write nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def written(root: Path) -> dict[Path, str]:
 
 
 def decide(path: Path) -> None:
-    """What a person would write in place of each mark."""
+    """Replaces each placeholder by a decision."""
     text = path.read_text().replace("team: {name: DECIDE}", "team: {name: shop-team}")
     text = text.replace("value: DECIDE", "value: 2").replace(
         "classification: DECIDE", "classification: internal"

@@ -1,4 +1,4 @@
-"""Facts hold for all rows: keys, ranges, lengths, lists of values; what is likely comes from a sample."""
+"""Facts are true for all rows: keys, ranges, lengths, lists of values. Likely facts come from a sample."""
 
 from __future__ import annotations
 

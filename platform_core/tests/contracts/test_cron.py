@@ -1,4 +1,4 @@
-"""Ticks agree with Dagster's, which decides when a deadline is due."""
+"""Ticks agree with those of Dagster, which evaluates deadlines."""
 
 from __future__ import annotations
 

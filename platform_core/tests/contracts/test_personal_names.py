@@ -1,4 +1,4 @@
-"""Names of columns that speak of a person, and names that only sound like it."""
+"""Column names that are personal, and names that only look personal."""
 
 import pytest
 

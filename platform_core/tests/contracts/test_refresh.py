@@ -1,4 +1,4 @@
-"""When a product with a deadline is made by itself: inside the deadline's window, whatever the schedule."""
+"""The automatic refresh of a product with a deadline is inside the deadline's window, for any schedule."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_product_of_products_is_refreshed_half_an_hour_before_its_deadline() -
 
 @pytest.mark.parametrize("schedule", ["0 6 * * *", "30 6 * * 1", "0 3 * * 0", "15 5,17 * * 1-5"])
 def test_each_refresh_of_a_year_is_in_a_window(schedule: str) -> None:
-    """Also when the clocks change, for a window of four hours: the change is one of them."""
+    """Even when the clocks change, for a window of four hours."""
     promised = deadline(schedule, 240)
     due = Schedule(schedule, ZONE)
     for line in refresh(promised, follows=False):

@@ -1,4 +1,4 @@
-"""Schedules and time zones agree with those who will use them."""
+"""Schedules and time zones agree with Dagster and the IANA database."""
 
 # ruff: noqa: E501 - a list of schedules reads best in one line
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Policies over what is read of other repositories: `crew` moved out, its contracts are registered."""
+"""Policies on products of other repositories: `crew` has its own, and its contracts are registered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the federation, well and badly written."""
+"""The files of the federation, right and wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a product can promise, by what it reads: the arithmetic on graphs of a few products."""
+"""The possible freshness of products, on graphs of a few products."""
 
 from __future__ import annotations
 

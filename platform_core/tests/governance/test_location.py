@@ -1,4 +1,4 @@
-"""A location loads only as long as its domain keeps the policies."""
+"""A location loads only if its domain keeps the policies."""
 
 from __future__ import annotations
 

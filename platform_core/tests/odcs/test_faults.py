@@ -1,4 +1,4 @@
-"""Every fault of a contract is told: its code, its place, its cure."""
+"""Every fault of a contract is reported with code, place and fix."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -125,7 +125,7 @@ def test_fault(faults: Faults, old: str, new: str, code: str, underlined: str, a
 
 
 def test_one_mistake_is_one_fault(faults: Faults) -> None:
-    """What only follows from a slip is not told as a fault of its own."""
+    """A consequence of a mistake is not reported as another fault."""
     single = [case for case in CASES if case[2] in {"C010", "C012", "C013", "C014"}]
     for old, new, code, *_ in single:
         found = faults((old, new))

@@ -1,4 +1,4 @@
-"""Masks of a contract: what they are refused for, and the twin that follows from those that hold."""
+"""Masks of a contract: the faults of wrong masks, and the twin from right ones."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -233,7 +233,7 @@ def test_a_twin_without_the_key_of_its_parent_has_none(write: Write) -> None:
 
 
 def test_a_key_is_its_domains(write: Write) -> None:
-    """Two that name it alike hash under two keys, or whoever has one could try out the other's hashes."""
+    """Domains with the same name of a key have different keys, or one could guess the other's hashed values."""
     found = []
     for domain in ("shop", "crm"):
         path = write().path("shop/people")
@@ -247,7 +247,7 @@ def test_a_key_is_its_domains(write: Write) -> None:
 
 
 def test_a_band_holds_more_than_one_value(write: Write) -> None:
-    """A price of two decimals is told by a band of a cent."""
+    """A band of a cent would reveal a price of two decimals."""
     text = CONTRACT.format(**{**GOOD, "age": "{method: generalize, width: 0.02}"})
     text = text.replace(
         "{name: age, logicalType: integer", '{name: age, logicalType: number, physicalType: "DECIMAL(9,2)"'

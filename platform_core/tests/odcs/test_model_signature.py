@@ -1,4 +1,4 @@
-"""The property ``model`` of a contract: what a model takes, and what it must beat."""
+"""The property ``model`` of a contract: features, metric and baseline."""
 
 from __future__ import annotations
 

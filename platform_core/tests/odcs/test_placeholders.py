@@ -1,4 +1,4 @@
-"""A contract with marks is refused, with one report of all that is to be decided."""
+"""A contract with placeholders is refused with one report of all decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a good contract becomes."""
+"""The data product of a good contract."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations

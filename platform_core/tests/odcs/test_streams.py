@@ -1,4 +1,4 @@
-"""What a contract says of a stream, and what it cannot say."""
+"""Streams in contracts, with the faults of unsupported ones."""
 
 from __future__ import annotations
 

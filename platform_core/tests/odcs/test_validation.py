@@ -1,4 +1,4 @@
-"""Documents of every edition of the standard load, also with parts that the platform does not act on."""
+"""Documents of every edition of the standard load, even with parts that the platform does not act on."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations

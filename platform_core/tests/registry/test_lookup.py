@@ -17,7 +17,7 @@ Mesh = Callable[..., Registry]
 
 @pytest.fixture
 def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mesh:
-    """A mesh of contracts that say little more than their id: file -> id."""
+    """A mesh of minimal contracts: file -> id."""
     monkeypatch.delenv("MESH_CONTRACTS", raising=False)
     monkeypatch.setenv("MESH_ROOT", str(tmp_path))
     (tmp_path / "workspace.yaml").write_text("load_from: []\n")

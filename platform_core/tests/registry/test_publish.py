@@ -1,5 +1,5 @@
-"""Contracts of one repository, registered for others: what is published, what is refused, and how the two
-are held against each other. `crew` has a foreign key to `shop`; each lives in a repository of its own."""
+"""Contracts of one repository, registered for others: publication, refusals, and how the two
+are compared. `crew` has a foreign key to `shop`; each lives in a repository of its own."""
 
 from __future__ import annotations
 
