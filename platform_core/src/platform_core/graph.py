@@ -66,7 +66,6 @@ def _within(edges: Edges, nodes: Collection[str]) -> dict[str, list[str]]:
 
 
 def _cycle_at(start: str, edges: Edges) -> list[str] | None:
-    """The nodes of a shortest cycle through a node, or None."""
     previous: dict[str, str] = {}
     queue = deque([start])
     while queue:

@@ -159,7 +159,6 @@ class _Writer:
                 self.lines.append(f"{' ' * indent}- {flow or _flow(value, kind, strict=False)}")
 
     def _text(self, start: str, key: str, text: str, indent: int) -> None:
-        """One line where it fits; else a folded or a literal block."""
         plain = _scalar(text, brackets=False, quoted=key in _ALWAYS_QUOTED)
         inside = " " * (indent + 2)
         long = len(start) + 1 + len(plain) > TEXT_WIDTH or (key == "purpose" and plain[0] == '"')

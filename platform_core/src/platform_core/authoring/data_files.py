@@ -141,7 +141,6 @@ def _plain(path: Path) -> str:
 
 
 def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
-    """The table function that reads a CSV file, with column names from it or from ``columns`` (U063)."""
     asked = _plain(path).replace("read_csv", "sniff_csv", 1)
     header, found, prompt = one(connection, f"SELECT HasHeader, Columns, Prompt FROM {asked}")
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):

@@ -107,7 +107,6 @@ def identifies(column: ColumnFacts, facts: TableFacts) -> bool:
 
 
 def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
-    """Ranges, lengths and patterns, none of them for a column that looks personal."""
     if column.personal or column.filled == 0:
         return {}
     low, high = column.minimum, column.maximum

@@ -105,7 +105,6 @@ def _contained(
     product: DataProduct,
     target: str,
 ) -> ForeignKey | None:
-    """The number of different values, and of those that the product lacks."""
     name, key = quoted(column.name), quoted(product.key[0])
     described = connection.execute(f"SELECT typeof({key}) FROM {target} LIMIT 1").fetchone()
     if described is None or ColumnFacts("", described[0], 0).kind != column.kind:

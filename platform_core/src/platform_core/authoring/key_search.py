@@ -95,7 +95,6 @@ def _different_in_sample(connection: duckdb.DuckDBPyConnection, names: Sequence[
 
 
 def _candidates(different: Mapping[str, int], usable: Sequence[ColumnFacts]) -> tuple[str, ...]:
-    """The columns with the most different values, in their own order."""
     ranked = sorted(usable, key=lambda column: (-different[column.name], not named_like_key(column)))
     best = {column.name for column in ranked[:CANDIDATES]}
     return tuple(column.name for column in usable if column.name in best)
@@ -110,7 +109,6 @@ def _worse(column: ColumnFacts) -> int:
 def _combinations(
     connection: duckdb.DuckDBPyConnection, names: tuple[str, ...], worse: Mapping[str, int]
 ) -> Iterator[tuple[str, ...]]:
-    """Combinations that are distinct in the sample, the smallest first."""
     for size in range(2, min(len(names), WIDEST) + 1):
         for some in sorted(combinations(names, size), key=lambda each: sum(map(worse.__getitem__, each))):
             if _distinct(connection, SAMPLE, some):

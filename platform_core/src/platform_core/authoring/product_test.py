@@ -68,7 +68,6 @@ def test_module(inferred: Inferred, made: Maker, product_id: str, registry: Regi
 
 
 def _rows(inferred: Inferred, made: Maker, registry: Registry) -> dict[str, Row]:
-    """One row for each argument."""
     if inferred.subject.file is not None:
         names, filled_columns = inferred.renamed, [c for c in inferred.facts.columns if c.filled]
         return {"raw": {names.get(c.name, c.name): _of_facts(c, inferred.facts) for c in filled_columns}}
@@ -119,7 +118,6 @@ def _patterned(column: ColumnFacts) -> str:
 
 
 def _of_contract(product: DataProduct, used: Sequence[str], sql: str) -> Row:
-    """A row that keeps the contract, with the values in the query."""
     rules: dict[tuple[str, str], Rule] = {}
     for rule in product.rules:
         if len(rule.columns) == 1:
@@ -176,7 +174,6 @@ def _types(inferred: Inferred, made: Maker, argument: str, registry: Registry) -
 
 
 def _decided(value: Any, key: str = "") -> Any:
-    """A contract with fillers instead of placeholders."""
     if isinstance(value, dict):
         return {name: _decided(inner, name) for name, inner in value.items()}
     if isinstance(value, list):

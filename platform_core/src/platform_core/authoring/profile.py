@@ -96,7 +96,6 @@ def _measure(
 
 
 def _measures(column: ColumnFacts) -> str:
-    """SQL for the number of values, and for the least and the greatest value, or length of a text."""
     name = quoted(column.name)
     ordered = name if column.kind in _ORDERED else f"length({name})" if _is_text(column) else "NULL"
     # Times as text, since Python has none before year 1, after 9999, or at infinity.
@@ -136,7 +135,6 @@ class _Sampled:
 def _sampled(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[ColumnFacts]
 ) -> dict[str, _Sampled]:
-    """The texts of the sample, and its whole numbers with the length of card numbers."""
     asked = [column for column in columns if column.filled and (_is_text(column) or _may_be_cards(column))]
     if not asked:
         return {}
@@ -190,7 +188,6 @@ def _readable(kind: str, value: str) -> str:
 def _look(
     connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts, sample: _Sampled
 ) -> ColumnFacts:
-    """A column with its personal content, and with all values of a text that has few."""
     if column.filled == 0:
         return replace(column, remarks=("without a value in any row",))
     by_name = looks_personal(column.name, column.kind)
@@ -244,7 +241,6 @@ def _readable_as(
 def _with_patterns(
     connection: duckdb.DuckDBPyConnection, relation: str, rows: int, columns: tuple[ColumnFacts, ...]
 ) -> tuple[ColumnFacts, ...]:
-    """The columns with the pattern of texts of one form, ``^[A-Z]{2}[0-9]{4}$``."""
     found: dict[str, str] = {}
     for column in columns if rows <= PATTERN_ROWS else ():
         plain = column.type == "VARCHAR" and not (column.personal or column.values or column.remarks)

@@ -108,7 +108,6 @@ def refuse_taken(path: Path) -> None:
 
 
 def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:
-    """The text with the names imported from platform_core."""
     lines = text.rstrip("\n").split("\n")
     last = 0
     for node in tree.body:
@@ -190,7 +189,6 @@ def _name(name: str) -> str:
 
 @cache
 def _reserved() -> frozenset[str]:
-    """The words that cannot be column names in DuckDB's SQL."""
     with in_memory() as connection:
         rows = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords()"
@@ -200,7 +198,6 @@ def _reserved() -> frozenset[str]:
 
 
 def _with_arguments(sql: str, inputs: Mapping[str, str]) -> str:
-    """The query with arguments in braces instead of its products, and with other braces doubled."""
     forms = [f"(?P<_other>{_NOT_NAMES.pattern})"]
     for argument, product in inputs.items():
         domain, name = (re.escape(part) for part in ProductId(product).path)

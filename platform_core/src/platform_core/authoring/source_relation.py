@@ -115,7 +115,6 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
 
 
 def _models(root: Path) -> dict[str, DbtProject]:
-    """The dbt projects by the ids of their models."""
     folders = sorted(folder for folder in (root / "dbt_projects").glob("*") if folder.is_dir())
     projects = (DbtProject.of(folder.name, root) for folder in folders)
     return {ProductId.of(project.domain, name): project for project in projects for name in project.models}
@@ -210,7 +209,6 @@ def _source(
     files: SealedFiles,
     room: Path | None,
 ) -> tuple[str, dict[str, str]]:
-    """The query, and the source's names of renamed columns."""
     if subject.file is not None:
         return tabular.query(connection, subject.file, columns)
     if subject.product is not None:
@@ -245,7 +243,6 @@ def _no_table(table: tuple[str, str, str]) -> UsageError:
 
 
 def _pairs(names: Sequence[str], reader: Reader, own: str) -> list[tuple[str, DataProduct]]:
-    """Columns with the granted products that they may refer to."""
     readable = []
     for product in reader.registry.scan()[0]:
         try:

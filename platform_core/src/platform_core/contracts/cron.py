@@ -47,7 +47,6 @@ class Schedule:
         return tuple(midnight + minute for minute in self.times)
 
     def _local(self, moment: int) -> int:
-        """Minutes since 1970 on the local clock."""
         offset = self.clock(moment).utcoffset() or timedelta()
         return moment + int(offset.total_seconds() // 60)
 

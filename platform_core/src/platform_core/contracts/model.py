@@ -325,3 +325,9 @@ class DataProduct:
         if principal == f"domain:{self.domain}":
             return True
         return any(grant.role == principal and grant.access == "read" for grant in self.grants)
+
+
+def place_in(product: DataProduct, *pointers: str) -> Place:
+    """The place of the first value that the contract has, else of the product."""
+    found = (product.places.get(pointer) for pointer in pointers)
+    return next(filter(None, found), product.place)

@@ -143,6 +143,5 @@ def _words(name: str) -> list[str]:
 
 
 def _singular(word: str) -> str:
-    """The singular of a word, where it is a known word."""
     forms = (word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word))
     return next((each for each in forms if each in _ANYWHERE or each in _ALONE), word)

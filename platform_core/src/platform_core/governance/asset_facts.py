@@ -49,7 +49,6 @@ def _fact(spec: dg.AssetSpec, materializable: bool, place: Place | None) -> Asse
 
 
 def _place(asset: dg.AssetsDefinition) -> Place | None:
-    """The line of the decorator of an asset's function."""
     compute = getattr(asset.node_def, "compute_fn", None)
     code = getattr(getattr(compute, "decorated_fn", None), "__code__", None)
     return Place(Path(code.co_filename), code.co_firstlineno) if code is not None else None

@@ -77,7 +77,6 @@ def _read(domain: str, factories: Iterable[FactoryFacts], products: Iterable[Dat
 def _elsewhere(
     domain: Domain, factories: Iterable[FactoryFacts]
 ) -> tuple[tuple[DataProduct, ...], list[Diagnostic]]:
-    """The products read from domains that only the registry has, and the faults of their contracts."""
     found: list[DataProduct] = []
     faults: list[Diagnostic] = []
     for name in _read(domain.name, factories, domain.products.values()):
@@ -141,7 +140,6 @@ def _model(
 
 
 def _contracts(domain: Domain, wanted: Mapping[str, str]) -> dict[str, DataProduct]:
-    """The readable contracts."""
     found = {}
     for name, product in wanted.items():
         try:

@@ -8,17 +8,17 @@ elsewhere. Files inside the mesh are relative to its root.
 from __future__ import annotations
 
 import types
-from collections import UserDict
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import FORMAT, LocationFacts
+from platform_core.source.document import LazyDict
 
 
 @dataclass(eq=False)
@@ -89,21 +89,13 @@ def made(kind: Any, document: Mapping[str, Any]) -> Any:
     return _reader(kind)(document, _Files(Path()))
 
 
-class Places(UserDict[str, Place]):
-    """The places of a contract's values. They are made on first use, since policies need few of them."""
-
-    def __init__(self, text: str, path: Path) -> None:
-        self._text = text
-        self._path = path
-
-    @cached_property
-    def data(self) -> dict[str, Place]:  # type: ignore[override]
-        found = {}
-        for entry in self._text.split("|") if self._text else ():
-            position, _, pointer = entry.partition(" ")
-            number, column, length = position.split(":")
-            found[pointer.replace("~2", "|")] = Place(self._path, int(number), int(column), int(length))
-        return found
+def _places(text: str, path: Path) -> dict[str, Place]:
+    found = {}
+    for entry in text.split("|") if text else ():
+        position, _, pointer = entry.partition(" ")
+        number, column, length = position.split(":")
+        found[pointer.replace("~2", "|")] = Place(path, int(number), int(column), int(length))
+    return found
 
 
 def _write_places(places: Mapping[str, Place], files: _Files) -> str:
@@ -142,9 +134,9 @@ def _read_scalar(value: Any, files: _Files) -> Any:
     return datetime.fromisoformat(text) if kind == "timestamp" else date.fromisoformat(text)
 
 
-def _read_places(text: str, files: _Files) -> Places:
+def _read_places(text: str, files: _Files) -> LazyDict[str, Place]:
     assert files.own is not None
-    return Places(text, files.own)
+    return LazyDict(partial(_places, text, files.own))
 
 
 _FORMS: dict[Any, tuple[Convert, Convert]] = {
@@ -192,6 +184,8 @@ def _reader(kind: type[Any]) -> Convert:
     required = frozenset(each.name for each, _ in _fields(kind) if _default(each) is MISSING)
 
     def read(written: dict[str, Any], files: _Files) -> Any:
+        if kind is DataProduct:
+            files.own = files.path(written["path"])
         made, get = make(kind), written.get
         if not required <= written.keys():
             raise UnreadableFacts(f"a {kind.__name__} lacks {', '.join(sorted(required - written.keys()))}")
@@ -200,18 +194,11 @@ def _reader(kind: type[Any]) -> Convert:
         for name, put, default, convert in converted:
             member = get(name, MISSING)
             put(made, default if member is MISSING else convert(member, files))
+        if kind is DataProduct:
+            files.own = None
         return made
 
-    if kind is not DataProduct:
-        return read
-
-    def read_product(written: dict[str, Any], files: _Files) -> DataProduct:
-        files.own = files.path(written["path"])
-        product: DataProduct = read(written, files)
-        files.own = None
-        return product
-
-    return read_product
+    return read
 
 
 def _setter(kind: type[Any], name: str) -> Callable[[Any, Any], None]:

@@ -177,7 +177,6 @@ class Freshness:
         return [of[moment] for moment in moments]
 
     def _path(self, product: str, moment: int | None) -> tuple[tuple[str, int | None], ...]:
-        """From the product that causes the age of the data, to this one."""
         steps: list[tuple[str, int | None]] = []
         current: str | None = product
         while current is not None:

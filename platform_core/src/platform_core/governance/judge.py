@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import UserDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
 from platform_core.governance.policy_set import PolicySet, broken, place_of
 from platform_core.governance.waivers import WaiversInForce
+from platform_core.source.document import LazyDict
 from platform_core.source.federation import Waiver
 
 PolicyState = Literal["pass", "warn", "fail", "waived"]
@@ -83,29 +83,19 @@ def judge(mesh: MeshFacts, catalogue: PolicySet, today: date) -> Judgement:
     return Judgement(
         tuple(sorted(dict.fromkeys(found), key=_order)),
         tuple(sorted(waived, key=lambda pair: _order(pair[0]))),
-        _States(policies, mesh, broken_by),
+        LazyDict(partial(_states, policies, mesh, broken_by)),
         by_subject,
     )
 
 
-class _States(UserDict[tuple[str, str], PolicyState]):
-    """The states of all subjects and policies, hundreds of thousands in a large mesh, computed on first
-    use."""
-
-    def __init__(
-        self, policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], PolicyState]
-    ) -> None:
-        self._policies = tuple(policies)
-        self._mesh = mesh
-        self._broken_by = broken_by
-
-    @cached_property
-    def data(self) -> dict[tuple[str, str], PolicyState]:  # type: ignore[override]
-        states: dict[tuple[str, str], PolicyState] = {}
-        for policy in self._policies:
-            states.update(((subject, policy.code), "pass") for subject in _subjects(policy, self._mesh))
-        states.update(self._broken_by)
-        return states
+def _states(
+    policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], PolicyState]
+) -> dict[tuple[str, str], PolicyState]:
+    """The states of all subjects and policies, hundreds of thousands in a large mesh."""
+    states: dict[tuple[str, str], PolicyState] = {}
+    for policy in policies:
+        states.update(((subject, policy.code), "pass") for subject in _subjects(policy, mesh))
+    return {**states, **broken_by}
 
 
 def _strictness(

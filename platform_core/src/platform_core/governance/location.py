@@ -113,11 +113,8 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     while error is not None:
         if isinstance(error, GovernanceError):
-            record.msg, record.args, record.exc_info = (
-                "The location breaks policies: %s",
-                (_codes(error.diagnostics),),
-                None,
-            )
+            record.msg, record.args = "The location breaks policies: %s", (_codes(error.diagnostics),)
+            record.exc_info = None
             return True
         error = error.__cause__ or error.__context__
     return True

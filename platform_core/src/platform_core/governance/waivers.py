@@ -79,7 +79,6 @@ def unauthorized(mesh: MeshFacts, waiver: Waiver) -> str | None:
 
 
 def _subjects(mesh: MeshFacts) -> Collection[str] | None:
-    """The possible subjects of waivers; None where a location is incomplete."""
     if any(location.faults for location in mesh.locations):
         return None
     assets = (asset.key for location in mesh.locations for asset in location.assets)

@@ -146,7 +146,6 @@ def _rules(parent: DataProduct, twin: DataProduct, masking: Masking) -> Iterator
 
 
 def _labels(mask: Mask) -> tuple[str, ...]:
-    """All values that a generalized column can have; empty where they are unknown."""
     if mask.edges:
         return bands(mask)
     return tuple(dict.fromkeys([*(group for _, group in mask.groups), mask.other])) if mask.groups else ()
@@ -157,7 +156,6 @@ def _hidden(column: Column) -> bool:
 
 
 def _rule(rule: Rule, parent: DataProduct, twin: DataProduct, masking: Masking) -> Rule | None:
-    """A rule of the parent as a rule of the twin; None where it does not apply."""
     fewer = masking.suppression is not None
     if rule.kind == "schema":
         return rule

@@ -180,7 +180,6 @@ _WRITTEN: Final = {
 
 
 def _form(form: str, value: Any, column: Column, mask: Mask) -> Mask | None:
-    """The mask with its parameter; None for an unusable one."""
     match form:
         case "width":
             whole = column.logical_type == "integer"
@@ -212,7 +211,6 @@ def _step(column: Column) -> float:
 
 
 def _longest(item: Node) -> int | None:
-    """The most letters of a column's values; None where the contract does not limit them."""
     lengths = [item["logicalTypeOptions"].get("maxLength")]
     lengths.append(max((len(str(entry.get("value"))) for entry in item.items("enum")), default=None))
     return min((number for number in lengths if isinstance(number, int)), default=None)

@@ -241,7 +241,6 @@ def _form(
 
 
 def _where(pointer: tuple[str | int, ...]) -> str:
-    """A pointer in words: ``schema[0].properties[2].logicalType``."""
     text = ""
     for part in pointer:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -260,7 +259,6 @@ def _shown(value: Any) -> str:
 
 
 def _source(document: Document, pointer: tuple[str | int, ...]) -> str:
-    """A scalar as in the file, 1.10 rather than 1.1."""
     place = document.place(*pointer)
     line = place.source_line() or ""
     return line[place.column - 1 : place.column - 1 + place.length]

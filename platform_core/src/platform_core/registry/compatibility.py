@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from platform_core.contracts.model import Column, DataProduct
+from platform_core.contracts.model import Column, DataProduct, place_in
 from platform_core.diagnostics import Place
 from platform_core.odcs.masks import in_twin
 
@@ -48,11 +48,11 @@ def breaks(old: DataProduct, new: DataProduct) -> Iterator[Break]:
     for before in old.columns:
         after = new.column(before.name)
         if after is None:
-            yield Break(f'the column "{before.name}" is removed', _at(new, "/schema"))
+            yield Break(f'the column "{before.name}" is removed', place_in(new, "/schema"))
         else:
             yield from _column(before, after)
     if old.key != new.key:
-        yield Break(f"the key was {_names(old.key)} and is {_names(new.key)}", _at(new, "/schema"))
+        yield Break(f"the key was {_names(old.key)} and is {_names(new.key)}", place_in(new, "/schema"))
     if old.kind != new.kind:
         yield Break(f"it was a {old.kind} and is a {new.kind}", new.place)
     if old.file != new.file:
@@ -64,11 +64,11 @@ def breaks(old: DataProduct, new: DataProduct) -> Iterator[Break]:
     if new.restricted and not old.restricted:
         yield Break(f"it is now restricted to {new.domain}", new.place)
     for role in sorted({g.role for g in old.grants} - {g.role for g in new.grants}):
-        yield Break(f"the grant to {role} is removed", _at(new, "/roles"))
+        yield Break(f"the grant to {role} is removed", place_in(new, "/roles"))
     if _twin(old) not in (None, _twin(new)):
         yield Break(f"the masked twin {_twin(old)} is removed", new.place)
     if new.status == "retired" and old.status not in ("retired", "deprecated"):
-        yield Break("it is retired without having been deprecated", _at(new, "/status"))
+        yield Break("it is retired without having been deprecated", place_in(new, "/status"))
 
 
 def _column(before: Column, after: Column) -> Iterator[Break]:
@@ -93,7 +93,3 @@ def _twin(product: DataProduct) -> str | None:
 
 def _names(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"
-
-
-def _at(product: DataProduct, pointer: str) -> Place:
-    return product.places.get(pointer) or product.place

@@ -156,7 +156,6 @@ class Registry:
         return tuple(faults)
 
     def _registered(self, domain: str) -> dict[str, tuple[Path, ...]]:
-        """The registry's files of a domain of another repository, by their ids."""
         if domain not in self._registered_files and self.shared is not None:
             self._registered_files[domain] = ids_in(self.shared / domain)
         return self._registered_files.get(domain, {})
@@ -181,7 +180,6 @@ class Registry:
         return (rival, *rest)
 
     def _twin(self, product_id: str) -> DataProduct:
-        """A masked twin from its parent's contract, whose faults are raised."""
         domain, name = (wanted := ProductId(product_id)).domain, wanted.name
         for parent in self._twins(domain).get(name, ()):
             found = self.get(f"{domain}/{parent}")
@@ -190,7 +188,6 @@ class Registry:
         raise DefinitionError(self._unknown(product_id))
 
     def _twins(self, domain: str) -> dict[str, tuple[str, ...]]:
-        """The names of a domain's masked twins, with the products that declare them."""
         if domain not in self._masked:
             found: dict[str, tuple[str, ...]] = {}
             for name, files in self._index.get(domain, {}).items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import ContractError, Diagnostic, Place, UsageError, shown
 from platform_core.files import file_lock, write_whole
 from platform_core.odcs.identity import stem_of
@@ -117,7 +117,7 @@ class _Plan:
             yield Diagnostic(
                 "C144",
                 f"{old.id} is registered as {old.status}, but has no contract here",
-                old.places.get("/status") or old.place,
+                place_in(old, "/status"),
                 expected="a product that is retired before it is removed",
                 fix="Restore its contract with status: retired and register it, then remove it.",
             )

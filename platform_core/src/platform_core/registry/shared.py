@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import ContractError, shown
 from platform_core.odcs.identity import SUFFIXES
 from platform_core.odcs.reader import load_contract
@@ -34,7 +34,7 @@ def require_not_behind(product: DataProduct, shared: Path) -> None:
     registered = files[0]
     there = load_contract(registered, product.domain).version
     ours, theirs = number(product.version), number(there)
-    place = product.places.get("/version") or product.place
+    place = place_in(product, "/version")
     if product.version == there:
         message = f"{product.id} {there} has other content in the registry"
         expected = f"the content of {shown(registered)}, or another version"

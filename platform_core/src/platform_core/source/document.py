@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections import UserDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -21,6 +22,8 @@ from platform_core.source.text import read_text
 MAXIMUM_VALUES = 200_000
 MAXIMUM_DEPTH = 60
 Pointer = tuple[str | int, ...]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +52,9 @@ class Document:
         node = self._keys.get(pointer)
         return self.place(*pointer) if node is None else _place(self.path, node)
 
-    def places(self) -> Places:
+    def places(self) -> LazyDict[str, Place]:
         """Every value's place by JSON pointer (RFC 6901)."""
-        return Places(self.path, self.text)
+        return LazyDict(partial(_places, self.path, self.text))
 
     def at(self, *pointer: str | int) -> Any:
         """The value at a pointer, or None."""
@@ -97,27 +100,29 @@ def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
     return Document(path, data, reading.keys, reading.values, text)
 
 
-class Places(UserDict[str, Place]):
-    """The places of a file's values. They are made on first use, from the text, since few files need them."""
+class LazyDict(UserDict[K, V]):
+    """A mapping that is computed on first use."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self._path, self._text = path, text
+    def __init__(self, compute: Callable[[], dict[K, V]]) -> None:
+        self._compute = compute
 
     @cached_property
-    def data(self) -> dict[str, Place]:  # type: ignore[override]
-        reading = _Reading(self._path, CONTRACT)
-        root = yaml_core.compose(self._text, MAXIMUM_DEPTH)
-        if root is not None:
-            reading.value(root, (), 0)
-        texts: dict[Pointer, str] = {}
-        for pointer in reading.values:  # outer values come first
-            texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}" if pointer else ""
-        return {texts[pointer]: _place(self._path, node) for pointer, node in reading.values.items()}
+    def data(self) -> dict[K, V]:  # type: ignore[override]
+        return self._compute()
+
+
+def _places(path: Path, text: str) -> dict[str, Place]:
+    reading = _Reading(path, CONTRACT)
+    root = yaml_core.compose(text, MAXIMUM_DEPTH)
+    if root is not None:
+        reading.value(root, (), 0)
+    texts: dict[Pointer, str] = {}
+    for pointer in reading.values:  # outer values come first
+        texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}" if pointer else ""
+    return {texts[pointer]: _place(path, node) for pointer, node in reading.values.items()}
 
 
 class _Reading:
-    """One pass over the nodes: values, places and faults."""
-
     def __init__(self, path: Path, genre: FileKind) -> None:
         self.path = path
         self.genre = genre

@@ -83,19 +83,11 @@ class Federation:
     """False where one of the files could not be read: its content is then unknown."""
 
 
-@dataclass(frozen=True)
-class Teams:
-    """The federation's list of teams, and its faults."""
-
-    by_slug: dict[str, Team]
-    faults: tuple[Diagnostic, ...]
-
-
-def read_teams(root: Path) -> Teams:
-    """The teams, without the rest of the federation."""
+def read_teams(root: Path) -> Federation:
+    """The federation with its teams alone."""
     file = open_leniently(root / "governance" / "teams.yaml", GOVERNANCE)
     found = {team.slug: team for team in _teams(file)}
-    return Teams(found, tuple(file.faults.errors))
+    return Federation(teams=found, faults=tuple(file.faults.errors))
 
 
 def read_federation(root: Path) -> Federation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Violation, policy
 
@@ -12,8 +12,7 @@ from platform_core.governance.policy import Violation, policy
 @policy("G104", scope="product")
 def purpose(product: DataProduct) -> Iterator[Violation]:
     if not product.purpose.strip():
-        places = product.places
-        place = places.get("/description/purpose") or places.get("/description") or product.place
+        place = place_in(product, "/description/purpose", "/description")
         yield Violation(f"{product.id} has no purpose", place, product.id, "description: {purpose: ...}")
 
 
@@ -32,5 +31,9 @@ def support(product: DataProduct, mesh: MeshFacts) -> Iterator[Violation]:
     if team is None or product.support or team.channels or not team.email:
         return
     message = f"{product.id} has no support channel, and neither has its owner, {product.owner}"
-    place = product.places.get("/team/name") or product.place
-    yield Violation(message, place, product.id, "channels of the team, or support in the contract")
+    yield Violation(
+        message,
+        place_in(product, "/team/name"),
+        product.id,
+        "channels of the team, or support in the contract",
+    )

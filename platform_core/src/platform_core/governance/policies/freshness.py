@@ -63,7 +63,6 @@ def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
 
 
 def _recency(product: DataProduct) -> timedelta | None:
-    """The least age that a product promises for a column; None without a promise."""
     ages = [rule.maximum_age for rule in product.rules if rule.kind == "recency" and rule.maximum_age]
     return min(ages, default=None)
 
@@ -128,7 +127,6 @@ def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick
 
 
 def _of(schedule: Schedule, breach: Breach) -> int:
-    """The moment of the data at a breached deadline."""
     assert breach.tick is not None
     wanted = schedule.local(breach.tick) - breach.age
     guess = breach.tick - breach.age

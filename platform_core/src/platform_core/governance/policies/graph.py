@@ -114,7 +114,6 @@ def foreign_asset(mesh: MeshFacts) -> Iterator[Violation]:
 
 
 def _made(mesh: MeshFacts) -> dict[str, set[str]]:
-    """The keys of the mesh, with the domains that make them."""
     made: dict[str, set[str]] = defaultdict(set)
     for location in mesh.locations:
         for asset in location.assets:

@@ -17,7 +17,6 @@ def unread_contracts(location: LocationFacts) -> frozenset[str]:
 
 
 def _half_known(location: LocationFacts) -> bool:
-    """Whether the facts may lack factories, because code could not be read."""
     errors = (fault for fault in location.faults if fault.severity == "error")
     unread = any(unread_contract(fault) is None for fault in errors)
     return unread or not location.loads

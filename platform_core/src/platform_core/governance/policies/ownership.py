@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Violation, policy
@@ -13,11 +13,10 @@ from platform_core.words import did_you_mean, listed
 
 def owner_place(product: DataProduct) -> Place:
     """The place of the owner in the contract; of its surroundings where it is missing."""
-    return product.places.get("/team/name") or product.places.get("/team") or product.place
+    return place_in(product, "/team/name", "/team")
 
 
 def _host(owner: str) -> str | None:
-    """The domain of an e-mail address; None for a team."""
     return owner.rpartition("@")[2].lower() if "@" in owner else None
 
 

@@ -37,7 +37,6 @@ def read_rules(
 
 
 def _same(first: Rule, second: Rule) -> bool:
-    """Whether both are the uniqueness of one column, by ``unique`` and by ``primaryKey``."""
     return (
         (first.kind, first.columns) == (second.kind, second.columns)
         and (first.kind == "unique" and first.severity == second.severity and first.allowed == second.allowed)
@@ -69,7 +68,6 @@ def _all(
 def _declared(
     node: Node, column: Column | None, identity: Identity, columns: tuple[Column, ...], partitioned: bool
 ) -> Iterator[Rule]:
-    """The quality entries and relationships of a column, or of the table itself."""
     for entry in node.items("quality"):
         if (rule := quality_rule(entry, column, columns, partitioned)) is not None:
             yield rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import Column, Rule
@@ -54,13 +55,12 @@ def quality_rule(
     if kind == "sql":
         return query_rule(node, base)
     metric = _FORMER.get(metric or "", metric)
-    build = _METRICS.get(metric or "")
-    if metric is None or build is None:
+    if metric is None or metric not in _ARGUMENTS:
         node["rule" if metric else ""].error(
             "C051",
             "the rule has neither metric nor type" if metric is None else f'unknown metric "{metric}"',
-            f"metric: one of {listed(tuple(_METRICS))}; or type: sql, text or custom",
-            did_you_mean(metric, _METRICS) if metric else "Add metric: <metric> or type: text.",
+            f"metric: one of {listed(tuple(_ARGUMENTS))}; or type: sql, text or custom",
+            did_you_mean(metric, _ARGUMENTS) if metric else "Add metric: <metric> or type: text.",
         )
         return None
     _check_unit(node, metric)
@@ -68,7 +68,16 @@ def quality_rule(
     known = _ARGUMENTS[metric] if not (metric == "duplicateValues" and column is not None) else ()
     if arguments.value and not arguments.has_only(known, "C051", f"the metric {metric}"):
         return None
-    return build(_Entry(node, column, columns, base))
+    entry = _Entry(node, column, columns, base)
+    if metric in _OF_ANY:
+        return _OF_ANY[metric](entry)
+    if column is None:
+        message = f"{metric} is a metric of a column, but is declared on the schema object"
+        node["metric"].error(
+            "C051", message, "the rule under a property", "Move it to quality of the property."
+        )
+    allowed = entry.allowed()
+    return _OF_COLUMNS[metric](entry, column, allowed) if column is not None and allowed is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,9 @@ class _Entry:
         """An argument, which v3.0 has in the entry itself."""
         found = self.node["arguments"][name]
         return found if found.value is not None else self.node[name]
+
+    def rule(self, name: str, **fields: Any) -> Rule:
+        return replace(self.base, name=self.base.name or name, **fields)
 
     def allowed(self) -> Bounds | None:
         node = self.node
@@ -97,28 +109,12 @@ class _Entry:
                 return None
         return replace(bounds, unit="percent" if percent else "rows")
 
-    def of_column(self, metric: str) -> tuple[Column, Bounds] | None:
-        """The column of a metric, and the allowed violations."""
-        if self.column is None:
-            message = f"{metric} is a metric of a column, but is declared on the schema object"
-            expected = "the rule under a property"
-            self.node["metric"].error("C051", message, expected, "Move it to quality of the property.")
-        allowed = self.allowed()
-        return (self.column, allowed) if self.column is not None and allowed is not None else None
+
+def _null_values(entry: _Entry, column: Column, allowed: Bounds) -> Rule | None:
+    return entry.rule(join_name("not_null", column.name), kind="not_null", allowed=allowed)
 
 
-def _null_values(entry: _Entry) -> Rule | None:
-    if (found := entry.of_column("nullValues")) is None:
-        return None
-    column, allowed = found
-    name = entry.base.name or join_name("not_null", column.name)
-    return replace(entry.base, name=name, kind="not_null", allowed=allowed)
-
-
-def _missing_values(entry: _Entry) -> Rule | None:
-    if (found := entry.of_column("missingValues")) is None:
-        return None
-    column, allowed = found
+def _missing_values(entry: _Entry, column: Column, allowed: Bounds) -> Rule | None:
     missing = entry.argument("missingValues")
     if not isinstance(missing.value, list) or not missing.value:
         message = "missingValues has no list of values"
@@ -126,14 +122,12 @@ def _missing_values(entry: _Entry) -> Rule | None:
         entry.node["arguments"].error("C051", message, "arguments: {missingValues: [...]}", fix)
         return None
     values = column_values(missing.elements(), column)
-    name = entry.base.name or join_name("missing_values", column.name)
-    return replace(entry.base, name=name, kind="not_null", allowed=allowed, missing_values=values)
+    return entry.rule(
+        join_name("missing_values", column.name), kind="not_null", allowed=allowed, missing_values=values
+    )
 
 
-def _invalid_values(entry: _Entry) -> Rule | None:
-    if (found := entry.of_column("invalidValues")) is None:
-        return None
-    column, allowed = found
+def _invalid_values(entry: _Entry, column: Column, allowed: Bounds) -> Rule | None:
     valid, pattern = entry.argument("validValues"), entry.argument("pattern")
     if (valid.value is None) == (pattern.value is None):
         entry.node["arguments"].error(
@@ -150,14 +144,16 @@ def _invalid_values(entry: _Entry) -> Rule | None:
             return None
         if not usable(pattern):
             return None
-        name = entry.base.name or join_name("pattern", column.name)
-        return replace(entry.base, name=name, kind="pattern", allowed=allowed, pattern=pattern.value)
+        return entry.rule(
+            join_name("pattern", column.name), kind="pattern", allowed=allowed, pattern=pattern.value
+        )
     if not isinstance(valid.value, list) or not valid.value:
         valid.error("C051", "validValues is not a list of values", "a list, not empty")
         return None
     values = column_values(valid.elements(), column)
-    name = entry.base.name or join_name("accepted_values", column.name)
-    return replace(entry.base, name=name, kind="accepted_values", allowed=allowed, values=values)
+    return entry.rule(
+        join_name("accepted_values", column.name), kind="accepted_values", allowed=allowed, values=values
+    )
 
 
 def _duplicate_values(entry: _Entry) -> Rule | None:
@@ -182,8 +178,7 @@ def _duplicate_values(entry: _Entry) -> Rule | None:
         return None
     if allowed is None:
         return None
-    name = entry.base.name or join_name("unique", *names)
-    return replace(entry.base, name=name, kind="unique", columns=names, allowed=allowed)
+    return entry.rule(join_name("unique", *names), kind="unique", columns=names, allowed=allowed)
 
 
 def _row_count(entry: _Entry) -> Rule | None:
@@ -203,13 +198,15 @@ def _row_count(entry: _Entry) -> Rule | None:
     if isinstance(value, (int, float)) and (value < 0 or (value == 0 and limits.maximum_exclusive)):
         node.error("C053", "no table has fewer than zero rows", "a bound above zero")
         return None
-    return replace(entry.base, name=entry.base.name or "row_count", kind="row_count", limits=limits)
+    return entry.rule("row_count", kind="row_count", limits=limits)
 
 
-_METRICS: dict[str, Callable[[_Entry], Rule | None]] = {
+_OF_COLUMNS: dict[str, Callable[[_Entry, Column, Bounds], Rule | None]] = {
     "nullValues": _null_values,
     "missingValues": _missing_values,
     "invalidValues": _invalid_values,
+}
+_OF_ANY: dict[str, Callable[[_Entry], Rule | None]] = {
     "duplicateValues": _duplicate_values,
     "rowCount": _row_count,
 }

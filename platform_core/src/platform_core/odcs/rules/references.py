@@ -54,7 +54,6 @@ def _uneven(node: Node, left: int, right: int) -> None:
 
 
 def _ends(node: Node) -> list[Node]:
-    """The references of one side: one, or a list."""
     ends = node.elements() if isinstance(node.value, list) else [node]
     return [end for end in ends if isinstance(end.value, str)]
 
@@ -129,7 +128,6 @@ class _Target:
         return f"{folders[-1] if folders else self.identity.domain}/{name}"
 
     def _inside(self, end: Node, table: str, column: str) -> tuple[str, str] | None:
-        """A reference within this document, by name or by id."""
         own = self.objects[self.identity.schema_index or 0]
         if table not in (own.get("name"), own.get("id")):
             if any(table in (item.get("name"), item.get("id")) for item in self.objects):
