@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any, Final
@@ -47,7 +47,7 @@ def contract(facts: TableFacts, product_id: str | None, name: str) -> dict[str, 
     """The same contract as data, in the order of the standard."""
     table: dict[str, Any] = {
         "name": name,
-        "dataGranularityDescription": f"One row per {_and(facts.key)}." if facts.key else MARK,
+        "dataGranularityDescription": f"One row per {' and '.join(facts.key)}." if facts.key else MARK,
         "properties": [_column(column, facts) for column in facts.columns],
         "quality": [{"metric": "rowCount", "mustBeGreaterThan": 0}],
     }
@@ -180,8 +180,3 @@ def _remarks(column: ColumnFacts, original: str | None) -> list[str]:
         notes.append("By its name, it identifies a person: confidential at least.")
     notes += [f"{note[0].upper()}{note[1:]}{'' if note[-1] == '?' else '.'}" for note in column.remarks]
     return notes
-
-
-def _and(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

@@ -168,7 +168,13 @@ def opened(
         files.show(connection)
         for name, version in published_files(products.values(), reader.location, files, room).items():
             show_version(connection, name, version)
-        source, renamed = _source(subject, connection, reader, columns, files, room)
+        source, renamed = subject.sql or "", dict[str, str]()
+        if subject.file is not None:
+            source, renamed = tabular.query(connection, subject.file, columns)
+        elif subject.product is not None:
+            source = f"SELECT * FROM {quoted(subject.product.id)}"
+        elif subject.table is not None:
+            source = _table(reader, subject.table, files, room)
         with _query_faults():
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
         pairs = _pairs(names, reader, own or subject.name)
@@ -199,23 +205,6 @@ def _products(subject: Subject, reader: Reader) -> dict[str, DataProduct]:
     if subject.sql is not None:
         return granted_products(subject.sql, reader.principal, reader.registry, reader.root)
     return {}
-
-
-def _source(
-    subject: Subject,
-    connection: duckdb.DuckDBPyConnection,
-    reader: Reader,
-    columns: Sequence[str] | None,
-    files: SealedFiles,
-    room: Path | None,
-) -> tuple[str, dict[str, str]]:
-    if subject.file is not None:
-        return tabular.query(connection, subject.file, columns)
-    if subject.product is not None:
-        return f"SELECT * FROM {quoted(subject.product.id)}", {}
-    if subject.table is not None:
-        return _table(reader, subject.table, files, room), {}
-    return subject.sql or "", {}
 
 
 def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room: Path | None) -> str:

@@ -101,7 +101,7 @@ class LocationFacts:
         for factory in self.factories:
             old = factories.get(factory.name)
             known = all(read.columns is not None for read in factory.inputs)
-            if known or old is None or {*_inputs(old)} != {*_inputs(factory)}:
+            if known or old is None or {r.product for r in old.inputs} != {r.product for r in factory.inputs}:
                 factories[factory.name] = factory
         products = {product.id: product for product in (*before.products, *self.products)}
         assets = {asset.key: asset for asset in (*before.assets, *self.assets)}
@@ -112,10 +112,6 @@ class LocationFacts:
 def of_single_products(fault: Diagnostic) -> bool:
     """Whether a fault concerns single products, not the whole domain: a contract's or a dbt project's."""
     return fault.code.startswith("C") or fault.code in ("D011", "D033")
-
-
-def _inputs(factory: FactoryFacts) -> Iterator[str]:
-    return (read.product for read in factory.inputs)
 
 
 def unread_contract(fault: Diagnostic) -> str | None:

@@ -21,7 +21,12 @@ class WaiversInForce:
         self._mesh = mesh
         self._catalogue = catalogue
         self._today = today
-        self._waivers = [w for w in mesh.federation.waivers if mesh.complete or _concerns(mesh, w)]
+        names = {name for location in mesh.locations for name in (location.domain, location.name)}
+        self._waivers = [
+            waiver
+            for waiver in mesh.federation.waivers
+            if mesh.complete or ProductId(waiver.product).domain in names
+        ]
         self._in_force = {
             (waiver.code, waiver.product): waiver
             for waiver in self._waivers
@@ -83,11 +88,6 @@ def _subjects(mesh: MeshFacts) -> Collection[str] | None:
         return None
     assets = (asset.key for location in mesh.locations for asset in location.assets)
     return {*mesh.products, *(location.name for location in mesh.locations), *assets}
-
-
-def _concerns(mesh: MeshFacts, waiver: Waiver) -> bool:
-    domain = ProductId(waiver.product).domain
-    return any(domain in (location.domain, location.name) for location in mesh.locations)
 
 
 def _expired(waiver: Waiver, today: date) -> bool:

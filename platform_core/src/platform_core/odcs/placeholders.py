@@ -47,15 +47,11 @@ def undecided(document: Document) -> tuple[Diagnostic, ...]:
     what = str(name) if isinstance(name, str) and not marked(name) else "the product"
     count = f"{len(marks)} decisions" if len(marks) > 1 else "one decision"
     lines = [f"{shown(at.path)}:{at.line}: {words}" for at, words in questions(document, marks)]
-    return (
-        Diagnostic(
-            "C120",
-            f"{what} needs {count} by a person",
-            place,
-            expected="\n".join(lines),
-            fix=f"Replace each {MARK} with your decision, or remove the entry.",
-        ),
+    message, fix = (
+        f"{what} needs {count} by a person",
+        f"Replace each {MARK} with your decision, or remove it.",
     )
+    return (Diagnostic("C120", message, place, "\n".join(lines), fix),)
 
 
 def questions(document: Document, marks: list[tuple[str | int, ...]]) -> list[tuple[Place, str]]:

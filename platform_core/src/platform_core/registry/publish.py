@@ -92,7 +92,12 @@ class _Plan:
                 yield from self.own.unresolved(product)
                 yield from self._broken_readers(product)
             for name in self.left_over:
-                yield from self._removing(load_contract(self.registered[name], self.domain))
+                old = load_contract(self.registered[name], self.domain)
+                if old.status != "retired":
+                    message = f"{old.id} is registered as {old.status}, but has no contract here"
+                    expected = "a product that is retired before it is removed"
+                    fix = "Restore its contract with status: retired and register it, then remove it."
+                    yield Diagnostic("C144", message, place_in(old, "/status"), expected, fix)
         except ContractError as error:
             yield from error.diagnostics
 
@@ -110,16 +115,6 @@ class _Plan:
                 found.place,
                 expected="a version that announces a break, or a change that only adds",
                 fix=f"Write version: {breaking_after(old.version)}, or undo the change.",
-            )
-
-    def _removing(self, old: DataProduct) -> Iterator[Diagnostic]:
-        if old.status != "retired":
-            yield Diagnostic(
-                "C144",
-                f"{old.id} is registered as {old.status}, but has no contract here",
-                place_in(old, "/status"),
-                expected="a product that is retired before it is removed",
-                fix="Restore its contract with status: retired and register it, then remove it.",
             )
 
     def broken_references(self) -> Iterator[Diagnostic]:

@@ -303,11 +303,11 @@ def test_a_contract_that_discloses_is_believed_once_it_is_proven(
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("{minGroup: 5, count: people}", "gives no reason"),
-        ("{reason: x, minGroup: 1, count: people}", "how many people"),
-        ("{reason: x, minGroup: true, count: people}", "how many people"),
+        ("{minGroup: 5, count: people}", "has no reason"),
+        ("{reason: x, minGroup: 1, count: people}", "smallest number of people"),
+        ("{reason: x, minGroup: true, count: people}", "smallest number of people"),
         ("{reason: x, minGroup: 5, count: peple}", '"peple" is not a column of whole numbers'),
-        ("{reason: x, minGroup: 5, count: team}", "no column of whole numbers"),
+        ("{reason: x, minGroup: 5, count: team}", "not a column of whole numbers"),
         ("{reason: x, minGroup: 5, count: people, also: 1}", 'unknown key "also"'),
         ("yes", "is not a mapping"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from platform_core.contracts.model import DataProduct, Partitions
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partitions_read
 from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policies.ownership import owner_place
@@ -60,16 +60,12 @@ def partitions_map(mesh: MeshFacts) -> Iterator[Violation]:
 
 def _misfit(read: Read, reader: DataProduct, product: DataProduct) -> str | None:
     theirs, ours = product.partitions, reader.partitions
-    if theirs is None:
-        if read.partitions in ("same", "last"):
-            return f'{product.id} has no partitions, but "{read.partitions}" is read'
+    if theirs is None and read.partitions in ("same", "last"):
+        return f'{product.id} has no partitions, but "{read.partitions}" is read'
+    if theirs is None or partitions_read(ours, read.partitions, theirs) != "same":
         return None
-    if partitions_read(ours, read.partitions, theirs) != "same":
-        return None
-    return _grids(ours, theirs) if ours is not None else "it has no partitions of its own"
-
-
-def _grids(ours: Partitions, theirs: Partitions) -> str | None:
+    if ours is None:
+        return "it has no partitions of its own"
     if ours.timezone != theirs.timezone:
         return f"its time zone is {ours.timezone}, the input's {theirs.timezone}"
     if theirs.every not in _NESTS[ours.every]:
