@@ -140,7 +140,7 @@ def test_a_missing_contract_is_reported_to_its_consumers(mesh: Mesh, tmp_path: P
     products = answer.products()
     assert answer.code == 1
     assert (
-        'error[D001]: there is no data product "hr/store_staffing"'
+        'error[D001]: unknown data product "hr/store_staffing"'
         in products["sales/store_performance"]["error"]
     )
     assert 'the product "store_staffing" of hr has no contract' in products["hr/employees"]["error"]

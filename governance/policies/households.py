@@ -1,4 +1,4 @@
-"""What the domains agreed on about households, beyond what the library asks of everybody."""
+"""The policy of the domains on households."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from platform_core.governance.policy import Violation, policy
     "F101",
     title="Household numbers are pseudonymous in every domain",
     scope="product",
-    rationale="A household of the panel is one to a few persons, known by name to whoever issued its card. "
-    "Its number is the same in all domains, so one product that forgets the tag opens all the others.",
+    rationale="A household of the panel is one to a few persons, known by name to the issuer of its card. "
+    "Its number is the same in all domains, so one product without the tag exposes all the others.",
     fix="Add tags: [pseudonymous].",
     failing="- {name: household_id, classification: confidential}",
     passing="- {name: household_id, classification: confidential, tags: [pseudonymous]}",

@@ -30,7 +30,7 @@ def test_every_code_has_texts_and_every_text_a_code() -> None:
 
 
 @pytest.mark.parametrize("letter", FAMILIES)
-def test_texts_are_whole(letter: str) -> None:
+def test_texts_are_complete(letter: str) -> None:
     found = family(letter)
     assert found.about
     for code, texts in found.codes.items():
@@ -48,6 +48,6 @@ def test_a_built_in_policy_has_its_texts_from_the_registry() -> None:
         assert policy.fix, policy.code
 
 
-def test_the_page_says_what_the_registry_says() -> None:
+def test_the_page_equals_the_registry() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "write_codes.py"))
     assert script["PAGE"].read_text(encoding="utf-8") == script["page"](), "write it anew: make codes"

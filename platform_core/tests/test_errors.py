@@ -1,4 +1,4 @@
-"""Where an error is in somebody's own code, in whichever form the error comes."""
+"""The place of an error in own code, for every kind of error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def raised(path: Path, code: str, called: str) -> BaseException:
     return caught.value
 
 
-def test_the_innermost_line_of_ones_own_is_underlined_as_a_whole(tmp_path: Path) -> None:
+def test_the_innermost_own_line_is_underlined_as_a_whole(tmp_path: Path) -> None:
     file = tmp_path / "domain.py"
     error = raised(file, CODE, "outer")
     place = own_line(error, file.__eq__)
@@ -32,7 +32,7 @@ def test_the_innermost_line_of_ones_own_is_underlined_as_a_whole(tmp_path: Path)
     assert own_line(error, Path("/elsewhere").__eq__) is None
 
 
-def test_a_syntax_error_is_where_it_is_written_not_where_it_was_met(tmp_path: Path) -> None:
+def test_a_syntax_error_has_the_place_in_its_file(tmp_path: Path) -> None:
     file = tmp_path / "domain.py"
     with pytest.raises(SyntaxError) as caught:
         compile("x = 1\ny = = 2\n", str(file), "exec")

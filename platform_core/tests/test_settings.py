@@ -1,4 +1,4 @@
-"""Every variable of the environment: typed, made whole once, and the same for whoever asks."""
+"""Every variable of the environment: typed, absolute, and the same for all callers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("written", "meant"),
     [("~/m", "m"), ("state", "a mesh/state"), ("~/with a space", "with a space"), ("../m", "a mesh/../m")],
 )
-def test_a_folder_is_the_same_for_whoever_asks(
+def test_a_folder_is_the_same_for_all_callers(
     written: str, meant: str, tmp_path: Path, mesh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(HOME.name, written)
@@ -58,16 +58,14 @@ def test_a_folder_is_the_same_for_whoever_asks(
 
 
 @pytest.mark.parametrize("setting", [HOME, LAKE, KEYS, CONTRACTS, REGISTRY, ROOT], ids=lambda s: s.name)
-def test_every_folder_is_made_whole(
-    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_folder_is_absolute(setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert setting in SETTINGS
     for written, meant in (("~/x", tmp_path / "x"), ("x", Path.cwd() / "x"), ("/x y", Path("/x y"))):
         monkeypatch.setenv(setting.name, written)
         assert setting.folder() == meant
 
 
-def test_an_empty_value_is_no_value(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_value_counts_as_unset(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for setting in SETTINGS:
         monkeypatch.setenv(setting.name, "")
     assert mesh_root() == mesh
@@ -83,13 +81,13 @@ def test_a_folder_that_must_exist(setting: Setting, monkeypatch: pytest.MonkeyPa
     assert error.value.diagnostics[0].code == setting.code
 
 
-def test_the_documentation_is_made_of_the_settings() -> None:
+def test_the_documentation_equals_the_settings() -> None:
     assert table() in DOCUMENT.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.kind == "folder"], ids=lambda s: s.name)
 @pytest.mark.parametrize("value", ["/etc/passwd", "x" * 300])
-def test_what_can_be_no_folder_is_refused(
+def test_an_impossible_folder_is_refused(
     monkeypatch: pytest.MonkeyPatch, setting: Setting, value: str
 ) -> None:
     monkeypatch.setenv(setting.name, value)
@@ -98,7 +96,7 @@ def test_what_can_be_no_folder_is_refused(
 
 
 @pytest.mark.parametrize("value", ["foo", "0", "0GB", "-1GB", "4", "4 apples", "\u0663GB", "1_0GB"])
-def test_what_is_no_amount_of_memory_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_wrong_amount_of_memory_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(MEMORY.name, value)
     with pytest.raises(UsageError, match="U034"):
         MEMORY.memory()
@@ -110,7 +108,7 @@ def test_an_amount_of_memory(monkeypatch: pytest.MonkeyPatch, value: str) -> Non
     assert MEMORY.memory() == value
 
 
-def test_a_folder_that_may_not_be_looked_into_is_no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_permission_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(path: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -119,7 +117,7 @@ def test_a_folder_that_may_not_be_looked_into_is_no_fault_yet(monkeypatch: pytes
     assert KEYS.folder() == Path("/secure/keys")
 
 
-def test_variables_of_another_program_are_forgotten_but_some(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_with_a_prefix_are_removed_with_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DBT_TARGET", "DBT_FULL_REFRESH", "DBT_ENV_SECRET_TOKEN", "MESH_HOME"):
         monkeypatch.setenv(name, "x")
     forget("DBT_", but="DBT_ENV_")

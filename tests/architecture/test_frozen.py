@@ -47,4 +47,4 @@ def test_nothing_in_a_frozen_class_is_changed() -> None:
         if name in frozen
     ]
     assert found == []
-    assert {"representatives", "by_slug"} <= frozen
+    assert {"representatives", "renamed"} <= frozen

@@ -48,7 +48,7 @@ def test_a_contract_is_a_row() -> None:
     assert (row["granted_to"], row["restricted"], row["contract_faults"]) == ("analysts", False, 0)
 
 
-def test_a_contract_that_cannot_be_read_keeps_its_row(contracts: Path) -> None:
+def test_an_unreadable_contract_keeps_its_row(contracts: Path) -> None:
     (contracts / "sales" / "likes.odcs.yaml").write_text(LIKES.replace("roles:", "rolls:"))
     result = evaluate(data_product_catalog)
     row = {row["product_id"]: row for row in result.rows}["sales/likes"]

@@ -20,7 +20,7 @@ MADE = [
 ]
 
 
-def test_a_product_costs_what_all_its_runs_did() -> None:
+def test_a_product_has_the_costs_of_all_its_runs() -> None:
     row = cost(LIKES, MADE, 4096)
 
     assert (row["materializations"], row["run_seconds"], row["unmeasured"]) == (2, 3.75, 1)
@@ -38,9 +38,7 @@ def test_the_plot_adds_up_the_domains() -> None:
     assert "| sales | 5.2 | 4,097 | 2,000 |" in numbers["costs/domains"].value
 
 
-def test_before_anything_was_run_every_product_costs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_runs_every_product_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contracts = tmp_path / "contracts" / "central_data_platform"
     contracts.mkdir(parents=True)
     shutil.copy(Path(__file__).parents[1] / "contracts" / "mesh_costs.odcs.yaml", contracts)

@@ -53,7 +53,7 @@ def test_readers_are_products_roles_and_unused_grants() -> None:
     assert rows["sales/stores", "foreign_key", "hr/rosters"]["granted"] is None
 
 
-def test_the_plot_counts_reads_and_what_nobody_needs() -> None:
+def test_the_plot_counts_reads_and_unused_grants() -> None:
     numbers = counted(usage([LIKES], MADE, ASKED))
 
     assert (numbers["usage/reads"], numbers["usage/queries"], numbers["usage/unused_grants"]) == (6, 2, 2)

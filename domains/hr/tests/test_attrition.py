@@ -35,12 +35,12 @@ def test_a_group_is_counted_with_its_leavers() -> None:
 
 
 @pytest.mark.parametrize(("leavers", "told"), [(0, [0]), (1, []), (4, []), (5, [5])])
-def test_few_leavers_are_not_told(leavers: int, told: list[int]) -> None:
+def test_few_leavers_are_hidden(leavers: int, told: list[int]) -> None:
     rows = evaluate(attrition_by_department, employees=people(10, "Manager", leavers)).rows
     assert [row["leaver_count"] for row in rows] == told
 
 
-def test_few_leavers_are_put_together_until_they_are_not_few() -> None:
+def test_few_leavers_are_merged_until_they_are_enough() -> None:
     staff = [
         *people(20, "Manager", 2),
         *people(30, "Sales_Executive", 7),
@@ -56,18 +56,18 @@ def test_few_leavers_are_put_together_until_they_are_not_few() -> None:
     }
 
 
-def test_small_roles_are_put_together() -> None:
+def test_small_roles_are_merged() -> None:
     staff = people(6, "Manager") + people(3, "Sales_Executive") + people(2, "Sales_Representative")
     result = evaluate(attrition_by_department, employees=staff)
     assert result.failed == []
     assert {row["job_role"]: row["employee_count"] for row in result.rows} == {"Manager": 6, "(other)": 5}
 
 
-def test_roles_that_are_too_small_together_take_the_next_one_along() -> None:
+def test_roles_that_are_too_small_together_are_merged_with_the_next() -> None:
     staff = people(6, "Manager") + people(4, "Sales_Executive")
     [row] = evaluate(attrition_by_department, employees=staff).rows
     assert (row["job_role"], row["employee_count"]) == ("(other)", 10)
 
 
-def test_what_is_too_small_even_with_all_of_its_department_is_left_out() -> None:
+def test_a_department_that_is_too_small_is_left_out() -> None:
     assert evaluate(attrition_by_department, employees=people(4, "Sales_Executive")).rows == []

@@ -43,7 +43,7 @@ def commissions(*staffing: dict[str, Any]) -> Evaluation:
     )
 
 
-def test_sales_staff_shares_what_its_store_sold_without_fuel() -> None:
+def test_sales_staff_shares_the_sales_of_its_store_without_fuel() -> None:
     result = commissions(staff(1, 10), staff(2, 10), staff(3, 10, department="Human_Resources"))
     assert result.failed == []
     assert sorted(row["employee_id"] for row in result.rows) == [1, 2]

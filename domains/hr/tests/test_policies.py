@@ -1,4 +1,4 @@
-"""What hr asks of itself beyond the federation."""
+"""The policies of hr."""
 
 from dataclasses import replace
 from datetime import timedelta

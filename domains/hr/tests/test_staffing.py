@@ -32,13 +32,13 @@ def test_the_assignment_does_not_depend_on_the_order_of_the_inputs() -> None:
     assert assigned(staff, shops) == assigned(staff[::-1], shops[::-1])
 
 
-def test_who_has_left_is_not_assigned() -> None:
+def test_former_employees_are_not_assigned() -> None:
     staff = people(3)
     staff[1]["has_left"] = True
     result = evaluate(store_staffing, employees=staff, stores=[shop(10, 100)])
     assert sorted(row["employee_id"] for row in result.rows) == [1, 3]
 
 
-def test_a_role_that_the_contract_does_not_know_is_refused() -> None:
+def test_an_unknown_role_is_refused() -> None:
     result = evaluate(store_staffing, employees=people(1, job_role="Astronaut"), stores=[shop(10, 100)])
     assert result.failed == ["accepted_values__job_role"]

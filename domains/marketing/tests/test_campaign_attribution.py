@@ -36,7 +36,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def attributed(connection: duckdb.DuckDBPyConnection, *lines: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """What the model makes of lines: household, basket, product, moment in UTC, coupon."""
+    """The model's rows for lines of household, basket, product, moment in UTC and coupon."""
     for household, basket, product, moment, coupon in lines:
         connection.execute(
             "INSERT INTO transactions VALUES (?, 10, ?, ?, 2.50, ?, ?)",

@@ -20,7 +20,7 @@ def answer(**values: Any) -> dict[str, Any]:
     return usual | values
 
 
-def test_answers_are_said_in_the_words_of_the_contract() -> None:
+def test_answers_become_values_of_the_contract() -> None:
     result = evaluate(households, raw=[answer()])
     assert result.failed == []
     assert result.rows == [
@@ -37,7 +37,7 @@ def test_answers_are_said_in_the_words_of_the_contract() -> None:
     ]
 
 
-def test_what_was_not_told_stays_missing() -> None:
+def test_missing_answers_stay_missing() -> None:
     [row] = evaluate(households, raw=[answer(home_ownership=None, marital_status=None)]).rows
     assert (row["home_ownership"], row["marital_status"]) == (None, None)
 
@@ -50,5 +50,5 @@ def test_what_was_not_told_stays_missing() -> None:
         ("kids_count", None, "not_null__kids_count"),
     ],
 )
-def test_an_answer_that_the_contract_does_not_know_is_refused(column: str, value: Any, rule: str) -> None:
+def test_an_unknown_answer_is_refused(column: str, value: Any, rule: str) -> None:
     assert evaluate(households, raw=[answer(**{column: value})]).failed == [rule]

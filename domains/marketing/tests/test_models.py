@@ -1,4 +1,4 @@
-"""Model products as the platform keeps them. Here, because this is the domain that has scikit-learn."""
+"""Model products in the platform. The tests are here, since this domain has scikit-learn."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def small_mesh() -> Any:
 
 
 class Lab:
-    """A mesh with a table of buyers and a model of who buys."""
+    """A mesh with a table of buyers and a model that predicts buyers."""
 
     def __init__(self, mesh: Any, instance: dg.DagsterInstance) -> None:
         self.mesh = mesh
@@ -96,7 +96,7 @@ class Lab:
         return result
 
     def refused(self) -> str:
-        """What the failed run of the model says."""
+        """The message of the model's failed run."""
         (event,) = [event for event in self.run().all_events if event.is_step_failure]
         data = event.step_failure_data
         assert data.user_failure_data is not None, data.error
@@ -161,7 +161,7 @@ def test_trained_twice_a_model_is_the_same_and_comes_back(lab: Lab) -> None:
         Model.load("lab/chances", reader="domain:lab")
 
 
-def test_a_model_that_is_no_better_than_its_baseline_is_refused(lab: Lab) -> None:
+def test_a_model_that_does_not_beat_its_baseline_is_refused(lab: Lab) -> None:
     assert lab.run().success
     before = lab.files()
     lab.train(baseline=0.9)
@@ -208,7 +208,7 @@ NO_MODELS = [
 ]
 
 
-def test_what_is_no_model_is_told_and_leaves_nothing(lab: Lab) -> None:
+def test_a_wrong_model_is_refused_and_leaves_nothing(lab: Lab) -> None:
     for prepare, last, code, words in NO_MODELS:
         lab.train(prepare=prepare, last=last)
         said = lab.refused()
@@ -217,7 +217,7 @@ def test_what_is_no_model_is_told_and_leaves_nothing(lab: Lab) -> None:
         assert not lab.folder.exists() or lab.files() == []
 
 
-def test_types_that_nobody_vouched_for_are_refused_until_the_contract_names_them(lab: Lab) -> None:
+def test_untrusted_types_are_refused_until_the_contract_names_them(lab: Lab) -> None:
     lab.train(
         last="from sklearn.ensemble import HistGradientBoostingClassifier as H; "
         "estimator = H(max_iter=5, random_state=1).fit(features, rows['bought'].to_numpy())"

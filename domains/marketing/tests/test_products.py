@@ -31,7 +31,7 @@ def test_the_same_placement_twice_is_refused() -> None:
         ("week", 54, "range__week"),
     ],
 )
-def test_a_placement_that_nobody_knows_is_refused(column: str, value: Any, rule: str) -> None:
+def test_an_unknown_placement_is_refused(column: str, value: Any, rule: str) -> None:
     assert evaluate(promotions, raw=[placement(**{column: value})]).failed == [rule]
 
 

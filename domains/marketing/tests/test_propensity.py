@@ -14,7 +14,7 @@ LATE = (3, date(2017, 12, 20))
 
 
 def panel(households: int = 60) -> Rows:
-    """Households of which every other shops with coupons, and redeems those of campaigns nearly always."""
+    """Households, every other of which shops with coupons and nearly always redeems those of campaigns."""
     chance = random.Random(7)
     rows: Rows = {"targets": [], "campaigns": [], "redemptions": [], "lines": []}
     for campaign, begins in (TRAINING, HELD_OUT, LATE):
@@ -62,7 +62,7 @@ def test_every_later_campaign_is_scored_and_none_that_it_was_trained_on() -> Non
     assert sorted(row["rank"] for row in found if row["campaign_id"] == 2) == list(range(1, 61))
 
 
-def test_what_happens_after_a_campaign_began_changes_no_score_of_it() -> None:
+def test_events_after_the_start_of_a_campaign_do_not_change_its_scores() -> None:
     """No leak: neither shopping nor redeeming from the first day on is among the features."""
     rows = panel()
     before = scores(rows)
@@ -77,7 +77,7 @@ def test_what_happens_after_a_campaign_began_changes_no_score_of_it() -> None:
     )
 
 
-def test_what_happened_before_it_does() -> None:
+def test_events_before_the_start_change_the_scores() -> None:
     rows = panel()
     before = scores(rows)
     campaign, begins = LATE

@@ -18,7 +18,7 @@ def line(household: int | None, basket: int, moment: datetime, value: str = "1.0
     }
 
 
-def test_one_row_per_household_with_what_it_did() -> None:
+def test_one_row_per_household() -> None:
     result = evaluate(
         household_segments,
         lines=[

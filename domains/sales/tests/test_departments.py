@@ -52,7 +52,7 @@ def test_a_department_adds_up_what_it_sold() -> None:
     }
 
 
-def test_petrol_is_told_whichever_department_books_it() -> None:
+def test_petrol_is_counted_in_every_department() -> None:
     lines = [line(2000, 1, datetime(2017, 3, 2)), line(3000, 1, datetime(2017, 3, 2))]
     result = evaluate(net_sales_by_department, lines=lines, articles=ARTICLES)
     assert result.failed == []
@@ -67,7 +67,7 @@ def test_the_month_is_that_of_the_shop() -> None:
     assert sorted(months) == [date(2017, 3, 1), date(2017, 4, 1)]
 
 
-def test_products_that_nobody_knows_and_lines_of_nothing_are_kept_and_counted() -> None:
+def test_unknown_products_and_empty_lines_are_kept_and_counted() -> None:
     coupon = line(9, 1, datetime(2017, 3, 2), quantity=0, sales_value="0.00", coupon_disc="1.00")
     result = evaluate(net_sales_by_department, lines=[coupon], articles=ARTICLES)
     assert result.failed == []

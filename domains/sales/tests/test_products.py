@@ -36,11 +36,11 @@ def article(**values: Any) -> dict[str, Any]:
 
 
 def severities(result: Evaluation) -> dict[str, str]:
-    """How grave each broken rule is."""
+    """The severity of each broken rule."""
     return {o.rule.name: o.rule.severity for o in result.outcomes if not o.passed}
 
 
-def test_products_keep_what_the_shelf_label_does_not_say() -> None:
+def test_products_keep_missing_values_of_the_label() -> None:
     result = evaluate(products, raw=[article()])
     assert result.failed == []
     assert result.rows[0]["package_size"] is None

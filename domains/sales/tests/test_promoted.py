@@ -43,7 +43,7 @@ def grocery(result: Evaluation, store: int = 10) -> dict[str, Any]:
         ([placed(1000, "7", "0", store_id=30)], "unknown"),
     ],
 )
-def test_sales_stand_beside_their_placement_and_never_multiply(
+def test_sales_have_their_placement_and_never_multiply(
     promotions: list[dict[str, Any]], placement: str
 ) -> None:
     row = grocery(promoted(*promotions))
@@ -55,7 +55,7 @@ def test_sales_stand_beside_their_placement_and_never_multiply(
     )
 
 
-def test_what_campaigns_claim_is_added_up_once_per_line() -> None:
+def test_attributed_sales_are_added_up_once_per_line() -> None:
     shares = [{"basket_id": 1, "product_id": 1000, "attributed_sales": "1.2500"}] * 2
     row = grocery(promoted(placed(1000, "7", "0"), attribution=shares))
     assert (row["attributed_line_count"], row["attributed_sales"]) == (1, Decimal("2.5000"))

@@ -1,17 +1,4 @@
-"""What goes wrong, said to the person who meets it.
-
-PlatformError                 a fault that somebody can mend; carries diagnostics
-├── ContractError             a contract that is missing, malformed or says something impossible
-├── DefinitionError           a product, its factory and its references do not fit together
-├── GovernanceError           a domain that breaks policies, so that its location does not load
-├── SourceError               a source file that is missing or unreadable
-├── LakeError                 the lake cannot be read or written
-│   └── LakeLocked            another live process is writing to it
-├── PublicationRefused        data that does not keep its contract; nothing was published
-├── AccessDenied              a product that the reader was not granted
-├── UsageError                a command called with words that it does not know
-└── RunError                  a run or a worker that did not finish
-"""
+"""Diagnostics, and the errors that carry them."""
 
 from __future__ import annotations
 
@@ -29,7 +16,7 @@ _FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in a text file. Lines and columns count from 1; ``length`` is what to underline."""
+    """A place in a text file. Lines and columns count from 1; ``length`` letters are underlined."""
 
     path: Path
     line: int = 1
@@ -40,15 +27,15 @@ class Place:
         return f"{shown(self.path)}:{self.line}:{self.column}"
 
     def whole_line(self) -> Place:
-        """The place, underlining what its line holds."""
+        """The place with its whole line underlined, without blanks around it."""
         text = self.source_line() or ""
         words = text.strip()
         return Place(self.path, self.line, text.find(words) + 1, max(1, len(words)))
 
     def source_line(self) -> str | None:
-        """The line shown under a diagnostic; None where the file cannot be read as text."""
+        """The line of the place; None where the file cannot be read."""
         try:
-            if not self.path.is_file():  # a pipe or a device would never end
+            if not self.path.is_file():  # reading a pipe or a device would not end
                 return None
             with self.path.open(encoding="utf-8", errors="replace") as file:
                 for number, text in enumerate(file, start=1):
@@ -61,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One fault: a stable code, what is wrong, where, what was expected and what to write.
+    """One fault: a stable code, a message, a place, the expected form and a fix.
 
     ``code`` is a letter for the family and three digits: ``C`` contract, ``D`` definition,
     ``G`` governance, ``S`` source, ``L`` lake, ``Q`` quality, ``A`` access, ``U`` usage, ``R`` run.
@@ -74,10 +61,10 @@ class Diagnostic:
     fix: str | None = None
     severity: Severity = "error"
     plain: bool = False
-    """Whether it is made of our own words alone, names of contracts, codes and counts: nothing of a row."""
+    """Whether its texts hold only names of contracts, codes and counts, and no value of a row."""
 
     def render(self, *, quote: bool = True) -> str:
-        """Plain text in the form of rustc's diagnostics, ``quote`` with the line of the place."""
+        """Plain text in the form of rustc's diagnostics; ``quote``: with the line of the place."""
         lines = [f"{self.severity}[{self.code}]: {self.message}"]
         margin = "  "
         if self.place is not None:
@@ -86,7 +73,7 @@ class Diagnostic:
             lines.append(f"{margin}--> {self.place}")
             text = self.place.source_line() if quote else None
             if text is not None and text.strip():
-                # A tab or a control character would move the line under its marks.
+                # A tab or a control character would misalign the marks.
                 text = "".join(letter if letter.isprintable() else " " for letter in text)
                 text, start = _window(text, self.place.column)
                 length = max(1, min(self.place.length, len(text) - start))
@@ -101,11 +88,11 @@ class Diagnostic:
 
 
 class PlatformError(Exception):
-    """A fault that somebody can mend. Its text is its diagnostics, rendered."""
+    """Faults that a person can fix. The text is the rendered diagnostics."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__(*diagnostics)
-        # Parts that need the same broken file each meet its fault; it is told once.
+        # Several callers may find the fault of the same file; it is reported once.
         self.diagnostics: tuple[Diagnostic, ...] = tuple(dict.fromkeys(diagnostics))
 
     @classmethod
@@ -127,47 +114,47 @@ class PlatformError(Exception):
 
 
 class ContractError(PlatformError):
-    pass
+    """A contract is missing or wrong."""
 
 
 class DefinitionError(PlatformError):
-    pass
+    """A product, its function or model, and its inputs do not fit together."""
 
 
 class GovernanceError(PlatformError):
-    pass
+    """A domain breaks policies, so its location does not load."""
 
 
 class SourceError(PlatformError):
-    pass
+    """A source file is missing or unreadable."""
 
 
 class LakeError(PlatformError):
-    pass
+    """A lake cannot be read or written."""
 
 
 class LakeLocked(LakeError):
-    pass
+    """Another live process writes to the lake."""
 
 
 class PublicationRefused(PlatformError):
-    pass
+    """The data breaks its contract; nothing was published."""
 
 
 class AccessDenied(PlatformError):
-    pass
+    """The reader has no grant."""
 
 
 class UsageError(PlatformError):
-    pass
+    """A command was called with wrong arguments or settings."""
 
 
 class RunError(PlatformError):
-    pass
+    """A run or a worker did not finish."""
 
 
 class PlatformDeprecation(DeprecationWarning):
-    """Something of the public face that will be removed; its text is its diagnostic's (U085)."""
+    """A part of the public face that will be removed; the text is that of its diagnostic (U085)."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(f"{diagnostic.message}; {diagnostic.fix}")
@@ -182,17 +169,17 @@ class Deprecation:
     since: str
     removed: str
     instead: str
-    """What to write, as it would be written."""
+    """The replacement, as code."""
 
     def warn(self, stacklevel: int = 1) -> None:
-        """Tell the code that called the function which calls this; ``stacklevel`` counts from there."""
+        """Warn the caller of the function that calls this; ``stacklevel`` counts from there."""
         message = f"{self.what} is deprecated since platform_core {self.since} and gone in {self.removed}"
         diagnostic = Diagnostic("U085", message, fix=f"Write {self.instead}", severity="warning")
         warnings.warn(PlatformDeprecation(diagnostic), stacklevel=stacklevel + 2)
 
 
 def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:
-    """Diagnostics as blocks of text; past ``limit`` only how many more there are."""
+    """Diagnostics as blocks of text, at most ``limit`` of them, and the number of the others."""
     blocks = [diagnostic.render() for diagnostic in diagnostics]
     more = len(blocks) - limit
     text = "\n\n".join(blocks[:limit])
@@ -200,7 +187,7 @@ def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as a person at the working directory would write it."""
+    """A path, relative to the working directory where it is inside."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -208,7 +195,7 @@ def shown(path: Path) -> str:
 
 
 def own_line(error: BaseException, own: Callable[[Path], bool]) -> Place | None:
-    """The innermost line of the way to an error that is in a file of one's ``own``."""
+    """The innermost line of a traceback that is in a file for which ``own`` is true."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno and own(Path(error.filename)):
         length = max(1, (error.end_offset or 0) - (error.offset or 0))
         return Place(Path(error.filename), error.lineno, error.offset or 1, length)
@@ -216,7 +203,7 @@ def own_line(error: BaseException, own: Callable[[Path], bool]) -> Place | None:
 
 
 def own_frame(stack: Sequence[str], own: Callable[[Path], bool]) -> Place | None:
-    """The same of a traceback as text, a frame an entry."""
+    """The same for a traceback as text, one frame per entry."""
     for text in reversed(stack):
         found = _FRAME.match(text)
         if found is not None and own(path := Path(found["path"])):
@@ -225,7 +212,7 @@ def own_frame(stack: Sequence[str], own: Callable[[Path], bool]) -> Place | None
 
 
 def _window(text: str, column: int, width: int = 110) -> tuple[str, int]:
-    """The part of a long line around a column (from 1), and where the column is in it."""
+    """The part of a long line around a column (from 1), and the column's index in it."""
     start = max(0, min(column - 1, len(text)))
     if len(text) <= width:
         return text, start

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, locks between processes, and what only this user may read."""
+"""Atomic writes of files, locks between processes, and permissions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from filelock import FileLock
 from platform_core.diagnostics import UsageError, shown
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-"""The rights of everybody but the owner."""
+"""The permissions of all users but the owner."""
 
 
 def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, replace: bool = True) -> bool:
-    """Write a file so that every reader sees the old content or the new, also after a crash.
+    """Write a file so that every reader sees the old content or the new one, even after a crash.
 
-    ``mode`` is by default that of the file that is there, else what the process gives new files. Without
-    ``replace`` a file that is there stays, whoever made it a moment ago; returns whether ours was put there.
-    Folders above it are made. Raises OSError; then nothing is left behind.
+    ``mode`` is by default that of an existing file, else that of new files of the process. Without
+    ``replace`` an existing file stays; returns whether this file was written. Folders above it are made.
+    Raises OSError without leaving anything behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_beside(path)
@@ -39,9 +39,9 @@ def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, re
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> None:
-    """Write some files, all of them or none: each beside its place first, then moved there.
+    """Write all of the files or none of them: first each as a draft, then all are moved to their places.
 
-    Raises UsageError U068 where one of them cannot be written; the others are then as they were.
+    Raises UsageError U068 where one of them cannot be written; then the others are unchanged.
     """
     drafts: dict[Path, Path] = {}
     before: dict[Path, bytes | None] = {}
@@ -60,8 +60,8 @@ def write_files(contents: Mapping[Path, str | bytes]) -> None:
         raise UsageError.of(
             "U068",
             f"{shown(path)} cannot be written: {error.strerror or error}",
-            expected="a folder that may be written, with space left",
-            fix="Mend that and call again; nothing was left behind.",
+            expected="a writable folder with free space",
+            fix="Repair the folder, then call again.",
         ) from None
     finally:
         for draft in drafts.values():
@@ -69,13 +69,13 @@ def write_files(contents: Mapping[Path, str | bytes]) -> None:
 
 
 def draft_beside(path: Path) -> Path:
-    """A name in the folder of a file under which it can be prepared; a dot in front hides it from readers."""
+    """A name for a draft in the folder of a file; its leading dot hides it from readers."""
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
 
 def link_new(draft: Path, path: Path) -> bool:
-    """Give a file a further name that nobody has yet; whether it did. Unlike a rename, a link replaces
-    nothing that another process put there first."""
+    """Give a file a new name; returns False where the name exists. Unlike a rename, a link never replaces the
+    file of another process."""
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -84,16 +84,16 @@ def link_new(draft: Path, path: Path) -> bool:
 
 
 def link_over(file: Path, path: Path) -> None:
-    """Let a name lead to a file, for every reader at once, whatever it led to before."""
+    """Let a name refer to a file, atomically for every reader, in place of any earlier file."""
     link = draft_beside(path)
     os.link(file, link)
     link.replace(path)
-    link.unlink(missing_ok=True)  # where both were one file already, nothing was replaced
+    link.unlink(missing_ok=True)  # replace does nothing where both are the same file
     sync(path.parent)
 
 
 def move_folder(folder: Path, target: Path) -> None:
-    """Give a folder another name beside it, at once and for good."""
+    """Rename a folder within its parent, atomically and durably."""
     folder.replace(target)
     sync(target.parent)
 
@@ -108,17 +108,17 @@ def sync(path: Path) -> None:
 
 
 def file_lock(path: Path, timeout: float = -1.0) -> FileLock:
-    """A lock between processes, which the kernel gives back when its holder dies, however it dies.
+    """A lock between processes, which the kernel releases when its holder dies.
 
-    ``with file_lock(path):`` waits up to ``timeout`` seconds, for ever by default, and raises
-    filelock.Timeout. The file stays: unlinking it would let two in. Not reentrant.
+    ``with file_lock(path):`` waits up to ``timeout`` seconds, by default forever, and raises
+    filelock.Timeout. The file stays: after an unlink, two processes could hold the lock. Not reentrant.
     """
     return FileLock(path, timeout=timeout)
 
 
 @contextmanager
 def private_umask() -> Iterator[None]:
-    """What this process writes meanwhile is readable by this user alone."""
+    """Within it, new files are readable by this user alone."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -127,16 +127,16 @@ def private_umask() -> Iterator[None]:
 
 
 def close_to_others(path: Path) -> None:
-    """Take a file or folder of this user from all other users. One of another user stays as it is:
-    who reads it was let in on purpose."""
+    """Remove the permissions of other users on a file or folder of this user. One of another user stays
+    unchanged: its owner decided on its permissions."""
     status = path.stat()
     if status.st_mode & OTHERS and status.st_uid == os.getuid():
         path.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
 
 
 def append_line(path: Path, line: str) -> bool:
-    """Append a line in one write, which the system keeps whole beside those of other processes; whether
-    that could be done. The file is for this user alone where it is made."""
+    """Append a line in one write, which the system does not mix with those of other processes; returns
+    whether it succeeded. A new file is readable by this user alone."""
     content = f"{line}\n".encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ def append_line(path: Path, line: str) -> bool:
 def _write_draft(draft: Path, path: Path, content: str | bytes, mode: int | None) -> None:
     if mode is None and path.exists():
         mode = stat.S_IMODE(path.stat().st_mode)
-    # Made with its rights: a secret is never, for a moment, open to others.
+    # Created with its permissions, so that a secret is never readable by others.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)

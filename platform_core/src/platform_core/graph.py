@@ -1,4 +1,4 @@
-"""Walks of directed graphs: what is reached, in which order, and cycles."""
+"""Walks of directed graphs: reachability, order and cycles."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 
 Edges = Mapping[str, Collection[str]]
-"""The nodes that each node leads to."""
+"""The targets of each node."""
 
 
 def reached(start: Iterable[str], edges: Edges) -> set[str]:
-    """The nodes that edges lead to from some nodes, in any number of steps; these nodes included."""
+    """The nodes reachable from ``start``, including ``start``."""
     found = set(start)
     queue = list(found)
     while queue:
@@ -24,7 +24,7 @@ def reached(start: Iterable[str], edges: Edges) -> set[str]:
 
 
 def reversed_edges(edges: Edges) -> dict[str, set[str]]:
-    """The same graph, each edge the other way."""
+    """The graph with all edges reversed."""
     found: dict[str, set[str]] = {}
     for node, targets in edges.items():
         for target in targets:
@@ -33,9 +33,9 @@ def reversed_edges(edges: Edges) -> dict[str, set[str]]:
 
 
 def ordered(edges: Edges) -> list[str]:
-    """All nodes, each after those that it leads to; what is on a cycle, or leads to one, is left out."""
+    """All nodes, each after its targets, without nodes that are on a cycle or lead to one."""
     sorter = TopologicalSorter(edges)
-    # The sorter still gives everything that no cycle blocks.
+    # After a CycleError, the sorter still returns the nodes that no cycle blocks.
     with suppress(CycleError):
         sorter.prepare()
     found: list[str] = []
@@ -46,18 +46,18 @@ def ordered(edges: Edges) -> list[str]:
 
 
 def shortest_cycles(edges: Edges) -> Iterator[list[str]]:
-    """One cycle for each group of nodes that reach each other: a shortest one, from its first name on."""
+    """One cycle, a short one, for each group of nodes that reach each other."""
     leading = edges.keys() - ordered(edges)
-    # What only leads to a cycle, or is only led to by one, is on none.
+    # Nodes that only lead to a cycle, or are only reached from one, are left out.
     left = leading - set(ordered(reversed_edges(_within(edges, leading))))
     while left:
         start = min(left)
         within = _within(edges, left)
         group = reached([start], within) & reached([start], reversed_edges(within))
-        # A shortest cycle through one of the first few is short enough to read.
-        ways = [way for node in sorted(group)[:20] if (way := _back_to(node, within)) is not None]
-        if ways:
-            yield min(ways, key=len)
+        # A shortest cycle through one of the first nodes is short enough to read.
+        cycles = [cycle for node in sorted(group)[:20] if (cycle := _cycle_at(node, within)) is not None]
+        if cycles:
+            yield min(cycles, key=len)
         left -= group
 
 
@@ -65,9 +65,8 @@ def _within(edges: Edges, nodes: Collection[str]) -> dict[str, list[str]]:
     return {node: [target for target in edges.get(node, ()) if target in nodes] for node in nodes}
 
 
-def _back_to(start: str, edges: Edges) -> list[str] | None:
-    """The nodes of a shortest way from a node back to itself; None where there is none."""
-    came_from: dict[str, str] = {}
+def _cycle_at(start: str, edges: Edges) -> list[str] | None:
+    previous: dict[str, str] = {}
     queue = deque([start])
     while queue:
         node = queue.popleft()
@@ -75,9 +74,9 @@ def _back_to(start: str, edges: Edges) -> list[str] | None:
             if target == start:
                 path = [node]
                 while path[-1] != start:
-                    path.append(came_from[path[-1]])
+                    path.append(previous[path[-1]])
                 return path[::-1]
-            if target not in came_from:
-                came_from[target] = node
+            if target not in previous:
+                previous[target] = node
                 queue.append(target)
     return None

@@ -1,7 +1,7 @@
-"""Every ``MESH_*`` variable of the environment: read here alone, typed, its paths made whole once.
+"""All ``MESH_*`` variables of the environment. No other module reads them.
 
-A path may begin with ``~`` and may be relative to the working directory; what is handed to another
-process is absolute. ``docs/settings.md`` is generated from ``SETTINGS``.
+A path may begin with ``~`` or be relative to the working directory; other processes receive absolute paths.
+``docs/settings.md`` is generated from ``SETTINGS``.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from platform_core.diagnostics import UsageError, shown
 
 WORKSPACE: Final = "workspace.yaml"
 SECRETS: Final = "MESH_SECRET_"
-"""Variables that begin so hold secrets: only the domain that names one gets it."""
+"""The prefix of variables with secrets. Only a domain that names a secret receives it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A variable. ``default`` and ``meaning`` are for the documentation; an empty value is no value."""
+    """A variable; an empty value counts as unset. ``default`` and ``meaning`` are for the documentation."""
 
     name: str
     kind: Literal["folder", "seconds", "memory"]
     default: str
     meaning: str
     code: str
-    """Of the diagnostic where it holds something else."""
+    """The code of the diagnostic for a wrong value."""
 
     def text(self) -> str | None:
         return os.environ.get(self.name) or None
 
     def folder(self) -> Path | None:
-        """The folder that it names, absolute; it may not exist yet."""
+        """The folder, absolute; it may not exist."""
         text = self.text()
         if text is None:
             return None
@@ -46,14 +46,14 @@ class Setting:
             if folder.exists() and not folder.is_dir():
                 raise self.fault("a folder", f"Correct {self.name}.", "not a directory")
         except PermissionError:
-            pass  # who may not look into it may not need it: keys are their owners' alone
+            pass  # a process without permission may not need it: keys belong to their owners
         except OSError as error:
             raise self.fault("a folder", f"Correct {self.name}.", error.strerror or "") from None
         return folder
 
     @contextmanager
     def defaulting_to(self, folder: Path) -> Iterator[None]:
-        """Within it a folder is named, for this process and those that it starts, where none was."""
+        """Within it, an unset variable names ``folder``, for this process and its children."""
         if self.text() is not None:
             yield
             return
@@ -64,7 +64,7 @@ class Setting:
             del os.environ[self.name]
 
     def existing_folder(self) -> Path | None:
-        """The folder that it names. Raises UsageError where there is none."""
+        """The folder. Raises UsageError where it does not exist."""
         folder = self.folder()
         if folder is not None and not folder.is_dir():
             raise self.fault("a folder that exists", f"Correct {self.name}.", "not a directory")
@@ -93,8 +93,8 @@ class Setting:
         return text
 
     def fault(self, expected: str, fix: str, reason: str = "") -> UsageError:
-        said = f"{self.name}={self.text()}" + (f": {reason}" if reason else "")
-        return UsageError.of(self.code, said, None, expected, fix)
+        message = f"{self.name}={self.text()}" + (f": {reason}" if reason else "")
+        return UsageError.of(self.code, message, None, expected, fix)
 
 
 ROOT: Final = Setting(
@@ -151,50 +151,50 @@ SETTINGS: Final = (
 
 
 def whole(path: Path) -> Path:
-    """A path as a person writes it, absolute: ``~`` expanded, relative to the working directory."""
+    """A typed path, absolute: ``~`` expanded, relative to the working directory."""
     try:
         return path.expanduser().absolute()
     except RuntimeError:
-        return path.absolute()  # the home of a user that does not exist: taken as it is written
+        return path.absolute()  # the home of an unknown user: ~ is a part of the name
 
 
 def mesh_root(start: Path | None = None) -> Path:
     """The folder of the mesh, the one with ``workspace.yaml``.
 
     MESH_ROOT, else the nearest folder above ``start`` (the working directory) that has one.
-    Raises UsageError U001 where there is none.
+    Raises UsageError U001 without such a folder.
     """
     named = ROOT.folder()
     if named is not None:
         if os.path.lexists(named / WORKSPACE):
             return named
-        raise UsageError.of("U001", f"MESH_ROOT={named}: there is no {WORKSPACE}", fix="Correct MESH_ROOT.")
+        raise UsageError.of("U001", f"MESH_ROOT={named}: {WORKSPACE} is missing", fix="Correct MESH_ROOT.")
     here = (start or Path.cwd()).absolute()
     for folder in (here, *here.parents):
         if os.path.lexists(folder / WORKSPACE):
             return folder
     raise UsageError.of(
         "U001",
-        f"{shown(here)} is in no mesh: no folder above it has a {WORKSPACE}",
-        fix="Change to the mesh's folder, or name it by MESH_ROOT.",
+        f"{shown(here)} is not in a mesh: no folder above it has a {WORKSPACE}",
+        fix="Change to the mesh's folder, or set MESH_ROOT.",
     )
 
 
 def mesh_home(root: Path | None = None) -> Path:
-    """Where the mesh at ``root`` keeps its state: MESH_HOME, else ``.mesh`` in its folder.
+    """The state folder of the mesh at ``root``: MESH_HOME, else ``.mesh`` in its folder.
 
-    Raises UsageError U001 where no root is given and the working directory is in no mesh.
+    Raises UsageError U001 without a root outside of a mesh.
     """
     return HOME.folder() or (root or mesh_root()) / ".mesh"
 
 
 def environment() -> Mapping[str, str]:
-    """The variables of this process, for the one that starts others."""
+    """A copy of the environment, for a process that starts others."""
     return dict(os.environ)
 
 
 def forget(prefix: str, but: str) -> None:
-    """Take the variables that begin so from this process and those that it starts, ``but`` some of them."""
+    """Remove the variables with a prefix, except those with the prefix ``but``, from this process."""
     for name in [name for name in os.environ if name.startswith(prefix) and not name.startswith(but)]:
         del os.environ[name]
 

@@ -1,4 +1,4 @@
-"""Words for people: lists, counts, durations, slugs and suggestions. One way for each, for every layer."""
+"""Texts in messages: lists, counts, durations, slugs and suggestions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from unicodedata import combining, normalize
 
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _LONG: Final = 100
-"""From this many on, a unit is written together with a larger one."""
+"""From this many on, a larger unit is used as well."""
 
 
 def did_you_mean(word: str, known: Iterable[str], nearness: float = 0.6) -> str | None:
-    """``did you mean "x"?``, or None where nothing is close (``nearness`` from 0 to 1)."""
+    """``did you mean "x"?``, or None where no word is close (``nearness`` from 0 to 1)."""
     close = get_close_matches(word, list(known), n=1, cutoff=nearness)
     return f'did you mean "{close[0]}"?' if close else None
 
 
 def listed(words: Sequence[str], limit: int = 12) -> str:
-    """Words for a message: comma-separated, cut where the list gets long."""
+    """A comma-separated list of at most ``limit`` words."""
     more = len(words) - limit
     return ", ".join(words[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
 def shortened(text: str, width: int) -> str:
-    """A text for a message, cut where it is long."""
+    """A text of at most ``width`` letters."""
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
@@ -38,15 +38,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def slug(text: str, separator: str) -> str:
-    """Lower-case letters and digits of ASCII, everything else one separator: ``Sales Analytics`` is
-    ``sales-analytics``."""
+    """Lower-case ASCII letters and digits with separators: ``Sales Analytics`` is ``sales-analytics``."""
     return re.sub(r"[^a-z0-9]+", separator, text.lower()).strip(separator) or "unnamed"
 
 
 @lru_cache(maxsize=256)
 def snake(words: str) -> str:
-    """A name as SQL and Python take it without quotes, of ASCII: ``Größe in m`` is ``grosse_in_m``; empty
-    where nothing of it can be kept."""
+    """An ASCII name that SQL and Python accept without quotes: ``Größe in m`` is ``grosse_in_m``; may be
+    empty."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words)
     letters = "".join(c for c in normalize("NFKD", apart.casefold()) if not combining(c))
     text = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
@@ -54,7 +53,7 @@ def snake(words: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Whether it is an e-mail address as Dagster takes one for an owner."""
+    """Whether Dagster accepts the text as the e-mail address of an owner."""
     return bool(re.fullmatch(r"\w[\w.%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", text, re.ASCII))
 
 

@@ -1,4 +1,4 @@
-"""The one form of a contract: it says the same, by every reader of YAML, and keeps comments."""
+"""The canonical form of a contract: every reader of YAML reads the same, and comments are kept."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
-def test_what_is_written_reads_the_same(tmp_path: Path, data: dict[str, Any]) -> None:
+def test_written_contracts_read_the_same(tmp_path: Path, data: dict[str, Any]) -> None:
     path = tmp_path / "any.odcs.yaml"
     path.write_text(write(data), encoding="utf-8")
     assert parse(path).data == data
@@ -73,7 +73,7 @@ def test_what_is_written_reads_the_same(tmp_path: Path, data: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("number", [1e20, 1.5e-7, -0.0])
-def test_a_number_is_no_text(tmp_path: Path, number: float) -> None:
+def test_a_text_of_digits_stays_text(tmp_path: Path, number: float) -> None:
     path = tmp_path / "any.odcs.yaml"
     path.write_text(write({"value": number}))
     assert parse(path).data == {"value": number}
@@ -84,12 +84,12 @@ def test_a_number_is_no_text(tmp_path: Path, number: float) -> None:
     sorted(ROOT.glob("domains/*/contracts/*.odcs.yaml")),
     ids=lambda path: f"{path.parts[-3]}/{path.name}",
 )
-def test_the_contracts_of_this_repository_have_the_form_that_is_written(path: Path) -> None:
+def test_the_contracts_of_this_repository_are_canonical(path: Path) -> None:
     text = formatted(path)
     assert text == path.read_text(), "run `mesh format`"
 
 
-def test_a_column_is_a_line_as_long_as_it_fits() -> None:
+def test_a_column_is_one_line_where_it_fits() -> None:
     column = {"description": "A. " * 20, "name": "id", "logicalType": "integer", "primaryKey": True}
     line = write({"schema": [{"name": "t", "properties": [column]}]}).splitlines()[3]
     assert line.startswith("      - {name: id, logicalType: integer, primaryKey: true, description: ")
@@ -103,7 +103,7 @@ def test_a_column_is_a_line_as_long_as_it_fits() -> None:
     ]
 
 
-def test_comments_and_aliases_survive_a_formatting(tmp_path: Path) -> None:
+def test_formatting_keeps_comments_and_values_of_aliases(tmp_path: Path) -> None:
     path = tmp_path / "any.odcs.yaml"
     path.write_text(
         "# At the top.\n"
@@ -144,7 +144,7 @@ def test_comments_and_aliases_survive_a_formatting(tmp_path: Path) -> None:
     assert formatted(path) == once
 
 
-def test_what_is_no_contract_is_not_formatted(tmp_path: Path) -> None:
+def test_other_files_are_not_formatted(tmp_path: Path) -> None:
     path = tmp_path / "any.odcs.yaml"
     path.write_text("id: [")
     with pytest.raises(ContractError) as error:

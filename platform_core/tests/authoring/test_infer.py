@@ -1,4 +1,4 @@
-"""``mesh infer`` as a person calls it: every kind of subject, and every bad one with one diagnostic."""
+"""``mesh infer`` on every kind of source, and one diagnostic for every bad source."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_csv_file(capsys: Capture, tmp_path: Path) -> None:
     assert columns["state"]["enum"] == [{"value": "open"}, {"value": "paid"}]
     assert (columns["contact"]["tags"], columns["contact"]["classification"]) == (["personal"], "restricted")
     assert "@" not in out
-    assert '# Called "Order No" in the source.' in out
+    assert '# The source has "Order No".' in out
 
 
 def test_a_product_and_a_foreign_key(capsys: Capture, mesh: SmallMesh, tmp_path: Path) -> None:
@@ -71,10 +71,12 @@ def test_a_product_and_a_foreign_key(capsys: Capture, mesh: SmallMesh, tmp_path:
 def test_a_lake_table_is_read_by_its_own_domain(capsys: Capture) -> None:
     code, _, err = infer(capsys, "sales.staging.pinned")
     assert code == 2
-    assert err.startswith("error[U067]: sales.staging.pinned is no product: only its own domain reads it")
+    assert err.startswith(
+        "error[U067]: sales.staging.pinned is not a product, so only its own domain may read it"
+    )
 
 
-def test_a_dbt_model_is_known_by_its_product_or_its_sql(capsys: Capture, mesh: SmallMesh) -> None:
+def test_a_dbt_model_is_read_from_its_product_or_its_sql(capsys: Capture, mesh: SmallMesh) -> None:
     folder = mesh.root / "dbt_projects" / "sales" / "models"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "doubled.sql").write_text(
@@ -87,12 +89,12 @@ def test_a_dbt_model_is_known_by_its_product_or_its_sql(capsys: Capture, mesh: S
     assert "error[U069]: the dbt model sales/pinned_too was never published" in infer(capsys, "pinned_too")[2]
 
 
-def test_a_contract_is_written_to_its_place_once(capsys: Capture, mesh: SmallMesh) -> None:
+def test_an_existing_contract_is_not_overwritten(capsys: Capture, mesh: SmallMesh) -> None:
     words = ["sales/costs", "--as", "sales/prices"]
     path = mesh.root / "domains" / "sales" / "contracts" / "prices.odcs.yaml"
     code, out, _ = infer(capsys, *words)
     assert code == 0
-    assert "decide which team of governance/teams.yaml owns it" in out
+    assert "decide the team of governance/teams.yaml that owns it" in out
     assert 'main(["check"' not in out
     path.write_text("# mine\n" + path.read_text())
     code, _, err = infer(capsys, *words)
@@ -101,7 +103,7 @@ def test_a_contract_is_written_to_its_place_once(capsys: Capture, mesh: SmallMes
     assert infer(capsys, *words, "--replace")[0] == 0
     assert not path.read_text().startswith("# mine")
     assert main(["check", "--inside", "sales/prices"]) == 1
-    assert "error[C120]: sales/prices waits for" in capsys.readouterr().err
+    assert "error[C120]: sales/prices needs" in capsys.readouterr().err
     path.unlink()
 
 
@@ -156,7 +158,7 @@ def test_a_bad_subject_is_one_diagnostic_and_nothing_is_written(
     assert sorted(mesh.root.rglob("*.yaml")) == before
 
 
-def test_columns_can_be_named_for_a_file_that_does_not(capsys: Capture, tmp_path: Path) -> None:
+def test_columns_can_be_named_for_a_file_without_names(capsys: Capture, tmp_path: Path) -> None:
     (tmp_path / "bare.csv").write_text("1,2.5,2020-01-01\n2,3.5,2020-01-02\n3,4.5,2020-01-03\n")
     code, out, _ = infer(capsys, "bare.csv", "--columns", "no,price,sold_on")
     assert code == 0
@@ -170,7 +172,7 @@ def test_mixed_types_are_text_with_a_warning_that_quotes_no_value(capsys: Captur
     assert code == 0
     assert read(out, tmp_path)["amount"]["logicalType"] == "string"
     assert err.startswith("warning[U064]: mixed.csv mixes types in 1 column")
-    assert "amount: whole numbers, but for 1 of 30,000 values" in err
+    assert "amount: whole numbers, except 1 of 30,000 values" in err
     assert "secret" not in err + out
 
 
@@ -184,16 +186,16 @@ def test_a_wide_table_is_inferred_with_a_warning(capsys: Capture, tmp_path: Path
 
 FAULTS = {
     "it is not text in UTF-8": "id,city\n1,Köln\n2,Bonn\n".encode("latin-1"),
-    "its lines end in several ways": b"id,city\n" + b"1,Bonn\r\n2,Ulm\n" * 30,
+    "some of its lines end in CR LF": b"id,city\n" + b"1,Bonn\r\n2,Ulm\n" * 30,
     "in line 3: its lines have different numbers of values": b"id,city\n1,Bonn\n2,Ulm,7\n3,Ulm\n",
-    "in line 2: a quotation mark is never closed": b'id,city\n1,"Bonn\n2,Ulm\n',
-    "in line 3: a quotation mark is never closed": b'id,city\n1,"Bonn"\n2,"Ul"m"\n3,Ulm\n',
+    "in line 2: a quotation mark is not closed": b'id,city\n1,"Bonn\n2,Ulm\n',
+    "in line 3: a quotation mark is not closed": b'id,city\n1,"Bonn"\n2,"Ul"m"\n3,Ulm\n',
 }
 
 
 @pytest.mark.parametrize("late", [0, 30_000])
 @pytest.mark.parametrize("words", FAULTS)
-def test_a_file_that_cannot_be_read_is_told_its_own_fault(
+def test_an_unreadable_file_is_reported_with_its_fault(
     capsys: Capture, tmp_path: Path, words: str, late: int
 ) -> None:
     head, rows = FAULTS[words].split(b"\n", 1)
@@ -207,7 +209,7 @@ def test_a_file_that_cannot_be_read_is_told_its_own_fault(
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-def test_types_are_those_of_all_rows(capsys: Capture, tmp_path: Path, kind: str) -> None:
+def test_types_fit_all_rows(capsys: Capture, tmp_path: Path, kind: str) -> None:
     query = "SELECT range AS id, CASE WHEN range > 29000 THEN range END AS late FROM range(30000)"
     duckdb.sql(f"COPY ({query}) TO '{tmp_path / f'late.{kind}'}'")
     code, out, _ = infer(capsys, f"late.{kind}")
@@ -226,5 +228,5 @@ def test_words_for_a_missing_number_are_read_as_missing(capsys: Capture, tmp_pat
     assert columns["part"]["logicalTypeOptions"] == {"minimum": 0, "maximum": 23}
     assert [columns[name].get("required") for name in ("whole", "part", "code")] == [None, None, True]
     assert [columns[name]["logicalType"] for name in ("code", "never")] == ["string", "string"]
-    assert '# "NA" is read as missing by the function; all other values are numbers.' in out
-    assert '# "-" is read as missing' in out
+    assert '# The function reads "NA" as missing; all other values are numbers.' in out
+    assert '# The function reads "-" as missing' in out

@@ -1,4 +1,4 @@
-"""``mesh new product``: from a file to a published table, and what it refuses with nothing half-written."""
+"""``mesh new product``: from a file to a published table, and refusals that write nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def written(root: Path) -> dict[Path, str]:
 
 
 def decide(path: Path) -> None:
-    """What a person would write in place of each mark."""
+    """Replaces each placeholder by a decision."""
     text = path.read_text().replace("team: {name: DECIDE}", "team: {name: shop-team}")
     text = text.replace("value: DECIDE", "value: 2").replace(
         "classification: DECIDE", "classification: internal"
@@ -61,7 +61,7 @@ def test_from_a_file_to_a_published_table(
     assert new("shop/returns", "--from", file) == 0
     said = capsys.readouterr().out
     steps = re.findall(r"^ +\d+\. (.*)$", said, re.MULTILINE)
-    assert "decide which team" in steps[0]
+    assert "decide the team" in steps[0]
     assert [step.split()[:3] for step in steps[-2:]] == [
         ["mesh", "check", "shop/returns"],
         ["mesh", "run", "shop/returns"],
@@ -93,7 +93,7 @@ def test_a_query_becomes_a_function_of_its_products(mesh: SmallMesh, capsys: Cap
         assert mesh.run("shop", "shop/sales", instance).success
     sql = "SELECT s.id, '{shop.sales}' AS mark FROM shop_restricted s"
     assert new("shop/marks", "--from", sql) == 2
-    assert 'error[U043]: there is no product "shop_restricted"' in capsys.readouterr().err
+    assert 'error[U043]: unknown product "shop_restricted"' in capsys.readouterr().err
     assert (
         new(
             "shop/marks",
@@ -108,7 +108,7 @@ def test_a_query_becomes_a_function_of_its_products(mesh: SmallMesh, capsys: Cap
     compile(text, "marks.py", "exec")
 
 
-def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: SmallMesh) -> None:
+def test_an_existing_module_gets_the_function_at_its_end(mesh: SmallMesh) -> None:
     path = mesh.root / "domains/shop/src/shop/returns.py"
     path.write_text('"""Returns by hand."""\n\nfrom platform_core import data_product\n\nRATE = 3\n')
     assert new("shop/returns", "--from", "returns.csv") == 0
@@ -139,7 +139,7 @@ def test_a_module_that_is_there_gets_the_function_at_its_end(mesh: SmallMesh) ->
         ("shop/returns", "what?.csv", "U069"),
     ],
 )
-def test_what_cannot_be_made_leaves_nothing_behind(
+def test_a_refused_product_leaves_nothing_behind(
     mesh: SmallMesh, capsys: Capture, product: str, subject: str, code: str
 ) -> None:
     (mesh.root / "returns.tsv").write_text(RETURNS.replace(";", "\t"))
@@ -223,7 +223,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("subject", HOSTILE)
-def test_the_platform_accepts_what_it_inferred(
+def test_the_platform_accepts_an_inferred_contract(
     mesh: SmallMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch, subject: str
 ) -> None:
     kind, query = HOSTILE[subject]

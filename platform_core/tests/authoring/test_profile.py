@@ -1,4 +1,4 @@
-"""Facts hold for all rows: keys, ranges, lengths, lists of values; what is likely comes from a sample."""
+"""Facts are true for all rows: keys, ranges, lengths, lists of values. Likely facts come from a sample."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def column(connection: duckdb.DuckDBPyConnection, expression: str, rows: int = 2
     return facts(connection, f"SELECT {expression} AS c, range AS r FROM range({rows})").column("c")
 
 
-def test_ranges_and_missing_values_are_those_of_all_rows(connection: duckdb.DuckDBPyConnection) -> None:
+def test_ranges_and_missing_values_come_from_all_rows(connection: duckdb.DuckDBPyConnection) -> None:
     found = column(
         connection, "CASE WHEN range = 250000 THEN -5 WHEN range <> 7 THEN range % 100 END", 300_000
     )
@@ -47,20 +47,20 @@ def test_ranges_and_missing_values_are_those_of_all_rows(connection: duckdb.Duck
         ("SELECT nullif(range, 7) AS id FROM range(500)", ()),
     ],
 )
-def test_the_fewest_columns_that_tell_all_rows_apart_are_the_key(
+def test_the_fewest_unique_columns_are_the_key(
     connection: duckdb.DuckDBPyConnection, query: str, key: tuple[str, ...]
 ) -> None:
     assert facts(connection, query).key == key
 
 
-def test_one_double_outside_of_the_sample_refutes_a_key(connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_duplicate_outside_of_the_sample_refutes_a_key(connection: duckdb.DuckDBPyConnection) -> None:
     query = "SELECT CASE WHEN range = 999999 THEN 3 ELSE range END AS id, 1 AS one FROM range(1000000)"
     assert facts(connection, query).key == ()
     connection.execute("CREATE TABLE whole AS SELECT range AS id FROM range(1000000)")
     assert is_unique(connection, "whole", 1_000_000, ("id",))
 
 
-def test_rows_that_are_there_twice_have_no_key(connection: duckdb.DuckDBPyConnection) -> None:
+def test_repeated_rows_have_no_key(connection: duckdb.DuckDBPyConnection) -> None:
     found = facts(connection, "SELECT range // 2 AS a, 'x' || range // 2 AS b FROM range(100)")
     assert (found.key, found.doubled) == ((), True)
 
@@ -89,12 +89,12 @@ def test_texts_of_one_form_have_a_pattern(connection: duckdb.DuckDBPyConnection)
 @pytest.mark.parametrize(
     ("expression", "remark"),
     [
-        ("(range * 3)::VARCHAR", "whole numbers as text: cast to BIGINT to have them as such"),
-        ("(range / 4.0)::VARCHAR", "numbers as text: cast to DOUBLE to have them as such"),
-        ("(DATE '2020-01-01' + range::INTEGER)::VARCHAR", "dates as text: cast to DATE to have them as such"),
+        ("(range * 3)::VARCHAR", "whole numbers as text: cast to BIGINT"),
+        ("(range / 4.0)::VARCHAR", "numbers as text: cast to DOUBLE"),
+        ("(DATE '2020-01-01' + range::INTEGER)::VARCHAR", "dates as text: cast to DATE"),
         (
             "CASE WHEN range = 5 THEN 'n/a' ELSE range::VARCHAR END",
-            "mixed: whole numbers, but for 1 of 2,000 values",
+            "mixed: whole numbers, except 1 of 2,000 values",
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_numbers_and_dates_in_text_are_noticed(
     assert column(connection, expression).remarks == (remark,)
 
 
-def test_leading_zeros_are_no_numbers(connection: duckdb.DuckDBPyConnection) -> None:
+def test_texts_with_leading_zeros_are_not_numbers(connection: duckdb.DuckDBPyConnection) -> None:
     assert column(connection, "printf('%05d', range)").remarks == ()
 
 
@@ -128,7 +128,7 @@ def test_leading_zeros_are_no_numbers(connection: duckdb.DuckDBPyConnection) -> 
         ([], None),
     ],
 )
-def test_what_speaks_of_persons_is_known_by_its_form(values: list[str], what: str | None) -> None:
+def test_personal_values_are_found_by_their_form(values: list[str], what: str | None) -> None:
     assert personal_content(values) == what
 
 
@@ -151,7 +151,7 @@ def test_personal_columns_have_neither_values_nor_patterns(connection: duckdb.Du
     assert [each.name for each in found.columns if each.personal] == ["contact", "gender", "created_by"]
     assert all(each.values is None and each.pattern is None for each in found.columns)
     for name in ("label", "signed", "manager"):
-        assert by_name[name].remarks == ("could be names of persons, so no values are listed",)
+        assert by_name[name].remarks == ("possibly names of persons, so the values are not listed",)
 
 
 def test_a_name_that_the_values_contradict_is_declared_not_personal(
@@ -163,7 +163,7 @@ def test_a_name_that_the_values_contradict_is_declared_not_personal(
         " ['weekly', 'ann@example.com'][1 + range % 2] AS mail_address FROM range(90)",
     )
     by_name = {each.name: each for each in found.columns}
-    said = "None of 2 values that were looked at has the form of an e-mail address."
+    said = "None of 2 inspected values has the form of an e-mail address."
     assert (by_name["email"].personal, by_name["email"].not_personal) == (None, said)
     assert by_name["phone"].not_personal is not None
     assert by_name["mail_address"].personal is not None
@@ -177,11 +177,11 @@ def test_a_name_that_the_values_contradict_is_declared_not_personal(
     ]
 
 
-def test_a_column_of_nothing_says_so(connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_column_without_values_is_remarked(connection: duckdb.DuckDBPyConnection) -> None:
     assert column(connection, "NULL::VARCHAR").remarks == ("without a value in any row",)
 
 
-def test_a_column_may_be_named_like_anything_in_our_queries(connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_column_may_have_any_name_of_the_queries(connection: duckdb.DuckDBPyConnection) -> None:
     found = facts(
         connection,
         "SELECT range AS h, ['color', 'size', 'gone'][1 + range % 3] AS attribute,"
@@ -205,6 +205,6 @@ def test_a_column_may_be_named_like_anything_in_our_queries(connection: duckdb.D
         ("", ""),
     ],
 )
-def test_names_are_those_that_the_policies_accept(name: str, plain: str) -> None:
+def test_names_are_accepted_by_the_policies(name: str, plain: str) -> None:
     assert snake(name) == plain
     assert not plain or WORD.fullmatch(plain)

@@ -1,4 +1,4 @@
-"""Ticks agree with Dagster's, which decides when a deadline is due."""
+"""Ticks agree with those of Dagster, which evaluates deadlines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEDULES = [
 
 
 @pytest.mark.parametrize(("cron", "zone"), SCHEDULES)
-def test_ticks_are_dagsters(cron: str, zone: str) -> None:
+def test_ticks_agree_with_dagster(cron: str, zone: str) -> None:
     start = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
     end = datetime(2025, 2, 1, tzinfo=UTC)
     ticks = takewhile(end.__gt__, cron_string_iterator(start, cron, zone))

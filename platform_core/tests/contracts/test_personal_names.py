@@ -1,4 +1,4 @@
-"""Names of columns that speak of a person, and names that only sound like it."""
+"""Column names that are personal, and names that only look personal."""
 
 import pytest
 
@@ -215,13 +215,13 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("name", PERSONAL)
-def test_a_name_that_speaks_of_a_person(name: str) -> None:
+def test_a_personal_name(name: str) -> None:
     assert looks_personal(name) is not None
     assert looks_personal(name.upper()) is not None
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_name_that_does_not(name: str) -> None:
+def test_a_name_that_is_not_personal(name: str) -> None:
     assert looks_personal(name) is None
 
 
@@ -240,11 +240,11 @@ def test_a_name_that_does_not(name: str) -> None:
         ("salary", "date", False),
     ],
 )
-def test_the_type_may_take_it_back(name: str, kind: str, personal: bool) -> None:
+def test_the_type_may_make_a_name_harmless(name: str, kind: str, personal: bool) -> None:
     assert (looks_personal(name, kind) is not None) is personal
 
 
-def test_values_of_another_form_take_it_back() -> None:
+def test_values_of_another_form_contradict_a_name() -> None:
     assert contradicted("an e-mail address", ["weekly", "monthly"])
     assert not contradicted("an e-mail address", ["weekly", "ada@example.com"])
     assert not contradicted("an e-mail address", [])

@@ -1,4 +1,4 @@
-"""When a product with a deadline is made by itself: inside the deadline's window, whatever the schedule."""
+"""The automatic refresh of a product with a deadline is inside the deadline's window, for any schedule."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def deadline(schedule: str, minutes: int) -> Deadline:
         ("0 0 1 * *", 60, ("0 0 1 * *",)),
     ],
 )
-def test_what_reads_sources_alone_is_made_an_hour_before_or_in_the_middle_of_the_window(
+def test_a_product_of_sources_is_refreshed_an_hour_before_its_deadline_or_in_mid_window(
     schedule: str, minutes: int, lines: tuple[str, ...]
 ) -> None:
     assert refresh(deadline(schedule, minutes), follows=False) == lines
 
 
-def test_what_follows_others_waits_for_them_until_half_an_hour_before() -> None:
+def test_a_product_of_products_is_refreshed_half_an_hour_before_its_deadline() -> None:
     assert refresh(deadline("0 6 * * *", 240), follows=True) == ("30 5 * * *",)
     assert refresh(deadline("0 6 * * *", 60), follows=True) == ("45 5 * * *",)
     assert opening(deadline("0 6 * * *", 240)) == ("0 2 * * *",)
@@ -47,8 +47,8 @@ def test_what_follows_others_waits_for_them_until_half_an_hour_before() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["0 6 * * *", "30 6 * * 1", "0 3 * * 0", "15 5,17 * * 1-5"])
-def test_each_refresh_of_a_year_lies_in_a_window(schedule: str) -> None:
-    """Also when the clocks change, for a window of four hours: the change is one of them."""
+def test_each_refresh_of_a_year_is_in_a_window(schedule: str) -> None:
+    """Even when the clocks change, for a window of four hours."""
     promised = deadline(schedule, 240)
     due = Schedule(schedule, ZONE)
     for line in refresh(promised, follows=False):

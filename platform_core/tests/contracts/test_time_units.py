@@ -1,4 +1,4 @@
-"""Schedules and time zones agree with those who will use them."""
+"""Schedules and time zones agree with Dagster and the IANA database."""
 
 # ruff: noqa: E501 - a list of schedules reads best in one line
 from __future__ import annotations
@@ -15,7 +15,7 @@ from platform_core.contracts.time_units import BadCron, cron_interval, time_zone
     "schedule",
     ["0 5 * * *", "*/15 * * * *", "0 6 * * 1", "30 6 1 * *", "0 0 1,15 * *", "0 22-23 * * mon-fri", "5 0 * jan sun", "0 0 29 2 *", "59 23 * * *", "0 */7 * * *", "0 0 13 * 5", "0 22-4 * * *", "0 0 * * fri-mon"],
 )  # fmt: skip
-def test_interval_is_dagsters(schedule: str) -> None:
+def test_intervals_agree_with_dagster(schedule: str) -> None:
     assert cron_interval(schedule) == get_smallest_cron_interval(schedule)
 
 

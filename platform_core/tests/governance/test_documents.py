@@ -1,4 +1,4 @@
-"""docs/governance.md says what the code does."""
+"""The examples in docs/governance.md agree with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies over what is read of other repositories: `crew` moved out, its contracts are registered."""
+"""Policies on products of other repositories: `crew` has its own, and its contracts are registered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def roster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return registry / "crew" / "roster.odcs.yaml"
 
 
-def test_what_is_read_of_it_is_known_and_not_judged(roster: Path, tmp_path: Path) -> None:
+def test_its_products_are_known_and_not_judged(roster: Path, tmp_path: Path) -> None:
     judgement = judged(tmp_path / "shop")
     assert judgement.diagnostics == ()
     subjects = {subject for subject, _ in judgement.states}
@@ -44,7 +44,9 @@ def test_what_is_read_of_it_is_known_and_not_judged(roster: Path, tmp_path: Path
         ("status: active", "status: retired", "G311"),
     ],
 )
-def test_uses_of_it_are_judged(roster: Path, tmp_path: Path, old: str, new: str, code: str) -> None:
+def test_reads_of_its_products_are_judged(
+    roster: Path, tmp_path: Path, old: str, new: str, code: str
+) -> None:
     text = roster.read_text()
     assert text.count(old) == 1
     roster.write_text(text.replace(old, new))
@@ -54,10 +56,10 @@ def test_uses_of_it_are_judged(roster: Path, tmp_path: Path, old: str, new: str,
     assert found.place.path == tmp_path / "shop/domains/shop/src/shop/products.py"
 
 
-def test_a_contract_that_nobody_registered(roster: Path, tmp_path: Path) -> None:
+def test_an_unregistered_contract(roster: Path, tmp_path: Path) -> None:
     roster.unlink()
     (found,) = judged(tmp_path / "shop").diagnostics
-    assert (found.code, found.message) == ("G301", "shop/performance reads crew/roster, which nobody defines")
+    assert (found.code, found.message) == ("G301", "shop/performance reads crew/roster, which does not exist")
     assert "mesh register crew" in (found.fix or "")
 
 

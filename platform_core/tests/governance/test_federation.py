@@ -1,4 +1,4 @@
-"""The files of the federation, well and badly written."""
+"""The files of the federation, right and wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _with(tmp_path: Path, **files: str) -> Path:
     return tmp_path
 
 
-def test_what_the_files_say() -> None:
+def test_the_content_of_the_files() -> None:
     federation = read_federation(VALID)
     assert not federation.faults
     assert federation.topology == "federated"
@@ -29,7 +29,7 @@ def test_what_the_files_say() -> None:
     assert (waiver.code, waiver.expires, waiver.place.line) == ("G108", "2030-06-30", 2)
 
 
-def test_missing_and_empty_files_say_nothing(tmp_path: Path) -> None:
+def test_missing_and_empty_files_mean_defaults(tmp_path: Path) -> None:
     assert not read_federation(tmp_path).faults
     federation = read_federation(_with(tmp_path, teams="", waivers="# none\n", mesh="\n"))
     assert not federation.faults
@@ -38,7 +38,7 @@ def test_missing_and_empty_files_say_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["shop_team", "Shop-Team", "SHOP TEAM"])
-def test_a_key_is_read_as_owners_are(key: str, tmp_path: Path) -> None:
+def test_a_team_key_is_read_like_an_owner(key: str, tmp_path: Path) -> None:
     mesh = f"topology: governed\ncentral_team: {key}\n"
     federation = read_federation(_with(tmp_path, teams=f"teams:\n  {key}: {{domain: shop}}\n", mesh=mesh))
     assert not federation.faults
@@ -57,7 +57,7 @@ def test_a_key_is_read_as_owners_are(key: str, tmp_path: Path) -> None:
         ("teams", "teams:\n  shop-team: {domain: shop}\n  Shop_team: {domain: shop}", 3, '"Shop_team"'),
         ("mesh", "email_domains: example.com", 1, "email_domains"),
         ("mesh", "representatives: {shop: a@b.c}", 1, "shop"),
-        ("mesh", "topology: federated\ntopology: governed", 2, "twice"),
+        ("mesh", "topology: federated\ntopology: governed", 2, "duplicate key"),
         ("mesh", "central_team: nobody", 1, "nobody"),
         ("teams", "teams: [a]", 1, "teams"),
         ("teams", "teams:\n  a: {emial: a@b.c}", 2, "emial"),
@@ -86,7 +86,7 @@ def test_a_key_is_read_as_owners_are(key: str, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_bad_input_is_told_with_its_place(
+def test_bad_input_is_reported_with_its_place(
     tmp_path: Path, file: str, text: str, line: int, words: str
 ) -> None:
     federation = read_federation(_with(tmp_path, **{file: text}))
@@ -114,13 +114,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert not federation.readable
 
 
-def test_a_folder_that_leads_to_itself(tmp_path: Path) -> None:
+def test_a_folder_that_links_to_itself(tmp_path: Path) -> None:
     (tmp_path / "governance").symlink_to("governance")
     federation = read_federation(tmp_path)
     assert [fault.code for fault in federation.faults] == ["G406"]
     assert not federation.readable
 
 
-def test_what_cannot_be_read_is_not_taken_for_unsaid(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_not_an_empty_one(tmp_path: Path) -> None:
     federation = read_federation(_with(tmp_path, teams="teams: {a: {}}", mesh="topology: ["))
     assert not federation.readable

@@ -1,4 +1,4 @@
-"""What a product can promise, by what it reads: the arithmetic on graphs of a few products."""
+"""The possible freshness of products, on graphs of a few products."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_chain_of_deadlines_is_as_old_as_its_source() -> None:
     assert _broken(chain | {"d/c": (by("0 7 * * *", hours=2.5), ("d/b",))}) == ["d/c"]
 
 
-def test_a_product_without_a_promise_hides_nothing() -> None:
+def test_a_product_without_a_promise_passes_ages_on() -> None:
     graph: Graph = {
         "d/a": (by("0 6 * * 1"), ()),
         "d/b": (None, ("d/a",)),
@@ -133,7 +133,7 @@ def test_a_product_without_a_promise_hides_nothing() -> None:
     assert _broken(graph) == ["d/c", "d/e"]
 
 
-def test_a_broken_promise_is_told_once() -> None:
+def test_a_broken_promise_is_reported_once() -> None:
     graph: Graph = {
         "d/a": (by("0 6 * * 1"), ()),
         "d/b": (by("0 7 * * *"), ("d/a",)),
@@ -161,7 +161,7 @@ def test_the_path_and_the_arithmetic_are_shown() -> None:
             }
         )
     )
-    assert violation.message == "d/performance is due 15 minutes before d/staffing, which it reads"
+    assert violation.message == "d/performance is due 15 minutes before its input d/staffing"
     assert violation.place == HERE
     assert (violation.expected or "").splitlines()[0] == (
         "d/transactions by 05:00 America/New_York -> "
@@ -209,7 +209,7 @@ def _recent(name: str, days: int | None, reads: tuple[str, ...] = ()) -> tuple[D
         ((), 1, True),
     ],
 )
-def test_data_is_no_more_recent_than_what_it_is_made_of(
+def test_data_is_not_more_recent_than_its_inputs(
     inputs: tuple[int | None, ...], days: int, kept: bool
 ) -> None:
     sources = [_recent(f"s{n}", each) for n, each in enumerate(inputs)]

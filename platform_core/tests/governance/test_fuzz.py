@@ -1,4 +1,4 @@
-"""Whatever contracts and the federation's files say, judging them ends in diagnostics and nothing else."""
+"""Any contracts and federation files are judged without exceptions: the result is diagnostics."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _changed(tree: Any, changes: list[tuple[tuple[Any, ...], Any]]) -> str:
 
 
 def _sound(judgement: Judgement) -> None:
-    """Every violation has a place and renders, and no policy raised on the way."""
+    """Every violation has a place and renders, and no policy raises."""
     for diagnostic in judgement.diagnostics:
         assert diagnostic.code != "G490", diagnostic.message
         assert diagnostic.place is not None
@@ -81,7 +81,7 @@ def _valid(domain: str, name: str) -> DataProduct:
 
 
 def _mesh(folder: Path, changed: str, text: str) -> MeshFacts:
-    """The valid mesh's contracts, one of them changed, and who reads whom."""
+    """The contracts of the valid mesh, one of them changed, and their consumers."""
     found: dict[str, list[DataProduct]] = {"shop": [], "crew": []}
     faults: dict[str, tuple[Diagnostic, ...]] = {"shop": (), "crew": ()}
     for product in CONTRACTS:

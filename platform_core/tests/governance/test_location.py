@@ -1,4 +1,4 @@
-"""A location loads only as long as its domain keeps the policies."""
+"""A location loads only if its domain keeps the policies."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ DRAFT = Edit("domains/shop/contracts/sales.odcs.yaml", "team: {name: shop-team}"
 
 
 @pytest.mark.parametrize("edit", [UNREADABLE, DRAFT], ids=["unreadable", "draft"])
-def test_a_contract_that_cannot_be_read_takes_out_itself_and_its_readers(
+def test_an_unreadable_contract_removes_its_product_and_consumers(
     edit: Edit, load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "dagster.mesh"):
@@ -74,7 +74,7 @@ def test_a_contract_that_cannot_be_read_takes_out_itself_and_its_readers(
     assert re.search(r"shop/contracts/sales\.odcs\.yaml:\d+:\d+: C", said)
 
 
-def test_readers_of_what_cannot_be_read_are_told(load: Load) -> None:
+def test_consumers_of_an_unreadable_contract_are_reported(load: Load) -> None:
     load(UNREADABLE)
     facts = collect(ASSEMBLED["shop"].domain, faults=ASSEMBLED["shop"].faults)
     told = {fault.message.split()[0]: fault for fault in facts.faults if fault.code == "D029"}
@@ -84,7 +84,7 @@ def test_readers_of_what_cannot_be_read_are_told(load: Load) -> None:
     assert "sales.odcs.yaml" in (told["shop/stores"].fix or "")
 
 
-def test_all_violations_are_said_at_once(load: Load) -> None:
+def test_all_violations_are_reported_at_once(load: Load) -> None:
     with pytest.raises(GovernanceError) as raised:
         load(
             Edit(STORES, OWNER + "\n", ""),
@@ -94,12 +94,12 @@ def test_all_violations_are_said_at_once(load: Load) -> None:
     assert families == {"C", "G"}
 
 
-def test_an_input_that_does_not_exist_is_said_where_it_is_named(load: Load) -> None:
-    with pytest.raises(GovernanceError, match=r'D001.*no data product "crew/rooster"'):
+def test_an_unknown_input_is_reported_at_its_name(load: Load) -> None:
+    with pytest.raises(GovernanceError, match=r'D001.*unknown data product "crew/rooster"'):
         load(Edit("domains/shop/src/shop/products.py", 'Input("crew/roster"', 'Input("crew/rooster"'))
 
 
-def test_faults_of_the_federation_take_no_location_down(load: Load) -> None:
+def test_faults_of_the_federation_do_not_prevent_loading(load: Load) -> None:
     unknown = Edit("governance/mesh.yaml", "topology: federated", "topology: federated\nparliament: yes")
     assert load(unknown).assets
 
@@ -136,7 +136,7 @@ def test_the_code_server_logs_no_traceback_of_it(load: Load, caplog: pytest.LogC
     assert other.exc_info is not None
 
 
-def test_what_is_refused_was_assembled(load: Load) -> None:
+def test_a_refused_domain_is_assembled(load: Load) -> None:
     ASSEMBLED.clear()
     with pytest.raises(GovernanceError, match="G101"):
         load(Edit(STORES, OWNER + "\n", ""))

@@ -41,7 +41,7 @@ def test_a_mutation_breaks_its_policy_and_no_other(mutation: Mutation, tmp_path:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS[::4], ids=str)
-def test_facts_say_the_same_after_json(mutation: Mutation, tmp_path: Path) -> None:
+def test_facts_are_equal_after_json(mutation: Mutation, tmp_path: Path) -> None:
     root = valid_copy(tmp_path, *mutation.edits)
     mesh = look(root)
     catalogue = catalogue_of(root, mesh)

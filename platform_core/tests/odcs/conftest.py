@@ -1,4 +1,4 @@
-"""Contracts written for a test: a good one, and ways to spoil it."""
+"""Contracts for tests: a good one, and changes that break it."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -99,7 +99,7 @@ def load(write: Callable[..., Path]) -> Callable[..., DataProduct]:
 
 @pytest.fixture
 def faults(write: Callable[..., Path]) -> Callable[..., tuple[Diagnostic, ...]]:
-    """The diagnostics of a spoilt contract."""
+    """The diagnostics of a broken contract."""
 
     def faults(*changes: tuple[str, str]) -> tuple[Diagnostic, ...]:
         with pytest.raises(ContractError) as caught:

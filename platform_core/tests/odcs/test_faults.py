@@ -1,4 +1,4 @@
-"""Every fault of a contract is told: its code, its place, its cure."""
+"""Every fault of a contract is reported with code, place and fix."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -124,15 +124,15 @@ def test_fault(faults: Faults, old: str, new: str, code: str, underlined: str, a
     assert f"orders.odcs.yaml:{fault.place.line}:{fault.place.column}" in fault.render()
 
 
-def test_one_slip_is_one_fault(faults: Faults) -> None:
-    """What only follows from a slip is not told as a fault of its own."""
+def test_one_mistake_is_one_fault(faults: Faults) -> None:
+    """A consequence of a mistake is not reported as another fault."""
     single = [case for case in CASES if case[2] in {"C010", "C012", "C013", "C014"}]
     for old, new, code, *_ in single:
         found = faults((old, new))
         assert [fault.code for fault in found] == [code], "\n".join(fault.render() for fault in found)
 
 
-def test_all_faults_of_a_file_are_told_at_once(faults: Faults) -> None:
+def test_all_faults_of_a_file_are_reported_at_once(faults: Faults) -> None:
     found = faults(("0 5 * * *", "0 25 * * *"), ('"^[a-z]+$"', '"("'), ("0, maximum: 999.5", "9, maximum: 3"))
     assert [fault.code for fault in found] == ["C061", "C052", "C053"]
     found = faults(("status: active", "stauts: active"), ("{name: state,", "{name: state, requierd: true,"))
@@ -183,7 +183,7 @@ def test_other_vendors_properties_are_left_alone(write: Callable[..., Path]) -> 
     ],
     ids=range(23),
 )  # fmt: skip
-def test_a_file_that_is_no_contract(tmp_path: Path, content: bytes, code: str) -> None:
+def test_a_file_without_a_contract(tmp_path: Path, content: bytes, code: str) -> None:
     path = tmp_path / "orders.odcs.yaml"
     path.write_bytes(content)
     with pytest.raises(ContractError) as caught:
@@ -192,7 +192,7 @@ def test_a_file_that_is_no_contract(tmp_path: Path, content: bytes, code: str) -
     assert len(str(caught.value).splitlines()) < 15
 
 
-def test_what_is_no_readable_file(tmp_path: Path) -> None:
+def test_an_unreadable_file(tmp_path: Path) -> None:
     loop = tmp_path / "loop.odcs.yaml"
     loop.symlink_to(loop)
     dangling = tmp_path / "dangling.odcs.yaml"

@@ -1,4 +1,4 @@
-"""Whatever a contract says, it is read or refused with diagnostics: nothing else ever comes out."""
+"""Any contract is either read or refused with diagnostics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks of a contract: what they are refused for, and the twin that follows from those that hold."""
+"""Masks of a contract: the faults of wrong masks, and the twin from right ones."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -105,7 +105,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("words", "code", "underlined", "advice"), BAD, ids=lambda value: str(value)[:50])
-def test_what_is_no_mask_is_one_diagnostic(
+def test_a_wrong_mask_is_one_diagnostic(
     write: Write, words: dict[str, str], code: str, underlined: str, advice: str | None
 ) -> None:
     registry = write(**words)
@@ -163,7 +163,7 @@ def test_the_registry_knows_the_twin(write: Write) -> None:
         registry.get("shop/profile")
 
 
-def test_who_reads_the_twin_of_a_broken_contract_is_told_of_its_fault(write: Write) -> None:
+def test_reading_the_twin_of_a_broken_contract_reports_its_fault(write: Write) -> None:
     registry = write(CONTRACT.format(**GOOD).replace("status: active", "stauts: active"))
     for name in ("shop/people", "shop/profiles"):
         with pytest.raises(ContractError, match="C010"):
@@ -188,7 +188,7 @@ def test_a_twin_has_columns_without_persons(twin: DataProduct) -> None:
     assert (twin.lake, twin.id, twin.twin_of) == ("shop", "shop/profiles", "shop/people")
 
 
-def test_a_twin_keeps_the_rules_that_still_hold(twin: DataProduct) -> None:
+def test_a_twin_keeps_the_rules_that_still_apply(twin: DataProduct) -> None:
     rules = {rule.name: rule for rule in twin.rules}
     assert list(rules) == [
         "schema",
@@ -233,7 +233,7 @@ def test_a_twin_without_the_key_of_its_parent_has_none(write: Write) -> None:
 
 
 def test_a_key_is_its_domains(write: Write) -> None:
-    """Two that name it alike hash under two keys, or whoever has one could try out the other's hashes."""
+    """Domains with the same name of a key have different keys, or one could guess the other's hashed values."""
     found = []
     for domain in ("shop", "crm"):
         path = write().path("shop/people")
@@ -247,7 +247,7 @@ def test_a_key_is_its_domains(write: Write) -> None:
 
 
 def test_a_band_holds_more_than_one_value(write: Write) -> None:
-    """A price of two decimals is told by a band of a cent."""
+    """A band of a cent would reveal a price of two decimals."""
     text = CONTRACT.format(**{**GOOD, "age": "{method: generalize, width: 0.02}"})
     text = text.replace(
         "{name: age, logicalType: integer", '{name: age, logicalType: number, physicalType: "DECIMAL(9,2)"'
@@ -261,5 +261,5 @@ def test_a_prefix_is_shorter_than_the_longest_value_may_be(write: Write) -> None
     text = CONTRACT.format(**{**GOOD, "city": "{method: generalize, prefix: 3}"})
     assert write(text).get("shop/people").masking
     text = text.replace("enum: [{value: Ulm}, {value: Bonn}], ", "logicalTypeOptions: {maxLength: 3}, ", 1)
-    with pytest.raises(ContractError, match="leaves nothing out"):
+    with pytest.raises(ContractError, match="hides nothing"):
         write(text).get("shop/people")

@@ -1,4 +1,4 @@
-"""The property ``model`` of a contract: what a model takes, and what it must beat."""
+"""The property ``model`` of a contract: features, metric and baseline."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ def test_a_signature(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "code", "words"),
     [
-        ("7", "C105", "model is no mapping"),
-        (GOOD.replace("target:", "targte:"), "C105", 'model knows no "targte"'),
-        (GOOD.replace("metric: roc_auc, ", ""), "C105", "model does not say metric"),
+        ("7", "C105", "model is not a mapping"),
+        (GOOD.replace("target:", "targte:"), "C105", 'unknown key "targte" in model'),
+        (GOOD.replace("metric: roc_auc, ", ""), "C105", "model does not declare metric"),
         (GOOD.replace("metric", "better: hihger, metric"), "C105", 'better is "hihger"'),
         (GOOD.replace("metric", "margin: -1, metric"), "C105", 'margin is "-1"'),
         (GOOD.replace("metric", "margin: big, metric"), "C105", 'margin is "big"'),
-        (GOOD.replace("metric", "trusted: everything, metric"), "C105", "trusted is no list of types"),
-        (GOOD.replace("type: double", "typ: double"), "C106", "a feature says its name and its type"),
-        (GOOD.replace("[{name: size, type: double}]", "[size]"), "C106", "a feature says its name"),
-        (GOOD.replace("[{name: size, type: double}]", "size"), "C106", "features is no list"),
-        (GOOD.replace("}]", "}, {name: size, type: date}]"), "C106", 'the feature "size" is named twice'),
+        (GOOD.replace("metric", "trusted: everything, metric"), "C105", "trusted is not a list of types"),
+        (GOOD.replace("type: double", "typ: double"), "C106", "a feature has other members"),
+        (GOOD.replace("[{name: size, type: double}]", "[size]"), "C106", "a feature has other members"),
+        (GOOD.replace("[{name: size, type: double}]", "size"), "C106", "features is not a list"),
+        (GOOD.replace("}]", "}, {name: size, type: date}]"), "C106", 'duplicate feature "size"'),
     ],
 )
-def test_what_it_says_wrongly(tmp_path: Path, value: str, code: str, words: str) -> None:
+def test_a_wrong_signature(tmp_path: Path, value: str, code: str, words: str) -> None:
     with pytest.raises(ContractError) as caught:
         load(tmp_path, value)
     (fault,) = caught.value.diagnostics

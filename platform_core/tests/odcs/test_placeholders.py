@@ -1,4 +1,4 @@
-"""A contract with marks is refused, with one report of all that is to be decided."""
+"""A contract with placeholders is refused with one report of all decisions."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def load(tmp_path: Path, text: str) -> ContractError:
     return error.value
 
 
-def test_all_decisions_are_one_report_in_the_order_in_which_to_make_them(tmp_path: Path) -> None:
+def test_all_decisions_are_one_report_in_the_best_order(tmp_path: Path) -> None:
     [report] = load(tmp_path, CONTRACT).diagnostics
     assert (report.code, report.place and report.place.line) == ("C120", 6)
-    assert "shop/orders waits for 7 decisions" in report.message
+    assert "shop/orders needs 7 decisions" in report.message
     lines = [line.rpartition("orders.odcs.yaml:")[2] for line in (report.expected or "").splitlines()]
     assert lines == [
-        "7: decide which team of governance/teams.yaml owns it",
-        "6: decide how it is to be read (description.usage)",
-        "6: decide what it is not good for (description.limitations)",
-        "9: decide how fresh it is promised to be, and how long versions are kept (slaProperties)",
+        "7: decide the team of governance/teams.yaml that owns it",
+        "6: decide how consumers must read it (description.usage)",
+        "6: decide its limitations (description.limitations)",
+        "9: decide its freshness, and how long versions are kept (slaProperties)",
         "13: decide for a: classification: public, internal, confidential or restricted",
-        "13: decide for a, b: what it means (description)",
+        "13: decide for a, b: its meaning (description)",
     ]
 
 
-def test_what_is_wrong_beside_is_told_too(tmp_path: Path) -> None:
+def test_other_faults_are_reported_too(tmp_path: Path) -> None:
     found = load(tmp_path, CONTRACT.replace("kind: DataContract", "kindd: DataContract")).diagnostics
     assert {diagnostic.code for diagnostic in found} == {"C120", "C010"}
 
@@ -64,7 +64,7 @@ def test_a_contract_without_marks_is_read(tmp_path: Path) -> None:
     assert load_contract(path).owner == "decided"
 
 
-def test_a_text_that_only_mentions_the_word_is_no_mark(tmp_path: Path) -> None:
+def test_a_text_that_mentions_the_word_is_not_a_mark(tmp_path: Path) -> None:
     path = tmp_path / "orders.odcs.yaml"
     path.write_text(CONTRACT.replace("value: DECIDE", "value: 30").replace("DECIDE", "We DECIDE"))
     assert load_contract(path).usage == "We DECIDE how"

@@ -1,4 +1,4 @@
-"""What a good contract becomes."""
+"""The data product of a good contract."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -22,7 +22,7 @@ def rule(product: DataProduct, name: str) -> Rule:
     return next(rule for rule in product.rules if rule.name == name)
 
 
-def test_everything_that_a_contract_says(load: Load) -> None:
+def test_all_parts_of_a_contract(load: Load) -> None:
     product = load()
     assert (product.id, product.version, product.status, product.owner) == (
         "shop/orders",
@@ -204,7 +204,7 @@ def test_composite_foreign_key(load: Load) -> None:
     assert found.reference == Reference("crm/states", ("customer", "state"))
 
 
-def test_identity_need_not_be_said_twice(write: Callable[..., Path]) -> None:
+def test_identity_is_declared_once(write: Callable[..., Path]) -> None:
     path = write(("id: shop/orders", "id: 7f3a\ndomain: shop\nname: orders"))
     assert load_contract(path, "shop").id == "shop/orders"
     assert load_contract(path).id == "shop/orders"

@@ -1,4 +1,4 @@
-"""What a contract says of a stream, and what it cannot say."""
+"""Streams in contracts, with the faults of unsupported ones."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def read(folder: Path, *changes: tuple[str, str]) -> DataProduct:
     return load_contract(path, "shop")
 
 
-def test_a_streams_rules_are_about_batches(tmp_path: Path) -> None:
+def test_the_rules_of_a_stream_check_batches(tmp_path: Path) -> None:
     product = read(tmp_path, ("    properties:\n", COUNT % BATCH))
     assert (product.kind, product.event_time) == ("stream", "clicked")
     assert {rule.scope for rule in product.rules} == {"batch"}
     assert len(product.rules) > 3
 
 
-def test_a_rule_about_the_whole_stream_may_warn(tmp_path: Path) -> None:
+def test_a_rule_on_the_whole_stream_may_warn(tmp_path: Path) -> None:
     product = read(tmp_path, ("    properties:\n", COUNT % ", severity: warning"))
     assert [rule.name for rule in product.rules if rule.scope == "product"] == ["row_count"]
 
@@ -78,7 +78,7 @@ def test_a_rule_about_the_whole_stream_may_warn(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_a_stream_cannot_say_is_one_diagnostic(
+def test_an_unsupported_stream_is_one_diagnostic(
     tmp_path: Path, changes: list[tuple[str, str]], code: str
 ) -> None:
     with pytest.raises(ContractError) as error:

@@ -1,4 +1,4 @@
-"""Documents of every edition of the standard load, also with parts that the platform does not act on."""
+"""Documents of every edition of the standard load, even with parts that the platform does not act on."""
 
 # ruff: noqa: E501 - a contract has one line for a column, however long
 from __future__ import annotations
@@ -29,7 +29,7 @@ def test_the_least_document(tmp_path: Path) -> None:
     assert [rule.name for rule in product.rules] == ["schema"]
 
 
-def test_parts_that_we_do_not_act_on(tmp_path: Path) -> None:
+def test_parts_without_effect(tmp_path: Path) -> None:
     product = load(
         tmp_path,
         """\
@@ -141,7 +141,7 @@ def test_a_map_still_needs_its_types(tmp_path: Path) -> None:
     assert [fault.code for fault in caught.value.diagnostics] == ["C011"]
 
 
-def test_a_guest_is_strict_about_the_standard_and_about_what_names_us(tmp_path: Path) -> None:
+def test_a_guest_must_be_valid_and_use_known_platform_properties(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         load(tmp_path, "schema: [{name: t, propertys: []}]\n")
     assert "properties" in (caught.value.diagnostics[0].fix or "")

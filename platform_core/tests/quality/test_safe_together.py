@@ -53,14 +53,17 @@ def test_subtraction_reveals_no_small_group(
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("{by: [team], counts: [people, n], minimum: 5}", "names no other product"),
-        ("{product: shop/all, by: [people, no], counts: [people, n], minimum: 5}", "both products have"),
-        ("{product: shop/all, by: team, counts: [people, n], minimum: 5}", "both products have"),
+        ("{by: [team], counts: [people, n], minimum: 5}", "has no other product"),
+        ("{product: shop/all, by: [people, no], counts: [people, n], minimum: 5}", "one to four own columns"),
+        ("{product: shop/all, by: team, counts: [people, n], minimum: 5}", "one to four own columns"),
         ("{product: shop/all, by: [team], counts: [no, n], minimum: 5}", "an own column"),
         ("{product: shop/all, by: [team], counts: [people], minimum: 5}", "an own column"),
-        ("{product: shop/all, by: [team], counts: [people, n], minimum: 1}", "no whole number of 2 or more"),
-        ("{product: shop/all, by: [team], counts: [people, n], minimum: 5, of: 1}", 'knows no "of"'),
-        ("[1]", "is no mapping"),
+        (
+            "{product: shop/all, by: [team], counts: [people, n], minimum: 1}",
+            "not a whole number of 2 or more",
+        ),
+        ("{product: shop/all, by: [team], counts: [people, n], minimum: 5, of: 1}", 'unknown key "of"'),
+        ("[1]", "is not a mapping"),
     ],
 )
 def test_counts_that_cannot_be_compared_are_refused(tmp_path: Path, value: str, words: str) -> None:

@@ -17,7 +17,7 @@ Mesh = Callable[..., Registry]
 
 @pytest.fixture
 def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mesh:
-    """A mesh of contracts that say little more than their id: file -> id."""
+    """A mesh of minimal contracts: file -> id."""
     monkeypatch.delenv("MESH_CONTRACTS", raising=False)
     monkeypatch.setenv("MESH_ROOT", str(tmp_path))
     (tmp_path / "workspace.yaml").write_text("load_from: []\n")
@@ -103,7 +103,7 @@ def test_a_product_in_another_domains_folder(mesh: Mesh) -> None:
     assert [fault.code for fault in caught.value.diagnostics] == ["C020"]
 
 
-def test_foreign_keys_to_nowhere(mesh: Mesh) -> None:
+def test_foreign_keys_without_a_target(mesh: Mesh) -> None:
     table = (
         "id: hr/staff\nschema: [{name: staff, properties: [{name: a, relationships: ["
         "{to: 'sales/%s.odcs.yaml#/schema/%s/properties/%s'}]}]}]"

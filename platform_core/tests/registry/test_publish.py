@@ -1,5 +1,5 @@
-"""Contracts of one repository, registered for others: what is published, what is refused, and how the two
-are held against each other. `crew` has a foreign key to `shop`; each lives in a repository of its own."""
+"""Contracts of one repository, registered for others: publication, refusals, and how the two
+are compared. `crew` has a foreign key to `shop`; each lives in a repository of its own."""
 
 from __future__ import annotations
 
@@ -111,9 +111,7 @@ def test_a_domain_of_another_repository_is_resolved_from_the_registry(settled: T
 
 
 @pytest.mark.parametrize("edit", [("version: 1.2.0", "version: 2.0.0"), ("", "")])
-def test_two_files_of_the_registry_for_one_product_are_told_apart_by_nobody(
-    settled: Two, edit: tuple[str, str]
-) -> None:
+def test_two_files_of_the_registry_for_one_product_are_refused(settled: Two, edit: tuple[str, str]) -> None:
     registered = settled.registered("shop/stores")
     registered.with_name("stores-2.odcs.yaml").write_text(registered.read_text().replace(*edit))
     found = fault(lambda: settled.registry(settled.crew).get("shop/stores"))
@@ -121,7 +119,7 @@ def test_two_files_of_the_registry_for_one_product_are_told_apart_by_nobody(
     assert "stores.odcs.yaml and stores-2.odcs.yaml" in found.message
 
 
-def test_what_is_registered_and_that_twice_is_once(two: Two) -> None:
+def test_a_second_registration_changes_nothing(two: Two) -> None:
     two.write("shop/visits", STORES.replace("stores", "visits"))
     assert two.register("shop", write=False).added == ("stores", "visits")
     assert not snapshot(two.shared)
@@ -148,14 +146,14 @@ def test_two_domains_of_one_repository_may_need_each_other(tmp_path: Path) -> No
 
 
 class TestARegistryThatLacksAContract:
-    def test_the_reader_is_told_how_it_gets_there(self, two: Two) -> None:
+    def test_the_fix_names_the_command_of_the_registration(self, two: Two) -> None:
         crew = two.registry(two.crew)
         with pytest.raises(DefinitionError) as caught:
             crew.get("shop/stores")
         assert caught.value.diagnostics[0].code == "D001"
         assert "mesh register shop" in (caught.value.diagnostics[0].fix or "")
 
-    def test_nothing_is_registered_that_points_to_it(self, two: Two) -> None:
+    def test_a_foreign_key_to_an_unregistered_product_is_refused(self, two: Two) -> None:
         found = fault(lambda: two.register("crew"))
         assert found.code == "C057"
         assert found.place is not None
@@ -169,7 +167,7 @@ class TestTwoVersionsOfOneContract:
         assert settled.registry(settled.shop).get("shop/stores").version == "1.10.0"
         assert settled.registry(settled.crew).get("shop/stores").version == "1.2.0"
 
-    def test_comments_and_layout_are_no_difference(self, settled: Two) -> None:
+    def test_comments_and_layout_do_not_matter(self, settled: Two) -> None:
         settled.edit("shop/stores", ("status: active", "status:   active  # since May"))
         assert settled.registry(settled.shop).get("shop/stores").status == "active"
         assert settled.register("shop").changed == ()
@@ -178,7 +176,7 @@ class TestTwoVersionsOfOneContract:
         ("edit", "code"),
         [(("city", "town"), "C140"), (("version: 1.2.0", "version: 1.1.9"), "C141")],
     )
-    def test_one_version_that_says_two_things_or_goes_back(
+    def test_a_version_with_other_content_or_an_older_one(
         self, settled: Two, edit: tuple[str, str], code: str
     ) -> None:
         settled.edit("shop/stores", edit)
@@ -223,7 +221,7 @@ BREAKS = {
 
 class TestBreakingReaders:
     @pytest.mark.parametrize("what", BREAKS)
-    def test_takes_a_major_version(self, settled: Two, what: str) -> None:
+    def test_a_breaking_change_needs_a_major_version(self, settled: Two, what: str) -> None:
         settled.edit("shop/stores", BREAKS[what], ("version: 1.2.0", "version: 1.3.0"))
         before = snapshot(settled.shared)
         found = fault(lambda: settled.register("shop"))
@@ -235,12 +233,12 @@ class TestBreakingReaders:
         settled.edit("shop/stores", ("version: 1.3.0", "version: 2.0.0"))
         assert settled.register("shop").changed == ("stores",)
 
-    def test_more_is_no_break(self, settled: Two) -> None:
+    def test_an_addition_does_not_break(self, settled: Two) -> None:
         more = "required: true}\n      - {name: opened, logicalType: date}"
         settled.edit("shop/stores", ("string, required: true}", f"string, {more}"), ("1.2.0", "1.2.1"))
         assert settled.register("shop").changed == ("stores",)
 
-    def test_a_column_more_in_the_twin_is_no_break(self, settled: Two) -> None:
+    def test_an_additional_column_of_the_twin_does_not_break(self, settled: Two) -> None:
         twin = "[{property: maskedAs, value: plain, vendor: platform-core}]"
         masked = f"- name: stores\n    customProperties: {twin}"
         owner = "required: true}\n      - {name: owner, logicalType: string, tags: [personal]}"
@@ -255,7 +253,7 @@ class TestBreakingReaders:
         settled.edit("shop/stores", ("redact", "drop"), ("version: 2.0.1", "version: 2.0.2"))
         assert fault(lambda: settled.register("shop")).code == "C142"
 
-    def test_a_foreign_key_of_another_is_never_left_dangling(self, settled: Two) -> None:
+    def test_a_foreign_key_of_another_domain_keeps_its_target(self, settled: Two) -> None:
         settled.edit("shop/stores", ("name: store_id", "name: shop_id"), ("version: 1.2.0", "version: 2.0.0"))
         found = fault(lambda: settled.register("shop"))
         assert found.code == "C143"
@@ -263,7 +261,7 @@ class TestBreakingReaders:
         assert found.place is not None
         assert (found.place.path, found.place.line) == (settled.registered("crew/roster"), 11)
 
-    def test_a_product_goes_after_it_was_retired(self, settled: Two) -> None:
+    def test_a_retired_product_can_be_removed(self, settled: Two) -> None:
         settled.write("shop/visits", STORES.replace("stores", "visits"))
         settled.register("shop")
         settled.file("shop/visits").unlink()
@@ -283,7 +281,7 @@ class TestWhatCannotBeDone:
         found = fault(lambda: register(settled.registry(settled.crew), ["shop"], settled.shared))
         assert found.code == "U083"
 
-    def test_a_broken_contract_keeps_all_from_being_written(self, two: Two) -> None:
+    def test_with_a_broken_contract_nothing_is_written(self, two: Two) -> None:
         two.write("shop/visits", STORES.replace("stores", "visits").replace("status:", "stauts:"))
         with pytest.raises(ContractError):
             two.register("shop")
@@ -298,7 +296,7 @@ class TestWhatCannotBeDone:
         (two.shared / "shop").write_text("in the way")
         assert fault(lambda: two.register("shop")).code == "U084"
 
-    def test_a_registry_that_is_not_there(self, two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_registry(self, two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MESH_REGISTRY", str(two.shared))
         with pytest.raises(UsageError, match="U082"):
             Registry.open(two.shop)

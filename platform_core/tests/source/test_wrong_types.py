@@ -1,4 +1,4 @@
-"""Every value of the files that people write, with something of another type in its place."""
+"""Every value of the files that people write, replaced by a value of another type."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FILES = {
 }
 OTHERS: tuple[Any, ...] = (5, 1.5, True, "words", ["words"], {"words": 1}, [[]], {}, [])
 FREE_TEXT = {"description", "role"}
-"""What the platform does not read is nobody's fault."""
+"""Values that the platform does not read."""
 
 
 def pointers(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -96,7 +96,7 @@ def write(root: Path, file: str, text: str) -> None:
         (root / name).write_text(text if name == file else right)
 
 
-def test_what_is_right_has_no_fault(tmp_path: Path) -> None:
+def test_right_files_have_no_fault(tmp_path: Path) -> None:
     write(tmp_path, "", "")
     assert not read_federation(tmp_path).faults
     assert [location.name for location in read_locations(tmp_path)] == ["shop"]

@@ -1,4 +1,4 @@
-"""What each product costs: the time to make it, and the bytes that it keeps and reads."""
+"""The costs of each product: the time of its runs, and the bytes that it stores and reads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def mesh_costs() -> Result:
 
 
 def cost(product: DataProduct, made: Sequence[Materialization], bytes_stored: int | None) -> dict[str, Any]:
-    """One product, over all materializations that the instance remembers, the newest first."""
+    """The costs of one product over all recorded materializations, the newest first."""
     return {
         "product_id": product.id,
         "domain": product.domain,
@@ -56,7 +56,7 @@ def cost(product: DataProduct, made: Sequence[Materialization], bytes_stored: in
         "rows_written": sum(each.rows_written or 0 for each in made),
         "bytes_stored": bytes_stored,
         "bytes_read": sum(each.bytes_read or 0 for each in made),
-        # Made before the platform recorded what is read.
+        # Materializations from before the platform recorded reads.
         "unmeasured": sum(each.bytes_read is None for each in made),
         "first_made_at": made[-1].at if made else None,
         "last_made_at": made[0].at if made else None,
@@ -64,7 +64,7 @@ def cost(product: DataProduct, made: Sequence[Materialization], bytes_stored: in
 
 
 def plotted(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Numbers that Dagster plots over the materializations, and the domains beside each other."""
+    """Numbers that Dagster plots over the materializations, and a table of domains."""
     numbers: dict[str, Any] = {}
     lines = ["| domain | run seconds | bytes stored | bytes read |", "|---|---:|---:|---:|"]
     ordered = sorted(rows, key=lambda row: row["domain"])

@@ -1,4 +1,4 @@
-"""How every product of the mesh stands with the policies that the domains agreed on."""
+"""The state of every product of the mesh with each policy."""
 
 from datetime import date
 from typing import Any
@@ -52,7 +52,7 @@ def governance_scorecard() -> Result:
 
 
 def shares(coverage: Coverage) -> dict[str, Any]:
-    """What one product has of what its consumers need."""
+    """The coverage of one product."""
     return {
         "documented_share": coverage.documentation,
         "owned": coverage.ownership == 1,
@@ -62,7 +62,7 @@ def shares(coverage: Coverage) -> dict[str, Any]:
 
 
 def trend(found: Assessment) -> dict[str, Any]:
-    """Numbers that Dagster plots over the materializations, and the domains beside each other."""
+    """Numbers that Dagster plots over the materializations, and a table of domains."""
     overall, covered = score(found.standings), found.coverage
     numbers: dict[str, Any] = {
         "governance/policies_kept": overall.kept,

@@ -1,4 +1,4 @@
-"""Who reads which product, and which grants nobody uses."""
+"""The readers of each product, and the unused grants."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USAGE = pa.schema(
 
 @dataclass
 class Reading:
-    """What one reader read of one product."""
+    """The reads of one product by one reader."""
 
     at: list[datetime] = field(default_factory=list)
     version: int | None = None
@@ -50,10 +50,10 @@ def data_product_usage() -> Result:
 def usage(
     products: Sequence[DataProduct], made: Iterable[Materialization], asked: Iterable[QueryRead]
 ) -> list[dict[str, Any]]:
-    """One row for each product, way and reader; and for each grant that none of them needed."""
+    """One row for each product, kind of access and reader, and for each unused grant."""
     found: dict[tuple[str, str, str], Reading] = {}
 
-    def saw(source: str, via: str, reader: str, at: datetime, version: int | None = None) -> None:
+    def record(source: str, via: str, reader: str, at: datetime, version: int | None = None) -> None:
         reading = found.setdefault((source, via, reader), Reading())
         if version is not None and (not reading.at or at >= max(reading.at)):
             reading.version = version
@@ -62,10 +62,10 @@ def usage(
     for each in made:
         for via, sources in (("product", each.inputs or {}), ("foreign_key", each.references)):
             for source, version in sources.items():
-                saw(source, via, each.product, each.at, version)
+                record(source, via, each.product, each.at, version)
     for query in asked:
         for source in query.products:
-            saw(source, "query", query.principal, query.at)
+            record(source, "query", query.principal, query.at)
     known: dict[str, DataProduct] = {product.id: product for product in products}
     rows = [row(known, *key, reading) for key, reading in found.items()]
     used = {(each["product_id"], role_of(each["via"], each["reader"])) for each in rows}
@@ -77,7 +77,7 @@ def usage(
 
 
 def role_of(via: str, reader: str) -> str:
-    """The role as which a reader reads: a product as its domain."""
+    """The role of a reader; the role of a product is its domain."""
     return reader if via in ("query", "grant") else f"domain:{reader.partition('/')[0]}"
 
 
@@ -96,13 +96,13 @@ def row(
         "first_read_at": min(reading.at, default=None),
         "last_read_at": max(reading.at, default=None),
         "last_version_read": reading.version,
-        # None where the product is gone: nobody can tell what was granted.
+        # The grants of a removed product are unknown.
         "granted": product.granted_to(role) if product is not None else None,
     }
 
 
 def counted(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Numbers that Dagster plots over the materializations, and the products that most readers have."""
+    """Numbers that Dagster plots over the materializations, and the products with the most readers."""
     across = [each for each in rows if each["reader_domain"] not in (None, each["domain"])]
     readers: dict[str, set[str]] = {}
     for each in rows:

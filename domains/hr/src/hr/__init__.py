@@ -1,1 +1,1 @@
-"""The hr domain: who works here, and where."""
+"""The hr domain: employees and their places of work."""

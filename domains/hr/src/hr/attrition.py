@@ -1,16 +1,16 @@
-"""Who leaves, told by groups that are too large to point at a person."""
+"""Attrition by groups that are too large to identify a person."""
 
 from platform_core import Table, data_product
 
 SMALLEST = 5
-"""Fewer people than this are no group, and fewer leavers than this are not told."""
+"""The least people of a group; the least leavers that are shown, apart from zero."""
 
 
 @data_product(inputs={"employees": "hr/employees"})
 def attrition_by_department(employees: Table) -> str:
-    # Roles with too few people or leavers are put together, with the next role where even that is too few: a
-    # number that is left out could be told by subtraction of who is in service. Of a department in which they
-    # stay too few, they are left out. The mean is rounded: with all its digits it tells how many it is of.
+    # Roles with too few people or leavers are merged, even with the next role, since a hidden number
+    # could be computed by subtraction from the staff in service. If they remain too few, they are left out.
+    # The mean is rounded, since all its digits would reveal the number of people.
     return f"""
         WITH roles AS (
             SELECT

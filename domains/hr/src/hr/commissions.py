@@ -1,4 +1,4 @@
-"""What the sales staff earns on top: a share of what its store sold in the month."""
+"""Commissions of the sales staff: a share of the sales of its store in the month."""
 
 from platform_core import Table, data_product
 
@@ -11,7 +11,7 @@ from platform_core import Table, data_product
     }
 )
 def sales_commissions(sales: Table, stores: Table, staffing: Table) -> str:
-    # Petrol sells itself, whichever department books it, and what no department sold is nobody's sale.
+    # Petrol earns no commission, in any department, and neither do sales without a department.
     return f"""
         WITH
         sold AS (

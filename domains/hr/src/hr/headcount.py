@@ -1,4 +1,4 @@
-"""How many people work where, as a file for those who plan without a database."""
+"""The number of employees by place, as a file for planning without a database."""
 
 from platform_core import Input, Table, data_product
 

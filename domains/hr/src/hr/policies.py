@@ -1,4 +1,4 @@
-"""Where hr is stricter than the federation. Governance reads this anywhere, so without hr's libraries."""
+"""The stricter policies of hr. Any interpreter imports this module, so it must not use hr's libraries."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from platform_core.contracts.model import DataProduct
 from platform_core.governance.policy import Violation, policy
 
-# A deprecated product keeps personnel data in circulation: elsewhere a warning, here an error.
+# A deprecated product keeps personnel data in circulation, so reading it is an error here.
 STRICTER = {"G308": "error"}
 
 LONGEST = timedelta(days=30)
@@ -16,7 +16,7 @@ LONGEST = timedelta(days=30)
     "HR101",
     title="Personnel data is kept for a month at most",
     scope="product",
-    rationale="The works council agreed to 30 days of published versions: long enough to mend a mistake, too "
+    rationale="The works council agreed to 30 days of published versions: long enough to fix a mistake, too "
     "short to follow a person.",
     fix="Lower the retention to 30 days.",
     failing="- {property: retention, value: 1, unit: y}",

@@ -1,4 +1,4 @@
-"""Files that personnel data comes from."""
+"""The files of personnel data."""
 
 from platform_core import Source
 

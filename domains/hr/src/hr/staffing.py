@@ -1,12 +1,11 @@
-"""Who works in which store."""
+"""The assignment of employees to stores."""
 
 from platform_core import Table, data_product
 
 
 @data_product(inputs={"employees": "hr/employees", "stores": "sales/stores"})
 def store_staffing(employees: Table, stores: Table) -> str:
-    # Stores stand in line, each as wide as its baskets; employees are spaced evenly along it, each in
-    # the middle of an equal share.
+    # Each store covers a range as wide as its number of baskets. Employees are spread evenly over all ranges.
     return f"""
         WITH
         line AS (

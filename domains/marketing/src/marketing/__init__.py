@@ -1,1 +1,1 @@
-"""The marketing domain: promotions, campaigns and what is known of customers."""
+"""The marketing domain: promotions, campaigns and customers."""

@@ -1,4 +1,4 @@
-"""What households told about themselves: personal, so kept in the domain's restricted lake."""
+"""The answers of households about themselves: personal, so in the domain's restricted lake."""
 
 from marketing.sources import DEMOGRAPHICS
 from platform_core import Table, data_product
@@ -6,7 +6,7 @@ from platform_core import Table, data_product
 
 @data_product(inputs={"raw": DEMOGRAPHICS})
 def households(raw: Table) -> str:
-    # Words as other products write them. What a household did not tell stays missing.
+    # Values are spelled as in other products. Missing answers stay missing.
     return f"""
         SELECT
             household_id,

@@ -1,4 +1,4 @@
-"""Products of the marketing calendar: placements of the week, coupon campaigns, and what belongs to them."""
+"""Products of the marketing calendar: placements of the week, campaigns and their coupons."""
 
 from marketing.sources import CAMPAIGN_DESCRIPTIONS, CAMPAIGN_TARGETS, COUPONS, PROMOTIONS
 from platform_core import Table, data_product
@@ -30,5 +30,5 @@ def campaign_targets(raw: Table) -> str:
 
 @data_product(inputs={"raw": COUPONS})
 def coupons(raw: Table) -> str:
-    # The file repeats 4,872 rows to the last column: a coupon takes off a product or does not, never twice.
+    # The file has 4,872 duplicate rows.
     return f"SELECT DISTINCT campaign_id, coupon_upc, product_id FROM {raw}"

@@ -1,13 +1,13 @@
-"""Which households redeem a coupon of a campaign: a model of what was known when the campaign began."""
+"""The probability that a household redeems a coupon, from data known at the start of the campaign."""
 
 import polars as pl
 
 from platform_core import Input, Model, Table, data_product
 
 CUTOFF = "2017-10-01"
-"""Trained on campaigns that were over by then, held out are those that began from then on."""
+"""Campaigns that ended before are for training; campaigns that began later are the holdout."""
 COMPLETE = "2017-12-31"
-"""Last day of the study: what a campaign brings after it is not known."""
+"""The last day of the study; later redemptions are unknown."""
 SEED = 20171001
 FEATURES = (
     "coupons_redeemed",
@@ -38,7 +38,7 @@ FEATURES = (
     }
 )
 def redemption_propensity(targets: Table, campaigns: Table, redemptions: Table, lines: Table) -> Model:
-    # Here, since it takes a second, and every process that loads this domain would spend it.
+    # Imported here, since it takes a second, which every process with this domain would spend.
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PowerTransformer
@@ -75,7 +75,7 @@ def redemption_propensity(targets: Table, campaigns: Table, redemptions: Table, 
             **measured(holdout, likely(holdout)),
             "overestimate": float(likely(holdout).to_numpy().mean() - holdout["redeemed"].to_numpy().mean()),
         },
-        # What is done without a model: send it to those who redeemed most so far.
+        # Without a model, coupons go to the households with the most redemptions.
         baseline=measured(holdout, holdout["coupons_redeemed"]),
         seed=SEED,
         metadata={"mesh/pairs_trained_on": len(training), "mesh/pairs_held_out": len(holdout)},
@@ -83,7 +83,7 @@ def redemption_propensity(targets: Table, campaigns: Table, redemptions: Table, 
 
 
 def measured(rows: pl.DataFrame, score: pl.Series) -> dict[str, float]:
-    """How well a score tells households that redeem from those that do not."""
+    """The metrics of a score that separates redeeming households from others."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     redeemed, given = rows["redeemed"].to_numpy(), score.to_numpy()
@@ -94,10 +94,10 @@ def measured(rows: pl.DataFrame, score: pl.Series) -> dict[str, float]:
 
 
 def known_at_start(targets: Table, campaigns: Table, redemptions: Table, lines: Table) -> str:
-    """SQL with a row per campaign and household: whether it redeemed, and what was known before the campaign.
+    """SQL with a row per campaign and household: its redemption, and its data from before the campaign.
 
-    Days of the ledger are UTC, so its last hours before a local midnight count as after it: late by
-    hours, never early.
+    Days of the ledger are UTC, so purchases in the last hours before a local midnight count for the next day:
+    late by hours, never early.
     """
     return f"""
         WITH

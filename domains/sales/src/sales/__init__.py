@@ -1,1 +1,1 @@
-"""The sales domain: what the stores sell, to whom, and how well they do."""
+"""The sales domain: stores, their sales and their customers."""

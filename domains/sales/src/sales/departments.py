@@ -1,12 +1,12 @@
-"""What each department of each store sold in a month: the figures that other domains plan and pay by."""
+"""The monthly sales of each department of each store, which other domains use for plans and pay."""
 
 from platform_core import Table, data_product
 
 
 @data_product(inputs={"lines": "sales/transactions", "articles": "sales/products"})
 def net_sales_by_department(lines: Table, articles: Table) -> str:
-    # The local month is looked up by hour: converting each line costs twenty times as much. Lines of products
-    # that the article master does not know stay, under a name of their own, so that totals are complete.
+    # The local month is looked up by hour, since converting each line costs twenty times as much. Lines of
+    # products without an article stay, under a name of their own, so that totals are complete.
     return f"""
         WITH hours AS (
             SELECT

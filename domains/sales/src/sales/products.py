@@ -1,4 +1,4 @@
-"""Products of the tills: the article master, the ledger and the shopping trips in it."""
+"""Products of the tills: articles, transactions and shopping trips."""
 
 from platform_core import Table, data_product
 from sales.sources import PRODUCTS, TRANSACTIONS
@@ -14,7 +14,7 @@ def products(raw: Table) -> str:
 
 @data_product(inputs={"raw": TRANSACTIONS})
 def transactions(raw: Table) -> str:
-    # The file holds money as binary floats, some with noise in the ninth digit: as decimals they add up.
+    # The file holds money as binary floats with noise in the ninth digit; decimals add up exactly.
     return f"""
         SELECT
             household_id, store_id, basket_id, product_id, quantity,

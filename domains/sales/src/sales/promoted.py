@@ -1,4 +1,4 @@
-"""Sales beside what marketing did for them: placements of the week and campaigns."""
+"""Sales with their marketing: placements of the week and campaigns."""
 
 from platform_core import Table, data_product
 
@@ -12,8 +12,8 @@ from platform_core import Table, data_product
     }
 )
 def promoted_sales(lines: Table, articles: Table, promotions: Table, attribution: Table) -> str:
-    # A product may be placed several times in a week, and campaigns may share a line: both are brought to
-    # one row before the join, else sales multiply. Stores that never report a placement are unknown.
+    # A product may have several placements in a week, and a line several campaigns: both become one row
+    # before the join, or sales would multiply. Stores that never report a placement are unknown.
     return f"""
         WITH
         placements AS (

@@ -1,4 +1,4 @@
-"""The shopping trips on which coupons were redeemed: only of redemptions that are new since the last run."""
+"""The shopping trips with redeemed coupons, only for redemptions since the last run."""
 
 from platform_core import Input, Table, data_product
 

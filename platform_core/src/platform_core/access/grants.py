@@ -58,7 +58,7 @@ def asked(product: DataProduct, root: Path) -> str:
     if product.owner is None:
         return f"the domain {product.domain}"
     teams = read_teams(root)
-    team = teams.by_slug.get(product.owner)
+    team = teams.teams.get(product.owner)
     if team is not None and team.email:
         return f"{product.owned_by} ({team.email})"
     unread = next((fault.place for fault in teams.faults if fault.place), None)

@@ -1,4 +1,4 @@
-"""A contract file in the writer's form, with the comments that it has."""
+"""A contract file in the canonical form, with its comments."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _BLOCK: Final = ("|", ">")
 
 
 def formatted(path: Path) -> str:
-    """What a contract file would be in the writer's form; the same text where it is in it already.
+    """The canonical text of a contract file.
 
-    Aliases are written out. A comment stays above what it stood above, one at the end of a line goes
-    above it. Raises ContractError where the file is no contract that could be read (C001 to C007).
+    Aliases are replaced by their values. A comment stays above its value; a comment at the end of a line
+    moves above the line. Raises ContractError for an unreadable file (C001 to C007).
     """
     document = parse(path)
     return write(document.data, comments(document))
 
 
 def comments(document: Document) -> dict[Pointer, list[str]]:
-    """The comments of a contract file by what they stand above; those at the end of the file at ``(-1,)``."""
+    """The comments of a contract file by the value below them; those at the end of the file at ``(-1,)``."""
     text = read_text(document.path)
     lines = text.splitlines()
     root = yaml_core.compose(text, MAXIMUM_DEPTH)
@@ -33,7 +33,7 @@ def comments(document: Document) -> dict[Pointer, list[str]]:
     quoted: dict[int, list[tuple[int, int]]] = {}
     for pointer, node, began in _nodes(root, ()):
         if pointer and pointer not in seen:
-            # A value begins with its key, wherever that is.
+            # A value begins at its key.
             starts.setdefault(began, pointer)
             seen.add(pointer)
         if isinstance(node, yaml_core.ScalarNode):
@@ -62,7 +62,7 @@ def comments(document: Document) -> dict[Pointer, list[str]]:
 
 
 def _comment_at(line: str, texts: list[tuple[int, int]]) -> int | None:
-    """Where a comment begins: at a ``#`` after a blank and outside of every value."""
+    """The index of a comment: of a ``#`` after a blank and outside of every value."""
     for index, letter in enumerate(line):
         opens = letter == "#" and (index == 0 or line[index - 1] in " \t")
         if opens and not any(begin <= index < end for begin, end in texts):
@@ -71,7 +71,7 @@ def _comment_at(line: str, texts: list[tuple[int, int]]) -> int | None:
 
 
 def _nodes(node: yaml_core.Node | None, pointer: Pointer) -> Iterator[tuple[Pointer, yaml_core.Node, int]]:
-    """Every node with the line where it, or its key, begins; what is outside comes first."""
+    """Every node with the line of its key or its own; outer nodes come first."""
     if node is None:
         return
     yield pointer, node, node.start_mark.line

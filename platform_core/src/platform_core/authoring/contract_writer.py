@@ -1,7 +1,7 @@
-"""A contract as text, in one form: inferred, formatted or written by hand, contracts look alike.
+"""A contract as text in the canonical form.
 
-One line per column, as long as it fits; text in paragraphs is folded, text in lines is kept. What is
-written reads the same by YAML 1.2 and by the many readers that still follow 1.1.
+A column is one line where it fits; paragraphs are folded, texts with line breaks keep them. The text has the
+same meaning in YAML 1.2 and 1.1.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Pointer = tuple[str | int, ...]
 Comments = Mapping[Pointer, Sequence[str]]
 
 COLUMN_WIDTH: Final = 280
-"""How long the line of a column may get: a table is read like a table, one row per column."""
+"""The longest line of a column: columns read like the rows of a table."""
 WIDTH: Final = 150
-"""How long any other line in brackets may get."""
+"""The longest of all other lines in brackets."""
 TEXT_WIDTH: Final = 120
 
 _ORDER: Final[dict[str, tuple[str, ...]]] = {
@@ -54,14 +54,14 @@ _ORDER: Final[dict[str, tuple[str, ...]]] = {
     "enum": ("value", "description"),
     "relationships": ("from", "to", "customProperties"),
 }
-"""The order of the keys by what they are in; others follow as they come."""
+"""The order of the keys of each part; other keys follow in their own order."""
 _ONE_PER_LINE: Final = frozenset(
     {"schema", "properties", "roles", "slaProperties", "support", "quality", "customProperties", "team"}
     | {"members", "servers", "authoritativeDefinitions", "price"}
 )
 _ALWAYS_QUOTED: Final = frozenset({"url", "schedule"})
 _SENTENCES: Final = frozenset({"properties", "quality", "slaProperties"})
-"""In the brackets of these a description is quoted: it stands out from the words around it."""
+"""In the brackets of these parts, a description is quoted."""
 _PLAIN: Final = re.compile(r"[\w$./^(<][^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff]*")
 _NOT_PLAIN: Final = re.compile(r": |:$| #|\s$")
 _NOT_IN_BRACKETS: Final = re.compile(r"[?,\[\]{}\"']|:(?!\w)")
@@ -72,8 +72,8 @@ _WORDS_OF_1_1: Final = frozenset({"=", "<<"})
 def write(contract: Mapping[str, Any], comments: Comments | None = None) -> str:
     """The canonical text of a contract.
 
-    ``comments`` by the pointer of what they stand above; those at ``()`` open the file, those at a
-    pointer that the contract does not have close it.
+    ``comments`` by the pointer of the value below them; those at ``()`` open the file, those at a
+    pointer that the contract does not have end it.
     """
     writer = _Writer(dict(comments or {}))
     writer.comment((), 0, inner=False)
@@ -88,7 +88,7 @@ class _Writer:
         self._comments = comments
 
     def comment(self, pointer: Pointer, indent: int, *, inner: bool) -> None:
-        """The comments of a value; with ``inner`` also those of all that it holds."""
+        """The comments of a value; with ``inner`` also those inside it."""
         here = [at for at in self._comments if at == pointer or (inner and at[: len(pointer)] == pointer)]
         for at in here:
             self.lines += [f"{' ' * indent}# {line}".rstrip() for line in self._comments.pop(at)]
@@ -131,7 +131,7 @@ class _Writer:
                 break_long_words=False,
                 break_on_hyphens=False,
             )
-            # A value keeps its blanks: only those between values may become the end of a line.
+            # Lines break only at blanks between values.
             words = [_flow(v, key, strict=False) for v in value]
             wrapped = wrap.wrap(", ".join(str(word).replace(" ", "\x00") for word in words) + "]")
             self.lines += [start, *(line.replace("\x00", " ") for line in wrapped)]
@@ -159,7 +159,6 @@ class _Writer:
                 self.lines.append(f"{' ' * indent}- {flow or _flow(value, kind, strict=False)}")
 
     def _text(self, start: str, key: str, text: str, indent: int) -> None:
-        """One line where it fits; paragraphs folded, lines kept."""
         plain = _scalar(text, brackets=False, quoted=key in _ALWAYS_QUOTED)
         inside = " " * (indent + 2)
         long = len(start) + 1 + len(plain) > TEXT_WIDTH or (key == "purpose" and plain[0] == '"')
@@ -180,7 +179,7 @@ def _ordered(data: Mapping[str, Any], kind: str) -> list[str]:
     order = _ORDER.get(kind, ())
     known = [key for key in order if key in data]
     if kind == "quality" and "name" not in data and "description" in data:
-        # What a rule is called comes first: its name, or what it measures.
+        # A rule begins with its name, or else with its metric.
         known.remove("description")
         behind = [key for key in known if key not in ("severity", "customProperties")]
         known = [*behind, "description", *(key for key in known if key not in behind)]
@@ -188,7 +187,7 @@ def _ordered(data: Mapping[str, Any], kind: str) -> list[str]:
 
 
 def _flow(value: Any, kind: str, strict: bool = True) -> str | None:
-    """A value in brackets; None (where ``strict``) for one that holds what needs lines of its own."""
+    """A value in brackets; None (where ``strict``) for one that needs several lines."""
     if isinstance(value, Mapping):
         parts = []
         for key in _ordered(value, kind):
@@ -210,10 +209,10 @@ def _flow(value: Any, kind: str, strict: bool = True) -> str | None:
 
 
 def _key(key: str) -> str:
-    return _scalar(key, brackets=True, quoted=False)
+    return _scalar(key, brackets=True)
 
 
-def _scalar(value: Any, *, brackets: bool, quoted: bool) -> str:
+def _scalar(value: Any, *, brackets: bool, quoted: bool = False) -> str:
     match value:
         case None:
             return "null"
@@ -222,7 +221,7 @@ def _scalar(value: Any, *, brackets: bool, quoted: bool) -> str:
         case int():
             return str(value)
         case float():
-            # 1e-05 is a number by YAML 1.2 alone.
+            # 1e-05 is a number in YAML 1.2 alone.
             return re.sub(r"^(-?[0-9]+)e", r"\1.0e", repr(value))
         case str() if not quoted and _plain(value, brackets):
             return value
@@ -231,7 +230,7 @@ def _scalar(value: Any, *, brackets: bool, quoted: bool) -> str:
 
 
 def _plain(text: str, brackets: bool) -> bool:
-    """Whether a text means itself without quotes, by YAML 1.2 and by 1.1."""
+    """Whether a text needs no quotes, by YAML 1.2 and by 1.1."""
     if not _PLAIN.fullmatch(text) or _NOT_PLAIN.search(text) or text in _WORDS_OF_1_1:
         return False
     if brackets and _NOT_IN_BRACKETS.search(text):

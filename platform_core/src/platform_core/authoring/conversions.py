@@ -1,4 +1,4 @@
-"""Columns that a product holds otherwise than its source: types of no lake, and words for missing numbers."""
+"""Columns that the product's function converts: types that no lake has, and words for missing numbers."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How the function of a product reads a column, which is of the type ``source`` there."""
+    """The conversion of a column, whose type is ``source`` in the source."""
 
     source: str
     type: str
     missing: tuple[str, ...] = ()
-    """The words that stand for a missing value."""
+    """The words for a missing value."""
 
     def sql(self, name: str) -> str:
-        """The value, out of a column whose name is quoted as SQL needs it."""
+        """The converted value of a column, given its quoted name."""
         words = ", ".join(map(literal, self.missing))
         value = f"CASE WHEN {name} NOT IN ({words}) THEN {name} END" if words else name
         return f"CAST({value} AS {self.type})"
@@ -40,13 +40,13 @@ class Conversion:
     def remark(self) -> str:
         if self.missing:
             words = listed([f'"{word}"' for word in self.missing])
-            return f"{words} is read as missing by the function; all other values are numbers"
+            return f"the function reads {words} as missing; all other values are numbers"
         kind = self.source.partition("(")[0]
-        return f"{kind} in the source, a type of no lake: the function casts it to {self.type}"
+        return f"the function casts {kind}, which no lake has, to {self.type}"
 
 
 def conversions(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, Conversion]:
-    """The columns that cannot stay as they are, by name. What is said of them holds for all rows."""
+    """The columns that need a conversion, by name, judged by all rows."""
     found = {}
     for name, kind in describe(connection, f"FROM {relation}").items():
         if (held := _held(kind)) != kind:
@@ -57,13 +57,13 @@ def conversions(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[st
 
 
 def converted(relation: str, reading: Mapping[str, Conversion]) -> str:
-    """The rows of a relation as the function reads them."""
+    """A query of the relation's converted rows."""
     replaced = ", ".join(f"{each.sql(quoted(name))} AS {quoted(name)}" for name, each in reading.items())
     return f"SELECT * REPLACE ({replaced}) FROM {relation}" if replaced else f"FROM {relation}"
 
 
 def _held(kind: str) -> str:
-    """The type itself, or the one to cast it to where no lake holds it or no contract names it."""
+    """The type itself, or the type to cast it to where no lake or no contract has it."""
     for each in (kind, re.sub(r"\[\d+\]", "[]", kind) if '"' not in kind else kind):
         try:
             canonical_type(each)
@@ -75,7 +75,7 @@ def _held(kind: str) -> str:
 
 
 def _with_missing(connection: duckdb.DuckDBPyConnection, relation: str, name: str) -> Conversion | None:
-    """A column of numbers, but for words for a missing one; None for any other."""
+    """The conversion of a column of numbers and words for missing ones; None for any other."""
     missing = f"{name} IN ({', '.join(map(literal, _MISSING))})"
     number = f"regexp_full_match({name}, {literal(_NUMBER)}) AND TRY_CAST({name} AS DOUBLE) IS NOT NULL"
     words, whole, numbers, others = one(

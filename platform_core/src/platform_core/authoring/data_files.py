@@ -1,4 +1,4 @@
-"""Files as tables: Parquet, CSV and JSON, and what can be wrong with them."""
+"""Parquet, CSV and JSON files as tables, and their faults."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from platform_core.lake.transaction import number, one
 from platform_core.products.source import READERS
 from platform_core.sql.quoting import file_literal, literal, quoted, unlike
 from platform_core.sql.types import describe
-from platform_core.words import counted, snake
+from platform_core.words import counted, did_you_mean, snake
 
 _READERS: Final = READERS | {".tsv": "read_csv", ".jsonl": "read_json", ".ndjson": "read_json"}
 _CSV: Final = (".csv", ".tsv")
 _COMPRESSED: Final = (".gz", ".zst")
-_LINE: Final = re.compile(r"Line:?\s*(\d+)")
+_LINE: Final = re.compile(r"line:?\s*(\d+)")
 
 
 def is_file_name(words: str) -> bool:
-    """Whether a word can only be a file's name, there or not."""
+    """Whether a word has the suffix of a data file."""
     return _suffix(Path(words)) in _READERS
 
 
 def columnar(path: Path) -> bool:
-    """Whether a scan may be repeated at little cost."""
+    """Whether repeated scans are cheap."""
     return _suffix(path) == ".parquet"
 
 
 def stem(path: Path) -> str:
-    """A product's name out of a file's: ``Sales Returns 2017.csv.gz`` becomes ``sales_returns_2017``."""
+    """A product's name from a file's name: ``Sales Returns 2017.csv.gz`` becomes ``sales_returns_2017``."""
     return snake(path.name.partition(".")[0]) or "table"
 
 
 def described(path: Path) -> str:
-    """A file for the head of a contract: within a package, without where that is installed."""
+    """A file for the head of a contract; the path of a package's file is relative to the package."""
     package = packaged(path)
     return f"{package[1]} of the package {package[0]}" if package else shown(path.absolute())
 
 
 def packaged(path: Path) -> tuple[str, str] | None:
-    """The installed Python package that a file is in, and its path there."""
+    """The installed Python package of a file, and the path in it."""
     parts = path.absolute().parts
     if "site-packages" not in parts:
         return None
@@ -56,10 +56,10 @@ def packaged(path: Path) -> tuple[str, str] | None:
 def query(
     connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None = None
 ) -> tuple[str, dict[str, str]]:
-    """SQL that reads a file, with names that SQL takes, and what columns of other names are called in it.
+    """SQL that reads a file with plain column names, and the original names of renamed columns.
 
-    Raises UsageError: U060 missing, U061 empty, U062 no such file as its name says, U063 without names of
-    columns, U066 no table.
+    Raises UsageError: U060 missing, U061 empty, U062 unreadable in the format of its suffix, U063 without
+    column names, U066 not a table.
     """
     _present(path)
     suffix = _suffix(path)
@@ -70,7 +70,9 @@ def query(
         raise _unreadable(connection, path, error) from None
     if suffix in (".json", ".jsonl", ".ndjson") and names == ["json"]:
         expected = "a list of objects, or one object per line"
-        raise UsageError.of("U066", f"{shown(path)} is no table", None, expected, "Write one object per row.")
+        raise UsageError.of(
+            "U066", f"{shown(path)} is not a table", None, expected, "Write one object per row."
+        )
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
         plain = (columns[position - 1] if columns else snake(name)) or f"column_{position}"
@@ -90,7 +92,7 @@ def load_file(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, 
     texts = [quoted(n) for n, kind in describe(connection, f"FROM {relation}").items() if kind == "VARCHAR"]
     left = " OR ".join(f"starts_with({text}, '\"')" for text in texts) or "false"
     quotes = _suffix(path) in _CSV and number(connection, f"SELECT count(*) FROM {relation} WHERE {left}")
-    # Rather than refuse a file whose quotation marks do not pair, the engine takes them for letters.
+    # DuckDB reads unpaired quotation marks as letters instead of refusing them.
     if quotes and (fault := _fault(connection, path)):
         raise _unreadable(connection, path, fault)
 
@@ -106,13 +108,13 @@ def _present(path: Path) -> None:
     if not path.exists():
         near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         same = [name for name in near if name.lower() == path.name.lower()]
-        expected, fix = "a Parquet, CSV or JSON file", f'did you mean "{same[0]}"?' if same else None
-        raise UsageError.of("U060", f"there is no file {shown(path)}", None, expected, fix)
+        expected, fix = "a Parquet, CSV or JSON file", did_you_mean(path.name, same)
+        raise UsageError.of("U060", f"{shown(path)} does not exist", None, expected, fix)
     if not path.is_file() or _suffix(path) not in _READERS:
         kind = f"{', '.join(_READERS)} file" if path.is_file() else "regular file"
-        what = "a folder" if path.is_dir() else f"no {kind}"
+        what = "a folder" if path.is_dir() else f"not a {kind}"
         expected = "one table: a Parquet, CSV or JSON file"
-        fix = "Name a file in it." if path.is_dir() else "Save the table as one of these."
+        fix = "Name a file in it." if path.is_dir() else "Save the table in one of these formats."
         raise UsageError.of("U066", f"{shown(path)} is {what}", None, expected, fix)
     try:
         empty = path.stat().st_size == 0
@@ -120,50 +122,47 @@ def _present(path: Path) -> None:
             pass
     except OSError as error:
         message = f"{shown(path)} cannot be read: {error.strerror}"
-        raise SourceError.of("U062", message, fix="Let it be read.") from None
+        raise SourceError.of("U062", message, fix="Make it readable.") from None
     if empty:
         raise no_rows(shown(path))
 
 
 def no_rows(what: str) -> SourceError:
-    """Data without rows: nothing is known of them."""
-    message = f"{what} has no rows, so nothing can be inferred from it"
-    expected, fix = "at least one row; more rows tell more", "Infer from data as it will be."
+    """The error for data without rows."""
+    message = f"{what} has no rows"
+    expected, fix = "one row or more", "Infer from a file with typical data."
     return SourceError.of("U061", message, None, expected, fix)
 
 
 def _plain(path: Path) -> str:
-    """Types that hold for all rows of a text, not only for its first 20,480."""
+    """Reads text with types from all rows, not only from the first 20,480."""
     options = "" if columnar(path) else ", sample_size = -1"
     return f"{_READERS[_suffix(path)]}({file_literal(path)}{options})"
 
 
 def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
-    """The table function that reads a CSV file, which names its columns, or else somebody does (U063)."""
     asked = _plain(path).replace("read_csv", "sniff_csv", 1)
     header, found, prompt = one(connection, f"SELECT HasHeader, Columns, Prompt FROM {asked}")
     if len(found) == 1 and re.search(r"[,;\t|]", str(found[0]["name"])):
         raise _unreadable(connection, path, _fault(connection, path) or duckdb.Error("Number of Columns"))
     if columns and (header or len(columns) != len(found)):
-        wrong = f"has {len(found)} columns, and {len(columns)} names were given"
-        message = f"{shown(path)} {'names its columns itself' if header else wrong}"
-        expected = "--columns for a file that does not name them, as many as it has"
-        raise UsageError.of("U063", message, None, expected, "Leave --columns out." if header else None)
+        wrong = f"has {len(found)} columns, but --columns has {len(columns)}"
+        message = f"{shown(path)} {'has column names already' if header else wrong}"
+        expected = "--columns for a file without column names, one name per column"
+        raise UsageError.of("U063", message, None, expected, "Remove --columns." if header else None)
     if not header and not columns:
         names = ",".join(f"name{number}" for number in range(1, len(found) + 1))
-        message = f"{shown(path)} does not name its {counted(len(found), 'column')}"
-        fix = f"Add one, or name them: --columns {names if len(found) < 9 else 'name1,name2,...'}"
+        message = f"{shown(path)} has no names of its {counted(len(found), 'column')}"
+        fix = f"Add the line, or call with `--columns {names if len(found) < 9 else 'name1,name2,...'}`."
         raise UsageError.of("U063", message, None, "a first line with the names of the columns", fix)
-    # The engine names the file as found, which read_csv would take for a pattern again.
+    # The prompt names the file, which read_csv would read as a pattern.
     dialect = str(prompt).partition(", auto_detect=")[2].rstrip(";")
     return f"read_csv({file_literal(path)}, auto_detect={dialect}"
 
 
 def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | None:
-    """What is wrong with a CSV file whose values are apart as in its first line, and quoted by ``"``.
-
-    Where it may guess how values are apart and quoted, the engine tells only that no guess fits.
-    """
+    """The fault of a CSV file, read with the separator of its first line and with ``"`` as quote. With
+    automatic detection, DuckDB only reports that no dialect fits."""
     read = f"FROM read_csv({file_literal(path)}, auto_detect = false"
     try:
         whole = "header = false, delim = '\x01', quote = '', escape = '', columns = {line: VARCHAR}"
@@ -179,26 +178,26 @@ def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | 
 
 
 def _unreadable(connection: duckdb.DuckDBPyConnection, path: Path, error: duckdb.Error) -> SourceError:
-    """Why a file cannot be read; DuckDB's own words quote what is in the file, so they are not repeated."""
+    """The error of an unreadable file, without DuckDB's message, which quotes the file."""
     if _suffix(path) in _CSV and "sniffing" in str(error):
         error = _fault(connection, path) or error
-    words = str(error).partition("Possible")[0]
+    words = str(error).partition("Possible")[0].lower()
     line = _LINE.search(words)
     where = f" in line {line[1]}" if line else ""
     reasons = (
-        ("Number of Columns", "its lines have different numbers of values"),
-        ("unterminated", "a quotation mark is never closed, or stands alone in a value"),
-        ("invalid state", "its lines end in several ways, some in CR LF and some in LF"),
+        ("number of columns", "its lines have different numbers of values"),
+        ("unterminated", "a quotation mark is not closed, or is alone in a value"),
+        ("invalid state", "some of its lines end in CR LF and some in LF"),
         ("unicode", "it is not text in UTF-8"),
         ("utf-8", "it is not text in UTF-8"),
-        ("Maximum line size", "a line is too long to be one row"),
-        ("magic bytes", "it is no Parquet file"),
-        ("too small to be a Parquet", "it is no Parquet file"),
-        ("Malformed JSON", "it is no JSON"),
-        ("onvert", "values do not have the type of those before"),
+        ("maximum line size", "a line is too long"),
+        ("magic bytes", "it is not a Parquet file"),
+        ("too small to be a parquet", "it is not a Parquet file"),
+        ("malformed json", "it is not JSON"),
+        ("onvert", "values have another type than those above them"),
     )
-    reason = next((told for said, told in reasons if said.lower() in words.lower()), None)
+    reason = next((text for words_of_duckdb, text in reasons if words_of_duckdb in words), None)
     kind = _suffix(path).removeprefix(".").upper()
     message = f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else "")
-    fix = f"Mend line {line[1]} of the file." if line else "Save the file anew."
-    return SourceError.of("U062", message, None, "a table: in every row the same columns", fix)
+    fix = f"Correct line {line[1]} of the file." if line else "Save the file again."
+    return SourceError.of("U062", message, None, "a table with the same columns in every row", fix)

@@ -1,9 +1,9 @@
-"""Facts as a contract: everything that data tells is said, everything else asks to be decided."""
+"""A draft of a contract: facts from the data, and placeholders for the decisions of people."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any, Final
@@ -18,7 +18,7 @@ from platform_core.odcs.placeholders import MARK
 from platform_core.words import counted
 
 DIGITS: Final = 2
-"""To how many digits a range is rounded, outwards: a promise that the next row does not break."""
+"""The digits of a range, which is rounded outwards, so that the next row is likely inside."""
 _LONGEST_NUMBER: Final = 400  # the digits of the greatest DOUBLE
 _NEEDED: Final = frozenset({"VARCHAR", "DOUBLE", "FLOAT", "BOOLEAN", "DATE", "TIMESTAMP", "TIME"})
 
@@ -30,24 +30,24 @@ def draft(
     source: str,
     renamed: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of a contract for a product that looks like ``facts``, inferred from ``source``.
+    """The text of a contract for ``facts``, inferred from ``source``.
 
-    ``renamed`` are the columns that are called otherwise in the source. No value of a column that looks
-    personal is in it.
+    ``renamed`` holds the source's names of renamed columns. The text has no value of a column that looks
+    personal.
     """
     comments: dict[Pointer, list[str]] = {(): _head(facts, source)}
     for index, column in enumerate(facts.columns):
-        said = _remarks(column, (renamed or {}).get(column.name))
-        if said:
-            comments[("schema", 0, "properties", index)] = said
+        remarks = _remarks(column, (renamed or {}).get(column.name))
+        if remarks:
+            comments[("schema", 0, "properties", index)] = remarks
     return write(contract(facts, product_id, name), comments)
 
 
 def contract(facts: TableFacts, product_id: str | None, name: str) -> dict[str, Any]:
-    """The same as data, in the order of the standard."""
+    """The same contract as data, in the order of the standard."""
     table: dict[str, Any] = {
         "name": name,
-        "dataGranularityDescription": f"One row per {_and(facts.key)}." if facts.key else MARK,
+        "dataGranularityDescription": f"One row per {' and '.join(facts.key)}." if facts.key else MARK,
         "properties": [_column(column, facts) for column in facts.columns],
         "quality": [{"metric": "rowCount", "mustBeGreaterThan": 0}],
     }
@@ -69,45 +69,44 @@ def contract(facts: TableFacts, product_id: str | None, name: str) -> dict[str, 
 
 
 def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
-    said: dict[str, Any] = {"name": column.name, "logicalType": column.kind}
+    written: dict[str, Any] = {"name": column.name, "logicalType": column.kind}
     if column.type not in _NEEDED and column.kind != "integer":
-        said["physicalType"] = column.type
+        written["physicalType"] = column.type
     keyed = column.name in facts.key
     if column.filled == facts.rows and not keyed:
-        said["required"] = True
+        written["required"] = True
     if column.unique:
-        said["unique"] = True
+        written["unique"] = True
     if keyed:
-        said["primaryKey"] = True
+        written["primaryKey"] = True
         if len(facts.key) > 1:
-            said["primaryKeyPosition"] = facts.key.index(column.name) + 1
-    said["classification"] = "restricted" if column.personal else MARK
+            written["primaryKeyPosition"] = facts.key.index(column.name) + 1
+    written["classification"] = "restricted" if column.personal else MARK
     if column.personal or column.pseudonymous:
-        said["tags"] = ["personal" if column.personal else "pseudonymous"]
+        written["tags"] = ["personal" if column.personal else "pseudonymous"]
     if column.not_personal:
-        said["customProperties"] = [
+        written["customProperties"] = [
             {"property": "notPersonal", "value": column.not_personal, "vendor": VENDOR}
         ]
     if options := _options(column, identifies(column, facts)):
-        said["logicalTypeOptions"] = options
+        written["logicalTypeOptions"] = options
     if column.values is not None:
-        said["enum"] = [{"value": value} for value in column.values]
+        written["enum"] = [{"value": value} for value in column.values]
     if column.reference is not None:
         domain, name = ProductId(column.reference.product).path
         target = f"{domain}/{name}.odcs.yaml#/schema/{name}/properties/{column.reference.column}"
-        said["relationships"] = [{"to": target}]
-    said["description"] = MARK
-    return said
+        written["relationships"] = [{"to": target}]
+    written["description"] = MARK
+    return written
 
 
 def identifies(column: ColumnFacts, facts: TableFacts) -> bool:
-    """Whether a column's values are names of something, so that new ones lie beyond those that there were."""
+    """Whether a column's values identify something, so that new values are outside of the old range."""
     alone = column.unique or facts.key == (column.name,)
     return alone or column.reference is not None or named_like_key(column)
 
 
 def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
-    """Ranges, lengths and forms, but none of a column that looks personal."""
     if column.personal or column.filled == 0:
         return {}
     low, high = column.minimum, column.maximum
@@ -128,7 +127,7 @@ def _options(column: ColumnFacts, identified: bool) -> dict[str, Any]:
 
 
 def rounded(value: Value | None, *, up: bool) -> int | float | None:
-    """A bound with two digits that encloses a value; 0 for what is not below it; None for no number."""
+    """A bound of two digits around a value; 0 below a value from 0 to 1; None for any other type."""
     if value is None or isinstance(value, date) or not math.isfinite(value):
         return None
     exact = Decimal(str(value))
@@ -143,7 +142,7 @@ def rounded(value: Value | None, *, up: bool) -> int | float | None:
 
 
 def _moment(value: date, kind: str) -> str | None:
-    """The first day there was: data grows at the other end."""
+    """The first day; a last day would be wrong soon, since data grows."""
     if not 1000 <= value.year <= 9998:
         return None
     day = f"{value:%Y-%m-%d}"
@@ -153,41 +152,31 @@ def _moment(value: date, kind: str) -> str | None:
 def _head(facts: TableFacts, source: str) -> list[str]:
     lines = [
         f"Inferred from {source}: all of its {counted(facts.rows, 'row')}.",
-        f"Facts are filled in; {MARK} stands where people decide. What was observed becomes a promise if it",
-        "stays: ranges (rounded outwards), lengths, patterns, accepted values, required and unique columns.",
+        f"Replace each {MARK} with your decision. Check the observed ranges (rounded outwards), lengths,",
+        "patterns, accepted values, required and unique columns: they become promises.",
     ]
     key = facts.column(facts.key[0]) if len(facts.key) == 1 else None
     if key is not None and (key.pseudonymous or key.personal):
-        lines.append(f"One row per {key.name}: any of the columns may be about a person.")
+        lines.append(f"One row per {key.name}: every column may be personal.")
     if facts.doubled:
-        lines.append("Some rows are there twice, so nothing can be a key: keep each once, or say why not.")
+        lines.append("Some rows are repeated, so a key is impossible: remove duplicates, or explain them.")
     elif not facts.key:
-        lines.append(
-            "No few columns were found that no two rows share: say which are the key, or why there is none."
-        )
+        lines.append("No small key was found: declare the key, or explain its absence.")
     if facts.rows < 100:
-        lines.append("So few rows tell little: a key or a list of values may be chance.")
+        lines.append("With so few rows, a key or a list of values may be chance.")
     if found := list(grids(facts.columns)):
-        lines.append(f"Could be partitioned: {'; '.join(found)}.")
+        lines.append(f"Partitions are possible: {'; '.join(found)}.")
     return lines
 
 
-def _remarks(column: ColumnFacts, called: str | None) -> list[str]:
-    said = []
-    if called is not None:
-        said.append(
-            f'Called "{called}" in the source.' if called.isprintable() else "Called otherwise in the source."
-        )
+def _remarks(column: ColumnFacts, original: str | None) -> list[str]:
+    notes = []
+    if original is not None:
+        name = f'"{original}"' if original.isprintable() else "another name"
+        notes.append(f"The source has {name}.")
     if column.personal:
-        said.append(f"Personal: {column.personal}. Without values, ranges and lengths.")
+        notes.append(f"Personal: {column.personal}. Without values, ranges and lengths.")
     if column.pseudonymous:
-        said.append("Stands for somebody, by its name: confidential at least.")
-    said += [
-        f"{remark[0].upper()}{remark[1:]}{'' if remark[-1] == '?' else '.'}" for remark in column.remarks
-    ]
-    return said
-
-
-def _and(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+        notes.append("By its name, it identifies a person: confidential at least.")
+    notes += [f"{note[0].upper()}{note[1:]}{'' if note[-1] == '?' else '.'}" for note in column.remarks]
+    return notes

@@ -1,4 +1,4 @@
-"""Foreign keys: columns named like another product's key, all of whose values are there."""
+"""Foreign keys: columns with the name of another product's key, whose values are all in that key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from platform_core.sql.quoting import quoted
 
 PER_COLUMN: Final = 3
 ALL: Final = 20
-"""How many pairs of columns are compared at most."""
+"""The most pairs of columns that are compared."""
 NEARLY: Final = 0.9
 SAME_KEY: Final = 2
 
@@ -24,9 +24,9 @@ SAME_KEY: Final = 2
 def candidates(
     names: Iterable[str], products: Iterable[DataProduct], own: str
 ) -> list[tuple[str, DataProduct]]:
-    """Pairs of a column and a product whose key it may refer to, those named after it first.
+    """Pairs of a column and a product whose key it may refer to, the best names first.
 
-    ``own`` is what is looked at: an id, or only a name; it does not refer to itself.
+    ``own`` is the id or the name of the product itself, which is left out.
     """
     keyed = [
         product for product in products if len(product.key) == 1 and own not in (product.id, product.name)
@@ -40,10 +40,10 @@ def candidates(
 
 
 def _alike(column: str, product: DataProduct) -> int | None:
-    """How near a column's name is to that of a product's key; None where it is not.
+    """The rank of a product as the target of a column's name, 0 the best; None for any other product.
 
-    `store_id` is that of `stores` (0) or of `open_stores` (1). What is only kept per store, such as
-    `store_performance`, has the same key (2) and is not what a store is.
+    `store_id` refers to `stores` (0) or to `open_stores` (1). A product per store, such as
+    `store_performance`, has the same key but does not define stores (2).
     """
     word, key = column.lower(), product.key[0].lower()
     one = product.name.removesuffix("s")
@@ -63,9 +63,9 @@ def with_references(
     pairs: Sequence[tuple[str, DataProduct]],
     tables: Mapping[str, str],
 ) -> tuple[ColumnFacts, ...]:
-    """The columns with the product that each refers to: the first that has all values, or nearly all.
+    """The columns with their targets: for each the first product with all of its values, or nearly all.
 
-    ``tables`` are the relations of those products that can be read here.
+    ``tables`` are the relations of the readable products.
     """
     found: dict[str, ForeignKey] = {}
     for name, product in pairs:
@@ -89,14 +89,13 @@ def _with(column: ColumnFacts, reference: ForeignKey | None) -> ColumnFacts:
         return column
     if reference.missing == 0 and reference.alike < SAME_KEY:
         return replace(column, reference=reference)
-    if reference.missing == 0:
-        same = f"all {reference.values:,} different values are in {reference.product} too: a foreign key?"
-        return replace(column, remarks=(*column.remarks, same))
-    nearly = (
-        f"{reference.missing:,} of {reference.values:,} different values are not in {reference.product}: "
-        "no foreign key, or one that only warns"
-    )
-    return replace(column, remarks=(*column.remarks, nearly))
+    remark = f"all {reference.values:,} different values are in {reference.product} too: a foreign key?"
+    if reference.missing:
+        remark = (
+            f"{reference.missing:,} of {reference.values:,} different values are not in {reference.product}: "
+        )
+        remark += "not a foreign key, or one with severity warning"
+    return replace(column, remarks=(*column.remarks, remark))
 
 
 def _contained(
@@ -106,7 +105,6 @@ def _contained(
     product: DataProduct,
     target: str,
 ) -> ForeignKey | None:
-    """How many different values there are, and how many of them the product lacks; all are compared."""
     name, key = quoted(column.name), quoted(product.key[0])
     described = connection.execute(f"SELECT typeof({key}) FROM {target} LIMIT 1").fetchone()
     if described is None or ColumnFacts("", described[0], 0).kind != column.kind:
@@ -121,7 +119,7 @@ def _contained(
 
 
 def grids(columns: Iterable[ColumnFacts]) -> Iterator[str]:
-    """What is said of columns by which the table could be partitioned."""
+    """Descriptions of columns that could be the partition column."""
     for column in columns:
         low, high = column.minimum, column.maximum
         if column.personal or not isinstance(low, date) or not isinstance(high, date):

@@ -1,4 +1,4 @@
-"""From a word on the command line to a contract."""
+"""The inference of a contract from a word on the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READ: Final = '"__read"'
 
 @dataclass(frozen=True)
 class Inferred:
-    """A contract's text, the facts that it states, and what is to be known beside."""
+    """A contract's text, its facts and its warnings."""
 
     text: str
     name: str
@@ -36,7 +36,7 @@ class Inferred:
     renamed: dict[str, str]
     warnings: tuple[Diagnostic, ...] = ()
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
-    """By column: what the function has to do so that the facts are true."""
+    """The conversions in the product's function, by column."""
 
 
 def infer(
@@ -49,12 +49,12 @@ def infer(
 ) -> Inferred:
     """Infer a contract from a file, a product, a lake's table, a query or a dbt model.
 
-    ``product`` is what it is to be: it is read as that product's domain, else as analysts are (and a
-    product as its own domain). ``columns`` names those of a CSV file.
+    ``product`` is the id of the new product, whose domain reads the data. Without it, the reader is
+    ``analysts``, for a product its own domain. ``columns`` are the names for a CSV file without any.
 
     Raises:
         UsageError: U060 to U069, U040.
-        PlatformError: what reading products raises, R020 for one that was never published among them.
+        PlatformError: the errors of reading products, such as R020 for one that was never published.
     """
     location = LakeLocation.current(root)
     subject = find(words, registry, location, root)
@@ -63,7 +63,7 @@ def infer(
     name = ProductId(own).name if own else subject.name
     reader = Reader(principal, registry, location, root)
     with opened(subject, reader, own=own, columns=columns) as data:
-        # What is in a lake already stays as it is.
+        # Data from a lake needs no conversion.
         read = conversions(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
         data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {converted(data.relation, read)}")
         facts = profile(data.connection, _READ)
@@ -81,16 +81,16 @@ def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:
     found = []
     mixed = [column for column in facts.columns if any(r.startswith("mixed") for r in column.remarks)]
     if mixed:
-        message = f"{subject.words} mixes types in {counted(len(mixed), 'column')}, taken as text"
+        message = f"{subject.words} mixes types in {counted(len(mixed), 'column')}, read as text"
         lines = [
             f"{column.name}: {each.removeprefix('mixed: ')}" for column in mixed for each in column.remarks
         ]
-        fix = "Mend the values, or let the product's function cast or leave them out."
+        fix = "Correct the values, or cast or remove them in the product's function."
         found.append(Diagnostic("U064", message, None, "\n".join(lines), fix, "warning"))
     if len(facts.columns) > WIDE:
         message = f"{subject.words} has {len(facts.columns):,} columns"
-        message += f"; keys of several columns were sought among {CANDIDATES} of them"
-        expected = f"a table of at most {WIDE} columns, that people can read"
-        fix = "Turn columns into rows (UNPIVOT), or leave out what nobody reads."
+        message += f"; keys of several columns were searched among {CANDIDATES} of them"
+        expected = f"at most {WIDE} columns"
+        fix = "Turn columns into rows (UNPIVOT), or remove unused columns."
         found.append(Diagnostic("U065", message, None, expected, fix, "warning"))
     return found

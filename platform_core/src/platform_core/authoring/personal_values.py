@@ -1,4 +1,4 @@
-"""What a column holds that speaks of persons, by its values; the values themselves stay here."""
+"""Personal content of a column by its values, which are never in a message."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _NUMBERS: Final = ("_id", "_no", "_number", "_key", "_nr", "_code")
 
 
 def personal_content(values: Sequence[str]) -> str | None:
-    """What the values look like, ``e-mail addresses``; None where they are nothing of the kind.
+    """The kind of personal content, ``e-mail addresses``; None for any other values.
 
-    ``values`` are different ones out of a sample.
+    ``values`` are different values from a sample.
     """
     if not values:
         return None
@@ -48,7 +48,7 @@ def personal_content(values: Sequence[str]) -> str | None:
 
 
 def looks_like_names(values: Sequence[str]) -> bool:
-    """Whether half of the texts are two capitalized words: names of persons, or of anything else."""
+    """Whether half of the texts are two capitalized words, like names of persons."""
     return bool(values) and _share(values, _NAME.fullmatch) >= HALF
 
 
@@ -59,13 +59,13 @@ def named_after_people(name: str) -> bool:
 
 
 def stands_for_somebody(name: str) -> bool:
-    """Whether a column is likely to hold numbers that stand for persons: ``customer_id``."""
+    """Whether a column is likely to identify persons by numbers: ``customer_id``."""
     word = name.lower()
     return any(word == f"{who}{end}" for who in (*PEOPLE, "household") for end in _NUMBERS)
 
 
 def luhn(digits: str) -> bool:
-    """The check digit of card numbers."""
+    """Whether the check digit of a card number is right."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         number = int(digit) * (1 + place % 2)

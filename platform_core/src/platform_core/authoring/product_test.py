@@ -1,8 +1,9 @@
-"""A test for a new product: a made-up row, and what the contract says of it, tried before it is written."""
+"""A test for a new product with a made-up row, evaluated before the test is written."""
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
@@ -34,13 +35,13 @@ _FILLERS: Final = {"classification": "internal", "value": 1, "role": "analysts"}
 
 
 def test_module(inferred: Inferred, made: Maker, product_id: str, registry: Registry) -> str:
-    """The text of a test that passes as soon as the contract's decisions are made.
+    """The text of a test that passes once the contract has no placeholders.
 
-    Its rows are made up from types, ranges and accepted values; no value of a personal column is in it.
+    Its rows are made up from types, ranges and accepted values, without values of personal columns.
     """
     domain, name = ProductId(product_id).path
     rows = _rows(inferred, made, registry)
-    once, twice = _tried(inferred, made, product_id, registry, rows)
+    once, twice = _evaluated(inferred, made, product_id, registry, rows)
     taken = ", ".join(f"{argument}=[{argument.upper()}]" for argument in rows)
     imports = sorted(
         {type(v).__name__ for row in rows.values() for v in row.values()} & {"date", "datetime", "time"}
@@ -67,16 +68,9 @@ def test_module(inferred: Inferred, made: Maker, product_id: str, registry: Regi
 
 
 def _rows(inferred: Inferred, made: Maker, registry: Registry) -> dict[str, Row]:
-    """One row for each input, by its argument."""
     if inferred.subject.file is not None:
-        called = inferred.renamed
-        return {
-            "raw": {
-                called.get(c.name, c.name): _of_facts(c, inferred.facts)
-                for c in inferred.facts.columns
-                if c.filled
-            }
-        }
+        names, filled_columns = inferred.renamed, [c for c in inferred.facts.columns if c.filled]
+        return {"raw": {names.get(c.name, c.name): _of_facts(c, inferred.facts) for c in filled_columns}}
     products = {argument: registry.get(product) for argument, product in made.inputs.items()}
     tables = {argument: [c.name for c in product.columns] for argument, product in products.items()}
     try:
@@ -94,7 +88,7 @@ def _of_facts(column: ColumnFacts, facts: TableFacts) -> Any:
     low = column.minimum
     match column.kind:
         case "integer":
-            # What identifies something is made up; a quantity lies in its range.
+            # An identifier is made up; a quantity must be in its range.
             if column.personal or low is None or identifies(column, facts):
                 return 1
             return rounded(low, up=False)
@@ -115,9 +109,7 @@ def _of_facts(column: ColumnFacts, facts: TableFacts) -> Any:
 
 
 def _patterned(column: ColumnFacts) -> str:
-    """A text of the right form: ``^[A-Z]{2}[0-9]{4}$`` is kept by ``AA1111``."""
-    import re
-
+    """A text of the column's pattern: ``AA1111`` for ``^[A-Z]{2}[0-9]{4}$``."""
     if column.pattern is None or column.personal:
         return "a" * column.longest if column.longest and column.longest == column.shortest else "text"
     parts = re.findall(r"(\[0-9\]|\[A-Z\]|\[a-z\]|\[\.\]|.)(?:\{(\d+)\})?", column.pattern[1:-1])
@@ -126,7 +118,6 @@ def _patterned(column: ColumnFacts) -> str:
 
 
 def _of_contract(product: DataProduct, used: Sequence[str], sql: str) -> Row:
-    """A row that keeps its contract, with the values that the query asks for."""
     rules: dict[tuple[str, str], Rule] = {}
     for rule in product.rules:
         if len(rule.columns) == 1:
@@ -149,10 +140,10 @@ def _of_contract(product: DataProduct, used: Sequence[str], sql: str) -> Row:
     return row
 
 
-def _tried(
+def _evaluated(
     inferred: Inferred, made: Maker, product_id: str, registry: Registry, rows: Mapping[str, Row]
 ) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
-    """The rules that break, and the rows that come out, with each row once and with each twice."""
+    """The broken rules and the number of rows, with each input row once and twice."""
     name = ProductId(product_id).name
     document = _decided(contract(inferred.facts, product_id, name))
     with tempfile.TemporaryDirectory() as folder:
@@ -183,7 +174,6 @@ def _types(inferred: Inferred, made: Maker, argument: str, registry: Registry) -
 
 
 def _decided(value: Any, key: str = "") -> Any:
-    """A contract with something in place of every mark: enough to try it."""
     if isinstance(value, dict):
         return {name: _decided(inner, name) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The facts of a table: a scan for all columns, a sample for what is likely, a proof for what is claimed."""
+"""The facts of a table: one scan for all columns, a sample for likely facts, and their verification."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from platform_core.words import counted
 
 COLUMNS_AT_ONCE: Final = 100
 MANY: Final = 1000
-"""From so many rows on, a column besides the key is called unique whatever its name."""
+"""From so many rows on, a column is unique without the name of a key."""
 SAMPLE_VALUES: Final = 2_000_000
-"""How many values the sample has, over all columns."""
+"""The values in the sample, over all columns."""
 SAMPLE_ROWS: Final = 100_000
 MOST_VALUES: Final = 20
 LONGEST_VALUE: Final = 30
-"""A text with more different values, or longer ones, is no list of accepted ones."""
+"""The limits of a list of accepted values."""
 REPEATED: Final = 3
-"""How often each value has to be there before it counts as one of a list."""
+"""The least number of repetitions of an accepted value."""
 PATTERN_ROWS: Final = 5_000_000
-"""Above, a pattern would cost more than it tells; the constant length alone is claimed."""
+"""The most rows for which patterns are verified; above, only a constant length is."""
 LOOKED_AT: Final = "__looked_at"
 ALL_LOOKED_AT: Final = 200_000
 MOST_LOOKED_AT: Final = 5000
 LEAST_LOOKED_AT: Final = 100
-"""How many values are looked at one by one, of all columns and of each."""
+"""The values that are inspected one by one, of all columns and of each."""
 
 _ORDERED: Final = frozenset({"integer", "number", "date", "timestamp"})
 _TIMES: Final = ("date", "timestamp")
@@ -55,8 +55,8 @@ _CASTS: Final = (
 def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
     """The facts of a relation that the connection reads, ``"domain"."product"`` or a subquery.
 
-    Keys, ranges, lengths, missing values and accepted values hold for all rows; what a column looks like
-    is told by a sample.
+    Keys, ranges, lengths, missing and accepted values are verified against all rows; personal content is
+    inferred from a sample.
     """
     rows, columns = _measure(connection, relation, describe(connection, f"FROM {relation}"))
     if rows == 0:
@@ -67,7 +67,7 @@ def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
     columns = tuple(_look(connection, relation, c, sampled.get(c.name, nothing)) for c in columns)
     columns = _with_patterns(connection, relation, rows, columns)
     key, unique, doubled = find_key(connection, relation, rows, columns)
-    # Among few rows, differing is chance.
+    # In few rows, distinct values are chance.
     marked = tuple(
         replace(c, unique=c.name in unique and (rows >= MANY or named_like_key(c))) for c in columns
     )
@@ -78,7 +78,7 @@ def profile(connection: duckdb.DuckDBPyConnection, relation: str) -> TableFacts:
 def _measure(
     connection: duckdb.DuckDBPyConnection, relation: str, types: dict[str, str]
 ) -> tuple[int, tuple[ColumnFacts, ...]]:
-    """Rows, missing values, ranges and lengths of all columns in one scan (of a hundred columns each)."""
+    """Rows, missing values, ranges and lengths, in one scan per hundred columns."""
     rows, found = 0, []
     every = [ColumnFacts(name, kind, 0) for name, kind in types.items()]
     for first in range(0, len(every), COLUMNS_AT_ONCE):
@@ -96,10 +96,9 @@ def _measure(
 
 
 def _measures(column: ColumnFacts) -> str:
-    """SQL for how many values there are, and for the least and the greatest one, or length of a text."""
     name = quoted(column.name)
     ordered = name if column.kind in _ORDERED else f"length({name})" if _is_text(column) else "NULL"
-    # Times as text: Python knows none of before the year 1, after 9999, or of infinity.
+    # Times as text, since Python has none before year 1, after 9999, or at infinity.
     text = "::VARCHAR" if column.kind in _TIMES else ""
     return f"count({name}), min({ordered}){text}, max({ordered}){text}"
 
@@ -112,7 +111,7 @@ def _moment(text: str | None) -> date | None:
 
 
 def _take_sample(connection: duckdb.DuckDBPyConnection, relation: str, rows: int, width: int) -> None:
-    """Whole blocks of rows, so that neighbours stay neighbours: there doubles are found."""
+    """Samples whole blocks of rows, since repeated rows are often adjacent."""
     wanted = max(1000, min(SAMPLE_ROWS, SAMPLE_VALUES // width))
     share = 100 * wanted / rows
     how = f"TABLESAMPLE system({share:.6f}%) REPEATABLE (1)" if share < 50 else f"LIMIT {2 * wanted}"
@@ -125,8 +124,8 @@ def _take_sample(connection: duckdb.DuckDBPyConnection, relation: str, rows: int
 
 @dataclass(frozen=True, slots=True)
 class _Sampled:
-    """What the sample says of a column: some different values as text, how many values there are in it,
-    and how many of those can be read as each of ``_CASTS``."""
+    """A column in the sample: some different values as text, the number of values, and how many of these can
+    be read as each of ``_CASTS``."""
 
     values: Sequence[str] = ()
     filled: int = 0
@@ -136,7 +135,6 @@ class _Sampled:
 def _sampled(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[ColumnFacts]
 ) -> dict[str, _Sampled]:
-    """The texts of the sample, and its whole numbers that are as long as those of cards."""
     asked = [column for column in columns if column.filled and (_is_text(column) or _may_be_cards(column))]
     if not asked:
         return {}
@@ -154,16 +152,16 @@ def _sampled(
         readable = one(connection, f"SELECT {', '.join(questions)} FROM {LOOKED_AT}")
         for position, column in enumerate(some):
             filled = [row[position] for row in values if row[position] is not None]
-            # Nearly always missing: the sample may have hit none of those that are there.
+            # A sample may have no value of a column that is nearly always missing.
             different = list(
-                dict.fromkeys(filled if len(filled) >= 20 else _seldom(connection, relation, column))
+                dict.fromkeys(filled if len(filled) >= 20 else _values(connection, relation, column))
             )
             start = position * len(_CASTS)
             found[column.name] = _Sampled(different, len(filled), readable[start : start + len(_CASTS)])
     return found
 
 
-def _seldom(connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts) -> list[str]:
+def _values(connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts) -> list[str]:
     name = quoted(column.name)
     rows = connection.execute(
         f"SELECT {name}::VARCHAR FROM {relation} WHERE {name} IS NOT NULL LIMIT {MOST_LOOKED_AT}"
@@ -176,12 +174,12 @@ def _is_text(column: ColumnFacts) -> bool:
 
 
 def _may_be_cards(column: ColumnFacts) -> bool:
-    """Card numbers are the only whole numbers that tell by themselves what they are."""
+    """Card numbers are the only whole numbers that are personal by their form."""
     return column.kind == "integer" and len(str(column.maximum)) >= 13
 
 
 def _readable(kind: str, value: str) -> str:
-    """Whether a text is one of these; DuckDB would cast ``0.25`` to a whole number."""
+    """SQL for whether a text can be read as a type; DuckDB would cast ``0.25`` to a whole number."""
     if kind == "BIGINT":
         return f"regexp_full_match({value}, '[-+]?[0-9]{{1,18}}')"
     return f"TRY_CAST({value} AS {kind}) IS NOT NULL"
@@ -190,17 +188,16 @@ def _readable(kind: str, value: str) -> str:
 def _look(
     connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts, sample: _Sampled
 ) -> ColumnFacts:
-    """What a column looks like, and all values of a text that has few."""
     if column.filled == 0:
         return replace(column, remarks=("without a value in any row",))
     by_name = looks_personal(column.name, column.kind)
     content = personal_content(sample.values)
     if content is None and by_name is not None and contradicted(by_name, sample.values):
-        why = f"None of {counted(len(sample.values), 'value')} that were looked at has the form of {by_name}."
+        why = f"None of {counted(len(sample.values), 'inspected value')} has the form of {by_name}."
         column = replace(column, not_personal=why)
     elif content is not None or by_name is not None:
-        said = f"looks like {content}" if content else f"named like {by_name} of a person"
-        return replace(column, personal=said)
+        reason = f"looks like {content}" if content else f"named like {by_name} of a person"
+        return replace(column, personal=reason)
     if stands_for_somebody(column.name):
         column = replace(column, pseudonymous=True)
     if not _is_text(column):
@@ -218,7 +215,7 @@ def _look(
         words = all(value.strip() and times >= REPEATED for value, times in listed)
         if len(values) <= MOST_VALUES and words:
             if named_after_people(column.name) or looks_like_names(values):
-                return replace(column, remarks=("could be names of persons, so no values are listed",))
+                return replace(column, remarks=("possibly names of persons, so the values are not listed",))
             return replace(column, values=values)
     return replace(column, remarks=_readable_as(connection, relation, column, sample))
 
@@ -226,25 +223,24 @@ def _look(
 def _readable_as(
     connection: duckdb.DuckDBPyConnection, relation: str, column: ColumnFacts, sample: _Sampled
 ) -> tuple[str, ...]:
-    """Numbers and times that are kept as text; mixed ones too, counted over all rows."""
+    """Remarks on numbers and times in text, with the exceptions in all rows."""
     name = quoted(column.name)
     if any(value[:1] == "0" and value[1:].isdigit() for value in sample.values):
-        return ()  # Leading zeros: numbers of something, not quantities.
+        return ()  # leading zeros: an identifier, not a quantity
     for (kind, words), readable in zip(_CASTS, sample.readable, strict=True):
         if not readable or readable < 0.9 * sample.filled:
             continue
         others = f"{name} IS NOT NULL AND NOT ({_readable(kind, name)})"
         wrong = number(connection, f"SELECT count(*) FROM {relation} WHERE {others}")
         if wrong == 0:
-            return (f"{words} as text: cast to {kind} to have them as such",)
-        return (f"mixed: {words}, but for {wrong:,} of {column.filled:,} values",)
+            return (f"{words} as text: cast to {kind}",)
+        return (f"mixed: {words}, except {wrong:,} of {column.filled:,} values",)
     return ()
 
 
 def _with_patterns(
     connection: duckdb.DuckDBPyConnection, relation: str, rows: int, columns: tuple[ColumnFacts, ...]
 ) -> tuple[ColumnFacts, ...]:
-    """The form of texts that all have the same, ``^[A-Z]{2}[0-9]{4}$``."""
     found: dict[str, str] = {}
     for column in columns if rows <= PATTERN_ROWS else ():
         plain = column.type == "VARCHAR" and not (column.personal or column.values or column.remarks)
@@ -264,7 +260,7 @@ def _with_patterns(
 
 
 def _form(connection: duckdb.DuckDBPyConnection, column: ColumnFacts) -> str | None:
-    """The one form of the sampled values as a regular expression; None where they have several."""
+    """The form of the sampled values as a regular expression; None for several forms."""
     name = quoted(column.name)
     shape = f"regexp_replace({name}, '[0-9]', '9', 'g')"
     shape = f"regexp_replace(regexp_replace({shape}, '[A-Z]', 'A', 'g'), '[a-z]', 'a', 'g')"

@@ -1,4 +1,4 @@
-"""The function and the test of a new product, out of what its contract was inferred from."""
+"""The function of a new product, from the source of its contract."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLAUSES: Final = rf"\s(?:from|{_JOIN}|where|group\s+by|having|order\s+by|limit|
 
 @dataclass(frozen=True)
 class Maker:
-    """A function in Python: what it imports, its source file if it has one, itself, its inputs by name."""
+    """A Python function: its imports, the constant of its source file, its code and its inputs."""
 
     imports: tuple[str, ...]
     constant: str
@@ -38,21 +38,21 @@ class Maker:
     inputs: Mapping[str, str]
     """Product ids by argument; empty for a file, whose argument is ``raw``."""
     sql: str
-    """What it returns, with the arguments in braces."""
+    """The returned SQL, with the arguments in braces."""
 
 
 def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -> Maker | None:
-    """The function that makes a product from what it was inferred from; None where a dbt model does.
+    """The function that makes a product from its source; None where a dbt model makes it.
 
-    Raises UsageError U069 for what no function can read: a table that is no product, a file that a
-    source cannot be, a dbt model of another name.
+    Raises UsageError U069 for a source that a function cannot read: a table that is not a product, a file of
+    another kind, a dbt model of another name.
     """
     subject, (domain, name) = inferred.subject, ProductId(product_id).path
     if subject.kind == "model":
         if subject.words == f"the dbt model {product_id}":
             return None
         raise _cannot(
-            f"{subject.words} makes a product of its own name", f"mesh new product {subject.words[14:]}"
+            f"{subject.words} makes the product of its own name", f"`mesh new product {subject.words[14:]}`"
         )
     if subject.file is not None:
         return _from_file(inferred, subject.file, name, root)
@@ -62,9 +62,7 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
         sql = f"SELECT\n{columns}\nFROM {{{argument}}}"
         return _from_products({argument: subject.product.id}, sql, name)
     if subject.sql is None:
-        raise _cannot(
-            f"{subject.words} is no product, which a function could read", "a product, SQL or a file"
-        )
+        raise _cannot(f"{subject.words} is not a product", "a product, SQL or a file")
     products = granted_products(subject.sql, f"domain:{domain}", registry, root)
     names = [product.name for product in products.values()]
     inputs = {
@@ -78,9 +76,9 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
 
 
 def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> str:
-    """The module with the function: a new one, or the one that there is (``text``) with it at its end.
+    """The module with the function: a new one, or the existing one (``text``) with the function at its end.
 
-    Raises UsageError U068 where that cannot be parsed, U066 where it has such a function.
+    Raises UsageError U068 where ``text`` cannot be parsed, U066 where it has the function already.
     """
     block = "\n\n\n".join(part for part in (made.constant, made.function) if part)
     imported = f"from platform_core import {', '.join(made.imports)}"
@@ -91,26 +89,25 @@ def module(text: str | None, made: Maker, name: str, path: Path, words: str) -> 
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        message = f"{shown(path)} is no Python, so nothing was added to it: {error.msg}"
+        message = f"{shown(path)} is not valid Python: {error.msg}"
         place = Place(path, error.lineno or 1, error.offset or 1)
-        raise UsageError.of("U068", message, place, fix="Mend it and call again.") from None
+        raise UsageError.of("U068", message, place, fix="Correct the file, then call again.") from None
     taken = {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name in taken:
-        message = f'{shown(path)} has a function "{name}" already'
-        fix = f"mesh infer ... --as <domain>/{name} writes the contract alone"
+        message = f'{shown(path)} already has a function "{name}"'
+        fix = f"Write the contract alone: `mesh infer ... --as <domain>/{name}`"
         raise UsageError.of("U066", message, Place(path, taken[name]), "a product without a function", fix)
     return f"{_importing(text, tree, made.imports)}\n\n\n{block}\n"
 
 
 def refuse_taken(path: Path) -> None:
-    """Raise UsageError U066 for a test that is there already."""
+    """Raise UsageError U066 for an existing test."""
     if path.exists():
-        fix = "Move it away, or write the contract alone: mesh infer ... --as <domain>/<product>"
-        raise UsageError.of("U066", f"{shown(path)} is there already", None, "a product without a test", fix)
+        fix = "Move it, or write the contract alone: `mesh infer ... --as <domain>/<product>`"
+        raise UsageError.of("U066", f"{shown(path)} exists already", None, "a product without a test", fix)
 
 
 def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:
-    """The text with some names imported from the platform."""
     lines = text.rstrip("\n").split("\n")
     last = 0
     for node in tree.body:
@@ -167,14 +164,12 @@ def _function(name: str, inputs: Mapping[str, str], sql: str) -> str:
     return f"{decorator}\ndef {name}({taken}) -> str:\n    return {prefix}{quote}\n{body}\n    {quote}"
 
 
-def _selected(inferred: Inferred, called: Mapping[str, str]) -> str:
-    """The columns of a SELECT, as many on a line as fit; braces are for the f-string.
-
-    ``called`` has the source's own names of those that it calls otherwise.
-    """
+def _selected(inferred: Inferred, original: Mapping[str, str]) -> str:
+    """The columns of a SELECT in an f-string, in lines. ``original`` holds the source's names of renamed
+    ones."""
     items = []
     for new in (column.name for column in inferred.facts.columns):
-        old, reading = called.get(new, new), inferred.conversions.get(new)
+        old, reading = original.get(new, new), inferred.conversions.get(new)
         value = reading.sql(_name(old)) if reading else _name(old)
         item = value if value == _name(new) else f"{value} AS {_name(new)}"
         items.append(item.replace("{", "{{").replace("}", "}}"))
@@ -194,7 +189,6 @@ def _name(name: str) -> str:
 
 @cache
 def _reserved() -> frozenset[str]:
-    """The words that are no names of columns in DuckDB's SQL."""
     with in_memory() as connection:
         rows = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords()"
@@ -204,23 +198,20 @@ def _reserved() -> frozenset[str]:
 
 
 def _with_arguments(sql: str, inputs: Mapping[str, str]) -> str:
-    """The query with its products as arguments in braces, other braces doubled."""
-    escaped = sql.replace("{", "{{").replace("}", "}}")
+    forms = [f"(?P<_other>{_NOT_NAMES.pattern})"]
     for argument, product in inputs.items():
         domain, name = (re.escape(part) for part in ProductId(product).path)
-        written = rf'"?\b{domain}\b"?\s*\.\s*"?\b{name}\b"?|"{domain}/{name}"'
-        pattern = re.compile(f"(?P<other>{_NOT_NAMES.pattern})|{written}", re.IGNORECASE | re.DOTALL)
-        escaped = _put(pattern, f"{{{argument}}}", escaped)
-    return escaped
-
-
-def _put(pattern: re.Pattern[str], argument: str, sql: str) -> str:
-    """The argument wherever the pattern matches; what it calls ``other`` stays."""
-    return pattern.sub(lambda match: match["other"] or argument, sql)
+        forms.append(rf'(?P<{argument}>"?\b{domain}\b"?\s*\.\s*"?\b{name}\b"?|"{domain}/{name}")')
+    return re.sub(
+        "|".join(forms),
+        lambda match: match[0] if match.lastgroup == "_other" else f"{{{match.lastgroup}}}",
+        sql.replace("{", "{{").replace("}", "}}"),
+        flags=re.IGNORECASE | re.DOTALL,
+    )
 
 
 def in_lines(sql: str) -> str:
-    """SQL with its clauses on lines of their own where it is one long line."""
+    """A long line of SQL, with each clause on its own line."""
     if len(sql) <= _WIDTH - 12 or "\n" in sql:
         return sql
     depth, lines, start = 0, [], 0
@@ -233,4 +224,4 @@ def in_lines(sql: str) -> str:
 
 
 def _cannot(what: str, instead: str) -> UsageError:
-    return UsageError.of("U069", f"no function can be written: {what}", None, instead, f"Name {instead}.")
+    return UsageError.of("U069", f"no function can read it: {what}", None, instead, f"Name {instead}.")

@@ -1,4 +1,4 @@
-"""What a contract is inferred from, as one relation: a file, a product, a lake's table, SQL, a dbt model."""
+"""The source of an inferred contract as one relation: a file, product, lake table, query or dbt model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from platform_core.words import did_you_mean, listed
 Kind = Literal["file", "product", "table", "sql", "model"]
 
 MEMORY: Final = 1_000_000_000
-"""What the engine may hold: beside it stand the process itself and what a scan reads ahead."""
+"""The engine's memory, without that of the process itself and of read-ahead."""
 RELATION: Final = '"__subject"'
 
 _SQL: Final = re.compile(
@@ -45,13 +45,13 @@ _TABLE: Final = re.compile(r"(\w+)\.(products|staging|internal)\.(\w+)")
 
 @dataclass(frozen=True)
 class Subject:
-    """What was named, before it is read."""
+    """A named source, before it is read."""
 
     kind: Kind
     words: str
-    """How it is called in the contract's head: a path, a name."""
+    """Its name in the head of the contract, such as a path."""
     name: str
-    """What a product made of it could be called."""
+    """A possible name of the product."""
     file: Path | None = None
     product: DataProduct | None = None
     sql: str | None = None
@@ -60,7 +60,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads what: a domain, or a group such as analysts, in a mesh."""
+    """A principal and its mesh."""
 
     principal: str
     registry: Registry
@@ -70,21 +70,21 @@ class Reader:
 
 @dataclass(frozen=True)
 class Opened:
-    """A subject that can be read: ``relation`` on ``connection``."""
+    """A readable source: ``relation`` on ``connection``."""
 
     connection: duckdb.DuckDBPyConnection
     relation: str
     columns: Mapping[str, str] = field(default_factory=dict)
-    """What the columns are called in the source, where they are called otherwise here."""
+    """The source's names of renamed columns."""
     targets: Mapping[str, str] = field(default_factory=dict)
     """Relations of the products that columns may refer to."""
     pairs: Sequence[tuple[str, DataProduct]] = ()
 
 
 def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> Subject:
-    """What a person means by a word: a query, a file, a product, a lake's table or a dbt model.
+    """The source that a word names: a query, a file, a product, a lake's table or a dbt model.
 
-    Raises UsageError U060 where it is none of them.
+    Raises UsageError U060 for any other word.
     """
     if _SQL.match(words):
         return Subject("sql", "a query", "query", sql=words.strip().rstrip(";"))
@@ -93,9 +93,9 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
         return _model_or_query(path, location, root)
     if tabular.is_file_name(words) or path.exists():
         return Subject("file", tabular.described(path), tabular.stem(path), file=path)
-    written = words.replace(".", "/", 1) if "/" not in words else words
+    written = ProductId.written(words)
     if written in registry.names():
-        return Subject("product", written, ProductId(written).name, product=registry.get(written))
+        return Subject("product", written, written.name, product=registry.get(written))
     if match := _TABLE.fullmatch(words):
         lake, schema, name = match.groups()
         return Subject("table", words, name, table=(lake, schema, name))
@@ -106,16 +106,15 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     if len(set(alone)) == 1:
         return find(alone[0], registry, location, root)
     known = [*registry.names(), *models]
-    message = f'"{words}" is no file, product, table, query or dbt model'
+    message = f'"{words}" is not a file, product, table, query or dbt model'
     expected = "a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
     expected += "SQL in quotes, or the name of a dbt model"
-    fix = did_you_mean(written, known) or "`mesh products` lists the products"
-    fix = f"did you mean {listed(sorted(set(alone)))}?" if alone else fix
+    fix = did_you_mean(written, known) or "List the products: `mesh products`"
+    fix = f"Name one of {listed(sorted(set(alone)))}." if alone else fix
     raise UsageError.of("U060", message, None, expected, fix)
 
 
 def _models(root: Path) -> dict[str, DbtProject]:
-    """The projects of every dbt model, by domain and name."""
     folders = sorted(folder for folder in (root / "dbt_projects").glob("*") if folder.is_dir())
     projects = (DbtProject.of(folder.name, root) for folder in folders)
     return {ProductId.of(project.domain, name): project for project in projects for name in project.models}
@@ -130,7 +129,7 @@ def _model_or_query(path: Path, location: LakeLocation, root: Path) -> Subject:
 
 
 def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
-    """A model's product where it was published, else its SQL, as far as that can be told without dbt."""
+    """The published product of a model, else its SQL where that is known without dbt."""
     domain, model = ProductId(name).path
     words = f"the dbt model {name}"
     for lake in filter(location.exists, (domain, f"{domain}_restricted")):
@@ -140,7 +139,7 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
             return Subject("model", words, model, table=(lake, "products", model))
     sql = project.sql(model)
     if sql is None:
-        message = f"the dbt model {name} was never published, and its SQL takes dbt to write it out"
+        message = f"the dbt model {name} was never published, and only dbt can render its SQL"
         expected = "a published product, or SQL with source() and ref() alone"
         fix = "Write its contract by hand: `mesh new product --help`."
         raise UsageError.of("U069", message, None, expected, fix)
@@ -151,14 +150,13 @@ def _model(name: str, project: DbtProject, location: LakeLocation) -> Subject:
 def opened(
     subject: Subject, reader: Reader, *, own: str | None = None, columns: Sequence[str] | None = None
 ) -> Iterator[Opened]:
-    """Read a subject: other domains' products and restricted ones only as far as the reader was granted.
+    """Read a source with the grants of the reader.
 
-    ``own`` is the product that is to be made of it, to which no column refers. ``columns`` names those of
-    a file that does not.
+    ``own`` is the new product, to which no column refers. ``columns`` are names for a file without any.
 
     Raises:
-        UsageError: U060 to U066 what is wrong with a file, U040 SQL that does not run.
-        PlatformError: whatever ``granted_query`` raises about products.
+        UsageError: U060 to U066 the faults of a file, U040 a failing query.
+        PlatformError: the errors of ``granted_products``.
     """
     with ExitStack() as stack:
         products = _products(subject, reader)
@@ -170,7 +168,13 @@ def opened(
         files.show(connection)
         for name, version in published_files(products.values(), reader.location, files, room).items():
             show_version(connection, name, version)
-        source, renamed = _source(subject, connection, reader, columns, files, room)
+        source, renamed = subject.sql or "", dict[str, str]()
+        if subject.file is not None:
+            source, renamed = tabular.query(connection, subject.file, columns)
+        elif subject.product is not None:
+            source = f"SELECT * FROM {quoted(subject.product.id)}"
+        elif subject.table is not None:
+            source = _table(reader, subject.table, files, room)
         with _query_faults():
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
         pairs = _pairs(names, reader, own or subject.name)
@@ -195,7 +199,6 @@ def _query_faults() -> Iterator[None]:
 
 
 def _products(subject: Subject, reader: Reader) -> dict[str, DataProduct]:
-    """The products that are read, all of them granted."""
     if subject.product is not None:
         require_grant(subject.product, reader.principal, reader.root)
         return {subject.product.id: subject.product}
@@ -204,31 +207,13 @@ def _products(subject: Subject, reader: Reader) -> dict[str, DataProduct]:
     return {}
 
 
-def _source(
-    subject: Subject,
-    connection: duckdb.DuckDBPyConnection,
-    reader: Reader,
-    columns: Sequence[str] | None,
-    files: SealedFiles,
-    room: Path | None,
-) -> tuple[str, dict[str, str]]:
-    """The query, and the source's own names of its columns."""
-    if subject.file is not None:
-        return tabular.query(connection, subject.file, columns)
-    if subject.product is not None:
-        return f"SELECT * FROM {quoted(subject.product.id)}", {}
-    if subject.table is not None:
-        return _table(reader, subject.table, files, room), {}
-    return subject.sql or "", {}
-
-
 def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room: Path | None) -> str:
-    """A table of the reader's own lake, which need not be published."""
+    """A table of the reader's own lake, even if it is not published."""
     lake, schema, name = table
     domain, location = lake.removesuffix("_restricted"), reader.location
     if reader.principal not in (f"domain:{domain}", f"domain:{lake}"):
-        message = f"{'.'.join(table)} is no product: only its own domain reads it"
-        fix = f"mesh infer {'.'.join(table)} --as {domain}/{name}"
+        message = f"{'.'.join(table)} is not a product, so only its own domain may read it"
+        fix = f"Read it as that domain: `mesh infer {'.'.join(table)} --as {domain}/{name}`"
         raise UsageError.of("U067", message, None, f"a product of {domain}, or a contract for {domain}", fix)
     if not location.exists(lake):
         raise _no_table(table)
@@ -242,12 +227,11 @@ def _table(reader: Reader, table: tuple[str, str, str], files: SealedFiles, room
 
 
 def _no_table(table: tuple[str, str, str]) -> UsageError:
-    message, fix = f"there is no table {'.'.join(table)}", "`mesh products` lists what was published"
-    return UsageError.of("U060", message, None, "a table that was written: <lake>.<schema>.<table>", fix)
+    message, fix = f"unknown table {'.'.join(table)}", "List the products: `mesh products`"
+    return UsageError.of("U060", message, None, "an existing table, <lake>.<schema>.<table>", fix)
 
 
 def _pairs(names: Sequence[str], reader: Reader, own: str) -> list[tuple[str, DataProduct]]:
-    """Columns and the products that they may refer to, as far as the reader was granted those."""
     readable = []
     for product in reader.registry.scan()[0]:
         try:
@@ -266,7 +250,7 @@ def _targets(
     files: SealedFiles,
     room: Path | None,
 ) -> dict[str, str]:
-    """The relations of products by their ids; those in ``known`` are shown on the connection already."""
+    """The relations of products by their ids; those in ``known`` exist on the connection."""
     targets: dict[str, str] = {}
     for product in {product.id: product for product in products}.values():
         try:
@@ -274,7 +258,7 @@ def _targets(
                 [version] = published_files([product], reader.location, files, room).values()
                 show_version(connection, product.id, version)
         except PlatformError:
-            # Never published, or a lake that cannot be read: nothing to compare with.
+            # Never published, or in an unreadable lake.
             continue
         targets[product.id] = quoted(product.id)
     return targets

@@ -1,4 +1,4 @@
-"""What was found out about a table, before anything is said in a contract."""
+"""The facts of a table, from which a contract is written."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Value = int | float | Decimal | date | datetime
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A column's counterpart in another product, and how many of its values are not there."""
+    """The target of a column in another product, and the number of its values that are not there."""
 
     product: str
     column: str
     values: int
     missing: int
     alike: int = 0
-    """How near the names are, 0 the nearest."""
+    """The rank of the names, 0 the best."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """What all rows say of a column. What is called likely comes from a sample."""
+    """The facts of a column in all rows; likely ones come from a sample."""
 
     name: str
     type: str
@@ -40,13 +40,13 @@ class ColumnFacts:
     pattern: str | None = None
     unique: bool = False
     personal: str | None = None
-    """Likely: what makes the column look like one about persons."""
+    """Likely: why the column looks personal."""
     not_personal: str | None = None
-    """Likely: why it speaks of nobody, though its name is like that."""
+    """Likely: why the column is not personal, in spite of its name."""
     pseudonymous: bool = False
     reference: ForeignKey | None = None
     remarks: tuple[str, ...] = ()
-    """What the column seems to be, for whoever decides; never a value."""
+    """Hints for the person who decides, without values."""
 
     @property
     def kind(self) -> str:
@@ -61,9 +61,9 @@ class TableFacts:
     rows: int
     columns: tuple[ColumnFacts, ...]
     key: tuple[str, ...] = ()
-    """The fewest columns that no two rows share; empty where none were found."""
+    """The smallest found key; empty without one."""
     doubled: bool = False
-    """Whether some rows are there twice, so that nothing can be a key."""
+    """Whether some rows are repeated, so that a key is impossible."""
 
     def column(self, name: str) -> ColumnFacts:
         return next(column for column in self.columns if column.name == name)

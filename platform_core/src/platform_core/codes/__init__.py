@@ -1,5 +1,5 @@
-"""What every code of a diagnostic means. Each family has a TOML file, named by its letter: a line on the
-family, and a table for each code. A built-in policy takes its texts from here too."""
+"""The meaning of every code of a diagnostic, in one TOML file per family. Built-in policies use these
+texts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Meaning:
     title: str
     rationale: str
     failing: str
-    """The shortest contract, function, setting or command that has the fault; or the situation."""
+    """The shortest contract, function, setting or command with the fault; or the situation."""
     passing: str
-    """The same without the fault; or what to do."""
+    """The same without the fault, or the action to take."""
     fix: str = ""
 
 
@@ -35,7 +35,7 @@ class Family:
 
 @cache
 def family(letter: str) -> Family:
-    """The codes that begin with one of ``FAMILIES``; read when first asked for."""
+    """The codes with a letter of ``FAMILIES``."""
     document = tomllib.loads((Path(__file__).parent / f"{letter}.toml").read_text(encoding="utf-8"))
     about = document.pop("family")
     meanings = {code: Meaning(**{k: v.strip() for k, v in table.items()}) for code, table in document.items()}

@@ -1,1 +1,1 @@
-"""What a contract says, as frozen objects without YAML and without Dagster."""
+"""The content of a contract as frozen objects, without YAML and without Dagster."""

@@ -1,4 +1,4 @@
-"""Limits of a number, of which a rule says whether they hold, in words and in numbers."""
+"""Limits of a number, as data and in words."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ Scalar = str | int | float | bool | date | datetime
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits of a number: of a value, a length, a count or a query's result.
-
-    A rule without a limit of its own allows no violation: ``Bounds(maximum=0)``.
-    """
+    """Limits of a number: of a value, a length, a count or a query's result."""
 
     minimum: Scalar | None = None
     maximum: Scalar | None = None
@@ -24,12 +21,12 @@ class Bounds:
     equal: Scalar | None = None
     not_equal: Scalar | None = None
     outside: bool = False
-    """True for ``mustNotBeBetween``: the limits enclose what is refused."""
+    """True for ``mustNotBeBetween``: the limits enclose the refused values."""
     unit: Literal["rows", "percent"] = "rows"
     step: int | float | None = None
-    """What values are multiples of."""
+    """Values are multiples of it."""
     special: bool = False
-    """Whether NaN and infinities are within the limits of a column, whatever these are."""
+    """Whether a column may hold NaN and infinities."""
 
     def passes(self, value: object) -> bool:
         """Whether a number lies within the limits. NULL, NaN and infinities do not."""
@@ -43,7 +40,7 @@ class Bounds:
         return inside and (self.not_equal is None or value != self.not_equal)
 
     def describe(self) -> str:
-        """The limits for a person: ``at least 1 and at most 5``, ``exactly 0 percent``."""
+        """The limits in words: ``at least 1 and at most 5``, ``exactly 0 percent``."""
         words = []
         if self.minimum is not None:
             words.append(f"{'more than' if self.minimum_exclusive else 'at least'} {self.minimum}")
@@ -66,4 +63,4 @@ def _in_order(low: object, high: object, strict: bool) -> bool:
 
 
 NONE_ALLOWED: Final = Bounds(maximum=0)
-"""Of a rule without a limit of its own: no violation passes."""
+"""The limit of a rule that declares none: no violation passes."""

@@ -1,4 +1,4 @@
-"""When a cron schedule ticks in its zone, clock changes included. Moments are minutes since 1970, UTC."""
+"""The ticks of a cron schedule in its zone, clock changes included. Moments are minutes since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from platform_core.contracts.time_units import cron_days, cron_times
 
 FIRST_DAY = date(2015, 1, 1)
 LAST_DAY = date(2032, 12, 31)
-"""Ticks are known between these days, wide enough around 2024 for a schedule of 29 February."""
+"""Ticks are known between these days, a range wide enough for a schedule of 29 February."""
 DAY = 24 * 60
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Schedule:
-    """A five-field cron schedule in a time zone. Raises BadCron for what is none."""
+    """A five-field cron schedule in a time zone. Raises BadCron for any other text."""
 
     def __init__(self, cron: str, timezone: str) -> None:
         self.cron = cron
         self.timezone = timezone
         self.times = cron_times(cron)
         self._zone = ZoneInfo(timezone)
-        # A graph asks for the same moments over and over.
+        # The freshness policy asks for the same moments many times.
         self.last = cache(self._last)
         self.next = cache(self._next)
         self.ticks = cache(self._ticks)
@@ -38,8 +38,8 @@ class Schedule:
     def _ticks(self, day: int) -> tuple[int, ...]:
         """The moments of the ticks of one of its days, in order.
 
-        A time that the clock skips ticks at the skip, one that comes twice ticks the second time; an
-        hourly schedule ticks every hour that passes. Dagster has it so.
+        As in Dagster, a time that the clock skips ticks at the skip, a repeated time ticks the second time,
+        and an hourly schedule ticks every real hour.
         """
         if day in clock_changes(self.timezone, date.fromordinal(day).year):
             return self._around_the_change(day)
@@ -47,7 +47,6 @@ class Schedule:
         return tuple(midnight + minute for minute in self.times)
 
     def _local(self, moment: int) -> int:
-        """The local time of a moment, as minutes since 1970 on its clock."""
         offset = self.clock(moment).utcoffset() or timedelta()
         return moment + int(offset.total_seconds() // 60)
 
@@ -60,7 +59,7 @@ class Schedule:
         for minute in self.times:
             local = datetime.fromordinal(day) + timedelta(minutes=minute)
             first, second = (_minutes(local.replace(tzinfo=self._zone, fold=fold)) for fold in (0, 1))
-            if second < first and not hourly:  # skipped: both are off by the skip, to either side of it
+            if second < first and not hourly:  # skipped: one moment is before the skip, one after it
                 moments.add(
                     next(m for m in range(second, first + 1) if self.local(m) > self.local(m - 1) + 1)
                 )
@@ -69,7 +68,7 @@ class Schedule:
         return tuple(sorted(moments))
 
     def _last(self, moment: int) -> int:
-        """The tick at or before a moment. Raises LookupError outside of the days that are known."""
+        """The tick at or before a moment. Raises LookupError outside FIRST_DAY to LAST_DAY."""
         day = self.local(moment) // DAY + _EPOCH
         for index in range(bisect_right(self.days, day) - 1, -1, -1):
             ticks = self.ticks(self.days[index])
@@ -78,7 +77,7 @@ class Schedule:
         raise LookupError(f"no tick of {self.cron} before {self.clock(moment)} is known")
 
     def _next(self, moment: int) -> int:
-        """The first tick after a moment. Raises LookupError outside of the days that are known."""
+        """The first tick after a moment. Raises LookupError outside FIRST_DAY to LAST_DAY."""
         day = self.local(moment) // DAY + _EPOCH
         for index in range(bisect_left(self.days, day), len(self.days)):
             ticks = self.ticks(self.days[index])

@@ -1,8 +1,8 @@
-"""A data product as its contract describes it: frozen, complete, free of YAML and of Dagster."""
+"""A data product as its contract describes it: frozen and complete, without YAML and without Dagster."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -40,8 +40,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 BESIDE_THE_TABLE: frozenset[RuleKind] = frozenset(
     {"file", "baseline", "no_raw_values", "no_raw_values_before"}
 )
-"""Rules about a product's files (what a file or model product keeps beside its table, what a masked twin
-is stored in); who writes them asks them."""
+"""Rules about a product's files, which the code that writes these files checks."""
 MaskMethod = Literal["hash", "generalize", "redact", "drop"]
 DateUnit = Literal["month", "quarter", "year"]
 
@@ -76,9 +75,9 @@ class Rule:
     limits: Bounds | None = None
     values: tuple[Scalar, ...] = ()
     missing_values: tuple[Scalar, ...] = ()
-    """For ``not_null``: values that count as missing beside NULL (ODCS ``missingValues``)."""
+    """For ``not_null``: values that count as missing like NULL (ODCS ``missingValues``)."""
     pattern: str | None = None
-    """A regular expression that must match somewhere in the value (as JSON Schema has it)."""
+    """A regular expression that must match somewhere in the value, as in JSON Schema."""
     query: str | None = None
     """SQL returning one number; ``${table}``/``{table}`` and ``${column}`` are substituted."""
     reference: Reference | None = None
@@ -87,11 +86,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """What a masked twin has of a column instead of its values.
+    """The replacement of a column's values in the masked twin.
 
-    ``key`` is the name of a hash's key. Values are generalized by one of: ``width`` or ``edges`` of
-    bands of numbers, the ``unit`` that dates are cut to, the ``prefix`` of texts in letters, or
-    ``groups``, pairs of a text and its group, with ``other`` for every other text.
+    ``key`` is the name of a hash's key. Values are generalized by one of: ``width`` or ``edges`` of bands of
+    numbers, the ``unit`` to which dates are truncated, the ``prefix`` of texts in letters, or ``groups``,
+    pairs of a text and its group, with ``other`` for every other text.
     """
 
     method: MaskMethod
@@ -107,7 +106,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Rows are left out whose values of ``columns`` less than ``minimum`` rows share."""
+    """Rows are left out if fewer than ``minimum`` rows share their values of ``columns``."""
 
     minimum: int
     columns: tuple[str, ...]
@@ -116,7 +115,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Masking:
-    """The masked twin that a contract asks for: its name, and which of its rows are left out."""
+    """The masked twin that a contract declares: its name, and the rows that are left out."""
 
     name: str
     place: Place
@@ -140,9 +139,9 @@ class Column:
     classification: str | None = None
     tags: tuple[str, ...] = ()
     not_personal: str = ""
-    """Why it speaks of nobody, whatever its name is like; empty where the contract does not say so."""
+    """The declared reason why the column is not personal, in spite of its name; empty without one."""
     mask: Mask | None = None
-    """What the masked twin has of the column; of a twin's own column, what was done to it."""
+    """The column's mask in the masked twin; for a twin's own column, the applied mask."""
 
     @property
     def personal(self) -> bool:
@@ -152,6 +151,11 @@ class Column:
     def shown_in_samples(self) -> bool:
         """Whether a value of this column may appear in a preview, a sample or a message."""
         return not self.personal and self.classification != "restricted"
+
+
+def key_of(columns: Iterable[Column]) -> tuple[str, ...]:
+    keyed = [column for column in columns if column.key_position is not None]
+    return tuple(c.name for c in sorted(keyed, key=lambda c: c.key_position or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class MaximumAge:
-    """Never older than ``fail_after``; a warning from ``warn_after`` on."""
+    """The data is never older than ``fail_after``; from ``warn_after`` on there is a warning."""
 
     fail_after: timedelta
     place: Place
@@ -175,7 +179,7 @@ class MaximumAge:
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """Time partitions of the table: ``column`` falls into one cell of the grid.
+    """Time partitions of the table, by the time in ``column``.
 
     ``start`` is inclusive, ``end`` exclusive (None: open), both naive local times of ``timezone``.
     The column is compared as UTC where it is a TIMESTAMP without a zone.
@@ -200,10 +204,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a model takes, what it foretells, and the metric by which it must beat its baseline.
+    """The features of a model, its target, and the metric by which it must beat its baseline.
 
-    The metric on the holdout is better by at least ``margin``, by anything at all where that is 0.
-    ``trusted`` are types that the artifact may hold beside those that skops trusts by itself.
+    The metric on the holdout must be better by at least ``margin``, or by any amount where ``margin`` is 0.
+    ``trusted`` are types that the artifact may hold in addition to those that skops trusts.
     """
 
     target: str
@@ -224,7 +228,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who may read (ODCS role): ``domain:<name>``, or the name of a group such as ``analysts``."""
+    """A principal that may read (ODCS role): ``domain:<name>``, or a group such as ``analysts``."""
 
     role: str
     access: str
@@ -233,30 +237,29 @@ class Grant:
 
 @dataclass(frozen=True)
 class DataProduct:
-    """A data product: what its domain promises to those who read it."""
+    """A data product: the promises of its domain to its consumers."""
 
     domain: str
     name: str
     path: Path
     place: Place
-    """Where the document's ``id`` stands."""
+    """The document's ``id``."""
     version: str
     status: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
     owner: str | None = None
-    """The team's slug, ``sales-analytics``, whose people and channels live in the federation's team list;
-    or a person's e-mail address."""
+    """A team's slug in the federation's list, ``sales-analytics``, or a person's e-mail address."""
     purpose: str = ""
     usage: str = ""
     limitations: str = ""
     tags: tuple[str, ...] = ()
     kind: Kind = "table"
-    """What readers get beside the table that every product is (ODCS ``physicalType``)."""
+    """ODCS ``physicalType``; every kind of product has a table too."""
     file: str | None = None
-    """The stable name of the file that is kept beside the table (ODCS ``physicalName``)."""
+    """The stable name of the file that is kept with the table (ODCS ``physicalName``)."""
     signature: Signature | None = None
-    """What a model promises beside its scores."""
+    """The promises of a model."""
     support: tuple[Support, ...] = ()
     grants: tuple[Grant, ...] = ()
     deadline: Deadline | None = None
@@ -264,15 +267,15 @@ class DataProduct:
     retention: timedelta | None = None
     partitions: Partitions | None = None
     event_time: str | None = None
-    """The column of a stream that says when a row happened."""
+    """The column of a stream with the time of the event."""
     masking: Masking | None = None
-    """The masked twin that is made of it."""
+    """The masked twin of this product."""
     twin_of: str | None = None
-    """Of a masked twin, which has no contract of its own: the id of the product that it is made of."""
+    """The id of the parent, for a masked twin, which has no contract of its own."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
-    """Where the contract says a thing, by JSON pointer (``/team/name``); for policies."""
+    """The places of the contract's values by JSON pointer (``/team/name``); for policies."""
     remarks: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
-    """What a guest contract (one without our conventions) says that the platform does not act on."""
+    """The parts of a guest contract (one without our conventions) that the platform does not act on."""
 
     @cached_property
     def id(self) -> ProductId:
@@ -287,8 +290,7 @@ class DataProduct:
     @cached_property
     def key(self) -> tuple[str, ...]:
         """The primary key's columns in their order; empty where none is declared."""
-        keyed = [column for column in self.columns if column.key_position is not None]
-        return tuple(c.name for c in sorted(keyed, key=lambda c: c.key_position or 0))
+        return key_of(self.columns)
 
     @cached_property
     def restricted(self) -> bool:
@@ -302,7 +304,7 @@ class DataProduct:
 
     @cached_property
     def referenced(self) -> tuple[str, ...]:
-        """Ids of the other products that foreign keys point to, sorted: read edges like inputs."""
+        """Ids of the other products that foreign keys point to, sorted; they must be readable like inputs."""
         targets = {
             rule.reference.product for rule in self.rules if rule.reference and rule.kind != "together"
         }
@@ -310,7 +312,7 @@ class DataProduct:
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """Ids of the products that it must be safe together with: its audit reads them, no run waits."""
+        """Ids of the products of ``safeTogether``: the audit reads them, but no run waits for them."""
         return tuple(
             rule.reference.product for rule in self.rules if rule.reference and rule.kind == "together"
         )
@@ -319,7 +321,13 @@ class DataProduct:
         return next((column for column in self.columns if column.name == name), None)
 
     def granted_to(self, principal: str) -> bool:
-        """Whether ``domain:<name>`` or a group may read: the own domain always, others by a grant."""
+        """Whether a principal may read: the own domain always may, any other needs a grant."""
         if principal == f"domain:{self.domain}":
             return True
         return any(grant.role == principal and grant.access == "read" for grant in self.grants)
+
+
+def place_in(product: DataProduct, *pointers: str) -> Place:
+    """The place of the first value that the contract has, else of the product."""
+    found = (product.places.get(pointer) for pointer in pointers)
+    return next(filter(None, found), product.place)

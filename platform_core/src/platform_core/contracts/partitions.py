@@ -1,4 +1,4 @@
-"""The cells of a product's time partitions, as Dagster has them: keys, and boundaries right across DST."""
+"""The partitions of a product with Dagster's keys, and with boundaries that are correct across DST."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PartitionsRead = Literal["same", "all", "last"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One partition, or several that follow each other: ``start`` (inclusive) and ``end`` (exclusive), aware.
+    """One partition or several adjacent ones: ``start`` (inclusive) and ``end`` (exclusive) are aware.
 
-    ``keys`` are those of its partitions, ``key`` is its own: ``<first>...<last>`` of several. Times are in
-    UTC, and in the time zone of the contract where a product's function is handed its run's window.
+    ``keys`` are the keys of its partitions, ``key`` is its own: ``<first>...<last>`` for several. Times are
+    in UTC, for a product's function in the time zone of the contract.
     """
 
     key: str
@@ -40,10 +40,10 @@ def partition_windows(partitions: Partitions, now: datetime | None = None) -> tu
 
 
 def function_window(partitions: Partitions | None, keys: Collection[str] = ()) -> Window | None:
-    """What a function gets as its window, in the time zone of the contract; None without partitions.
+    """The window that a product's function receives, in the time zone of the contract; None without
+    partitions. Without keys the window is empty, at the start of the grid: a dry run uses it.
 
-    Without keys it is empty, at the start of the grid: so a function is tried where nothing is run. Raises
-    UsageError U020 and U021 as ``spanning`` does.
+    Raises UsageError U020 and U021 like ``window_spanning``.
     """
     if partitions is None:
         return None
@@ -65,16 +65,22 @@ def window_spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
     for key in wanted:
         if key not in known:
             grid = f"{names[0]} to {names[-1]}, every {partitions.every}" if names else "none yet"
-            message, fix = f'there is no partition "{key}"', did_you_mean(key, names)
+            message, fix = f'unknown partition "{key}"', did_you_mean(key, names)
             raise UsageError.of("U020", message, partitions.place, expected=grid, fix=fix)
     cells = sorted((known[key] for key in wanted), key=lambda cell: cell.start)
     if not cells:
-        raise UsageError.of("U021", "no partition is named", partitions.place, "one key or more")
+        raise UsageError.of("U021", "no partition is given", partitions.place, "one key or more")
     for before, after in pairwise(cells):
         if before.end != after.start:
             message = f'partitions are missing between "{before.key}" and "{after.key}"'
-            expected = "partitions that follow each other, since one transaction writes them all"
-            raise UsageError.of("U021", message, partitions.place, expected, "Run each stretch by itself.")
+            expected = "adjacent partitions, since one transaction writes them all"
+            raise UsageError.of(
+                "U021",
+                message,
+                partitions.place,
+                expected,
+                "Run the partitions before and after the gap separately.",
+            )
     if len(cells) == 1:
         return cells[0]
     keys = tuple(cell.key for cell in cells)
@@ -82,15 +88,14 @@ def window_spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
 
 
 def run_window(partitions: Partitions, keys: Iterable[str]) -> tuple[Window, bool]:
-    """The window of a run over the keys that Dagster names, and whether it is the whole grid."""
+    """The window of a run over Dagster's keys, and whether it covers the whole grid."""
     grid, named = {cell.key for cell in partition_windows(partitions)}, set(keys)
-    # Dagster also names a day that the time zone never had.
+    # Dagster also names days that the time zone skipped.
     return window_spanning(partitions, named & grid or named), grid <= named
 
 
 def keys_in(partitions: Partitions, span: str) -> tuple[str, ...]:
-    """The keys that a window of ``spanning`` covers, by its own key; none where the grid has its ends no
-    more."""
+    """The keys that the window with the key ``span`` covers; none where the grid no longer has its ends."""
     names = [cell.key for cell in partition_windows(partitions)]
     first, _, last = span.partition("...")
     if not {first, last or first} <= set(names):
@@ -101,9 +106,9 @@ def keys_in(partitions: Partitions, span: str) -> tuple[str, ...]:
 def partitions_read(
     reader: Partitions | None, wanted: PartitionsRead | None, source: Partitions | None
 ) -> PartitionsRead | None:
-    """Which partitions of a product one run of its reader reads; None where the product has none.
+    """The partitions of a product that one run of its reader reads; None where the product has none.
 
-    Where the reader does not say what it wants, it reads those of its own run, or all if it has none.
+    A reader that declares nothing reads the partitions of its run, or all if it has no partitions.
     """
     if source is None:
         return None
@@ -113,7 +118,7 @@ def partitions_read(
 def window_read(
     reader: Partitions | None, wanted: PartitionsRead | None, source: Partitions | None, run: Window | None
 ) -> Window | None:
-    """The part of a product that one run reads, which itself covers ``run``; None for all of it."""
+    """The window of a product that a run over ``run`` reads; None for the whole product."""
     which = partitions_read(reader, wanted, source)
     if which == "last" and source is not None:
         return partition_windows(source)[-1]
@@ -121,37 +126,25 @@ def window_read(
 
 
 def _cells(partitions: Partitions, until: datetime) -> Iterator[Window]:
-    zone = ZoneInfo(partitions.timezone)
-    if partitions.every == "hour":
-        yield from _hours(partitions, zone, until)
-        return
-    local = partitions.start
+    zone, local = ZoneInfo(partitions.timezone), partitions.start
+    hourly = partitions.every == "hour"
     start = _utc(local, zone)
     while True:
-        following = _next(local, partitions.every)
-        end = _utc(following, zone)
+        key = _hour_key(start.astimezone(zone)) if hourly else local.strftime("%Y-%m-%d")
+        local = _next(local, partitions.every)
+        # An hour is an hour of real time: a day has 23 or 25 when the clock changes.
+        end = start + timedelta(hours=1) if hourly else _utc(local, zone)
         if end > until:
             return
-        if start < end:  # not a day that the zone never had, as when it crossed the date line
-            key = local.strftime("%Y-%m-%d")
+        if start < end:  # a zone that crosses the date line skips a day
             yield Window(key, start, end, (key,))
-        local, start = following, end
-
-
-def _hours(partitions: Partitions, zone: ZoneInfo, until: datetime) -> Iterator[Window]:
-    """Hours of real time: 23 or 25 on the days that the clock changes."""
-    start = _utc(partitions.start, zone)
-    while True:
-        end = start + timedelta(hours=1)
-        if end > until:
-            return
-        local = start.astimezone(zone)
-        key = local.strftime("%Y-%m-%d-%H:%M")
-        if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
-            # The second of two hours of the same name carries its offset, as Dagster has it.
-            key += local.strftime("%z")
-        yield Window(key, start, end, (key,))
         start = end
+
+
+def _hour_key(local: datetime) -> str:
+    # As in Dagster, the second of two hours with the same name has its offset in its key.
+    repeated = local.fold and local.utcoffset() != local.replace(fold=0).utcoffset()
+    return local.strftime("%Y-%m-%d-%H:%M%z" if repeated else "%Y-%m-%d-%H:%M")
 
 
 def _next(local: datetime, every: Grid) -> datetime:

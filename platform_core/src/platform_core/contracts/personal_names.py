@@ -1,8 +1,8 @@
-"""Which names of columns speak of a person: policies ask for the tag, inference sets it.
+"""Column names that look personal: policies require the tag for them, inference sets it.
 
 A name is split into words at underscores, at capitals and digits, and where words are written together.
-``birth_count`` counts and ``phone_model`` is a kind of thing, so the last word may take it back. The type may
-too: no time of day is somebody's address.
+The last word may make a name harmless: ``birth_count`` counts, ``phone_model`` is a thing. So may the type:
+a time of day is never an address.
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ _ANYWHERE: Final[Mapping[str, str]] = {
     }.items()
     for word in words.split()
 }
-"""Words, or several without what is between them, that speak of a person wherever they stand. Money alone
-(``income``, ``revenue``) does not, nor does a number that stands for somebody (``household_id``): that is
-pseudonymous, by its tag."""
+"""Words, joined where they are several, that are personal anywhere in a name. Money alone (``income``,
+``revenue``) is not; a number that identifies a person (``household_id``) is pseudonymous, by its tag."""
 _ALONE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("age", "race"), _TRAIT),
     **dict.fromkeys(("address", "addr", "zip", "mail"), _ADDRESS),
@@ -63,7 +62,7 @@ _ALONE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("signature", "initials"), _NAME),
     "ip": _IP,
 }
-"""Personal only alone, or beside whose it is: ``account_age`` is no one's."""
+"""Personal only alone or after a word of ``_WHOSE``: ``account_age`` is not personal."""
 _ASIDE: Final = frozenset(
     {"count", "counts", "rate", "rates", "ratio", "share", "percent", "percentage", "pct", "total"}
     | {"totals", "sum", "average", "avg", "mean", "median", "cost", "costs", "revenue", "sales"}
@@ -72,14 +71,14 @@ _ASIDE: Final = frozenset(
     | {"clicked", "bounced", "confirmed", "subject", "rule", "policy", "label", "unit", "currency"}
     | {"format", "os", "opt", "gap", "sold", "cards", "lights", "width", "price", "app", "books"}
 )
-"""What is counted, measured or made with it, and speaks of nobody."""
+"""Words for counts, measures and things, which make a name harmless."""
 _THINGS: Final = frozenset(
     {"store", "shop", "warehouse", "supplier", "vendor", "company", "branch", "site", "machine", "gift"}
     | {"socket", "device", "brand", "product"}
 )
-"""What has an address, a number or a gender of its own, where the word stands before it."""
+"""Things with an address, a number or a gender of their own: ``store_address``."""
 _SORT: Final = frozenset({"type", "types", "kind", "flag", "category", "class", "status"})
-"""Of a name, an address, a number or pay it says nothing; the sort of a trait is the trait."""
+"""The kind of a name, an address, a number or pay is harmless; the kind of a trait is the trait."""
 _FIRST: Final = frozenset(
     {"num", "n", "count", "counts", "avg", "average", "mean", "median", "total", "sum", "min", "max"}
     | {"minimum", "maximum"}
@@ -101,12 +100,12 @@ _TOGETHER: Final = sorted({*_ANYWHERE, *_ASIDE, *_SORT, *_WHOSE, *_ALONE, "name"
 
 @lru_cache(maxsize=65536)
 def looks_personal(name: str, logical_type: str | None = None) -> str | None:
-    """What a column's name promises about a person (``a birth date``); None for any other name.
+    """The personal content that a column's name suggests (``a birth date``); None for any other name.
 
-    ``logical_type`` is one of the standard's, where it is known.
+    ``logical_type`` is one of the standard's, or None.
     """
     words = _words(name)
-    kind, after = _found(words)
+    kind, after = _kind_in(words)
     if kind is None or kind not in _FITS.get(logical_type or "", {kind}):
         return None
     if _ASIDE & {*after} or words[0] in _FIRST or words[:2] in (["number", "of"], ["no", "of"]):
@@ -116,34 +115,33 @@ def looks_personal(name: str, logical_type: str | None = None) -> str | None:
 
 
 def contradicted(kind: str, values: Sequence[str]) -> bool:
-    """Whether none of the values has the form of what a name promises (of an e-mail address, ...)."""
+    """Whether no value has the form that the kind of content requires, such as that of an e-mail address."""
     form = _FORMS.get(kind)
     return form is not None and bool(values) and not any(re.search(form, value) for value in values)
 
 
-def _found(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
-    """What speaks of a person among the words, and the words after it."""
+def _kind_in(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The personal content that the words suggest, and the words after it."""
     for first in range(len(words)):
         for end in range(len(words), first, -1):
-            kind = _ANYWHERE.get(_one("".join(words[first:end])))
+            kind = _ANYWHERE.get(_singular("".join(words[first:end])))
             if kind is not None:
                 of_thing = kind != _NAME and _THINGS & {*words[:first][-1:]}
                 return None if of_thing else kind, words[end:]
     alone = [word for word in words if word not in _WHOSE]
-    return (_ALONE.get(_one(alone[0])), ()) if len(alone) == 1 else (None, ())
+    return (_ALONE.get(_singular(alone[0])), ()) if len(alone) == 1 else (None, ())
 
 
 def _words(name: str) -> list[str]:
     apart = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
     found: list[str] = []
     for word in (each.lower() for each in apart):
-        known = _one(word) in _ANYWHERE or word in _TOGETHER
+        known = _singular(word) in _ANYWHERE or word in _TOGETHER
         parts = [] if known else re.findall("|".join(_TOGETHER), word)
         found += parts if parts and "".join(parts) == word else [word]
     return found or [name]
 
 
-def _one(word: str) -> str:
-    """A word without its plural, where that is a word that is known."""
-    singular = (word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word))
-    return next((each for each in singular if each in _ANYWHERE or each in _ALONE), word)
+def _singular(word: str) -> str:
+    forms = (word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word))
+    return next((each for each in forms if each in _ANYWHERE or each in _ALONE), word)

@@ -1,4 +1,4 @@
-"""The id of a data product: the one place that knows how a domain and a name make one."""
+"""The id of a data product, made of a domain and a name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Self
 
 
 class ProductId(str):
-    """``<domain>/<product>``, which is also the key of its asset. It is text, and says its parts.
+    """``<domain>/<product>``, as text; also the key of the product's asset.
 
-    Text without a slash has an empty ``name``: it names a domain, or nothing that exists.
+    Text without a slash has an empty ``name``.
     """
 
     __slots__ = ()

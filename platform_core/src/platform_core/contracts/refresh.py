@@ -1,10 +1,10 @@
-"""When a product with a deadline is refreshed by itself: in time, and not so early that it is too old.
+"""The automatic refresh of a product with a deadline: before the deadline, but not so early that it is too
+old.
 
-A deadline's window is what lies between it and its ``lower_bound`` before. What only reads sources is
-made an hour before the deadline, in a window of less than two hours in its middle: late enough for
-sources that are late, early enough for a long run. What reads other products follows them; only if
-nothing came since the window opened is it made half an hour before the deadline (of less than two hours,
-in the last quarter) from what is there.
+A deadline's window opens ``lower_bound`` before it. A product that reads only sources is refreshed one hour
+before its deadline, or in the middle of a window of less than two hours. A product that reads other products
+follows them. If none of them was refreshed since the window opened, it is refreshed half an hour before its
+deadline, or in the last quarter of a window of less than two hours.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def opening(deadline: Deadline) -> tuple[str, ...]:
 
 
 def refresh(deadline: Deadline, *, follows: bool) -> tuple[str, ...]:
-    """Cron lines, in the deadline's zone, by which a product is made that nobody made before.
+    """Cron lines, in the deadline's zone, of the refresh of a product that was not made in the window.
 
-    ``follows`` says whether it reads other products.
+    ``follows``: the product reads other products.
     """
     return _earlier(deadline.schedule, _lead(deadline, follows))[0]
 
 
 def refresh_lead(deadline: Deadline, *, follows: bool) -> int:
-    """How many minutes before a deadline its refresh is, at most."""
+    """The most minutes from a refresh to its deadline."""
     return _earlier(deadline.schedule, _lead(deadline, follows))[1]
 
 
@@ -46,9 +46,9 @@ def _lead(deadline: Deadline, follows: bool) -> int:
 
 @lru_cache(maxsize=1024)
 def _earlier(schedule: str, lead: int) -> tuple[tuple[str, ...], int]:
-    """Cron lines that tick ``lead`` minutes before another's, and the longest time that is before it.
+    """Cron lines that tick ``lead`` minutes before ``schedule``, and the longest time between the two.
 
-    Where cron cannot say so (the evening before the first of a month), they tick at midnight.
+    Where cron cannot express that (the evening before the first of a month), they tick at midnight.
     """
     _, _, days, months, weekdays = schedule.split()
     greatest = 0
@@ -67,23 +67,22 @@ def _earlier(schedule: str, lead: int) -> tuple[tuple[str, ...], int]:
         alike: dict[tuple[int, ...], list[int]] = {}
         for hour, minutes in sorted(hours.items()):
             alike.setdefault(tuple(sorted(minutes)), []).append(hour)
-        lines += [f"{_listed(minutes)} {_hours(at)} {fields}" for minutes, at in alike.items()]
+        # With *, the schedule ticks every real hour, also when the clocks change.
+        lines += [
+            f"{_listed(minutes)} {_EVERY if len(at) == 24 else _listed(at)} {fields}"
+            for minutes, at in alike.items()
+        ]
     return tuple(lines), greatest
 
 
 def _days_before(days: str, months: str, weekdays: str, back: int) -> str | None:
-    """The day fields of a cron line, so many days earlier; None where they cannot say it."""
+    """The day fields of a cron line, ``back`` days earlier; None where cron cannot express them."""
     if back == 0 or (days, months, weekdays) == (_EVERY, _EVERY, _EVERY):
         return f"{days} {months} {weekdays}"
     if (days, months) == (_EVERY, _EVERY):
         moved = sorted({(day - back) % 7 for day in cron_weekdays(f"0 0 * * {weekdays}")})
         return f"{days} {months} {_listed(moved)}"
     return None
-
-
-def _hours(hours: list[int]) -> str:
-    # Written so, it ticks every hour that passes, also when the clocks change.
-    return _EVERY if len(hours) == 24 else _listed(hours)
 
 
 def _listed(numbers: tuple[int, ...] | list[int]) -> str:

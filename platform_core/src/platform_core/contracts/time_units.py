@@ -1,4 +1,4 @@
-"""Values with a unit, time zones and cron schedules as contracts write them."""
+"""Time spans with a unit, time zones and cron schedules, as contracts write them."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def time_zone(name: str) -> ZoneInfo | None:
 
 
 def time_zones() -> list[str]:
-    """The names of all zones with a place, for suggestions."""
+    """All names that ``time_zone`` accepts."""
     return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
 def duration(value: int | float, seconds: int) -> timedelta | None:
-    """A span of time; None where it is not above zero or past what a timedelta holds."""
+    """A span of time; None where it is not above zero or too long for a timedelta."""
     try:
         span = timedelta(seconds=value * seconds)
     except (OverflowError, ValueError):
@@ -61,46 +61,39 @@ def duration(value: int | float, seconds: int) -> timedelta | None:
 
 
 class BadCron(ValueError):
-    """What is wrong with a cron schedule."""
+    """A text that is not a cron schedule; the message states the reason."""
 
 
 @lru_cache(maxsize=256)
 def cron_interval(schedule: str) -> timedelta:
     """The shortest time between two ticks of a five-field cron schedule.
 
-    Raises BadCron for a schedule that is not one, or that never ticks.
+    Raises BadCron for any other text, and for a schedule that never ticks.
     """
     times = cron_times(schedule)
     gaps = [after - before for before, after in pairwise(times)]
-    apart = _days_apart(schedule)
-    gaps.append(apart * 1440 - times[-1] + times[0])
+    gaps.append(_days_apart(schedule) * 1440 - times[-1] + times[0])
     return timedelta(minutes=min(gaps))
 
 
 @lru_cache(maxsize=4096)
 def cron_times(schedule: str) -> tuple[int, ...]:
-    """When a five-field cron schedule ticks on a day of its own: minutes after midnight, in order.
-
-    Raises BadCron for what is no schedule.
-    """
+    """The ticks of a schedule on one of its days, as minutes after midnight, in order. Raises BadCron."""
     minutes, hours, *_ = _cron(schedule)
     return tuple(sorted(hour * 60 + minute for hour in hours for minute in minutes))
 
 
 def cron_weekdays(schedule: str) -> set[int]:
-    """The days of the week of a schedule, Sunday as 0. Raises BadCron for what is no schedule."""
+    """The days of the week of a schedule, Sunday as 0. Raises BadCron."""
     return {day % 7 for day in _cron(schedule)[4]}
 
 
 def cron_days(schedule: str, first: date, last: date) -> Iterator[int]:
-    """The days of a schedule from ``first`` to ``last``, both included, as ordinals.
-
-    Raises BadCron for what is no schedule.
-    """
+    """The days of a schedule from ``first`` to ``last``, both included, as ordinals. Raises BadCron."""
     _, _, days, months, _ = _cron(schedule)
     weekdays = cron_weekdays(schedule)
     fields = schedule.split()
-    # Cron's old rule: where both days are restricted, either suffices.
+    # Where cron restricts both days, either one suffices.
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
     for ordinal in range(first.toordinal(), last.toordinal() + 1):
         day = date.fromordinal(ordinal)
@@ -114,7 +107,7 @@ def _cron(schedule: str) -> list[set[int]]:
     fields = schedule.split()
     if len(fields) != len(_FIELDS):
         raise BadCron(
-            f"it has {counted(len(fields), 'field')} instead of five: minute, hour, day of the month, month, "
+            f"it has {counted(len(fields), 'field')}, not five: minute, hour, day of the month, month, "
             "day of the week"
         )
     return [_field(text, *spec) for text, spec in zip(fields, _FIELDS, strict=True)]
@@ -125,7 +118,7 @@ def _field(text: str, name: str, least: int, most: int, words: tuple[str, ...]) 
     for part in text.lower().split(","):
         match = _PART.fullmatch(part)
         if match is None:
-            raise BadCron(f'"{part}" is no {name}')
+            raise BadCron(f'"{part}" is not a {name}')
         first, last, step = match.groups()
         start = least if first is None else _number(first, name, least, most, words)
         if first is None:
@@ -137,7 +130,7 @@ def _field(text: str, name: str, least: int, most: int, words: tuple[str, ...]) 
         if step is not None and not 1 <= int(step) <= most:
             raise BadCron(f'"{part}" has an impossible step')
         span = [*range(start, stop + 1)]
-        if stop < start:  # fri-mon: past the end and on from the beginning
+        if stop < start:  # fri-mon
             span = [*range(start, 7 if words is _DAYS else most + 1), *range(least, stop + 1)]
         allowed |= set(span[:: int(step or 1)])
     return allowed
@@ -152,16 +145,9 @@ def _number(text: str, name: str, least: int, most: int, words: tuple[str, ...])
 
 
 def _days_apart(schedule: str) -> int:
-    """The fewest days between two days of a tick, over eight years: a leap day is among them."""
+    """The fewest days between two ticks on different days, over eight years, which include a leap day."""
     first = date(2019, 1, 1)
-    last: int | None = None
-    apart = _YEARS
-    for ordinal in cron_days(schedule, first, first + timedelta(days=_YEARS)):
-        if last is not None:
-            apart = min(apart, ordinal - last)
-        last = ordinal
-        if apart == 1:
-            break
-    if last is None:
+    days = list(cron_days(schedule, first, first + timedelta(days=_YEARS)))
+    if not days:
         raise BadCron("it never ticks: no month has such a day")
-    return apart
+    return min((after - before for before, after in pairwise(days)), default=_YEARS)

@@ -1,1 +1,1 @@
-"""Governance as code: policies over plain facts, waivers that expire, and who may grant them."""
+"""Governance as code: policies over plain facts, and waivers that expire."""

@@ -1,4 +1,4 @@
-"""What Dagster knows of a location's assets, as facts."""
+"""The facts of a location's Dagster assets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from platform_core.products.asset_spec import PRODUCT
 
 
 def asset_facts(assets: Iterable[object]) -> tuple[AssetFacts, ...]:
-    """The facts of assets, in the order of their keys; a spec alone is an external asset."""
+    """The facts of assets, in the order of their keys; a spec without a definition is an external asset."""
     facts: dict[str, AssetFacts] = {}
     for asset in assets:
         for fact in _facts(asset):
-            # What is made here says more than what is only known of.
+            # A materializable asset replaces an external one of the same key.
             if fact.key not in facts or fact.materializable:
                 facts[fact.key] = fact
     return tuple(facts[key] for key in sorted(facts))
@@ -49,7 +49,6 @@ def _fact(spec: dg.AssetSpec, materializable: bool, place: Place | None) -> Asse
 
 
 def _place(asset: dg.AssetsDefinition) -> Place | None:
-    """The function behind an asset: the line of its decorator."""
     compute = getattr(asset.node_def, "compute_fn", None)
     code = getattr(getattr(compute, "decorated_fn", None), "__code__", None)
     return Place(Path(code.co_filename), code.co_firstlineno) if code is not None else None

@@ -1,6 +1,6 @@
-"""The facts of a code location, gathered in its own interpreter.
+"""The facts of a code location, collected in its own interpreter.
 
-Nothing is raised for what a contract, a function or a model lacks: that is for the policies to judge.
+Faults of contracts, functions and models are not raised here: policies report them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
 
-SAID_BY_POLICIES: Final = frozenset({"D001", "D012"})
-"""Faults of assembling that policies of the whole mesh say better: G301, G306."""
+REPORTED_BY_POLICIES: Final = frozenset({"D001", "D012"})
+"""Faults of assembling that mesh policies report with more context: G301, G306."""
 
 DECORATOR_LINES: Final = 60
-"""How far above its ``def`` a decorator is looked for."""
+"""The most lines between a decorator and its ``def``."""
 
 
 def collect(
@@ -33,23 +33,18 @@ def collect(
     location: str | None = None,
     sql: bool = False,
 ) -> LocationFacts:
-    """The facts of a domain that was read, with the assets that were built of it.
+    """The facts of a domain, with the assets that were built from it.
 
-    ``faults`` are those of building it. With ``sql``, the columns that a function's or a model's SQL
-    uses and yields are found out; functions are called for that, with inputs that hold nothing.
+    ``faults`` are those of building it. With ``sql``, the facts hold the columns that the SQL of functions
+    and models uses and yields; the functions are called with empty inputs for that.
     """
     found: list[Diagnostic] = [*domain.faults]
-    # A broken contract of another domain is told where that domain is looked at.
-    found += (f for f in faults if f.code not in SAID_BY_POLICIES and not f.code.startswith("C"))
-    factories: list[FactoryFacts] = []
-    for function in domain.functions.values():
-        factory, unknown = _function(domain, function, sql)
-        factories.append(factory)
-        found += unknown
-    for name, project in domain.models.items():
-        factory, unknown = _model(domain, project, name, sql)
-        factories.append(factory)
-        found += unknown
+    # The broken contract of another domain is reported for that domain.
+    found += (f for f in faults if f.code not in REPORTED_BY_POLICIES and not f.code.startswith("C"))
+    makers = [_function(domain, function, sql) for function in domain.functions.values()]
+    makers += (_model(domain, project, name, sql) for name, project in domain.models.items())
+    found += (fault for _, unknown in makers for fault in unknown)
+    factories = [factory for factory, _ in makers]
     factories += (_twin(product) for product in domain.products.values() if product.twin_of is not None)
     elsewhere, unread = _elsewhere(domain, factories)
     found += unread
@@ -69,7 +64,7 @@ def collect(
 
 
 def contracts_read(facts: LocationFacts) -> Iterator[str]:
-    """The ids of the products of other domains whose contracts these facts depend on."""
+    """The ids of the products of other domains on whose contracts these facts depend."""
     return _read(facts.domain, facts.factories, facts.products)
 
 
@@ -82,7 +77,6 @@ def _read(domain: str, factories: Iterable[FactoryFacts], products: Iterable[Dat
 def _elsewhere(
     domain: Domain, factories: Iterable[FactoryFacts]
 ) -> tuple[tuple[DataProduct, ...], list[Diagnostic]]:
-    """What is read of domains whose contracts only the registry has, and the faults of those contracts."""
     found: list[DataProduct] = []
     faults: list[Diagnostic] = []
     for name in _read(domain.name, factories, domain.products.values()):
@@ -91,7 +85,7 @@ def _elsewhere(
         try:
             found.append(domain.registry.get(name))
         except DefinitionError:
-            continue  # nobody registered it: a dangling reference, which a policy tells
+            continue  # a dangling reference, which a policy reports
         except ContractError as error:
             faults += error.diagnostics
     return tuple(found), faults
@@ -121,7 +115,6 @@ def _function(
 
 
 def _twin(product: DataProduct) -> FactoryFacts:
-    """The platform itself makes a masked twin, out of its parent."""
     parent = product.twin_of or ""
     shown = tuple(column.name for column in product.columns)
     reads = InputFacts(ProductId(parent).name, parent, shown, product.place)
@@ -147,19 +140,18 @@ def _model(
 
 
 def _contracts(domain: Domain, wanted: Mapping[str, str]) -> dict[str, DataProduct]:
-    """The contracts that there are and that can be read."""
     found = {}
     for name, product in wanted.items():
         try:
             found[name] = domain.registry.get(product)
         except (ContractError, DefinitionError):
-            # Told where the product itself is looked at, or as a dangling reference.
+            # Reported for the product itself, or as a dangling reference.
             continue
     return found
 
 
 def _place_of_input(function: ProductFunction, product: str) -> Place:
-    """Where the decorator names the product; the function where it does not spell it out."""
+    """The place of the product's name in the decorator; of the function where it is not there as text."""
     path = function.place.path
     lines = linecache.getlines(str(path))
     for number in range(function.place.line - 1, max(0, function.place.line - DECORATOR_LINES), -1):

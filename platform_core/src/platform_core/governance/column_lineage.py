@@ -1,4 +1,4 @@
-"""The columns that a product's factory uses and yields, from its SQL alone: no data, no lake, no run."""
+"""The columns that a product's function or model uses and yields, from its SQL without data."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 
 MOST_COLUMNS: Final = 2000
-"""Where the search for columns that no table has gives up."""
+"""The most columns of a table in the search for unknown columns."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """``used`` by the name of the table in the SQL; what is not in it is not known."""
+    """``used`` by the name of the table in the SQL; the columns of other tables are unknown."""
 
     used: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     produced: tuple[str, ...] | None = None
@@ -50,10 +50,10 @@ def of_function(
     domain: str,
     promised: DataProduct | None = None,
 ) -> Columns:
-    """What a function's SQL uses of its inputs, by calling it with tables that hold nothing.
+    """The columns in a function's SQL, which is found by calling the function with empty tables.
 
-    It is called only where it says that it returns SQL: by its annotation, or by reading an input
-    whose columns it does not declare. Of a stream, the first batch stands for all.
+    The function is called only if its annotation is ``str`` or ``Batch``, or if it does not declare the
+    columns of an input. The first batch of a stream stands for all.
     """
     declared = {name: read.columns for name, read in function.products.items()}
     returns = inspect.signature(function.function).return_annotation
@@ -64,40 +64,41 @@ def of_function(
     if not sql_expected or not all(source.tabular for source in function.sources.values()):
         return Columns()
     bound = {
-        # That a product lacks a column which is declared is for governance to say (G306).
+        # A declared column that the product lacks is reported by a policy (G306).
         name: BoundInput(replace(function.products[name], columns=_known(declared[name], product)), product)
         for name, product in inputs.items()
     }
+    product_id = ProductId.of(domain, function.name)
     with in_memory(files_of(function.sources.values())) as connection:
         try:
             arguments = bind(connection, function, bound, NoRows(window))
-        except (SourceError, duckdb.Error):
-            # Of a file that is not here, as in a checkout without data, the columns are not known.
-            return Columns()
-        except DefinitionError as error:
-            return Columns(faults=error.diagnostics)
-        try:
             named = {
                 name: replace(table, engine=None) if isinstance(table, Table) else table
                 for name, table in arguments.items()
             }
-            sql = first_rows(function(**named), ProductId.of(domain, function.name), function.place)
+        except (SourceError, duckdb.Error):
+            # The columns of a missing file, as in a checkout without data, are unknown.
+            return Columns()
+        except DefinitionError as error:
+            return Columns(faults=error.diagnostics)
+        try:
+            sql = first_rows(function(**named), product_id, function.place)
         except RowsNotShown:
             return Columns()
         except PlatformError as error:
             return Columns(faults=error.diagnostics)
-        except Exception as error:  # noqa: BLE001 - the function is a domain's code; what it raises is told
+        except Exception as error:  # noqa: BLE001 - code of a domain may raise anything
             return Columns(faults=(_fails(function, domain, error),))
         if not isinstance(sql, str):
             return Columns()
-        try:
-            inputs_read(connection, sql, arguments, ProductId.of(domain, function.name), function.place)
-        except PlatformError as error:
-            return Columns(faults=error.diagnostics)
         shown = {name: table.columns for name, table in arguments.items() if isinstance(table, Table)}
         sources = {name: shown.pop(name) for name in function.sources}
         products = {name: declared[name] or columns for name, columns in shown.items()}
-        return _of_sql(connection, sql, products, sources, function.place, promised)
+        try:
+            inputs_read(connection, sql, arguments, product_id, function.place)
+            return _of_sql(connection, sql, products, sources, function.place, promised)
+        except PlatformError as error:
+            return Columns(faults=error.diagnostics)
 
 
 def of_model(
@@ -112,7 +113,10 @@ def of_model(
             schema, name = quoted(product.domain), quoted(product.name)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
-        return _of_sql(connection, sql, shown, {}, place, promised)
+        try:
+            return _of_sql(connection, sql, shown, {}, place, promised)
+        except PlatformError as error:
+            return Columns(faults=error.diagnostics)
 
 
 def _known(columns: tuple[str, ...] | None, product: DataProduct) -> tuple[str, ...] | None:
@@ -127,11 +131,8 @@ def _of_sql(
     place: Place,
     promised: DataProduct | None,
 ) -> Columns:
-    try:
-        used = _used(sql, products, sources, place)
-        types = _produced(connection, sql, promised)
-    except PlatformError as error:
-        return Columns(faults=error.diagnostics)
+    used = _used(sql, products, sources, place)
+    types = _produced(connection, sql, promised)
     known = {name: used[name] for name in products}
     if types is None:
         return Columns(known)
@@ -149,7 +150,7 @@ def _used(
     sources: Mapping[str, tuple[str, ...]],
     place: Place,
 ) -> dict[str, tuple[str, ...]]:
-    """The columns used, with those that a product does not have: that is for governance to say (G306)."""
+    """The columns used, even if a product does not have them: a policy reports that (G306)."""
     tables = {**products, **sources}
     while True:
         try:
@@ -170,8 +171,8 @@ def _used(
 def _produced(
     connection: duckdb.DuckDBPyConnection, sql: str, promised: DataProduct | None
 ) -> dict[str, str] | None:
-    """The query's columns with the types that a lake would have; None where DuckDB cannot tell, since a
-    function is missing, say."""
+    """The query's columns with the types of a lake; None where DuckDB cannot bind it, for example for lack of
+    a function."""
     try:
         require_one_select(sql)
         return fitted(connection, promised, sql).types if promised else describe(connection, sql)
@@ -185,7 +186,7 @@ def _fails(function: ProductFunction, domain: str, error: Exception) -> Diagnost
         f"the function of {domain}/{function.name} fails before it returns its SQL: "
         f"{type(error).__name__}: {error}",
         function.place,
-        expected="SQL, from the names of the inputs alone",
-        fix=f"mend it; `mesh check {domain}/{function.name}` shows more",
+        expected="SQL from the names of the inputs alone",
+        fix=f"Repair the function, then call `mesh check {domain}/{function.name}`.",
         severity="warning",
     )

@@ -1,7 +1,7 @@
-"""What governance looks at: plain facts about locations, readable without loading any of them.
+"""The facts about locations on which policies decide, without loading a location.
 
-A location's facts are one JSON document (``FORMAT``), written by the location's own interpreter.
-Policies see nothing else, so a policy never imports Dagster or a domain's code.
+A location's own interpreter writes its facts as one JSON document (``FORMAT``). Policies see nothing else, so
+they never import Dagster or the code of a domain.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ FORMAT = "platform-core/location/1"
 
 @dataclass(frozen=True, slots=True)
 class InputFacts:
-    """A product that a factory reads. ``columns`` are those that it uses, by declaration or by its
-    SQL; None where that cannot be known."""
+    """A product that a factory reads. ``columns`` are the columns that it declares or uses in its SQL; None
+    where they are unknown."""
 
     name: str
     product: str
@@ -34,7 +34,7 @@ class InputFacts:
 
 @dataclass(frozen=True, slots=True)
 class FactoryFacts:
-    """What makes a product. ``produces`` are the names of the columns it yields, None where unknown."""
+    """The maker of a product. ``produces`` are the names of its columns, None where unknown."""
 
     name: str
     kind: Literal["function", "dbt", "masked"]
@@ -42,12 +42,12 @@ class FactoryFacts:
     inputs: tuple[InputFacts, ...] = ()
     produces: tuple[str, ...] | None = None
     contradicts: tuple[str, ...] = ()
-    """Columns that it yields in another type than the contract's, in words."""
+    """Columns of another type than in the contract, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """An asset of the location as Dagster has it; external ones are not ``materializable``."""
+    """A Dagster asset of the location; an external one is not ``materializable``."""
 
     key: str
     materializable: bool
@@ -60,7 +60,7 @@ class AssetFacts:
 
 @dataclass(frozen=True)
 class LocationFacts:
-    """One code location. ``faults`` kept it, or a part of it, from being looked at."""
+    """A code location. With ``faults``, the facts may be incomplete."""
 
     name: str
     domain: str
@@ -69,15 +69,15 @@ class LocationFacts:
     assets: tuple[AssetFacts, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
     place: Place | None = None
-    """Where the location is defined: its entry in the workspace file or its package."""
+    """Its entry in the workspace file, or its package."""
     loads: bool = True
-    """False where its code could not be loaded: then only its contracts are known."""
+    """False where its code could not be loaded: the facts then hold only its contracts."""
     platform_core: str = ""
-    """The version of the library that the location runs on; none where it wrote no document itself."""
+    """The version of the library in the location; empty where it wrote no document."""
     unread_twins: tuple[str, ...] = ()
-    """Names of its masked twins whose parent's contract cannot be read."""
+    """Names of masked twins whose parent's contract is unreadable."""
     elsewhere: tuple[DataProduct, ...] = ()
-    """Products that it reads and that only the registry knows: they are made in another repository."""
+    """Products that it reads from other repositories, by the registry."""
     format: str = FORMAT
 
     @cached_property
@@ -90,18 +90,18 @@ class LocationFacts:
 
     @cached_property
     def whole(self) -> bool:
-        """Whether nothing of the location had to be left out."""
+        """Whether the facts are complete."""
         return self.loads and not any(map(of_single_products, self.faults))
 
-    def beside(self, before: LocationFacts) -> LocationFacts:
-        """These facts, and of what was left out, or whose columns cannot be told now, those of before."""
+    def completed_by(self, before: LocationFacts) -> LocationFacts:
+        """These facts, completed by earlier facts where products or columns are missing now."""
         if not self.loads:
             return before
         factories = {factory.name: factory for factory in before.factories}
         for factory in self.factories:
             old = factories.get(factory.name)
             known = all(read.columns is not None for read in factory.inputs)
-            if known or old is None or {*_inputs(old)} != {*_inputs(factory)}:
+            if known or old is None or {r.product for r in old.inputs} != {r.product for r in factory.inputs}:
                 factories[factory.name] = factory
         products = {product.id: product for product in (*before.products, *self.products)}
         assets = {asset.key: asset for asset in (*before.assets, *self.assets)}
@@ -110,23 +110,18 @@ class LocationFacts:
 
 
 def of_single_products(fault: Diagnostic) -> bool:
-    """Whether a fault keeps single products from being made, and the others of the domain not: that of a
-    contract, a draft included, and that of a dbt project."""
+    """Whether a fault concerns single products, not the whole domain: a contract's or a dbt project's."""
     return fault.code.startswith("C") or fault.code in ("D011", "D033")
 
 
-def _inputs(factory: FactoryFacts) -> Iterator[str]:
-    return (read.product for read in factory.inputs)
-
-
 def unread_contract(fault: Diagnostic) -> str | None:
-    """The name of the product whose contract a fault is in, which kept it from being read."""
+    """The name of the product whose contract has the fault; None for a fault of anything else."""
     return fault.place.path.name.partition(".")[0] if fault.place and fault.code.startswith("C") else None
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One product or asset reads another: as an input of its factory, by a foreign key of its contract,
+    """An edge: a product or asset reads another as an input of its factory, by a foreign key of its contract,
     or as a dependency of a plain asset."""
 
     reader: str
@@ -141,16 +136,16 @@ class Read:
 
 @dataclass(frozen=True)
 class MeshFacts:
-    """The whole mesh, or as much of it as is known where a policy looks."""
+    """The whole mesh, or a single location."""
 
     locations: tuple[LocationFacts, ...]
     federation: Federation
     complete: bool = True
-    """False while a single location is looked at: then mesh policies do not apply."""
+    """False for a single location, to which mesh policies do not apply."""
 
     @cached_property
     def products(self) -> dict[str, DataProduct]:
-        """Every product by id; the first where two locations have one."""
+        """Every product by id, from the first location that has it."""
         found: dict[str, DataProduct] = {}
         for location in self.locations:
             for product in location.products:
@@ -159,13 +154,13 @@ class MeshFacts:
 
     @cached_property
     def known(self) -> dict[str, DataProduct]:
-        """``products``, and those of other repositories that they read."""
+        """``products``, and the products of other repositories that they read."""
         outside = {product.id: product for location in self.locations for product in location.elsewhere}
         return outside | self.products if outside else self.products
 
     @cached_property
     def factories(self) -> dict[str, FactoryFacts]:
-        """What makes a product, by the product's id."""
+        """The factories by the ids of their products."""
         return {
             ProductId.of(location.domain, factory.name): factory
             for location in self.locations
@@ -174,25 +169,25 @@ class MeshFacts:
 
     @cached_property
     def reads(self) -> tuple[Read, ...]:
-        """Every edge of the graph, by location and in the order in which things are defined."""
+        """Every edge of the graph, by location and in the order of definition."""
         return tuple(read for location in self.locations for read in _reads(location))
 
     @cached_property
     def unread(self) -> frozenset[str]:
-        """Ids of products that have a contract, which could not be read."""
+        """Ids of products with an unreadable contract."""
         found: set[str] = set()
         for location in self.locations:
             found.update(f"{location.domain}/{name}" for name in location.unread_twins)
             for fault in location.faults:
                 if fault.place and (name := unread_contract(fault)):
-                    # A registry has the contracts of a domain in a folder of its name.
+                    # In a registry, the folder has the name of the domain.
                     folder = fault.place.path.parent.name
                     found.add(f"{location.domain if folder == 'contracts' else folder}/{name}")
         return frozenset(found)
 
     @cached_property
     def unloaded(self) -> frozenset[str]:
-        """Domains whose code could not be loaded: what they make beside products is not known."""
+        """Domains whose code could not be loaded, so that their other assets are unknown."""
         return frozenset(location.domain for location in self.locations if not location.loads)
 
 

@@ -1,29 +1,29 @@
 """Facts of a location as a plain JSON document and back; ``docs/validate.md`` describes the format.
 
-The converters are made once from the type hints of the dataclasses. What has its default value is left
-out. A place is ``[line, column, length]`` in the file of the product that it belongs to, with the
-file as a fourth member elsewhere; files are relative to the root of the mesh where they lie in it.
+The converters are made once per dataclass, from its type hints. Members with their default value are left
+out. A place is ``[line, column, length]`` in the file of its product, with the file as a fourth member
+elsewhere. Files inside the mesh are relative to its root.
 """
 
 from __future__ import annotations
 
 import types
-from collections import UserDict
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import FORMAT, LocationFacts
+from platform_core.source.document import LazyDict
 
 
 @dataclass(eq=False)
 class _Files:
-    """Paths as the document names them. ``own`` is the file of the product at hand."""
+    """The paths of a document. ``own`` is the file of the current product."""
 
     root: Path
     own: Path | None = None
@@ -39,11 +39,11 @@ Convert = Callable[[Any, _Files], Any]
 
 
 class UnreadableFacts(ValueError):
-    """A document that is none of this format."""
+    """A document of another format."""
 
 
 class OtherVersion(UnreadableFacts):
-    """A document of this kind whose format has another major version, written by ``platform_core``."""
+    """A document whose format has another major version, written by another ``platform_core``."""
 
     def __init__(self, format: str, platform_core: str) -> None:
         super().__init__(f"the format is {format!r}, not {FORMAT!r}")
@@ -52,7 +52,7 @@ class OtherVersion(UnreadableFacts):
 
 
 def to_document(facts: LocationFacts, root: Path) -> dict[str, Any]:
-    """The facts as what ``json.dumps`` takes. The format's name comes first, whatever its default."""
+    """The facts as a document for ``json.dumps``, with the name of the format first."""
     document: dict[str, Any] = {"format": facts.format}
     document.update(_writer(LocationFacts)(facts, _Files(root)))
     return document
@@ -62,14 +62,13 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
     """The facts of a document.
 
     Raises:
-        UnreadableFacts: it is of another format; OtherVersion where that is one of ours.
+        UnreadableFacts: it has another format; OtherVersion for another version of this one.
     """
-    said = str(document.get("format"))
-    # Within a major version members are only added: each has a default, and a reader passes over those
-    # that it does not know.
-    if said != FORMAT and not said.startswith(f"{FORMAT}."):
-        if said.startswith(FORMAT.rpartition("/")[0] + "/"):
-            raise OtherVersion(said, str(document.get("platform_core") or ""))
+    format = str(document.get("format"))
+    # Within a major version, members are only added: each has a default, and readers ignore unknown ones.
+    if format != FORMAT and not format.startswith(f"{FORMAT}."):
+        if format.startswith(FORMAT.rpartition("/")[0] + "/"):
+            raise OtherVersion(format, str(document.get("platform_core") or ""))
         raise UnreadableFacts(f"the format is {document.get('format')!r}, not {FORMAT!r}")
     try:
         facts: LocationFacts = _reader(LocationFacts)(document, _Files(root))
@@ -79,37 +78,28 @@ def from_document(document: Mapping[str, Any], root: Path) -> LocationFacts:
 
 
 def written(thing: Any) -> Any:
-    """A dataclass without paths as what ``json.dumps`` takes; members of their usual value are left out."""
+    """A dataclass without paths as a document for ``json.dumps``; members with their default are left out."""
     kind: Any = type(thing)
     return _writer(kind)(thing, _Files(Path()))
 
 
 def made(kind: Any, document: Mapping[str, Any]) -> Any:
-    """The dataclass again; members that it does not know are passed over. Raises ValueError, TypeError and
-    AttributeError for what is none."""
+    """The dataclass of a document, without unknown members. Raises ValueError, TypeError and AttributeError
+    for any other document."""
     return _reader(kind)(document, _Files(Path()))
 
 
-class Places(UserDict[str, Place]):
-    """Where a contract says a thing. Hundreds a product, of which a policy asks for a few: they are made
-    when one is asked for."""
-
-    def __init__(self, text: str, path: Path) -> None:
-        self._text = text
-        self._path = path
-
-    @cached_property
-    def data(self) -> dict[str, Place]:  # type: ignore[override]
-        found = {}
-        for entry in self._text.split("|") if self._text else ():
-            position, _, pointer = entry.partition(" ")
-            number, column, length = position.split(":")
-            found[pointer.replace("~2", "|")] = Place(self._path, int(number), int(column), int(length))
-        return found
+def _places(text: str, path: Path) -> dict[str, Place]:
+    found = {}
+    for entry in text.split("|") if text else ():
+        position, _, pointer = entry.partition(" ")
+        number, column, length = position.split(":")
+        found[pointer.replace("~2", "|")] = Place(path, int(number), int(column), int(length))
+    return found
 
 
 def _write_places(places: Mapping[str, Place], files: _Files) -> str:
-    # One text, without a letter that JSON escapes: ten times as fast to read as an object.
+    # One text without letters that JSON escapes is read ten times as fast as an object.
     return "|".join(
         f"{place.line}:{place.column}:{place.length} {pointer.replace('|', '~2')}"
         for pointer, place in places.items()
@@ -125,7 +115,7 @@ def _write_place(place: Place, files: _Files) -> list[Any]:
 def _read_place(written: list[Any], files: _Files) -> Place:
     if len(written) == 3:
         if files.own is None:
-            raise UnreadableFacts("a place names no file")
+            raise UnreadableFacts("a place has no file")
         return Place(files.own, *written)
     line, column, length, name = written
     return Place(files.path(name), line, column, length)
@@ -144,9 +134,9 @@ def _read_scalar(value: Any, files: _Files) -> Any:
     return datetime.fromisoformat(text) if kind == "timestamp" else date.fromisoformat(text)
 
 
-def _read_places(text: str, files: _Files) -> Places:
+def _read_places(text: str, files: _Files) -> LazyDict[str, Place]:
     assert files.own is not None
-    return Places(text, files.own)
+    return LazyDict(partial(_places, text, files.own))
 
 
 _FORMS: dict[Any, tuple[Convert, Convert]] = {
@@ -157,7 +147,7 @@ _FORMS: dict[Any, tuple[Convert, Convert]] = {
     datetime: (lambda moment, files: moment.isoformat(), lambda text, files: datetime.fromisoformat(text)),
     date: (lambda day, files: day.isoformat(), lambda text, files: date.fromisoformat(text)),
 }
-"""How values of the types that JSON does not have are written and read."""
+"""The converters of types that JSON does not have, for writing and reading."""
 
 
 @cache
@@ -181,8 +171,8 @@ def _writer(kind: type[Any]) -> Convert:
 
 @cache
 def _reader(kind: type[Any]) -> Convert:
-    """Reads an object of a dataclass. Members are set by their descriptors: the constructor of a frozen
-    class takes four times as long, and a large mesh has half a million objects."""
+    """Reads a dataclass. Members are set by their descriptors, since the constructor of a frozen class takes
+    four times as long, and a large mesh has half a million objects."""
     plain, converted = [], []
     for each, hint in _fields(kind):
         convert = _converter(hint, write=False)
@@ -194,6 +184,8 @@ def _reader(kind: type[Any]) -> Convert:
     required = frozenset(each.name for each, _ in _fields(kind) if _default(each) is MISSING)
 
     def read(written: dict[str, Any], files: _Files) -> Any:
+        if kind is DataProduct:
+            files.own = files.path(written["path"])
         made, get = make(kind), written.get
         if not required <= written.keys():
             raise UnreadableFacts(f"a {kind.__name__} lacks {', '.join(sorted(required - written.keys()))}")
@@ -202,18 +194,11 @@ def _reader(kind: type[Any]) -> Convert:
         for name, put, default, convert in converted:
             member = get(name, MISSING)
             put(made, default if member is MISSING else convert(member, files))
+        if kind is DataProduct:
+            files.own = None
         return made
 
-    if kind is not DataProduct:
-        return read
-
-    def read_product(written: dict[str, Any], files: _Files) -> DataProduct:
-        files.own = files.path(written["path"])
-        product: DataProduct = read(written, files)
-        files.own = None
-        return product
-
-    return read_product
+    return read
 
 
 def _setter(kind: type[Any], name: str) -> Callable[[Any, Any], None]:
@@ -237,7 +222,7 @@ def _default(each: Field[Any]) -> Any:
 
 
 def _converter(hint: Any, *, write: bool) -> Convert | None:
-    """How a value of a type is written or read; None where it is the same in JSON."""
+    """The converter of a type; None where JSON has the same value."""
     if hint in _FORMS:
         return _FORMS[hint][0 if write else 1]
     if is_dataclass(hint) and isinstance(hint, type):
@@ -245,26 +230,18 @@ def _converter(hint: Any, *, write: bool) -> Convert | None:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         kinds = [kind for kind in arguments if kind is not types.NoneType]
-        inner = _converter(kinds[0], write=write) if len(kinds) == 1 else _scalar(kinds, write)
-        return _unless_none(inner) if inner is not None and types.NoneType in arguments else inner
+        if len(kinds) == 1:
+            inner = _converter(kinds[0], write=write)
+        else:
+            inner = (_write_scalar if write else _read_scalar) if {date, datetime} & set(kinds) else None
+        if inner is None or types.NoneType not in arguments:
+            return inner
+        return lambda value, files: None if value is None else inner(value, files)
     if origin is tuple:
-        return _each(_converter(arguments[0], write=write), list if write else tuple)
+        each, made = _converter(arguments[0], write=write), list if write else tuple
+        if each is None:
+            return lambda values, files: made(values)
+        return lambda values, files: made([each(value, files) for value in values])
     if origin is Literal or hint in (str, int, float, bool):
         return None
     raise TypeError(f"{hint!r} has no form in JSON")
-
-
-def _scalar(kinds: list[Any], write: bool) -> Convert | None:
-    if not {date, datetime} & set(kinds):
-        return None
-    return _write_scalar if write else _read_scalar
-
-
-def _unless_none(convert: Convert) -> Convert:
-    return lambda value, files: None if value is None else convert(value, files)
-
-
-def _each(convert: Convert | None, made: type[list[Any]] | type[tuple[Any, ...]]) -> Convert:
-    if convert is None:
-        return lambda values, files: made(values)
-    return lambda values, files: made([convert(value, files) for value in values])

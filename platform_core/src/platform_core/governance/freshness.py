@@ -1,21 +1,19 @@
-"""How fresh each product can be, from what its upstreams promise: arithmetic over the whole graph.
+"""The freshness that each product can have, computed from the promises of its upstreams.
 
-What is promised:
-    a deadline    at each of its ticks a reader finds data of at most ``lower_bound`` ago,
-    a maximum age at any moment a reader finds data of at most that long ago.
+A promise is a deadline (at each tick, the data is at most ``lower_bound`` old) or a maximum age (the data is
+never older).
 
-What an upstream delivers, at worst, if it keeps its promise and no more:
-    a deadline    from each tick on, what its own upstreams owed at that tick; what reads sources alone
-                  is of the moment at which it is refreshed by itself before the tick
-                  (``contracts.refresh``). Between ticks nothing new is owed.
-    a maximum age nobody says when it is refreshed, so ages add up: its own and its upstreams' worst.
-    no promise    what its upstreams deliver, at once.
+An upstream that just keeps its promise delivers:
+    with a deadline     from each tick on, the data that its own upstreams owed at that tick; a product that
+                        reads only sources has the data of its automatic refresh (``contracts.refresh``)
+    with a maximum age  data of its own maximum age plus the worst age of its upstreams
+    without a promise   the data of its upstreams, immediately
 
-A product can keep its promise if every upstream delivers data young enough at each of its deadlines, or,
-for a maximum age, just before each of the upstream's refreshes; the product itself takes no time. Spans
-are measured on the clock of the deadline's zone, so that a day is a day when the clocks change. A broken
-promise is reported where it is made, and taken as kept further down. One pass over the graph finds what
-has to be known at which ticks, readers first, a second what is delivered then, sources first.
+A product can keep its promise if the data of every upstream is recent enough at each of its deadlines, or,
+for a maximum age, just before each refresh of the upstream. The product itself takes no time. Spans are
+measured on the local clock, so a day is a day when the clocks change. A broken promise is reported for its
+product and assumed to be kept downstream. The first pass over the graph, consumers first, finds the ticks
+that matter; the second, sources first, the data at these ticks.
 """
 
 from __future__ import annotations
@@ -32,23 +30,23 @@ from platform_core.contracts.refresh import refresh_lead
 from platform_core.graph import ordered
 
 YEAR = 2024
-"""Ticks are compared over one year, always the same (it has a 29 February), so that a verdict does not
-depend on the day on which it is given."""
+"""Ticks are compared over this year, which has a 29 February, so that the result does not depend on the
+day."""
 FEW_TICKS = 60
-"""A schedule with no more ticks in the year is compared at all of them; a denser one in the days of a
-week, on those around each change of clocks, and there at most twice an hour."""
+"""A schedule with more ticks in the year is compared only in one week and around the changes of clocks, at
+most twice an hour."""
 
 NO_CLOCK_CHANGE = 180
-"""No change of clocks makes a span longer or shorter by as many minutes."""
+"""More minutes than any change of clocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
     """A promise that an upstream does not allow.
 
-    ``tick`` is the deadline that it breaks by most (None for a maximum age), ``age`` in minutes how old
-    the data of ``upstream`` is there, ``promised`` how old it may be, and ``path`` where that comes from,
-    the oldest first: products with the tick that counts, None where it has none.
+    ``tick`` is the deadline with the oldest data (None for a maximum age), ``age`` the age of the data of
+    ``upstream`` there and ``promised`` the allowed age, in minutes. ``path`` lists the products that cause
+    the age, the oldest first, with their ticks (None without a schedule).
     """
 
     product: str
@@ -60,7 +58,7 @@ class Breach:
 
 
 class Freshness:
-    """The verdict on a graph: ``upstreams`` holds the inputs of each product."""
+    """The freshness of a graph; ``upstreams`` holds the inputs of each product."""
 
     def __init__(self, products: Mapping[str, DataProduct], upstreams: Mapping[str, tuple[str, ...]]) -> None:
         self._products = products
@@ -71,7 +69,7 @@ class Freshness:
         days = _sample_days({schedule.timezone for schedule in self._schedules.values()})
         self._probes = {each: tuple(_probes(each, days)) for each in set(self._schedules.values())}
         self._of: dict[str, dict[int, int]] = {}
-        """By product with a deadline or without a promise: of which moment its data is at a tick."""
+        """The moment of the data at each tick, by product with a deadline or without a promise."""
         self._worst: dict[str, int] = {}
         self._worst_tick: dict[str, int] = {}
 
@@ -97,13 +95,13 @@ class Freshness:
         return self._schedules.get(product)
 
     def worst(self, product: str) -> int:
-        """The greatest age, in minutes, of a product's data that its readers ever meet."""
+        """The greatest age, in minutes, of a product's data."""
         if product not in self._worst:
             self._worst[product], self._worst_tick[product] = max(self._spans(product), default=(0, 0))
         return self._worst[product]
 
     def _spans(self, product: str) -> Iterator[tuple[int, int]]:
-        """How old the data gets before each refresh, and the tick since which it is there."""
+        """The age of the data just before each refresh, with the tick of the last refresh."""
         schedule = self._schedules.get(product)
         if schedule is None:
             yield from ((self.worst(upstream), 0) for upstream in self._upstreams[product])
@@ -112,7 +110,7 @@ class Freshness:
             yield schedule.local(schedule.next(tick)) - schedule.local(self._of[product][tick]), tick
 
     def _needed(self, order: list[str]) -> dict[str, set[int]]:
-        """At which of its ticks (any moment, without a promise) a product's data is asked for."""
+        """The ticks, or moments without a promise, at which the data of each product matters."""
         asked: dict[str, set[int]] = defaultdict(set)
         needed: dict[str, set[int]] = {}
         for product in reversed(order):
@@ -167,7 +165,7 @@ class Freshness:
         )
 
     def _delivered(self, product: str, moments: list[int]) -> list[int]:
-        """Of which moments the data of a product is that its readers find at some, at worst."""
+        """The moments of the oldest data that consumers may find at ``moments``."""
         schedule = self._schedules.get(product)
         if schedule is not None:
             of = self._of[product]
@@ -179,7 +177,6 @@ class Freshness:
         return [of[moment] for moment in moments]
 
     def _path(self, product: str, moment: int | None) -> tuple[tuple[str, int | None], ...]:
-        """From the product that decides how old the data is, to this one."""
         steps: list[tuple[str, int | None]] = []
         current: str | None = product
         while current is not None:
@@ -193,7 +190,7 @@ class Freshness:
         return tuple(reversed(steps))
 
     def _older(self, product: str, moment: int | None) -> str | None:
-        """The upstream that makes a product's data as old as it is; None where it does so itself."""
+        """The upstream that causes the age of a product's data; None where it is the product itself."""
         upstreams = self._upstreams[product]
         if not upstreams:
             return None
@@ -213,7 +210,7 @@ def _sample_days(timezones: set[str]) -> frozenset[int]:
 def _probes(schedule: Schedule, sample: frozenset[int]) -> Iterator[int]:
     first, last = date(YEAR, 1, 1).toordinal(), date(YEAR, 12, 31).toordinal()
     days = [day for day in schedule.days if first <= day <= last]
-    if not days:  # a 29 February that the year does not have; any tick will do
+    if not days:  # a schedule without a tick in the year
         days = list(schedule.days[-1:])
     if len(days) * len(schedule.times) > FEW_TICKS:
         days = [day for day in days if day in sample] or days[:10]

@@ -1,12 +1,11 @@
-"""From facts and policies to a judgement: who breaks what, what is waived, how every product stands."""
+"""The judgement of a mesh: its violations, its waivers, and the state of every product."""
 
 from __future__ import annotations
 
-from collections import UserDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,29 +15,30 @@ from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Policy, Scope, Strictness, Violation
 from platform_core.governance.policy_set import PolicySet, broken, place_of
 from platform_core.governance.waivers import WaiversInForce
+from platform_core.source.document import LazyDict
 from platform_core.source.federation import Waiver
 
 PolicyState = Literal["pass", "warn", "fail", "waived"]
 _RANK: dict[PolicyState, int] = {"pass": 0, "waived": 1, "warn": 2, "fail": 3}
 Outcome = Violation | Diagnostic
 MESH = "mesh"
-"""The subject of a violation that is about no product and no location."""
+"""The subject of a violation of the whole mesh."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is wrong with a mesh.
+    """The result of all policies.
 
-    ``diagnostics`` are violations, faults of the locations and of governance's own files, in the order
-    of their places. ``states`` say how each subject (a product's id, a location's name, an asset's key,
-    ``mesh``) stands with each policy that looked at it.
+    ``diagnostics`` are violations, and faults of locations and governance files, in the order of their
+    places. ``states`` holds the state of each subject (a product's id, a location's name, an asset's key,
+    ``mesh``) by policy.
     """
 
     diagnostics: tuple[Diagnostic, ...]
     waived: tuple[tuple[Diagnostic, Waiver], ...] = ()
     states: Mapping[tuple[str, str], PolicyState] = field(default_factory=dict)
     by_subject: Mapping[str, Sequence[Diagnostic]] = field(default_factory=dict)
-    """The violations by whom they are about, without those that are waived."""
+    """The violations by subject, without waived ones."""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -50,10 +50,10 @@ class Judgement:
 
 
 def judge(mesh: MeshFacts, catalogue: PolicySet, today: date) -> Judgement:
-    """Ask every policy, then take the ramps, the topology and the waivers into account.
+    """Apply every policy, then ramps, topology and waivers.
 
-    A mesh that is not ``complete`` is a single location: policies over the mesh are left out, and so
-    are waivers that are not its own. Nothing is raised: a policy that raises is a diagnostic (G490).
+    A mesh that is not ``complete`` is a single location, without mesh policies and without the waivers of
+    other locations. A policy that raises becomes a diagnostic (G490).
     """
     broken_by: dict[tuple[str, str], PolicyState] = {}
     by_subject: dict[str, list[Diagnostic]] = {}
@@ -83,29 +83,19 @@ def judge(mesh: MeshFacts, catalogue: PolicySet, today: date) -> Judgement:
     return Judgement(
         tuple(sorted(dict.fromkeys(found), key=_order)),
         tuple(sorted(waived, key=lambda pair: _order(pair[0]))),
-        _States(policies, mesh, broken_by),
+        LazyDict(partial(_states, policies, mesh, broken_by)),
         by_subject,
     )
 
 
-class _States(UserDict[tuple[str, str], PolicyState]):
-    """Every subject with every policy that looked at it: hundreds of thousands in a large mesh, made only
-    where somebody asks for them. Most are ``pass``."""
-
-    def __init__(
-        self, policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], PolicyState]
-    ) -> None:
-        self._policies = tuple(policies)
-        self._mesh = mesh
-        self._broken_by = broken_by
-
-    @cached_property
-    def data(self) -> dict[tuple[str, str], PolicyState]:  # type: ignore[override]
-        states: dict[tuple[str, str], PolicyState] = {}
-        for policy in self._policies:
-            states.update(((subject, policy.code), "pass") for subject in _subjects(policy, self._mesh))
-        states.update(self._broken_by)
-        return states
+def _states(
+    policies: Iterable[Policy], mesh: MeshFacts, broken_by: Mapping[tuple[str, str], PolicyState]
+) -> dict[tuple[str, str], PolicyState]:
+    """The states of all subjects and policies, hundreds of thousands in a large mesh."""
+    states: dict[tuple[str, str], PolicyState] = {}
+    for policy in policies:
+        states.update(((subject, policy.code), "pass") for subject in _subjects(policy, mesh))
+    return {**states, **broken_by}
 
 
 def _strictness(
@@ -114,7 +104,7 @@ def _strictness(
     own = catalogue.stricter.get(domain, {}).get(policy.code)
     if own is not None:
         return own
-    # An autonomous domain answers to itself; what the federation says is advice there.
+    # In an autonomous mesh, the federation's policies are advice.
     if mesh.federation.topology == "autonomous" and policy.domain is None:
         return "warn"
     return policy.strictness(today)
@@ -133,17 +123,19 @@ def _subjects(policy: Policy, mesh: MeshFacts) -> Iterator[str]:
 
 
 def _ask_all(policies: Iterable[Policy], mesh: MeshFacts) -> Iterator[tuple[Policy, str | None, Outcome]]:
-    """Each violation with its policy and the location that it was found in; a diagnostic where the
-    policy raises. A product is shown to all policies before the next one is: that is a quarter
-    faster on a large mesh, whose facts are more than a processor keeps at hand."""
+    """Each violation with its policy and location; a diagnostic where the policy raises.
+
+    All policies are applied to one product before the next: on a large mesh, whose facts exceed the caches of
+    a processor, that is a quarter faster.
+    """
     by_scope: dict[Scope, list[Policy]] = {"product": [], "location": [], "mesh": []}
     for policy in policies:
         by_scope[policy.scope].append(policy)
     for policy in by_scope["mesh"]:
         outcomes = list(_ask(policy, {"mesh": mesh}))
-        said = {(o.product, o.place) for o in outcomes if isinstance(o, Violation)}
+        found = {(o.product, o.place) for o in outcomes if isinstance(o, Violation)}
         for outcome in outcomes:
-            if not (isinstance(outcome, Violation) and _said_of_parent(outcome, said, mesh)):
+            if not (isinstance(outcome, Violation) and _is_inherited(outcome, found, mesh)):
                 yield policy, None, outcome
     for location in mesh.locations:
         for policy in by_scope["location"]:
@@ -155,7 +147,7 @@ def _ask_all(policies: Iterable[Policy], mesh: MeshFacts) -> Iterator[tuple[Poli
         for product in location.products:
             facts = {"product": product, "location": location, "mesh": mesh}
             codes = broken_by_parent.setdefault(product.id, set()) if product.masking else None
-            # What a masked twin has of its parent is mended there, so it is said there.
+            # A violation that a masked twin inherits is reported for its parent.
             inherited = broken_by_parent.get(product.twin_of, ()) if product.twin_of else ()
             for policy in of_product:
                 for outcome in _ask(policy, facts):
@@ -165,12 +157,10 @@ def _ask_all(policies: Iterable[Policy], mesh: MeshFacts) -> Iterator[tuple[Poli
                         yield policy, location.name, outcome
 
 
-def _said_of_parent(
-    violation: Violation, said: set[tuple[str | None, Place | None]], mesh: MeshFacts
-) -> bool:
-    """Whether a masked twin only breaks a policy by what it has of its parent, of which it is said."""
+def _is_inherited(violation: Violation, found: set[tuple[str | None, Place | None]], mesh: MeshFacts) -> bool:
+    """Whether the parent of a masked twin has the same violation."""
     product = mesh.products.get(violation.product or "")
-    return product is not None and product.twin_of is not None and (product.twin_of, violation.place) in said
+    return product is not None and product.twin_of is not None and (product.twin_of, violation.place) in found
 
 
 def _ask(policy: Policy, facts: Mapping[str, object]) -> Iterator[Outcome]:
@@ -179,7 +169,7 @@ def _ask(policy: Policy, facts: Mapping[str, object]) -> Iterator[Outcome]:
             if not isinstance(violation, Violation):
                 raise TypeError(f"it yields {type(violation).__name__}, not Violation")
             yield violation
-    except Exception as error:  # noqa: BLE001 - a policy is code of others: what it raises is told
+    except Exception as error:  # noqa: BLE001 - code of a domain may raise anything
         place = place_of(policy)
         path = place.path if place is not None else Path(policy.code)
         yield broken(f"the policy {policy.code} raises", error, path)

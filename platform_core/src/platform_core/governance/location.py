@@ -1,4 +1,4 @@
-"""A code location out of a domain, governed: it loads only as long as its domain keeps the policies."""
+"""The code location of a domain, which loads only if the domain keeps the policies."""
 
 from __future__ import annotations
 
@@ -24,18 +24,16 @@ from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_federation
 
 OF_THE_FEDERATION: Final = frozenset({"G401", "G402", "G403", "G404", "G406"})
-"""Faults of waivers and of the federation's files: `mesh validate` fails on them, but no domain can
-mend them alone, so they take no location down."""
+"""Faults of waivers and of the federation's files. `mesh validate` fails on them, but locations load, since a
+domain cannot repair them alone."""
 
 CODE_SERVER: Final = "dagster.code_server"
-
-
 _log = logging.getLogger("dagster.mesh")
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """A domain as it was read, what was made of it, and the faults of what had to be left out."""
+    """A domain, its definitions, and the faults of the parts that were left out."""
 
     domain: Domain
     definitions: dg.Definitions
@@ -43,8 +41,7 @@ class Assembled:
 
 
 ASSEMBLED: Final[dict[str, Assembled]] = {}
-"""What ``domain_definitions`` assembled in this process, by domain, refused or not: `mesh validate` tells all
-of it."""
+"""The results of ``domain_definitions`` in this process, by domain, even if refused, for `mesh validate`."""
 
 
 def domain_definitions(domain: str) -> dg.Definitions:
@@ -52,9 +49,9 @@ def domain_definitions(domain: str) -> dg.Definitions:
 
     ``domain`` is the name of its package. Every function marked ``@data_product`` in it, and every
     dbt model in ``dbt_projects/<domain>`` with a contract of its name, becomes an asset derived
-    from its contract. Plain Dagster assets and checks of the package are taken along as they are.
+    from its contract. Plain Dagster assets and checks of the package are included.
 
-    A product whose contract or dbt project cannot be read is left out with a warning, and so is who reads it.
+    A product with an unreadable contract or dbt project, and its consumers, are left out with a warning.
 
     Raises:
         GovernanceError: with the faults of its functions, and every policy of product or location scope
@@ -63,7 +60,7 @@ def domain_definitions(domain: str) -> dg.Definitions:
     definitions, errors = governed_definitions(domain)
     if errors:
         logging.getLogger(CODE_SERVER).addFilter(_without_traceback)
-        # Raised here, and not where they are found: every frame in between would be shown too.
+        # Raised here, since Dagster shows every frame of the traceback.
         raise GovernanceError(*errors) from None
     return definitions
 
@@ -71,9 +68,9 @@ def domain_definitions(domain: str) -> dg.Definitions:
 def governed_definitions(
     domain: str, registry: Registry | None = None
 ) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
-    """The definitions of a domain, and what keeps them from being loaded; ``registry`` may hold
-    contracts that were read before."""
-    with _no_collection():
+    """The definitions of a domain, and the errors that prevent loading; ``registry`` may hold contracts that
+    were read before."""
+    with _no_garbage_collection():
         return _governed(read_domain(domain, registry))
 
 
@@ -83,7 +80,7 @@ def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
     facts = collect(domain, asset_facts(definitions.assets or ()))
     mesh = MeshFacts((facts,), read_federation(domain.root), complete=False)
     judgement = judge(mesh, load_policies(domain.root, [domain.name]), date.today())
-    # Without the other locations, what assembling finds is not said by any policy.
+    # Without the other locations, no policy reports the faults of assembling.
     found = tuple(dict.fromkeys((*faults, *judgement.diagnostics)))
     errors = tuple(d for d in found if d.severity == "error" and d.code not in OF_THE_FEDERATION)
     if not all(map(of_single_products, errors)):
@@ -92,15 +89,15 @@ def _governed(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         _log.warning(f"{domain.name} loads without what needs {fault.place}: {fault.code}, {fault.message}")
     if found := tuple(fault for fault in found if fault not in errors):
         warnings, them = ("warnings", "them") if len(found) > 1 else ("warning", "it")
-        said = f"{domain.name}: {len(found)} governance {warnings} ({_codes(found)})"
-        _log.warning(f"{said}; `mesh validate` shows {them}")
+        message = f"{domain.name}: {len(found)} governance {warnings} ({_codes(found)})"
+        _log.warning(f"{message}; `mesh validate` shows {them}")
     return definitions, ()
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without looking for garbage, then and later, in what a location is made of: it stays until the
-    process ends, and to walk over it again and again takes a fifth of the time that it takes to load."""
+def _no_garbage_collection() -> Iterator[None]:
+    """The objects of a location live as long as the process. Collecting garbage among them, now and later,
+    would take a fifth of the time to load."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -112,16 +109,12 @@ def _no_collection() -> Iterator[None]:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """The code server logs a failed load with its traceback, and Dagster then shows the failure itself:
-    said once, and without the frames between."""
+    """Shortens the code server's log of a failed load, since Dagster shows the failure too."""
     error = record.exc_info[1] if record.exc_info else None
     while error is not None:
         if isinstance(error, GovernanceError):
-            record.msg, record.args, record.exc_info = (
-                "The location breaks policies: %s",
-                (_codes(error.diagnostics),),
-                None,
-            )
+            record.msg, record.args = "The location breaks policies: %s", (_codes(error.diagnostics),)
+            record.exc_info = None
             return True
         error = error.__cause__ or error.__context__
     return True

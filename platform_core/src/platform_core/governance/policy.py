@@ -1,4 +1,4 @@
-"""A policy: a small function with a stable code that yields violations, and the words around it."""
+"""A policy: a small function with a stable code that yields violations, and its texts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ FACTS: Final[Mapping[Scope, tuple[str, ...]]] = {
     "location": ("location", "mesh"),
     "mesh": ("mesh",),
 }
-"""What a policy may take, by its scope: a ``DataProduct``, ``LocationFacts`` and ``MeshFacts``."""
+"""The parameters of a policy by its scope: a ``DataProduct``, ``LocationFacts`` and ``MeshFacts``."""
 REGISTERED: Final = "__policies__"
-"""The name in a module of the list of its policies. It goes with the module, which may be loaded again."""
+"""The name of a module's list of policies. The list is in the module, which may be loaded again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One breach, before severity and waivers are considered.
+    """A violation, before severity and waivers apply.
 
-    ``product`` is the product it is about, None where it is about a location or the mesh.
+    ``product`` is the id of the product, None for a location or the mesh.
     """
 
     message: str
@@ -36,14 +36,14 @@ class Violation:
     product: str | None = None
     expected: str | None = None
     fix: str | None = None
-    """Overrides the policy's own fix with one for this very place."""
+    """A more specific fix than that of the policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A rule of the federation, of a domain, or built in.
+    """A rule of the library, the federation or a domain.
 
-    ``check`` takes those of ``FACTS[scope]`` that it uses, by the names of its parameters.
+    ``check`` takes any of ``FACTS[scope]``, by the names of its parameters.
     """
 
     code: str
@@ -52,14 +52,14 @@ class Policy:
     rationale: str
     fix: str
     failing: str
-    """An example that violates it, as one would write it."""
+    """An example that violates it."""
     passing: str
     check: Callable[..., Iterator[Violation]]
     severity: Strictness = "error"
     error_from: date | None = None
-    """The end of a ramp: a warning before that day, an error from then on."""
+    """The end of a ramp: a warning before that day, an error from that day on."""
     domain: str | None = None
-    """The domain that added it, for its own products only; None for the federation's."""
+    """The domain that added it for its own products; None for a policy of the federation."""
     takes: tuple[str, ...] = field(init=False, repr=False)
     """The names of the parameters of ``check``."""
 
@@ -87,8 +87,8 @@ class Policy:
 
 
 def policy(code: str, **words: Any) -> Callable[[Callable[..., Iterator[Violation]]], Policy]:
-    """Make a policy of a function, and register it in the function's module. ``words`` are ``Policy``'s
-    fields; a built-in policy has its texts in ``platform_core.codes``."""
+    """Turn a function into a policy, and register it in its module. ``words`` are fields of ``Policy``; the
+    texts of a built-in policy are in ``platform_core.codes``."""
     texts = meaning(code)
 
     def declare(check: Callable[..., Iterator[Violation]]) -> Policy:

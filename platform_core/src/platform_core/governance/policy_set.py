@@ -1,4 +1,4 @@
-"""All policies that hold: those built in, the federation's own and the domains' own."""
+"""All policies of a mesh: built in, of the federation and of domains."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BUILT_IN: Final = tuple(sorted(_built_in(), key=lambda policy: policy.code))
 
 @dataclass(frozen=True)
 class PolicySet:
-    """Policies in the order of their codes, and what a domain tightened: ``stricter[domain][code]``."""
+    """Policies in the order of their codes, and the stricter severities: ``stricter[domain][code]``."""
 
     policies: tuple[Policy, ...]
     stricter: Mapping[str, Mapping[str, Strictness]] = field(default_factory=dict)
@@ -51,14 +51,14 @@ def load_policies(root: Path, domains: Iterable[str]) -> PolicySet:
     """Every policy for the mesh at ``root``: built in, in ``governance/policies/*.py``, and in the
     ``policies.py`` of the packages of ``domains``.
 
-    Such a module is imported by its path, wherever governance looks: it can rely on ``platform_core``
-    and the standard library, not on what its domain has installed. What cannot be loaded is a fault
-    (G490), what is laxer than the federation another (G405); neither is raised.
+    A module is imported by its path, in any interpreter: it may import ``platform_core`` and the standard
+    library, but not packages of its domain. A module that fails is a fault (G490), and so is a severity that
+    is less strict than that of the federation (G405); neither is raised.
     """
     loading = _Loading({policy.code: policy for policy in BUILT_IN})
     folder = root / "governance" / "policies"
     if folder.is_symlink() and not folder.is_dir():
-        loading.faults.append(Diagnostic("G490", f"{shown(folder)} leads nowhere", Place(folder)))
+        loading.faults.append(Diagnostic("G490", f"{shown(folder)} is a broken link", Place(folder)))
     for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
         loading.module(path, None)
     for domain in sorted(set(domains)):
@@ -70,20 +70,20 @@ def load_policies(root: Path, domains: Iterable[str]) -> PolicySet:
 
 
 def place_of(policy: Policy) -> Place | None:
-    """Where a policy is written."""
+    """The place of a policy's function."""
     code = getattr(policy.check, "__code__", None)
     return Place(Path(code.co_filename), code.co_firstlineno) if code is not None else None
 
 
 def broken(message: str, error: BaseException, path: Path) -> Diagnostic:
-    """G490: a policy's module or function raised; the place is its own line, not the library's."""
+    """G490: the module or function of a policy raised; the place is a line of its file."""
     text = " ".join(str(error).split()) or "no message"
     return Diagnostic(
         "G490",
         f"{message}: {type(error).__name__}: {text[:200]}",
         (own_line(error, path.__eq__) or Place(path)).whole_line(),
         expected="a policy that yields violations and raises nothing",
-        fix="Mend the policy: what it was to find is not known as long as it raises.",
+        fix="Repair the policy.",
     )
 
 
@@ -96,7 +96,7 @@ class _Loading:
     def module(self, path: Path, domain: str | None) -> None:
         try:
             module = _import(path, domain)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a module raises is its own fault
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a domain may raise anything
             self.faults.append(broken(f"the policies in {shown(path)} cannot be loaded", error, path))
             return
         for policy in _policies(module):
@@ -109,7 +109,7 @@ class _Loading:
         if not _CODE.fullmatch(policy.code) or policy.code[:-3] in FAMILIES:
             whose = domain or "the federation"
             message = f'"{policy.code}" cannot be the code of a policy of {whose}'
-            expected = "capital letters and three digits that are not the library's: F101, HR101"
+            expected = "capital letters and three digits, not those of the library: F101, HR101"
             self._fault("G490", message, place, expected)
         elif taken is not None:
             expected = f"a code of its own; the other is at {place_of(taken)}"
@@ -117,42 +117,40 @@ class _Loading:
         elif domain is not None and policy.scope == "mesh":
             self._fault(
                 "G490",
-                f"{policy.code} of {domain} looks at the whole mesh",
+                f"{policy.code} of {domain} has the scope mesh",
                 place,
-                "scope product or location: a domain's policies hold for the domain alone",
+                "the scope product or location",
             )
         elif unknown := [name for name in policy.takes if name not in FACTS[policy.scope]]:
-            message = f'{policy.code} takes "{unknown[0]}", which a policy on a {policy.scope} is not given'
+            message = f'{policy.code} has an unknown parameter "{unknown[0]}"'
             guess = did_you_mean(unknown[0], FACTS[policy.scope])
             self._fault("G490", message, place, f"parameters among {listed(FACTS[policy.scope])}", guess)
         else:
             self.policies[policy.code] = replace(policy, domain=domain)
 
-    def _tighten(self, said: Any, path: Path, domain: str | None) -> None:
-        if domain is None or not isinstance(said, Mapping):
-            if said:
-                self._fault("G490", "STRICTER is of no use here", _line(path, "STRICTER"), "a domain's dict")
+    def _tighten(self, stricter: Any, path: Path, domain: str | None) -> None:
+        if domain is None or not isinstance(stricter, Mapping):
+            if stricter:
+                self._fault("G490", "STRICTER is not a dict of a domain", _line(path, "STRICTER"), "a dict")
             return
-        for code, strictness in said.items():
+        for code, strictness in stricter.items():
             place = _line(path, f'"{code}"')
             policy = self.policies.get(code)
             if policy is None:
                 guess = did_you_mean(str(code), self.policies)
-                self._fault("G405", f'{domain} tightens "{code}", which is no policy', place, None, guess)
+                self._fault("G405", f'unknown policy "{code}" in STRICTER of {domain}', place, None, guess)
             elif strictness not in ("error", "warn"):
                 self._fault("G405", f'{code} cannot be "{strictness}"', place, '"error"')
             elif strictness == "warn":
-                message = f"{domain} makes {code} a warning, which is not for a domain to say"
-                self._fault("G405", message, place, '"error": a domain may be stricter, never laxer')
+                message = f"{domain} cannot make {code} a warning"
+                self._fault("G405", message, place, '"error"')
             else:
                 self.stricter.setdefault(domain, {})[code] = "error"
 
     def _fault(
         self, code: str, message: str, place: Place, expected: str | None, fix: str | None = None
     ) -> None:
-        default = (
-            "Mend the policy." if code == "G490" else "Remove the entry: a waiver is how to except a product."
-        )
+        default = "Repair the policy." if code == "G490" else "Remove the entry; use a waiver for a product."
         self.faults.append(Diagnostic(code, message, place, expected, fix or default))
 
 
@@ -160,7 +158,7 @@ def _import(path: Path, domain: str | None) -> ModuleType:
     name = f"_mesh_policies.{domain or 'federation'}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} is no Python module")
+        raise ImportError(f"{path.name} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses of the module look it up there
     try:

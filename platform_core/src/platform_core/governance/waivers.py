@@ -1,4 +1,4 @@
-"""Waivers: which are in force, what the topology asks of their approvers, and which are faults themselves."""
+"""Waivers: which of them are in force, the approvers that they need, and their faults."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from platform_core.words import did_you_mean, listed
 
 
 class WaiversInForce:
-    """The waivers that concern a mesh (or the one location of it that is looked at), as they get used."""
+    """The waivers of a mesh or of a single location, and their use."""
 
     def __init__(self, mesh: MeshFacts, catalogue: PolicySet, today: date) -> None:
         self._mesh = mesh
         self._catalogue = catalogue
         self._today = today
-        self._waivers = [w for w in mesh.federation.waivers if mesh.complete or _concerns(mesh, w)]
+        names = {name for location in mesh.locations for name in (location.domain, location.name)}
+        self._waivers = [
+            waiver
+            for waiver in mesh.federation.waivers
+            if mesh.complete or ProductId(waiver.product).domain in names
+        ]
         self._in_force = {
             (waiver.code, waiver.product): waiver
             for waiver in self._waivers
@@ -30,13 +35,13 @@ class WaiversInForce:
         self._used: set[tuple[str, str]] = set()
 
     def waiver(self, code: str, subject: str) -> Waiver | None:
-        """The waiver in force for a violation, which counts as used from now on."""
+        """The waiver in force for a violation, which then counts as used."""
         self._used.add((code, subject))
         return self._in_force.get((code, subject))
 
     def faults(self) -> Iterator[Diagnostic]:
-        """One diagnostic for each waiver that is none: unknown (G404), expired (G401), unauthorized
-        (G403), or unused (G402) after every policy was asked."""
+        """The faults of waivers: unknown (G404), expired (G401), unauthorized (G403), or unused (G402) after
+        all policies were applied."""
         known = _subjects(self._mesh)
         policies = {policy.code: policy for policy in self._catalogue.policies}
         for waiver in self._waivers:
@@ -47,19 +52,19 @@ class WaiversInForce:
                 yield _fault("G404", waiver, f'no policy has the code "{waiver.code}"', guess)
             elif known is not None and waiver.product not in known:
                 guess = did_you_mean(waiver.product, known)
-                yield _fault("G404", waiver, f'nothing is named "{waiver.product}"', guess)
+                yield _fault("G404", waiver, f'unknown product "{waiver.product}"', guess)
             elif _expired(waiver, self._today):
                 yield _fault("G401", waiver, f"{_of(waiver)} expired on {waiver.expires}")
             elif missing:
-                yield _fault("G403", waiver, f"{_of(waiver)} lacks the consent of {missing}")
+                yield _fault("G403", waiver, f"{_of(waiver)} lacks the approval of {missing}")
             elif (waiver.code, waiver.product) not in self._used and (
                 self._mesh.complete or policy.scope != "mesh"
             ):
-                yield _fault("G402", waiver, f"{_of(waiver)} waives nothing: the policy is kept")
+                yield _fault("G402", waiver, f"{_of(waiver)} is unused: the policy is kept")
 
 
 def unauthorized(mesh: MeshFacts, waiver: Waiver) -> str | None:
-    """Whose consent a waiver lacks by the topology; None where it has all that it needs.
+    """The approval that a waiver lacks by the topology, or None.
 
     ``federated``: a representative of every domain. ``governed``: a member of the central team.
     ``autonomous``: a representative of the product's own domain.
@@ -79,16 +84,10 @@ def unauthorized(mesh: MeshFacts, waiver: Waiver) -> str | None:
 
 
 def _subjects(mesh: MeshFacts) -> Collection[str] | None:
-    """What a waiver may be about; None where a location could not be read, and so not all is known."""
     if any(location.faults for location in mesh.locations):
         return None
     assets = (asset.key for location in mesh.locations for asset in location.assets)
     return {*mesh.products, *(location.name for location in mesh.locations), *assets}
-
-
-def _concerns(mesh: MeshFacts, waiver: Waiver) -> bool:
-    domain = ProductId(waiver.product).domain
-    return any(domain in (location.domain, location.name) for location in mesh.locations)
 
 
 def _expired(waiver: Waiver, today: date) -> bool:

@@ -1,1 +1,1 @@
-"""Reads an Open Data Contract Standard file into a ``DataProduct``."""
+"""The reader of Open Data Contract Standard files."""

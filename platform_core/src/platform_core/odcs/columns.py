@@ -1,4 +1,4 @@
-"""Schema properties as columns."""
+"""The columns of a contract: ODCS schema properties."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from platform_core.words import did_you_mean
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 CATEGORIES = ("personal", "pseudonymous")
-# A slip in a word that protects people must not pass as some other word: near is an error.
+# A misspelled protection must not pass as another word: a near word is an error.
 _NEAR = 0.8
 
 
 def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
-    """The table's columns in their order. Faults: C040 twice, C041 primary key, C043 sensitivity."""
+    """The table's columns in their order. Faults: C040 name, C041 key, C042 type, C043 sensitivity."""
     items = table.items("properties")
     columns: list[Column] = []
     seen: dict[str, int] = {}
     for item in items:
         name = item.text("name") or ""
-        if not name.strip() or "\0" in name:  # which no SQL has
-            item["name"].error("C040", "a column without a name that can be written", "name: <column>")
+        if not name.strip() or "\0" in name:  # SQL has no such name
+            item["name"].error("C040", "a column has no name", "name: <column>")
         elif fold(name) in seen:
-            message = f'the column "{name}" is described twice'
-            expected = f"every column once (SQL does not tell case apart); line {seen[fold(name)]} has it too"
-            item["name"].error("C040", message, expected, "Keep one of the two.")
+            message = f'duplicate column "{name}"'
+            expected = f"unique names (SQL ignores case); line {seen[fold(name)]} has the same"
+            item["name"].error("C040", message, expected, "Remove one of the two.")
         seen.setdefault(fold(name), item.place("name").line)
         physical = item.text("physicalName")
         if physical is not None and physical != name:
             message = f'physicalName is "{physical}", but the column is named "{name}"'
-            fix = "Remove physicalName, or write that name as the column's name."
+            fix = "Remove physicalName, or use it as the column's name."
             item["physicalName"].error("C020", message, fix=fix)
         check_properties(item, Level.COLUMN)
         tags = _tags(item)
@@ -61,7 +61,7 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
 
 
 def _key_positions(items: list[Node]) -> dict[int, int]:
-    """Key positions, from 1 without gaps, by a column's number; a key of one column needs none."""
+    """Key positions, from 1 without gaps, by the index of the column; a key of one column may omit it."""
     keyed = [number for number, item in enumerate(items) if item.get("primaryKey") is True]
     positions: dict[int, int] = {}
     for number, item in enumerate(items):
@@ -70,14 +70,14 @@ def _key_positions(items: list[Node]) -> dict[int, int]:
             if position is not None and position != -1:
                 at.error(
                     "C041",
-                    f'"{name}" has a position in the primary key but is not in it',
-                    "primaryKey: true beside primaryKeyPosition",
+                    f'"{name}" has a primaryKeyPosition but is not in the primary key',
+                    "primaryKey: true with primaryKeyPosition",
                     "Add primaryKey: true, or remove primaryKeyPosition.",
                 )
             continue
         if item.get("required") is False:
-            message = f'"{name}" is in the primary key and not required'
-            fix = "Remove required: a key column always is."
+            message = f'"{name}" is in the primary key but not required'
+            fix = "Remove required: key columns are always required."
             item["required"].error("C041", message, "a key without missing values", fix)
         if position in (None, -1):
             positions[number] = keyed.index(number) + 1
@@ -100,14 +100,14 @@ def _key_positions(items: list[Node]) -> dict[int, int]:
 
 
 def _classification(item: Node) -> str | None:
-    said = item.text("classification")
-    if said is None:
+    declared = item.text("classification")
+    if declared is None:
         return None
-    word = said.strip().lower()
+    word = declared.strip().lower()
     if word not in CLASSIFICATIONS and (close := did_you_mean(word, CLASSIFICATIONS, _NEAR)):
-        expected = "public, internal, confidential or restricted"
-        item["classification"].error("C043", f'"{said}" is no sensitivity', expected, close)
-    return word if word in CLASSIFICATIONS else said
+        message, expected = f'unknown classification "{declared}"', " or ".join(CLASSIFICATIONS)
+        item["classification"].error("C043", message, expected, close)
+    return word if word in CLASSIFICATIONS else declared
 
 
 def _tags(item: Node) -> tuple[str, ...]:
@@ -115,25 +115,24 @@ def _tags(item: Node) -> tuple[str, ...]:
     for number, tag in enumerate(item.texts("tags")):
         word = tag.strip().lower()
         if word not in CATEGORIES and (close := did_you_mean(word, CATEGORIES, _NEAR)):
-            message, expected = f'"{tag}" is no category of data', "personal or pseudonymous"
+            message, expected = f'unknown category "{tag}"', "personal or pseudonymous"
             item["tags"][number].error("C043", message, expected, close)
         tags.append(word if word in CATEGORIES else tag)
     return tuple(dict.fromkeys(tags))
 
 
 def _not_personal(item: Node, tags: tuple[str, ...]) -> str:
-    """The reason for which a column is declared to speak of nobody."""
     node = text_property(item, "notPersonal")
     if node is None:
         return ""
     if tagged := [tag for tag in tags if tag in CATEGORIES]:
-        message = f'"{item.text("name")}" is tagged {tagged[0]}, and notPersonal'
+        message = f'"{item.text("name")}" is both tagged {tagged[0]} and notPersonal'
         node.error("C043", message, fix="Remove one of the two.")
     return str(node.value).strip()
 
 
 def read_type(node: Node) -> str | None:
-    """A type in DuckDB's words, made canonical; None where the contract names none. C042: it is no type."""
+    """A DuckDB type in canonical form; None where the contract names none. C042: an unknown type."""
     text = node.value
     if not isinstance(text, str) or not text:
         return None

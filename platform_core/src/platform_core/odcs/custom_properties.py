@@ -1,4 +1,4 @@
-"""The platform's own ``customProperties``: which there are, where, and what they may say."""
+"""The platform's own ``customProperties``: their names, places and values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VENDOR = "platform-core"
 
 
 class Level(Enum):
-    """The places of a contract that take custom properties, with those that mean something there."""
+    """The parts of a contract with custom properties, and the platform's properties in each."""
 
     CONTRACT = ("the contract", ())
     TABLE = (
@@ -33,7 +33,7 @@ _LEVELS: Final = {name: level for level in Level for name in level.known}
 
 
 def check_properties(node: Node, level: Level) -> None:
-    """Report properties that are ours by vendor or by name and mean nothing here (C030), or twice (C031)."""
+    """Report platform properties, by vendor or name, at a wrong place (C030) or repeated (C031)."""
     seen: set[str] = set()
     for entry in node.items("customProperties"):
         name, vendor = str(entry.get("property")), entry.get("vendor")
@@ -41,25 +41,25 @@ def check_properties(node: Node, level: Level) -> None:
             continue
         if name in level.known:
             if name in seen:
-                entry["property"].error("C031", f'"{name}" is said twice', "every property once")
+                entry["property"].error("C031", f'duplicate property "{name}"', "every property once")
             seen.add(name)
             continue
         close = did_you_mean(name, level.known)
         other = _LEVELS.get(name)
         if vendor is None and other is None and not close:
             continue
-        expected = f"one of {listed(level.known)}" if level.known else f"none of ours on {level.noun}"
+        expected = f"one of {listed(level.known)}" if level.known else f"no platform property on {level.noun}"
         fix = close or (
             f"Move it to {other.noun}." if other is not None else "Remove it, or name its own vendor."
         )
-        message = f'"{name}" means nothing to the platform on {level.noun}'
-        # Who names the platform as its vendor speaks to it, whatever the document is.
+        message = f'the platform has no property "{name}" on {level.noun}'
+        # With the platform as vendor, the property is an error in guest documents too.
         ours = vendor == VENDOR
         node.faults.error("C030", message, entry.place("property"), expected, fix, always=ours)
 
 
 def find_property(node: Node, name: str) -> Node | None:
-    """The value of one of our properties; None where it is not said."""
+    """The value of a platform property; None where it is not declared."""
     for entry in node.items("customProperties"):
         if entry.get("property") == name and entry.get("vendor") in (None, VENDOR):
             return entry["value"]
@@ -67,13 +67,13 @@ def find_property(node: Node, name: str) -> Node | None:
 
 
 def text_property(node: Node, name: str, words: tuple[str, ...] = ()) -> Node | None:
-    """A property of text, one of ``words`` where they are given (C031)."""
-    said = find_property(node, name)
-    if said is None:
+    """A text property, one of ``words`` where they are given (C031)."""
+    found = find_property(node, name)
+    if found is None:
         return None
-    value = said.value
+    value = found.value
     if not isinstance(value, str) or not value.strip() or (words and value not in words):
         message = f"{name} is {value!r}".replace("'", '"')
-        said.error("C031", message, None if words else "text", known=words)
+        found.error("C031", message, None if words else "text", known=words)
         return None
-    return said
+    return found

@@ -1,4 +1,4 @@
-"""The standard's JSON Schema as the ``open-data-contract-standard`` package has it, per edition."""
+"""The standard's JSON Schema from the ``open-data-contract-standard`` package, per edition."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ _OPEN_IN_V30 = (
 
 @cache
 def schema_of(edition: Edition) -> dict[str, Any]:
-    """The bundled schema, mended where it refuses documents that the standard's text allows."""
+    """The bundled schema, corrected where it refuses documents that the standard allows."""
     text = files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     define = schema["$defs"]
     for branch in list(define["SchemaBaseProperty"]["allOf"]):
         logical = branch.get("if", {}).get("properties", {}).get("logicalType", {}).get("const")
-        # Without a logicalType its `if` holds too, and then it demands `map` and `dimensions`.
+        # Its `if` also holds without a logicalType, and then it requires `map` and `dimensions`.
         if logical == "map":
             branch["then"].pop("required", None)
-            define["SchemaBaseProperty"]["allOf"].append(_when_type("map", {"required": ["map"]}))
+            condition = {"properties": {"logicalType": {"const": "map"}}, "required": ["logicalType"]}
+            define["SchemaBaseProperty"]["allOf"].append({"if": condition, "then": {"required": ["map"]}})
         elif logical == "vector":
             branch["if"]["required"] = ["logicalType"]
     # `rule` is the deprecated name of `metric`.
@@ -43,20 +44,15 @@ def schema_of(edition: Edition) -> dict[str, Any]:
     define["DataQuality"]["allOf"][0]["if"]["anyOf"].append(
         {"properties": {"rule": {"type": "string"}}, "required": ["rule"]}
     )
-    # Up to v3.1 DuckDB's schema was a number, by mistake.
+    # Up to v3.1 the standard declared DuckDB's schema as a number, by mistake.
     define["ServerSource"]["DuckdbServer"]["properties"]["schema"]["type"] = ["string", "integer"]
     if edition == "v3.0":
         _reopen(define)
     return schema
 
 
-def _when_type(logical_type: str, then: dict[str, Any]) -> dict[str, Any]:
-    condition = {"properties": {"logicalType": {"const": logical_type}}, "required": ["logicalType"]}
-    return {"if": condition, "then": then}
-
-
 def _reopen(define: dict[str, Any]) -> None:
-    """v3.0 left open what v3.1 closed, named the library's rules freely, and had flags for exclusive."""
+    """v3.0 allowed properties that v3.1 refuses, free names of rules, and flags for exclusive limits."""
     for name in _OPEN_IN_V30:
         define[name].pop("additionalProperties", None)
         define[name].pop("unevaluatedProperties", None)
@@ -80,7 +76,7 @@ def _reopen(define: dict[str, Any]) -> None:
 
 
 def known_names(schema: dict[str, Any], schema_path: list[str | int]) -> set[str]:
-    """The names that the closed object at a path of the schema knows."""
+    """The property names of the closed object at a path of the schema."""
     node: Any = schema
     for part in schema_path[:-1]:
         if isinstance(node, dict) and "$ref" in node and part not in node:
@@ -95,11 +91,9 @@ def _names(schema: dict[str, Any], node: Any, depth: int) -> set[str]:
     found = set(node.get("properties", {}))
     if "$ref" in node:
         found |= _names(schema, _resolve(schema, node["$ref"]), depth + 1)
-    for word in ("allOf", "anyOf", "oneOf"):
-        for part in node.get(word, []):
-            found |= _names(schema, part, depth + 1)
-    for word in ("then", "else"):
-        found |= _names(schema, node.get(word), depth + 1)
+    parts = [part for word in ("allOf", "anyOf", "oneOf") for part in node.get(word, [])]
+    for part in (*parts, node.get("then"), node.get("else")):
+        found |= _names(schema, part, depth + 1)
     return found
 
 

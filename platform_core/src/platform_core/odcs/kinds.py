@@ -1,8 +1,9 @@
-"""What kind of thing a product is, by the ``physicalType`` of its schema object, and the file it keeps."""
+"""The kind of a product, from the ``physicalType`` of its schema object, and its file."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from platform_core.contracts.model import KINDS, Kind, Rule
 from platform_core.source.cursor import Node
@@ -14,7 +15,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 def read_kind(table: Node) -> Kind:
-    """The kind, ``table`` where none is said. C100: a word that names none of ours."""
+    """The kind, by default ``table``. C100: an unknown kind."""
     word = table.text("physicalType")
     if word is None:
         return "table"
@@ -22,50 +23,49 @@ def read_kind(table: Node) -> Kind:
         if word == kind:
             return kind
     close = did_you_mean(word.strip().lower(), KINDS)
-    fix = close or "Remove physicalType: a product is a table, however it is made."
-    table["physicalType"].error("C100", f'"{word}" is no kind of product', listed(KINDS), fix)
+    fix = close or "Remove physicalType."
+    table["physicalType"].error("C100", f'unknown kind of product "{word}"', listed(KINDS), fix)
     return "table"
 
 
 def read_file_name(table: Node, kind: Kind, name: str) -> str | None:
-    """The stable name of the file that a product keeps beside its table; None for one that keeps none.
+    """The stable name of the file that a product keeps with its table; None for a product without one.
 
-    Faults: C101 an extract without a name, C102 a name that is none, C103 a format that is not written.
+    Faults: C101 an extract without a name, C102 an unusable name, C103 an unsupported format.
     """
     if kind not in ("file", "model"):
         return None
     formats = EXTRACTS if kind == "file" else (ARTIFACT,)
     default = f"{name}{formats[0]}"
-    said, at = table.text("physicalName"), table["physicalName"]
-    if said is None:
+    declared, at = table.text("physicalName"), table["physicalName"]
+    if declared is None:
         if kind == "file":
             table["physicalType"].error(
                 "C101",
                 f"the file of {name} has no name",
-                "physicalName: the stable name of the file, which also tells its format",
+                "physicalName: the stable name of the file, with the suffix of its format",
                 f"Add physicalName: {default}.",
             )
         return default
-    if not _FILE_NAME.fullmatch(said):
+    if not _FILE_NAME.fullmatch(declared):
         expected = "letters, digits, _, - and dots, without folders"
-        at.error("C102", f'"{said}" is no name of a file', expected, f"Write physicalName: {default}.")
+        at.error("C102", f'"{declared}" is not a file name', expected, f"Write physicalName: {default}.")
         return default
-    suffix = said[said.rfind(".") :] if "." in said else ""
+    suffix = Path(declared).suffix
     if suffix not in formats:
-        message = f'"{said}" is of no format that is written for a {kind}'
+        message = f'"{declared}" does not have a format of a {kind}'
         fix = did_you_mean(suffix.lower(), formats) or f"Write physicalName: {default}."
         at.error("C103", message, f"a name that ends with {' or '.join(formats)}", fix)
         return default
-    return said
+    return declared
 
 
 def file_rule(table: Node, kind: Kind, file_name: str | None) -> tuple[Rule, ...]:
-    """The check that what was kept in the file is what was published."""
+    """The check that the file holds the published rows or model."""
     if file_name is None:
         return ()
     place = table.place("physicalName" if table.get("physicalName") is not None else "physicalType")
+    name, words = "file_equals_version", f"{file_name} has the rows, columns and types of the version."
     if kind == "model":
-        words = f"Read back from {file_name}, the model is the one that was trained."
-        return (Rule("artifact_reads_back", "file", place, description=words),)
-    words = f"Read back, {file_name} has the rows, columns and types of the version."
-    return (Rule("file_equals_version", "file", place, description=words),)
+        name, words = "artifact_reads_back", f"{file_name} holds the model that was trained."
+    return (Rule(name, "file", place, description=words),)

@@ -1,4 +1,4 @@
-"""The masked twin of a product: a product of its own, whose contract follows from its parent's."""
+"""The masked twin of a product, whose contract follows from the contract of its parent."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from platform_core.odcs.masks import bands, in_twin
 from platform_core.odcs.rules.column_rules import join_name
 
 MASKED: Final = "masked"
-"""What a role's ``access`` says where it is granted the twin and not the product itself."""
+"""The ``access`` of a role that grants the twin instead of the product."""
 _OF_SINGLE_ROWS: Final = frozenset({"accepted_values", "range", "length", "pattern"})
 
 
 def masked_twin(parent: DataProduct) -> DataProduct:
-    """The twin that a contract's ``maskedAs`` asks for.
+    """The twin that a contract declares by ``maskedAs``.
 
-    It has the parent's owner, promises and words, the columns that are shown or masked, the rules that
-    still hold of them, and two of its own: no raw value of a masked column is in its files, and no group
-    is smaller than it may be. Those whose role says ``access: masked`` may read it.
+    It has the parent's owner, promises and texts, the shown and the masked columns, and the rules that still
+    apply. Two rules are its own: its files hold no raw value of a masked column, and no group is too small.
+    Roles with ``access: masked`` may read it.
 
     Raises:
         ValueError: the parent has no masked twin.
@@ -34,7 +34,7 @@ def masked_twin(parent: DataProduct) -> DataProduct:
     partitions = parent.partitions
     if partitions is not None:
         cut = parent.column(partitions.column)
-        # A group is counted over the whole table: one month of it alone could not be made anew.
+        # Groups are counted over the whole table, so a single partition could not be rebuilt.
         if masking.suppression is not None or cut is None or cut.mask is not None or cut.name not in names:
             partitions = None
     twin = replace(
@@ -65,7 +65,7 @@ def _columns(parent: DataProduct) -> tuple[Column, ...]:
     names = {column.name for column in shown}
     if all(name in names for name in parent.key):
         return shown
-    # What is left of a key tells no row from another.
+    # A part of a key does not identify rows.
     return tuple(replace(column, key_position=None) for column in shown)
 
 
@@ -73,7 +73,6 @@ def _column(column: Column) -> Column:
     mask = column.mask
     if mask is None:
         return column
-    apart = mask.method == "hash"
     logical, physical = _type(column, mask)
     return replace(
         column,
@@ -81,7 +80,7 @@ def _column(column: Column) -> Column:
         physical_type=physical,
         description=f"{column.description.rstrip().removesuffix('.')}: {treatment(mask)}.".removeprefix(": "),
         required=column.required and (mask.method != "redact" or logical == "string"),
-        unique=column.unique and apart,
+        unique=column.unique and mask.method == "hash",
         classification=_classification(column, mask),
         tags=_tags(column, mask),
     )
@@ -95,16 +94,14 @@ def _type(column: Column, mask: Mask) -> tuple[str | None, str | None]:
 
 
 def _classification(column: Column, mask: Mask) -> str | None:
-    """At most confidential, or internal where nothing is left of the values."""
-    if mask.method == "redact":
-        return (
-            "internal" if column.classification in ("restricted", "confidential") else column.classification
-        )
+    """At most confidential, or internal for a redacted column."""
+    if mask.method == "redact" and column.classification in ("restricted", "confidential"):
+        return "internal"
     return "confidential" if column.classification == "restricted" else column.classification
 
 
 def _tags(column: Column, mask: Mask) -> tuple[str, ...]:
-    """A hash of what tells a person is a pseudonym; what is generalized or redacted tells nobody."""
+    """A hash of a personal value is a pseudonym; a generalized or redacted value is not personal."""
     rest = tuple(tag for tag in column.tags if tag not in ("personal", "pseudonymous"))
     if mask.method == "hash" and len(rest) < len(column.tags):
         return (*rest, "pseudonymous")
@@ -136,7 +133,7 @@ def _rules(parent: DataProduct, twin: DataProduct, masking: Masking) -> Iterator
             "no_raw_values",
             masking.place,
             hidden,
-            description=f"No value of {parent.id} that is hashed, redacted or left out is in the files.",
+            description=f"The files hold no value of {parent.id} that is hashed, redacted or left out.",
         )
         yield Rule(
             "no_raw_values_before",
@@ -144,24 +141,21 @@ def _rules(parent: DataProduct, twin: DataProduct, masking: Masking) -> Iterator
             masking.place,
             hidden,
             severity="warning",
-            description="Earlier versions that are still kept, made under other masks, hold none either.",
+            description="Neither do the files of earlier versions, which had other masks.",
         )
 
 
 def _labels(mask: Mask) -> tuple[str, ...]:
-    """The only values that a generalized column can have; none where they are not known."""
     if mask.edges:
         return bands(mask)
     return tuple(dict.fromkeys([*(group for _, group in mask.groups), mask.other])) if mask.groups else ()
 
 
 def _hidden(column: Column) -> bool:
-    """Whether none of its values may be in the twin's files."""
     return not in_twin(column) or (column.mask is not None and column.mask.method != "generalize")
 
 
 def _rule(rule: Rule, parent: DataProduct, twin: DataProduct, masking: Masking) -> Rule | None:
-    """A rule of the parent as it holds of the twin; None where it need not hold."""
     fewer = masking.suppression is not None
     if rule.kind == "schema":
         return rule
@@ -176,7 +170,7 @@ def _rule(rule: Rule, parent: DataProduct, twin: DataProduct, masking: Masking) 
     methods = {column.mask.method for column in present if column.mask is not None}
     match rule.kind:
         case "not_null":
-            # A hash of a word that means "missing" is no such word any more.
+            # The hash of a word for "missing" is another word.
             gone = any(c.mask and c.mask.method == "redact" and c.logical_type != "string" for c in present)
             return None if gone else replace(rule, missing_values=()) if methods else rule
         case "unique":
@@ -192,7 +186,7 @@ def _rule(rule: Rule, parent: DataProduct, twin: DataProduct, masking: Masking) 
 
 
 def _at_most(rule: Rule) -> Rule | None:
-    """A count of rows where some are left out: only what bounds it from above."""
+    """The upper limit of a row count, since some rows are left out."""
     limits = rule.limits
     if limits is None or limits.outside or limits.unit == "percent":
         return None
@@ -204,11 +198,11 @@ def _at_most(rule: Rule) -> Rule | None:
 
 
 def treatment(mask: Mask) -> str:
-    """What a mask does, in words: ``hashed under the key household``."""
+    """The effect of a mask in words: ``hashed under the key household``."""
     if mask.method == "hash":
         return f"hashed under the key `{mask.key}`"
     if mask.method == "redact":
-        return "redacted, so no value is left"
+        return "redacted"
     if mask.method == "drop":
         return "left out"
     if mask.width is not None:
@@ -216,7 +210,7 @@ def treatment(mask: Mask) -> str:
     if mask.edges:
         return f"in bands: {', '.join(bands(mask))}"
     if mask.unit is not None:
-        return f"cut to the {mask.unit}"
+        return f"truncated to the {mask.unit}"
     if mask.prefix is not None:
         return f"the first {mask.prefix} letters" if mask.prefix > 1 else "the first letter"
     return "in groups: " + ", ".join(dict.fromkeys(name for _, name in mask.groups))
@@ -224,39 +218,36 @@ def treatment(mask: Mask) -> str:
 
 def _usage(parent: DataProduct, columns: tuple[Column, ...]) -> str:
     rows = [
-        f"| `{column.name}` | {treatment(column.mask) if column.mask else 'as it is'} |" for column in columns
+        f"| `{column.name}` | {treatment(column.mask) if column.mask else 'unchanged'} |"
+        for column in columns
     ]
     parts = ["\n".join([f"| column | of `{parent.id}` |", "|---|---|", *rows])]
     keys = sorted({column.mask.key for column in columns if column.mask and column.mask.key})
     if keys:
         named = " and ".join(f"`{key}`" for key in keys)
-        parts.append(
-            f"Equal values have equal hashes in every product that hashes under the same key ({named}), so "
-            "these can be joined, until the key is rotated and the twins are made anew."
-        )
+        parts.append(f"You can join products on hashes made with the same key version ({named}).")
     if parent.usage:
-        parts.append(f"What `{parent.id}` says of its use:\n\n{_cited(parent.usage)}")
+        parts.append(f"The usage of `{parent.id}`:\n\n{_cited(parent.usage)}")
     return "\n\n".join(parts)
 
 
 def _limitations(parent: DataProduct, masking: Masking, names: frozenset[str]) -> str:
-    said = []
+    notes = []
     gone = [column.name for column in parent.columns if column.name not in names]
     if gone:
-        said.append(f"- Left out: {', '.join(f'`{name}`' for name in gone)}.")
+        notes.append(f"- Left out: {', '.join(f'`{name}`' for name in gone)}.")
     if parent.key and not all(name in names for name in parent.key):
-        said.append("- It has no key: that of its parent is left out.")
+        notes.append("- It has no key, since key columns of its parent are left out.")
     if (suppression := masking.suppression) is not None:
-        said.append(
-            f"- Rows are left out whose {', '.join(f'`{name}`' for name in suppression.columns)} fewer than "
-            f"{suppression.minimum} rows share, so counts and sums are below those of its parent."
+        notes.append(
+            f"- Rows are left out if fewer than {suppression.minimum} rows share their "
+            f"{', '.join(f'`{name}`' for name in suppression.columns)}: counts and sums are lower than in "
+            "its parent."
         )
-    said.append(
-        "- Masks keep people from being recognised, they do not make them anonymous: a hash is a pseudonym."
-    )
+    notes.append("- Masked data is not anonymous: a hash is a pseudonym.")
     if parent.limitations:
-        said.append(f"\nWhat `{parent.id}` says of its limits:\n\n{_cited(parent.limitations)}")
-    return "\n".join(said)
+        notes.append(f"\nThe limitations of `{parent.id}`:\n\n{_cited(parent.limitations)}")
+    return "\n".join(notes)
 
 
 def _cited(text: str) -> str:

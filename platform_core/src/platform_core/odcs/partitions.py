@@ -1,4 +1,4 @@
-"""The time partitions that a contract describes."""
+"""The time partitions of a contract."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def read_partitions(table: Node, columns: tuple[Column, ...]) -> Partitions | No
             mark, column = marks[0]
             mark.error(
                 "C070",
-                f'the table is partitioned by "{column.name}", but on no grid',
+                f'the column "{column.name}" is partitioned, but no partitions are declared',
                 "the custom property partitions on the schema object",
                 f"Add to its customProperties:\n- property: partitions\n  {_EXAMPLE}",
                 at_key=True,
             )
         return None
     if len(marks) != 1:
-        count = "two columns" if marks else "no column"
+        count = "two columns are" if marks else "no column is"
         (marks[1][0] if marks else found).error(
             "C070",
-            f"there is a grid of partitions, and {count} to lay it on",
+            f"partitions are declared, but {count} marked as partitioned",
             "partitioned: true on exactly one column",
             "Keep it on one column." if marks else "Add partitioned: true to the column.",
             at_key=True,
@@ -58,11 +58,11 @@ def read_partitions(table: Node, columns: tuple[Column, ...]) -> Partitions | No
 
 
 def _grid(node: Node, column: Column | None) -> Partitions | None:
-    if not node.is_mapping("C070", "the grid of partitions", listed(_KEYS), f"Write {_EXAMPLE}."):
+    if not node.is_mapping("C070", "partitions", listed(_KEYS), f"Write {_EXAMPLE}."):
         return None
-    node.has_only(_KEYS, "C070", "the grid of partitions")
+    node.has_only(_KEYS, "C070", "partitions")
     missing = [key for key in ("every", "start") if node.get(key) is None]
-    node.lacks(missing, "C070", "the grid of partitions", _EXAMPLE)
+    node.lacks(missing, "C070", "partitions", _EXAMPLE)
     every = _every(node["every"])
     zone = read_zone(node["timezone"] if node.get("timezone") is not None else None)
     start, end = _moment(node, "start", every), _moment(node, "end", every)
@@ -85,38 +85,38 @@ def _every(node: Node) -> Grid | None:
 
 
 def read_zone(node: Node | None) -> str | None:
-    """An IANA time zone, UTC where none is said; None for any other name (C062)."""
+    """An IANA time zone, by default UTC; None for any other name (C062)."""
     if node is None:
         return "UTC"
     if isinstance(node.value, str) and time_zone(node.value) is not None:
         return node.value
-    expected = "an IANA name such as America/New_York or UTC, never an offset or an abbreviation"
-    node.error("C062", f'"{node.value}" is no time zone', expected, known=time_zones())
+    expected = "an IANA name such as America/New_York or UTC, not an offset"
+    node.error("C062", f'unknown time zone "{node.value}"', expected, known=time_zones())
     return None
 
 
 def _moment(node: Node, key: str, every: Grid | None) -> datetime | None:
-    said = node.get(key)
-    if said is None:
+    value = node.get(key)
+    if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(said) if isinstance(said, str) else None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is not None:
         expected = "a local date or time without an offset, 2017-01-01 or 2017-01-01T05:00"
-        fix = "The time zone is said once, by timezone." if moment is not None else None
-        node[key].error("C070", f'{key} is "{said}"', expected, fix)
+        fix = "Remove the offset: timezone declares the zone." if moment is not None else None
+        node[key].error("C070", f'{key} is "{value}"', expected, fix)
         return None
     if every is not None and not on_grid(moment, every):
-        message = f"{key} does not fall on the grid of partitions every {every}"
+        message = f"{key} is not the start of a {every}"
         node[key].error("C070", message, _CELL[every])
         return None
     return moment
 
 
 def on_grid(moment: datetime, every: Grid) -> bool:
-    """Whether a local time is where a cell of the grid begins."""
+    """Whether a partition begins at a local time."""
     if moment.minute or moment.second or moment.microsecond:
         return False
     if every == "hour":

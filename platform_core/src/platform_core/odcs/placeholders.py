@@ -1,7 +1,6 @@
-"""What only people can say about a product, and the mark that stands in a contract until they said it.
+"""Placeholders: the values of an inferred contract that only people can decide, marked with ``DECIDE``.
 
-A contract that was inferred holds facts, and ``DECIDE`` wherever a fact does not tell: who owns the
-product, what it is for, who may read it. A contract with marks is refused, with all of them at once.
+A contract with placeholders is refused with one diagnostic that lists all of them.
 """
 
 from __future__ import annotations
@@ -16,28 +15,28 @@ from platform_core.words import listed
 MARK: Final = "DECIDE"
 
 _ASKED: Final = (
-    (("id",), "which product of which domain it is"),
-    (("team", "name"), "which team of governance/teams.yaml owns it"),
-    (("description", "purpose"), "what it is and what for (description.purpose)"),
-    (("description", "usage"), "how it is to be read (description.usage)"),
-    (("description", "limitations"), "what it is not good for (description.limitations)"),
-    (("roles",), "who may read it beside its own domain (roles; [] for nobody)"),
-    (("slaProperties",), "how fresh it is promised to be, and how long versions are kept (slaProperties)"),
-    (("schema", "dataGranularityDescription"), "what one row is (dataGranularityDescription)"),
+    (("id",), "the product and its domain"),
+    (("team", "name"), "the team of governance/teams.yaml that owns it"),
+    (("description", "purpose"), "its content and purpose (description.purpose)"),
+    (("description", "usage"), "how consumers must read it (description.usage)"),
+    (("description", "limitations"), "its limitations (description.limitations)"),
+    (("roles",), "the principals that may read it (roles; [] for its own domain alone)"),
+    (("slaProperties",), "its freshness, and how long versions are kept (slaProperties)"),
+    (("schema", "dataGranularityDescription"), "the meaning of one row (dataGranularityDescription)"),
     (("properties", "name"), "the names of the columns"),
     (("properties", "classification"), "classification: public, internal, confidential or restricted"),
-    (("properties", "description"), "what it means (description)"),
+    (("properties", "description"), "its meaning (description)"),
 )
-"""The questions in the order in which they are best answered, by a part of the pointer."""
+"""The decisions in the best order for a person, by a part of the pointer."""
 
 
 def marked(value: object) -> bool:
-    """Whether a value still waits for a decision."""
+    """Whether a value is a placeholder."""
     return isinstance(value, str) and (value == MARK or value.startswith((f"{MARK} ", f"{MARK}:")))
 
 
 def undecided(document: Document) -> tuple[Diagnostic, ...]:
-    """One C120 with everything that is to be decided, each with its line; nothing where all is."""
+    """One C120 that lists all placeholders with their lines; nothing where there are none."""
     if MARK not in document.text:
         return ()
     marks = [pointer for pointer, value in _values(document.data, ()) if marked(value)]
@@ -48,19 +47,15 @@ def undecided(document: Document) -> tuple[Diagnostic, ...]:
     what = str(name) if isinstance(name, str) and not marked(name) else "the product"
     count = f"{len(marks)} decisions" if len(marks) > 1 else "one decision"
     lines = [f"{shown(at.path)}:{at.line}: {words}" for at, words in questions(document, marks)]
-    return (
-        Diagnostic(
-            "C120",
-            f"{what} waits for {count}: facts were inferred, these only people can tell",
-            place,
-            expected="\n".join(lines),
-            fix=f"Write what you decide in place of each {MARK}; take out what does not apply.",
-        ),
+    message, fix = (
+        f"{what} needs {count} by a person",
+        f"Replace each {MARK} with your decision, or remove it.",
     )
+    return (Diagnostic("C120", message, place, "\n".join(lines), fix),)
 
 
 def questions(document: Document, marks: list[tuple[str | int, ...]]) -> list[tuple[Place, str]]:
-    """What is to be decided, in the order in which it is best decided; columns are asked about together."""
+    """The decisions in the best order for a person; the same decision on several columns is one entry."""
     grouped: dict[int, list[tuple[str | int, ...]]] = {}
     for pointer in marks:
         grouped.setdefault(_question(pointer), []).append(pointer)

@@ -40,7 +40,7 @@ def load_contract(path: Path, domain: str | None = None) -> DataProduct:
 
 
 def read(document: Document, domain: str | None = None) -> DataProduct:
-    """A valid ODCS document as a data product. Raises ContractError with all that it says wrongly."""
+    """A valid ODCS document as a data product. Raises ContractError with all faults of its content."""
     faults = Faults(is_ours(document, domain))
     contract = Node(document, faults, (), document.data)
     identity = identify(contract, domain)
@@ -70,7 +70,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         purpose=description.text("purpose") or table.text("description") or "",
         usage=description.text("usage") or "",
         limitations=description.text("limitations") or "",
-        tags=tuple(dict.fromkeys([*contract.texts("tags"), *table.texts("tags")])),
+        tags=tuple(dict.fromkeys((*contract.texts("tags"), *table.texts("tags")))),
         kind=kind,
         file=file,
         signature=signature,
@@ -89,19 +89,16 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         remarks=tuple(faults.remarks),
     )
     if faults.errors:
-        first = {(d.code, d.message, d.place): d for d in faults.errors}
-        raise ContractError(
-            *sorted(first.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0))
-        )
+        raise ContractError(*validation.in_order(faults.errors))
     return product
 
 
 def _owner(contract: Node) -> str | None:
-    # Before v3.1 of the standard a team was a list of people, without a name.
+    # Before v3.1 of the standard, a team was a list of people without a name.
     name = contract["team"].text("name")
     if not name:
         return None
-    # An address is already the name of somebody; a team's name becomes its slug.
+
     owner = name.strip().lower() if "@" in name else slug(name, "-")
     if is_address(owner) if "@" in owner else re.search(r"[a-z0-9]", name.lower()):
         return owner
@@ -114,17 +111,17 @@ def _grant(node: Node) -> Grant:
     name, at, access = node.text("role") or "", node["role"], node["access"]
     kind, colon, who = name.partition(":")
     if colon and kind != "domain" and did_you_mean(kind, ["domain"]):
-        at.error("C080", f'"{name}" grants to nobody', "domain:<name>", f"Write domain:{who}.")
+        at.error("C080", f'"{name}" is not a known principal', "domain:<name>", f"Write domain:{who}.")
     if kind == "domain" and colon:
         if not who.isidentifier():
-            at.error("C080", f'"{name}" names no domain', "domain:<name>, domain:hr")
+            at.error("C080", f'"{name}" does not name a domain', "domain:<name>, domain:hr")
         if access.value not in ("read", "masked"):
             access.error(
                 "C080",
-                f"the grant to {name} does not say what it grants"
+                f"the grant to {name} has no access"
                 if access.value is None
-                else f'"{access.value}" cannot be granted',
+                else f'unknown access "{access.value}"',
                 "access: read, or access: masked for the masked twin",
-                "Write access: read. Only the own domain writes.",
+                "Write access: read.",
             )
     return Grant(name, node.text("access") or "", at.place())

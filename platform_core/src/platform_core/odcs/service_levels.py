@@ -1,4 +1,4 @@
-"""Service levels: when a product is due, how old it may be, how recent its data, how long it is kept."""
+"""Service levels: deadline, maximum age, recency of the data, retention."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from platform_core.words import did_you_mean, duration_in_words, listed
 _ACTED_ON = ("latency", "retention")
 _LEAST = timedelta(minutes=1)
 _UNIT_WORDS = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
-# A slip in a name would lose a promise silently; a property of somebody else's is not that close.
+# A misspelled name would lose a promise silently; other vendors' names are not that close.
 _NEAR = 0.8
 _WITH_UNIT = re.compile(r"([0-9.]+)\s*([A-Za-z]+)")
 
@@ -36,20 +36,20 @@ class ServiceLevels:
 def read_sla(
     contract: Node, identity: Identity, columns: tuple[Column, ...], partitioned: bool
 ) -> ServiceLevels:
-    """What ``slaProperties`` promise.
+    """The promises in ``slaProperties``.
 
-    Faults: C060 value or unit, C061 schedule, C062 time zone, C063 impossible together, C064 element.
+    Faults: C060 value or unit, C061 schedule, C062 time zone, C063 contradiction, C064 element.
     """
     levels = ServiceLevels()
     for node in contract.items("slaProperties"):
         name = node.text("property") or ""
         if name not in _ACTED_ON:
             if close := did_you_mean(name.lower(), _ACTED_ON, _NEAR):
-                message = f'no service level is named "{name}"'
+                message = f'unknown service level "{name}"'
                 node["property"].error("C060", message, "latency or retention", close)
             continue
         check_properties(node, Level.SLA)
-        span = _measured(node["value"], node.get("value"), node["unit"], node.get("unit"))
+        span = _span(node["value"], node["value"].value, node["unit"], node["unit"].value)
         schedule = node.text("schedule")
         if name == "retention":
             if levels.retention is not None:
@@ -59,9 +59,9 @@ def read_sla(
             if schedule is not None:
                 node["element"].error(
                     "C063",
-                    "a latency with a schedule is a deadline, one with an element is the recency of data",
+                    "a latency has both a schedule (deadline) and an element (recency)",
                     "either schedule or element",
-                    "Make two entries of it.",
+                    "Write two entries.",
                     at_key=True,
                 )
             if span is not None:
@@ -76,10 +76,10 @@ def read_sla(
     return levels
 
 
-def _measured(at: Node, value: Any, unit_at: Node, unit: Any) -> timedelta | None:
+def _span(at: Node, value: Any, unit_at: Node, unit: Any) -> timedelta | None:
     seconds = UNITS.get(unit.lower()) if isinstance(unit, str) else None
     if seconds is None:
-        message = f'"{unit}" is no unit of time' if unit is not None else "a time without a unit"
+        message = f'unknown unit of time "{unit}"' if unit is not None else "the unit is missing"
         fix = "Write min for minutes, mo for months." if unit in {"m", "M"} else None
         if fix is None and isinstance(unit, str):
             fix = did_you_mean(unit.lower(), _UNIT_WORDS)
@@ -88,8 +88,8 @@ def _measured(at: Node, value: Any, unit_at: Node, unit: Any) -> timedelta | Non
     number = _number(value)
     span = duration(number, seconds) if number is not None else None
     if span is None:
-        expected, fix = "a number above zero, with its unit beside it", "Write value: 26 and unit: hours."
-        at.error("C060", f'"{value}" is no length of time', expected, fix)
+        expected, fix = "a number above zero, and a unit", "Write value: 26 and unit: hours."
+        at.error("C060", f'"{value}" is not a duration', expected, fix)
     return span
 
 
@@ -107,29 +107,29 @@ def _deadline(node: Node, span: timedelta) -> Deadline | None:
     if scheduler != "cron" or not schedule:
         node["scheduler"].error(
             "C061",
-            f'the scheduler is "{scheduler}"' if schedule else "a scheduler without a schedule",
+            f'the scheduler is "{scheduler}"' if schedule else "the schedule is missing",
             "scheduler: cron and a schedule",
-            'Write scheduler: cron and, for every day at six, schedule: "0 6 * * *".',
+            'Write scheduler: cron and schedule: "0 6 * * *" (every day at six).',
         )
         return None
     try:
         interval = cron_interval(schedule)
     except BadCron as error:
         expected = "five fields of cron: minute, hour, day of the month, month, day of the week"
-        fix = 'For every day at six: schedule: "0 6 * * *".'
-        node["schedule"].error("C061", f'"{schedule}" is no schedule: {error}', expected, fix)
+        fix = 'Write schedule: "0 6 * * *" (every day at six).'
+        node["schedule"].error("C061", f'"{schedule}" is not a schedule: {error}', expected, fix)
         return None
     _require(node["value"], span, _LEAST)
     if span > interval:
         node["value"].error(
             "C063",
-            f"each deadline looks back {duration_in_words(span)}, past the one before it",
+            f"the latency of {duration_in_words(span)} is longer than the time between two deadlines",
             f"at most {duration_in_words(interval)}, the shortest time between two ticks of {schedule}",
-            "Lower value, or leave schedule out: then it is a maximum age.",
+            "Lower value, or remove schedule to declare a maximum age.",
         )
         return None
     if (warning := find_property(node, "warnAfter")) is not None:
-        message = "a deadline on a schedule has no warning before it"
+        message = "a deadline has no warnAfter"
         warning.error("C063", message, "warnAfter only on a latency without schedule", "Remove warnAfter.")
     zone = read_zone(find_property(node, "timezone"))
     return Deadline(schedule, span, zone, node.place("schedule")) if zone is not None else None
@@ -137,15 +137,15 @@ def _deadline(node: Node, span: timedelta) -> Deadline | None:
 
 def _require(at: Node, span: timedelta, least: timedelta) -> None:
     if span < least:
-        words = f"at least {duration_in_words(least)}: Dagster looks once a minute"
-        at.error("C060", f"the time is too short: {duration_in_words(span)}", words)
+        words = f"at least {duration_in_words(least)}: Dagster evaluates once a minute"
+        at.error("C060", f"{duration_in_words(span)} is too short", words)
 
 
 def _maximum_age(node: Node, span: timedelta) -> MaximumAge:
     if (zone := find_property(node, "timezone")) is not None:
         fix = "Remove timezone, or add scheduler: cron and a schedule."
-        zone.error("C063", "an age has no time zone", "timezone only beside a schedule", fix)
-    _require(node["value"], span, 2 * _LEAST)  # with a warning before it
+        zone.error("C063", "a maximum age has no time zone", "timezone only with a schedule", fix)
+    _require(node["value"], span, 2 * _LEAST)  # a warning may come before it
     age = MaximumAge(span, node.place("value"))
     at = find_property(node, "warnAfter")
     if at is None:
@@ -154,18 +154,18 @@ def _maximum_age(node: Node, span: timedelta) -> MaximumAge:
     if isinstance(value, dict):
         at.has_only(("value", "unit"), "C060", "warnAfter")
         unit, unit_at = (value["unit"], at["unit"]) if "unit" in value else (unit, unit_at)
-        warn = _measured(at["value"], value.get("value"), unit_at, unit)
+        warn = _span(at["value"], value.get("value"), unit_at, unit)
     elif isinstance(value, str) and (match := _WITH_UNIT.fullmatch(value)):
-        warn = _measured(at, match[1], at, match[2])
+        warn = _span(at, match[1], at, match[2])
     else:
-        warn = _measured(at, value, unit_at, unit)
-    if warn is not None:
-        _require(at, warn, _LEAST)
-    if warn is not None and warn >= span:
+        warn = _span(at, value, unit_at, unit)
+    if warn is None:
+        return age
+    _require(at, warn, _LEAST)
+    if warn >= span:
         at.error(
             "C063",
-            f"the warning after {duration_in_words(warn)} comes no earlier than the failure after "
-            f"{duration_in_words(span)}",
+            f"warnAfter is {duration_in_words(warn)}, and the latency {duration_in_words(span)}",
             f"less than {duration_in_words(span)}",
         )
         return age
@@ -177,20 +177,20 @@ def _recency(
 ) -> Iterator[Rule]:
     at = node["element"]
     for misplaced in ("timezone", "warnAfter"):
-        if (said := find_property(node, misplaced)) is not None:
-            said.error("C063", f"{misplaced} does not go with an element", fix=f"Remove {misplaced}.")
+        if (found := find_property(node, misplaced)) is not None:
+            found.error("C063", f"a latency with an element has no {misplaced}", fix=f"Remove {misplaced}.")
     for element in (part.strip() for part in at.value.split(",")):
         table, dot, name = element.rpartition(".")
         column = next((column for column in columns if column.name == name), None)
         if dot and table != identity.table and _describes(node, table):
-            message = f'"{element}" is about a table beside the product; it is not checked'
+            message = f'"{element}" belongs to another table, which is not checked'
             node.faults.remark("C064", message, at.place())
             continue
         if column is None or (dot and table not in {identity.name, identity.table}):
             fix: str | None = f"Write {identity.name}.{name}."
             if column is None:
                 fix = did_you_mean(name, [column.name for column in columns])
-            message = f'"{element}" is no column of {identity.name}'
+            message = f'{identity.name} has no column "{element}"'
             at.error("C064", message, f"{identity.name}.<column>", fix)
             continue
         if column.logical_type not in {"date", "timestamp", None}:
@@ -214,4 +214,4 @@ def _describes(node: Node, table: str) -> bool:
 
 
 def _twice(node: Node, what: str) -> None:
-    node["property"].error("C063", f"{what} is said twice", "it once")
+    node["property"].error("C063", f"duplicate {what}", f"one {what}")

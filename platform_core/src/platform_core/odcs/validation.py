@@ -1,19 +1,15 @@
-"""The Open Data Contract Standard's own JSON Schema, and its faults as diagnostics.
-
-The schema comes with the ``open-data-contract-standard`` package. It is strict, which the package's
-models are not: those drop an unknown property without a word.
-"""
+"""Validation by the JSON Schema of the Open Data Contract Standard, with its errors as diagnostics."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from platform_core.diagnostics import Diagnostic
+from platform_core.diagnostics import Diagnostic, Place
 from platform_core.odcs.editions import Edition, known_names, schema_of
-from platform_core.source.document import Document
+from platform_core.source.document import Document, Pointer
 from platform_core.words import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
@@ -22,10 +18,18 @@ if TYPE_CHECKING:
 _OPERATORS = "mustBe, mustNotBe, mustBeGreaterThan, mustBeGreaterOrEqualTo, mustBeLessThan, \
 mustBeLessOrEqualTo, mustBeBetween or mustNotBeBetween"
 _NOUNS = {"string": "text", "object": "a mapping", "array": "a list", "boolean": "true or false"}
+_EXAMPLES = {
+    "apiVersion": "apiVersion: v3.2.0",
+    "kind": "kind: DataContract",
+    "id": "id: <domain>/<product>",
+    "version": 'version: "1.0.0"',
+    "name": "name: <name>",
+}
+_UNKNOWN = ("unevaluatedProperties", "additionalProperties")
 
 
 def validate(document: Document) -> tuple[Diagnostic, ...]:
-    """Every way in which a document is not ODCS v3: unknown property (C010), missing property (C011),
+    """The faults of a document against ODCS v3: unknown property (C010), missing property (C011),
     unknown word (C012), wrong type (C013), wrong form (C014), property at the wrong place (C015)."""
     old = str(document.data.get("apiVersion")).startswith("v3.0.")
     edition: Edition = "v3.0" if old else "latest"
@@ -33,11 +37,17 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
     if not errors:
         return ()
     schema = schema_of(edition)
-    found = list(_diagnostics(document, schema, list(_essential(schema, errors))))
-    if not found:  # what follows from other errors was all there is
-        found = [_form(document, errors[0], tuple(errors[0].instance_path))]
-    unique = {(d.code, d.message, d.place): d for d in found}
-    return tuple(sorted(unique.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0)))
+    leaves = [_Error(document, schema, leaf) for error in errors for leaf in _leaves(error)]
+    found = list(_diagnostics([error for error in leaves if not error.follows_from(leaves)]))
+    if not found:  # every error was left out as a consequence of another
+        found = [_Error(document, schema, errors[0]).form()]
+    return tuple(in_order(found))
+
+
+def in_order(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Each fault of a file once, in the order of their places."""
+    unique = {(d.code, d.message, d.place): d for d in faults}
+    return sorted(unique.values(), key=lambda d: (d.place.line, d.place.column) if d.place else (0, 0))
 
 
 @cache
@@ -47,28 +57,8 @@ def _validator(edition: Edition) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema_of(edition))
 
 
-def _essential(
-    schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
-) -> Iterator[jsonschema_rs.ValidationError]:
-    """Without the errors that only follow from others.
-
-    A branch of the schema that fails leaves its properties "unevaluated", and each of them would be
-    called unknown although it is not.
-    """
-    flat = [leaf for error in errors for leaf in _leaves(error)]
-    others = [tuple(e.instance_path) for e in flat if e.kind.name != "unevaluatedProperties"]
-    for error in flat:
-        if error.kind.name == "unevaluatedProperties":
-            here = tuple(error.instance_path)
-            known = known_names(schema, error.schema_path)
-            blamed = any(path[: len(here)] == here for path in others)
-            if blamed and all(word in known for word in _detail(error).unexpected):
-                continue
-        yield error
-
-
 def _leaves(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError]:
-    """Of alternatives that all fail, the errors of the one that was meant: of the value's own type."""
+    """If all alternatives fail, the errors of the only one that has the value's type."""
     if error.kind.name not in {"oneOf", "anyOf"}:
         return [error]
     context: list[list[jsonschema_rs.ValidationError]] = getattr(error.kind, "context", [])
@@ -83,193 +73,156 @@ def _leaves(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.Validati
     return [leaf for nested in meant[0] for leaf in _leaves(nested)]
 
 
-def _detail(error: jsonschema_rs.ValidationError) -> Any:
-    """The keyword's own record; its class follows from the keyword's name."""
-    return error.kind
+class _Error:
+    """An error of the schema with its value in the document."""
 
+    def __init__(
+        self, document: Document, schema: dict[str, Any], error: jsonschema_rs.ValidationError
+    ) -> None:
+        self.document, self.schema, self.error = document, schema, error
+        self.pointer = tuple(error.instance_path)
+        self.kind = error.kind.name
+        self.keyword: Any = error.kind
+        """The keyword's record, whose class depends on the keyword."""
+        self.value = document.at(*self.pointer)
+        self.where = _where(self.pointer)
+        self.noun = next((part for part in reversed(self.pointer) if isinstance(part, str)), "contract")
 
-def _diagnostics(
-    document: Document, schema: dict[str, Any], errors: Sequence[jsonschema_rs.ValidationError]
-) -> Iterator[Diagnostic]:
-    unknown = _unknown_words(schema, errors)
-    for error in errors:
-        pointer = tuple(error.instance_path)
-        match error.kind.name:
-            case "unevaluatedProperties" | "additionalProperties":
-                if pointer[-1:] != ("logicalTypeOptions",) or document.at(*pointer[:-1], "logicalType"):
-                    yield from _unknown(document, schema, error, pointer)
-                elif not did_you_mean("logicalType", unknown.get(pointer[:-1], ())):
-                    yield _missing(document, pointer[:-1], "logicalType", "its logicalTypeOptions depend on")
-            case "required":
-                word = str(_detail(error).property)
-                if not did_you_mean(word, unknown.get(pointer, ())):
-                    yield _missing(document, pointer, word)
-            case "enum" | "const":
-                yield _word(document, error, pointer)
-            case "type":
-                yield _type(document, error, pointer)
-            case _:
-                yield _form(document, error, pointer)
+    @cached_property
+    def known(self) -> set[str]:
+        return known_names(self.schema, self.error.schema_path)
 
+    @property
+    def place(self) -> Place:
+        return self.document.place(*self.pointer)
 
-def _unknown_words(
-    schema: dict[str, Any], errors: Iterable[jsonschema_rs.ValidationError]
-) -> dict[tuple[str | int, ...], list[str]]:
-    """Unknown properties by the pointer of what they stand in: a missing one may be among them."""
-    words: dict[tuple[str | int, ...], list[str]] = {}
-    for error in errors:
-        if error.kind.name in {"unevaluatedProperties", "additionalProperties"}:
-            known = known_names(schema, error.schema_path)
-            unexpected = [word for word in _detail(error).unexpected if word not in known]
-            words.setdefault(tuple(error.instance_path), []).extend(unexpected)
-    return words
+    def follows_from(self, others: Iterable[_Error]) -> bool:
+        """A branch of the schema that fails leaves its properties "unevaluated", which would make each of
+        them unknown."""
+        if self.kind != "unevaluatedProperties" or not set(self.keyword.unexpected) <= self.known:
+            return False
+        here = self.pointer
+        return any(e.pointer[: len(here)] == here for e in others if e.kind != "unevaluatedProperties")
 
+    def unknown(self) -> Iterator[Diagnostic]:
+        others = sorted(self.known - (self.value.keys() if isinstance(self.value, dict) else set()))
+        for word in self.keyword.unexpected:
+            place = self.document.key_place(*self.pointer, word)
+            if word in self.known:
+                message = f'"{word}" does not belong to this kind of {self.noun}'
+                expected, fix = "a property that fits the others", f'Remove "{word}", or change the type.'
+                yield Diagnostic("C015", message, place, expected, fix)
+            else:
+                expected = f"one of {listed(others, 20)}" if others else "no property"
+                fix = did_you_mean(word, others) or "Remove it, or move it to customProperties."
+                yield Diagnostic("C010", f'unknown property "{word}" in {self.where}', place, expected, fix)
 
-def _unknown(
-    document: Document,
-    schema: dict[str, Any],
-    error: jsonschema_rs.ValidationError,
-    pointer: tuple[str | int, ...],
-) -> Iterator[Diagnostic]:
-    known = known_names(schema, error.schema_path)
-    present = document.at(*pointer)
-    others = [word for word in known if not isinstance(present, dict) or word not in present]
-    for word in _detail(error).unexpected:
-        place = document.key_place(*pointer, word)
-        if word in known:
-            yield Diagnostic(
-                "C015",
-                f'"{word}" does not belong to this kind of {_noun(pointer)}',
-                place,
-                expected="a property that goes with the others here",
-                fix=f'Remove "{word}", or change the type beside it.',
+    def missing(self, word: str, because: str, pointer: Pointer) -> Diagnostic:
+        place = self.document.key_place(*pointer) if pointer else self.document.place()
+        expected, fix = (
+            f"the property {word}, which {because}",
+            f"Add:\n{_EXAMPLES.get(word, f'{word}: ...')}",
+        )
+        return Diagnostic("C011", f'"{word}" is missing in {_where(pointer)}', place, expected, fix)
+
+    def word(self) -> Diagnostic:
+        options = [str(option) for option in getattr(self.keyword, "options", [])]
+        fix = did_you_mean(str(self.value), options)
+        if fix is None and len(options) == 1:
+            fix = f"Write {options[0]}."
+        if self.pointer[-1:] in {("rule",), ("metric",)}:
+            fix = fix or "Write `type: sql` with a query, or `type: text`."
+        message = f"the standard has no {self.noun} {_shown(self.value)}"
+        expected = f"one of {listed(options, 60)}" if len(options) > 1 else listed(options)
+        return Diagnostic("C012", message, self.place, expected, fix)
+
+    def type(self) -> Diagnostic:
+        types, value = [str(name) for name in self.keyword.types], self.value
+        nouns = (_NOUNS.get(name, f"{'an' if name[0] in 'aeiou' else 'a'} {name}") for name in types)
+        fix = None
+        key = f"{self.pointer[-1]}: " if self.pointer and isinstance(self.pointer[-1], str) else ""
+        if "string" in types and isinstance(value, (int, float, bool)):
+            fix = f"Add quotes: `{key}{json.dumps(self._source(), ensure_ascii=False)}`"
+        elif {"number", "integer"} & set(types) and isinstance(value, str) and _numeric(value):
+            fix = f"Remove the quotes: `{key}{value}`"
+        elif types == ["boolean"]:
+            fix = "Write true or false; yes, no, on and off are text."
+        elif types == ["array"]:
+            fix = "Write a list: [a, b], or a line with a dash for each item."
+        return Diagnostic("C013", f"{self.where} is {_shown(value)}", self.place, " or ".join(nouns), fix)
+
+    def form(self) -> Diagnostic:
+        pointer, value, place = self.pointer, self.value, self.place
+        if "DataQualityOperators" in self.error.schema_path:
+            bounds = [key for key in value if key.startswith("must")] if isinstance(value, dict) else []
+            message = (
+                f"{self.where} has {listed(bounds)}" if len(bounds) > 1 else f"{self.where} has no bound"
             )
-            continue
-        yield Diagnostic(
-            "C010",
-            f'unknown property "{word}" in {_where(pointer)}',
-            place,
-            expected=f"one of {listed(sorted(others), 20)}" if others else "no property",
-            fix=did_you_mean(word, others) or "Remove it, or say it in customProperties.",
-        )
+            fix = "Write mustBeBetween: [least, most]." if len(bounds) > 1 else "Add mustBe: 0."
+            return Diagnostic("C014", message, place, f"exactly one of {_OPERATORS}", fix)
+        if {"to", "from"} & {*map(str, pointer[-1:]), *map(str, pointer[-2:-1])}:
+            message = f"{_shown(value)} is not a reference to a column"
+            target = "#/schema/<product>/properties/<column>"
+            fix = f"Write the target's contract file, then {target}."
+            return Diagnostic(
+                "C014", message, place, f"<domain>/<product>.odcs.yaml{target}, or table.column", fix
+            )
+        if self.kind == "not" and "RelationshipPropertyLevel" in self.error.schema_path:
+            message = '"from" does not belong to a relationship of a column'
+            expected = "`to` alone, since the column is the source"
+            return Diagnostic(
+                "C015", message, self.document.key_place(*pointer, "from"), expected, "Remove from."
+            )
+        if self.kind == "pattern" and self.keyword.pattern == "^[A-Za-z0-9_-]+$":
+            message, fix = f"{_shown(value)} is not an id", "Write letters, digits, _ and - only."
+            return Diagnostic("C014", message, place, "letters, digits, _ and -", fix)
+        message = f"{self.where} has a wrong form: {shortened(str(self.error.message), 120)}"
+        return Diagnostic("C014", message, place)
+
+    def _source(self) -> str:
+        line = self.place.source_line() or ""
+        return line[self.place.column - 1 : self.place.column - 1 + self.place.length]
 
 
-def _missing(
-    document: Document, pointer: tuple[str | int, ...], word: str, because: str = "the standard asks for"
-) -> Diagnostic:
-    place = document.key_place(*pointer) if pointer else document.place()
-    examples = {
-        "apiVersion": "apiVersion: v3.2.0",
-        "kind": "kind: DataContract",
-        "id": "id: <domain>/<product>",
-        "version": 'version: "1.0.0"',
-        "name": "name: <name>",
-    }
-    expected, fix = f"the property {word}, which {because}", f"Add:\n{examples.get(word, f'{word}: ...')}"
-    return Diagnostic("C011", f'"{word}" is missing in {_where(pointer)}', place, expected, fix)
+def _diagnostics(errors: Sequence[_Error]) -> Iterator[Diagnostic]:
+    # One of the unknown properties may be a misspelling of a missing property.
+    unknown: dict[Pointer, list[str]] = {}
+    for error in errors:
+        if error.kind in _UNKNOWN:
+            unexpected = [word for word in error.keyword.unexpected if word not in error.known]
+            unknown.setdefault(error.pointer, []).extend(unexpected)
+    for error in errors:
+        outer = error.pointer[:-1]
+        match error.kind:
+            case "unevaluatedProperties" | "additionalProperties":
+                of_options = error.pointer[-1:] == ("logicalTypeOptions",)
+                if not of_options or error.document.at(*outer, "logicalType"):
+                    yield from error.unknown()
+                elif not did_you_mean("logicalType", unknown.get(outer, ())):
+                    yield error.missing("logicalType", "the logicalTypeOptions require", outer)
+            case "required":
+                word = str(error.keyword.property)
+                if not did_you_mean(word, unknown.get(error.pointer, ())):
+                    yield error.missing(word, "the standard requires", error.pointer)
+            case "enum" | "const":
+                yield error.word()
+            case "type":
+                yield error.type()
+            case _:
+                yield error.form()
 
 
-def _word(
-    document: Document, error: jsonschema_rs.ValidationError, pointer: tuple[str | int, ...]
-) -> Diagnostic:
-    options = [str(option) for option in getattr(error.kind, "options", [])]
-    value = document.at(*pointer)
-    fix = did_you_mean(str(value), options)
-    if fix is None and len(options) == 1:
-        fix = f"Write {options[0]}."
-    if pointer[-1:] == ("rule",) or pointer[-1:] == ("metric",):
-        fix = fix or "Say it as `type: sql` with a query, or as `type: text` for people."
-    message = f"{_said(value)} is no {_noun(pointer)} of the standard"
-    expected = f"one of {listed(options, 60)}" if len(options) > 1 else listed(options)
-    return Diagnostic("C012", message, document.place(*pointer), expected, fix)
-
-
-def _type(
-    document: Document, error: jsonschema_rs.ValidationError, pointer: tuple[str | int, ...]
-) -> Diagnostic:
-    types = [str(name) for name in _detail(error).types]
-    expected = " or ".join(
-        _NOUNS.get(name, f"{'an' if name[0] in 'aeiou' else 'a'} {name}") for name in types
-    )
-    value = document.at(*pointer)
-    fix = None
-    last = pointer[-1] if pointer else ""
-    if "string" in types and isinstance(value, (int, float, bool)):
-        quoted = json.dumps(_source(document, pointer), ensure_ascii=False)
-        fix = (
-            f"Put it in quotes: {last}: {quoted}" if isinstance(last, str) else f"Put it in quotes: {quoted}"
-        )
-    elif {"number", "integer"} & set(types) and isinstance(value, str) and _numeric(value):
-        fix = f"Without quotes: {last}: {value}"
-    elif types == ["boolean"]:
-        fix = "Write true or false (yes, no, on and off are text in YAML 1.2)."
-    elif types == ["array"]:
-        fix = "Write a list: one line with a dash for each item, or [a, b]."
-    return Diagnostic(
-        "C013", f"{_where(pointer)} is {_said(value)}", document.place(*pointer), f"{expected}", fix
-    )
-
-
-def _form(
-    document: Document, error: jsonschema_rs.ValidationError, pointer: tuple[str | int, ...]
-) -> Diagnostic:
-    place = document.place(*pointer)
-    where = _where(pointer)
-    value = document.at(*pointer)
-    kind = error.kind.name
-    if "DataQualityOperators" in error.schema_path:
-        said = [key for key in value if key.startswith("must")] if isinstance(value, dict) else []
-        message = f"{where} has {listed(said)} at once" if len(said) > 1 else f"{where} has no bound"
-        both = (
-            "Join them: mustBeBetween: [least, most] (both inclusive)." if len(said) > 1 else "Add: mustBe: 0"
-        )
-        return Diagnostic("C014", message, place, expected=f"exactly one of {_OPERATORS}", fix=both)
-    if pointer[-1:] in {("to",), ("from",)} or pointer[-2:-1] in {("to",), ("from",)}:
-        return Diagnostic(
-            "C014",
-            f"{_said(value)} is no reference to a column",
-            place,
-            expected="<domain>/<product>.odcs.yaml#/schema/<product>/properties/<column>, or table.column",
-            fix="Write the target's contract file, then #/schema/<product>/properties/<column>.",
-        )
-    if kind == "not" and "RelationshipPropertyLevel" in error.schema_path:
-        return Diagnostic(
-            "C015",
-            '"from" does not belong to a relationship of a column',
-            document.key_place(*pointer, "from"),
-            expected="only `to`; the column itself is the source",
-            fix="Remove from.",
-        )
-    if kind == "pattern" and _detail(error).pattern == "^[A-Za-z0-9_-]+$":
-        message, fix = f"{_said(value)} is no stable id", "Use letters, digits, _ and - only."
-        return Diagnostic("C014", message, place, expected="letters, digits, _ and -", fix=fix)
-    return Diagnostic("C014", f"{where} has a wrong form: {shortened(str(error.message), 120)}", place)
-
-
-def _where(pointer: tuple[str | int, ...]) -> str:
-    """A pointer for people: ``schema[0].properties[2].logicalType``."""
+def _where(pointer: Pointer) -> str:
     text = ""
     for part in pointer:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text or "the contract"
 
 
-def _noun(pointer: tuple[str | int, ...]) -> str:
-    words = [part for part in pointer if isinstance(part, str)]
-    return words[-1] if words else "contract"
-
-
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
     return shortened(json.dumps(value, ensure_ascii=False), 120)
-
-
-def _source(document: Document, pointer: tuple[str | int, ...]) -> str:
-    """A scalar as it is written, 1.10 rather than 1.1."""
-    place = document.place(*pointer)
-    line = place.source_line() or ""
-    return line[place.column - 1 : place.column - 1 + place.length]
 
 
 def _numeric(text: str) -> bool:

@@ -1,1 +1,1 @@
-"""Where contracts are, and what other repositories may rely on."""
+"""The contracts of a mesh, and the registry that repositories share."""

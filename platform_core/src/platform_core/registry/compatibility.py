@@ -1,4 +1,4 @@
-"""Two versions of one contract: which is the newer, and what a reader of the older one would miss in it."""
+"""Two versions of one contract: their order, and the changes that break consumers of the older one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from platform_core.contracts.model import Column, DataProduct, Mask
+from platform_core.contracts.model import Column, DataProduct, place_in
 from platform_core.diagnostics import Place
 from platform_core.odcs.masks import in_twin
 
@@ -16,20 +16,20 @@ _NOWHERE: Final = Place(Path())
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Something that readers may count on and that is no longer so."""
+    """A change that breaks consumers."""
 
     message: str
     place: Place
 
 
 def number(version: str) -> tuple[int, ...] | None:
-    """``1.2.0`` as numbers; None where it is no such version."""
+    """``1.2.0`` as numbers; None for any other form of version."""
     parts = version.partition("-")[0].partition("+")[0].split(".")
     return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
 
 
 def raised(old: str, new: str) -> bool:
-    """Whether a version says that it breaks: another major one, or before 1.0 another minor one."""
+    """Whether a version announces a break: a higher major version, or before 1.0 a higher minor one."""
     before, after = number(old), number(new)
     if before is None or after is None:
         return old != new
@@ -38,21 +38,21 @@ def raised(old: str, new: str) -> bool:
 
 
 def breaking_after(version: str) -> str:
-    """The next version that may break readers."""
+    """The next version that may break consumers."""
     parts = number(version) or (1,)
     return f"0.{(*parts, 0)[1] + 1}.0" if parts[0] == 0 else f"{parts[0] + 1}.0.0"
 
 
 def breaks(old: DataProduct, new: DataProduct) -> Iterator[Break]:
-    """What breaks those who read ``old``: by column, grid, key, grants, and where it may be read at all."""
+    """The changes that break consumers of ``old``: columns, key, partitions, grants, status."""
     for before in old.columns:
         after = new.column(before.name)
         if after is None:
-            yield Break(f'the column "{before.name}" is gone', _at(new, "/schema"))
+            yield Break(f'the column "{before.name}" is removed', place_in(new, "/schema"))
         else:
             yield from _column(before, after)
     if old.key != new.key:
-        yield Break(f"the key was {_listed(old.key)} and is {_listed(new.key)}", _at(new, "/schema"))
+        yield Break(f"the key was {_names(old.key)} and is {_names(new.key)}", place_in(new, "/schema"))
     if old.kind != new.kind:
         yield Break(f"it was a {old.kind} and is a {new.kind}", new.place)
     if old.file != new.file:
@@ -60,15 +60,15 @@ def breaks(old: DataProduct, new: DataProduct) -> Iterator[Break]:
     grid = [p and (p.column, p.every, p.timezone, p.start) for p in (old.partitions, new.partitions)]
     if grid[0] != grid[1]:
         place = new.partitions.place if new.partitions is not None else new.place
-        yield Break("its partitions are others", place)
+        yield Break("its partitions changed", place)
     if new.restricted and not old.restricted:
-        yield Break(f"it was readable by others and is restricted to {new.domain}", new.place)
+        yield Break(f"it is now restricted to {new.domain}", new.place)
     for role in sorted({g.role for g in old.grants} - {g.role for g in new.grants}):
-        yield Break(f"the grant to {role} is gone", _at(new, "/roles"))
+        yield Break(f"the grant to {role} is removed", place_in(new, "/roles"))
     if _twin(old) not in (None, _twin(new)):
-        yield Break(f"the masked twin {_twin(old)} is gone", new.place)
+        yield Break(f"the masked twin {_twin(old)} is removed", new.place)
     if new.status == "retired" and old.status not in ("retired", "deprecated"):
-        yield Break("it is retired and was not deprecated before", _at(new, "/status"))
+        yield Break("it is retired without having been deprecated", place_in(new, "/status"))
 
 
 def _column(before: Column, after: Column) -> Iterator[Break]:
@@ -79,24 +79,17 @@ def _column(before: Column, after: Column) -> Iterator[Break]:
         if old is not None and old != new:
             yield Break(f'the {what} of "{before.name}" was {old} and is {new or "open"}', after.place)
     if before.required and not after.required:
-        yield Break(f'"{before.name}" was never empty and may be', after.place)
+        yield Break(f'"{before.name}" was required and is optional', after.place)
     if before.unique and not (after.unique or after.key_position == 1):
-        yield Break(f'"{before.name}" was unique and need not be', after.place)
-    if in_twin(before) and _how(before.mask) != _how(after.mask):
-        yield Break(f'"{before.name}" is masked in another way', after.place)
-
-
-def _how(mask: Mask | None) -> Mask | None:
-    return replace(mask, place=_NOWHERE) if mask is not None else None
+        yield Break(f'"{before.name}" was unique and is not', after.place)
+    masks = [mask and replace(mask, place=_NOWHERE) for mask in (before.mask, after.mask)]
+    if in_twin(before) and masks[0] != masks[1]:
+        yield Break(f'the mask of "{before.name}" changed', after.place)
 
 
 def _twin(product: DataProduct) -> str | None:
     return product.masking.name if product.masking is not None else None
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _names(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"
-
-
-def _at(product: DataProduct, pointer: str) -> Place:
-    return product.places.get(pointer) or product.place

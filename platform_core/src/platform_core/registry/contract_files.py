@@ -12,7 +12,7 @@ from platform_core.source.cursor import Faults, Node
 from platform_core.source.document import parse
 
 _CONTRACT = re.compile(rb"^kind:[ ]*[\"']?DataContract\b", re.MULTILINE)
-_SAID = re.compile(rb"^id:[ ]*[\"']?([a-z0-9_]+/[a-z0-9_]+)[\"']?[ ]*(?:#.*)?\r?$", re.MULTILINE)
+_ID = re.compile(rb"^id:[ ]*[\"']?([a-z0-9_]+/[a-z0-9_]+)[\"']?[ ]*(?:#.*)?\r?$", re.MULTILINE)
 
 
 def entries(folder: Path) -> list[str]:
@@ -32,13 +32,13 @@ def contracts_in(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _misnamed(path: Path) -> str | None:
-    """The product of a contract whose file has another suffix; None for a file that is no contract."""
+    """The product of a contract whose file has a wrong suffix; None for any other file."""
     named = path.suffix.lower() in (".yaml", ".yml") and _CONTRACT.search(_content(path))
     return path.name.partition(".")[0] if named else None
 
 
 def _content(path: Path) -> bytes:
-    """Nothing of what is no file or cannot be read: whoever reads the contract is told."""
+    """Empty for an unreadable file: reading the contract reports it."""
     try:
         return path.read_bytes() if path.is_file() else b""
     except OSError:
@@ -46,17 +46,17 @@ def _content(path: Path) -> bytes:
 
 
 def ids_in(folder: Path) -> dict[str, tuple[Path, ...]]:
-    """The files of a folder by the id that each says in a line of its own; no contract is parsed."""
+    """The files of a folder by the id in a line of their own, without parsing them."""
     found: dict[str, tuple[Path, ...]] = {}
     for path in (path for files in contracts_in(folder).values() for path in files):
-        if (said := _SAID.search(_content(path))) is not None:
-            found[said[1].decode()] = (*found.get(said[1].decode(), ()), path)
+        if (match := _ID.search(_content(path))) is not None:
+            found[match[1].decode()] = (*found.get(match[1].decode(), ()), path)
     return found
 
 
 def twin_named_in(path: Path, domain: str) -> str | None:
-    """The masked twin that a contract names. Only a file that holds the word is parsed; where it cannot
-    be, the word beside it counts, so that whoever reads the twin is told of the file's faults."""
+    """The masked twin that a contract declares. Only a file with the word ``maskedAs`` is parsed; if that
+    fails, the text after the word counts, so that a reader of the twin sees the file's faults."""
     text = _content(path)
     if b"maskedAs" not in text:
         return None
@@ -74,5 +74,5 @@ def twin_named_in(path: Path, domain: str) -> str | None:
 
 def rivals(product_id: str, files: tuple[Path, ...]) -> Diagnostic:
     message = f"{product_id} has two contracts: {files[0].name} and {files[1].name}"
-    fix = f"Keep one of them, as {files[0].name}."
-    return Diagnostic("C022", message, Place(files[1]), "one file for a product", fix)
+    fix = f"Keep one of them, named {files[0].name}."
+    return Diagnostic("C022", message, Place(files[1]), "one file per product", fix)

@@ -1,4 +1,4 @@
-"""Where the contracts of a mesh are, and its products by name."""
+"""The contracts of a mesh, and its products by name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from platform_core.odcs.masked_twin import masked_twin
 from platform_core.odcs.reader import load_contract
 from platform_core.registry.contract_files import contracts_in, entries, ids_in, rivals, twin_named_in
 from platform_core.registry.shared import require_not_behind
+from platform_core.registry.typed_names import nearest_product
 from platform_core.settings import CONTRACTS, REGISTRY, mesh_root
 from platform_core.source.document import parse
 from platform_core.words import did_you_mean, listed
@@ -21,32 +22,32 @@ from platform_core.words import did_you_mean, listed
 
 @dataclass(eq=False)
 class Registry:
-    """The contracts of all domains. Names come from file names alone; a contract is read when asked for."""
+    """The contracts of all domains. Names come from file names; a contract is read on demand."""
 
     base: Path
-    """Folder of the domains' folders."""
+    """The folder of the domains' folders."""
     inner: str = ""
-    """Where in a domain's folder its contracts are: ``contracts``, or nothing."""
+    """The folder of contracts in a domain's folder: ``contracts``, or empty."""
     shared: Path | None = None
-    """Folder of the registry that has the contracts of domains in other repositories."""
+    """The folder of the registry, with the contracts of domains in other repositories."""
     only: frozenset[str] | None = None
-    """The domains of this tree that count; None: all."""
+    """The domains of this tree to use; None for all."""
     _products: dict[str, DataProduct] = field(default_factory=dict, repr=False)
     _masked: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
-    _said: dict[str, dict[str, tuple[Path, ...]]] = field(default_factory=dict, repr=False)
+    _registered_files: dict[str, dict[str, tuple[Path, ...]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, root: Path | None = None) -> Registry:
-        """The registry of a mesh: the folder named by MESH_CONTRACTS with ``<domain>/<product>.odcs.yaml``,
-        else ``<root>/domains/<domain>/contracts/<product>.odcs.yaml``. The folder named by MESH_REGISTRY
-        has those of the domains that this tree has no contracts of."""
+        """The contracts of a mesh: ``<domain>/<product>.odcs.yaml`` in the folder MESH_CONTRACTS, else
+        ``<root>/domains/<domain>/contracts/<product>.odcs.yaml``. The folder MESH_REGISTRY has the contracts
+        of domains that are not in this tree."""
         shared = REGISTRY.existing_folder()
         if (folder := CONTRACTS.existing_folder()) is not None:
             return cls(folder, shared=shared)
         return cls((root or mesh_root()) / "domains", "contracts", shared)
 
     def is_own(self, domain: str) -> bool:
-        """Whether a domain's contracts are in this tree, so that what the registry has are copies."""
+        """Whether a domain's contracts are in this tree, so that the registry has copies."""
         files = next(iter(self._index.get(domain, {}).values()), ())
         return bool(files) and files[0].parent == self._folder(domain)
 
@@ -55,7 +56,7 @@ class Registry:
         return tuple(self._index)
 
     def names(self) -> tuple[ProductId, ...]:
-        """The ids of all products, sorted; of contracts only those are read that name a masked twin."""
+        """The ids of all products, sorted. Only contracts with a masked twin are read."""
         return tuple(
             ProductId.of(domain, name)
             for domain, files in self._index.items()
@@ -63,11 +64,11 @@ class Registry:
         )
 
     def twins(self, domain: str) -> tuple[str, ...]:
-        """The names of a domain's masked twins, also of those whose parent's contract is broken."""
+        """The names of a domain's masked twins, even if the parent's contract is broken."""
         return tuple(sorted(self._twins(domain)))
 
     def path(self, product_id: str) -> Path:
-        """Where the contract of a product is, or would be; of a masked twin, that of its parent."""
+        """The path of a product's contract, which may not exist; for a masked twin, that of its parent."""
         domain, name = (product := ProductId(product_id)).domain, product.name
         files = self._index.get(domain, {}).get(name)
         if not files and (parents := self._twins(domain).get(name)):
@@ -75,7 +76,7 @@ class Registry:
         return files[0] if files else self._folder(domain) / f"{name}{SUFFIXES[0]}"
 
     def get(self, product_id: str) -> DataProduct:
-        """One product, reading only its contract.
+        """A product; only its contract is read.
 
         Raises DefinitionError D001 for an unknown product, ContractError for a broken contract.
         """
@@ -110,8 +111,7 @@ class Registry:
         return products
 
     def scan(self, *domains: str) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
-        """Some domains, without names the whole mesh: the products that could be read, and every fault
-        of the others."""
+        """The readable products of some domains, by default of all, and the faults of the others."""
         products: list[DataProduct] = []
         faults: list[Diagnostic] = []
         for domain in domains or self.domains():
@@ -127,11 +127,11 @@ class Registry:
         return tuple(products), tuple(faults)
 
     def read(self) -> tuple[str, ...]:
-        """The ids of the products whose contracts were read so far."""
+        """The ids of the products whose contracts were read."""
         return tuple(self._products)
 
     def unresolved(self, product: DataProduct) -> tuple[Diagnostic, ...]:
-        """Foreign keys of a product whose target is unknown (C057) or broken."""
+        """The faults of a product's foreign keys: an unknown target (C057), or the target's own faults."""
         faults: list[Diagnostic] = []
         for rule in product.rules:
             if rule.reference is None or rule.reference.product == product.id:
@@ -140,8 +140,8 @@ class Registry:
                 target = self.get(rule.reference.product)
             except DefinitionError as error:
                 fix = error.diagnostics[0].fix
-                what = "safeTogether names" if rule.kind == "together" else "the foreign key points to"
-                message = f'{what} "{rule.reference.product}", which has no contract'
+                what = "safeTogether" if rule.kind == "together" else "the foreign key"
+                message = f'{what} refers to "{rule.reference.product}", which has no contract'
                 faults.append(Diagnostic("C057", message, rule.place, "the id of a product", fix))
                 continue
             except ContractError as error:
@@ -156,33 +156,30 @@ class Registry:
         return tuple(faults)
 
     def _registered(self, domain: str) -> dict[str, tuple[Path, ...]]:
-        """The registry's files of another repository's domain, by the product that each says it is."""
-        if domain not in self._said and self.shared is not None:
-            self._said[domain] = ids_in(self.shared / domain)
-        return self._said.get(domain, {})
+        if domain not in self._registered_files and self.shared is not None:
+            self._registered_files[domain] = ids_in(self.shared / domain)
+        return self._registered_files.get(domain, {})
 
     def _with_rival(self, product_id: str, path: Path, error: ContractError) -> tuple[Diagnostic, ...]:
-        """A file with the id of another file's product is a duplicate (C022), not a slip (C020)."""
-        strays = [fault for fault in error.diagnostics if fault.code == "C020"]
-        if not strays:
+        """A file with the id of another file's product is a duplicate (C022), not a contradiction (C020)."""
+        if not any(fault.code == "C020" for fault in error.diagnostics):
             return error.diagnostics
         document = parse(path)
-        said = "/".join(claimed(document) or ())
-        if said in ("", product_id) or said not in self.names():
+        claim = "/".join(claimed(document) or ())
+        if claim in ("", product_id) or claim not in self.names():
             return error.diagnostics
         place = document.place("id")
         rival = Diagnostic(
             "C022",
-            f"{said} has two contracts: {shown(self.path(said))} and {shown(path)}",
+            f"{claim} has two contracts: {shown(self.path(claim))} and {shown(path)}",
             place,
-            expected=f"id: {product_id}, as the file's name has it",
+            expected=f"id: {product_id}, like the file's name",
             fix=f"Write id: {product_id}, or remove the file.",
         )
         rest = [fault for fault in error.diagnostics if fault.code != "C020" or fault.place != place]
         return (rival, *rest)
 
     def _twin(self, product_id: str) -> DataProduct:
-        """A masked twin out of its parent's contract, whose faults are also the twin's."""
         domain, name = (wanted := ProductId(product_id)).domain, wanted.name
         for parent in self._twins(domain).get(name, ()):
             found = self.get(f"{domain}/{parent}")
@@ -191,7 +188,6 @@ class Registry:
         raise DefinitionError(self._unknown(product_id))
 
     def _twins(self, domain: str) -> dict[str, tuple[str, ...]]:
-        """The names of a domain's masked twins, with the products that name them."""
         if domain not in self._masked:
             found: dict[str, tuple[str, ...]] = {}
             for name, files in self._index.get(domain, {}).items():
@@ -201,7 +197,7 @@ class Registry:
         return self._masked[domain]
 
     def _require_own_twin(self, product: DataProduct) -> None:
-        """C092 where the name of a masked twin is that of another product, or of another's twin."""
+        """C092 where another product or its twin has the name of the masked twin."""
         if product.masking is None:
             return
         name, domain = product.masking.name, product.domain
@@ -221,7 +217,7 @@ class Registry:
 
     @cached_property
     def _index(self) -> dict[str, dict[str, tuple[Path, ...]]]:
-        """Contract files by domain and product; more than one file where both endings are there."""
+        """Contract files by domain and product; a product with both suffixes has several files."""
         found: dict[str, dict[str, tuple[Path, ...]]] = {}
         for domain in entries(self.base):
             folder = self._folder(domain)
@@ -235,17 +231,12 @@ class Registry:
         return dict(sorted(found.items()))
 
     def _unknown(self, product_id: str) -> Diagnostic:
-        known = self.names()
-        wanted = ProductId(product_id)
-        fix = did_you_mean(product_id, known)
-        same = [other for other in known if other.name == (wanted.name or product_id)]
-        if same:
-            fix = f'did you mean "{same[0]}"?'
+        known, wanted = self.names(), ProductId(product_id)
+        fix = nearest_product(product_id, known)
         if fix is None and wanted.name:
-            fix = f"Write its contract: {shown(self.path(product_id))}"
-            domain = wanted.domain
-            if self.shared is not None and not self.is_own(domain):
-                verb = f"mesh register {domain} --to {shown(self.shared)}"
-                fix = f"Register it, in the repository of {domain}: {verb}"
+            fix = f"Write its contract: `{shown(self.path(product_id))}`"
+            if self.shared is not None and not self.is_own(wanted.domain):
+                command = f"mesh register {wanted.domain} --to {shown(self.shared)}"
+                fix = f"Register it in the repository of {wanted.domain}: `{command}`"
         expected = f"one of {listed(known, 20)}" if known else "a product with a contract"
-        return Diagnostic("D001", f'there is no data product "{product_id}"', None, expected, fix)
+        return Diagnostic("D001", f'unknown data product "{product_id}"', None, expected, fix)

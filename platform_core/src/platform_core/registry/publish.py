@@ -1,4 +1,4 @@
-"""Publishing a domain's contracts to a registry that other repositories resolve them from."""
+"""Publication of a domain's contracts in a registry, where other repositories read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import ContractError, Diagnostic, Place, UsageError, shown
 from platform_core.files import file_lock, write_whole
 from platform_core.odcs.identity import stem_of
@@ -20,7 +20,7 @@ from platform_core.registry.shared import same_content
 
 @dataclass(frozen=True)
 class Registered:
-    """What became of a domain's contracts, by the names of its products."""
+    """The result for one domain, by the names of its products."""
 
     folder: Path
     added: tuple[str, ...]
@@ -32,23 +32,27 @@ class Registered:
 def register(
     registry: Registry, domains: Sequence[str], to: Path, *, write: bool = True
 ) -> tuple[Registered, ...]:
-    """Bring a registry up to what ``registry``, the one of this tree, says of some domains.
+    """Update the registry in ``to`` with the contracts of some domains of this tree, ``registry``.
 
-    All is checked before anything is written, and each file is replaced whole. Doing it again changes
-    nothing. Without ``write`` it is only checked.
+    Everything is checked before anything is written, and each file is replaced as a whole. A repetition
+    changes nothing. Without ``write``, the contracts are only checked.
 
     Raises:
         UsageError: U083 where a domain has no contracts here, U084 where the folder cannot be written.
-        ContractError: faults of the contracts; C057 for a foreign key to what nobody registered; C140 and
-            C141 for a version that was registered otherwise or is newer there; C142 for a change that
-            breaks readers and does not say so by its version; C143 where a registered foreign key would
-            point to nothing; C144 for a contract that is gone here and was not retired.
+        ContractError: faults of the contracts; C057 a foreign key to an unregistered product; C140 and C141
+            a version with other content or a newer version in the registry; C142 a breaking change without
+            a breaking version; C143 a registered foreign key that would lose its target; C144 a removed
+            contract that was not retired.
     """
-    with _alone(to) if write else nullcontext():
+    with _locked(to) if write else nullcontext():
         own = Registry(registry.base, registry.inner, to, frozenset(domains))
         for domain in domains:
             if not own.is_own(domain):
-                raise _nothing_here(own, domain)
+                message = f'"{domain}" has no contracts here to register'
+                expected = f"contracts in {shown(own.path(f'{domain}/x').parent)}"
+                raise UsageError.of(
+                    "U083", message, None, expected, "Call it in the repository of that domain."
+                )
         plans = [_Plan(own, domain, to) for domain in domains]
         faults = [fault for plan in plans for fault in plan.faults()]
         faults += () if faults else [fault for plan in plans for fault in plan.broken_references()]
@@ -61,16 +65,10 @@ def register(
     return done
 
 
-def _nothing_here(own: Registry, domain: str) -> UsageError:
-    message = f'"{domain}" has no contracts here to register'
-    expected = f"contracts in {shown(own.path(f'{domain}/x').parent)}"
-    return UsageError.of("U083", message, None, expected, "Call it in the repository of that domain.")
-
-
 @dataclass(frozen=True)
 class _Plan:
     own: Registry
-    """The contracts of the domains at hand, and those that others registered."""
+    """The contracts of these domains, and those of other domains in the registry."""
     domain: str
     folder: Path
 
@@ -80,7 +78,6 @@ class _Plan:
 
     @cached_property
     def registered(self) -> dict[str, Path]:
-        """What is registered of the domain, by the names of the products."""
         folder = self.folder / self.domain
         files = sorted(folder.iterdir()) if folder.is_dir() else ()
         return {name: file for file in files if (name := stem_of(file.name)) and not name.startswith(".")}
@@ -95,7 +92,12 @@ class _Plan:
                 yield from self.own.unresolved(product)
                 yield from self._broken_readers(product)
             for name in self.left_over:
-                yield from self._removing(load_contract(self.registered[name], self.domain))
+                old = load_contract(self.registered[name], self.domain)
+                if old.status != "retired":
+                    message = f"{old.id} is registered as {old.status}, but has no contract here"
+                    expected = "a product that is retired before it is removed"
+                    fix = "Restore its contract with status: retired and register it, then remove it."
+                    yield Diagnostic("C144", message, place_in(old, "/status"), expected, fix)
         except ContractError as error:
             yield from error.diagnostics
 
@@ -109,24 +111,14 @@ class _Plan:
         for found in breaks(old, product):
             yield Diagnostic(
                 "C142",
-                f"{product.id} {product.version} breaks who reads {old.version}: {found.message}",
+                f"{product.id} {product.version} breaks consumers of {old.version}: {found.message}",
                 found.place,
-                expected="a version that says so, or a change that only adds",
-                fix=f"Write version: {breaking_after(old.version)}, or take the change back.",
-            )
-
-    def _removing(self, old: DataProduct) -> Iterator[Diagnostic]:
-        if old.status != "retired":
-            yield Diagnostic(
-                "C144",
-                f"{old.id} was registered as {old.status} and has no contract here any more",
-                old.places.get("/status") or old.place,
-                expected="a product that is retired before it goes",
-                fix="Bring its contract back with status: retired and register that; then remove it.",
+                expected="a version that announces a break, or a change that only adds",
+                fix=f"Write version: {breaking_after(old.version)}, or undo the change.",
             )
 
     def broken_references(self) -> Iterator[Diagnostic]:
-        """Foreign keys of other registered domains that would point to nothing."""
+        """Foreign keys of other registered domains that would lose their target."""
         before = {f"{self.domain}/{name}" for name in self.registered}
         for product in self.own.scan()[0]:
             reads = {rule.place: rule.reference.product for rule in product.rules if rule.reference}
@@ -138,8 +130,8 @@ class _Plan:
                         "C143",
                         f"{product.id} would break: {fault.message}",
                         fault.place,
-                        expected=f"what {product.id} {product.version} points to, for as long as it does",
-                        fix=f"Agree with {product.owned_by or product.domain} on the change first.",
+                        expected=f"the target of {product.id} {product.version}",
+                        fix=f"Agree on the change with {product.owned_by or product.domain}.",
                     )
 
     def outcome(self) -> Registered:
@@ -168,8 +160,8 @@ def _write(done: Registered, sources: dict[str, Path]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One at a time, so that two domains that register together see each other's contracts."""
+def _locked(folder: Path) -> Iterator[None]:
+    """A lock, so that two domains that register at the same time see each other's contracts."""
     lock = file_lock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,5 +174,5 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _unwritable(folder: Path, error: OSError) -> UsageError:
     message = f"the registry {shown(folder)} cannot be written: {error.strerror}"
-    expected, fix = "a folder that this user may write", "Name another one by --to or MESH_REGISTRY."
+    expected, fix = "a writable folder", "Name another folder by --to or MESH_REGISTRY."
     return UsageError.of("U084", message, Place(folder) if folder.is_file() else None, expected, fix)

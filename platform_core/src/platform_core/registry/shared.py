@@ -1,11 +1,10 @@
-"""The registry that domains in repositories of their own share: a folder of contracts named by MESH_REGISTRY,
-``<domain>/<product>.odcs.yaml``."""
+"""The registry that repositories share: ``<domain>/<product>.odcs.yaml`` in the folder MESH_REGISTRY."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import ContractError, shown
 from platform_core.odcs.identity import SUFFIXES
 from platform_core.odcs.reader import load_contract
@@ -15,16 +14,16 @@ from platform_core.source.document import parse
 
 
 def same_content(one: Path, other: Path) -> bool:
-    """Whether two contracts say the same: comments and layout are no part of it."""
+    """Whether two contracts have the same content, apart from comments and layout."""
     return one.read_bytes() == other.read_bytes() or parse(one).data == parse(other).data
 
 
 def require_not_behind(product: DataProduct, shared: Path) -> None:
-    """Hold the contract of this tree against the registered one, which may only be older, or say the same.
+    """Check a contract of this tree against the registered one, which must be older or the same.
 
     Raises:
-        ContractError: C140 where both have one version and say different things, C141 where this tree's
-            is the older; C022 where two are registered; or the faults of the registered file.
+        ContractError: C140 where both have the same version and other content, C141 where this tree's
+            is older, C022 where two are registered; or the faults of the registered file.
     """
     named = (shared / product.domain / f"{product.name}{suffix}" for suffix in SUFFIXES)
     files = tuple(file for file in named if file.is_file())
@@ -35,13 +34,13 @@ def require_not_behind(product: DataProduct, shared: Path) -> None:
     registered = files[0]
     there = load_contract(registered, product.domain).version
     ours, theirs = number(product.version), number(there)
-    place = product.places.get("/version") or product.place
+    place = place_in(product, "/version")
     if product.version == there:
-        message = f"{product.id} {there} says one thing here and another in the registry"
-        expected = f"what {shown(registered)} says, or another version"
-        fix = "Raise the version and register it, or take the registered contract back."
+        message = f"{product.id} {there} has other content in the registry"
+        expected = f"the content of {shown(registered)}, or another version"
+        fix = "Raise the version and register it, or restore the registered contract."
         raise ContractError.of("C140", message, place, expected, fix)
     if ours is not None and theirs is not None and ours < theirs:
-        message = f"{product.id} is {product.version} here, and {there} was registered"
-        fix = "Update this checkout: versions do not go back."
+        message = f"{product.id} is {product.version} here, but {there} in the registry"
+        fix = "Update this checkout."
         raise ContractError.of("C141", message, place, f"{there} or newer, as in {shown(registered)}", fix)

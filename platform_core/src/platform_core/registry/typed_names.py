@@ -1,4 +1,4 @@
-"""Products and domains by the names that people type."""
+"""Products and domains by typed names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from platform_core.words import did_you_mean, listed
 
 
 def product_id(written: str, products: Sequence[str]) -> ProductId:
-    """The id of the product that a person means: ``sales.transactions`` is ``sales/transactions``.
+    """The id of a product from its typed name: ``sales.transactions`` is ``sales/transactions``.
 
-    Raises UsageError U043, with the nearest name, for one that the mesh does not have.
+    Raises UsageError U043, with the nearest name, for an unknown product.
     """
     wanted = ProductId.written(written)
     if wanted not in products:
@@ -21,23 +21,29 @@ def product_id(written: str, products: Sequence[str]) -> ProductId:
 
 
 def domain_name(written: str, domains: Sequence[str]) -> str:
-    """The domain itself. Raises UsageError U042, with the nearest name, for one that is not there."""
+    """The domain itself. Raises UsageError U042, with the nearest name, for an unknown domain."""
     if written not in domains:
         raise UsageError(unknown_domain(written, domains))
     return written
 
 
 def unknown_product(written: str, products: Sequence[str]) -> Diagnostic:
-    # "transactions" is closer to "sales/transactions" than any measure of letters would find.
-    same = [product for product in products if ProductId(product).name == written]
-    fix = f'did you mean "{same[0]}"?' if same else did_you_mean(ProductId.written(written), products)
-    return _unknown("U043", f'there is no product "{written}"', products, fix)
+    fix = nearest_product(ProductId.written(written), products)
+    return _unknown("U043", f'unknown product "{written}"', products, fix)
+
+
+def nearest_product(written: str, products: Sequence[str]) -> str | None:
+    """The suggestion of the nearest product, first of one with the same name in any domain; None without
+    one."""
+    name = ProductId(written).name or written
+    same = [product for product in products if ProductId(product).name == name]
+    return did_you_mean(*(same[0], same) if same else (written, products))
 
 
 def unknown_domain(written: str, domains: Sequence[str]) -> Diagnostic:
-    return _unknown("U042", f'there is no domain "{written}"', domains, did_you_mean(written, domains))
+    return _unknown("U042", f'unknown domain "{written}"', domains, did_you_mean(written, domains))
 
 
 def _unknown(code: str, message: str, known: Sequence[str], fix: str | None) -> Diagnostic:
-    expected = f"one of {listed(sorted(known))}" if known else "a contract: none was found"
-    return Diagnostic(code, message, expected=expected, fix=fix or "`mesh products` lists what there is")
+    expected = f"one of {listed(sorted(known))}" if known else "a mesh with contracts"
+    return Diagnostic(code, message, expected=expected, fix=fix or "List the products: `mesh products`")

@@ -1,1 +1,1 @@
-"""Files that people write, read with the place of everything in them: YAML 1.2, text, what they must say."""
+"""Files that people write, read with the place of everything in them: YAML 1.2, text, the files of a mesh."""

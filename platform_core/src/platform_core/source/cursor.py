@@ -1,27 +1,32 @@
-"""A cursor into a contract: a value, where it stands, and the collector of what is wrong with it."""
+"""A cursor into a YAML file: a value, its place, and the collector of the file's faults."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from platform_core.diagnostics import Diagnostic, Place
-from platform_core.source.document import Document
+from platform_core.diagnostics import Diagnostic, Place, PlatformError
+from platform_core.source.document import Document, parse
+from platform_core.source.file_kind import CONTRACT, FileKind
 from platform_core.words import did_you_mean, listed, shortened
 
 
 @dataclass(eq=False)
 class Faults:
-    """Errors, and remarks on what a guest document says that the platform cannot act on.
+    """Errors, and remarks on the parts of a guest document that the platform cannot act on.
 
-    A guest (see ``names.ours``) is only asked to be valid ODCS: what breaks our conventions in it is
-    left out with a remark.
+    A guest (see ``identity.is_ours``) must only be valid ODCS: a part that breaks our conventions is left
+    out with a remark.
     """
 
-    strict: bool
+    strict: bool = True
+    kind: FileKind = CONTRACT
     errors: list[Diagnostic] = field(default_factory=list)
     remarks: list[Diagnostic] = field(default_factory=list)
+    readable: bool = True
+    """False where the file could not be read: its content is then unknown, not empty."""
 
     def error(
         self,
@@ -34,23 +39,26 @@ class Faults:
         always: bool = False,
     ) -> None:
         """An error where our conventions hold, or ``always``; else a remark."""
-        # Messages quote the text of a file: a long quotation is cut.
-        words = shortened(" ".join(message.split()), 300)
-        diagnostic = Diagnostic(code, words, place, expected, fix)
+        # A message quotes a value, which may be a whole text.
+        diagnostic = self.kind.fault(code, shortened(" ".join(message.split()), 300), place, expected, fix)
         if self.strict or always:
             self.errors.append(diagnostic)
         else:
             self.remarks.append(replace(diagnostic, severity="info"))
 
     def remark(self, code: str, message: str, place: Place, expected: str | None = None) -> None:
-        """Something valid that the platform does not act on, in any document."""
+        """A remark on something valid that the platform does not act on, in any document."""
         self.remarks.append(Diagnostic(code, message, place, expected, severity="info"))
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value of a document. What is not there is a node too, with None as its value; its place is the
-    nearest thing around it."""
+    """A value of a document.
+
+    A missing value is a node too: its value is None, its place is the nearest value around it. The JSON
+    Schema has checked the types in a contract. In any other file, a value of a wrong type is an error (C013)
+    and is read as a missing one.
+    """
 
     document: Document
     faults: Faults
@@ -72,24 +80,43 @@ class Node:
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def text(self, key: str) -> str | None:
-        """The text of a member; None for a value of another type, which v3.0 of the standard allows."""
+        """The text of a member; None for a value of another type."""
         found = self.get(key)
-        return found if isinstance(found, str) else None
+        if found is None or isinstance(found, str):
+            return found
+        self[key]._has_wrong_type("text")
+        return None
 
-    def texts(self, key: str) -> list[str]:
-        found = self.get(key)
-        return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The texts in a list that are not empty."""
+        found = []
+        for item in self[key].elements():
+            if isinstance(item.value, str):
+                found.append(item.value)
+            else:
+                item._has_wrong_type("text")
+        return tuple(filter(None, found))
+
+    def mapping(self) -> dict[str, Any]:
+        """The value as a mapping; an empty one for a value of another type."""
+        if isinstance(self.value, dict):
+            return self.value
+        self._has_wrong_type("a mapping, key: value")
+        return {}
+
+    def elements(self) -> list[Node]:
+        """The items of a list; none for a value of another type."""
+        if isinstance(self.value, list):
+            return [
+                Node(self.document, self.faults, (*self.pointer, index), item)
+                for index, item in enumerate(self.value)
+            ]
+        self._has_wrong_type("a list, each item after a dash")
+        return []
 
     def items(self, key: str) -> list[Node]:
         """The mappings in a list."""
-        found = self.get(key)
-        if not isinstance(found, list):
-            return []
-        return [
-            Node(self.document, self.faults, (*self.pointer, key, index), item)
-            for index, item in enumerate(found)
-            if isinstance(item, dict)
-        ]
+        return [item for item in self[key].elements() if item.mapping() or item.value == {}]
 
     def place(self, *keys: str | int) -> Place:
         return self.document.place(*self.pointer, *keys)
@@ -110,7 +137,7 @@ class Node:
     ) -> None:
         """An error about the value, or (``at_key``) about its name.
 
-        ``known`` are the words that it could be: the nearest is suggested, ``fix`` where none is near.
+        The fix suggests the nearest of the words in ``known``, or is ``fix`` where none is near.
         """
         if known:
             expected = expected or f"one of {listed(list(known))}"
@@ -118,23 +145,45 @@ class Node:
         self.faults.error(code, message, self.key_place() if at_key else self.place(), expected, fix)
 
     def has_only(self, known: Collection[str], code: str, what: str) -> bool:
-        """Whether a mapping has no keys but those; every other one is an error."""
-        others = [key for key in self.value if key not in known]
+        """Whether a mapping has no keys but ``known``; every other key is an error."""
+        others = [key for key in self.mapping() if key not in known]
         for key in others:
-            message, expected = f'{what} knows no "{key}"', None if known else "nothing in it"
-            self[key].error(code, message, expected, "Remove it.", known=known, at_key=True)
+            message, expected = f'unknown key "{key}" in {what}', None if known else "an empty mapping"
+            self[key].error(code, message, expected, f"Remove {key}.", known=known, at_key=True)
         return not others
 
     def is_mapping(
         self, code: str, what: str, expected: str, fix: str | None = None, *, only: Collection[str] = ()
     ) -> bool:
-        """Whether it is a mapping, of the keys ``only`` where these are named; else that is an error."""
+        """Whether the value is a mapping, with no keys but ``only`` where these are given; else an error."""
         if isinstance(self.value, dict):
             return not only or self.has_only(only, code, what)
-        self.error(code, f"{what} is no mapping", expected, fix)
+        self.error(code, f"{what} is not a mapping", expected, fix)
         return False
 
     def lacks(self, keys: Collection[str], code: str, what: str, example: str) -> None:
-        """An error about keys that a mapping should have; none where there are none."""
+        """Report the missing ``keys`` of a mapping as one error."""
         if keys:
-            self.error(code, f"{what} does not say {' and '.join(keys)}", fix=f"Write {example}.")
+            self.error(code, f"{what} does not declare {' and '.join(keys)}", fix=f"Write {example}.")
+
+    def _has_wrong_type(self, expected: str) -> None:
+        kind = self.faults.kind
+        if self.value is None or kind is CONTRACT:
+            return
+        name = next((part for part in reversed(self.pointer) if isinstance(part, str)), "")
+        name = name or self.document.path.name
+        fault = kind.fault("C013", f'"{name}" has a wrong type', self.place(), expected, f"Write {expected}.")
+        if fault not in self.faults.errors:
+            self.faults.errors.append(fault)
+
+
+def open_leniently(path: Path, kind: FileKind) -> Node:
+    """Read a file of which the sound parts count; its root. A missing file is empty, an unreadable one too,
+    but not ``readable``."""
+    faults, document = Faults(kind=kind), Document(path, {}, {}, {}, "")
+    if path.is_symlink() or path.exists():
+        try:
+            document = parse(path, kind)
+        except PlatformError as error:
+            faults.errors, faults.readable = list(error.diagnostics), False
+    return Node(document, faults, (), document.data)

@@ -1,14 +1,15 @@
-"""A YAML file as data, with the place of everything in it."""
+"""A YAML file as data, with the places of its keys and values."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import UserDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -17,10 +18,12 @@ from platform_core.source import yaml_core
 from platform_core.source.file_kind import CONTRACT, FileKind
 from platform_core.source.text import read_text
 
-# What aliases can multiply a file to; a table of a thousand columns needs some 20,000.
+# Aliases multiply values; a table of a thousand columns has about 20,000.
 MAXIMUM_VALUES = 200_000
 MAXIMUM_DEPTH = 60
 Pointer = tuple[str | int, ...]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,32 +32,32 @@ class Document:
 
     path: Path
     data: dict[str, Any]
-    # Nodes: the places of few of them are asked for.
+    # Nodes instead of places, since few places are needed.
     _keys: dict[Pointer, yaml.Node] = field(repr=False)
     _values: dict[Pointer, yaml.Node] = field(repr=False)
     text: str = field(repr=False)
 
     def place(self, *pointer: str | int) -> Place:
-        """Where a value stands; the nearest thing around it where there is no such value."""
+        """The place of a value; for a missing value, of the nearest value around it."""
         for length in range(len(pointer), -1, -1):
             found = self._values.get(pointer[:length])
             if found is not None:
-                # A whole list or mapping is too much to underline; its name says where it is.
+                # A whole list or mapping is too much to underline; its key is enough.
                 around = length < len(pointer)
                 return _place(self.path, self._keys.get(pointer[:length], found) if around else found)
         return Place(self.path)
 
     def key_place(self, *pointer: str | int) -> Place:
-        """Where the name of a value stands (the value itself where it is an item of a list)."""
+        """The place of a value's key; of the value itself where it is an item of a list."""
         node = self._keys.get(pointer)
         return self.place(*pointer) if node is None else _place(self.path, node)
 
-    def places(self) -> Places:
+    def places(self) -> LazyDict[str, Place]:
         """Every value's place by JSON pointer (RFC 6901)."""
-        return Places(self.path, self.text)
+        return LazyDict(partial(_places, self.path, self.text))
 
     def at(self, *pointer: str | int) -> Any:
-        """The value at a pointer; None where there is none."""
+        """The value at a pointer, or None."""
         value: Any = self.data
         for part in pointer:
             try:
@@ -69,8 +72,8 @@ def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
 
     Raises:
         ContractError: the file cannot be read (C001), is too large (C002), is not text in UTF-8
-            (C003), not YAML (C004), says a key twice (C005), is no mapping (C006), or uses YAML
-            beyond JSON's data (C007). Of another genre: what that raises, under its code.
+            (C003), not YAML (C004), repeats a key (C005), is not a mapping (C006), or uses YAML
+            beyond JSON's data (C007). Another genre has its own error and code.
     """
     text = read_text(path, genre)
     try:
@@ -82,13 +85,14 @@ def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
         raise genre.raised(_shape(place, "is nested too deeply", genre)) from None
     except yaml.YAMLError as error:
         raise genre.error("C004", f"{shown(path)} is not YAML: {error}", Place(path)) from None
-    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL):
-        if genre.may_be_empty:
-            return Document(path, {}, {}, {}, text)
-        raise genre.raised(_no_mapping(path, Place(path), "empty", genre))
+    empty = node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL)
+    if empty and genre.may_be_empty:
+        return Document(path, {}, {}, {}, text)
     if not isinstance(node, yaml.MappingNode):
-        what = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
-        raise genre.raised(_no_mapping(path, _place(path, node), what, genre))
+        what = "a list" if isinstance(node, yaml.SequenceNode) else "empty" if empty else "a single value"
+        message = f"{shown(path)} is {what}, not a {genre.noun}: a mapping of keys to values"
+        place = Place(path) if empty or node is None else _place(path, node)
+        raise genre.error("C006", message, place, genre.expected, genre.begin)
     reading = _Reading(path, genre)
     data = reading.value(node, (), 0)
     if reading.faults:
@@ -96,28 +100,29 @@ def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
     return Document(path, data, reading.keys, reading.values, text)
 
 
-class Places(UserDict[str, Place]):
-    """Where a file says each thing. Hundreds a file, of which a few are asked for: with the first, the text
-    that was read is composed again."""
+class LazyDict(UserDict[K, V]):
+    """A mapping that is computed on first use."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self._path, self._text = path, text
+    def __init__(self, compute: Callable[[], dict[K, V]]) -> None:
+        self._compute = compute
 
     @cached_property
-    def data(self) -> dict[str, Place]:  # type: ignore[override]
-        reading = _Reading(self._path, CONTRACT)
-        root = yaml_core.compose(self._text, MAXIMUM_DEPTH)
-        if root is not None:  # as it was when the file was read
-            reading.value(root, (), 0)
-        texts: dict[Pointer, str] = {}
-        for pointer in reading.values:  # a value follows what it is in
-            texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}" if pointer else ""
-        return {texts[pointer]: _place(self._path, node) for pointer, node in reading.values.items()}
+    def data(self) -> dict[K, V]:  # type: ignore[override]
+        return self._compute()
+
+
+def _places(path: Path, text: str) -> dict[str, Place]:
+    reading = _Reading(path, CONTRACT)
+    root = yaml_core.compose(text, MAXIMUM_DEPTH)
+    if root is not None:
+        reading.value(root, (), 0)
+    texts: dict[Pointer, str] = {}
+    for pointer in reading.values:  # outer values come first
+        texts[pointer] = f"{texts[pointer[:-1]]}/{_escape(pointer[-1])}" if pointer else ""
+    return {texts[pointer]: _place(path, node) for pointer, node in reading.values.items()}
 
 
 class _Reading:
-    """One pass over the nodes: values, places and every fault on the way."""
-
     def __init__(self, path: Path, genre: FileKind) -> None:
         self.path = path
         self.genre = genre
@@ -134,12 +139,12 @@ class _Reading:
                 f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
                 self._at(node),
                 expected="aliases (*name) that repeat little",
-                fix="Write out what the aliases stand for, or leave them out.",
+                fix="Replace the aliases by their values.",
             )
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if id(node) in self._open or depth > MAXIMUM_DEPTH:
-            what = "holds itself through an alias" if id(node) in self._open else "is nested too deeply"
+            what = "contains itself through an alias" if id(node) in self._open else "is nested too deeply"
             raise self.genre.raised(_shape(self._at(node), what, self.genre))
         self._open.add(id(node))
         try:
@@ -158,27 +163,15 @@ class _Reading:
         for key_node, value_node in node.value:
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag != yaml_core.STR:
-                self.faults.append(
-                    self.genre.fault(
-                        "C007",
-                        "a key that is not text" if key is None else f"the key {key or 'null'} is not text",
-                        self._at(key_node),
-                        expected="a property's name",
-                        fix=f'Write "{key}": ... in quotes.' if key else None,
-                    )
-                )
+                message = f"the key {key or 'null'} is not text" if key is not None else "a key is not text"
+                fix = f'Write "{key}": ... in quotes.' if key else None
+                self._fault("C007", message, key_node, "a property's name", fix)
                 continue
             if key in data:
-                first = self._at(self.keys[(*pointer, key)])
-                self.faults.append(
-                    self.genre.fault(
-                        "C005",
-                        f'"{key}" is said twice; the first time in line {first.line}',
-                        self._at(key_node),
-                        expected="every key once",
-                        fix="Keep one of the two.",
-                    )
+                message = (
+                    f'duplicate key "{key}"; the first is in line {self._at(self.keys[(*pointer, key)]).line}'
                 )
+                self._fault("C005", message, key_node, "every key once", "Remove one of the two.")
                 continue
             inner = (*pointer, key)
             self.keys[inner] = key_node
@@ -191,31 +184,24 @@ class _Reading:
         try:
             value = yaml_core.scalar(node)
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{node.value} is not a number that can be used here")
+                raise ValueError(f"{node.value} is not a finite number")
             if isinstance(value, int) and value.bit_length() > 128:
                 raise ValueError("an integer of more than 128 bits")
         except ValueError as error:
             reason = "an integer of more than 128 bits" if "digits" in str(error) else str(error)
-            self.faults.append(
-                self.genre.fault(
-                    "C007",
-                    reason.replace("tag:yaml.org,2002:", "!!"),
-                    self._at(node),
-                    expected="text, a number, true, false or null",
-                    fix=f"Write {json.dumps(node.value[:60], ensure_ascii=False)} in quotes to mean text.",
-                )
-            )
+            fix = f"Write {json.dumps(node.value[:60], ensure_ascii=False)} in quotes for text."
+            message = reason.replace("tag:yaml.org,2002:", "!!")
+            self._fault("C007", message, node, "text, a number, true, false or null", fix)
             return None
         return value
 
     def _tag(self, node: yaml.Node, expected: str) -> None:
         if node.tag != expected:
             tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
-            self.faults.append(
-                self.genre.fault(
-                    "C007", f"the YAML tag {tag} means nothing here", self._at(node), fix=f"Remove {tag}."
-                )
-            )
+            self._fault("C007", f"unsupported YAML tag {tag}", node, None, f"Remove {tag}.")
+
+    def _fault(self, code: str, message: str, node: yaml.Node, expected: str | None, fix: str | None) -> None:
+        self.faults.append(self.genre.fault(code, message, self._at(node), expected, fix))
 
     def _at(self, node: yaml.Node) -> Place:
         return _place(self.path, node)
@@ -225,26 +211,21 @@ def _shape(place: Place, what: str, genre: FileKind) -> Diagnostic:
     return genre.fault("C007", f"this part {what}", place, expected="a tree of plain values")
 
 
-def _no_mapping(path: Path, place: Place, what: str, genre: FileKind) -> Diagnostic:
-    message = f"{shown(path)} is {what}, not a {genre.noun}: a mapping of keys to values"
-    return genre.fault("C006", message, place, genre.expected, genre.begin)
-
-
 def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: FileKind) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(path, mark.line + 1, mark.column + 1) if mark is not None else Place(path)
     problem = error.problem or "malformed"
     if problem.startswith("but found another document"):
         message = f"{shown(path)} holds more than one document"
-        fix = f"Give every {genre.noun} a file of its own."
-        return genre.fault("C006", message, place, f"one {genre.noun} in one file", fix)
+        fix = f"Write each {genre.noun} into a file of its own."
+        return genre.fault("C006", message, place, f"one {genre.noun} per file", fix)
     advice: str | None = None
     if "\\t" in problem or "cannot start any token" in problem:
         line = place.source_line() or ""
         if "\t" in line[: place.column + 1]:
-            advice = "Indent with spaces; YAML does not take tabs."
+            advice = "Indent with spaces instead of tabs."
     elif "mapping values are not allowed" in problem:
-        advice = 'Put text that holds ": " in quotes, or check the indentation.'
+        advice = 'Put text with ": " in quotes, or check the indentation.'
     context = f" {error.context}" if error.context else ""
     return genre.fault("C004", f"{shown(path)} is not YAML: {problem}{context}", place, fix=advice)
 

@@ -1,4 +1,4 @@
-"""What the domains agreed on, read from the folder ``governance``: teams, topology and waivers."""
+"""The agreement of the domains, read from the folder ``governance``: teams, topology and waivers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from platform_core.diagnostics import Diagnostic, GovernanceError, Place, shown
+from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
-from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 from platform_core.words import listed, slug
 
 Topology = Literal["federated", "governed", "autonomous"]
@@ -33,7 +33,7 @@ _WAIVER = ("code", "product", "reason", "approvers", "expires")
 
 @dataclass(frozen=True)
 class Channel:
-    """Where a team is reached: ``#sales`` of Slack, say."""
+    """A channel of a team, for example ``#sales`` of Slack."""
 
     name: str
     tool: str | None = None
@@ -45,7 +45,7 @@ class Team:
     """A team of the federation's list, ``governance/teams.yaml``."""
 
     slug: str
-    """Its key in the file as owners are written: ``shop_team`` is ``shop-team``."""
+    """Its key in the file, written like an owner: ``shop_team`` is ``shop-team``."""
     place: Place
     name: str | None = None
     email: str | None = None
@@ -56,140 +56,125 @@ class Team:
 
 @dataclass(frozen=True)
 class Waiver:
-    """An agreed exception: one policy, one product, for a time. See ``governance/waivers.yaml``."""
+    """An exception of one product from one policy, for a time: an entry of ``governance/waivers.yaml``."""
 
     code: str
     product: str
     reason: str
     approvers: tuple[str, ...]
     expires: str
-    """ISO date; the last day on which it is in force."""
+    """ISO date, the last day on which it is in force."""
     place: Place
 
 
 @dataclass(frozen=True)
 class Federation:
-    """What the domains agreed on, from the folder ``governance``."""
+    """The agreement of the domains, from the folder ``governance``."""
 
     topology: Topology = "federated"
     central_team: str | None = None
     email_domains: tuple[str, ...] = ()
     representatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By domain: who speaks for it (e-mail addresses)."""
+    """E-mail addresses of the representatives, by domain."""
     teams: dict[str, Team] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
     readable: bool = True
-    """False where one of the files could not be read: then what it says is not known."""
+    """False where one of the files could not be read: its content is then unknown."""
 
 
-@dataclass(frozen=True)
-class Teams:
-    """The federation's list of teams, and what is wrong with it."""
-
-    by_slug: dict[str, Team]
-    faults: tuple[Diagnostic, ...]
-
-
-def read_teams(root: Path) -> Teams:
-    """The teams alone, for who asks nothing else of the federation."""
+def read_teams(root: Path) -> Federation:
+    """The federation with its teams alone."""
     file = open_leniently(root / "governance" / "teams.yaml", GOVERNANCE)
-    found = dict(_teams(file))
-    return Teams(found, tuple(file.faults))
+    found = {team.slug: team for team in _teams(file)}
+    return Federation(teams=found, faults=tuple(file.faults.errors))
 
 
 def read_federation(root: Path) -> Federation:
-    """The federation of the mesh at ``root``; what is wrong with its files is in ``faults`` (G406).
+    """The federation of the mesh at ``root``; the faults of its files are in ``faults`` (G406).
 
-    A file that is missing says nothing: no teams, a federated topology, no waivers.
+    A missing file is an empty one: no teams, a federated topology, no waivers.
     """
     folder = root / "governance"
     if folder.is_symlink() and not folder.is_dir():
-        lost = Diagnostic("G406", f"{shown(folder)} leads nowhere", Place(folder), "a folder")
+        lost = Diagnostic("G406", f"{shown(folder)} is a broken link", Place(folder), "a folder")
         return Federation(faults=(lost,), readable=False)
-    teams, mesh, waivers = (
-        open_leniently(folder / f"{name}.yaml", GOVERNANCE) for name in ("teams", "mesh", "waivers")
-    )
-    topology = mesh.text(("topology",)) or "federated"
+    files = [open_leniently(folder / f"{name}.yaml", GOVERNANCE) for name in ("teams", "mesh", "waivers")]
+    teams, mesh, waivers = files
+    topology = mesh.text("topology") or "federated"
     if topology not in TOPOLOGIES:
-        mesh.fault(f'no topology is named "{topology}"', ("topology",), listed(TOPOLOGIES), TOPOLOGIES)
-    mesh.known((), _MESH)
-    by_slug = dict(_teams(teams))
-    named = mesh.text(("central_team",))
+        mesh["topology"].error("C010", f'unknown topology "{topology}"', known=TOPOLOGIES)
+    mesh.has_only(_MESH, "C010", "mesh.yaml")
+    by_slug = {team.slug: team for team in _teams(teams)}
+    named = mesh.text("central_team")
     central = slug(named, "-") if named is not None else None
-    if central is not None and not teams.faults and central not in by_slug:
-        mesh.fault(f'no team is named "{named}"', ("central_team",), listed(sorted(by_slug)), by_slug)
+    if central is not None and not teams.faults.errors and central not in by_slug:
+        expected = f"one of {listed(sorted(by_slug))}"
+        mesh["central_team"].error("C010", f'unknown team "{named}"', expected, known=by_slug)
     if topology == "governed" and central is None:
-        mesh.fault("a governed mesh has a central team", (), "central_team: a team of teams.yaml")
-    representatives = mesh.mapping(("representatives",))
+        message, expected = "a governed mesh has no central team", "central_team: a team of teams.yaml"
+        mesh.faults.error("C010", message, Place(folder / "mesh.yaml"), expected)
+    representatives = mesh["representatives"]
     return Federation(
         topology=topology if topology in TOPOLOGIES else "federated",
         central_team=central,
-        email_domains=mesh.texts(("email_domains",)),
-        representatives={name: mesh.texts(("representatives", name)) for name in representatives},
+        email_domains=mesh.texts("email_domains"),
+        representatives={name: representatives.texts(name) for name in representatives.mapping()},
         teams=by_slug,
         waivers=tuple(_waivers(waivers)),
-        faults=(*teams.faults, *mesh.faults, *waivers.faults),
-        readable=teams.readable and mesh.readable and waivers.readable,
+        faults=tuple(fault for file in files for fault in file.faults.errors),
+        readable=all(file.faults.readable for file in files),
     )
 
 
-def _teams(file: LenientFile) -> Iterator[tuple[str, Team]]:
-    file.known((), ("teams",))
+def _teams(file: Node) -> Iterator[Team]:
+    file.has_only(("teams",), "C010", "teams.yaml")
     seen: dict[str, str] = {}
-    for key in file.mapping(("teams",)):
-        where: Where = ("teams", key)
-        file.known(where, _TEAM)
+    for key in file["teams"].mapping():
+        team = file["teams"][key]
+        team.has_only(_TEAM, "C010", "teams.yaml")
         name = slug(key, "-")
         if other := seen.get(name):
-            file.fault_at_key(f'"{key}" and "{other}" are one name of a team', where, "a name of its own")
+            message = f'"{key}" and "{other}" are the same team name'
+            team.error("C010", message, "a name of its own", at_key=True)
         seen[name] = key
-        channels, members = (*where, "channels"), (*where, "members")
-        for index in range(len(file.list(channels))):
-            file.known((*channels, index), _CHANNEL)
-        for index in range(len(file.list(members))):
-            file.known((*members, index), _MEMBER)
-        yield (
+        channels, members = team.items("channels"), team.items("members")
+        for items, keys in ((channels, _CHANNEL), (members, _MEMBER)):
+            for item in items:
+                item.has_only(keys, "C010", "teams.yaml")
+        yield Team(
             name,
-            Team(
-                name,
-                file.key_place(where),
-                email=file.text((*where, "email")),
-                name=file.text((*where, "name")),
-                channels=tuple(_channels(file, channels)),
-                members=tuple(file.each(members, "email")),
-                domain=file.text((*where, "domain")),
+            team.key_place(),
+            email=team.text("email"),
+            name=team.text("name"),
+            channels=tuple(
+                Channel(channel, item.text("tool"), item.text("url"))
+                for item in channels
+                if (channel := item.text("channel"))
             ),
+            members=tuple(email for item in members if (email := item.text("email"))),
+            domain=team.text("domain"),
         )
 
 
-def _channels(file: LenientFile, where: Where) -> Iterator[Channel]:
-    for index in range(len(file.list(where))):
-        here = (*where, index)
-        if file.mapping(here) and (name := file.text((*here, "channel"))):
-            yield Channel(name, file.text((*here, "tool")), file.text((*here, "url")))
-
-
-def _waivers(file: LenientFile) -> Iterator[Waiver]:
-    file.known((), ("waivers",))
-    for index in range(len(file.list(("waivers",)))):
-        where: Where = ("waivers", index)
-        if not file.mapping(where):
+def _waivers(file: Node) -> Iterator[Waiver]:
+    file.has_only(("waivers",), "C010", "waivers.yaml")
+    for entry in file.items("waivers"):
+        if not entry.value:
             continue
-        file.known(where, _WAIVER)
-        missing = [key for key in _WAIVER if file.at((*where, key)) in (None, "", [])]
+        entry.has_only(_WAIVER, "C010", "waivers.yaml")
+        missing = [key for key in _WAIVER if entry.get(key) in (None, "", [])]
         if missing:
-            file.fault(f"a waiver without {listed(missing)}", where, listed(_WAIVER))
+            entry.error("C010", f"a waiver without {listed(missing)}", listed(_WAIVER))
             continue
-        expires = file.text((*where, "expires")) or ""
+        expires = entry.text("expires") or ""
         try:
             date.fromisoformat(expires)
         except ValueError:
-            file.fault(f'"{expires}" is no day', (*where, "expires"), "a day as 2026-12-31")
+            entry["expires"].error("C010", f'"{expires}" is not a date', "a date as 2026-12-31")
             continue
-        words = [file.text((*where, key)) for key in ("code", "product", "reason")]
-        approvers = file.texts((*where, "approvers"))
-        if all(words) and approvers:
-            code, product, reason = (word or "" for word in words)
-            place = file.place((*where, "code"))
-            yield Waiver(code, product, " ".join(reason.split()), approvers, expires, place)
+        code, product, reason = (entry.text(key) or "" for key in ("code", "product", "reason"))
+        approvers = entry.texts("approvers")
+        if code and product and reason and approvers:
+            words = " ".join(reason.split())
+            yield Waiver(code, product, words, approvers, expires, entry.place("code"))

@@ -1,4 +1,4 @@
-"""What a kind of file is called in messages, and under which codes its faults are told."""
+"""A kind of file: its name in messages, and the codes of its faults."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from platform_core.diagnostics import ContractError, Diagnostic, Place, Platform
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of file. ``code`` is that of all of its faults; None: a contract's, C001 to C007."""
+    """A kind of file. ``code`` is the code of all its faults; None for a contract's, C001 to C007."""
 
     noun: str
-    """``contract``, which takes the article a."""
+    """A noun with the article "a": ``contract``."""
     expected: str
-    """What such a file is, for a file that is something else."""
+    """The expected content, for messages."""
     begin: str
-    """What to write into an empty one."""
+    """The beginning of such a file, for fixes."""
     code: str | None = None
     raised: type[PlatformError] = ContractError
     may_be_empty: bool = False
@@ -25,7 +25,7 @@ class FileKind:
     def fault(
         self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
     ) -> Diagnostic:
-        """A diagnostic; ``code`` is the contract's for the same fault."""
+        """A diagnostic; ``code`` is the code of the same fault in a contract."""
         return Diagnostic(
             self.code or code, message, place, expected, fix or (self.code and self.begin) or None
         )
@@ -33,7 +33,7 @@ class FileKind:
     def error(
         self, code: str, message: str, place: Place, expected: str | None = None, fix: str | None = None
     ) -> PlatformError:
-        """What is raised for one fault."""
+        """The error of one fault."""
         return self.raised(self.fault(code, message, place, expected, fix))
 
 

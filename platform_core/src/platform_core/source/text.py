@@ -1,4 +1,4 @@
-"""The text of a file that a person wrote: of a bounded size, in UTF-8, without control characters."""
+"""The text of a file: of a limited size, in UTF-8, without control characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 
 def read_text(path: Path, genre: FileKind = CONTRACT) -> str:
-    """The text of a file. Raises what the genre does: C001 unreadable, C002 too large, C003 no text."""
+    """The text of a file. Raises the genre's error: C001 unreadable, C002 too large, C003 not text."""
     return _decoded(path, _bytes(path, genre), genre)
 
 
@@ -24,7 +24,7 @@ def _bytes(path: Path, genre: FileKind) -> bytes:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise genre.error("C001", f"{shown(path)} is a folder, not a {genre.noun}", where, genre.expected)
-        if not stat.S_ISREG(status.st_mode):  # a pipe would never end
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would not end
             raise genre.error("C001", f"{shown(path)} is not a regular file", where, genre.expected)
         if status.st_size > MAXIMUM_BYTES:
             raise genre.error(
@@ -32,7 +32,7 @@ def _bytes(path: Path, genre: FileKind) -> bytes:
                 f"{shown(path)} has {status.st_size / 1024 / 1024:.1f} MB, too much for a {genre.noun}",
                 where,
                 expected=f"at most {MAXIMUM_BYTES // 1024 // 1024} MB",
-                fix=f"Keep data out of the {genre.noun}.",
+                fix=f"Move data out of the {genre.noun}.",
             )
         with path.open("rb") as file:
             return file.read(MAXIMUM_BYTES + 1)
@@ -58,7 +58,7 @@ def _decoded(path: Path, raw: bytes, genre: FileKind) -> str:
     if bad:
         raise genre.error(
             "C003",
-            f"{shown(path)} holds a character that is no text (U+{ord(bad.group()):04X})",
+            f"{shown(path)} holds a control character (U+{ord(bad.group()):04X})",
             _position(path, text, bad.start()),
             expected="printable text in UTF-8",
             fix="Remove the character.",

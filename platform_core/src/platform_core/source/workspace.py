@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from platform_core.diagnostics import DefinitionError, Diagnostic, Place
+from platform_core.diagnostics import DefinitionError, Place
 from platform_core.settings import WORKSPACE
+from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
-from platform_core.source.lenient_file import LenientFile, Where, open_leniently
 
 _ENTRY: Final = (
     "- python_module: {module_name: sales.definitions, location_name: sales, "
@@ -28,7 +28,7 @@ FILE: Final = FileKind(
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """One code location: a module that an interpreter of its own loads."""
+    """A module and the interpreter that loads it."""
 
     name: str
     module: str
@@ -36,59 +36,51 @@ class Location:
     working_directory: Path | None = None
     attribute: str | None = None
     place: Place | None = field(default=None, compare=False, repr=False)
-    """Where the workspace file names it."""
+    """Its entry in the workspace file."""
 
 
 def read_locations(root: Path) -> tuple[Location, ...]:
     """The locations of ``<root>/workspace.yaml``, in its order.
 
     Raises:
-        DefinitionError: D070 where the file cannot be read, is no YAML or holds entries other than
+        DefinitionError: D070 where the file cannot be read, is not YAML or has entries other than
             ``python_module`` with a name, a module and an interpreter.
     """
     file = open_leniently(root / WORKSPACE, FILE)
-    entries = range(len(file.list(("load_from",))))
-    if not entries and not file.faults:
-        raise DefinitionError(_fault(Place(file.path), f"{WORKSPACE} names no code location"))
+    entries, errors = file["load_from"].elements(), file.faults.errors
+    if not entries and not errors:
+        message = f"{WORKSPACE} names no code location"
+        raise FILE.error("D070", message, Place(root / WORKSPACE), FILE.expected)
     locations: dict[str, Location] = {}
-    for number in entries:
-        location = _location(root, file, ("load_from", number))
-        if location is not None and location.name in locations:
-            message = f'{WORKSPACE} names the location "{location.name}" twice'
-            file.faults.append(_fault(location.place or Place(file.path), message))
-        elif location is not None:
-            locations[location.name] = location
-    if file.faults:
-        raise DefinitionError(*file.faults)
+    for entry in entries:
+        location = _location(root, entry)
+        if location is not None and locations.setdefault(location.name, location) is not location:
+            name = entry["python_module"]["location_name"]
+            name.error("D070", f'{WORKSPACE} names the location "{location.name}" twice', FILE.expected)
+    if errors:
+        raise DefinitionError(*errors)
     return tuple(locations.values())
 
 
-def _location(root: Path, file: LenientFile, where: Where) -> Location | None:
-    here = (*where, "python_module")
-    module = file.mapping(here) if file.mapping(where) else {}
-    texts = {key: file.text((*here, key)) for key in ("module_name", "location_name", "executable_path")}
-    faults = len(file.faults)
-    if not module:
-        file.faults.append(_fault(file.place(where), f"{WORKSPACE} holds an entry that is no python_module"))
+def _location(root: Path, entry: Node) -> Location | None:
+    module, before = entry["python_module"], len(entry.faults.errors)
+    texts = {key: module.text(key) or "" for key in ("module_name", "location_name", "executable_path")}
+    if not entry.mapping() or not module.mapping():
+        entry.error("D070", f"{WORKSPACE} has an entry without python_module", FILE.expected)
         return None
-    directory, attribute = (file.text((*here, key)) for key in ("working_directory", "attribute"))
+    directory, attribute = module.text("working_directory"), module.text("attribute")
     missing = [key for key in texts if module.get(key) is None]
     if missing:
-        named = texts["location_name"] or texts["module_name"]
-        message = f"the location {named or 'without a name'} has no {missing[0]}"
-        file.faults.append(_fault(file.place(here), message))
-    if len(file.faults) > faults or not all(texts.values()):
+        named = texts["location_name"] or texts["module_name"] or "without a name"
+        module.error("D070", f"the location {named} has no {missing[0]}", FILE.expected)
+    if len(entry.faults.errors) > before or not all(texts.values()):
         return None
     return Location(
-        name=texts["location_name"] or "",
-        module=texts["module_name"] or "",
+        name=texts["location_name"],
+        module=texts["module_name"],
         # Not resolved: a venv's python is a symbolic link, and following it leaves the venv.
-        python=Path(os.path.normpath(root / Path(texts["executable_path"] or "").expanduser())),
+        python=Path(os.path.normpath(root / Path(texts["executable_path"]).expanduser())),
         working_directory=root / directory if directory is not None else None,
         attribute=attribute,
-        place=file.place((*here, "location_name")),
+        place=module.place("location_name"),
     )
-
-
-def _fault(place: Place, message: str) -> Diagnostic:
-    return FILE.fault("D070", message, place, FILE.expected, FILE.begin)

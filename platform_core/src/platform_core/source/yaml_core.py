@@ -27,8 +27,8 @@ _FLOAT = re.compile(
 _NUMERIC = frozenset("0123456789+-.")
 
 
-# The C composer calls itself for every level and dies with the stack, not with an exception. Neither
-# brackets nor indentation of fewer characters than this can nest deeply enough for that.
+# The C composer recurses for every level and overflows the stack without an exception. Neither
+# brackets nor indentation of fewer characters than this can nest that deeply.
 _SURELY_SHALLOW = 2000
 _INDENTED = re.compile(rf"^[ \t?:-]{{{_SURELY_SHALLOW},}}", re.MULTILINE)
 
@@ -42,11 +42,11 @@ class TooDeep(ValueError):
 
 
 _Loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-"""The pure one is slower and composes the same nodes."""
+"""The Python loader is slower and composes the same nodes."""
 
 
 class _Composer(_Loader):  # type: ignore[misc]
-    """YAML 1.2, section 10.3.2: which tag a node without one gets."""
+    """The tags of nodes without one, by YAML 1.2, section 10.3.2."""
 
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
         pass
@@ -72,7 +72,7 @@ class _Composer(_Loader):  # type: ignore[misc]
 
 
 def compose(text: str, maximum_depth: int) -> Node | None:
-    """The root node of a single document; None where the text holds none.
+    """The root node of a single document; None for an empty text.
 
     Raises ``yaml.MarkedYAMLError`` for text that is not YAML and for a second document,
     ``TooDeep`` for collections nested past ``maximum_depth``.
@@ -88,7 +88,7 @@ def compose(text: str, maximum_depth: int) -> Node | None:
 
 
 def _measure(text: str, maximum_depth: int) -> None:
-    """The parser's events are a flat stream: safe to count where composing is not."""
+    """Counts levels in the flat stream of events, which does not recurse."""
     parser, depth = _Composer(text), 0
     while parser.check_event():
         event = parser.get_event()
@@ -101,16 +101,16 @@ def _measure(text: str, maximum_depth: int) -> None:
 
 
 def is_text(text: str) -> bool:
-    """Whether a text without quotes is text, by YAML 1.2 and by 1.1."""
+    """Whether YAML 1.2 and 1.1 both read a text without quotes as text."""
     resolvers = yaml.SafeLoader.yaml_implicit_resolvers
     candidates = [*resolvers.get(text[0], ()), *resolvers.get(None, ())]
-    # Numbers by 1.2, though not all by 1.1: 0o17, 1e3, 008.
+    # Numbers in 1.2, but not all of them in 1.1: 0o17, 1e3, 008.
     number = _INT.fullmatch(text) or _FLOAT.fullmatch(text)
     return not number and not any(form.match(text) for _, form in candidates)
 
 
 def scalar(node: ScalarNode) -> str | int | float | bool | None:
-    """The value of a scalar node. ValueError for a tag that the core schema does not know."""
+    """The value of a scalar node. ValueError for an unknown tag."""
     tag, text = node.tag, node.value
     if tag == STR:
         return str(text)

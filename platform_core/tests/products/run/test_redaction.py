@@ -303,13 +303,13 @@ def test_a_contract_that_discloses_is_believed_once_it_is_proven(
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("{minGroup: 5, count: people}", "gives no reason"),
-        ("{reason: x, minGroup: 1, count: people}", "how many people"),
-        ("{reason: x, minGroup: true, count: people}", "how many people"),
-        ("{reason: x, minGroup: 5, count: peple}", '"peple" is no column of whole numbers'),
-        ("{reason: x, minGroup: 5, count: team}", "no column of whole numbers"),
-        ("{reason: x, minGroup: 5, count: people, also: 1}", 'knows no "also"'),
-        ("yes", "is no mapping"),
+        ("{minGroup: 5, count: people}", "has no reason"),
+        ("{reason: x, minGroup: 1, count: people}", "smallest number of people"),
+        ("{reason: x, minGroup: true, count: people}", "smallest number of people"),
+        ("{reason: x, minGroup: 5, count: peple}", '"peple" is not a column of whole numbers'),
+        ("{reason: x, minGroup: 5, count: team}", "not a column of whole numbers"),
+        ("{reason: x, minGroup: 5, count: people, also: 1}", 'unknown key "also"'),
+        ("yes", "is not a mapping"),
     ],
 )
 def test_a_disclosure_that_cannot_be_proven_is_refused(mesh: SmallMesh, value: str, words: str) -> None:

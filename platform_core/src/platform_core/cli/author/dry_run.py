@@ -201,7 +201,7 @@ def _model(product: DataProduct, project: DbtProject, registry: Registry, root: 
             return _model(product, with_manifest(project), registry, root)
         by_name = {found.id.in_sql: found for found in granted.values()}
         faults += of_model(project.sql(product.name), by_name, Place(project.models[product.name])).faults
-    if not faults and project.files.settings.path.is_file():
+    if not faults and project.files.settings.document.path.is_file():
         require_dbt(project)
     if faults:
         raise DefinitionError(*dict.fromkeys(faults))

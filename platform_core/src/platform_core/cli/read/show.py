@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     versions, damaged = newest_versions(LakeLocation.current(root), [product])
     version, gone = versions.get(product.id), damaged.get(product.id, ())
     teams = read_teams(root)
-    team = teams.by_slug.get(product.owner or "")
+    team = teams.teams.get(product.owner or "")
     results = checked(Home.of(root).dagster, [product]).get(product.id)
     checks = Checks.of([each.outcome for each in results.values()]) if results else None
     # Faults of the file or of teams.yaml do not prevent the display: the table can still be read.

@@ -1,1 +1,1 @@
-"""The policies built in, one module per concern. ``catalogue.BUILT_IN`` finds them all."""
+"""The built-in policies, one module per subject; ``policy_set.BUILT_IN`` finds them."""

@@ -1,13 +1,12 @@
-"""How products are used by others: granted, on a grid that fits, in a version that lives."""
+"""Policies on consumers: grants, fitting partitions, active versions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from platform_core.contracts.model import DataProduct, Partitions
+from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partitions_read
-from platform_core.diagnostics import Place
 from platform_core.governance.facts import MeshFacts, Read
 from platform_core.governance.policies.ownership import owner_place
 from platform_core.governance.policy import Violation, policy
@@ -19,7 +18,7 @@ _NESTS: Final = {
     "week": ("week", "day", "hour"),
     "month": ("month", "day", "hour"),
 }
-"""The grids whose cells make up a cell of the grid: a week is no part of a month."""
+"""The grids whose partitions add up to one of the grid; weeks do not add up to a month."""
 
 
 @policy("G302", scope="mesh")
@@ -38,9 +37,10 @@ def granted(mesh: MeshFacts) -> Iterator[Violation]:
         elif not product.granted_to(f"domain:{read.domain}"):
             message = f"{read.reader} {what} {product.id}, which does not grant it to {read.domain}"
             expected = f"a grant in {product.path.name}"
-            fix = f"Ask {product.owned_by or product.domain} to add to {product.path.name}:\n"
             access = MASKED if product.twin_of else "read"
-            fix += f'roles:\n  - {{role: "domain:{read.domain}", access: {access}}}'
+            grant = f'roles: [{{role: "domain:{read.domain}", access: {access}}}]'
+            owner = product.owned_by or product.domain
+            fix = f"Ask {owner} to add this to {product.path.name}: `{grant}`"
             yield Violation(message, read.place, read.reader, expected, fix)
 
 
@@ -55,25 +55,21 @@ def partitions_map(mesh: MeshFacts) -> Iterator[Violation]:
                 place = read.place
                 if read.partitions is None and reader.partitions is not None:
                     place = reader.partitions.place
-                yield Violation(message, place, reader.id, "cells made up of the input's cells")
+                yield Violation(message, place, reader.id, "partitions that the input's partitions add up to")
 
 
 def _misfit(read: Read, reader: DataProduct, product: DataProduct) -> str | None:
     theirs, ours = product.partitions, reader.partitions
-    if theirs is None:
-        if read.partitions in ("same", "last"):
-            return f'{product.id} has no partitions, of which "{read.partitions}" could be read'
+    if theirs is None and read.partitions in ("same", "last"):
+        return f'{product.id} has no partitions, but "{read.partitions}" is read'
+    if theirs is None or partitions_read(ours, read.partitions, theirs) != "same":
         return None
-    if partitions_read(ours, read.partitions, theirs) != "same":
-        return None
-    return _grids(ours, theirs) if ours is not None else "it has no partitions of its own"
-
-
-def _grids(ours: Partitions, theirs: Partitions) -> str | None:
+    if ours is None:
+        return "it has no partitions of its own"
     if ours.timezone != theirs.timezone:
-        return f"its cells begin in {ours.timezone}, the input's in {theirs.timezone}"
+        return f"its time zone is {ours.timezone}, the input's {theirs.timezone}"
     if theirs.every not in _NESTS[ours.every]:
-        return f"a {ours.every} is not made up of the input's {theirs.every}s"
+        return f"the input's {theirs.every}s do not add up to a {ours.every}"
     if ours.start < theirs.start:
         return f"they begin {ours.start:%Y-%m-%d %H:%M}, the input's {theirs.start:%Y-%m-%d %H:%M}"
     if theirs.end is not None and (ours.end is None or ours.end > theirs.end):
@@ -82,26 +78,23 @@ def _grids(ours: Partitions, theirs: Partitions) -> str | None:
     return None
 
 
-def _using(mesh: MeshFacts, status: str) -> Iterator[tuple[Read, DataProduct, Place | None]]:
+def _reads_of(mesh: MeshFacts, status: str) -> Iterator[Violation]:
     for read in mesh.reads:
         product, reader = mesh.known.get(read.source), mesh.products.get(read.reader)
-        # Who is on the way out as well need not move any more.
+        # A consumer with the same status need not move.
         if product is not None and product.status == status and (not reader or reader.status != status):
-            yield read, product, read.place
+            message = f"{read.reader} reads {product.id} {product.version}, which is {status}"
+            yield Violation(message, read.place, read.reader, "an active product")
 
 
 @policy("G308", scope="mesh", severity="warn")
 def deprecated(mesh: MeshFacts) -> Iterator[Violation]:
-    for read, product, place in _using(mesh, "deprecated"):
-        message = f"{read.reader} reads {product.id} {product.version}, which is deprecated"
-        yield Violation(message, place, read.reader, "a product that is active")
+    yield from _reads_of(mesh, "deprecated")
 
 
 @policy("G311", scope="mesh")
 def retired(mesh: MeshFacts) -> Iterator[Violation]:
-    for read, product, place in _using(mesh, "retired"):
-        message = f"{read.reader} reads {product.id} {product.version}, which is retired"
-        yield Violation(message, place, read.reader, "a product that is active")
+    yield from _reads_of(mesh, "retired")
 
 
 @policy("G309", scope="mesh")
@@ -109,5 +102,5 @@ def orphaned(mesh: MeshFacts) -> Iterator[Violation]:
     for product in mesh.products.values():
         team = mesh.federation.teams.get(product.owner or "")
         if team is not None and not team.members:
-            message = f"nobody owns {product.id} any more: the team {team.slug} has no members"
+            message = f"the team {team.slug}, which owns {product.id}, has no members"
             yield Violation(message, owner_place(product), product.id, f"members at {team.place}")

@@ -1,10 +1,10 @@
-"""What a reader has to be told: purpose, columns, and where to ask."""
+"""Policies on documentation: purpose, columns, and a support channel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Violation, policy
 
@@ -12,8 +12,7 @@ from platform_core.governance.policy import Violation, policy
 @policy("G104", scope="product")
 def purpose(product: DataProduct) -> Iterator[Violation]:
     if not product.purpose.strip():
-        places = product.places
-        place = places.get("/description/purpose") or places.get("/description") or product.place
+        place = place_in(product, "/description/purpose", "/description")
         yield Violation(f"{product.id} has no purpose", place, product.id, "description: {purpose: ...}")
 
 
@@ -27,14 +26,14 @@ def columns_described(product: DataProduct) -> Iterator[Violation]:
 
 @policy("G116", scope="product")
 def support(product: DataProduct, mesh: MeshFacts) -> Iterator[Violation]:
-    federation = mesh.federation
-    owner = product.owner or ""
-    team = federation.teams.get(owner)
-    # Without a known owner there is a violation already, whose cure brings a channel along.
-    if team is None or product.support or team.channels:
+    team = mesh.federation.teams.get(product.owner or "")
+    # A missing owner, and one without any address, are other violations.
+    if team is None or product.support or team.channels or not team.email:
         return
-    if not team.email:
-        return
-    message = f"{product.id} has no support channel, and neither has its owner, {owner}"
-    place = product.places.get("/team/name") or product.place
-    yield Violation(message, place, product.id, "channels of the team, or support in the contract")
+    message = f"{product.id} has no support channel, and neither has its owner, {product.owner}"
+    yield Violation(
+        message,
+        place_in(product, "/team/name"),
+        product.id,
+        "channels of the team, or support in the contract",
+    )

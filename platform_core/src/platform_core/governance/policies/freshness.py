@@ -1,4 +1,4 @@
-"""Promises that can be kept: no product fresher than what it reads."""
+"""Policies on freshness: no product promises fresher data than its inputs."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
             if rule.kind == "recency" and rule.maximum_age is not None and rule.maximum_age < least:
                 yield Violation(
                     f"{product.id} promises {rule.columns[0]} at most "
-                    f"{duration_in_words(rule.maximum_age)} old, and "
-                    f"the most recent data that it reads, {name}, may be {duration_in_words(least)} old",
+                    f"{duration_in_words(rule.maximum_age)} old, but "
+                    f"its most recent input, {name}, may be {duration_in_words(least)} old",
                     rule.place,
                     product.id,
                     f"at least {duration_in_words(least)}",
@@ -63,7 +63,6 @@ def recent_enough(mesh: MeshFacts) -> Iterator[Violation]:
 
 
 def _recency(product: DataProduct) -> timedelta | None:
-    """The least age that a product promises of any of its columns; None where it promises none."""
     ages = [rule.maximum_age for rule in product.rules if rule.kind == "recency" and rule.maximum_age]
     return min(ages, default=None)
 
@@ -75,34 +74,34 @@ def _words(mesh: MeshFacts, freshness: Freshness, breach: Breach) -> tuple[str, 
     schedule, upstream = freshness.schedule(breach.product), freshness.schedule(breach.upstream)
     owner = f"with the owner of {breach.upstream}"
     if schedule is None or breach.tick is None:
-        message = f"{breach.product} promises data at most {promised} old, and reads what may be {age} old"
+        message = f"{breach.product} promises data at most {promised} old, but an input may be {age} old"
         expected = f"{path}: {_minutes(breach.age - breach.promised)} too old"
         if upstream is not None:
-            expected += (
-                f"\njust before a refresh the data of {breach.upstream} is {age} old, {promised} promised"
-            )
+            expected += f"\nbefore a refresh, the data of {breach.upstream} is {age} old, {promised} promised"
         return message, expected, f"Promise at least {age}, or agree on fresher data {owner}."
     moment = schedule.clock(breach.tick)
     of = schedule.clock(_of(schedule, breach))
-    sums = f"at {moment:%a %H:%M} the newest data owed is of {of:%a %H:%M}: {age} old, {promised} promised"
+    sums = f"at {moment:%a %H:%M} the newest data is of {of:%a %H:%M}: {age} old, {promised} promised"
     after = _due_soon(schedule, upstream, breach)
     if after is not None:
         early = _minutes(after - breach.tick)
         later = schedule.clock(after)
-        message = f"{breach.product} is due {early} before {breach.upstream}, which it reads"
-        fix = f"Move the deadline to {later:%H:%M} {schedule.timezone} or later, or agree on an earlier one "
-        return message, f"{path}: {early} too early\n{sums}", f"{fix}{owner}."
-    message = (
-        f"{breach.product} promises data at most {promised} old, and that of {breach.path[0][0]} is {age} old"
+        message = f"{breach.product} is due {early} before its input {breach.upstream}"
+        then = f"{later:%H:%M} {schedule.timezone}"
+        fix = f"Move the deadline to {then} or later, or agree on an earlier one {owner}."
+        return message, f"{path}: {early} too early\n{sums}", fix
+    oldest, late = breach.path[0][0], _minutes(breach.age - breach.promised)
+    message = f"{breach.product} promises data at most {promised} old, but that of {oldest} is {age} old"
+    fix = (
+        f"Promise a maximum age of at least {_minutes(freshness.worst(breach.upstream))} (latency without "
+        f"schedule), or agree on fresher data {owner}."
     )
-    late = _minutes(breach.age - breach.promised)
-    fix = f"Promise a maximum age of at least {_minutes(freshness.worst(breach.upstream))} (latency without "
-    return message, f"{path}: {late} too old\n{sums}", f"{fix}schedule), or agree on fresher data {owner}."
+    return message, f"{path}: {late} too old\n{sums}", fix
 
 
 def _due_soon(schedule: Schedule, upstream: Schedule | None, breach: Breach) -> int | None:
-    """The upstream's next tick, where the deadline is rather early than the data old: the last tick is
-    too long ago, the next is nearer, and to wait for it would help at every deadline."""
+    """The upstream's next tick, where waiting for it would help at every deadline: the last tick is too long
+    ago, and the next is nearer."""
     if upstream is None or breach.tick is None:
         return None
     before, after = upstream.last(breach.tick), upstream.next(breach.tick)
@@ -115,9 +114,7 @@ def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick
     if schedule is None:
         age = product.maximum_age
         return (
-            f"{name} at most {duration_in_words(age.fail_after)} old"
-            if age
-            else f"{name}, which promises nothing"
+            f"{name} at most {duration_in_words(age.fail_after)} old" if age else f"{name} without a promise"
         )
     if tick is None:
         return f'{name} by "{schedule.cron}" {schedule.timezone}'
@@ -130,7 +127,6 @@ def _step(mesh: MeshFacts, freshness: Freshness, breach: Breach, name: str, tick
 
 
 def _of(schedule: Schedule, breach: Breach) -> int:
-    """The moment that the data of a breached deadline is of."""
     assert breach.tick is not None
     wanted = schedule.local(breach.tick) - breach.age
     guess = breach.tick - breach.age

@@ -1,4 +1,4 @@
-"""What only the whole graph shows: keys, references and cycles over all locations."""
+"""Policies on the graph of all locations: keys, references and cycles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from platform_core.sql.quoting import fold
 from platform_core.words import did_you_mean, listed
 
 _MOST_GUESSED = 2000
-"""Past this many names a guess takes longer than a person would."""
+"""Among more names, a suggestion takes too long."""
 
 
 @policy("G301", scope="mesh")
@@ -33,7 +33,7 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
         source, domain = read.source, ProductId(read.source).domain
         if source in mesh.known or source in mesh.unread or source in made:
             continue
-        # An asset may be outside of the mesh, where no domain of that name is in it.
+        # An asset may be outside of the mesh if no domain has its name.
         if read.kind == "asset" and domain not in domains and (read.domain, source) in outside:
             continue
         if domain in mesh.unloaded:
@@ -43,9 +43,11 @@ def dangling(mesh: MeshFacts) -> Iterator[Violation]:
         guess = did_you_mean(source, known[:_MOST_GUESSED])
         expected = f"one of {listed(known)}"
         if guess is None and domain not in domains:
-            guess = f"Correct the name, or register it in the repository of {domain}: mesh register {domain}"
+            guess = (
+                f"Correct the name, or register it in the repository of {domain}: `mesh register {domain}`"
+            )
         yield Violation(
-            f"{read.reader} {what} {source}, which nobody defines", read.place, read.reader, expected, guess
+            f"{read.reader} {what} {source}, which does not exist", read.place, read.reader, expected, guess
         )
 
 
@@ -59,11 +61,11 @@ def duplicate_key(mesh: MeshFacts) -> Iterator[Violation]:
             makers[key].append((location.name, place))
     for key, found in makers.items():
         domain = ProductId(key).domain
-        # The location named like the key's domain is in its right, the others are not.
+        # The location with the name of the key's domain comes first: it may make the product.
         found.sort(key=lambda maker: maker[0] != domain)
         for name, place in found[1:]:
-            message = f"{key} is made in two locations, {found[0][0]} and {name}"
-            expected = f"one; the other is at {found[0][1]}"
+            message = f"two locations make {key}: {found[0][0]} and {name}"
+            expected = f"one location; the other is at {found[0][1]}"
             yield Violation(message, place, key, expected)
 
 
@@ -80,7 +82,7 @@ def cycle(mesh: MeshFacts) -> Iterator[Violation]:
             f"{step.reader} reads {step.source}" + (f" at {step.place}" if step.place else "")
             for step in steps
         ]
-        expected = "no way back from a product to itself; here\n" + "\n".join(lines[:12])
+        expected = "no cycle; here\n" + "\n".join(lines[:12])
         yield Violation(message, steps[0].place, names[0], expected)
 
 
@@ -94,7 +96,7 @@ def unknown_column(mesh: MeshFacts) -> Iterator[Violation]:
         for name in read.columns:
             if fold(name) not in known:
                 names = [column.name for column in product.columns]
-                message = f'{read.reader} reads the column "{name}", which {product.id} does not promise'
+                message = f'{read.reader} reads the column "{name}", which {product.id} does not have'
                 guess = did_you_mean(name, names)
                 yield Violation(message, read.place, read.reader, f"one of {listed(names)}", guess)
 
@@ -107,14 +109,11 @@ def foreign_asset(mesh: MeshFacts) -> Iterator[Violation]:
             continue
         owners = made.get(read.source)
         if owners and read.domain not in owners:
-            message = (
-                f"{read.reader} reads {read.source}, an asset of {listed(sorted(owners))} that is no product"
-            )
+            message = f"{read.reader} reads {read.source}, a plain asset of {listed(sorted(owners))}"
             yield Violation(message, read.place, read.reader, "a data product, with a contract and a grant")
 
 
 def _made(mesh: MeshFacts) -> dict[str, set[str]]:
-    """Keys that are made in the mesh, with the domains that make them."""
     made: dict[str, set[str]] = defaultdict(set)
     for location in mesh.locations:
         for asset in location.assets:

@@ -1,4 +1,4 @@
-"""What makes a product, and what a location makes beside its products."""
+"""Policies on the makers of products, and on other assets of a location."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from platform_core.words import did_you_mean, listed
 
 
 def unread_contracts(location: LocationFacts) -> frozenset[str]:
-    """Names of the location's products whose contract could not be read: there is one, with a fault."""
+    """Names of the location's products with an unreadable contract."""
     return frozenset(name for fault in location.faults if (name := unread_contract(fault)))
 
 
 def _half_known(location: LocationFacts) -> bool:
-    """Whether code could not be looked at, so that factories may be missing from the facts."""
     errors = (fault for fault in location.faults if fault.severity == "error")
     unread = any(unread_contract(fault) is None for fault in errors)
     return unread or not location.loads
@@ -33,7 +32,7 @@ def made(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
     guess = did_you_mean(product.name, sorted(location.factory.keys() - contracts))
     expected = f'a function "{product.name}" marked @data_product in the package {product.domain}, or a dbt '
     expected += f"model of that name in dbt_projects/{product.domain}"
-    message = f"nothing makes {product.id}, which this contract promises"
+    message = f"{product.id} has a contract, but no function and no model"
     yield Violation(message, product.place, product.id, expected, guess)
 
 
@@ -59,11 +58,10 @@ def drift(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
     missing = [name for key, name in promised.items() if key not in produced]
     extra = [name for key, name in produced.items() if key not in promised]
     if missing or extra or factory.contradicts:
-        parts = [f"lacks {listed(missing)}"] if missing else []
-        parts += [f"yields {listed(factory.contradicts)}"] if factory.contradicts else []
-        parts += [f"adds {listed(extra)}"] if extra else []
+        found = (("lacks", missing), ("yields", factory.contradicts), ("adds", extra))
+        parts = " and ".join(f"{verb} {listed(names)}" for verb, names in found if names)
         what = "dbt model" if factory.kind == "dbt" else "function"
-        message = f"the {what} {factory.name} {' and '.join(parts)}, by the contract of {product.id}"
+        message = f"the {what} {factory.name} {parts}, contrary to the contract of {product.id}"
         expected = f"the columns {listed(list(promised.values()))}"
         yield Violation(message, factory.place, product.id, expected)
 
@@ -88,10 +86,10 @@ def asset_described(location: LocationFacts) -> Iterator[Violation]:
 def location_named(location: LocationFacts, mesh: MeshFacts) -> Iterator[Violation]:
     names = Counter(other.name for other in mesh.locations)
     if location.name != location.domain:
-        message = f'the location "{location.name}" is named like no domain: it holds {location.domain}'
+        message = f'the location "{location.name}" does not have the name of its domain, {location.domain}'
         yield Violation(message, location.place, None, f"location_name: {location.domain}")
     elif names[location.name] > 1:
         first = next(other for other in mesh.locations if other.name == location.name)
         if first is not location:
             message = f'two locations are named "{location.name}"'
-            yield Violation(message, location.place, None, f"one; the other is at {first.place}")
+            yield Violation(message, location.place, None, f"one location; the other is at {first.place}")

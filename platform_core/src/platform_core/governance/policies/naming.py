@@ -1,4 +1,4 @@
-"""How products and columns are named."""
+"""Policies on the names of products and columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from platform_core.governance.policy import Violation, policy
 from platform_core.words import snake
 
 WORD = re.compile(r"[a-z][a-z0-9_]*")
-# What a version control system and the contract's version already know.
+# Marks that belong to version control or to the contract's version.
 _DRAFT = re.compile(r"(?:tbl|tmp|temp|test|copy|new|old|final|bak|v[0-9]+)")
 
 
@@ -19,7 +19,7 @@ def naming(product: DataProduct) -> Iterator[Violation]:
     words = product.name.split("_")
     marks = [words[index] for index in {0, -1} if _DRAFT.fullmatch(words[index])]
     if marks and len(words) > 1:
-        message = f'the name of {product.id} carries the mark "{marks[0]}"'
+        message = f'the name of {product.id} has the mark "{marks[0]}"'
         yield Violation(message, product.place, product.id, "a name without version or draft mark")
     for column in product.columns:
         if not WORD.fullmatch(column.name):

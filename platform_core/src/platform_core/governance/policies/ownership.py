@@ -1,10 +1,10 @@
-"""Who answers for a product."""
+"""Policies on the owners of products."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_core.contracts.model import DataProduct
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policy import Violation, policy
@@ -12,12 +12,11 @@ from platform_core.words import did_you_mean, listed
 
 
 def owner_place(product: DataProduct) -> Place:
-    """Where the contract names its owner, or should."""
-    return product.places.get("/team/name") or product.places.get("/team") or product.place
+    """The place of the owner in the contract; of its surroundings where it is missing."""
+    return place_in(product, "/team/name", "/team")
 
 
 def _host(owner: str) -> str | None:
-    """The domain of an e-mail address; None for a team."""
     return owner.rpartition("@")[2].lower() if "@" in owner else None
 
 
@@ -35,7 +34,7 @@ def owner_known(product: DataProduct, mesh: MeshFacts) -> Iterator[Violation]:
     if "@" in owner:
         if _host(owner) in federation.email_domains:
             return
-        message = f"{owner}, who owns {product.id}, has no address of the federation"
+        message = f"the owner of {product.id}, {owner}, is not an address of the federation"
         expected = f"an address in {listed(federation.email_domains) or 'no domain: none is allowed'}"
         yield Violation(message, owner_place(product), product.id, expected)
         return
@@ -52,11 +51,11 @@ def owner_accountable(product: DataProduct, mesh: MeshFacts) -> Iterator[Violati
     if team is not None and not team.email and not team.channels:
         message = f'the team "{owner}", which owns {product.id}, has neither address nor channel'
         yield Violation(message, team.place, product.id, "email: ... or channels: [...]")
-    # An address outside of the federation is another violation, whoever is behind it.
+    # An address outside of the federation is another violation.
     if team is None and _host(owner) in federation.email_domains and federation.readable:
         teams = [t.slug for t in federation.teams.values() if owner == t.email or owner in t.members]
         if len(teams) != 1:
             where = f"in the teams {listed(teams)}" if teams else "in no team"
-            message = f"{owner}, who owns {product.id}, is {where}"
-            fix = "Name the team as owner, or list the address among the members of one team."
+            message = f"the owner of {product.id}, {owner}, is {where}"
+            fix = "Name the team as owner, or add the address to the members of one team."
             yield Violation(message, owner_place(product), product.id, "a member of exactly one team", fix)

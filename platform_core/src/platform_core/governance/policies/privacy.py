@@ -1,4 +1,4 @@
-"""Data on people: named for what it is, and kept from those who were not granted it."""
+"""Policies on personal data: tags, classification and grants."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _EVERYBODY: Final = frozenset({"*", "all", "any", "anyone", "everybody", "everyo
 def classification(product: DataProduct) -> Iterator[Violation]:
     for column in product.columns:
         if column.classification not in CLASSIFICATIONS:
-            said = f'is "{column.classification}"' if column.classification else "is missing"
-            message = f'the classification of the column "{column.name}" of {product.id} {said}'
+            what = f'"{column.classification}"' if column.classification else "missing"
+            message = f'the classification of the column "{column.name}" of {product.id} is {what}'
             yield Violation(message, column.place, product.id, f"one of {listed(CLASSIFICATIONS)}")
 
 
 @policy("G110", scope="product")
 def personal_tagged(product: DataProduct) -> Iterator[Violation]:
     for column in product.columns:
-        # What a mask made of a column of a masked twin is the person's no more.
+        # A masked column of a masked twin is not personal.
         if column.not_personal or (product.twin_of is not None and column.mask is not None):
             continue
         kind = looks_personal(column.name, column.logical_type)
@@ -42,14 +42,12 @@ def personal_restricted(product: DataProduct) -> Iterator[Violation]:
     if not personal:
         return
     if not product.restricted:
-        message = f'the personal column "{personal[0].name}" of {product.id} is in the lake that others read'
+        message = f'the personal column "{personal[0].name}" of {product.id} is not restricted'
         yield Violation(message, personal[0].place, product.id, "classification: restricted")
     for grant in product.grants:
         if grant.role != f"domain:{product.domain}" and grant.access != MASKED:
-            message = (
-                f'{product.id} holds personal data ("{personal[0].name}") and is granted to {grant.role}'
-            )
-            yield Violation(message, grant.place, product.id, "no grant beyond its own domain")
+            message = f'{product.id} with personal data ("{personal[0].name}") is granted to {grant.role}'
+            yield Violation(message, grant.place, product.id, "no grant to others")
 
 
 @policy("G112", scope="product")
@@ -61,16 +59,14 @@ def pseudonymous_granted(product: DataProduct) -> Iterator[Violation]:
             yield Violation(message, column.place, product.id, "confidential, or at least internal")
     for grant in product.grants if columns else ():
         if grant.role.lower() in _EVERYBODY:
-            message = f'{product.id} holds pseudonyms ("{columns[0].name}") and is granted to {grant.role}'
+            message = f'{product.id} with pseudonyms ("{columns[0].name}") is granted to {grant.role}'
             yield Violation(message, grant.place, product.id, "domain:<name>, or the name of a group")
 
 
 @policy("G121", scope="product")
 def twin_granted(product: DataProduct) -> Iterator[Violation]:
-    if product.twin_of is not None and not any(
-        grant.role != f"domain:{product.domain}" for grant in product.grants
-    ):
-        message = f"nobody may read {product.id}, the masked twin of {product.twin_of}"
+    if product.twin_of is not None and not {g.role for g in product.grants} - {f"domain:{product.domain}"}:
+        message = f"no role may read {product.id}, the masked twin of {product.twin_of}"
         yield Violation(message, product.place, product.id, "a role with access: masked")
 
 
@@ -79,5 +75,5 @@ def masked_has_twin(product: DataProduct) -> Iterator[Violation]:
     if product.masking is None and product.twin_of is None:
         for grant in product.grants:
             if grant.access == MASKED:
-                message = f"{grant.role} is granted the masked twin of {product.id}, which has none"
+                message = f"{grant.role} is granted the masked twin of {product.id}, which has no twin"
                 yield Violation(message, grant.place, product.id, "maskedAs on the schema object")

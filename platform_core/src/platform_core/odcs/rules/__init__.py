@@ -1,1 +1,1 @@
-"""Reads the checks of a contract."""
+"""The reader of a contract's rules."""

@@ -1,4 +1,4 @@
-"""All rules of a product, in the order of its contract, each name once."""
+"""All rules of a product, in the order of its contract, with unique names."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ def read_rules(
     partitioned: bool,
     derived: tuple[Rule, ...],
 ) -> tuple[Rule, ...]:
-    """``schema`` first, then what the table and its columns demand, then what follows from the rest
-    of the contract (``derived``).
+    """``schema``, then the rules of the table and its columns, then ``derived``, those of the rest of the
+    contract.
 
-    A single-column key that is also ``unique: true`` is one rule; any other name twice is C054.
+    A single-column key that is also ``unique: true`` is one rule; any other repeated name is C054.
     """
     rules: dict[str, Rule] = {}
     for rule in _all(table, identity, columns, partitioned, derived):
         other = rules.setdefault(rule.name, rule)
         if other is rule or _same(other, rule):
             continue
-        message = f'two rules are named "{rule.name}"; the first stands in line {other.place.line}'
-        expected = "every rule once, under a name of its own"
-        fix = "Remove one of the two, or give it a name."
+        message = f'duplicate rule "{rule.name}"; the first is in line {other.place.line}'
+        expected = "a unique name"
+        fix = "Remove one of the two, or name it."
         table.faults.error("C054", message, rule.place, expected, fix)
     return tuple(rules.values())
 
 
 def _same(first: Rule, second: Rule) -> bool:
-    """Uniqueness said as ``unique`` and as ``primaryKey`` of the same single column."""
     return (
         (first.kind, first.columns) == (second.kind, second.columns)
         and (first.kind == "unique" and first.severity == second.severity and first.allowed == second.allowed)
@@ -59,17 +58,16 @@ def _all(
     key = key_rule(table, columns)
     if key is not None:
         yield key
-    yield from _said(table, None, identity, columns, partitioned)
+    yield from _declared(table, None, identity, columns, partitioned)
     for item, column in zip(table.items("properties"), columns, strict=True):
         yield from column_rules(item, column)
-        yield from _said(item, column, identity, columns, partitioned)
+        yield from _declared(item, column, identity, columns, partitioned)
     yield from derived
 
 
-def _said(
+def _declared(
     node: Node, column: Column | None, identity: Identity, columns: tuple[Column, ...], partitioned: bool
 ) -> Iterator[Rule]:
-    """The quality entries and relationships of a column, or of the table itself."""
     for entry in node.items("quality"):
         if (rule := quality_rule(entry, column, columns, partitioned)) is not None:
             yield rule

@@ -1,4 +1,4 @@
-"""Rules that follow from the columns themselves: required, unique, key, enum, logicalTypeOptions."""
+"""Rules that follow from the columns: required, unique, key, enum, logicalTypeOptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from platform_core.contracts.bounds import Bounds, Scalar
-from platform_core.contracts.model import Column, Rule
+from platform_core.contracts.model import Column, Rule, key_of
 from platform_core.odcs.custom_properties import text_property
 from platform_core.odcs.rules.rule_fields import column_word, typed
 from platform_core.source.cursor import Node
@@ -32,7 +32,7 @@ def join_name(kind: str, *columns: str) -> str:
 
 
 def column_rules(node: Node, column: Column) -> Iterator[Rule]:
-    """What one column demands of each of its values, and its uniqueness."""
+    """The rules on the values of one column."""
     name = column.name
     if column.required:
         place = node.key_place("required" if node.get("required") is True else "primaryKey")
@@ -49,28 +49,26 @@ def column_rules(node: Node, column: Column) -> Iterator[Rule]:
 
 def key_rule(table: Node, columns: tuple[Column, ...]) -> Rule | None:
     """The primary key as one unique rule."""
-    keyed = sorted(
-        (c for c in columns if c.key_position is not None), key=lambda column: column.key_position or 0
-    )
-    if not keyed:
+    names = key_of(columns)
+    if not names:
         return None
-    names = tuple(column.name for column in keyed)
-    place = table.key_place("properties", columns.index(keyed[0]), "primaryKey")
+    first = next(index for index, column in enumerate(columns) if column.name == names[0])
+    place = table.key_place("properties", first, "primaryKey")
     return Rule(join_name("unique", *names), "unique", place, names)
 
 
 def column_value(node: Node, column: Column) -> Scalar | None:
-    """A value that the column is to hold, in the column's type (C053)."""
+    """A value of the contract in the column's type (C053)."""
     result = typed(node.value, column.logical_type)
     if result is None:
-        message = f'"{node.value}" can be no value of "{column.name}", which is a {column.logical_type}'
+        message = f'"{node.value}" is not a value of "{column.name}", which is a {column.logical_type}'
         node.error("C053", message, _WRITTEN.get(column.logical_type or "", "a single value"))
     return result
 
 
-def column_values(said: list[Node], column: Column) -> tuple[Scalar, ...]:
-    """Those of the values that are no null; null is missing anyway."""
-    found = (column_value(value, column) for value in said if value.value is not None)
+def column_values(nodes: list[Node], column: Column) -> tuple[Scalar, ...]:
+    """The values in the column's type, without null."""
+    found = (column_value(value, column) for value in nodes if value.value is not None)
     return tuple(value for value in found if value is not None)
 
 
@@ -111,14 +109,14 @@ def usable(pattern: Node) -> bool:
 def _range(options: Node, column: Column) -> Bounds | None:
     limits: dict[str, Scalar] = {}
     exclusive = {"minimum": False, "maximum": False}
-    said: dict[str, str] = {}
+    named: dict[str, str] = {}
     for side, flag in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         words = [word for word in (side, flag) if options.get(word) is not None]
-        if isinstance(options.get(flag), bool):  # v3.0: a flag beside the limit
+        if isinstance(options.get(flag), bool):  # v3.0: a flag next to the limit
             exclusive[side] = options.get(flag)
             words.remove(flag)
         if len(words) > 1:
-            message = f"{side} and {flag} at once"
+            message = f"both {side} and {flag} are declared"
             options[flag].error("C053", message, "one of the two", f"Remove {side}.", at_key=True)
         if not words:
             continue
@@ -126,12 +124,12 @@ def _range(options: Node, column: Column) -> Bounds | None:
         value = column_value(options[word], column)
         if value is None:
             return None
-        limits[side], said[side] = value, word
+        limits[side], named[side] = value, word
         exclusive[side] = exclusive[side] or word == flag
     if len(limits) == 2:
         low, high = limits["minimum"], limits["maximum"]
         if _after(low, high) or (low == high and any(exclusive.values())):
-            _reversed(options, said["minimum"], low, said["maximum"], high)
+            _reversed(options, named["minimum"], low, named["maximum"], high)
             return None
     if not limits:
         return None

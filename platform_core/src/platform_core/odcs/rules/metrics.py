@@ -1,9 +1,10 @@
-"""Rules of ``quality``: the standard's library of metrics, and SQL."""
+"""Rules of ``quality``: the standard's metrics, and SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import Column, Rule
@@ -14,7 +15,7 @@ from platform_core.odcs.rules.sql_rules import query_rule
 from platform_core.source.cursor import Node
 from platform_core.words import did_you_mean, listed
 
-# What v3.0 called them.
+# The names in v3.0.
 _FORMER = {
     "duplicateCount": "duplicateValues",
     "validValues": "invalidValues",
@@ -33,9 +34,9 @@ _ARGUMENTS = {
 def quality_rule(
     node: Node, column: Column | None, columns: tuple[Column, ...], partitioned: bool
 ) -> Rule | None:
-    """One quality entry as a rule; None for prose, for other engines and for what is wrong.
+    """One quality entry as a rule; None for text, for other engines and for a wrong entry.
 
-    ``column`` is the column that the entry stands on, None for the schema object's own.
+    ``column`` is the column of the entry, None for an entry of the schema object.
     """
     metric = node.text("metric") or node.text("rule")
     kind = node.text("type") or ("library" if metric else None)
@@ -54,13 +55,12 @@ def quality_rule(
     if kind == "sql":
         return query_rule(node, base)
     metric = _FORMER.get(metric or "", metric)
-    build = _METRICS.get(metric or "")
-    if metric is None or build is None:
+    if metric is None or metric not in _ARGUMENTS:
         node["rule" if metric else ""].error(
             "C051",
-            "a rule that says neither a metric nor its type" if metric is None else f'no metric "{metric}"',
-            f"metric: one of {listed(tuple(_METRICS))}; or type: sql, text or custom",
-            did_you_mean(metric, _METRICS) if metric else "Add type: text to keep it for people.",
+            "the rule has neither metric nor type" if metric is None else f'unknown metric "{metric}"',
+            f"metric: one of {listed(tuple(_ARGUMENTS))}; or type: sql, text or custom",
+            did_you_mean(metric, _ARGUMENTS) if metric else "Add metric: <metric> or type: text.",
         )
         return None
     _check_unit(node, metric)
@@ -68,22 +68,32 @@ def quality_rule(
     known = _ARGUMENTS[metric] if not (metric == "duplicateValues" and column is not None) else ()
     if arguments.value and not arguments.has_only(known, "C051", f"the metric {metric}"):
         return None
-    return build(_Entry(node, column, columns, base))
+    entry = _Entry(node, column, columns, base)
+    if metric in _OF_ANY:
+        return _OF_ANY[metric](entry)
+    if column is None:
+        message = f"{metric} is a metric of a column, but is declared on the schema object"
+        node["metric"].error(
+            "C051", message, "the rule under a property", "Move it to quality of the property."
+        )
+    allowed = entry.allowed()
+    return _OF_COLUMNS[metric](entry, column, allowed) if column is not None and allowed is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A quality entry with all that its rule is made from."""
-
     node: Node
     column: Column | None
     columns: tuple[Column, ...]
     base: Rule
 
     def argument(self, name: str) -> Node:
-        """An argument; v3.0 had them beside the rule."""
+        """An argument, which v3.0 has in the entry itself."""
         found = self.node["arguments"][name]
         return found if found.value is not None else self.node[name]
+
+    def rule(self, name: str, **fields: Any) -> Rule:
+        return replace(self.base, name=self.base.name or name, **fields)
 
     def allowed(self) -> Bounds | None:
         node = self.node
@@ -95,122 +105,108 @@ class _Entry:
         for value in (bounds.minimum, bounds.maximum, bounds.equal):
             if isinstance(value, (int, float)) and not 0 <= value <= most:
                 expected = "0 to 100 percent" if percent else "zero or more rows"
-                node.error("C053", f"{value} cannot be counted", expected)
+                node.error("C053", f"{value} is not a count", expected)
                 return None
         return replace(bounds, unit="percent" if percent else "rows")
 
-    def of_column(self, metric: str) -> tuple[Column, Bounds] | None:
-        """The column that a metric is about, and how many of its values may break the rule."""
-        if self.column is None:
-            message = f"{metric} is about a column, but stands on the schema object"
-            expected = "the rule under the property that it is about"
-            self.node["metric"].error("C051", message, expected, "Move it to quality of that property.")
-        allowed = self.allowed()
-        return (self.column, allowed) if self.column is not None and allowed is not None else None
+
+def _null_values(entry: _Entry, column: Column, allowed: Bounds) -> Rule | None:
+    return entry.rule(join_name("not_null", column.name), kind="not_null", allowed=allowed)
 
 
-def _null_values(entry: _Entry) -> Rule | None:
-    if (found := entry.of_column("nullValues")) is None:
-        return None
-    column, allowed = found
-    name = entry.base.name or join_name("not_null", column.name)
-    return replace(entry.base, name=name, kind="not_null", allowed=allowed)
-
-
-def _missing_values(entry: _Entry) -> Rule | None:
-    if (found := entry.of_column("missingValues")) is None:
-        return None
-    column, allowed = found
-    said = entry.argument("missingValues")
-    if not isinstance(said.value, list) or not said.value:
-        message = "missingValues does not say which values count as missing"
+def _missing_values(entry: _Entry, column: Column, allowed: Bounds) -> Rule | None:
+    missing = entry.argument("missingValues")
+    if not isinstance(missing.value, list) or not missing.value:
+        message = "missingValues has no list of values"
         fix = 'Write arguments: {missingValues: ["", "n/a"]}.'
         entry.node["arguments"].error("C051", message, "arguments: {missingValues: [...]}", fix)
         return None
-    values = column_values([said[index] for index in range(len(said.value))], column)
-    name = entry.base.name or join_name("missing_values", column.name)
-    return replace(entry.base, name=name, kind="not_null", allowed=allowed, missing_values=values)
+    values = column_values(missing.elements(), column)
+    return entry.rule(
+        join_name("missing_values", column.name), kind="not_null", allowed=allowed, missing_values=values
+    )
 
 
-def _invalid_values(entry: _Entry) -> Rule | None:
-    if (found := entry.of_column("invalidValues")) is None:
-        return None
-    column, allowed = found
+def _invalid_values(entry: _Entry, column: Column, allowed: Bounds) -> Rule | None:
     valid, pattern = entry.argument("validValues"), entry.argument("pattern")
     if (valid.value is None) == (pattern.value is None):
         entry.node["arguments"].error(
             "C051",
-            "invalidValues says neither which values are valid nor a pattern"
+            "invalidValues has neither validValues nor a pattern"
             if valid.value is None
-            else "invalidValues says both validValues and a pattern",
+            else "invalidValues has both validValues and a pattern",
             "arguments: {validValues: [...]} or arguments: {pattern: ...}",
         )
         return None
     if pattern.value is not None:
         if not isinstance(pattern.value, str):
-            pattern.error("C051", "the pattern is no text", "a regular expression")
+            pattern.error("C051", "the pattern is not text", "a regular expression")
             return None
         if not usable(pattern):
             return None
-        name = entry.base.name or join_name("pattern", column.name)
-        return replace(entry.base, name=name, kind="pattern", allowed=allowed, pattern=pattern.value)
+        return entry.rule(
+            join_name("pattern", column.name), kind="pattern", allowed=allowed, pattern=pattern.value
+        )
     if not isinstance(valid.value, list) or not valid.value:
-        valid.error("C051", "validValues is no list of values", "a list, not empty")
+        valid.error("C051", "validValues is not a list of values", "a list, not empty")
         return None
-    values = column_values([valid[index] for index in range(len(valid.value))], column)
-    name = entry.base.name or join_name("accepted_values", column.name)
-    return replace(entry.base, name=name, kind="accepted_values", allowed=allowed, values=values)
+    values = column_values(valid.elements(), column)
+    return entry.rule(
+        join_name("accepted_values", column.name), kind="accepted_values", allowed=allowed, values=values
+    )
 
 
 def _duplicate_values(entry: _Entry) -> Rule | None:
     allowed = entry.allowed()
-    said = entry.argument("properties")
+    properties = entry.argument("properties")
     names: tuple[str, ...]
     if entry.column is not None:
         names = (entry.column.name,)
-    elif isinstance(said.value, list) and said.value and all(isinstance(name, str) for name in said.value):
-        names = tuple(said.value)
+    elif properties.value and all(isinstance(item.value, str) for item in properties.elements()):
+        names = tuple(item.value for item in properties.elements())
         known = [column.name for column in entry.columns]
-        wrong = [index for index, name in enumerate(names) if name not in known]
-        for index in wrong:
-            said[index].error("C050", f'"{names[index]}" is no column', known=known)
+        wrong = [item for item in properties.elements() if item.value not in known]
+        for item in wrong:
+            item.error("C050", f'unknown column "{item.value}"', known=known)
         if len(set(names)) < len(names):
-            said.error("C051", "a column is named twice", "each once")
-            return None
-        if wrong:
+            properties.error("C051", "duplicate column", "each once")
+        if wrong or len(set(names)) < len(names):
             return None
     else:
-        message = "duplicateValues on a schema object does not say of which columns"
+        message = "duplicateValues on a schema object has no properties"
         entry.node["arguments"].error("C051", message, "arguments: {properties: [<column>, ...]}")
         return None
     if allowed is None:
         return None
-    name = entry.base.name or join_name("unique", *names)
-    return replace(entry.base, name=name, kind="unique", columns=names, allowed=allowed)
+    return entry.rule(join_name("unique", *names), kind="unique", columns=names, allowed=allowed)
 
 
 def _row_count(entry: _Entry) -> Rule | None:
     node = entry.node
     if entry.column is not None:
-        message = f'rowCount is about the table, but stands on the column "{entry.column.name}"'
-        node["metric"].error("C051", message, "the rule under quality of the schema object", "Move it there.")
+        message = f'rowCount is a metric of the table, but is declared on the column "{entry.column.name}"'
+        node["metric"].error(
+            "C051", message, "the rule on the schema object", "Move it to quality of the schema object."
+        )
         return None
     limits = read_bounds(node, True)
     if limits is None:
         if not says_bound(node):
-            node.error("C051", "rowCount says no bound", "mustBeGreaterThan: 0, for example")
+            node.error("C051", "rowCount has no bound", "mustBeGreaterThan: 0, for example")
         return None
     value = limits.maximum if limits.maximum is not None else limits.equal
     if isinstance(value, (int, float)) and (value < 0 or (value == 0 and limits.maximum_exclusive)):
         node.error("C053", "no table has fewer than zero rows", "a bound above zero")
         return None
-    return replace(entry.base, name=entry.base.name or "row_count", kind="row_count", limits=limits)
+    return entry.rule("row_count", kind="row_count", limits=limits)
 
 
-_METRICS: dict[str, Callable[[_Entry], Rule | None]] = {
+_OF_COLUMNS: dict[str, Callable[[_Entry, Column, Bounds], Rule | None]] = {
     "nullValues": _null_values,
     "missingValues": _missing_values,
     "invalidValues": _invalid_values,
+}
+_OF_ANY: dict[str, Callable[[_Entry], Rule | None]] = {
     "duplicateValues": _duplicate_values,
     "rowCount": _row_count,
 }
@@ -222,6 +218,6 @@ def _check_unit(node: Node, metric: str) -> None:
         return
     if unit.lower() not in {"rows", "percent", "%"}:
         fix = did_you_mean(unit.lower(), ["rows", "percent"])
-        at.error("C055", f'"{unit}" is no unit of a metric', "rows or percent", fix)
+        at.error("C055", f'unknown unit "{unit}"', "rows or percent", fix)
     elif metric == "rowCount" and unit.lower() != "rows":
-        at.error("C051", "a number of rows is not a share", "unit: rows", "Remove unit.")
+        at.error("C051", "a row count has no percentage", "unit: rows", "Remove unit.")

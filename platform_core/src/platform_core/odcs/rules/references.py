@@ -23,7 +23,7 @@ _SHORT = re.compile(r"(?P<table>[^./]+)\.(?P<column>[^./]+)")
 def reference_rule(
     node: Node, column: Column | None, columns: tuple[Column, ...], identity: Identity, partitioned: bool
 ) -> Rule | None:
-    """One relationship as a rule; None where it is wrong (C056) or names an unknown column (C050)."""
+    """A relationship as a rule; None where it is wrong (C056) or names an unknown column (C050)."""
     check_properties(node, Level.RELATIONSHIP)
     target = _Target(node.document.data["schema"], columns, identity)
     ends = _ends(node["to"])
@@ -49,13 +49,12 @@ def reference_rule(
 
 
 def _uneven(node: Node, left: int, right: int) -> None:
-    message = f"a foreign key from {left} to {right} columns"
-    node["to"].error("C056", message, "as many columns on both sides")
+    message = f"the foreign key has {left} own columns and {right} in its target"
+    node["to"].error("C056", message, "the same number of columns on both sides")
 
 
 def _ends(node: Node) -> list[Node]:
-    """The references of one side, one or a list of them."""
-    ends = [node[index] for index in range(len(node.value))] if isinstance(node.value, list) else [node]
+    ends = node.elements() if isinstance(node.value, list) else [node]
     return [end for end in ends if isinstance(end.value, str)]
 
 
@@ -67,7 +66,7 @@ class _Target:
     identity: Identity
 
     def own(self, ends: list[Node]) -> tuple[str, ...] | None:
-        """Columns of this table that a schema-level ``from`` names."""
+        """The columns of this table in a schema-level ``from``."""
         names = []
         for end in ends:
             found = self._resolve(end)
@@ -95,11 +94,11 @@ class _Target:
         return Reference(products[0], tuple(names))
 
     def _resolve(self, end: Node) -> tuple[str, str] | None:
-        """Product and column that a reference in one of the standard's notations means."""
+        """Product and column of a reference in one of the standard's notations."""
         short = _SHORT.fullmatch(end.value)
         match = short or _QUALIFIED.fullmatch(end.value)
         if match is None:
-            message = f'"{end.value}" names no column of a table'
+            message = f'"{end.value}" is not a reference to a column'
             end.error("C056", message, _FORM, "Write the target in this form.")
             return None
         table, column = match["table"], match["column"]
@@ -108,7 +107,7 @@ class _Target:
             return self._inside(end, table, column)
         product = self._product(file)
         if product is None:
-            end.error("C056", f'"{file}" is no contract of a product', _FORM)
+            end.error("C056", f'"{file}" is not a contract file', _FORM)
             return None
         name = ProductId(product).name
         if name != table:
@@ -129,20 +128,18 @@ class _Target:
         return f"{folders[-1] if folders else self.identity.domain}/{name}"
 
     def _inside(self, end: Node, table: str, column: str) -> tuple[str, str] | None:
-        """A reference within this document, by name or by id."""
         own = self.objects[self.identity.schema_index or 0]
         if table not in (own.get("name"), own.get("id")):
-            # Another schema object of this document may go by that name or id.
             if any(table in (item.get("name"), item.get("id")) for item in self.objects):
-                message = f'"{end.value}" is about a table beside the product; it is not checked'
+                message = f'"{end.value}" belongs to another table, which is not checked'
                 end.faults.remark("C056", message, end.place(), _FORM)
                 return None
             fix = f"Write <domain>/{table}.odcs.yaml#/schema/{table}/properties/{column}."
-            end.error("C056", f'"{end.value}" is about another table, "{table}"', _FORM, fix)
+            end.error("C056", f'"{end.value}" belongs to another table, "{table}"', _FORM, fix)
             return None
         for item in own.get("properties") or []:
             if column in (item.get("name"), item.get("id")):
                 return self.identity.id, item["name"]
         near = did_you_mean(column, [item.name for item in self.columns])
-        end.error("C050", f'"{column}" is no column of {table}', fix=near)
+        end.error("C050", f'{table} has no column "{column}"', fix=near)
         return None

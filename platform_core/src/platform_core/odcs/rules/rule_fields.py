@@ -1,4 +1,4 @@
-"""What every rule has: a severity, a scope, a name, bounds."""
+"""The fields of every rule: severity, scope, name, bounds."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ OPERATORS = (*_ONE_BOUND, "mustBeBetween", "mustNotBeBetween")
 
 
 def read_severity(node: Node) -> Severity:
-    """The custom property ``severity``; error where it is not said."""
+    """The custom property ``severity``, by default error."""
     found = text_property(node, "severity", SEVERITIES)
     return next((word for word in SEVERITIES if found and found.value == word), "error")
 
 
 def severity_word(node: Node) -> Severity:
     """ODCS ``quality.severity`` (C055)."""
-    said = node.text("severity")
-    if said is None:
+    declared = node.text("severity")
+    if declared is None:
         return "error"
     for word in SEVERITIES:
-        if said.lower() == word:
+        if declared.lower() == word:
             return word
-    fix = did_you_mean(said.lower(), SEVERITIES)
-    node["severity"].error("C055", f'"{said}" is no severity', "error, warning or info", fix)
+    fix = did_you_mean(declared.lower(), SEVERITIES)
+    node["severity"].error("C055", f'unknown severity "{declared}"', "error, warning or info", fix)
     return "error"
 
 
 def read_scope(node: Node, partitioned: bool) -> Scope:
-    """The custom property ``scope``; the whole product where it is not said."""
+    """The custom property ``scope``, by default the whole product."""
     found = text_property(node, "scope", SCOPES)
     scope: Scope = next((word for word in SCOPES if found and found.value == word), "product")
     if scope == "partition" and not partitioned and found is not None:
-        message = "the rule is about a partition of a table that has none"
-        found.error("C051", message, "scope: product, or a grid of partitions", "Remove the scope.")
+        message = "the rule has the scope partition, but the table has no partitions"
+        found.error("C051", message, "scope: product, or partitions", "Remove the scope.")
         return "product"
     return scope
 
@@ -68,35 +68,38 @@ def read_bounds(node: Node, count: bool) -> Bounds | None:
 
     ``count``: the bounded value is a number of rows or a share of them.
     """
-    said = [name for name in OPERATORS if node.get(name) is not None]
-    if not said:
+    found = [name for name in OPERATORS if node.get(name) is not None]
+    if not found:
         return None
-    name, value = said[0], node.get(said[0])
-    if len(said) > 1:
-        expected = "one of the mustBe... bounds; two limits are mustBeBetween: [least, most]"
-        node[said[1]].error("C053", f"{said[0]} and {said[1]} at once", expected, at_key=True)
+    name, value = found[0], node.get(found[0])
+    if len(found) > 1:
+        expected = "one mustBe... bound; mustBeBetween: [least, most] for two limits"
+        node[found[1]].error("C053", f"both {found[0]} and {found[1]} are declared", expected, at_key=True)
         return None
     if name in _ONE_BOUND:
         number = isinstance(value, (int, float)) and not (count and isinstance(value, bool))
         text = isinstance(value, str) and not count and name in ("mustBe", "mustNotBe")
         if not number and not text:
-            node[name].error("C053", f"{name} is no number", "a number", "Write a number.")
+            node[name].error("C053", f"{name} is not a number", "a number", "Write a number.")
             return None
         return _ONE_BOUND[name](value)
     pair = isinstance(value, list) and len(value) == 2
     if not pair or not all(isinstance(limit, (int, float)) for limit in value):
-        node[name].error("C053", f"{name} is no pair of numbers", f"{name}: [least, most]")
+        node[name].error("C053", f"{name} is not a pair of numbers", f"{name}: [least, most]")
         return None
     low, high = value
     if low > high:
-        message, fix = f"{name} runs from {low} down to {high}", f"Write {name}: [{high}, {low}]."
+        message, fix = (
+            f"the lower limit {low} of {name} is above the upper limit {high}",
+            f"Write {name}: [{high}, {low}].",
+        )
         node[name].error("C053", message, "the lower bound first", fix)
         return None
     return Bounds(minimum=low, maximum=high, outside=name == "mustNotBeBetween")
 
 
 def typed(value: Any, logical_type: str | None) -> Scalar | None:
-    """A value of the contract as a value of a column; None where it is not one.
+    """A value of the contract as a value of a column; None where the type does not fit.
 
     Dates and timestamps are text in YAML 1.2 and become ``date`` and ``datetime`` (aware ones in UTC);
     times stay text, ISO 8601.
@@ -139,7 +142,7 @@ def own_name(node: Node, default: str) -> str:
 
 
 def column_word(column: str) -> str:
-    """A column's name as a part of a check's; what is lost of it is made up for by a digest of it."""
+    """A column's name as a part of a check's name; with a digest where letters are replaced."""
     word = check_name(column)
     return word if word == column else f"{word or 'column'}_{sha256(column.encode()).hexdigest()[:6]}"
 

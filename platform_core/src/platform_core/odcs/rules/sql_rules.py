@@ -16,26 +16,26 @@ _MEANT = {"table": "table", "object": "table", "column": "column", "property": "
 
 
 def query_rule(node: Node, base: Rule) -> Rule | None:
-    """The rule of a query, its placeholders written ``${table}`` and ``${column}``; None where it is
-    wrong (C051, C053)."""
+    """The rule of a query with the placeholders ``${table}`` and ``${column}``; None where it is wrong (C051,
+    C053)."""
     query, at = node.text("query") or "", node["query"]
     if not query.strip():
-        at.error("C051", "a rule of type sql without a query", "a query that returns one number")
+        at.error("C051", "the rule has no query", "a query that returns one number")
         return None
     wrong = False
     for match in _PLACEHOLDER.finditer(query):
         word = match[1] if match[1] is not None else match[2]
         if word not in _MEANT:
             fix = did_you_mean(word, ["table", "column"])
-            at.error("C051", f'the query holds "${{{word}}}"', "${table} or ${column}", fix)
+            at.error("C051", f'unknown placeholder "${{{word}}}"', "${table} or ${column}", fix)
             wrong = True
         elif _MEANT[word] == "column" and not base.columns:
             expected = "${column} only in a rule of a column"
-            at.error("C051", "the query names a column, but the rule has none", expected)
+            at.error("C051", "the query uses ${column}, but the rule is not on a column", expected)
             wrong = True
     limits = read_bounds(node, False)
     if limits is None and not says_bound(node):
-        at.error("C051", "a query without a bound", "mustBe: 0, for example")
+        at.error("C051", "the query has no bound", "mustBe: 0, for example")
     if limits is None or wrong:
         return None
     query = _PLACEHOLDER.sub(lambda match: f"${{{_MEANT[match[1] or match[2]]}}}", query)

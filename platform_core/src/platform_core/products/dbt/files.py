@@ -11,7 +11,7 @@ from typing import Final
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place, PlatformError, shown
 from platform_core.products.dbt.model import OF_DBT, DbtModel, read_model
-from platform_core.source.lenient_file import LenientFile, Where, open_leniently
+from platform_core.source.cursor import Node, open_leniently
 
 _WRITTEN_BY_DBT: Final = frozenset({"target", "logs", "dbt_packages"})
 
@@ -31,7 +31,7 @@ class DbtFiles:
                 yield file
 
     @cached_property
-    def settings(self) -> LenientFile:
+    def settings(self) -> Node:
         """``dbt_project.yml``; empty if it is missing or unreadable."""
         return self._opened(self.folder / "dbt_project.yml")
 
@@ -46,8 +46,8 @@ class DbtFiles:
         found: dict[str, Path] = {}
         for path in self._in_model_paths(".yml", ".yaml"):
             file = self._opened(path)
-            for source, where in _named(file, ("sources",)):
-                tables = _named(file, (*where, "tables"))
+            for source, entry in _named(file, "sources"):
+                tables = _named(entry, "tables")
                 found |= {ProductId.of(source, table): path for table, _ in tables}
         return found
 
@@ -73,26 +73,25 @@ class DbtFiles:
                 ]
         return tuple(fault for file in sorted(self.faults) for fault in self.faults[file])
 
-    def _opened(self, path: Path) -> LenientFile:
+    def _opened(self, path: Path) -> Node:
         file = open_leniently(path, OF_DBT)
-        self.faults[path] = file.faults
+        self.faults[path] = file.faults.errors
         return file
 
     def _in_model_paths(self, *suffixes: str) -> Iterator[Path]:
-        for folder in self.settings.texts(("model-paths",)) or ("models",):
+        for folder in self.settings.texts("model-paths") or ("models",):
             for file in sorted((self.folder / folder).rglob("*")):
                 # dbt ignores broken links too.
                 if file.suffix.lower() in suffixes and file.exists():
                     yield file
 
 
-def _named(file: LenientFile, where: Where) -> Iterator[tuple[str, Where]]:
-    """The names of the mappings in a list, and their places."""
-    if file.at(where) is None and where[-1] in file.mapping(where[:-1]):
-        file.fault(f'"{where[-1]}" is not a list', where, "a list, each item after a dash")
-    for number in range(len(file.list(where))):
-        at = (*where, number)
-        if file.mapping(at) and (name := file.text((*at, "name"))):
-            yield name, at
-        elif isinstance(file.at(at), dict) and file.at((*at, "name")) is None:
-            file.fault(f'an item of "{where[-1]}" has no name', at, "a name, which models use")
+def _named(parent: Node, key: str) -> Iterator[tuple[str, Node]]:
+    """The mappings of a list by their names."""
+    if key in parent.mapping() and parent.get(key) is None:
+        parent[key].error("C010", f'"{key}" is not a list', "a list, each item after a dash")
+    for item in parent.items(key):
+        if name := item.text("name"):
+            yield name, item
+        elif item.get("name") is None:
+            item.error("C010", f'an item of "{key}" has no name', "a name: models use it")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_core.diagnostics import Diagnostic, Place
-from platform_core.source.lenient_file import LenientFile, Where
+from platform_core.source.cursor import Node
 from platform_core.words import listed
 
 _MATERIALIZED: Final = ("table", "view", "incremental", "ephemeral")
@@ -16,16 +16,16 @@ _HOOKS: Final = ("pre-hook", "post-hook", "pre_hook", "post_hook")
 _OPERATIONS: Final = ("on-run-start", "on-run-end")
 
 
-def refused_of_project(settings: LenientFile) -> Iterator[Diagnostic]:
+def refused_of_project(settings: Node) -> Iterator[Diagnostic]:
     """D028 for each operation and hook in ``dbt_project.yml``, and for each file of a snapshot."""
     for key in _OPERATIONS:
-        if settings.at((key,)):
-            yield _refused(f"{key} runs statements", settings.key_place((key,)))
-    for folder in settings.texts(("snapshot-paths",)) or ("snapshots",):
-        for file in sorted((settings.path.parent / folder).rglob("*.*")):
+        if settings.get(key):
+            yield _refused(f"{key} runs statements", settings.key_place(key))
+    for folder in settings.texts("snapshot-paths") or ("snapshots",):
+        for file in sorted((settings.document.path.parent / folder).rglob("*.*")):
             yield _refused("a snapshot keeps rows between builds", Place(file))
-    for where in _hooks(settings.mapping(("models",)), ("models",)):
-        yield _refused(f"{where[-1]} runs statements", settings.key_place(where))
+    for where in _hooks(settings["models"].mapping(), ("models",)):
+        yield _refused(f"{where[-1]} runs statements", settings.key_place(*where))
 
 
 def refused_of_model(
@@ -52,7 +52,7 @@ def refused_of_node(node: Mapping[str, Any], folder: Path) -> Iterator[Diagnosti
         yield _refused(what, Place(folder / node["original_file_path"]))
 
 
-def _hooks(tree: Mapping[str, Any], where: Where) -> Iterator[Where]:
+def _hooks(tree: Mapping[str, Any], where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for key, value in tree.items():
         if key.removeprefix("+") in _HOOKS and value:
             yield (*where, key)

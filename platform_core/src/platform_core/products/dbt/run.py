@@ -66,7 +66,7 @@ def require_dbt(project: DbtProject) -> None:
 def write_profile(project: DbtProject, folder: Path, output: Mapping[str, Any]) -> None:
     """Write dbt's profile into a folder."""
     settings = project.files.settings
-    name = settings.text(("profile",)) or settings.text(("name",)) or project.domain
+    name = settings.text("profile") or settings.text("name") or project.domain
     text = json.dumps({name: {"target": "mesh", "outputs": {"mesh": output}}}, indent=1)
     write_whole(folder / "profiles.yml", text)  # JSON is YAML too
 

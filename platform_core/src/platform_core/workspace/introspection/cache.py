@@ -55,7 +55,7 @@ def kept_facts(root: Path, locations: Sequence[Location]) -> tuple[LocationFacts
     for location in locations:
         facts, before = (introspection.kept(location, anyhow=True, whole=whole) for whole in (False, True))
         if facts is not None:
-            found.append(facts.beside(before) if before is not None and not facts.whole else facts)
+            found.append(facts.completed_by(before) if before is not None and not facts.whole else facts)
     return tuple(found)
 
 

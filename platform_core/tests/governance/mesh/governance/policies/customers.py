@@ -1,4 +1,4 @@
-"""What the federation of this mesh asks for beyond the library."""
+"""The policies of this mesh's federation."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Where the crew is stricter than the federation."""
+"""The stricter policies of the crew."""
 
 from collections.abc import Iterator
 
