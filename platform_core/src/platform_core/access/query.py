@@ -89,7 +89,8 @@ def granted_query(
                 if ended.kind == DAMAGED and ended.words in products:
                     words = "it does not hold the columns that were published"
                     raise damaged_file(products[ended.words], words) from None
-                raise
+                # A UsageError, since `opened_files` checks the files only after an error of ours.
+                raise UsageError(query_fault(ended.kind, ended.words)) from None
             read = sorted(products) if result.read is None else result.read
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
