@@ -25,7 +25,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -127,6 +127,8 @@ class Commands:
                 errors="replace",
                 # If this program is killed, its commands continue for a while and must keep the lock.
                 pass_fds=(self._lock,),
+                # `stop` also ends what the command started, which would keep its output open.
+                process_group=0,
             )
             self._running.add(process)
         output, _ = process.communicate()
@@ -141,7 +143,8 @@ class Commands:
         with self._guard:
             self.stopped = True
             for process in self._running:
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
 
 
 def _environ() -> dict[str, str]:
