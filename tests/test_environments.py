@@ -12,6 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -302,3 +303,19 @@ def test_mesh_in_a_moved_or_copied_checkout_prints_a_fix(setup, tmp_path):
     moved = folder.rename(tmp_path / "moved") / ".venv" / "bin" / "mesh"
     done = subprocess.run([moved, "--version"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.endswith("make setup\n")) == (1, True)
+
+
+def test_stop_ends_what_a_command_started(setup: ModuleType, tmp_path: Path) -> None:
+    """A process that outlives its parent would keep the output open, and setup would wait for it."""
+    started = tmp_path / "started"
+    child = "import time; time.sleep(600)"
+    code = f"import pathlib, subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); "
+    code += f"pathlib.Path({str(started)!r}).touch(); time.sleep(600)"
+    with (tmp_path / "lock").open("w") as lock, ThreadPoolExecutor() as pool:
+        commands = setup.Commands(lock.fileno())
+        command = pool.submit(commands.run, "sleeping", sys.executable, "-c", code)
+        while not started.exists():
+            time.sleep(0.05)
+        commands.stop()
+        with pytest.raises(setup.SetupError, match="sleeping failed"):
+            command.result(60)

@@ -129,15 +129,21 @@ def test_pages_use_the_words() -> None:
     assert not found, "\n".join(found)
 
 
+def assigned_to_fix(target: ast.expr, value: ast.expr) -> list[ast.expr]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=True)
+        return [found for one, other in pairs for found in assigned_to_fix(one, other)]
+    return [value] if isinstance(target, ast.Name) and target.id == "fix" else []
+
+
 def fixes(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Every text that is a fix: an argument or a variable of that name, or the last argument of `of`."""
     for node in ast.walk(tree):
         found: list[ast.expr] = []
-        if (isinstance(node, ast.keyword) and node.arg == "fix") or (
-            isinstance(node, ast.Assign)
-            and any(isinstance(t, ast.Name) and t.id == "fix" for t in node.targets)
-        ):
+        if isinstance(node, ast.keyword) and node.arg == "fix":
             found = [node.value]
+        elif isinstance(node, ast.Assign):
+            found = [value for target in node.targets for value in assigned_to_fix(target, node.value)]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "of":
             found = node.args[4:5]
         while found:
