@@ -78,8 +78,8 @@ def test_dagster_records_that_partition_alone(mesh: Mesh, answer: Answer) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("sales/transactions", "--partitions", "2017-03-02"), '"2017-03-02" is no partition'),
-        (("sales/stores", "--partitions", MARCH), "no selected product has partitions"),
+        (("sales/transactions", "--partitions", "2017-03-02"), '"2017-03-02" is not a partition'),
+        (("sales/stores", "--partitions", MARCH), "--partitions needs a partitioned product"),
     ],
 )
 def test_a_wrong_partition_is_refused_before_anything_runs(

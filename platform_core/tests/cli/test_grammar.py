@@ -400,7 +400,7 @@ def test_the_same_fault_has_the_same_code_from_every_verb(call: Call, fault: str
     code, expected, calls = SAME[fault]
     status, said, errors = call(verb, *calls[verb])
     assert (status, said) == (expected, "")
-    assert errors.startswith(f"error[{code}]: there is no "), errors
+    assert errors.startswith(f"error[{code}]: unknown "), errors
     assert errors.count("error[") == 1
 
 

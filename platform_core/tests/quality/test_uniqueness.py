@@ -69,7 +69,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     return kinds, [list(each) for each in draw(st.lists(row, max_size=20))]
 
 
-@settings(deadline=None, max_examples=150)  # a busy machine is no fault
+@settings(deadline=None, max_examples=80)  # a busy machine is no fault
 @given(
     table=tables(),
     at_once=st.integers(1, 25),
