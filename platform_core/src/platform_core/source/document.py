@@ -67,36 +67,36 @@ class Document:
         return value
 
 
-def parse(path: Path, genre: FileKind = CONTRACT) -> Document:
+def parse(path: Path, file_kind: FileKind = CONTRACT) -> Document:
     """Read a YAML file, by default a contract.
 
     Raises:
         ContractError: the file cannot be read (C001), is too large (C002), is not text in UTF-8
             (C003), not YAML (C004), repeats a key (C005), is not a mapping (C006), or uses YAML
-            beyond JSON's data (C007). Another genre has its own error and code.
+            beyond JSON's data (C007). Another file_kind has its own error and code.
     """
-    text = read_text(path, genre)
+    text = read_text(path, file_kind)
     try:
         node = yaml_core.compose(text, MAXIMUM_DEPTH)
     except yaml.MarkedYAMLError as error:
-        raise genre.raised(_syntax(path, error, genre)) from None
+        raise file_kind.raised(_syntax(path, error, file_kind)) from None
     except yaml_core.TooDeep as error:
         place = Place(path, error.mark.line + 1, error.mark.column + 1)
-        raise genre.raised(_shape(place, "is nested too deeply", genre)) from None
+        raise file_kind.raised(_shape(place, "is nested too deeply", file_kind)) from None
     except yaml.YAMLError as error:
-        raise genre.error("C004", f"{shown(path)} is not YAML: {error}", Place(path)) from None
+        raise file_kind.error("C004", f"{shown(path)} is not YAML: {error}", Place(path)) from None
     empty = node is None or (isinstance(node, yaml.ScalarNode) and node.tag == yaml_core.NULL)
-    if empty and genre.may_be_empty:
+    if empty and file_kind.may_be_empty:
         return Document(path, {}, {}, {}, text)
     if not isinstance(node, yaml.MappingNode):
         what = "a list" if isinstance(node, yaml.SequenceNode) else "empty" if empty else "a single value"
-        message = f"{shown(path)} is {what}, not a {genre.noun}: a mapping of keys to values"
+        message = f"{shown(path)} is {what}, not a {file_kind.noun}: a mapping of keys to values"
         place = Place(path) if empty or node is None else _place(path, node)
-        raise genre.error("C006", message, place, genre.expected, genre.begin)
-    reading = _Reading(path, genre)
+        raise file_kind.error("C006", message, place, file_kind.expected, file_kind.begin)
+    reading = _Reading(path, file_kind)
     data = reading.value(node, (), 0)
     if reading.faults:
-        raise genre.raised(*reading.faults)
+        raise file_kind.raised(*reading.faults)
     return Document(path, data, reading.keys, reading.values, text)
 
 
@@ -123,9 +123,9 @@ def _places(path: Path, text: str) -> dict[str, Place]:
 
 
 class _Reading:
-    def __init__(self, path: Path, genre: FileKind) -> None:
+    def __init__(self, path: Path, file_kind: FileKind) -> None:
         self.path = path
-        self.genre = genre
+        self.file_kind = file_kind
         self.faults: list[Diagnostic] = []
         self.keys: dict[Pointer, yaml.Node] = {}
         self.values: dict[Pointer, yaml.Node] = {}
@@ -134,7 +134,7 @@ class _Reading:
     def value(self, node: yaml.Node, pointer: Pointer, depth: int) -> Any:
         self.values[pointer] = node
         if len(self.values) > MAXIMUM_VALUES:
-            raise self.genre.error(
+            raise self.file_kind.error(
                 "C007",
                 f"{shown(self.path)} grows past {MAXIMUM_VALUES:,} values",
                 self._at(node),
@@ -145,7 +145,7 @@ class _Reading:
             return self._scalar(node)
         if id(node) in self._open or depth > MAXIMUM_DEPTH:
             what = "contains itself through an alias" if id(node) in self._open else "is nested too deeply"
-            raise self.genre.raised(_shape(self._at(node), what, self.genre))
+            raise self.file_kind.raised(_shape(self._at(node), what, self.file_kind))
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
@@ -201,24 +201,24 @@ class _Reading:
             self._fault("C007", f"unsupported YAML tag {tag}", node, None, f"Remove {tag}.")
 
     def _fault(self, code: str, message: str, node: yaml.Node, expected: str | None, fix: str | None) -> None:
-        self.faults.append(self.genre.fault(code, message, self._at(node), expected, fix))
+        self.faults.append(self.file_kind.fault(code, message, self._at(node), expected, fix))
 
     def _at(self, node: yaml.Node) -> Place:
         return _place(self.path, node)
 
 
-def _shape(place: Place, what: str, genre: FileKind) -> Diagnostic:
-    return genre.fault("C007", f"this part {what}", place, expected="a tree of plain values")
+def _shape(place: Place, what: str, file_kind: FileKind) -> Diagnostic:
+    return file_kind.fault("C007", f"this part {what}", place, expected="a tree of plain values")
 
 
-def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: FileKind) -> Diagnostic:
+def _syntax(path: Path, error: yaml.MarkedYAMLError, file_kind: FileKind) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(path, mark.line + 1, mark.column + 1) if mark is not None else Place(path)
     problem = error.problem or "malformed"
     if problem.startswith("but found another document"):
         message = f"{shown(path)} holds more than one document"
-        fix = f"Write each {genre.noun} into a file of its own."
-        return genre.fault("C006", message, place, f"one {genre.noun} per file", fix)
+        fix = f"Write each {file_kind.noun} into a file of its own."
+        return file_kind.fault("C006", message, place, f"one {file_kind.noun} per file", fix)
     advice: str | None = None
     if "\\t" in problem or "cannot start any token" in problem:
         line = place.source_line() or ""
@@ -227,7 +227,7 @@ def _syntax(path: Path, error: yaml.MarkedYAMLError, genre: FileKind) -> Diagnos
     elif "mapping values are not allowed" in problem:
         advice = 'Put text with ": " in quotes, or check the indentation.'
     context = f" {error.context}" if error.context else ""
-    return genre.fault("C004", f"{shown(path)} is not YAML: {problem}{context}", place, fix=advice)
+    return file_kind.fault("C004", f"{shown(path)} is not YAML: {problem}{context}", place, fix=advice)
 
 
 def _place(path: Path, node: yaml.Node) -> Place:
