@@ -67,7 +67,7 @@ def now(script: ModuleType) -> Any:
 def mutated(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The library with all of the edits."""
     copy = tmp_path_factory.mktemp("face") / "platform_core"
-    shutil.copytree(LIBRARY / "src", copy / "src", ignore=shutil.ignore_patterns("*cache*"))
+    shutil.copytree(LIBRARY / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
     shutil.copy(LIBRARY / "CHANGELOG.md", copy)
     for file, old, new in EDITS.values():
         path = copy / "src" / "platform_core" / file

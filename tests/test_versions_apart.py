@@ -49,7 +49,9 @@ EDITS = {
 
 def later_source(target: Path) -> Path:
     """The library as a later version has it: more in its face and in its documents."""
-    shutil.copytree(ROOT / "platform_core", target, ignore=shutil.ignore_patterns("tests", "*cache*"))
+    shutil.copytree(
+        ROOT / "platform_core", target, ignore=shutil.ignore_patterns("tests", "__pycache__", ".*_cache")
+    )
     package = target / "src" / "platform_core"
     (package / "products" / "later.py").write_text(
         "from platform_core.products.table import Table as Relation\n"
@@ -59,10 +61,10 @@ def later_source(target: Path) -> Path:
         text = path.read_text()
         assert text.count(old) == 1, f"{file} has {text.count(old)} times: {old}"
         path.write_text(text.replace(old, new))
-    face = package / "__init__.py"
-    text, count = re.subn(r'(?m)^__version__ = ".*"$', f'__version__ = "{LATER}"', face.read_text())
+    home = package / "version.py"
+    text, count = re.subn(r'(?m)^(__version__: Final =) ".*"$', rf'\1 "{LATER}"', home.read_text())
     assert count == 1
-    face.write_text(text)
+    home.write_text(text)
     return target
 
 
