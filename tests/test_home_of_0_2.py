@@ -145,6 +145,7 @@ def test_the_newest_version_is_shown(told: Answer, shown: dict[str, Answer]) -> 
     assert newest["shop/store_totals"]["sha256"] in shown["shop/store_totals"].out
 
 
+@pytest.mark.full  # a whole run of the old mesh
 def test_every_product_is_published_again_and_the_old_versions_are_still_listed(
     found: Seen, run: Answer, after: Seen
 ) -> None:
