@@ -22,8 +22,8 @@ from platform_core.products.assets.table import function_asset
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
 from platform_core.products.resource import LakeResource
-from platform_core.products.source import Source
 from platform_core.registry.lookup import Registry
+from platform_core.sources.source import Source
 from platform_core.version import __version__
 
 DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package=False)

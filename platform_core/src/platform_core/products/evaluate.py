@@ -57,9 +57,8 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     Raises UsageError U011 for an unknown input or column; DefinitionError if the function does not fit its
     declaration or does not return a table.
     """
-    domain = function.function.__module__.split(".")[0]
     registry = Registry.open(mesh_root(function.place.path.parent))
-    product = look_up(registry, ProductId.of(domain, function.name), function.place)
+    product = look_up(registry, ProductId.of(function.domain, function.name), function.place)
     bound = resolve_inputs(function, registry)
     require_uses(product, function)
     keys = inputs.pop(WINDOW, ()) if function.windowed else ()
