@@ -98,7 +98,7 @@ def _psql(port: int, database: str, statements: str) -> str:
         "owner",
     ]
     command = [_program("psql"), *words, "-d", database, "-f", "-"]
-    variables = {**os.environ, "PGPASSWORD": PASSWORD}
+    environ = {**os.environ, "PGPASSWORD": PASSWORD}
     done = subprocess.run(
         command, input=statements, env=variables, text=True, capture_output=True, check=False
     )

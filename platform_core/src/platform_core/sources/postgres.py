@@ -108,13 +108,13 @@ class PostgresReader:
 
     def _formats_of(self, order: Order) -> dict[str, str]:
         if order.table not in self._formats:
-            self._formats[order.table] = dict(
-                self._rows(
-                    order,
-                    "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid ="
-                    f" {literal(_server_name(order))}::regclass AND attnum > 0 AND NOT attisdropped",
-                )
+            rows = self._rows(
+                order,
+                "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+                f" WHERE attrelid = {literal(_server_name(order))}::regclass"
+                " AND attnum > 0 AND NOT attisdropped",
             )
+            self._formats[order.table] = {str(name): str(kind) for name, kind in rows}
         return self._formats[order.table]
 
     def _require_kept(self, order: Order, columns: Mapping[str, str], formats: Mapping[str, str]) -> None:
@@ -153,10 +153,8 @@ class PostgresReader:
 def _not_representable(order: Order, column: str, kind: str, count: object) -> SourceError:
     message = f"the column {column} of the source {order.name} has values that {kind} does not have: {count}"
     expected = "numbers with these digits, without NaN; times up to the year 294246"
-    fix = (
-        "Declare a wider DECIMAL for a numeric without precision, make a view that casts the column to text,"
-    )
-    return SourceError.of("S024", message, None, expected, f"{fix} or correct the values.")
+    fix = "Declare a wider DECIMAL for a numeric without precision, make a view that casts the column to"
+    return SourceError.of("S024", message, None, expected, f"{fix} text, or correct the values.")
 
 
 def _names(order: Order) -> tuple[str, str]:

@@ -49,8 +49,8 @@ def bind(
             engine=engine,
         )
     for name, source in function.sources.items():
-        columns = declared_columns(function, source) if source.staged else None
-        found = rows.of_source(name, source, columns)
+        known = declared_columns(function, source) if source.staged else None
+        found = rows.of_source(name, source, known)
         if isinstance(found, str):
             # Only for Parquet does a plan show the file that is read.
             kept = not (source.staged or source.path.endswith(".parquet"))

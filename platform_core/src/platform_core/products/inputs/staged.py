@@ -16,8 +16,9 @@ from platform_core.lake.partition_filter import window_bounds
 from platform_core.products.declare import ProductFunction
 from platform_core.settings import mesh_root
 from platform_core.sources.columns import columns_of
+from platform_core.sources.order import Range
 from platform_core.sources.source import Source
-from platform_core.sources.staging import Range, Staging, order_of
+from platform_core.sources.staging import Staging, order_of
 from platform_core.sql.quoting import quoted
 
 SOURCES = "mesh/sources"
@@ -48,10 +49,10 @@ def staging_of(
 def _part(
     source: Source, consumer: DataProduct, columns: Mapping[str, str] | None, window: Window | None
 ) -> Range | None:
-    grid = consumer.partitions
-    if window is None or grid is None or source.time_column not in (columns or {}):
+    grid, by = consumer.partitions, source.time_column
+    if window is None or grid is None or by is None or by not in (columns or {}):
         return None  # bind reports a time_column that is missing
-    on_source = replace(consumer, partitions=replace(grid, column=source.time_column))
+    on_source = replace(consumer, partitions=replace(grid, column=by))
     column, start, end = window_bounds(on_source, columns or {}, window)
     return Range(column, str(start), str(end))
 
