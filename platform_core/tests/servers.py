@@ -99,9 +99,7 @@ def _psql(port: int, database: str, statements: str) -> str:
     ]
     command = [_program("psql"), *words, "-d", database, "-f", "-"]
     environ = {**os.environ, "PGPASSWORD": PASSWORD}
-    done = subprocess.run(
-        command, input=statements, env=variables, text=True, capture_output=True, check=False
-    )
+    done = subprocess.run(command, input=statements, env=environ, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return done.stdout.strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
@@ -121,15 +120,15 @@ def _external(
 
 
 def _source_spec(source: Source) -> dg.AssetSpec:
-    metadata: dict[str, object] = {"mesh/file": source.path}
+    metadata: dict[str, object] = {"mesh/file" if source.kind == "file" else "mesh/source": source.origin}
     if source.package:
         metadata["mesh/package"] = source.package
     if source.url:
         metadata["mesh/url"] = dg.MetadataValue.url(source.url)
     return dg.AssetSpec(
         key=asset_key(source.name),
-        description=source.description or f"The file `{source.path}`, as it was delivered.",
+        description=source.description or f"`{source.origin}`, as it was delivered.",
         group_name="sources",
-        kinds={"file"} | ({tag_word(Path(source.path).suffix)} - {""}),
+        kinds={source.kind} | ({tag_word(source.suffix)} - {""}),
         metadata=metadata,
     )

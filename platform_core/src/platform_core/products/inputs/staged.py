@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,20 @@ def source_facts(
         if source.latency is not None:
             found = facts.setdefault(source.name, {})
             found["latency"] = source.latency.total_seconds()
-            if not source.staged:
-                found["newest"] = _newest(connection, source)
+            newest = found.get("newest") if source.staged else _newest(connection, source)
+            found["newest"] = _moment(newest)
     return facts
+
+
+def _moment(text: str | None) -> str | None:
+    """The time in ISO 8601, in UTC without a zone; a day counts until its end. None without a row, and for
+    a time outside of Python's range."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    days = timedelta(days=len(text or "") == len("2024-01-31"))
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + days).isoformat()
 
 
 def _newest(connection: duckdb.DuckDBPyConnection, source: Source) -> str | None:
