@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from servers import Postgres, postgres
+from small_mesh import KEPT, TWO_DAYS, SmallMesh
 
 SHOP = """
 DROP SCHEMA public CASCADE;
@@ -29,3 +31,31 @@ def shop(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
     server.run(SHOP)
     monkeypatch.setenv("MESH_SECRET_SHOP_DB", server.url)
     return server
+
+
+ORDERS = """\
+    quality: [{metric: rowCount, mustBeGreaterThan: 0}]
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true, classification: public,
+         description: The number of the order.}
+      - {name: amount, logicalType: number, physicalType: "DECIMAL(12,2)", classification: public,
+         description: The amount in euros.}
+"""
+CODE = """
+ORDERS = Source.postgres("till/orders", table="orders", secret="SHOP_DB")
+
+@data_product(inputs={"orders": ORDERS})
+def takings(orders: Table):
+    return f"SELECT id, amount FROM {orders}"
+"""
+COLUMNS = {"id": "BIGINT", "day": "DATE", "amount": "DECIMAL(12,2)", "note": "VARCHAR"}
+
+
+@pytest.fixture
+def till(mesh: SmallMesh, shop: Postgres) -> SmallMesh:
+    """A mesh with the product ``shop/takings``, made from the table ``orders`` of ``shop``."""
+    mesh.contract("shop/takings", ORDERS, promise=TWO_DAYS + KEPT)
+    mesh.code("shop", CODE)
+    lock = "domains/shop/contracts/sources/till.orders.json"
+    mesh.write(lock, json.dumps({"columns": COLUMNS}))
+    return mesh

@@ -39,7 +39,8 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Postgr
         connection.execute(f"CREATE SECRET source (TYPE postgres, {bound})", parts)
         milliseconds = int(seconds * 1000)
         options = (
-            f"-c statement_timeout={milliseconds} -c lock_timeout={min(milliseconds, _LOCK_SECONDS * 1000)}"
+            f"-c statement_timeout={milliseconds}"
+            f" -c lock_timeout={min(milliseconds // 2, _LOCK_SECONDS * 1000)}"
             # The server stops when the staging process dies.
             " -c client_connection_check_interval=500"
         )
