@@ -39,7 +39,7 @@ def main() -> int:
     order = json.load(sys.stdin)
     wanted = [_order(each) for each in order["sources"]]
     try:
-        answer: dict[str, Any] = {"staged": _stage(wanted, order["who"], order["seconds"])}
+        answer: dict[str, Any] = {"staged": stage(wanted, order["who"], order["seconds"])}
     except PlatformError as error:
         faults = [[f.code, f.message, f.expected, f.fix] for f in error.diagnostics]
         answer = {"faults": [[text and _hidden(text, wanted) for text in fault] for fault in faults]}
@@ -52,7 +52,8 @@ def _order(given: Mapping[str, Any]) -> Order:
     return Order(**{**given, "range": Range(**part) if part else None})
 
 
-def _stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
+def stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
+    """Read the orders; returns the members of ``Staged`` by argument. Raises SourceError S020 to S025."""
     staged: dict[str, Any] = {}
     by_database = sorted(orders, key=lambda order: order.database)
     for _, group in groupby(by_database, key=lambda order: order.database):
