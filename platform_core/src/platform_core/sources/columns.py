@@ -1,4 +1,4 @@
-"""The columns of a source that only a run reads: declared in the code, or locked beside the contracts."""
+"""The columns of a source that only a run reads: declared in the code, or locked next to the contracts."""
 
 from __future__ import annotations
 
