@@ -48,8 +48,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A source that was read: the table's columns with their DuckDB types, the pinned version of a table format, and
-    the newest value of ``time_column`` in all rows (ISO 8601)."""
+    """A source that was read: the table's columns with their DuckDB types, the pinned version of a table
+    format, and the newest value of ``time_column`` in all rows (ISO 8601)."""
 
     types: Mapping[str, str]
     rows: int = 0
