@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from platform_core.products.model import Model
     from platform_core.products.resource import LakeResource
     from platform_core.products.result import Result
-    from platform_core.products.source import Source
     from platform_core.products.table import Table
+    from platform_core.sources.source import Source
 
 __all__ = [
     "Batch",
@@ -55,7 +55,7 @@ _HOMES = {
     "Place": "diagnostics",
     "PlatformError": "diagnostics",
     "Result": "products.result",
-    "Source": "products.source",
+    "Source": "sources.source",
     "Table": "products.table",
     "Window": "contracts.partitions",
     "checks": "products.assets.plain",

@@ -145,8 +145,12 @@ SERVE_TIMEOUT: Final = Setting(
     "How long `mesh serve` waits at its start for code locations that make no progress.",
     "U031",
 )
+SOURCE_TIMEOUT: Final = Setting(
+    "MESH_SOURCE_TIMEOUT", "seconds", "3600", "How long one read of a source may take.", "U032"
+)
 SETTINGS: Final = (
-    ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, INTROSPECT_TIMEOUT, SERVE_TIMEOUT
+    ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, SOURCE_TIMEOUT, INTROSPECT_TIMEOUT,
+    SERVE_TIMEOUT,
 )  # fmt: skip
 
 

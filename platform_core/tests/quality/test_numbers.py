@@ -15,8 +15,8 @@ from small_mesh import SmallMesh
 
 from platform_core.contracts.bounds import Bounds
 from platform_core.products.evaluate import judge
-from platform_core.products.source import Source
 from platform_core.quality.outcome import CheckOutcome
+from platform_core.sources.source import Source
 
 PRICE = """\
     properties:

@@ -12,7 +12,7 @@ import duckdb
 
 from platform_core.diagnostics import SourceError, UsageError, shown
 from platform_core.lake.transaction import number, one
-from platform_core.products.source import READERS
+from platform_core.sources.source import READERS
 from platform_core.sql.quoting import file_literal, literal, quoted, unlike
 from platform_core.sql.types import describe
 from platform_core.words import counted, did_you_mean, snake

@@ -17,8 +17,8 @@ from platform_core.authoring.infer import Inferred
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place, UsageError, shown
 from platform_core.products.inputs.bind import in_memory
-from platform_core.products.source import READERS, is_pattern
 from platform_core.registry.lookup import Registry
+from platform_core.sources.source import READERS, is_pattern
 from platform_core.sql.quoting import quoted
 from platform_core.words import slug
 

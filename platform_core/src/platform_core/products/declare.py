@@ -11,7 +11,7 @@ from typing import Any, Final, overload
 
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.diagnostics import DefinitionError, Place
-from platform_core.products.source import Source
+from platform_core.sources.source import Source
 from platform_core.words import did_you_mean, listed
 
 WINDOW: Final = "window"
@@ -54,6 +54,11 @@ class ProductFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+    @property
+    def domain(self) -> str:
+        """The domain in whose package it is."""
+        return str(self.function.__module__).partition(".")[0]
 
     @property
     def products(self) -> dict[str, Input]:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
@@ -24,8 +23,8 @@ from platform_core.products.assets.table import function_asset
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
 from platform_core.products.resource import LakeResource
-from platform_core.products.source import Source
 from platform_core.registry.lookup import Registry
+from platform_core.sources.source import Source
 from platform_core.version import __version__
 
 DagsterLibraryRegistry.register("platform-core", __version__, is_dagster_package=False)
@@ -140,15 +139,15 @@ def _external(
 
 
 def _source_spec(source: Source) -> dg.AssetSpec:
-    metadata: dict[str, object] = {"mesh/file": source.path}
+    metadata: dict[str, object] = {"mesh/file" if source.kind == "file" else "mesh/source": source.origin}
     if source.package:
         metadata["mesh/package"] = source.package
     if source.url:
         metadata["mesh/url"] = dg.MetadataValue.url(source.url)
     return dg.AssetSpec(
         key=asset_key(source.name),
-        description=source.description or f"The file `{source.path}`, as it was delivered.",
+        description=source.description or f"`{source.origin}`, as it was delivered.",
         group_name="sources",
-        kinds={"file"} | ({tag_word(Path(source.path).suffix)} - {""}),
+        kinds={source.kind} | ({tag_word(source.suffix)} - {""}),
         metadata=metadata,
     )

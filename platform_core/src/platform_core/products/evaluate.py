@@ -66,9 +66,8 @@ def evaluate(function: ProductFunction | str, /, **inputs: Any) -> Evaluation:
         if (found := find_maker(name, root)) is None:
             raise UsageError(unknown_product(name, Registry.open(root).names()))
         function = found
-    domain = function.function.__module__.split(".")[0]
     registry = Registry.open(mesh_root(function.place.path.parent))
-    product = look_up(registry, ProductId.of(domain, function.name), function.place)
+    product = look_up(registry, ProductId.of(function.domain, function.name), function.place)
     bound = resolve_inputs(function, registry)
     require_uses(product, function)
     keys = inputs.pop(WINDOW, ()) if function.windowed else ()

@@ -59,6 +59,8 @@ class Materialization:
     inputs: Mapping[str, int] | None = None
     """The version of each input. None for versions of platform_core that did not record it."""
     references: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What was read of each source outside of the mesh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ def _made(entry: dg.EventLogEntry) -> Materialization:
         bytes_read=metadata.get("mesh/bytes_read"),
         inputs=metadata.get("mesh/inputs"),
         references=metadata.get("mesh/references") or {},
+        sources=metadata.get("mesh/sources") or {},
     )
 
 

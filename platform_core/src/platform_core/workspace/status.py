@@ -133,6 +133,13 @@ def _troubles(
         return
     if (late := _overdue(product, own.at, now)) is not None:
         yield "overdue", *late
+    for name, found in own.sources.items():
+        if found.get("latency") is not None and found.get("newest") is not None:
+            allowed = timedelta(seconds=found["latency"])
+            due = datetime.fromisoformat(found["newest"]) + allowed
+            if due < now:
+                promise = f"promised within {duration_in_words(allowed)}"
+                yield "overdue", due, f"its source {name} had no newer row, {promise}"
     newer = {
         name: [v.at for v in versions.get(name, ()) if v.version > read]
         for name, read in (own.inputs or {}).items()

@@ -11,7 +11,7 @@ from small_mesh import DAYS, SALES, SmallMesh
 
 from platform_core.diagnostics import SourceError
 from platform_core.products.inputs.inbox import deliveries
-from platform_core.products.source import Source
+from platform_core.sources.source import Source
 
 SHOP = """
 @data_product

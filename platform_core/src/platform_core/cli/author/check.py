@@ -20,6 +20,11 @@ INSIDE = "--inside"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
+    parser.add_argument(
+        "--lock",
+        action="store_true",
+        help="first ask its sources for their columns, and write them beside the contracts",
+    )
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
 
 
@@ -46,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     # An older version of the library in that interpreter may not know --json.
     format_option = ["--json"] if options.format == "json" else []
     command = [str(location.python), "-m", "platform_core.cli", "check", INSIDE, name, *format_option]
+    command += ["--lock"] if options.lock else []
     with startable(location):
         status = run_process(command, location_variables(location, root, Home.of(root)))
     if status not in (OK, FAILED, USAGE, INTERRUPTED):
@@ -56,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
     from platform_core.cli.author.dry_run import dry_run
+    from platform_core.cli.author.source_locks import lock_sources
     from platform_core.cli.author.standing import standing
     from platform_core.cli.output import answer
     from platform_core.diagnostics import Diagnostic, PlatformError, UsageError
@@ -63,7 +70,9 @@ def _inside(options: argparse.Namespace, registry: Registry, root: Path) -> int:
     checked: list[str] = []
     faults: list[Diagnostic] = []
     try:
-        checked = dry_run(options.product, registry, root)
+        if options.lock:
+            checked += lock_sources(options.product, registry, root)
+        checked += dry_run(options.product, registry, root)
     except UsageError:
         raise
     except PlatformError as error:

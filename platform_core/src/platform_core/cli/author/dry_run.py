@@ -41,11 +41,11 @@ from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.makers.lookup import find_maker, maker_of, own_code
 from platform_core.products.result import as_query, sql_faults, with_metadata
-from platform_core.products.source import READERS
 from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
+from platform_core.sources.source import READERS
 from platform_core.words import counted, listed
 
 

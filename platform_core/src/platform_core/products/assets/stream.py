@@ -29,15 +29,16 @@ from platform_core.products.inputs.inbox import Delivery, deliveries, unmatched,
 from platform_core.products.inputs.resolve import BoundInput, resolve_inputs
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
+from platform_core.products.inputs.staged import source_facts, staging_of
 from platform_core.products.inputs.versions import pinned, version_reads
 from platform_core.products.result import MadeQuery, as_query, with_metadata
 from platform_core.products.run.context import RunContext
 from platform_core.products.run.redaction import line_in
-from platform_core.products.source import Source
 from platform_core.quality.batches import audit_whole, batch_gate, together
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
+from platform_core.sources.source import Source
 from platform_core.words import listed
 
 
@@ -230,7 +231,8 @@ class Feed:
 
     def _call(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
-        rows = LakeRows(connection, self.product)
+        self._staging = staging_of(self.function, self.product, None, self.run.room, self.run.stamp.run_id)
+        rows = LakeRows(connection, self.product, None, self._staging)
         engine = self.engines.enter_context(
             sealed_inputs(connection, self.function, inputs, rows, self.run.room)
         )
@@ -242,7 +244,12 @@ class Feed:
     def _query_of(self, batch: Batch) -> MadeQuery:
         place = self.function.place
         try:
-            return as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
+            made = as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
+            if any(name in made.used for name in self._staging.orders):
+                self._staging.read()
+                self._staging.show(self.run.connection)
+            self.run.record_sources(source_facts(self.run.connection, self.function, self._staging))
+            return made
         except Exception as error:
             ours = isinstance(error, PlatformError | dg.RetryRequested)
             if ours or str(error) == "Query interrupted":  # by Ctrl-C
@@ -266,6 +273,8 @@ def _inputs_hash(function: ProductFunction, versions: Mapping[str, int]) -> str 
     for name, source in function.sources.items():
         if source.inbox:
             stamps[name] = [[file.id, file.stamp] for file in deliveries(source).values()]
+        elif source.asked:
+            return None  # only its rows show whether they are known
         else:
             state = source.locate().stat()
             stamps[name] = [state.st_size, state.st_mtime_ns]

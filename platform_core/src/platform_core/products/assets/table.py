@@ -44,6 +44,7 @@ from platform_core.products.inputs.resolve import (
 )
 from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
+from platform_core.products.inputs.staged import source_facts, staging_of
 from platform_core.products.inputs.versions import (
     VersionRead,
     inputs_metadata,
@@ -58,11 +59,11 @@ from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.report import check_result, parts_metadata, publication_metadata
-from platform_core.products.source import Source
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
+from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]
@@ -81,7 +82,8 @@ def function_asset(
 
     def publish(run: RunContext) -> Publication[Outcomes]:
         bound, connection = pinned(inputs, run.versions), run.connection
-        rows = LakeRows(connection, product, run.window)
+        staging = staging_of(function, product, run.window, run.room, run.stamp.run_id)
+        rows = LakeRows(connection, product, run.window, staging)
         with (
             hooks(run, function.place) as run_hooks,
             sealed_inputs(connection, function, bound, rows, run.room) as engine,
@@ -90,6 +92,9 @@ def function_asset(
             result, said = with_metadata(function(**arguments))
             run.function_metadata.update(said)
             made = as_query(connection, run_hooks.rows(result), arguments, product.id, function.place)
+            staging.read(made.used)
+            staging.show(connection)
+            run.record_sources(source_facts(connection, function, staging))
             run.readings.extend(version_reads(product, bound, run.window, made.used))
             return run_hooks.publish(made.query, reads=made.reads, window=run.window)
 

@@ -13,6 +13,7 @@ from platform_core.diagnostics import DefinitionError
 from platform_core.products.declare import WINDOW, ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NotTabular, Rows
+from platform_core.products.inputs.staged import declared_columns
 from platform_core.products.table import Table, show
 from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import quoted
@@ -48,10 +49,11 @@ def bind(
             engine=engine,
         )
     for name, source in function.sources.items():
-        found = rows.of_source(name, source)
+        known = declared_columns(function, source) if source.staged else None
+        found = rows.of_source(name, source, known)
         if isinstance(found, str):
             # Only for Parquet does a plan show the file that is read.
-            kept = not source.path.endswith(".parquet")
+            kept = not (source.staged or source.path.endswith(".parquet"))
             query = f"SELECT * FROM {found}"
             arguments[name] = show(connection, name, query, kept=kept, source=source.name, engine=engine)
         else:
@@ -59,7 +61,7 @@ def bind(
         shown, column = arguments[name], source.time_column
         if column and isinstance(shown, Table) and column not in shown.columns:
             message, near = f'{source.name} has no column "{column}"', did_you_mean(column, shown.columns)
-            expected = f"columns of {source.path}: {listed(shown.columns)}"
+            expected = f"columns of {source.origin}: {listed(shown.columns)}"
             raise DefinitionError.of("D012", message, function.place, expected, near)
     if function.windowed and rows.shown_window is not None:
         arguments[WINDOW] = rows.shown_window

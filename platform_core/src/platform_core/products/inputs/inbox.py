@@ -13,7 +13,7 @@ from typing import Final
 
 from platform_core.diagnostics import Diagnostic, Place, SourceError, shown
 from platform_core.products.batch import Delivered
-from platform_core.products.source import READERS, Source, is_pattern, require_foreign, rows_of
+from platform_core.sources.source import READERS, Source, is_pattern, require_foreign, rows_of
 
 _PARQUET: Final = b"PAR1"
 _CLOSED_BY: Final = {b"[": b"]", b"{": b"}"}
@@ -100,8 +100,10 @@ def files_of(sources: Iterable[Source]) -> list[Path]:
     found: list[Path] = []
     for source in sources:
         with contextlib.suppress(SourceError):
-            inbox = source.inbox
-            found += [each.path for each in deliveries(source).values()] if inbox else [source.locate()]
+            if source.inbox:
+                found += [each.path for each in deliveries(source).values()]
+            elif not source.asked:
+                found.append(source.locate())
     return found
 
 

@@ -15,8 +15,8 @@ from platform_core.lake.location import table_of
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import relation_kind
 from platform_core.products.declare import Input, ProductFunction
-from platform_core.products.source import READERS
 from platform_core.registry.lookup import Registry
+from platform_core.sources.source import READERS
 from platform_core.words import did_you_mean, listed
 
 

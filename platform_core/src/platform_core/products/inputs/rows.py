@@ -18,11 +18,14 @@ from platform_core.lake.reading import at_version, insertions
 from platform_core.products.batch import Delivered
 from platform_core.products.inputs.inbox import batches
 from platform_core.products.inputs.resolve import BoundInput
-from platform_core.products.source import Source
+from platform_core.sources.source import Source
+from platform_core.sources.staging import Staging
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe, duckdb_type
 from platform_core.words import did_you_mean, listed
 
+Types = Mapping[str, str]
+"""Columns and their DuckDB types."""
 NotTabular = Path | list[Delivered]
 """A file that is not a table, or the batches of an inbox."""
 
@@ -34,6 +37,8 @@ class LakeRows:
     connection: duckdb.DuckDBPyConnection
     consumer: DataProduct
     window: Window | None = None
+    staging: Staging | None = None
+    """The run's staging, for a function with staged sources."""
 
     @property
     def shown_window(self) -> Window | None:
@@ -53,12 +58,19 @@ class LakeRows:
             return insertions(bound.product, bound.since, version)
         return relation if version is None else at_version(relation, version)
 
-    def of_source(self, name: str, source: Source) -> str | NotTabular:
+    def of_source(self, name: str, source: Source, columns: Types | None) -> str | NotTabular:
         if source.inbox:
             return batches(source, name)
-        if not source.tabular:
+        if self.staging is not None and name in self.staging.orders:
+            found = self.staged(name, source, self.staging)
+            if isinstance(found, Path) or columns is not None:
+                return found  # of the window alone
+            relation = found
+        elif not source.tabular:
             return source.locate()
-        relation, grid = f"({self.file(name, source)})", self.consumer.partitions
+        else:
+            relation = f"({self.file(name, source)})"
+        grid = self.consumer.partitions
         if self.window is None or grid is None or source.time_column is None:
             return relation
         # The file has the consumer's partitions, by its own column.
@@ -68,6 +80,14 @@ class LakeRows:
     def file(self, name: str, source: Source) -> str:
         """SQL that reads all rows of a file."""
         return source.query()
+
+    def staged(self, name: str, source: Source, staging: Staging) -> str | Path:
+        """A staged source: without rows until the columns that the function's SQL uses are known."""
+        columns = staging.orders[name].columns
+        if columns is not None and source.tabular:
+            return typed(columns)
+        staging.read()
+        return f"({staging.query(name)})" if source.tabular else Path(staging.orders[name].out)
 
     def _within(self, relation: str, product: DataProduct, window: Window) -> str:
         types = describe(self.connection, f"FROM {relation}")
@@ -83,7 +103,9 @@ class NoRows:
     def of_product(self, name: str, bound: BoundInput) -> str:
         return no_rows(bound.product)
 
-    def of_source(self, name: str, source: Source) -> str | NotTabular:
+    def of_source(self, name: str, source: Source, columns: Types | None) -> str | NotTabular:
+        if columns is not None and source.tabular:
+            return typed(columns)
         if source.inbox:
             return [replace(batch, query=f"{batch.query} LIMIT 0") for batch in batches(source, name)]
         return f"({source.query()} LIMIT 0)" if source.tabular else source.locate()
@@ -105,7 +127,7 @@ class MadeUpRows:
     def of_product(self, name: str, bound: BoundInput) -> str:
         return self._filled(name, self.given.get(name), no_rows(bound.product))
 
-    def of_source(self, name: str, source: Source) -> str | NotTabular:
+    def of_source(self, name: str, source: Source, columns: Types | None) -> str | NotTabular:
         given = self.given.get(name)
         if source.inbox:
             for id, rows in (given or {}).items():
@@ -114,7 +136,8 @@ class MadeUpRows:
         if isinstance(given, Path) or not source.tabular:
             return given if isinstance(given, Path) else source.locate()
         typed_by_file = given is None or isinstance(given, Sequence)
-        return self._filled(name, given, f"({source.query()})" if typed_by_file else None)
+        like = typed(columns) if columns is not None else f"({source.query()})"
+        return self._filled(name, given, like if typed_by_file else None)
 
     def _filled(self, name: str, given: Any, like: str | None = None) -> str:
         return filled(self.connection, name, () if given is None else given, like, self.place)

@@ -14,10 +14,11 @@ from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import LakeRows
-from platform_core.products.source import Source
 from platform_core.sealed.engine import sealed_engine, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import copied, product_files
+from platform_core.sources.source import Source
+from platform_core.sources.staging import Staging
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,11 @@ class SealedRows(LakeRows):
         else:
             rows = copied(self.writer, super().relation(name, bound), self.copies)
         return f"({rows.opened(self.files, name).query})"
+
+    def staged(self, name: str, source: Source, staging: Staging) -> str | Path:
+        staging.read()
+        file = staging.orders[name].out
+        return f"({staging.query(name, self.files.add(file, name))})" if source.tabular else Path(file)
 
     def file(self, name: str, source: Source) -> str:
         return source.query(self.files.add(str(source.locate()), name))
@@ -58,7 +64,7 @@ def sealed_inputs(
             connection = stack.enter_context(sealed_engine())
             files.show(connection)
             shown = SealedRows(
-                connection, rows.consumer, rows.window, writer=writer, files=files, copies=room
+                connection, rows.consumer, rows.window, rows.staging, writer=writer, files=files, copies=room
             )
             bind(connection, function, inputs, shown)
             shut(connection, room / "spill")

@@ -45,6 +45,16 @@ class RunContext:
     """The function's own metadata."""
     readings: list[VersionRead] = field(default_factory=list)
     """The reads of inputs; if empty, all columns of all inputs."""
+
+    def record_sources(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Record what is read of sources, with the version and in its metadata."""
+        if facts:
+            # Imported here, because evaluate needs no Dagster.
+            import dagster as dg
+
+            self.stamp.facts["sources"] = facts
+            self.metadata["mesh/sources"] = dg.MetadataValue.json(dict(facts))
+
     faults: list[Diagnostic] = field(default_factory=list)
     """Faults of unpublished parts: the run reports the published part and then fails."""
 

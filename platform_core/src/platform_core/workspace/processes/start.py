@@ -17,6 +17,7 @@ from typing import Any, Final
 from platform_core.diagnostics import DefinitionError, Place, shown
 from platform_core.settings import HOME, ROOT, SECRETS, SETTINGS, environment
 from platform_core.source.workspace import Location
+from platform_core.sources.secrets import FILE
 from platform_core.workspace.home import Home
 
 _ALWAYS: Final = frozenset(
@@ -88,6 +89,8 @@ def without_secrets() -> dict[str, str]:
 def location_variables(location: Location, root: Path, home: Home) -> dict[str, str]:
     """The environment of a location's interpreter. Raises DefinitionError D071 as ``names_of``."""
     named = names_of(location.name, root)
+    # A secret may be in a file.
+    named += tuple(name + FILE for name in named if name.startswith(SECRETS))
     own = {name: value for name, value in environment().items() if name in named}
     return permitted(mesh_variables(root, home) | own, named)
 

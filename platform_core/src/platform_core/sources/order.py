@@ -1,0 +1,83 @@
+"""What the staging process is asked, and what it answers, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from platform_core.sources.secrets import Secret
+
+Kind = Literal["file", "postgres", "sqlite", "duckdb", "delta", "iceberg"]
+LOCK_COMMAND: Final = "mesh check <domain>/<product> --lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of a source: ``start`` <= ``column`` < ``end``, in the text of ISO 8601."""
+
+    column: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One source to read. ``columns`` are names and DuckDB types; None is all columns, as they are."""
+
+    argument: str
+    name: str
+    kind: Kind
+    origin: str
+    path: str
+    table: str
+    secret: Secret | None
+    version: int | None
+    time_column: str | None
+    columns: Mapping[str, str] | None
+    range: Range | None
+    out: str
+    """The Parquet file to write; empty to ask only for the columns."""
+
+    @property
+    def database(self) -> str:
+        """Orders of one database are read in one snapshot."""
+        return f"{self.kind} {self.secret or self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was read: the table's columns with their DuckDB types, the pinned version of a table format, and
+    the newest value of ``time_column`` in all rows (ISO 8601)."""
+
+    types: Mapping[str, str]
+    rows: int = 0
+    version: int | None = None
+    newest: str | None = None
+
+
+class Reader(Protocol):
+    """A database, or a table, that is open in one snapshot. Every method raises SourceError: S022 not
+    reachable, S023 changed, S024 a value that would not be kept, S025 broken off."""
+
+    def types(self, order: Order) -> dict[str, str]:
+        """The DuckDB types of all columns, by name; those of ``order`` where they keep every value."""
+
+    def write(self, order: Order, columns: Mapping[str, str]) -> int:
+        """Write these columns, in these types, of the rows in the order's range, to its Parquet file; returns
+        the number of rows."""
+
+    def version(self, order: Order) -> int | None:
+        """The version that is read."""
+
+    def newest(self, order: Order) -> str | None:
+        """The newest value of its time column in all rows."""
+
+
+class Opener(Protocol):
+    """Opens what some orders of one database read, for a reader with the name ``who``."""
+
+    def __call__(
+        self, orders: Sequence[Order], who: str, seconds: float
+    ) -> AbstractContextManager[Reader]: ...

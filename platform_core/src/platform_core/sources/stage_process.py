@@ -1,0 +1,109 @@
+"""The staging process: reads sources into Parquet files, apart from the process that publishes.
+
+``python -m platform_core.sources.stage_process`` takes one order on its standard input and answers on its
+standard output. A database that hangs, breaks off or aborts its client reaches only this process, which dies
+with its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from importlib import import_module
+from itertools import groupby
+from typing import Any, Final, cast
+
+from platform_core.diagnostics import PlatformError, SourceError
+from platform_core.sealed.landlock import die_with_parent
+from platform_core.sources.order import LOCK_COMMAND, Kind, Opener, Order, Range, Reader, Staged
+from platform_core.sources.secrets import secret_text, without
+from platform_core.sql.types import canonical_type
+from platform_core.words import did_you_mean, listed
+
+_OPENERS: Final[Mapping[Kind, str]] = {
+    "file": "fetched_files",
+    "postgres": "postgres",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb_file",
+    "delta": "delta",
+    "iceberg": "iceberg",
+}
+"""The module of each kind, with a function ``opened``. Only those of the order are imported."""
+
+
+def main() -> int:
+    die_with_parent()
+    order = json.load(sys.stdin)
+    wanted = [_order(each) for each in order["sources"]]
+    try:
+        answer: dict[str, Any] = {"staged": stage(wanted, order["who"], order["seconds"])}
+    except PlatformError as error:
+        faults = [[f.code, f.message, f.expected, f.fix] for f in error.diagnostics]
+        answer = {"faults": [[text and _hidden(text, wanted) for text in fault] for fault in faults]}
+    json.dump(answer, sys.stdout)
+    return 0
+
+
+def _order(given: Mapping[str, Any]) -> Order:
+    part = given["range"]
+    return Order(**{**given, "range": Range(**part) if part else None})
+
+
+def stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
+    """Read the orders; returns the members of ``Staged`` by argument. Raises SourceError S020 to S025."""
+    staged: dict[str, Any] = {}
+    by_database = sorted(orders, key=lambda order: order.database)
+    for _, group in groupby(by_database, key=lambda order: order.database):
+        together = list(group)
+        opener = import_module(f"platform_core.sources.{_OPENERS[together[0].kind]}").opened
+        with cast(Opener, opener)(together, who, seconds) as reader:
+            for order in together:
+                staged[order.argument] = asdict(_staged(reader, order))
+    return staged
+
+
+def _staged(reader: Reader, order: Order) -> Staged:
+    types = reader.types(order)
+    if not order.out:
+        return Staged(types)
+    columns = types if order.columns is None else order.columns
+    _require_same(order, types)
+    rows = reader.write(order, columns)
+    newest = reader.newest(order) if order.time_column else None
+    return Staged(types, rows, reader.version(order), newest)
+
+
+def _require_same(order: Order, types: Mapping[str, str]) -> None:
+    """Refuse a source whose columns are not those that are declared or locked (S023)."""
+    if order.columns is None:
+        return
+    for name, kind in order.columns.items():
+        found = types.get(name)
+        if found is None:
+            message = f"the source {order.name} has no column {name}"
+            expected = f"columns of {order.origin}: {listed(list(types))}"
+            fix = did_you_mean(name, types) or f"Lock its columns again: `{LOCK_COMMAND}`."
+        elif canonical_type(found) != canonical_type(kind):
+            message = f"the column {name} of the source {order.name} was {kind} and is {found} now"
+            expected = f"{kind}, as it is declared or locked"
+            fix = f"Lock its columns again and follow them in the function: `{LOCK_COMMAND}`."
+        else:
+            continue
+        raise SourceError.of("S023", message, None, expected, fix)
+
+
+def _hidden(text: str, orders: list[Order]) -> str:
+    """A text without the passwords and secrets of the orders, which a server may repeat."""
+    for order in orders:
+        if order.secret is not None:
+            with suppress(SourceError):
+                secret = secret_text(order.secret)
+                text = without(text, [secret, secret.partition("://")[2].partition("@")[0].partition(":")[2]])
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
