@@ -49,7 +49,7 @@ check: setup ## lint, types, the layers of the tree, the public face, then valid
 	@$(MAKE) --no-print-directory validate
 
 validate: setup ## the definitions of all code locations, and the policies over the whole workspace
-	$(BIN)/dagster definitions validate -w workspace.yaml
+	$(BIN)/dg check defs
 	$(BIN)/mesh validate
 
 bench: setup ## measure publication, concurrency and running the mesh, side by side (some minutes)

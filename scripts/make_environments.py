@@ -205,20 +205,27 @@ def make(wanted: Environment, commands: Commands, installer: Installer) -> str |
         wanted.write_stamp({"lock": target["lock"]})
     if wanted.sources:
         installer.install_sources(wanted.python, wanted.sources)
-    write_launcher(wanted)
+    write_launchers(wanted)
     wanted.write_stamp(target)
     return done
 
 
-def write_launcher(wanted: Environment) -> None:
-    """Write a `mesh` program that shows the fix if its environment was moved or copied: it would not start,
-    or run the code of the original checkout."""
-    mesh = wanted.python.with_name("mesh")
-    if mesh.exists():
-        path, python = shlex.quote(str(mesh)), shlex.quote(str(wanted.python))
-        moved = "this checkout was moved or copied; its environments are made by: make setup"
-        words = f'[ "$0" -ef {path} ] || {{ echo "{moved}" >&2; exit 1; }}'
-        mesh.write_text(f'#!/bin/sh\n{words}\nexec {python} -m platform_core.cli "$@"\n', encoding="utf-8")
+def write_launchers(wanted: Environment) -> None:
+    """Write programs that show the fix if their environment was moved or copied: they would not start, or run
+    the code of the original checkout. They are `mesh`, and `dg` for a domain without its own."""
+    if wanted.python.with_name("mesh").exists():
+        _write_launcher(wanted, "mesh", "-m platform_core.cli")
+    if wanted.folder.parent == ROOT / "domains" and not (wanted.packages / "dagster_dg_cli").exists():
+        _write_launcher(wanted, "dg", shlex.quote(str(ROOT / "scripts" / "domain_dg.py")))
+
+
+def _write_launcher(wanted: Environment, name: str, program: str) -> None:
+    launcher = wanted.python.with_name(name)
+    path, python = shlex.quote(str(launcher)), shlex.quote(str(wanted.python))
+    moved = "this checkout was moved or copied; its environments are made by: make setup"
+    words = f'[ "$0" -ef {path} ] || {{ echo "{moved}" >&2; exit 1; }}'
+    launcher.write_text(f'#!/bin/sh\n{words}\nexec {python} {program} "$@"\n', encoding="utf-8")
+    launcher.chmod(0o755)
 
 
 @contextmanager

@@ -298,7 +298,7 @@ def test_mesh_in_a_moved_or_copied_checkout_prints_a_fix(setup, tmp_path):
     bin.mkdir(parents=True)
     (bin / "python").symlink_to(sys.executable)
     (bin / "mesh").touch(mode=0o755)
-    setup.write_launcher(setup.Environment(folder, ()))
+    setup.write_launchers(setup.Environment(folder, ()))
     assert subprocess.run([bin / "mesh", "--version"], capture_output=True).returncode != 127
     moved = folder.rename(tmp_path / "moved") / ".venv" / "bin" / "mesh"
     done = subprocess.run([moved, "--version"], capture_output=True, text=True)

@@ -16,13 +16,13 @@ import yaml
 from small_mesh import SmallMesh, here
 
 from platform_core.cli.author.dry_run import dry_run
-from platform_core.cli.author.product_maker import find_maker
 from platform_core.diagnostics import DefinitionError, Place, PlatformError
 from platform_core.governance.column_lineage import of_model
 from platform_core.lake.connect import connect
 from platform_core.products.evaluate import evaluate, judge
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.inputs.rows import no_rows
+from platform_core.products.makers.lookup import find_maker
 from platform_core.products.result import sql_faults
 from platform_core.registry.lookup import Registry
 from platform_core.sql.engine import lock_down, trial

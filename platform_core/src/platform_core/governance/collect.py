@@ -105,7 +105,7 @@ def _function(
             name=name,
             product=read.product,
             columns=read.columns if read.columns is not None else known.used.get(name),
-            place=_place_of_input(function, read.product),
+            place=function.places.get(name) or _place_of_input(function, read.product),
             partitions=read.partitions,
         )
         for name, read in function.products.items()

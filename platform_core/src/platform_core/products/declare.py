@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, overload
 
@@ -44,6 +44,13 @@ class ProductFunction:
     place: Place
     windowed: bool = False
     """Whether it takes the window of its run, as the argument ``window``."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each input of a Component stands."""
+
+    @property
+    def is_component(self) -> bool:
+        """Whether a Component in YAML and SQL declares it, and no Python function."""
+        return self.place.path.suffix == ".yaml"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 
 import dagster as dg
@@ -66,9 +68,11 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
             faults += (*error.diagnostics, left_out)
         except PlatformError as error:
             faults += error.diagnostics
+    loaded = _defs_folder(domain)
+    others = [asset for asset in loaded.assets or () if isinstance(asset, dg.AssetsDefinition)]
     plain = _plain_assets(domain.modules, domain.name)
     functions = [domain.functions[name] for name in domain.functions if name in domain.products]
-    external, unread = _external(domain, [*made, *plain], functions)
+    external, unread = _external(domain, [*made, *plain, *others], functions)
     definitions = dg.Definitions(
         assets=[*made, *plain, *external],
         asset_checks=dg.load_asset_checks_from_modules(domain.modules),
@@ -81,20 +85,35 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         ],
         resources={"lake": LakeResource()},
     )
+    if domain.defs is not None:
+        definitions = dg.Definitions.merge(definitions, loaded)
     return definitions, tuple(dict.fromkeys([*faults, *unread]))
+
+
+def _defs_folder(domain: Domain) -> dg.Definitions:
+    """The definitions that Dagster's own loader finds in ``defs``: scaffolded code, other Components."""
+    if domain.defs is None:
+        return dg.Definitions()
+    package = import_module(domain.defs)
+    project = domain.root / "domains" / domain.name
+    with warnings.catch_warnings():
+        for of_dagster in (dg.BetaWarning, dg.PreviewWarning):
+            warnings.simplefilter("ignore", of_dagster)
+        loaded = dg.ComponentTree.from_module(defs_module=package, project_root=project).build_defs()
+        return loaded.map_asset_specs(func=partial(_in_group, domain.name))
 
 
 def _plain_assets(modules: Sequence[ModuleType], domain: str) -> list[dg.AssetsDefinition]:
     """Plain assets, in the group of the domain unless they have another."""
     return [
-        asset.map_asset_specs(
-            lambda spec: (
-                spec.replace_attributes(group_name=domain) if spec.group_name in (None, "default") else spec
-            )
-        )
+        asset.map_asset_specs(partial(_in_group, domain))
         for asset in dg.load_assets_from_modules(modules)
         if isinstance(asset, dg.AssetsDefinition)
     ]
+
+
+def _in_group(domain: str, spec: dg.AssetSpec) -> dg.AssetSpec:
+    return spec.replace_attributes(group_name=domain) if spec.group_name in (None, "default") else spec
 
 
 def _external(

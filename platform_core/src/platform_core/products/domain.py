@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -11,10 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import DefinitionError, Diagnostic
+from platform_core.diagnostics import Diagnostic
 from platform_core.products.dbt.project import DbtProject
-from platform_core.products.dbt.run import with_manifest
 from platform_core.products.declare import ProductFunction
+from platform_core.products.makers.components import DEFS, has_others
+from platform_core.products.makers.lookup import dbt_products, product_functions
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 
@@ -33,6 +34,8 @@ class Domain:
     functions: Mapping[str, ProductFunction]
     models: Mapping[str, DbtProject]
     faults: tuple[Diagnostic, ...] = ()
+    defs: str | None = None
+    """The package with definitions that Dagster's own loader finds, as it does for ``dg``."""
 
     @cached_property
     def own(self) -> frozenset[str]:
@@ -43,7 +46,8 @@ class Domain:
 def read_domain(name: str, registry: Registry | None = None) -> Domain:
     """Import the package of a domain and read its contracts; ``registry`` may already hold them.
 
-    Broken contracts, functions of the same name and a dbt project that dbt cannot parse become ``faults``.
+    Broken contracts, two makers of one product, unreadable Components and a dbt project that dbt cannot
+    parse become ``faults``.
     Exceptions of the domain's own code are raised.
     """
     package = import_module(name)
@@ -56,24 +60,14 @@ def read_domain(name: str, registry: Registry | None = None) -> Domain:
     registry = registry or Registry.open(root)
     found, broken = registry.scan(name)
     products = {product.name: product for product in found}
-    functions, rivals = product_functions(modules)
-    models, unparsed = _dbt_products(name, root, products, functions)
-    return Domain(
-        name, root, folder, registry, modules, products, functions, models, (*broken, *rivals, *unparsed)
-    )
-
-
-def product_functions(modules: Iterable[ModuleType]) -> tuple[dict[str, ProductFunction], list[Diagnostic]]:
-    """The functions marked ``@data_product`` by name, and D013 for two of the same name."""
-    found: dict[str, ProductFunction] = {}
-    faults: list[Diagnostic] = []
-    for value in (value for module in modules for value in vars(module).values()):
-        if isinstance(value, ProductFunction) and (other := found.setdefault(value.name, value)) is not value:
-            message = f'two functions make the product "{value.name}"'
-            expected = f"one function per product; the other is at {other.place}"
-            fix = "Rename or remove one of them."
-            faults.append(Diagnostic("D013", message, value.place, expected, fix))
-    return found, faults
+    functions, unmade = product_functions(folder, modules)
+    models, unparsed = dbt_products(name, root, products, functions)
+    faults = (*broken, *unmade, *unparsed)
+    # Dagster loads the same files, and would report a fault in its own words.
+    defs = f"{name}.{DEFS}" if not unmade and has_others(folder) else None
+    if defs is not None:
+        modules = tuple(module for module in modules if not f"{module.__name__}.".startswith(f"{defs}."))
+    return Domain(name, root, folder, registry, modules, products, functions, models, faults, defs)
 
 
 def _modules_in(package: ModuleType, apart: frozenset[str], seen: set[Path]) -> Iterator[ModuleType]:
@@ -89,20 +83,3 @@ def _modules_in(package: ModuleType, apart: frozenset[str], seen: set[Path]) -> 
         if info.ispkg:
             seen |= folders
             yield from _modules_in(module, apart, seen)
-
-
-def _dbt_products(
-    domain: str,
-    root: Path,
-    products: Mapping[str, DataProduct],
-    functions: Mapping[str, ProductFunction],
-) -> tuple[dict[str, DbtProject], tuple[Diagnostic, ...]]:
-    """The products without a function that have a dbt model, and D011 if dbt cannot parse the project."""
-    wanted = products.keys() - functions.keys()
-    if not wanted or not (root / "dbt_projects" / domain / "dbt_project.yml").exists():
-        return {}, ()
-    try:
-        project = with_manifest(DbtProject.of(domain, root))
-    except DefinitionError as error:
-        return {}, error.diagnostics
-    return dict.fromkeys(sorted(wanted & project.models.keys()), project), ()

@@ -12,6 +12,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct, RuleKind
 from platform_core.contracts.partitions import function_window
 from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import UsageError
 from platform_core.lake.publication.column_fit import fitted
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.declare import WINDOW, ProductFunction
@@ -19,10 +20,12 @@ from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import look_up, require_uses, resolve_inputs
 from platform_core.products.inputs.rows import MadeUpRows, require_known
+from platform_core.products.makers.lookup import find_maker
 from platform_core.products.result import as_query, sql_faults
 from platform_core.quality.audit import audit
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import unknown_product
 from platform_core.settings import mesh_root
 
 # Rules that apply to made-up rows: the number of rows, foreign keys, ages and queries need the real data.
@@ -45,8 +48,9 @@ class Evaluation:
         return [outcome.rule.name for outcome in self.outcomes if not outcome.passed]
 
 
-def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
-    """Call a product's function on made-up inputs and check the result against its contract.
+def evaluate(function: ProductFunction | str, /, **inputs: Any) -> Evaluation:
+    """Call a product's function on made-up inputs and check the result against its contract. The function is
+    the decorated one, or for a Component the id of its product.
 
     Each input is a list of rows (dicts; missing columns are NULL), or an Arrow, Polars or pandas table, with
     the types of the input's contract; a source file that is not a table is a ``pathlib.Path``; an inbox is a
@@ -54,9 +58,14 @@ def evaluate(function: ProductFunction, /, **inputs: Any) -> Evaluation:
     keys, for a function that takes its run's window; by default it is empty. The batches of a stream are
     checked together. Rules about columns, single rows and keys are checked.
 
-    Raises UsageError U011 for an unknown input or column; DefinitionError if the function does not fit its
-    declaration or does not return a table.
+    Raises UsageError U011 for an unknown input or column, U043 for an unknown product; DefinitionError if the
+    function does not fit its declaration or does not return a table.
     """
+    if isinstance(function, str):
+        name, root = ProductId(function), mesh_root()
+        if (found := find_maker(name, root)) is None:
+            raise UsageError(unknown_product(name, Registry.open(root).names()))
+        function = found
     registry = Registry.open(mesh_root(function.place.path.parent))
     product = look_up(registry, ProductId.of(function.domain, function.name), function.place)
     bound = resolve_inputs(function, registry)

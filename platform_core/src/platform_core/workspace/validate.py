@@ -15,6 +15,7 @@ from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reclassified import exposed_leftovers
+from platform_core.source.dg_workspace import disagreements
 from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.words import did_you_mean, listed
@@ -81,7 +82,8 @@ def validate(
     Raises UsageError: U051 for an unknown code, U052 for an unknown location.
     """
     try:
-        known = [location.name for location in read_locations(root)]
+        loaded = read_locations(root)
+        known = [location.name for location in loaded]
         for name in [each for each in locations if each not in known]:
             message, expected = f'no code location is named "{name}"', f"one of {listed(known)}"
             raise UsageError.of("U052", message, None, expected, did_you_mean(name, known))
@@ -93,7 +95,8 @@ def validate(
     for code in (*select, *ignore):
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
-    found_in_lakes = exposed_leftovers(LakeLocation.current(root), found.mesh.products.values())
+    leftovers = exposed_leftovers(LakeLocation.current(root), found.mesh.products.values())
+    beyond_policies = (*leftovers, *disagreements(root, loaded))
     unjudged = {fault for each in found.mesh.locations for fault in each.faults if fault.severity == "error"}
     about = About(root, asked, found.mesh) if locations else None
 
@@ -106,7 +109,7 @@ def validate(
 
     return Report(
         root=root,
-        diagnostics=tuple(d for d in (*found.judgement.diagnostics, *found_in_lakes) if wanted(d)),
+        diagnostics=tuple(d for d in (*found.judgement.diagnostics, *beyond_policies) if wanted(d)),
         waived=tuple((d, waiver) for d, waiver in found.judgement.waived if wanted(d)),
         locations=tuple(location.name for location in asked),
         products=sum(len(location.products) for location in asked),

@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.cli.author.product_maker import find_maker, maker_of, own_code
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import function_window
 from platform_core.contracts.product_id import ProductId
@@ -40,6 +39,7 @@ from platform_core.products.inputs.changes import require_streams
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.makers.lookup import find_maker, maker_of, own_code
 from platform_core.products.result import as_query, sql_faults, with_metadata
 from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
@@ -73,7 +73,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
     elif isinstance(maker, ProductFunction):
         faults += _collect(lambda: _function(product, maker, registry, root))
         done += [counted(len(maker.products), "granted input")] if maker.products else []
-        done.append(f"function {maker.place}")
+        done.append(f"{'Component' if maker.is_component else 'function'} {maker.place}")
     elif maker is not None:
         faults += _collect(lambda: _model(product, maker, registry, root))
         inputs, _ = maker.reads(product.name, ())

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from platform_core.cli.author.product_maker import maker_of
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.governance.collect import collect
@@ -18,6 +17,7 @@ from platform_core.governance.policy_set import load_policies
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.domain import Domain
+from platform_core.products.makers.lookup import maker_of
 from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_federation
 from platform_core.source.workspace import read_locations

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from platform_core.contracts.model import DataProduct
 from platform_core.governance.facts import LocationFacts, MeshFacts, unread_contract
 from platform_core.governance.policy import Violation, policy
+from platform_core.products.makers.lookup import expected_maker
 from platform_core.words import did_you_mean, listed
 
 
@@ -30,10 +31,8 @@ def made(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
         return
     contracts = {other.name for other in location.products}
     guess = did_you_mean(product.name, sorted(location.factory.keys() - contracts))
-    expected = f'a function "{product.name}" marked @data_product in the package {product.domain}, or a dbt '
-    expected += f"model of that name in dbt_projects/{product.domain}"
-    message = f"{product.id} has a contract, but no function and no model"
-    yield Violation(message, product.place, product.id, expected, guess)
+    message = f"{product.id} has a contract, but no function, Component or model"
+    yield Violation(message, product.place, product.id, expected_maker(product), guess)
 
 
 @policy("G119", scope="location")
@@ -60,7 +59,13 @@ def drift(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
     if missing or extra or factory.contradicts:
         found = (("lacks", missing), ("yields", factory.contradicts), ("adds", extra))
         parts = " and ".join(f"{verb} {listed(names)}" for verb, names in found if names)
-        what = "dbt model" if factory.kind == "dbt" else "function"
+        what = (
+            "dbt model"
+            if factory.kind == "dbt"
+            else "function"
+            if factory.place.path.suffix == ".py"
+            else "Component"
+        )
         message = f"the {what} {factory.name} {parts}, contrary to the contract of {product.id}"
         expected = f"the columns {listed(list(promised.values()))}"
         yield Violation(message, factory.place, product.id, expected)

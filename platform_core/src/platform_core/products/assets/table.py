@@ -122,7 +122,7 @@ def made_by(
         reads=[bound.product for bound in inputs.values()],
         deps=deps,
         place=function.place,
-        kind="python",
+        kind="sql" if function.is_component else "python",
         publish=publish,
         sources=function.sources.values(),
     )

@@ -53,7 +53,7 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
             raise DefinitionError.of("D007", f'"{source.name}" {what}', function.place, expected, fix)
     bound = {}
     for name, declared in function.products.items():
-        product = look_up(registry, declared.product, function.place)
+        product = look_up(registry, declared.product, function.places.get(name, function.place))
         for column in declared.columns or ():
             if product.column(column) is None:
                 known = [c.name for c in product.columns]

@@ -52,7 +52,8 @@ def checks_summary(outcomes: Iterable[CheckOutcome]) -> dict[str, Any]:
 @cache  # by module object, which a new import replaces
 def _sources(package: ModuleType) -> str:
     folder = Path(str(package.__file__)).parent
-    files = [(file.relative_to(folder).parts, _digest(file)) for file in sorted(folder.rglob("*.py"))]
+    code = (file for kind in ("*.py", "*.sql", "*.yaml") for file in folder.rglob(kind))
+    files = [(file.relative_to(folder).parts, _digest(file)) for file in sorted(code)]
     return hashlib.sha256(repr(files).encode()).hexdigest()
 
 

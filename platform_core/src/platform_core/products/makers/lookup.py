@@ -1,13 +1,15 @@
-"""The function or dbt model of a product, found without loading its location."""
+"""The only place that looks for the makers of products: all of a domain, or that of one product without
+loading its location."""
 
 from __future__ import annotations
 
 import importlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from platform_core.contracts.model import DataProduct
@@ -16,7 +18,48 @@ from platform_core.diagnostics import DefinitionError, Diagnostic, PlatformError
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.dbt.run import reads_more, with_manifest
 from platform_core.products.declare import ProductFunction
+from platform_core.products.makers.components import (
+    DEFS,
+    DEFS_FILE,
+    component_files,
+    component_functions,
+    read_component,
+)
 from platform_core.words import did_you_mean
+
+
+def product_functions(
+    package: Path, modules: Iterable[ModuleType]
+) -> tuple[dict[str, ProductFunction], list[Diagnostic]]:
+    """The functions marked ``@data_product`` and the Components of a package, by product; D013 for two of one
+    name, D080 for Components that cannot be read."""
+    found: dict[str, ProductFunction] = {}
+    components, faults = component_functions(package)
+    values = (value for module in modules for value in vars(module).values())
+    for value in (*values, *components):
+        if isinstance(value, ProductFunction) and (other := found.setdefault(value.name, value)) is not value:
+            message = f'the product "{value.name}" is made twice'
+            expected = f"one function or Component per product; the other is at {other.place}"
+            fix = "Rename or remove one of them."
+            faults.append(Diagnostic("D013", message, value.place, expected, fix))
+    return found, faults
+
+
+def dbt_products(
+    domain: str,
+    root: Path,
+    products: Mapping[str, DataProduct],
+    functions: Mapping[str, ProductFunction],
+) -> tuple[dict[str, DbtProject], tuple[Diagnostic, ...]]:
+    """The products without a function that have a dbt model, and D011 if dbt cannot parse the project."""
+    wanted = products.keys() - functions.keys()
+    if not wanted or not (root / "dbt_projects" / domain / "dbt_project.yml").exists():
+        return {}, ()
+    try:
+        project = with_manifest(DbtProject.of(domain, root))
+    except DefinitionError as error:
+        return {}, error.diagnostics
+    return dict.fromkeys(sorted(wanted & project.models.keys()), project), ()
 
 
 def maker_of(
@@ -30,9 +73,21 @@ def maker_of(
         return None, error.diagnostics
 
 
+def expected_maker(product: DataProduct) -> str:
+    """The ways to make a product, for messages."""
+    name, domain = product.name, product.domain
+    return (
+        f'a function "{name}" marked @data_product in the package {domain}, a Component in its '
+        f"{DEFS}/{name}/{DEFS_FILE}, or a dbt model of that name in dbt_projects/{domain}"
+    )
+
+
 def find_maker(product: ProductId, root: Path) -> ProductFunction | None:
-    """The function of a product; only modules that mention it are imported."""
+    """The function or Component of a product; only modules that mention it are imported."""
     for folder in _package_folders(product.domain, root):
+        for file in component_files(folder):
+            if file.parent.name == product.name:
+                return read_component(file, product.domain)
         for file in sorted(folder.rglob("*.py")):
             text = file.read_text(encoding="utf-8", errors="replace")
             if "data_product" not in text or not re.search(rf"\b{re.escape(product.name)}\b", text):
@@ -76,10 +131,9 @@ def _project(product: DataProduct, root: Path) -> DbtProject:
             return _project(product, root)
         nothing = Diagnostic(
             "D015",
-            f"{product.id} has a contract, but no function or dbt model",
+            f"{product.id} has a contract, but no function, Component or dbt model",
             product.place,
-            expected=f'a function "{product.name}" marked @data_product in the package {product.domain}, '
-            f"or a dbt model of that name in dbt_projects/{product.domain}",
+            expected=expected_maker(product),
             fix=did_you_mean(product.name, project.models),
         )
         # A file that cannot be read may declare it.

@@ -1,0 +1,1 @@
+"""Components, and definitions that Dagster finds by itself. `dg scaffold defs` writes here."""

@@ -1,0 +1,1 @@
+"""The makers of products: functions, Components in YAML and SQL, and dbt models; all that looks for them."""
