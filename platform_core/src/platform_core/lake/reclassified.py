@@ -1,5 +1,5 @@
-"""A product that moved to its domain's other lake because its classification changed: finding and removing
-its versions in the old lake.
+"""Finding and removing all versions of a product in a lake: of one that moved to its domain's other lake,
+because its classification changed, and of one that is removed.
 
 It reads the catalog with SQLite, so that a validation needs no DuckDB.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic
 from platform_core.files import move_folder
 from platform_core.lake.location import RESTRICTED, LakeLocation
@@ -23,7 +24,8 @@ _FACTS = "CASE WHEN json_valid(commit_extra_info) THEN commit_extra_info END"
 _OF_PRODUCT = f"ducklake_snapshot_changes WHERE json_extract({_FACTS}, '$.asset') = :id"
 _TABLES = (
     "SELECT table_id, schema_name || '/' || t.path FROM ducklake_table t JOIN ducklake_schema"
-    " USING (schema_id) WHERE schema_name = 'products' AND table_name = :name OR schema_name = 'staging'"
+    " USING (schema_id) WHERE schema_name = 'products' AND table_name = :name OR"
+    " schema_name = 'internal' AND table_name = :name || '__batches' OR schema_name = 'staging'"
     f" AND table_name IN (SELECT json_extract({_FACTS}, '$.staged') FROM {_OF_PRODUCT})"
 )
 _VIEWS = (
@@ -54,12 +56,19 @@ def exposed_leftovers(location: LakeLocation, products: Iterable[DataProduct]) -
 def has_left(location: LakeLocation, product: DataProduct) -> bool:
     """Whether the old lake still holds versions of a product. Other code reports a broken lake."""
     with suppress(sqlite3.Error):
-        return _is_left(location, product)
+        return holds(location, left_lake(product), product.id)
     return False
 
 
 def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:
-    """Remove all versions of a product, with their files, from the lake that it left.
+    """Remove all versions of a product, with their files, from the lake that it left. Raises LakeLocked,
+    LakeError."""
+    remove_product(location, left_lake(product), product.id, holder, product.domain + RESTRICTED)
+
+
+def remove_product(location: LakeLocation, lake: str, product: ProductId, holder: str, by: str) -> None:
+    """Remove all versions of a product, with their files, from a lake. The files are first moved into the
+    folder of the lake ``by``.
 
     DuckLake's expiry would also remove snapshots of other products. No connection of this process may have
     the lake attached, because SQLite's locks belong to the process. The next call finishes the work of a
@@ -69,47 +78,47 @@ def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> No
     from platform_core.lake.lock import lake_lock
     from platform_core.lake.permissions import private_folder
 
-    lake, private = left_lake(product), product.domain + RESTRICTED
-    removed = location.folder(private) / f".removed-{product.name}"
+    removed = location.folder(by) / f".removed-{product.name}"
     try:
-        if not (removed.is_dir() or _is_left(location, product)):
+        if not (removed.is_dir() or holds(location, lake, product)):
             return
         with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
-            private_folder(location, private)
+            if location.is_private(by):
+                private_folder(location, by)
             removed.mkdir(mode=0o700, exist_ok=True)
-            for folder in _folders(location, product):  # in one step, not file by file
+            for folder in _folders(location, lake, product):  # in one step, not file by file
                 move_folder(folder, removed / uuid.uuid4().hex)
-            _forget(location, product)
+            _forget(location, lake, product)
             shutil.rmtree(removed)
     except sqlite3.Error as error:
         raise damaged(location, lake, str(error)) from error
 
 
-def _is_left(location: LakeLocation, product: DataProduct) -> bool:
-    if not location.is_readable(left_lake(product)):
+def holds(location: LakeLocation, lake: str, product: ProductId) -> bool:
+    """Whether a lake holds versions or files of a product. Raises sqlite3.Error for a broken lake."""
+    if not location.is_readable(lake):
         return False
-    listed = _ask(location, product, f"SELECT 1 FROM ({_TABLES}) UNION ALL {_VIEWS}")
-    return bool(listed or _folders(location, product))
+    listed = _ask(location, lake, product, f"SELECT 1 FROM ({_TABLES}) UNION ALL {_VIEWS}")
+    return bool(listed or _folders(location, lake, product))
 
 
-def _folders(location: LakeLocation, product: DataProduct) -> list[Path]:
-    lake = left_lake(product)
-    names = {f"products/{product.name}", *(path for _, path in _ask(location, product, _TABLES))}
+def _folders(location: LakeLocation, lake: str, product: ProductId) -> list[Path]:
+    names = {f"products/{product.name}", *(path for _, path in _ask(location, lake, product, _TABLES))}
     folders = {location.data(lake) / name for name in names}
     return [
         folder for folder in (*folders, location.folder(lake) / "files" / product.name) if folder.is_dir()
     ]
 
 
-def _ask(location: LakeLocation, product: DataProduct, query: str) -> list[tuple[Any, ...]]:
-    with _catalog(location, product, "?mode=ro") as connection:
-        return connection.execute(query, {"id": product.id, "name": product.name}).fetchall()
+def _ask(location: LakeLocation, lake: str, product: ProductId, query: str) -> list[tuple[Any, ...]]:
+    with _catalog(location, lake, "?mode=ro") as connection:
+        return connection.execute(query, {"id": product, "name": product.name}).fetchall()
 
 
-def _forget(location: LakeLocation, product: DataProduct) -> None:
+def _forget(location: LakeLocation, lake: str, product: ProductId) -> None:
     """Remove the product from every snapshot in one transaction, with statistics, which hold values."""
-    names = {"id": product.id, "name": product.name}
-    with _catalog(location, product, "") as connection:
+    names = {"id": product, "name": product.name}
+    with _catalog(location, lake, "") as connection:
         connection.execute("PRAGMA secure_delete = ON")
         tables = ", ".join(str(number) for number, _ in connection.execute(_TABLES, names).fetchall())
         holding = connection.execute(_HOLDING).fetchall()
@@ -124,7 +133,7 @@ def _forget(location: LakeLocation, product: DataProduct) -> None:
 
 
 @contextmanager
-def _catalog(location: LakeLocation, product: DataProduct, mode: str) -> Iterator[sqlite3.Connection]:
-    address = location.catalog(left_lake(product)).absolute().as_uri() + mode
+def _catalog(location: LakeLocation, lake: str, mode: str) -> Iterator[sqlite3.Connection]:
+    address = location.catalog(lake).absolute().as_uri() + mode
     with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
         yield connection
