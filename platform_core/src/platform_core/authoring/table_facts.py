@@ -50,7 +50,7 @@ class ColumnFacts:
     description: str | None = None
     """That of the input column of its name."""
     tags: tuple[str, ...] = ()
-    """What that column is tagged with: personal or pseudonymous."""
+    """The tags personal or pseudonymous of that column."""
     remarks: tuple[str, ...] = ()
     """Hints for the person who decides, without values."""
 

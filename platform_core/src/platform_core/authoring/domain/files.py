@@ -5,115 +5,27 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import tomllib
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from platform_core.authoring.domain.entries import DG, with_member, with_project
 from platform_core.authoring.domain.lock import LOCK, lock_of
 from platform_core.authoring.scaffold import reserved
 from platform_core.diagnostics import UsageError
 from platform_core.settings import WORKSPACE
+from platform_core.source.entries import DG, with_member, with_project
 from platform_core.source.federation import Federation
 from platform_core.words import slug
 
 LONGEST: Final = 40
 _LAKES: Final = {"main", "memory", "system", "temp", "tests"}
-_PYPROJECT: Final = """\
-[build-system]
-requires = ["flit_core>=3.12"]
-build-backend = "flit_core.buildapi"
-
-[project]
-name = "mesh-{dashed}"
-version = "0.1.0"
-description = "The products, contracts and tests of the {domain} domain."
-requires-python = ">=3.11"
-dependencies = ["platform-core{extra}"]
-
-[project.optional-dependencies]
-test = ["pytest>=8"]
-build = ["flit_core>=3.12"]
-
-[tool.uv.sources]
-platform-core = {{ path = "../../platform_core", editable = true }}
-
-# What `dg` reads.
-[tool.dg]
-directory_type = "project"
-
-[tool.dg.project]
-root_module = "{domain}"
-code_location_name = "{domain}"
-code_location_target_module = "{domain}.definitions"
-
-[tool.flit.module]
-name = "{domain}"
-
-# Its own settings, so that pytest looks for nothing outside of this folder.
-[tool.pytest.ini_options]
-testpaths = ["tests"]
-pythonpath = ["tests"]
-addopts = ["-ra", "--import-mode=importlib", "--strict-config", "--strict-markers"]
-markers = ["full: takes long or is of a rare kind; `make test` leaves it to `make test-full`"]
-xfail_strict = true
-"""
-_DEFINITIONS: Final = """\
-from platform_core import domain_definitions
-
-defs = domain_definitions("{domain}")
-"""
-_CONFTEST: Final = '''\
-"""Every policy of the mesh is a test of this domain too."""
-
-pytest_plugins = ["platform_core.conformance"]
-'''
-_TEAM: Final = """\
-  {team}:
-    name: {title}
-    domain: {domain}
-    email: {team}@{host}
-    channels:
-      - {{channel: "#{team}", tool: slack}}
-    members:
-      - {{role: product owner, email: {team}-owner@{host}}}
-"""
-_REPRESENTATIVE: Final = "  {domain}: [{team}-owner@{host}]\n"
-_LOCATION: Final = """\
-  - python_module:
-      module_name: {domain}.definitions
-      location_name: {domain}
-      executable_path: domains/{domain}/.venv/bin/python
-"""
-_DBT_PROJECT: Final = """\
-name: {domain}
-version: 1.0.0
-config-version: 2
-# The platform writes the profile at run time: its database is the lake of the domain.
-profile: {domain}
-model-paths: [models]
-macro-paths: [macros]
-
-flags:
-  send_anonymous_usage_stats: false
-
-models:
-  {domain}:
-    # Built beside the products, and published as one of them once the contract's rules hold.
-    +schema: staging
-    +materialized: table
-"""
-_DBT_MACRO: Final = """\
-{# A model goes to the schema it names: dbt alone would put the profile's schema in front of it. #}
-{% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ target.schema if custom_schema_name is none else custom_schema_name | trim }}
-{%- endmacro %}
-"""
-_DBT_SOURCES: Final = """\
-# Products of the mesh that the models read. Their columns are documented in their contracts.
-sources: []
-"""
+_SECTIONS: Final = {
+    "governance/teams.yaml": "teams",
+    "governance/mesh.yaml": "representatives",
+    WORKSPACE: "load_from",
+}
 
 
 def require_new(root: Path, domain: str, team: str, known: Collection[str], federation: Federation) -> None:
@@ -154,33 +66,22 @@ def domain_files(root: Path, domain: str, team: str, dbt: bool, federation: Fede
 
     The lock is left out where no other domain has the packages of the new one.
     """
-    folder, package = root / "domains" / domain, root / "domains" / domain / "src" / domain
-    title = team.replace("-", " ").capitalize()
-    hosts = federation.email_domains or ("example.com",)
-    names = {"domain": domain, "dashed": domain.replace("_", "-"), "team": team, "title": title}
-    names |= {"host": hosts[0], "extra": "[dbt]" if dbt else ""}
-    texts = {
-        folder / "pyproject.toml": _PYPROJECT.format(**names),
-        package / "__init__.py": f'"""The {domain} domain."""\n',
-        package / "definitions.py": _DEFINITIONS.format(**names),
-        folder / "tests" / "conftest.py": _CONFTEST,
-        folder / "contracts" / ".gitkeep": "",
-    }
+    template = tomllib.loads(Path(__file__).with_name("template.toml").read_text(encoding="utf-8"))
+    host = (federation.email_domains or ("example.com",))[0]
+    words = {"domain": domain, "dashed": domain.replace("_", "-"), "team": team, "host": host}
+    words |= {"title": team.replace("-", " ").capitalize(), "extra": "[dbt]" if dbt else ""}
+
+    def filled(text: str) -> str:
+        return re.sub(rf"\{{({'|'.join(words)})\}}", lambda found: words[found[1]], text)
+
+    files = template["files"] | (template["dbt"] if dbt else {})
+    texts = {root / filled(path): filled(text) for path, text in files.items()}
     if (lock := lock_of(root, dbt)) is not None:
-        texts[folder / LOCK] = lock
-    if dbt:
-        project = root / "dbt_projects" / domain
-        texts[project / "dbt_project.yml"] = _DBT_PROJECT.format(**names)
-        texts[project / "macros" / "generate_schema_name.sql"] = _DBT_MACRO
-        texts[project / "models" / "sources.yml"] = _DBT_SOURCES
+        texts[root / "domains" / domain / LOCK] = lock
     if (dg := root / DG).exists():
         texts[dg] = with_project(dg, dg.read_text(encoding="utf-8"), f"domains/{domain}")
-    governance = root / "governance"
-    for path, section, block in (
-        (governance / "teams.yaml", "teams", _TEAM),
-        (governance / "mesh.yaml", "representatives", _REPRESENTATIVE),
-        (root / WORKSPACE, "load_from", _LOCATION),
-    ):
+    for name, block in template["entries"].items():
+        path = root / name
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        texts[path] = with_member(path, text, section, block.format(**names))
+        texts[path] = with_member(path, text, _SECTIONS[name], filled(block))
     return texts

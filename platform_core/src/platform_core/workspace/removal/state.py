@@ -1,4 +1,4 @@
-"""What leaves the state of the mesh with products or a domain, also of a domain that has left the tree.
+"""The state of the mesh that goes with products or a domain, also with a domain that has left the tree.
 
 Every step can be repeated, so a second call finishes an interrupted one.
 """
@@ -6,7 +6,6 @@ Every step can be repeated, so a second call finishes an interrupted one.
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +13,8 @@ from pathlib import Path
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.lake.damage import from_each_lake
-from platform_core.lake.location import RESTRICTED, LakeLocation
-from platform_core.lake.lock import lake_lock
-from platform_core.lake.reclassified import holds, remove_product
+from platform_core.lake.location import LakeLocation
+from platform_core.lake.removal import lakes_of, may_hold, remove_lake, remove_product
 from platform_core.lake.versions import published
 from platform_core.masking.keys import KeyRing
 from platform_core.words import counted
@@ -41,12 +39,11 @@ def of_domain(root: Path, domain: str) -> Iterator[Step]:
         remove = partial(shutil.rmtree, path) if path.is_dir() else partial(path.unlink, missing_ok=True)
         yield Step(f"the cache or log {path.relative_to(home.path)}", remove)
     yield from _keys(ring, [name for name in ring.names() if name.startswith(f"{domain}.")])
-    for lake in (domain, domain + RESTRICTED):
-        if location.folder(lake).is_dir():
-            found, _ = from_each_lake(location, [lake], published) if location.exists(lake) else ({}, ())
-            count = sum(len(versions) for versions in found.get(lake, {}).values())
-            words = f"the lake {lake}: {counted(len(found.get(lake, {})), 'product')}, "
-            yield Step(words + counted(count, "version"), partial(_remove_lake, location, lake))
+    for lake in lakes_of(location, domain):
+        found, _ = from_each_lake(location, [lake], published) if location.exists(lake) else ({}, ())
+        count = sum(len(versions) for versions in found.get(lake, {}).values())
+        words = f"the lake {lake}: {counted(len(found.get(lake, {})), 'product')}, "
+        yield Step(words + counted(count, "version"), partial(remove_lake, location, lake))
 
 
 def of_products(root: Path, products: Collection[ProductId], keys: Collection[str]) -> Iterator[Step]:
@@ -55,23 +52,12 @@ def of_products(root: Path, products: Collection[ProductId], keys: Collection[st
     ring, location = KeyRing.current(root), LakeLocation.current(root)
     yield from _keys(ring, [name for name in ring.names() if name in keys])
     for product in products:
-        for lake in (product.domain, product.domain + RESTRICTED):
-            if _holds(location, lake, product):
+        for lake in lakes_of(location, product.domain):
+            if may_hold(location, lake, product):
                 found, _ = from_each_lake(location, [lake], published)
                 versions = counted(len(found.get(lake, {}).get(product, ())), "version")
                 remove = partial(remove_product, location, lake, product, f"removal of {product}", lake)
                 yield Step(f"{versions} of {product} in the lake {lake}", remove)
-            lock = location.folder(lake) / f"{product.name}.stream.lock"
-            if lock.exists():
-                yield Step(f"the lock of the stream {product}", partial(lock.unlink, missing_ok=True))
-
-
-def _holds(location: LakeLocation, lake: str, product: ProductId) -> bool:
-    left = (location.folder(lake) / f".removed-{product.name}").is_dir()
-    try:
-        return left or holds(location, lake, product)
-    except sqlite3.Error:
-        return True  # the removal reports the damage
 
 
 def _records(root: Path, of: Callable[[ProductId], bool]) -> Iterator[Step]:
@@ -101,8 +87,3 @@ def _records(root: Path, of: Callable[[ProductId], bool]) -> Iterator[Step]:
 def _keys(ring: KeyRing, names: Collection[str]) -> Iterator[Step]:
     for name in names:
         yield Step(f"the key {name}: no value can be hashed with it again", partial(ring.remove, name))
-
-
-def _remove_lake(location: LakeLocation, lake: str) -> None:
-    with lake_lock(location, lake, holder=f"removal of {lake}"):
-        shutil.rmtree(location.folder(lake))

@@ -1,22 +1,24 @@
-"""What leaves the tree with a product or a domain: files, folders, and entries in the files of others."""
+"""The part of the tree that goes with a product or a domain: files, folders, and entries in shared files."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from typing import Any
 
-from platform_core.authoring.domain.entries import DG, without_members, without_project
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place, UsageError, shown
-from platform_core.files import write_files
+from platform_core.files import move_folder, write_files
 from platform_core.registry.lookup import Registry
-from platform_core.settings import WORKSPACE
+from platform_core.settings import WORKSPACE, environment
+from platform_core.source.entries import DG, without_members, without_project
 from platform_core.words import listed
+from platform_core.workspace.processes.start import start
 from platform_core.workspace.removal.code import without_function
 
 
@@ -40,12 +42,12 @@ class TreeChange:
         try:
             for folder in self.folders:
                 moved.append(folder)
-                folder.rename(_aside(folder))
+                move_folder(folder, _aside(folder))
             write_files(self.files)
         except BaseException:
             for folder in moved:
                 if _aside(folder).exists():
-                    _aside(folder).rename(folder)
+                    move_folder(_aside(folder), folder)
             raise
 
 
@@ -108,15 +110,15 @@ def of_product(root: Path, product: ProductId, registry: Registry) -> TreeChange
 
 def dirty(root: Path) -> Diagnostic | None:
     """U072 for a tree with changes that git has not committed, or without git: what goes could be lost."""
-    try:
-        found = subprocess.run(
-            ["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError):
+    words, found, failed = ("git", "status", "--porcelain"), b"", True
+    with suppress(OSError), start(words, environment(), cwd=root, stdout=PIPE, stderr=DEVNULL) as git:
+        found, failed = git.communicate()[0], git.returncode != 0
+    if failed:
         return Diagnostic("U072", "the tree of the mesh is not in git", None, "a tree that git can restore")
     if not found:
         return None
-    message = f"the tree has changes that are not committed: {listed([line[3:] for line in found], 5)}"
+    changed = [line[3:] for line in found.decode(errors="replace").splitlines()]
+    message = f"the tree has changes that are not committed: {listed(changed, 5)}"
     return Diagnostic("U072", message, None, "a tree that git can restore", "Commit them, then call again.")
 
 

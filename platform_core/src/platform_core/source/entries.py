@@ -1,4 +1,4 @@
-"""Entries of a domain in the shared files of the mesh, added and removed as text: comments and layout stay.
+"""Entries in the shared files of the mesh, added and removed as text: comments and layout stay.
 
 Each edit is read back. Where the content is not the expected one, as in a file in another layout, UsageError
 U071 asks for the edit by hand.
