@@ -137,7 +137,8 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         imports("sqlite3", "aiosqlite", "apsw"),
         "nowhere",
         {
-            "lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB",
+            "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
+            "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
             "workspace/records.py": "what checks found, for `mesh show`, which does not import Dagster",
         },
@@ -149,6 +150,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "products/run/origin.py": "it asks git for the commit",
             "sources/staging.py": "a run starts it, whose own variables it narrows",
+            "authoring/scaffold.py": "it asks the tree's ruff for the form of new code",
             "access/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
         },
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from platform_core.access.query import granted_products
 from platform_core.authoring import data_files
 from platform_core.authoring.conversions import Conversion, conversions, converted
 from platform_core.authoring.draft import draft
@@ -14,11 +15,16 @@ from platform_core.authoring.foreign_keys import with_references
 from platform_core.authoring.key_search import CANDIDATES
 from platform_core.authoring.profile import profile
 from platform_core.authoring.source_relation import Reader, Subject, find, opened
-from platform_core.authoring.table_facts import TableFacts
+from platform_core.authoring.table_facts import ColumnFacts, TableFacts
+from platform_core.contracts.model import Column
 from platform_core.contracts.product_id import ProductId
-from platform_core.diagnostics import Diagnostic
+from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.lake.location import LakeLocation
+from platform_core.odcs.columns import CLASSIFICATIONS
 from platform_core.registry.lookup import Registry
+from platform_core.source.federation import read_teams
+from platform_core.sql.columns import columns_used
+from platform_core.sql.quoting import quoted
 from platform_core.words import counted
 
 WIDE = 500
@@ -72,9 +78,62 @@ def infer(
         found = with_references(data.connection, _READ, facts.columns, data.pairs, data.targets)
         remarks = {name: (each.remark,) for name, each in read.items()}
         marked = (replace(c, remarks=(*remarks.get(c.name, ()), *c.remarks)) for c in found)
-        facts = replace(facts, columns=tuple(marked))
-        text = draft(facts, own, name, subject.words, data.columns)
+        origins = _origins(subject, reader, facts, data.columns)
+        facts = replace(facts, columns=tuple(_inherited(c, origins.get(c.name, ())) for c in marked))
+        text = draft(facts, own, name, subject.words, data.columns, _only_team(own, root))
     return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
+
+
+def _only_team(product: str | None, root: Path) -> str | None:
+    """The team of a product's domain, if there is only one."""
+    teams = read_teams(root).teams.values() if product else ()
+    [*found] = (team.slug for team in teams if team.domain == ProductId(product or "").domain)
+    return found[0] if len(found) == 1 else None
+
+
+def _origins(
+    subject: Subject, reader: Reader, facts: TableFacts, renamed: Mapping[str, str]
+) -> dict[str, list[Column]]:
+    """The columns of granted inputs behind each column of a product or a query. Columns that filter or group
+    the rows count only for a column of their name, and for one without others."""
+    if subject.product is not None:
+        return {column.name: [column] for column in subject.product.columns}
+    if subject.sql is None:
+        return {}
+    products = granted_products(subject.sql, reader.principal, reader.registry, reader.root).values()
+    tables = {name: product for product in products for name in (product.id.in_sql, product.id)}
+    columns = {name: {c.name: c for c in product.columns} for name, product in tables.items()}
+
+    def behind(what: str) -> set[tuple[str, str]]:
+        used = columns_used(f"SELECT {what} FROM ({subject.sql})", {n: tuple(c) for n, c in columns.items()})
+        return {(table, name) for table, names in used.items() for name in names}
+
+    found: dict[str, list[Column]] = {}
+    try:
+        rows = behind("count(*)")
+        for column in facts.columns:
+            name = renamed.get(column.name, column.name)
+            used = behind(quoted(name))
+            own = [columns[t][c] for t, c in sorted(used) if c == name or (t, c) not in rows]
+            found[column.name] = own or [columns[t][c] for t, c in sorted(used)]
+    except PlatformError:
+        return {}  # SQL whose columns depend on more than names
+    return found
+
+
+def _inherited(column: ColumnFacts, origins: Sequence[Column]) -> ColumnFacts:
+    known = [origin.classification for origin in origins if origin.classification in CLASSIFICATIONS]
+    same = [origin for origin in origins if origin.name == column.name]
+    if not known and not same:
+        return column
+    alone = same[0] if len(same) == 1 else None
+    return replace(
+        column,
+        classification=max(known, key=CLASSIFICATIONS.index) if known else None,
+        description=(alone.description or None) if alone else None,
+        tags=tuple(sorted({tag for o in same for tag in o.tags if tag in ("personal", "pseudonymous")})),
+        not_personal=column.not_personal or (alone.not_personal or None if alone else None),
+    )
 
 
 def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:

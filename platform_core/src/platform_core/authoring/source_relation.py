@@ -177,6 +177,11 @@ def opened(
             source = _table(reader, subject.table, files, room)
         with _query_faults():
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
+        if subject.kind == "sql":
+            plain, renamed = tabular.in_plain_names(f"({source})", names)
+            source = plain if renamed else source
+            by_name = {old: new for new, old in renamed.items()}
+            names = tuple(by_name.get(name, name) for name in names)
         pairs = _pairs(names, reader, own or subject.name)
         targets = _targets(connection, [product for _, product in pairs], reader, products, files, room)
         shut(connection, room, [subject.file] if subject.file is not None else [])
