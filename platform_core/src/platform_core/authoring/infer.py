@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from platform_core.authoring.conversions import Conversion, conversions, convert
 from platform_core.authoring.draft import draft
 from platform_core.authoring.foreign_keys import with_references
 from platform_core.authoring.key_search import CANDIDATES
+from platform_core.authoring.outside import read_outside, source_of
 from platform_core.authoring.profile import profile
 from platform_core.authoring.source_relation import Reader, Subject, find, opened
 from platform_core.authoring.table_facts import ColumnFacts, TableFacts
@@ -53,17 +55,31 @@ def infer(
     product: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Inferred:
-    """Infer a contract from a file, a product, a lake's table, a query or a dbt model.
+    """Infer a contract from a file, a product, a lake's table, a query, a dbt model or an outside source.
 
     ``product`` is the id of the new product, whose domain reads the data. Without it, the reader is
     ``analysts``, for a product its own domain. ``columns`` are the names for a CSV file without any.
 
     Raises:
         UsageError: U060 to U069, U040.
-        PlatformError: the errors of reading products, such as R020 for one that was never published.
+        PlatformError: the errors of reading products, such as R020 for one that was never published, and of
+            sources, S001 to S029.
     """
-    location = LakeLocation.current(root)
-    subject = find(words, registry, location, root)
+    location, source = LakeLocation.current(root), source_of(words)
+    with ExitStack() as stack:
+        outside = stack.enter_context(read_outside(source, location)) if source is not None else None
+        subject = find(words, registry, location, root, outside)
+        return _inferred(subject, registry, location, root, product, columns)
+
+
+def _inferred(
+    subject: Subject,
+    registry: Registry,
+    location: LakeLocation,
+    root: Path,
+    product: str | None,
+    columns: Sequence[str] | None,
+) -> Inferred:
     own = product or (subject.product.id if subject.product else None)
     principal = f"domain:{ProductId(own).domain}" if own else "analysts"
     name = ProductId(own).name if own else subject.name

@@ -18,11 +18,12 @@ from typing import Final
 from platform_core.access.query import granted_products
 from platform_core.authoring import data_files
 from platform_core.authoring.infer import Inferred
+from platform_core.authoring.outside import constructor
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place, UsageError, shown
 from platform_core.products.inputs.bind import in_memory
 from platform_core.registry.lookup import Registry
-from platform_core.sources.source import READERS, is_pattern
+from platform_core.sources.source import READERS, Source, is_pattern
 from platform_core.sql.quoting import quoted
 from platform_core.words import slug
 
@@ -60,6 +61,8 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
         raise _cannot(
             f"{subject.words} makes the product of its own name", f"`mesh new product {subject.words[14:]}`"
         )
+    if subject.outside is not None:
+        return _from_outside(inferred, subject.outside.source, name)
     if subject.file is not None:
         return _from_file(inferred, subject.file, name, root)
     if subject.product is not None:
@@ -183,6 +186,15 @@ def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
         _function(name, {"raw": constant}, sql),
         {},
         sql,
+    )
+
+
+def _from_outside(inferred: Inferred, source: Source, name: str) -> Maker:
+    constant = f"{name.upper()}_SOURCE"
+    sql = f"SELECT\n{_selected(inferred, inferred.renamed)}\nFROM {{raw}}"
+    function = _function(name, {"raw": constant}, sql)
+    return Maker(
+        ("Source", "Table", "data_product"), f"{constant} = {constructor(source)}", function, {}, sql
     )
 
 

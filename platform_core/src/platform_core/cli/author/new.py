@@ -9,6 +9,7 @@ from pathlib import Path
 from platform_core.authoring.domain.files import domain_files, require_new
 from platform_core.authoring.domain.lock import LOCK
 from platform_core.authoring.infer import infer
+from platform_core.authoring.outside import EXTRAS, with_needs
 from platform_core.authoring.product_test import test_module
 from platform_core.authoring.scaffold import formatted, maker, module, refuse_taken
 from platform_core.cli.author.infer import columns_option, decisions, place_of
@@ -22,6 +23,7 @@ from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
 from platform_core.source.workspace import read_locations
+from platform_core.sources.columns import locked_in
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="subject",
-        metavar="FILE|PRODUCT|SQL|MODEL",
+        metavar="FILE|PRODUCT|SQL|MODEL|SOURCE",
         help="of a product: its source, a Parquet, CSV or JSON file, a product, a query over granted "
-        "products in quotes, or a dbt model of its name",
+        "products in quotes, a dbt model of its name, a URL, or a table such as postgres:SHOP_DB:public.orders",
     )
     columns_option(parser)
 
@@ -91,8 +93,18 @@ def _product(options: argparse.Namespace, root: Path) -> int:
         there = code.read_text(encoding="utf-8") if code.exists() else None
         texts[code] = formatted(module(there, made, name, code, inferred.subject.words), code, root, domain)
         texts[test] = formatted(test_module(inferred, made, product, registry), test, root, domain)
+    outside = inferred.subject.outside
+    if outside is not None:
+        if outside.lock is not None:
+            texts[locked_in(outside.source, domain, root)] = outside.lock
+        project = root / "domains" / domain / "pyproject.toml"
+        before = project.read_text(encoding="utf-8")
+        if (needs := with_needs(before, outside.source)) != before:
+            texts[project] = needs
     write_files(texts)
     steps = decisions(contract)
+    if outside is not None and outside.source.kind in EXTRAS:
+        steps.append("make lock setup           # the extra of the source")
     steps.append(f"mesh check {product}      # lists open decisions, then compares contract and function")
     steps.append(f"mesh run {product}        # write, audit, publish")
     notes = [] if made is not None else [f"{inferred.subject.words} makes it: no function is needed"]
