@@ -74,7 +74,6 @@ def test_every_step_works(tmp_path: Path) -> None:
         if database is not None:
             database.send_signal(signal.SIGINT)
             database.wait()
-    assert [line.split() for line in output.splitlines()[2:6]] != []
     assert {"Lisbon", "Oslo", "Prague", "Rome"} <= set(output.split())
 
 

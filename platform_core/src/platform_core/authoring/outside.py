@@ -35,8 +35,8 @@ EXTRAS: Final = {"postgres", "delta", "iceberg"}
 
 @dataclass(frozen=True)
 class Outside:
-    """A source and its rows in a local file. ``lock`` is the text of the lock of its columns; None for a file,
-    which needs none."""
+    """A source and its rows in a local file. ``lock`` is the text of the lock of its columns; None for a
+    file, which needs none."""
 
     source: Source
     file: Path

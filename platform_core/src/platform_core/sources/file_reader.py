@@ -96,4 +96,6 @@ class FileReader:
         except duckdb.Error as error:
             message = f"the file of the source {order.name} cannot be read: {sentence(error)}"
             fix = "Correct the file, or its columns in the source."
-            raise SourceError.of("S025", message, None, f"a file in the format of {order.origin}", fix) from None
+            raise SourceError.of(
+                "S025", message, None, f"a file in the format of {order.origin}", fix
+            ) from None

@@ -37,7 +37,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         dest="subject",
         metavar="FILE|PRODUCT|SQL|MODEL|SOURCE",
         help="of a product: its source, a Parquet, CSV or JSON file, a product, a query over granted "
-        "products in quotes, a dbt model of its name, a URL, or a table such as postgres:SHOP_DB:public.orders",
+        "products in quotes, a dbt model of its name, a URL, or a table such as "
+        "postgres:SHOP_DB:public.orders",
     )
     columns_option(parser)
 
