@@ -58,6 +58,10 @@ class ProductFunction:
         return {name: i for name, i in self.inputs.items() if isinstance(i, Input)}
 
     @property
+    def reads_changes(self) -> bool:
+        return any(read.changes for read in self.products.values())
+
+    @property
     def sources(self) -> dict[str, Source]:
         return {name: s for name, s in self.inputs.items() if isinstance(s, Source)}
 
@@ -82,9 +86,9 @@ def data_product(
 
     The function takes one argument per input, by name: a :class:`Table` for a product or a tabular source, a
     ``pathlib.Path`` for another source file. The function of a product with partitions may also take
-    ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, or an Arrow, Polars
-    or pandas table with the columns of the contract. Raises DefinitionError D002 if arguments and inputs
-    differ.
+    ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, an Arrow, Polars or
+    pandas table, or an iterator of rows as dicts or of Arrow batches, with the columns of the contract.
+    Raises DefinitionError D002 if arguments and inputs differ.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:

@@ -31,7 +31,7 @@ from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.staged import source_facts, staging_of
 from platform_core.products.inputs.versions import pinned, version_reads
-from platform_core.products.result import MadeQuery, as_query, with_metadata
+from platform_core.products.result import MadeQuery, as_query, is_iterator, with_metadata
 from platform_core.products.run.context import RunContext
 from platform_core.products.run.redaction import line_in
 from platform_core.quality.batches import audit_whole, batch_gate, together
@@ -223,11 +223,14 @@ class Feed:
         if not new:
             return
         result = self._call(narrowed)
-        if isinstance(result, Iterator | Batch):
+        yield Batch(", ".join(parts), map(self._row, result) if is_iterator(result) else self._row(result))
+
+    def _row(self, result: Any) -> Any:
+        if isinstance(result, Batch):
             message = f"the function of {self.product.id} reads changes, but yields batches"
-            expected = "rows, which become one batch"
-            raise DefinitionError.of("D052", message, place, expected, "Return the rows.")
-        yield Batch(", ".join(parts), result)
+            expected, fix = "rows, which become one batch", "Return the rows."
+            raise DefinitionError.of("D052", message, self.function.place, expected, fix)
+        return result
 
     def _call(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
@@ -244,7 +247,8 @@ class Feed:
     def _query_of(self, batch: Batch) -> MadeQuery:
         place = self.function.place
         try:
-            made = as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
+            rows, room = batch.made(), self.run.room
+            made = as_query(self.run.connection, rows, self._arguments, self.product, place, room)
             if any(name in made.used for name in self._staging.orders):
                 self._staging.read()
                 self._staging.show(self.run.connection)

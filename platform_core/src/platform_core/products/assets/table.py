@@ -91,7 +91,7 @@ def function_asset(
             arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
             run.function_metadata.update(said)
-            made = as_query(connection, run_hooks.rows(result), arguments, product.id, function.place)
+            made = as_query(connection, run_hooks.rows(result), arguments, product, function.place, run.room)
             staging.read(made.used)
             staging.show(connection)
             run.record_sources(source_facts(connection, function, staging))
