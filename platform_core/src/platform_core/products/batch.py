@@ -75,6 +75,6 @@ def yielded(result: Any, product: str, place: Place) -> Iterator[Batch]:
 def first_rows(result: Any, product: str, place: Place) -> Any | None:
     """The rows of the first batch; None without a batch. Rows are returned as they are."""
     if not isinstance(result, Iterator | Batch | list):
-        return result
+        return result  # rows of changes, or a dlt resource
     first = next(yielded(result, product, place), None)
     return None if first is None else first.made()

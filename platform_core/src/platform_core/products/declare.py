@@ -46,7 +46,14 @@ class ProductFunction:
     """Whether it takes the window of its run, as the argument ``window``."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        try:
+            return self.function(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            if error.name != "dlt":
+                raise
+            from platform_core.sources.extension import missing_extra  # here, because it loads DuckDB
+
+            raise missing_extra("dlt", self.name, self.place) from None
 
     @property
     def domain(self) -> str:

@@ -16,6 +16,7 @@ from platform_core.diagnostics import DefinitionError, Place
 from platform_core.lake.errors import beyond_inputs, sentence
 from platform_core.lake.publication.column_fit import mapped
 from platform_core.products.batch import Delivered
+from platform_core.products.dlt_resource import Pull, is_resource
 from platform_core.products.model import Model
 from platform_core.products.rows import Yielded, in_arrow
 from platform_core.products.table import Table
@@ -65,7 +66,8 @@ def as_query(
     place: Place | None,
     room: Path,
 ) -> MadeQuery:
-    """A query over ``connection`` for the result of a function that was called with ``arguments``.
+    """A query over ``connection`` for the result of a function that was called with ``arguments``; a query
+    that was made before is returned as it is.
 
     The rows of an iterator are written into ``room``. Only SQL can be read more than once. Raises
     DefinitionError: D004 for another type, D005 for SQL that is not one query, D006 and D021 for text that
@@ -82,6 +84,10 @@ def as_query(
         return MadeQuery(query, used, inputs_read(connection, query, arguments, product.id, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
         return MadeQuery(streamed(connection, result))
+    if isinstance(result, MadeQuery):
+        return result
+    if is_resource(result):  # without a state: all its rows
+        result = Pull(result).rows()
     if is_iterator(result):
         rows, types = Yielded(result, product, place).write(room / f"{RESULT}.arrow")
         connection.register(RESULT, rows)
@@ -163,8 +169,8 @@ def _sql_fault(product: str, place: Place | None, error: Exception) -> Definitio
 
 
 def is_iterator(result: Any) -> bool:
-    """Whether a function yields its rows. A reader of Arrow batches counts as a table."""
-    return isinstance(result, Iterator) and as_table(result) is None
+    """Whether a function yields its rows, as a dlt resource does. A reader of Arrow batches is a table."""
+    return is_resource(result) or (isinstance(result, Iterator) and as_table(result) is None)
 
 
 def as_table(result: Any) -> Any | None:
