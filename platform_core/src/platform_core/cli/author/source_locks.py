@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platform_core.cli.author.product_maker import maker_of
 from platform_core.diagnostics import UsageError, shown
 from platform_core.products.declare import ProductFunction
+from platform_core.products.makers.lookup import maker_of
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
 from platform_core.sources.columns import locked_in, write_lock
