@@ -12,7 +12,7 @@ from benchmarks.report import Aim, Section, peak, processor, seconds
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "platform_core" / "tests"))  # the server of the tests
 
-from servers import postgres  # noqa: E402
+from servers import postgres  # type: ignore[import-not-found]  # noqa: E402
 
 ROWS = """
 CREATE TABLE orders (id bigint PRIMARY KEY, day date, store integer, amount numeric(12, 2), note text,

@@ -99,9 +99,16 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "an ATTACH of a lake": (
         statements("ATTACH"),
         "lake/location.py",
-        {"sealed/dbt.py": "the databases that dbt builds in, which are no lakes"},
+        {
+            "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
+            "sources/postgres.py": "a database outside of the mesh",
+        },
     ),
-    "a COMMIT": (statements("BEGIN|COMMIT|ROLLBACK"), "lake/transaction.py", {}),
+    "a COMMIT": (
+        statements("BEGIN|COMMIT|ROLLBACK"),
+        "lake/transaction.py",
+        {"sources/postgres.py": "one snapshot for all reads of a database outside of the mesh"},
+    ),
     "a path in a lake": (
         ways_into_a_lake,
         "lake/",
@@ -130,7 +137,8 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         imports("sqlite3", "aiosqlite", "apsw"),
         "nowhere",
         {
-            "lake/reclassified.py": "what DuckLake never removes, and a validation asks for without DuckDB",
+            "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
+            "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
             "workspace/records.py": "what checks found, for `mesh show`, which does not import Dagster",
         },
@@ -141,6 +149,8 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "workspace/processes/start.py",
         {
             "products/run/origin.py": "it asks git for the commit",
+            "sources/staging.py": "a run starts it, whose own variables it narrows",
+            "authoring/scaffold.py": "it asks the tree's ruff for the form of new code",
             "access/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
         },
     ),
@@ -161,6 +171,7 @@ DATABASES = {
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
+    "sources/postgres.py": "a database outside of the mesh, in the staging process",
     "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }
 """Who opens a database of its own, and what for."""

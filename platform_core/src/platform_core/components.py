@@ -7,6 +7,7 @@ YAML and SQL into the ``defs`` folder of a domain.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -33,11 +34,12 @@ class _Scaffolder(dg.Scaffolder[_Parameters]):
 class DataProduct(dg.Component, dg.Model, dg.Resolvable):
     """A data product made by one SELECT; its contract has everything else. Its name is that of its folder.
 
-    ``sql`` is the name of a file in that folder, ``inputs`` are products by their names in the SQL.
+    ``sql`` is the name of a file in that folder. ``inputs`` are products by their names in the SQL, or the
+    arguments of a source, with its name as ``source``.
     """
 
     sql: str
-    inputs: Mapping[str, str] | None = None
+    inputs: Mapping[str, str | Mapping[str, Any]] | None = None
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Nothing: ``domain_definitions`` reads the same file and makes the asset."""

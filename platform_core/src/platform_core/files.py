@@ -38,34 +38,47 @@ def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, re
         draft.unlink(missing_ok=True)
 
 
-def write_files(contents: Mapping[Path, str | bytes]) -> None:
+def write_files(contents: Mapping[Path, str | bytes | None]) -> None:
     """Write all of the files or none of them: first each as a draft, then all are moved to their places.
+    None removes a file.
 
-    Raises UsageError U068 where one of them cannot be written; then the others are unchanged.
+    After a fault or Ctrl-C, files and folders are as before. Raises UsageError U068 where one of them cannot
+    be written.
     """
     drafts: dict[Path, Path] = {}
-    before: dict[Path, bytes | None] = {}
+    before: dict[Path, tuple[bytes, int] | None] = {}
+    made: list[Path] = []
     path = Path()
     try:
         for path, content in contents.items():
+            if content is None:
+                continue
+            made += [each for each in (path.parent, *path.parent.parents) if not each.exists()][::-1]
             path.parent.mkdir(parents=True, exist_ok=True)
             drafts[path] = draft_beside(path)
             _write_draft(drafts[path], path, content, None)
-        for path, draft in drafts.items():
-            before[path] = path.read_bytes() if path.exists() else None
-            draft.replace(path)
-    except OSError as error:
-        for written, bytes_ in before.items():
-            _restore(written, bytes_)
+        for path in contents:
+            before[path] = (path.read_bytes(), path.stat().st_mode) if path.exists() else None
+            if path in drafts:
+                drafts[path].replace(path)
+            else:
+                path.unlink(missing_ok=True)
+    except BaseException as error:
+        for changed, was in before.items():
+            _restore(changed, was)
+        for each in drafts.values():
+            each.unlink(missing_ok=True)
+        for folder in reversed(made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        if not isinstance(error, OSError):
+            raise
         raise UsageError.of(
             "U068",
             f"{shown(path)} cannot be written: {error.strerror or error}",
             expected="a writable folder with free space",
             fix="Repair the folder, then call again.",
         ) from None
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
 
 
 def draft_beside(path: Path) -> Path:
@@ -162,9 +175,10 @@ def _write_draft(draft: Path, path: Path, content: str | bytes, mode: int | None
         draft.chmod(mode)
 
 
-def _restore(path: Path, content: bytes | None) -> None:
+def _restore(path: Path, was: tuple[bytes, int] | None) -> None:
     with contextlib.suppress(OSError):
-        if content is None:
+        if was is None:
             path.unlink(missing_ok=True)
         else:
-            path.write_bytes(content)
+            path.write_bytes(was[0])
+            path.chmod(stat.S_IMODE(was[1]))

@@ -101,7 +101,7 @@ def test_a_planted_secret_is_in_no_file_and_no_output(
 
 
 def printed(mesh: SmallMesh, *words: str) -> str:
-    """What the command prints, with the secrets of this process."""
+    """The output of the command, with the secrets of this process."""
     command = [sys.executable, "-m", "platform_core.cli", *words]
     done = subprocess.run(command, cwd=mesh.root, text=True, capture_output=True, check=False)
     return done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -164,3 +165,30 @@ def test_versions_past_their_retention_are_listed_but_never_the_newest(
     closed = mesh_status(shop.root, datetime.now(UTC) + timedelta(days=31))
     assert closed.retained == ()
     assert ("shop/sales", "overdue") in troubles(closed)
+
+
+def test_a_source_that_breaks_its_promise_makes_its_product_overdue(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    file = shop.write("till.csv", "id,amount,who\n1,2.5,Ada\n")
+    now = datetime.now(UTC)
+    day_old = (now - timedelta(days=1)).timestamp()
+    os.utime(file, (day_old, day_old))
+    shop.code(
+        "shop",
+        f"""
+        from datetime import timedelta
+
+        @data_product(inputs={{"till": Source("files/till", {str(file)!r}, latency=timedelta(hours=2))}})
+        def sales(till: Table):
+            return f"SELECT id, amount, who FROM {{till}}"
+        """,
+    )
+    assert make(shop, instance, "shop/sales") == [True]
+    [trouble] = [each for each in mesh_status(shop.root).troubles if "source" in each.why]
+    assert (trouble.product, trouble.state) == ("shop/sales", "overdue")
+    assert trouble.why == "its source files/till had no newer row, promised within 2 h"
+    assert trouble.since == datetime.fromtimestamp(day_old, UTC) + timedelta(hours=2)
+    os.utime(file)
+    assert make(shop, instance, "shop/sales") == [True]
+    assert not [each for each in mesh_status(shop.root).troubles if "source" in each.why]

@@ -73,6 +73,14 @@ def query(
         raise UsageError.of(
             "U066", f"{shown(path)} is not a table", None, expected, "Write one object per row."
         )
+    return in_plain_names(source, names, columns)
+
+
+def in_plain_names(
+    source: str, names: Sequence[str], columns: Sequence[str] | None = None
+) -> tuple[str, dict[str, str]]:
+    """SQL that reads a relation with plain column names, or with ``columns``, and the original names of those
+    that are renamed."""
     renamed: dict[str, str] = {}
     for position, name in enumerate(names, start=1):
         plain = (columns[position - 1] if columns else snake(name)) or f"column_{position}"

@@ -29,8 +29,9 @@ def draft(
     name: str,
     source: str,
     renamed: Mapping[str, str] | None = None,
+    team: str | None = None,
 ) -> str:
-    """The text of a contract for ``facts``, inferred from ``source``.
+    """The text of a contract for ``facts``, inferred from ``source``, for a product of ``team``.
 
     ``renamed`` holds the source's names of renamed columns. The text has no value of a column that looks
     personal.
@@ -40,7 +41,8 @@ def draft(
         remarks = _remarks(column, (renamed or {}).get(column.name))
         if remarks:
             comments[("schema", 0, "properties", index)] = remarks
-    return write(contract(facts, product_id, name), comments)
+    document = contract(facts, product_id, name)
+    return write(document | {"team": {"name": team}} if team else document, comments)
 
 
 def contract(facts: TableFacts, product_id: str | None, name: str) -> dict[str, Any]:
@@ -81,9 +83,13 @@ def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
         written["primaryKey"] = True
         if len(facts.key) > 1:
             written["primaryKeyPosition"] = facts.key.index(column.name) + 1
-    written["classification"] = "restricted" if column.personal else MARK
-    if column.personal or column.pseudonymous:
-        written["tags"] = ["personal" if column.personal else "pseudonymous"]
+    written["classification"] = "restricted" if column.personal else column.classification or MARK
+    if (
+        tags := [*column.tags]
+        or ["personal"] * bool(column.personal)
+        or ["pseudonymous"] * column.pseudonymous
+    ):
+        written["tags"] = tags
     if column.not_personal:
         written["customProperties"] = [
             {"property": "notPersonal", "value": column.not_personal, "vendor": VENDOR}
@@ -96,7 +102,7 @@ def _column(column: ColumnFacts, facts: TableFacts) -> dict[str, Any]:
         domain, name = ProductId(column.reference.product).path
         target = f"{domain}/{name}.odcs.yaml#/schema/{name}/properties/{column.reference.column}"
         written["relationships"] = [{"to": target}]
-    written["description"] = MARK
+    written["description"] = column.description or MARK
     return written
 
 

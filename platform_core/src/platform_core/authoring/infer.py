@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from platform_core.access.query import granted_products
 from platform_core.authoring import data_files
 from platform_core.authoring.conversions import Conversion, conversions, converted
 from platform_core.authoring.draft import draft
 from platform_core.authoring.foreign_keys import with_references
 from platform_core.authoring.key_search import CANDIDATES
+from platform_core.authoring.outside import read_outside, source_of
 from platform_core.authoring.profile import profile
 from platform_core.authoring.source_relation import Reader, Subject, find, opened
-from platform_core.authoring.table_facts import TableFacts
+from platform_core.authoring.table_facts import ColumnFacts, TableFacts
+from platform_core.contracts.model import Column
 from platform_core.contracts.product_id import ProductId
-from platform_core.diagnostics import Diagnostic
+from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.lake.location import LakeLocation
+from platform_core.odcs.columns import CLASSIFICATIONS
 from platform_core.registry.lookup import Registry
+from platform_core.source.federation import read_teams
+from platform_core.sql.columns import columns_used
+from platform_core.sql.quoting import quoted
 from platform_core.words import counted
 
 WIDE = 500
@@ -47,17 +55,31 @@ def infer(
     product: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Inferred:
-    """Infer a contract from a file, a product, a lake's table, a query or a dbt model.
+    """Infer a contract from a file, a product, a lake's table, a query, a dbt model or an outside source.
 
     ``product`` is the id of the new product, whose domain reads the data. Without it, the reader is
     ``analysts``, for a product its own domain. ``columns`` are the names for a CSV file without any.
 
     Raises:
         UsageError: U060 to U069, U040.
-        PlatformError: the errors of reading products, such as R020 for one that was never published.
+        PlatformError: the errors of reading products, such as R020 for one that was never published, and of
+            sources, S001 to S029.
     """
-    location = LakeLocation.current(root)
-    subject = find(words, registry, location, root)
+    location, source = LakeLocation.current(root), source_of(words)
+    with ExitStack() as stack:
+        outside = stack.enter_context(read_outside(source, location)) if source is not None else None
+        subject = find(words, registry, location, root, outside)
+        return _inferred(subject, registry, location, root, product, columns)
+
+
+def _inferred(
+    subject: Subject,
+    registry: Registry,
+    location: LakeLocation,
+    root: Path,
+    product: str | None,
+    columns: Sequence[str] | None,
+) -> Inferred:
     own = product or (subject.product.id if subject.product else None)
     principal = f"domain:{ProductId(own).domain}" if own else "analysts"
     name = ProductId(own).name if own else subject.name
@@ -72,9 +94,62 @@ def infer(
         found = with_references(data.connection, _READ, facts.columns, data.pairs, data.targets)
         remarks = {name: (each.remark,) for name, each in read.items()}
         marked = (replace(c, remarks=(*remarks.get(c.name, ()), *c.remarks)) for c in found)
-        facts = replace(facts, columns=tuple(marked))
-        text = draft(facts, own, name, subject.words, data.columns)
+        origins = _origins(subject, reader, facts, data.columns)
+        facts = replace(facts, columns=tuple(_inherited(c, origins.get(c.name, ())) for c in marked))
+        text = draft(facts, own, name, subject.words, data.columns, _only_team(own, root))
     return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
+
+
+def _only_team(product: str | None, root: Path) -> str | None:
+    """The team of a product's domain, if there is only one."""
+    teams = read_teams(root).teams.values() if product else ()
+    [*found] = (team.slug for team in teams if team.domain == ProductId(product or "").domain)
+    return found[0] if len(found) == 1 else None
+
+
+def _origins(
+    subject: Subject, reader: Reader, facts: TableFacts, renamed: Mapping[str, str]
+) -> dict[str, list[Column]]:
+    """The columns of granted inputs behind each column of a product or a query. Columns that filter or group
+    the rows count only for a column of their name, and for one without others."""
+    if subject.product is not None:
+        return {column.name: [column] for column in subject.product.columns}
+    if subject.sql is None:
+        return {}
+    products = granted_products(subject.sql, reader.principal, reader.registry, reader.root).values()
+    tables = {name: product for product in products for name in (product.id.in_sql, product.id)}
+    columns = {name: {c.name: c for c in product.columns} for name, product in tables.items()}
+
+    def behind(what: str) -> set[tuple[str, str]]:
+        used = columns_used(f"SELECT {what} FROM ({subject.sql})", {n: tuple(c) for n, c in columns.items()})
+        return {(table, name) for table, names in used.items() for name in names}
+
+    found: dict[str, list[Column]] = {}
+    try:
+        rows = behind("count(*)")
+        for column in facts.columns:
+            name = renamed.get(column.name, column.name)
+            used = behind(quoted(name))
+            own = [columns[t][c] for t, c in sorted(used) if c == name or (t, c) not in rows]
+            found[column.name] = own or [columns[t][c] for t, c in sorted(used)]
+    except PlatformError:
+        return {}  # SQL whose columns depend on more than names
+    return found
+
+
+def _inherited(column: ColumnFacts, origins: Sequence[Column]) -> ColumnFacts:
+    known = [origin.classification for origin in origins if origin.classification in CLASSIFICATIONS]
+    same = [origin for origin in origins if origin.name == column.name]
+    if not known and not same:
+        return column
+    alone = same[0] if len(same) == 1 else None
+    return replace(
+        column,
+        classification=max(known, key=CLASSIFICATIONS.index) if known else None,
+        description=(alone.description or None) if alone else None,
+        tags=tuple(sorted({tag for o in same for tag in o.tags if tag in ("personal", "pseudonymous")})),
+        not_personal=column.not_personal or (alone.not_personal or None if alone else None),
+    )
 
 
 def _warnings(subject: Subject, facts: TableFacts) -> list[Diagnostic]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import keyword
 import re
+import subprocess
+import sys
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,16 +18,19 @@ from typing import Final
 from platform_core.access.query import granted_products
 from platform_core.authoring import data_files
 from platform_core.authoring.infer import Inferred
+from platform_core.authoring.outside import constructor
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place, UsageError, shown
 from platform_core.products.inputs.bind import in_memory
 from platform_core.registry.lookup import Registry
-from platform_core.sources.source import READERS, is_pattern
+from platform_core.sources.source import READERS, Source, is_pattern
 from platform_core.sql.quoting import quoted
 from platform_core.words import slug
 
 _NOT_NAMES: Final = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WIDTH: Final = 100
+LINE: Final = 110
+"""The longest line that the tree's ruff accepts."""
 _JOIN: Final = r"(?:(?:left|right|full|inner|cross|semi|anti|asof)\s+)*join"
 _CLAUSES: Final = rf"\s(?:from|{_JOIN}|where|group\s+by|having|order\s+by|limit|union|qualify)\b"
 
@@ -54,11 +61,13 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
         raise _cannot(
             f"{subject.words} makes the product of its own name", f"`mesh new product {subject.words[14:]}`"
         )
+    if subject.outside is not None:
+        return _from_outside(inferred, subject.outside.source, name)
     if subject.file is not None:
         return _from_file(inferred, subject.file, name, root)
     if subject.product is not None:
         columns = _selected(inferred, {})
-        argument = subject.product.name
+        argument = _argument(subject.product.name)
         sql = f"SELECT\n{columns}\nFROM {{{argument}}}"
         return _from_products({argument: subject.product.id}, sql, name)
     if subject.sql is None:
@@ -66,12 +75,14 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
     products = granted_products(subject.sql, f"domain:{domain}", registry, root)
     names = [product.name for product in products.values()]
     inputs = {
-        product.name if names.count(product.name) == 1 else product.id.replace("/", "_"): product.id
+        _argument(product.name)
+        if names.count(product.name) == 1
+        else product.id.replace("/", "_"): product.id
         for product in products.values()
     }
     sql = in_lines(_with_arguments(subject.sql, inputs))
-    if inferred.conversions:
-        sql = f"SELECT\n{_selected(inferred, {})}\nFROM (\n{sql}\n)"
+    if inferred.conversions or inferred.renamed:
+        sql = f"SELECT\n{_selected(inferred, inferred.renamed)}\nFROM (\n{sql}\n)"
     return _from_products(inputs, sql, name)
 
 
@@ -105,6 +116,36 @@ def refuse_taken(path: Path) -> None:
     if path.exists():
         fix = "Move it, or write the contract alone: `mesh infer ... --as <domain>/<product>`"
         raise UsageError.of("U066", f"{shown(path)} exists already", None, "a product without a test", fix)
+
+
+def formatted(text: str, path: Path, root: Path, domain: str) -> str:
+    """A module as the tree's ruff writes it, if the tools have one; lines that stay too long are excused."""
+    ruff = Path(sys.executable).with_name("ruff")
+    own = f'lint.isort.known-first-party=["platform_core","{domain}"]'  # the new module is not there yet
+    sort = ("check", "--select=I", "--fix", "--config", own)
+    for command in (sort, ("format",)) if ruff.exists() else ():
+        words = [ruff, *command, "--quiet", "--stdin-filename", path, "-"]
+        done = subprocess.run(words, input=text, capture_output=True, text=True, encoding="utf-8", cwd=root)
+        text = done.stdout or text
+    lines = text.split("\n")
+    ends: dict[int, int] = {}  # of strings with several lines, where alone a comment can stand
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant | ast.JoinedStr):
+            last = node.end_lineno or node.lineno
+            ends |= {n: max(last, ends.get(n, 0)) for n in range(node.lineno, last + 1)}
+    for n in sorted({ends.get(n, n) for n, line in enumerate(lines, 1) if _is_too_long(line)}):
+        lines[n - 1] += "" if "noqa" in lines[n - 1] else "  # noqa: E501"
+    return "\n".join(lines)
+
+
+def _is_too_long(line: str) -> bool:
+    width = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+    return width > LINE and " " in line.strip() and "noqa" not in line
+
+
+def _argument(product: str) -> str:
+    """A name for an input: ruff refuses ``l``, which looks like a digit."""
+    return f"{product}_" if keyword.iskeyword(product) or product == "l" else product
 
 
 def _importing(text: str, tree: ast.Module, names: tuple[str, ...]) -> str:
@@ -148,6 +189,15 @@ def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
     )
 
 
+def _from_outside(inferred: Inferred, source: Source, name: str) -> Maker:
+    constant = f"{name.upper()}_SOURCE"
+    sql = f"SELECT\n{_selected(inferred, inferred.renamed)}\nFROM {{raw}}"
+    function = _function(name, {"raw": constant}, sql)
+    return Maker(
+        ("Source", "Table", "data_product"), f"{constant} = {constructor(source)}", function, {}, sql
+    )
+
+
 def _from_products(inputs: Mapping[str, str], sql: str, name: str) -> Maker:
     shown_inputs = {argument: f'"{product}"' for argument, product in inputs.items()}
     return Maker(("Table", "data_product"), "", _function(name, shown_inputs, sql), inputs, sql)
@@ -183,12 +233,12 @@ def _selected(inferred: Inferred, original: Mapping[str, str]) -> str:
 
 
 def _name(name: str) -> str:
-    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and slug(name, "_") == name and name not in _reserved()
+    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and slug(name, "_") == name and name not in reserved()
     return name if plain else quoted(name)
 
 
 @cache
-def _reserved() -> frozenset[str]:
+def reserved() -> frozenset[str]:
     with in_memory() as connection:
         rows = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords()"

@@ -15,6 +15,7 @@ from platform_core.access.grants import require_grant
 from platform_core.access.query import granted_products, opened_files, published_files, query_fault
 from platform_core.authoring import data_files as tabular
 from platform_core.authoring.foreign_keys import candidates
+from platform_core.authoring.outside import FORMS, Outside
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import PlatformError, UsageError, shown
@@ -53,6 +54,8 @@ class Subject:
     name: str
     """A possible name of the product."""
     file: Path | None = None
+    """A data file; that with the rows of an outside source."""
+    outside: Outside | None = None
     product: DataProduct | None = None
     sql: str | None = None
     table: tuple[str, str, str] | None = None
@@ -81,13 +84,20 @@ class Opened:
     pairs: Sequence[tuple[str, DataProduct]] = ()
 
 
-def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> Subject:
-    """The source that a word names: a query, a file, a product, a lake's table or a dbt model.
+def find(
+    words: str, registry: Registry, location: LakeLocation, root: Path, outside: Outside | None = None
+) -> Subject:
+    """The source that a word names: a query, a file, a product, a lake's table or a dbt model; or
+    ``outside``.
 
     Raises UsageError U060 for any other word.
     """
     if _SQL.match(words):
         return Subject("sql", "a query", "query", sql=words.strip().rstrip(";"))
+    if outside is not None:
+        source = outside.source
+        name = source.name.rpartition("/")[2]
+        return Subject("file", source.origin, name, file=outside.file, outside=outside)
     path = Path(words).expanduser()
     if path.suffix == ".sql" and path.is_file():
         return _model_or_query(path, location, root)
@@ -108,7 +118,7 @@ def find(words: str, registry: Registry, location: LakeLocation, root: Path) -> 
     known = [*registry.names(), *models]
     message = f'"{words}" is not a file, product, table, query or dbt model'
     expected = "a path (.parquet, .csv, .json), <domain>/<product>, <lake>.<schema>.<table>, "
-    expected += "SQL in quotes, or the name of a dbt model"
+    expected += "SQL in quotes, the name of a dbt model, a URL, or " + ", ".join(FORMS.values())
     fix = did_you_mean(written, known) or "List the products: `mesh products`"
     fix = f"Name one of {listed(sorted(set(alone)))}." if alone else fix
     raise UsageError.of("U060", message, None, expected, fix)
@@ -177,6 +187,11 @@ def opened(
             source = _table(reader, subject.table, files, room)
         with _query_faults():
             names = tuple(row[0] for row in connection.execute(f"DESCRIBE {source}").fetchall())
+        if subject.kind == "sql":
+            plain, renamed = tabular.in_plain_names(f"({source})", names)
+            source = plain if renamed else source
+            by_name = {old: new for new, old in renamed.items()}
+            names = tuple(by_name.get(name, name) for name in names)
         pairs = _pairs(names, reader, own or subject.name)
         targets = _targets(connection, [product for _, product in pairs], reader, products, files, room)
         shut(connection, room, [subject.file] if subject.file is not None else [])

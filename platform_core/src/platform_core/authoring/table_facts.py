@@ -45,6 +45,12 @@ class ColumnFacts:
     """Likely: why the column is not personal, in spite of its name."""
     pseudonymous: bool = False
     reference: ForeignKey | None = None
+    classification: str | None = None
+    """That of the input columns from which it is computed, the most protected one."""
+    description: str | None = None
+    """That of the input column of its name."""
+    tags: tuple[str, ...] = ()
+    """The tags personal or pseudonymous of that column."""
     remarks: tuple[str, ...] = ()
     """Hints for the person who decides, without values."""
 

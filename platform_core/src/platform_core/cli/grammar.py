@@ -31,7 +31,10 @@ class Verb:
 
 VERBS: Final[Mapping[str, Verb]] = {
     "infer": Verb("author", "draft a contract from a file, SQL or a dbt model", "the data cannot be read"),
-    "new": Verb("author", "add a product: contract, function and test", "the data cannot be read"),
+    "new": Verb("author", "add a domain, or a product: contract, function, test", "the data cannot be read"),
+    "remove": Verb(
+        "author", "remove a domain or a product, with its data", "it has readers, or git could not restore it"
+    ),
     "format": Verb("author", "format contracts", "a contract is broken, or --check found an unformatted one"),
     "check": Verb("author", "check a product's contract and function or model", "the product has a fault"),
     "validate": Verb(

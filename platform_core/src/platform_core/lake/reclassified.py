@@ -1,39 +1,16 @@
 """A product that moved to its domain's other lake because its classification changed: finding and removing
-its versions in the old lake.
-
-It reads the catalog with SQLite, so that a validation needs no DuckDB.
-"""
+its versions in the old lake."""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic
-from platform_core.files import move_folder
 from platform_core.lake.location import RESTRICTED, LakeLocation
-
-_FACTS = "CASE WHEN json_valid(commit_extra_info) THEN commit_extra_info END"
-_OF_PRODUCT = f"ducklake_snapshot_changes WHERE json_extract({_FACTS}, '$.asset') = :id"
-_TABLES = (
-    "SELECT table_id, schema_name || '/' || t.path FROM ducklake_table t JOIN ducklake_schema"
-    " USING (schema_id) WHERE schema_name = 'products' AND table_name = :name OR schema_name = 'staging'"
-    f" AND table_name IN (SELECT json_extract({_FACTS}, '$.staged') FROM {_OF_PRODUCT})"
-)
-_VIEWS = (
-    "SELECT view_id FROM ducklake_view JOIN ducklake_schema USING (schema_id)"
-    " WHERE schema_name = 'products' AND view_name = :name"
-)
-_HOLDING = (
-    "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
-    " AND c.name = 'table_id' AND m.name <> 'ducklake_schema_versions'"
-)
+from platform_core.lake.removal import holds, remove_product
 
 
 def left_lake(product: DataProduct) -> str:
@@ -54,77 +31,11 @@ def exposed_leftovers(location: LakeLocation, products: Iterable[DataProduct]) -
 def has_left(location: LakeLocation, product: DataProduct) -> bool:
     """Whether the old lake still holds versions of a product. Other code reports a broken lake."""
     with suppress(sqlite3.Error):
-        return _is_left(location, product)
+        return holds(location, left_lake(product), product.id)
     return False
 
 
 def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:
-    """Remove all versions of a product, with their files, from the lake that it left.
-
-    DuckLake's expiry would also remove snapshots of other products. No connection of this process may have
-    the lake attached, because SQLite's locks belong to the process. The next call finishes the work of a
-    killed process. Raises LakeLocked, LakeError.
-    """
-    from platform_core.lake.errors import damaged, lake_faults
-    from platform_core.lake.lock import lake_lock
-    from platform_core.lake.permissions import private_folder
-
-    lake, private = left_lake(product), product.domain + RESTRICTED
-    removed = location.folder(private) / f".removed-{product.name}"
-    try:
-        if not (removed.is_dir() or _is_left(location, product)):
-            return
-        with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
-            private_folder(location, private)
-            removed.mkdir(mode=0o700, exist_ok=True)
-            for folder in _folders(location, product):  # in one step, not file by file
-                move_folder(folder, removed / uuid.uuid4().hex)
-            _forget(location, product)
-            shutil.rmtree(removed)
-    except sqlite3.Error as error:
-        raise damaged(location, lake, str(error)) from error
-
-
-def _is_left(location: LakeLocation, product: DataProduct) -> bool:
-    if not location.is_readable(left_lake(product)):
-        return False
-    listed = _ask(location, product, f"SELECT 1 FROM ({_TABLES}) UNION ALL {_VIEWS}")
-    return bool(listed or _folders(location, product))
-
-
-def _folders(location: LakeLocation, product: DataProduct) -> list[Path]:
-    lake = left_lake(product)
-    names = {f"products/{product.name}", *(path for _, path in _ask(location, product, _TABLES))}
-    folders = {location.data(lake) / name for name in names}
-    return [
-        folder for folder in (*folders, location.folder(lake) / "files" / product.name) if folder.is_dir()
-    ]
-
-
-def _ask(location: LakeLocation, product: DataProduct, query: str) -> list[tuple[Any, ...]]:
-    with _catalog(location, product, "?mode=ro") as connection:
-        return connection.execute(query, {"id": product.id, "name": product.name}).fetchall()
-
-
-def _forget(location: LakeLocation, product: DataProduct) -> None:
-    """Remove the product from every snapshot in one transaction, with statistics, which hold values."""
-    names = {"id": product.id, "name": product.name}
-    with _catalog(location, product, "") as connection:
-        connection.execute("PRAGMA secure_delete = ON")
-        tables = ", ".join(str(number) for number, _ in connection.execute(_TABLES, names).fetchall())
-        holding = connection.execute(_HOLDING).fetchall()
-        with connection:
-            for (table,) in holding:
-                connection.execute(f'DELETE FROM "{table}" WHERE table_id IN ({tables})')
-            connection.execute(f"DELETE FROM ducklake_view WHERE view_id IN ({_VIEWS})", names)
-            signed = f"snapshot_id IN (SELECT snapshot_id FROM {_OF_PRODUCT})"
-            forget = f"UPDATE ducklake_snapshot_changes SET commit_extra_info = NULL WHERE {signed}"
-            connection.execute(forget, names)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-@contextmanager
-def _catalog(location: LakeLocation, product: DataProduct, mode: str) -> Iterator[sqlite3.Connection]:
-    address = location.catalog(left_lake(product)).absolute().as_uri() + mode
-    with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
-        yield connection
+    """Remove all versions of a product, with their files, from the lake that it left. Raises LakeLocked,
+    LakeError."""
+    remove_product(location, left_lake(product), product.id, holder, product.domain + RESTRICTED)

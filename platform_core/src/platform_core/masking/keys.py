@@ -95,6 +95,10 @@ class KeyRing:
         self._write(name, replace=True)
         return self._read(name)
 
+    def remove(self, name: str) -> None:
+        """Remove a key, if it exists, permanently."""
+        self._path(name).unlink(missing_ok=True)
+
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.key"
 

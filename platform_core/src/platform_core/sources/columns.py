@@ -1,4 +1,4 @@
-"""The columns of a source that only a run reads: declared in the code, or locked beside the contracts."""
+"""The columns of a source that only a run reads: declared in the code, or locked next to the contracts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from platform_core.diagnostics import Place, SourceError, shown
-from platform_core.files import write_whole
 from platform_core.settings import CONTRACTS
 from platform_core.sources.order import LOCK_COMMAND
 from platform_core.sources.source import Source
@@ -52,5 +51,6 @@ def columns_of(source: Source, domain: str, root: Path, place: Place | None) -> 
     raise SourceError.of("S026", message, where, expected, f"Correct it, or run `{LOCK_COMMAND}`.")
 
 
-def write_lock(path: Path, columns: Mapping[str, str]) -> None:
-    write_whole(path, json.dumps({"columns": dict(columns)}, indent=2, ensure_ascii=False) + "\n")
+def lock_text(columns: Mapping[str, str]) -> str:
+    """The text of a lock."""
+    return json.dumps({"columns": dict(columns)}, indent=2, ensure_ascii=False) + "\n"

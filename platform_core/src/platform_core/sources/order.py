@@ -1,4 +1,4 @@
-"""What the staging process is asked, and what it answers, as JSON."""
+"""The orders to the staging process, and its answers, as JSON."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What was read: the table's columns with their DuckDB types, the pinned version of a table format, and
-    the newest value of ``time_column`` in all rows (ISO 8601)."""
+    """A source that was read: the table's columns with their DuckDB types, the pinned version of a table
+    format, and the newest value of ``time_column`` in all rows (ISO 8601)."""
 
     types: Mapping[str, str]
     rows: int = 0
@@ -76,7 +76,7 @@ class Reader(Protocol):
 
 
 class Opener(Protocol):
-    """Opens what some orders of one database read, for a reader with the name ``who``."""
+    """Opens the database of some orders, for a reader with the name ``who``."""
 
     def __call__(
         self, orders: Sequence[Order], who: str, seconds: float

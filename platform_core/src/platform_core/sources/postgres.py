@@ -63,7 +63,7 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Postgr
         connection.close()
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresReader:
     """Reads tables and views. Numbers and times that DuckDB would change are read as text, or refused."""
 
@@ -154,8 +154,8 @@ class PostgresReader:
 def _not_representable(order: Order, column: str, kind: str, count: object) -> SourceError:
     message = f"the column {column} of the source {order.name} has values that {kind} does not have: {count}"
     expected = "numbers with these digits, without NaN; times up to the year 294246"
-    fix = "Declare a wider DECIMAL for a numeric without precision, make a view that casts the column to"
-    return SourceError.of("S024", message, None, expected, f"{fix} text, or correct the values.")
+    fix = "Correct the values, declare a wider DECIMAL, or read a view that casts the column to text."
+    return SourceError.of("S024", message, None, expected, fix)
 
 
 def _names(order: Order) -> tuple[str, str]:

@@ -29,8 +29,7 @@ def secret_text(secret: Secret) -> str:
         variable = SECRETS + secret
         text, path = variables.get(variable), variables.get(variable + FILE)
         expected = f"the variable {variable}, or {variable}{FILE} with the path of a file"
-        fix = f'Set it, and name "{variable}" in `[tool.platform-core] environment` of the domain\'s'
-        fix += " pyproject.toml."
+        fix = f"Set it, and add {variable} to `[tool.platform-core] environment` in the pyproject.toml."
     else:
         text, path = variables.get(secret.get("env", "")), secret.get("file")
         expected = 'a name, {"env": "<variable>"} or {"file": "<path>"}'

@@ -25,7 +25,7 @@ _OPTIONS = {".csv": f", sample_size = -1, {LONG_LINES}", ".json": f", maximum_ob
 
 
 class Described(TypedDict, total=False):
-    """What every constructor takes."""
+    """The arguments that every constructor takes."""
 
     description: str
     url: str | None

@@ -24,7 +24,7 @@ from platform_core.sql.types import canonical_type
 from platform_core.words import did_you_mean, listed
 
 _OPENERS: Final[Mapping[Kind, str]] = {
-    "file": "fetched_files",
+    "file": "file_reader",
     "postgres": "postgres",
     "sqlite": "sqlite",
     "duckdb": "duckdb_file",

@@ -73,7 +73,7 @@ class Staging:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(argument)} AS {self.query(argument)}")
 
     def facts(self) -> dict[str, dict[str, object]]:
-        """What was read, by source, for the version's record."""
+        """The facts of each source that was read, by its name, for the version's record."""
         return {
             self.orders[argument].name: {"rows": found.rows, "version": found.version, "newest": found.newest}
             for argument, found in self.staged.items()

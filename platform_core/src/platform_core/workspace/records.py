@@ -60,7 +60,7 @@ class Materialization:
     """The version of each input. None for versions of platform_core that did not record it."""
     references: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What was read of each source outside of the mesh."""
+    """The facts of each source outside of the mesh that was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lock",
         action="store_true",
-        help="first ask its sources for their columns, and write them beside the contracts",
+        help="first ask its sources for their columns, and write them to contracts/sources",
     )
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
 

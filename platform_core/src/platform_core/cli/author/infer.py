@@ -6,6 +6,7 @@ import argparse
 import keyword
 import re
 from pathlib import Path
+from typing import Final
 
 from platform_core.authoring.infer import infer
 from platform_core.cli.documents import relative
@@ -19,6 +20,20 @@ from platform_core.registry.typed_names import domain_name
 from platform_core.settings import mesh_root
 from platform_core.source.document import parse
 from platform_core.words import listed
+
+LONGEST: Final = 60
+"""The letters of a product's name: it is a part of names of files and tests."""
+_TAKEN: Final = (
+    "definitions",
+    "policies",
+    "sources",
+    "platform_core",
+    "data_product",
+    "evaluate",
+    "date",
+    "datetime",
+    "time",
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,12 +89,13 @@ def place_of(product: str, registry: Registry, root: Path, *, replace: bool = Fa
     if name:
         domain_name(ProductId(product).domain, known)
     # The function and module of the product have its name, which must not hide a package.
-    taken = keyword.iskeyword(name) or name in {"definitions", "policies", "sources", "platform_core", *known}
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken:
+    taken = keyword.iskeyword(name) or name in {*_TAKEN, *known} or name.startswith("test_")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or taken or len(name) > LONGEST:
         raise UsageError.of(
             "U067",
             f'"{product}" is not a valid name of a product',
-            expected=f"<domain>/<product>, lower-case letters, digits and _; domains: {listed(known)}",
+            expected=f"<domain>/<product>, at most {LONGEST} lower-case letters, digits and _; "
+            f"domains: {listed(known)}",
             fix="Choose a name that is not a keyword of Python or a module of the domain." if taken else None,
         )
     path = registry.path(product)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from platform_core.diagnostics import UsageError, shown
+from platform_core.files import write_whole
 from platform_core.products.declare import ProductFunction
 from platform_core.products.makers.lookup import maker_of
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
-from platform_core.sources.columns import locked_in, write_lock
+from platform_core.sources.columns import lock_text, locked_in
 from platform_core.sources.staging import order_of, stage
 
 
@@ -35,6 +36,6 @@ def lock_sources(name: str, registry: Registry, root: Path) -> list[str]:
     phrases = []
     for argument, source in asked.items():
         path = locked_in(source, product.domain, root)
-        write_lock(path, found[argument].types)
+        write_whole(path, lock_text(found[argument].types))
         phrases.append(f"locked {shown(path)}")
     return phrases

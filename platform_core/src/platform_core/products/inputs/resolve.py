@@ -69,7 +69,7 @@ def require_uses(product: DataProduct, function: ProductFunction) -> None:
     asks = "takes the window of its run" if function.windowed else ""
     needs = "" if product.partitions else "the custom property partitions in its contract"
     for source in function.sources.values():
-        if source.time_column is not None:
+        if source.time_column is not None and (product.partitions or source.latency is None):
             asks = f'reads {source.name} by its time_column "{source.time_column}"'
             needs = needs if source.tabular else f"a file that ends in {listed(list(READERS))}"
     if asks and needs:

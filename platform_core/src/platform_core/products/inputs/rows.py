@@ -136,8 +136,8 @@ class MadeUpRows:
         if isinstance(given, Path) or not source.tabular:
             return given if isinstance(given, Path) else source.locate()
         typed_by_file = given is None or isinstance(given, Sequence)
-        like = typed(columns) if columns is not None else f"({source.query()})"
-        return self._filled(name, given, like if typed_by_file else None)
+        like = typed(columns) if columns is not None else None
+        return self._filled(name, given, (like or f"({source.query()})") if typed_by_file else None)
 
     def _filled(self, name: str, given: Any, like: str | None = None) -> str:
         return filled(self.connection, name, () if given is None else given, like, self.place)

@@ -1,4 +1,4 @@
-"""The staged sources of a run, and what the run records of all its sources."""
+"""The staged sources of a run, and the facts that a run records of all its sources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from platform_core.sources.staging import Staging, order_of
 from platform_core.sql.quoting import quoted
 
 SOURCES = "mesh/sources"
-"""The metadata key of what was read of each source."""
+"""The metadata key of the facts of each source that was read."""
 
 
 def declared_columns(function: ProductFunction, source: Source) -> dict[str, str] | None:
@@ -60,8 +60,8 @@ def _part(
 def source_facts(
     connection: duckdb.DuckDBPyConnection, function: ProductFunction, staging: Staging
 ) -> dict[str, dict[str, Any]]:
-    """What was read, by source: rows, the version of a table format, and the newest row of a source that
-    promises a latency, with the promised seconds."""
+    """The facts of each source that was read: rows, the version of a table format, and the newest row of a
+    source that promises a latency, with the promised seconds."""
     facts: dict[str, dict[str, Any]] = {name: dict(found) for name, found in staging.facts().items()}
     for source in function.sources.values():
         if source.latency is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args
 
 from platform_core.diagnostics import DefinitionError, Diagnostic
 from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.table import Table
-from platform_core.source.cursor import open_leniently
+from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
 from platform_core.source.text import read_text
+from platform_core.sources.order import Kind
+from platform_core.sources.source import Source
 
 TYPE: Final = "platform_core.components.DataProduct"
 DEFS: Final = "defs"
@@ -23,6 +25,10 @@ type: {TYPE}
 attributes:
   sql: <product>.sql
   inputs: {{<name in the SQL>: <domain>/<product>}}"""
+_OF_SOURCE: Final = (
+    "source", "kind", "path", "package", "table", "secret", "version", "time_column", "columns"
+)  # fmt: skip
+_INPUT: Final = "<domain>/<product>, or {source: shop/orders, kind: postgres, table: orders, secret: SHOP_DB}"
 FILE: Final = FileKind("Component", "a mapping with type and attributes", _BEGIN, "D080", DefinitionError)
 SQL: Final = FileKind("SQL file", "one SELECT", "Write one SELECT.", "D080", DefinitionError)
 
@@ -74,20 +80,34 @@ def read_component(file: Path, domain: str) -> ProductFunction:
         elif "/" in name or not (file.parent / name).is_file():
             message = f'"{name}" is not a file in the folder of the Component'
             attributes["sql"].error("D080", message, "a file with one SELECT", "Write it there.")
-        for each, product in reads.items():
-            if not isinstance(product, str) or not product:
-                inputs[each].error(
-                    "D080", f'the input "{each}" does not name a product', "<domain>/<product>"
-                )
+        for each in reads:
+            _require_input(each, inputs[each])
     if root.faults.errors:
         raise DefinitionError(*root.faults.errors)
     return ProductFunction(
         file.parent.name,
         _returns(read_text(file.with_name(name), SQL).strip().rstrip(";"), domain),
-        {each: Input(product) for each, product in reads.items()},
+        {each: Input(read) if isinstance(read, str) else _source(read) for each, read in reads.items()},
         root.place("type"),
         places={each: inputs[each].place() for each in reads},
     )
+
+
+def _require_input(name: str, node: Node) -> None:
+    """Refuse an input that names neither a product nor a source (D080)."""
+    value = node.value
+    if isinstance(value, str) and value:
+        return
+    if not isinstance(value, dict):
+        node.error("D080", f'the input "{name}" does not name a product or a source', _INPUT)
+    elif node.has_only(_OF_SOURCE, "D080", f'the source of "{name}"'):
+        texts = all(isinstance(value.get(key, ""), str) for key in ("source", "kind", "path", "table"))
+        if not texts or not value.get("source") or value.get("kind", "file") not in get_args(Kind):
+            node.error("D080", f'the source of "{name}" is not complete', _INPUT)
+
+
+def _source(declared: Mapping[str, Any]) -> Source:
+    return Source(declared["source"], **{key: value for key, value in declared.items() if key != "source"})
 
 
 def _returns(sql: str, domain: str) -> Callable[..., str]:
