@@ -1,0 +1,113 @@
+"""Tables that DuckDB itself can open, as staged Parquet files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from platform_core.diagnostics import SourceError
+from platform_core.sources.order import Order
+from platform_core.sql.engine import lock_down
+from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.types import describe
+
+_LOST_IN_PARQUET: Final = re.compile(r"U?HUGEINT|INTERVAL|TIME WITH TIME ZONE")
+"""Types that Parquet has not: large numbers become a DOUBLE, zones and microseconds are dropped."""
+
+
+@contextmanager
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that loads nothing by itself, in the time zone of lakes."""
+    with duckdb.connect(config={"allow_persistent_secrets": "false"}) as connection:
+        connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def limit(connection: duckdb.DuckDBPyConnection, orders: Iterable[Order], *folders: Path) -> None:
+    """Let a connection read only these folders, and write only beside the orders' files: a view, or the
+    metadata of a table, could name any other file."""
+    lock_down(connection, folders=[*folders, *(Path(order.out).parent for order in orders if order.out)])
+
+
+@dataclass(frozen=True)
+class RelationReader:
+    """Reads what ``relation`` names on a connection."""
+
+    connection: duckdb.DuckDBPyConnection
+    relation: Callable[[Order], str]
+    pinned: int | None = None
+
+    def types(self, order: Order) -> dict[str, str]:
+        with reading(order):
+            found = describe(self.connection, f"FROM {self.relation(order)}")
+        return {name: "VARCHAR" if kind.startswith("ENUM") else kind for name, kind in found.items()}
+
+    def write(self, order: Order, columns: Mapping[str, str]) -> int:
+        stored = ", ".join(_stored(order, name, kind) for name, kind in columns.items())
+        query = f"SELECT {stored} FROM {self.relation(order)}"
+        if part := order.range:
+            by = quoted(part.column)
+            query += f" WHERE {by} >= {literal(part.start)} AND {by} < {literal(part.end)}"
+        with reading(order):
+            copy = f"COPY ({query}) TO {literal(order.out)} (FORMAT parquet)"
+            [(rows,)] = self.connection.execute(copy).fetchall()
+        return int(rows)
+
+    def version(self, order: Order) -> int | None:
+        return self.pinned
+
+    def newest(self, order: Order) -> str | None:
+        query = f"SELECT max({quoted(order.time_column or '')})::VARCHAR FROM {self.relation(order)}"
+        with reading(order):
+            [(value,)] = self.connection.execute(query).fetchall()
+        return None if value is None else str(value)
+
+
+def _stored(order: Order, name: str, kind: str) -> str:
+    """The column as it is written: as text where Parquet would change it, which reading converts back."""
+    value = f"{quoted(name)}::{kind}"
+    if _LOST_IN_PARQUET.fullmatch(kind):
+        value = f"{value}::VARCHAR"
+    elif _LOST_IN_PARQUET.search(kind):
+        message = f"the column {name} of the source {order.name} has the type {kind}, which Parquet has not"
+        fix = "Make a view that casts it, or leave the column out of the declared ones."
+        raise SourceError.of("S024", message, None, "a type that a Parquet file keeps", fix)
+    return f"{value} AS {quoted(name)}"
+
+
+@contextmanager
+def reading(order: Order) -> Iterator[None]:
+    """Raise errors about the table as SourceError: S023 if it is missing, S025 for any other."""
+    try:
+        yield
+    except duckdb.CatalogException:
+        raise missing(order, f"has no table {order.table}", f"the table {order.table}") from None
+    except duckdb.Error as error:
+        message = f"reading the source {order.name} broke off: {reason(error)}"
+        fix = "Correct the source, then run it again. The published version is unchanged."
+        raise SourceError.of("S025", message, None, "a table that can be read whole", fix) from None
+
+
+def missing(order: Order, message: str, expected: str) -> SourceError:
+    """S023 for a source that is not there, or is something else."""
+    fix = "Correct the source, or ask its owner where it is now."
+    return SourceError.of("S023", f"the source {order.name} {message}", None, expected, fix)
+
+
+def unreachable(order: Order, error: Exception, expected: str, fix: str) -> SourceError:
+    """S022 for a database that cannot be opened."""
+    message = f"the database of the source {order.name} cannot be opened: {reason(error)}"
+    return SourceError.of("S022", message, None, expected, fix)
+
+
+def reason(error: Exception) -> str:
+    """The engine's words without its position in our SQL."""
+    text = " ".join(str(error).partition("\n\nLINE ")[0].split())
+    return re.sub(r"^\w+(?: \w+)* Error: ", "", text).rstrip(".")

@@ -1,0 +1,201 @@
+"""Tables of an SQLite file, read by Python's own sqlite3: each value by its storage class."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from platform_core.diagnostics import SourceError
+from platform_core.sources.order import Order, Range
+from platform_core.sources.relation import missing, reason, unreachable
+from platform_core.sql.quoting import literal, quoted
+
+_LOCK_SECONDS: Final = 10
+_ROWS_AT_ONCE: Final = 20_000
+_KINDS: Final[Mapping[str, tuple[tuple[str, ...], Any]]] = {
+    "BIGINT": (("integer",), pa.int64()),
+    "INTEGER": (("integer",), pa.int32()),
+    "SMALLINT": (("integer",), pa.int16()),
+    "BOOLEAN": (("integer",), pa.bool_()),
+    "DOUBLE": (("real", "integer"), pa.float64()),
+    "VARCHAR": (("text",), pa.string()),
+    "BLOB": (("blob",), pa.binary()),
+    "DATE": (("text",), pa.date32()),
+    "TIMESTAMP": (("text",), pa.timestamp("us")),
+    "TIMESTAMP WITH TIME ZONE": (("text",), pa.timestamp("us", "UTC")),
+}
+"""The storage classes that a DuckDB type is read from, and its type in Arrow."""
+_CLASSES: Final = {int: "integer", float: "real", str: "text", bytes: "blob"}
+_ISO_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+
+
+@contextmanager
+def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[SqliteReader]:
+    """A reader of tables of one file, in one transaction."""
+    first = orders[0]
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(first.path)}?mode=ro",
+            timeout=min(seconds, _LOCK_SECONDS),
+            isolation_level=None,
+            uri=True,
+        )
+        with closing(connection), _unlocked(first):
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the snapshot begins here
+            yield SqliteReader(connection)
+    except sqlite3.Error as error:
+        fix = "Wait for the process that writes it, or correct the path."
+        raise unreachable(first, error, "an SQLite file that can be read", fix) from None
+
+
+@dataclass(frozen=True)
+class SqliteReader:
+    """Reads tables and views. A value of a storage class that its column's type has not is refused."""
+
+    connection: sqlite3.Connection
+
+    def types(self, order: Order) -> dict[str, str]:
+        rows = self.connection.execute(
+            "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", [order.table]
+        )
+        declared = {str(name): str(kind) for name, kind in rows}
+        if not declared:
+            raise missing(order, f"has no table {order.table}", f"the table {order.table}")
+        wanted = order.columns or {}
+        return {
+            name: wanted[name] if _arrow(wanted.get(name, "")) else _type_of(kind)
+            for name, kind in declared.items()
+        }
+
+    def write(self, order: Order, columns: Mapping[str, str]) -> int:
+        part, kinds = order.range, dict(columns)
+        where = ""
+        if part is not None:
+            kinds.setdefault(part.column, _type_of_bound(part.start))
+            self._require_days(order, part)
+            first, last = (date.fromisoformat(bound[:10]) for bound in (part.start, part.end))
+            # Any zone and any form of the time; the exact range is cut from the values.
+            days = (first - timedelta(1)).isoformat(), (last + timedelta(2)).isoformat()
+            where = f" WHERE t.{quoted(part.column)} >= '{days[0]}' AND t.{quoted(part.column)} < '{days[1]}'"
+        names = ", ".join(f"t.{quoted(name)}" for name in kinds)
+        cursor = self.connection.execute(f"SELECT {names} FROM {quoted(order.table)} AS t{where}")
+        schema, count = pa.schema([(name, _arrow(kinds[name])) for name in columns]), 0
+        with pq.ParquetWriter(order.out, schema) as writer:
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                arrays = [
+                    self._array(order, name, kind, values)
+                    for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
+                ]
+                batch = pa.table(dict(zip(kinds, arrays, strict=True)))
+                if part is not None:
+                    ends = (
+                        pa.scalar(bound).cast(_arrow(kinds[part.column])) for bound in (part.start, part.end)
+                    )
+                    start, end = ends
+                    by = pc.field(part.column)
+                    batch = batch.filter((by >= start) & (by < end))
+                writer.write_table(batch.select(list(columns)))
+                count += batch.num_rows
+        return count
+
+    def version(self, order: Order) -> int | None:
+        return None
+
+    def newest(self, order: Order) -> str | None:
+        query = f"SELECT max(t.{quoted(order.time_column or '')}) FROM {quoted(order.table)} AS t"
+        [(value,)] = self.connection.execute(query).fetchall()
+        return None if value is None else str(value)
+
+    def _array(self, order: Order, name: str, kind: str, values: tuple[Any, ...]) -> Any:
+        classes, arrow = _classes(kind), _arrow(kind)
+        if {_CLASSES[each] for each in set(map(type, values)) - {type(None)}} <= set(classes):
+            with suppress(pa.ArrowInvalid, OverflowError):
+                if kind == "BOOLEAN" and set(values) <= {0, 1, None}:
+                    return pa.array([None if value is None else value == 1 for value in values], arrow)
+                if pa.types.is_decimal(arrow):
+                    texts = [None if value is None else str(value) for value in values]
+                    return pa.array(texts, pa.string()).cast(arrow)
+                if pa.types.is_temporal(arrow):
+                    return pa.array(values, pa.string()).cast(arrow)
+                if kind != "BOOLEAN":
+                    return pa.array(values, arrow)
+        raise self._refused(order, name, kind)
+
+    def _refused(self, order: Order, name: str, kind: str) -> SourceError:
+        """S024, with the row that has a value of another storage class, if one has."""
+        classes = ", ".join(map(literal, (*_classes(kind), "null")))
+        where = f"typeof(t.{quoted(name)}) NOT IN ({classes})"
+        what = f"has values that {kind} does not have"
+        with suppress(sqlite3.Error):  # a view has no rowid
+            query = f"SELECT rowid, typeof(t.{quoted(name)}) FROM {quoted(order.table)} AS t WHERE {where}"
+            for row, found in self.connection.execute(f"{query} LIMIT 1"):
+                known = " or ".join(_classes(kind))
+                what = f"has {found} in the row {row}, where {kind} is read from {known}"
+        message = f"the column {name} of the source {order.name} {what}"
+        expected = "the same storage class in all rows; days and times in ISO 8601, 0 or 1 for BOOLEAN"
+        fix = "Correct the values, declare another type, or make a view that casts the column."
+        return SourceError.of("S024", message, None, expected, fix)
+
+    def _require_days(self, order: Order, part: Range) -> None:
+        """Refuse a time column with other values than days and times, which a range would leave out."""
+        column = f"t.{quoted(part.column)}"
+        where = f"{column} IS NOT NULL AND (typeof({column}) <> 'text' OR {column} NOT GLOB '{_ISO_DAY}')"
+        if self.connection.execute(
+            f"SELECT 1 FROM {quoted(order.table)} AS t WHERE {where} LIMIT 1"
+        ).fetchone():
+            raise self._refused(order, part.column, _type_of_bound(part.start))
+
+
+def _type_of(declared: str) -> str:
+    """The DuckDB type of a declared one, by SQLite's rules of affinity and the usual names of other types."""
+    kind = declared.upper()
+    if number := re.search(r"(?:DECIMAL|NUMERIC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", kind):
+        found = f"DECIMAL({number[1]},{number[2] or 0})"
+        return found if _arrow(found) else "VARCHAR"
+    names = {"BOOL": "BOOLEAN", "DATETIME": "TIMESTAMP", "TIMESTAMP": "TIMESTAMP", "DATE": "DATE"}
+    names |= {"INT": "BIGINT", "CHAR": "VARCHAR", "CLOB": "VARCHAR", "TEXT": "VARCHAR", "BLOB": "BLOB"}
+    return next((found for name, found in names.items() if name in kind), "DOUBLE" if kind else "VARCHAR")
+
+
+def _type_of_bound(bound: str) -> str:
+    if len(bound) == len("2024-01-31"):
+        return "DATE"
+    return "TIMESTAMP WITH TIME ZONE" if re.search(r"[+-]\d\d(:?\d\d)?$", bound[10:]) else "TIMESTAMP"
+
+
+def _classes(kind: str) -> tuple[str, ...]:
+    return _KINDS[kind][0] if kind in _KINDS else ("integer", "real", "text")
+
+
+def _arrow(kind: str) -> Any | None:
+    """The Arrow type of a DuckDB type; None where SQLite has no values of it."""
+    if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
+        precision, scale = int(match[1]), int(match[2])
+        return pa.decimal128(precision, scale) if 0 < precision <= 38 and scale <= precision else None
+    return _KINDS[kind][1] if kind in _KINDS else None
+
+
+@contextmanager
+def _unlocked(order: Order) -> Iterator[None]:
+    """Raise an error while rows are read as S025."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "locked" in str(error) or "not a database" in str(error) or "unable to open" in str(error):
+            raise
+        # The error quotes the value.
+        words = "a text is not UTF-8" if "decode" in str(error) else reason(error)
+        message = f"reading the source {order.name} broke off: {words}"
+        fix = "Repair the file, then run it again. The published version is unchanged."
+        raise SourceError.of("S025", message, None, "a table that can be read whole", fix) from None
