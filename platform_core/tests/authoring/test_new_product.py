@@ -61,7 +61,7 @@ def test_from_a_file_to_a_published_table(
     assert new("shop/returns", "--from", file) == 0
     said = capsys.readouterr().out
     steps = re.findall(r"^ +\d+\. (.*)$", said, re.MULTILINE)
-    assert "decide the team" in steps[0]
+    assert "decide its content" in steps[0]
     assert [step.split()[:3] for step in steps[-2:]] == [
         ["mesh", "check", "shop/returns"],
         ["mesh", "run", "shop/returns"],
