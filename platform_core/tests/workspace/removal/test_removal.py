@@ -17,6 +17,7 @@ from platform_core.lake.location import LakeLocation
 from platform_core.workspace.home import Home
 from platform_core.workspace.records import recorded
 
+pytestmark = pytest.mark.full
 Capture = pytest.CaptureFixture[str]
 CODE = """
 RATE = 2
@@ -188,7 +189,6 @@ def test_leftovers_of_a_domain_that_is_gone(mesh: SmallMesh, capsys: Capture) ->
     assert not LakeLocation.current(mesh.root).folder("shop").exists()
 
 
-@pytest.mark.full
 def test_ctrl_c_at_any_step_is_finished_by_the_next_call(
     mesh: SmallMesh, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
