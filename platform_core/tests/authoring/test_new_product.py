@@ -300,7 +300,7 @@ SQL = {
 
 
 @pytest.mark.parametrize("name", [*HEADERS, *SQL])
-def test_what_is_written_has_the_form_that_make_check_wants(name: str, mesh: SmallMesh) -> None:
+def test_the_written_code_has_the_form_that_make_check_wants(name: str, mesh: SmallMesh) -> None:
     subject = SQL.get(name) or f"{name}.csv"
     if name in HEADERS:
         count = HEADERS[name].count(",") + 1

@@ -28,6 +28,7 @@ PLACES = ("MESH_ROOT", "MESH_HOME", "MESH_LAKE", "MESH_CONTRACTS", "MESH_REGISTR
 CALLS = {
     "infer": ["shop/stores"],
     "new": ["product", "shop/copied", "--from", "shop/stores"],
+    "remove": ["product", "shop/stores"],
     "format": ["shop/stores"],
     "check": ["shop/stores"],
     "validate": [],
@@ -167,7 +168,9 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
 
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
-    assert bool(named) == (verb in ("new", "check", "scorecard", "products", "show", "history", "run"))
+    assert bool(named) == (
+        verb in ("new", "remove", "check", "scorecard", "products", "show", "history", "run")
+    )
     counted = [value for key, value in members(document) if key == "checks"]
     if verb in ("run", "status", "show", "history"):
         assert counted == [{"passed": 4, "warned": 1, "failed": 0}]
@@ -363,10 +366,12 @@ SAME = {
         "query": ["FROM shop.store"],
         "infer": ["SELECT * FROM shop.store"],
         "new": ["product", "shop/x", "--from", "SELECT * FROM shop.store"],
+        "remove": ["product", "shop/store"],
     }),
     "a product of an unknown domain": ("U043", 2, {
         "format": ["shp/stores"],
         "check": ["shp.stores"],
+        "remove": ["product", "shp.stores"],
         "show": ["shp/stores"],
         "history": ["shp/stores"],
         "run": ["shp/stores"],
@@ -383,6 +388,7 @@ SAME = {
     "an unknown domain": ("U042", 2, {
         "infer": ["shop/stores", "--as", "shp/x"],
         "new": ["product", "shp/x", "--from", "shop/stores"],
+        "remove": ["domain", "shp"],
         "scorecard": ["--domain", "shp"],
         "products": ["--domain", "shp"],
         "status": ["--domain", "shp"],

@@ -28,14 +28,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from platform_core.registry.lookup import Registry
-from platform_core.lake import reclassified
+from platform_core.lake import reclassified, removal
 from platform_core.lake.location import LakeLocation
 
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 step, root = sys.argv[1], Path(sys.argv[2])
-module = reclassified.shutil if step == "rmtree" else reclassified
+module = removal.shutil if step == "rmtree" else removal
 done = getattr(module, step)
 setattr(module, step, killed if step != "move_folder" else lambda *names: (done(*names), killed()))
 reclassified.remove_left(LakeLocation.current(root), Registry.open(root).get("shop/people"), "test")

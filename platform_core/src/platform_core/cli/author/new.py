@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     kinds = ("domain", "product")
     parser.add_argument("kind", type=one_of("KIND", kinds), metavar="KIND", help="domain or product")
     parser.add_argument("name", metavar="NAME", help="such as travel, or sales/returns for a product")
-    parser.add_argument("--team", help="of a domain: the new team that owns it, such as travel-analytics")
+    parser.add_argument("--team", metavar="TEAM", help="of a domain: its new team, such as travel-analytics")
     parser.add_argument("--dbt", action="store_true", help="of a domain: with a dbt project")
     parser.add_argument(
         "--from",

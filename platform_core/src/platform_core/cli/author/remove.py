@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         faults = [*_readers(root, products)]
         change = tree.of_product(root, name, registry)
         steps = [*state.of_products(root, products, _keys(products, registry))]
-    if (change.files or change.folders) and (found := tree.dirty(root)):
+    if options.apply and (change.files or change.folders) and (found := tree.dirty(root)):
         faults.append(found)
     gone = [*change.words(), *(step.words for step in steps)]
     done = options.apply and not faults
