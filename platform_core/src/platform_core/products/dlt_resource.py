@@ -48,7 +48,7 @@ class Pull:
         from dlt.extract.exceptions import ResourceExtractionError
         from dlt.extract.source import DltSource
 
-        state = json.typed_loads(self.before) if self.before else {}
+        state: Any = json.typed_loads(self.before) if self.before else {}
         source = DltSource(Schema(_SECTION), _SECTION, [self.resource])
         failed: BaseException | None = None
         try:
