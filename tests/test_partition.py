@@ -1,5 +1,7 @@
 """One partition of a product is published again; the others stay as they are."""
 
+import json
+
 import pytest
 from mesh_command import Answer, Mesh
 from mesh_records import metadata
@@ -22,6 +24,14 @@ def before(mesh: Mesh) -> dict[str, Version]:
 @pytest.fixture(scope="module")
 def answer(mesh: Mesh, before: dict[str, Version]) -> Answer:
     return mesh.run("sales/transactions", "sales/net_sales_by_department+", "--partitions", MARCH)
+
+
+def test_a_dry_run_forecasts_the_month_from_the_whole_version(mesh: Mesh) -> None:
+    answer = mesh.run("sales/transactions", "--partitions", MARCH, "--dry-run", "--json")
+    [forecast] = json.loads(answer.out)["products"]
+    assert forecast["partitions"] == MARCH
+    assert 0 < forecast["rows"] < 1_469_307
+    assert forecast["seconds"] > 0
 
 
 def test_it_writes_the_month_and_nothing_else(mesh: Mesh, answer: Answer, before: dict[str, Version]) -> None:

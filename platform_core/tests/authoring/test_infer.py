@@ -94,7 +94,7 @@ def test_an_existing_contract_is_not_overwritten(capsys: Capture, mesh: SmallMes
     path = mesh.root / "domains" / "sales" / "contracts" / "prices.odcs.yaml"
     code, out, _ = infer(capsys, *words)
     assert code == 0
-    assert "decide the team of governance/teams.yaml that owns it" in out
+    assert "decide its content and purpose (description.purpose)" in out
     assert 'main(["check"' not in out
     path.write_text("# mine\n" + path.read_text())
     code, _, err = infer(capsys, *words)

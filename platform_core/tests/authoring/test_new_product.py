@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
+import yaml
 from small_mesh import SALES, SmallMesh, here
 
 from platform_core import files
 from platform_core.cli import main
 from platform_core.diagnostics import UsageError
 
+ROOT = Path(__file__).resolve().parents[3]
 Capture = pytest.CaptureFixture[str]
 RETURNS = "Return No;Sale Id;Returned On;Amount;Reason;Contact\n" + "".join(
     f"{n};{n % 9};2024-01-{n % 28 + 1:02};{n}.5;{'broken' if n % 2 else 'late'};p{n}@example.com\n"
@@ -61,7 +66,7 @@ def test_from_a_file_to_a_published_table(
     assert new("shop/returns", "--from", file) == 0
     said = capsys.readouterr().out
     steps = re.findall(r"^ +\d+\. (.*)$", said, re.MULTILINE)
-    assert "decide the team" in steps[0]
+    assert "decide its content" in steps[0]
     assert [step.split()[:3] for step in steps[-2:]] == [
         ["mesh", "check", "shop/returns"],
         ["mesh", "run", "shop/returns"],
@@ -248,3 +253,87 @@ def test_the_platform_accepts_an_inferred_contract(
     for name, test in runpy.run_path(str(mesh.root / "domains/shop/tests/test_inferred.py")).items():
         if name.startswith("test_"):
             test()
+
+
+GRANTED = """\
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true, classification: internal, description: "Number."}
+      - {name: amount, logicalType: number, classification: confidential, description: "Money."}
+      - {name: contact, logicalType: string, tags: [pseudonymous], classification: internal, description: "C"}
+"""
+
+
+def test_columns_keep_the_classification_and_description_of_their_inputs(mesh: SmallMesh) -> None:
+    mesh.contract("shop/bills", GRANTED)
+    mesh.publish(
+        "shop/bills", "SELECT range AS id, range * 2.5::DOUBLE AS amount, 'a' AS contact FROM range(9)"
+    )
+    sql = "SELECT b.id, b.amount, round(b.amount) AS dollars, b.contact, b.id + 1 AS bills"
+    assert new("shop/rounded", "--from", f"{sql} FROM shop.bills b WHERE b.id > 0") == 0
+    contract = yaml.safe_load((mesh.root / "domains/shop/contracts/rounded.odcs.yaml").read_text())
+    columns = {column["name"]: column for column in contract["schema"][0]["properties"]}
+    assert {name: column["classification"] for name, column in columns.items()} == {
+        "id": "internal",
+        "amount": "confidential",
+        "dollars": "confidential",  # at least what it is computed from
+        "contact": "internal",
+        "bills": "internal",
+    }
+    described = {name: column["description"] for name, column in columns.items()}
+    assert (described["id"], described["amount"], described["dollars"]) == ("Number.", "Money.", "DECIDE")
+    assert columns["contact"]["tags"] == ["pseudonymous"]
+    assert contract["team"] == {"name": "shop-team"}  # the only one of its domain
+
+
+HEADERS = {
+    "wide": ",".join(["id", *(f"A long name of the column {n}" for n in range(60))]),
+    "reserved": "select,from,class,def,日本語,Größe,order,with space,{brace},back\\slash," + "x" * 150,
+    "lots_of_letters_" + "x" * 44: "id,value",
+}
+SQL = {
+    "quotes": "SELECT id, 'it''s \"\"\" {x} \\n' AS words FROM shop.sales",
+    "unicode_names": 'SELECT id AS "Größe in m", amount AS "日本語" FROM shop.sales',
+    "long_lines": f"SELECT id, CASE WHEN amount > 1 THEN '{'many words ' * 20}' ELSE '{'値' * 90}' END AS b"
+    " FROM shop.sales",
+    "several_lines": "WITH a AS (\n  SELECT id   \n\n  FROM shop.sales   \n) SELECT * FROM a",
+}
+
+
+@pytest.mark.parametrize("name", [*HEADERS, *SQL])
+def test_what_is_written_has_the_form_that_make_check_wants(name: str, mesh: SmallMesh) -> None:
+    subject = SQL.get(name) or f"{name}.csv"
+    if name in HEADERS:
+        count = HEADERS[name].count(",") + 1
+        rows = "\n".join(",".join([str(n)] + [f"it's {n % 3}"] * (count - 1)) for n in range(30))
+        mesh.write(subject, f"{HEADERS[name]}\n{rows}\n")
+    else:
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert mesh.run("shop", "shop/sales", instance).success
+    shutil.copy(ROOT / "pyproject.toml", mesh.root)
+    assert new(f"shop/{name}", "--from", subject) == 0
+    for words in (("check",), ("format", "--check")):
+        ruff = [Path(sys.executable).with_name("ruff"), *words, "--no-cache"]
+        wrote = [f"domains/shop/{part}{name}.py" for part in ("src/shop/", "tests/test_")]
+        done = subprocess.run([*ruff, *wrote], cwd=mesh.root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    contract = mesh.root / f"domains/shop/contracts/{name}.odcs.yaml"
+    for column in yaml.safe_load(contract.read_text())["schema"][0]["properties"]:
+        assert re.fullmatch("[a-z][a-z0-9_]*", column["name"])  # what G115 asks for
+    decide(contract)
+    sys.path.insert(0, str(mesh.root / "domains/shop/src"))
+    try:
+        tests = runpy.run_path(str(mesh.root / f"domains/shop/tests/test_{name}.py"))
+        for test in (tests[each] for each in tests if each.startswith("test_")):
+            test()
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.mark.parametrize(
+    "name", ["test_me", "date", "evaluate", "data_product", "x" * 61, "two words", "größe"]
+)
+def test_names_that_the_written_files_cannot_have(name: str, mesh: SmallMesh, capsys: Capture) -> None:
+    before = written(mesh.root)
+    assert new(f"shop/{name}", "--from", "returns.csv") == 2
+    assert capsys.readouterr().err.startswith("error[U067]")
+    assert written(mesh.root) == before

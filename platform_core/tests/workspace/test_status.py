@@ -187,7 +187,7 @@ def test_a_source_that_breaks_its_promise_makes_its_product_overdue(
     assert make(shop, instance, "shop/sales") == [True]
     [trouble] = [each for each in mesh_status(shop.root).troubles if "source" in each.why]
     assert (trouble.product, trouble.state) == ("shop/sales", "overdue")
-    assert trouble.why == "its source files/till had no newer row, promised within 2 h"
+    assert trouble.why == "its source files/till had no newer row, promised within 2 hours"
     assert trouble.since == datetime.fromtimestamp(day_old, UTC) + timedelta(hours=2)
     os.utime(file)
     assert make(shop, instance, "shop/sales") == [True]

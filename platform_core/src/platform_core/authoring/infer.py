@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import duckdb
+
 from platform_core.access.query import granted_products
 from platform_core.authoring import data_files
 from platform_core.authoring.conversions import Conversion, conversions, converted
@@ -26,6 +28,7 @@ from platform_core.odcs.columns import CLASSIFICATIONS
 from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_teams
 from platform_core.sql.columns import columns_used
+from platform_core.sql.parser import parse, written
 from platform_core.sql.quoting import quoted
 from platform_core.words import counted
 
@@ -45,6 +48,8 @@ class Inferred:
     warnings: tuple[Diagnostic, ...] = ()
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     """The conversions in the product's function, by column."""
+    origins: Mapping[str, Sequence[Column]] = field(default_factory=dict)
+    """The columns of granted inputs behind each column."""
 
 
 def infer(
@@ -97,7 +102,8 @@ def _inferred(
         origins = _origins(subject, reader, facts, data.columns)
         facts = replace(facts, columns=tuple(_inherited(c, origins.get(c.name, ())) for c in marked))
         text = draft(facts, own, name, subject.words, data.columns, _only_team(own, root))
-    return Inferred(text, name, facts, subject, dict(data.columns), tuple(_warnings(subject, facts)), read)
+    warnings = tuple(_warnings(subject, facts))
+    return Inferred(text, name, facts, subject, dict(data.columns), warnings, read, origins)
 
 
 def _only_team(product: str | None, root: Path) -> str | None:
@@ -120,21 +126,33 @@ def _origins(
     tables = {name: product for product in products for name in (product.id.in_sql, product.id)}
     columns = {name: {c.name: c for c in product.columns} for name, product in tables.items()}
 
-    def behind(what: str) -> set[tuple[str, str]]:
-        used = columns_used(f"SELECT {what} FROM ({subject.sql})", {n: tuple(c) for n, c in columns.items()})
+    def behind(sql: str) -> set[tuple[str, str]]:
+        used = columns_used(sql, {name: tuple(known) for name, known in columns.items()})
         return {(table, name) for table, names in used.items() for name in names}
 
     found: dict[str, list[Column]] = {}
     try:
-        rows = behind("count(*)")
-        for column in facts.columns:
+        queries = _one_by_one(subject.sql, len(facts.columns))
+        rows = behind(f"SELECT count(*) FROM ({subject.sql})") if queries is None else behind(queries[0])
+        for number, column in enumerate(facts.columns, 1):
             name = renamed.get(column.name, column.name)
-            used = behind(quoted(name))
-            own = [columns[t][c] for t, c in sorted(used) if c == name or (t, c) not in rows]
-            found[column.name] = own or [columns[t][c] for t, c in sorted(used)]
-    except PlatformError:
+            alone = f"SELECT {quoted(name)} FROM ({subject.sql})" if queries is None else queries[number]
+            used = sorted(behind(alone))
+            own = [columns[t][c] for t, c in used if c == name or (t, c) not in rows]
+            found[column.name] = own or [columns[t][c] for t, c in used]
+    except (PlatformError, duckdb.Error):
         return {}  # SQL whose columns depend on more than names
     return found
+
+
+def _one_by_one(sql: str, count: int) -> list[str] | None:
+    """The query without columns and with each column alone; None where they do not stand in its SELECT."""
+    query = next(iter(parse(sql) or ()), None)
+    items = (query or {}).get("select_list", ())
+    if query is None or len(items) != count or any(item["class"] == "STAR" for item in items):
+        return None
+    [constant] = (parse("SELECT 1") or ({},))[0]["select_list"]
+    return [written({**query, "select_list": [item]}) for item in (constant, *items)]
 
 
 def _inherited(column: ColumnFacts, origins: Sequence[Column]) -> ColumnFacts:

@@ -19,6 +19,7 @@ from platform_core.authoring.table_facts import ColumnFacts, TableFacts
 from platform_core.contracts.model import DataProduct, Rule
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import PlatformError
+from platform_core.lake.publication.column_fit import fitted
 from platform_core.lake.transaction import number
 from platform_core.odcs.placeholders import MARK, marked
 from platform_core.odcs.reader import load_contract
@@ -77,9 +78,18 @@ def _rows(inferred: Inferred, made: Maker, registry: Registry) -> dict[str, Row]
         used = columns_used(made.sql.format(**{name: quoted(name) for name in products}), tables)
     except PlatformError:
         used = {argument: tuple(names) for argument, names in tables.items()}
-    return {
+    rows = {
         argument: _of_contract(product, used[argument], made.sql) for argument, product in products.items()
     }
+    # A column that stands alone behind one of the result has a value that the result's contract accepts.
+    for column in inferred.facts.columns:
+        for argument, product in products.items():
+            for origin in inferred.origins.get(column.name, ()):
+                alone = origin in product.columns and len(inferred.origins[column.name]) == 1
+                value = _of_facts(column, inferred.facts) if alone else None
+                if value is not None and origin.name in rows[argument] and column.kind == origin.logical_type:
+                    rows[argument][origin.name] = value
+    return rows
 
 
 def _of_facts(column: ColumnFacts, facts: TableFacts) -> Any:
@@ -158,7 +168,8 @@ def _evaluated(
                 argument: filled(connection, argument, [row] * times, types[argument])
                 for argument, row in rows.items()
             }
-            connection.execute(f"CREATE TABLE {MADE} AS {made.sql.format(**tables)}")
+            fit = fitted(connection, product, made.sql.format(**tables))
+            connection.execute(f"CREATE TABLE {MADE} AS {fit.query}")
             outcomes = judge(connection, product, MADE, JUDGED)
             failed = [outcome.rule.name for outcome in outcomes if not outcome.passed]
             found.append((failed, number(connection, f"SELECT count(*) FROM {MADE}")))

@@ -121,7 +121,7 @@ def refuse_taken(path: Path) -> None:
 def formatted(text: str, path: Path, root: Path, domain: str) -> str:
     """A module as the tree's ruff writes it, if the tools have one; lines that stay too long are excused."""
     ruff = Path(sys.executable).with_name("ruff")
-    own = f'lint.isort.known-first-party=["platform_core","{domain}"]'  # the new module is not there yet
+    own = f'lint.isort.known-first-party=["{domain}"]'  # the new module is not there yet
     sort = ("check", "--select=I", "--fix", "--config", own)
     for command in (sort, ("format",)) if ruff.exists() else ():
         words = [ruff, *command, "--quiet", "--stdin-filename", path, "-"]

@@ -82,7 +82,9 @@ def of_function(
         except DefinitionError as error:
             return Columns(faults=error.diagnostics)
         try:
-            sql = first_rows(function(**named), product_id, function.place)
+            sql = function(**named)
+            if promised is not None and promised.kind == "stream" and not function.reads_changes:
+                sql = first_rows(sql, product_id, function.place)
         except RowsNotShown:
             return Columns()
         except PlatformError as error:

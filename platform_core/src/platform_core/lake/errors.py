@@ -19,6 +19,7 @@ from platform_core.words import shortened
 _NO_ROOM = re.compile(
     r"no space left|disk (is )?full|file too large|quota exceeded|out of disk space|failed to offload", re.I
 )
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_WRITABLE = re.compile(
     r"permission denied|read-only file system|readonly database|not a directory|operation not permitted"
     r"|failed to create directory|unable to open database file",
@@ -53,7 +54,7 @@ def environment_fault(error: BaseException, location: LakeLocation, lake: str) -
         fix = "Set a higher limit, such as MESH_MEMORY_LIMIT=4GB. Nothing was published."
         return LakeError.of("L011", message, None, expected, fix)
     folder = shown(location.folder(lake))
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _NO_ROOM.search(text):
+    if number in DISK_FULL or _NO_ROOM.search(text):
         message = f'the disk of the lake "{lake}" in {folder} is full: {sentence(error)}'
         expected = "free space for the new version and the published one"
         fix = "Free some space, or set MESH_LAKE to another folder. Nothing was published."

@@ -15,7 +15,7 @@ class Batch:
     """Rows that are published once, in one transaction.
 
     ``id`` is permanent: a batch that is delivered again under its id is skipped, and refused if its rows
-    differ. ``rows`` are SQL text, a DuckDB relation, or an Arrow, Polars or pandas table; or a function
+    differ. ``rows`` are what the function of a table may return; or a function
     without arguments that returns one of these, called only for an unknown batch. ``fingerprint`` identifies
     the origin of the rows, such as a file's size and time: a known batch with the same fingerprint is
     skipped without reading its rows. SQL text has a fingerprint of its own.
@@ -73,9 +73,8 @@ def yielded(result: Any, product: str, place: Place) -> Iterator[Batch]:
 
 
 def first_rows(result: Any, product: str, place: Place) -> Any | None:
-    """The rows of the first batch; None without a batch. A function that reads changes returns rows,
-    which are returned as they are."""
+    """The rows of the first batch; None without a batch. Rows are returned as they are."""
     if not isinstance(result, Iterator | Batch | list):
-        return result
+        return result  # rows of changes, or a dlt resource
     first = next(yielded(result, product, place), None)
     return None if first is None else first.made()

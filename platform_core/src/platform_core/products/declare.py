@@ -53,7 +53,14 @@ class ProductFunction:
         return self.place.path.suffix == ".yaml"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        try:
+            return self.function(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            if error.name != "dlt":
+                raise
+            from platform_core.sources.extension import missing_extra  # here, because it loads DuckDB
+
+            raise missing_extra("dlt", self.name, self.place) from None
 
     @property
     def domain(self) -> str:
@@ -63,6 +70,10 @@ class ProductFunction:
     @property
     def products(self) -> dict[str, Input]:
         return {name: i for name, i in self.inputs.items() if isinstance(i, Input)}
+
+    @property
+    def reads_changes(self) -> bool:
+        return any(read.changes for read in self.products.values())
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -89,9 +100,9 @@ def data_product(
 
     The function takes one argument per input, by name: a :class:`Table` for a product or a tabular source, a
     ``pathlib.Path`` for another source file. The function of a product with partitions may also take
-    ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, or an Arrow, Polars
-    or pandas table with the columns of the contract. Raises DefinitionError D002 if arguments and inputs
-    differ.
+    ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, an Arrow, Polars or
+    pandas table, or an iterator of rows as dicts or of Arrow batches, with the columns of the contract.
+    Raises DefinitionError D002 if arguments and inputs differ.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:

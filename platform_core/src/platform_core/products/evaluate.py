@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -74,16 +75,22 @@ def evaluate(function: ProductFunction | str, /, **inputs: Any) -> Evaluation:
     window = function_window(product.partitions, [keys] if isinstance(keys, str) else keys)
     require_known("input", inputs, list(function.inputs), f'"{function.name}"', function.place)
     given = [path for path in inputs.values() if isinstance(path, Path)]
-    with in_memory([*files_of(function.sources.values()), *given]) as connection:
+    with (
+        in_memory([*files_of(function.sources.values()), *given]) as connection,
+        TemporaryDirectory() as room,
+    ):
         made_up = MadeUpRows(connection, inputs, function.place, window)
         arguments = bind(connection, function, bound, made_up)
         result = function(**arguments)
-        if product.kind == "stream" and isinstance(result, Iterator | list | Batch):
-            result = [batch.made() for batch in yielded(result, product.id, function.place)]
-            if not result:
+        many = product.kind == "stream" and not function.reads_changes
+        if many and isinstance(result, Iterator | list | Batch):
+            results = [batch.made() for batch in yielded(result, product.id, function.place)]
+            if not results:
                 return Evaluation([], ())
-        for number, made in enumerate(result if isinstance(result, list) else [result]):
-            query = as_query(connection, made, arguments, product.id, function.place).query
+        else:
+            results = [result]
+        for number, made in enumerate(results):
+            query = as_query(connection, made, arguments, product, function.place, Path(room)).query
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
             with sql_faults(product.id, function.place):
                 fit = fitted(connection, product, query)

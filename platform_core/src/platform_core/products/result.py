@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
+from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, Place
 from platform_core.lake.errors import beyond_inputs, sentence
 from platform_core.lake.publication.column_fit import mapped
 from platform_core.products.batch import Delivered
+from platform_core.products.dlt_resource import Pull, is_resource
 from platform_core.products.model import Model
+from platform_core.products.rows import Yielded, in_arrow
 from platform_core.products.table import Table
 from platform_core.sql.allowed import NotAllowed, tables_read
 from platform_core.sql.columns import columns_used
 from platform_core.sql.engine import trial
 from platform_core.sql.quoting import fold, quoted
-from platform_core.sql.types import UNTYPED
 
 RESULT = "__result"
 _ROWS_AT_ONCE: Final = 122_880
 """The rows that DuckDB writes into one row group."""
-_NOT_IN_ARROW: Final = re.compile(r"HUGEINT|UUID|JSON|BIT|BIGNUM|^TIME WITH TIME ZONE|ENUM|UNION|VARIANT")
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,17 @@ def as_query(
     connection: duckdb.DuckDBPyConnection,
     result: Any,
     arguments: Mapping[str, Any],
-    product: str,
+    product: DataProduct,
     place: Place | None,
+    room: Path,
 ) -> MadeQuery:
-    """A query over ``connection`` for the result of a function that was called with ``arguments``.
+    """A query over ``connection`` for the result of a function that was called with ``arguments``; a query
+    that was made before is returned as it is.
 
-    Only SQL can be read more than once. Raises DefinitionError: D004 for another type, D005 for SQL that is
-    not one query, D006 and D021 for text that is not SQL, D020 for a column that no input has, D027 for SQL
-    that reads or calls more than its inputs.
+    The rows of an iterator are written into ``room``. Only SQL can be read more than once. Raises
+    DefinitionError: D004 for another type, D005 for SQL that is not one query, D006 and D021 for text that
+    is not SQL, D020 for a column that no input has, D027 for SQL that reads or calls more than its inputs;
+    what ``Yielded`` raises.
     """
     result, _ = with_metadata(result)
     if isinstance(result, Model):
@@ -77,9 +81,18 @@ def as_query(
         shown = {name: value.columns for name, value in arguments.items() if isinstance(value, Table)}
         used = columns_used(result, shown, place=place)
         query = result.strip().rstrip(";")
-        return MadeQuery(query, used, inputs_read(connection, query, arguments, product, place))
+        return MadeQuery(query, used, inputs_read(connection, query, arguments, product.id, place))
     if isinstance(result, duckdb.DuckDBPyRelation):
         return MadeQuery(streamed(connection, result))
+    if isinstance(result, MadeQuery):
+        return result
+    if is_resource(result):  # without a state: all its rows
+        result = Pull(result).rows()
+    if is_iterator(result):
+        rows, types = Yielded(result, product, place).write(room / f"{RESULT}.arrow")
+        connection.register(RESULT, rows)
+        casts = ", ".join(f"CAST({quoted(n)} AS {kind}) AS {quoted(n)}" for n, kind in types.items())
+        return MadeQuery(f"SELECT * {f'REPLACE ({casts}) ' if casts else ''}FROM {quoted(RESULT)}")
     unread = ""
     try:
         if (table := as_table(result)) is not None:
@@ -88,8 +101,8 @@ def as_query(
     except Exception as error:  # noqa: BLE001 - each library raises its own
         unread = f", which the engine cannot read: {sentence(error)}"
     kind = "nothing" if result is None else f"a {type(result).__module__}.{type(result).__qualname__}"
-    message = f"the function of {product} returned {kind}{unread}"
-    expected = "SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
+    message = f"the function of {product.id} returned {kind}{unread}"
+    expected = "SQL text, a DuckDB relation, an Arrow, Polars or pandas table, or an iterator of rows"
     fix = "Return one of these." if result is not None else "Return the product's rows."
     raise DefinitionError.of("D004", message, place, expected, fix)
 
@@ -99,15 +112,11 @@ def streamed(connection: duckdb.DuckDBPyConnection, result: duckdb.DuckDBPyRelat
     kinds = result.limit(0).aggregate("typeof(any_value(COLUMNS(*)))").fetchall()[0]
     types = {name: trial().type(kind) for name, kind in zip(result.columns, kinds, strict=True)}
     # Arrow lacks some types, whose values are passed as text.
-    over = {name: mapped(kind, lambda each: _in_arrow(str(each))) for name, kind in types.items()}
+    over = {name: mapped(kind, lambda each: in_arrow(str(each))) for name, kind in types.items()}
     cast = [f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in over.items()]
     connection.register(RESULT, result.project(", ".join(cast)).to_arrow_reader(_ROWS_AT_ONCE))
     typed = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items())
     return f"SELECT {typed} FROM {quoted(RESULT)}"
-
-
-def _in_arrow(kind: str) -> str:
-    return "INTEGER" if kind == UNTYPED else "VARCHAR" if _NOT_IN_ARROW.search(kind) else kind
 
 
 def inputs_read(
@@ -157,6 +166,11 @@ def sql_faults(product: str, place: Place | None) -> Iterator[None]:
 def _sql_fault(product: str, place: Place | None, error: Exception) -> DefinitionError:
     expected, fix = "a query that DuckDB can run over the declared inputs", str(error).strip()
     return DefinitionError.of("D006", f"the SQL of {product} does not run", place, expected, fix)
+
+
+def is_iterator(result: Any) -> bool:
+    """Whether a function yields its rows, as a dlt resource does. A reader of Arrow batches is a table."""
+    return is_resource(result) or (isinstance(result, Iterator) and as_table(result) is None)
 
 
 def as_table(result: Any) -> Any | None:

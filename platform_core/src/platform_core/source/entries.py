@@ -29,6 +29,9 @@ def with_member(path: Path, text: str, section: str, block: str) -> str:
         kept += "\n" if kept and not kept.endswith("\n") else ""
         new = f"{kept}{section}:\n{block}"
     else:
+        members = (line for line in lines[start + 1 :] if line.strip() and not line.lstrip().startswith("#"))
+        column = _indent(next(members, "  -"))
+        block = "".join(" " * column + line[2:] for line in block.splitlines(keepends=True))
         end = _end(lines, start + 1, lambda line: not line.startswith((" ", "-")))
         lines[end - 1] = lines[end - 1].rstrip("\n") + "\n"
         new = "".join([*lines[:end], block, *lines[end:]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from platform_core.diagnostics import LakeError, SourceError
+from platform_core.diagnostics import LakeError, Place, SourceError
 from platform_core.lake.extensions import extension_path
 from platform_core.sql.quoting import literal
 
@@ -19,8 +19,8 @@ def load(connection: duckdb.DuckDBPyConnection, extension: str, extra: str, sour
     connection.execute(f"LOAD {literal(str(path))}")
 
 
-def missing_extra(extra: str, source: str) -> SourceError:
-    """The error for a source whose extra is not installed in the domain's environment."""
-    message = f"the source {source} needs platform-core[{extra}], which is not installed"
+def missing_extra(extra: str, source: str, place: Place | None = None) -> SourceError:
+    """The error for a source, or a function, whose extra is not installed in the domain's environment."""
+    message = f"{source} needs platform-core[{extra}], which is not installed"
     expected = f'dependencies = ["platform-core[{extra}]"] in the domain\'s pyproject.toml'
-    return SourceError.of("S021", message, None, expected, "Add the extra, then run `make lock setup`.")
+    return SourceError.of("S021", message, place, expected, "Add the extra, then run `make lock setup`.")

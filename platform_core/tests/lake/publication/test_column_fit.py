@@ -124,7 +124,7 @@ def by_relation(con: Con, location: LakeLocation, product: DataProduct, query: s
     """A function's relation, and a dbt model, which is one of the database that dbt built."""
     with duckdb.connect() as other:
         other.execute("SET TimeZone = 'UTC'")
-        made = as_query(con, other.sql(query), {}, product.id, None)
+        made = as_query(con, other.sql(query), {}, product, None, location.root)
         publish_table(con, location, product, made.query, stamp=STAMP, audit=accept)
 
 
@@ -274,7 +274,7 @@ def test_arrow(con: Con, location: LakeLocation, name: str) -> None:
     table = pa.table({"x": array})
 
     def publish() -> None:
-        made = as_query(con, table, {}, product.id, None)
+        made = as_query(con, table, {}, product, None, location.root)
         publish_table(con, location, product, made.query, stamp=STAMP, audit=accept)
 
     if kept is None or kept == "L012":

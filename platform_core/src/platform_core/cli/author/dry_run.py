@@ -40,7 +40,7 @@ from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
 from platform_core.products.makers.lookup import find_maker, maker_of, own_code
-from platform_core.products.result import as_query, sql_faults, with_metadata
+from platform_core.products.result import as_query, is_iterator, sql_faults, with_metadata
 from platform_core.quality.audit import unanswerable
 from platform_core.quality.gate import diagnostic
 from platform_core.registry.lookup import Registry
@@ -140,7 +140,9 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
         result = _called(product, function, arguments)
         if result is None and product.kind == "stream":
             return  # the stream has no batch
-        query = as_query(connection, result, arguments, product.id, function.place).query
+        if is_iterator(result):
+            return  # its first row may be one of a network
+        query = as_query(connection, result, arguments, product, function.place, root).query
         with sql_faults(product.id, function.place):
             fit = fitted(connection, product, query)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
@@ -162,7 +164,8 @@ def _suffixes(product: DataProduct, function: ProductFunction) -> None:
 def _called(product: DataProduct, function: ProductFunction, arguments: Mapping[str, Argument]) -> Any:
     try:
         result, _ = with_metadata(function(**arguments))
-        return first_rows(result, product.id, function.place) if product.kind == "stream" else result
+        many = product.kind == "stream" and not function.reads_changes
+        return first_rows(result, product.id, function.place) if many else result
     except PlatformError:
         raise
     except Exception as error:

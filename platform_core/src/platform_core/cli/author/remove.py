@@ -38,13 +38,14 @@ def run(options: argparse.Namespace) -> int:
     if options.kind == "domain":
         name = domain_name(options.name, _domains(root, registry))
         products = [each for each in registry.names() if each.domain == name and registry.is_own(name)]
+        faults = [*_readers(root, products, name)]
         change, steps = tree.of_domain(root, name), [*state.of_domain(root, name)]
     else:
         name = _product(options.name, root, registry)
         products = [name, *_twins(name, registry)]
+        faults = [*_readers(root, products)]
         change = tree.of_product(root, name, registry)
         steps = [*state.of_products(root, products, _keys(products, registry))]
-    faults = [*_readers(root, products, options.kind == "domain" and name)]
     if (change.files or change.folders) and (found := tree.dirty(root)):
         faults.append(found)
     gone = [*change.words(), *(step.words for step in steps)]
@@ -104,7 +105,7 @@ def _keys(products: Collection[ProductId], registry: Registry) -> set[str]:
     return used[True] - used[False]
 
 
-def _readers(root: Path, products: Collection[str], domain: str | bool) -> Iterable[Diagnostic]:
+def _readers(root: Path, products: Collection[str], domain: str | None = None) -> Iterable[Diagnostic]:
     """U070 for each input, foreign key or dependency of another product."""
     for read in reads(root, products) if products else ():
         if read.reader not in products and read.domain != domain:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
-from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
+from platform_core.cli.operate.run_display import Lines, Screen, forecast_table, in_bytes, run_table, summary
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
 from platform_core.diagnostics import RunError
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
-from platform_core.source.workspace import read_locations
+from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.home import Home, require_root
 from platform_core.workspace.run.coordinator import MeshRun
+from platform_core.workspace.run.forecast import forecast
 from platform_core.workspace.run.result import Observer
-from platform_core.workspace.run.selection import parse_selection
+from platform_core.workspace.run.selection import Selection, parse_selection
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +31,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SELECTION",
         help="products (sales/transactions) or domains (sales); + before or after a name adds its upstream "
         "or downstream; without one, the whole mesh",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="make nothing: list the products and partitions, with their cost by earlier versions",
     )
     parser.add_argument(
         "--partitions",
@@ -48,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     if not selection.named():
         fix = "`mesh new product DOMAIN/PRODUCT --from FILE`"
         raise RunError.of("R007", "no data product has a contract yet", fix=fix)
+    if options.dry_run:
+        return _forecast(options, root, locations, selection)
     silent = options.format == "json" or options.verbosity < 0
     observer = Observer() if silent else Screen() if sys.stderr.isatty() else Lines()
     try:
@@ -73,3 +83,20 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "table":
         note(options, words)
     return OK if result.ok else FAILED
+
+
+def _forecast(
+    options: argparse.Namespace, root: Path, locations: Sequence[Location], selection: Selection
+) -> int:
+    """List what a run would make."""
+    found = forecast(root, Home.of(root), locations, selection, options.partitions)
+    known = [each for each in found if each.seconds is not None]
+    seconds, read = sum(each.seconds or 0 for each in known), sum(each.bytes_read or 0 for each in known)
+    facts = {"products": [asdict(each) for each in found], "seconds": seconds, "bytes_read": read}
+    status = answer(options, root, facts, lambda: print_table(*forecast_table(found)))
+    if options.format == "table":
+        never = f", without {len(found) - len(known)} that were never made" * (len(found) > len(known))
+        note(
+            options, f"would make {len(found)}: about {seconds:.0f} s of work, reads {in_bytes(read)}{never}"
+        )
+    return status

@@ -37,7 +37,7 @@ class RunHooks:
         if isinstance(result, Model):
             product = self.run.product
             message = f"the function of {product.id} returned a Model, not the rows of a {product.kind}"
-            expected = "rows: SQL text, a DuckDB relation, or an Arrow, Polars or pandas table"
+            expected = "rows: SQL text, a DuckDB relation, a table, or an iterator"
             fix = "Write physicalType: model in the contract, or return only the scores."
             raise DefinitionError.of("D040", message, self.place, expected, fix)
         return result

@@ -23,6 +23,7 @@ from platform_core.products.asset_spec import asset_key
 from platform_core.products.assets.table import made_by
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.declare import ProductFunction
+from platform_core.products.dlt_resource import POSITION, Pull, is_resource
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.changes import position_now, since
 from platform_core.products.inputs.inbox import Delivery, deliveries, unmatched, unmatched_files
@@ -31,7 +32,7 @@ from platform_core.products.inputs.rows import LakeRows
 from platform_core.products.inputs.sealed import sealed_inputs
 from platform_core.products.inputs.staged import source_facts, staging_of
 from platform_core.products.inputs.versions import pinned, version_reads
-from platform_core.products.result import MadeQuery, as_query, with_metadata
+from platform_core.products.result import MadeQuery, as_query, is_iterator, with_metadata
 from platform_core.products.run.context import RunContext
 from platform_core.products.run.redaction import line_in
 from platform_core.quality.batches import audit_whole, batch_gate, together
@@ -99,7 +100,7 @@ class Feed:
     broken: list[Outcomes] = field(default_factory=list)
     refused: int = 0
     position: Mapping[str, Any] = field(default_factory=dict)
-    """How far this run reads the inputs whose changes it reads."""
+    """How far this run reads the inputs whose changes it reads, and the dlt resource."""
     _files: dict[str, tuple[Source, Delivery]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _inputs_hash: str | None = None
@@ -117,7 +118,10 @@ class Feed:
         self._inputs_hash = _inputs_hash(self.function, self.run.versions)
         result = self._call(bound)
         self.run.readings.extend(version_reads(self.product, bound, None, {}))
-        yield from yielded(result, self.product.id, self.function.place)
+        if is_resource(result):
+            yield from self._pulled(result)
+        else:
+            yield from yielded(result, self.product.id, self.function.place)
 
     def add(self, batch: Batch) -> None:
         """Publish a batch unless it is known."""
@@ -223,11 +227,25 @@ class Feed:
         if not new:
             return
         result = self._call(narrowed)
-        if isinstance(result, Iterator | Batch):
+        yield Batch(", ".join(parts), map(self._row, result) if is_iterator(result) else self._row(result))
+
+    def _pulled(self, resource: Any) -> Iterator[Batch]:
+        """One pull is one batch: the state of the resource is stored with its rows, or neither."""
+        before = self.stream.position
+        pull = Pull(resource, before.get(POSITION))
+        id = f"dlt-{len(self.stream.entries) + 1}"
+        made = self._query_of(Batch(id, pull.rows))
+        if pull.empty and pull.after == pull.before:
+            return
+        self.position = {**before, POSITION: pull.after}
+        yield Batch(id, made)
+
+    def _row(self, result: Any) -> Any:
+        if isinstance(result, Batch):
             message = f"the function of {self.product.id} reads changes, but yields batches"
-            expected = "rows, which become one batch"
-            raise DefinitionError.of("D052", message, place, expected, "Return the rows.")
-        yield Batch(", ".join(parts), result)
+            expected, fix = "rows, which become one batch", "Return the rows."
+            raise DefinitionError.of("D052", message, self.function.place, expected, fix)
+        return result
 
     def _call(self, inputs: Mapping[str, BoundInput]) -> Any:
         connection = self.run.connection
@@ -244,7 +262,8 @@ class Feed:
     def _query_of(self, batch: Batch) -> MadeQuery:
         place = self.function.place
         try:
-            made = as_query(self.run.connection, batch.made(), self._arguments, self.product.id, place)
+            rows, room = batch.made(), self.run.room
+            made = as_query(self.run.connection, rows, self._arguments, self.product, place, room)
             if any(name in made.used for name in self._staging.orders):
                 self._staging.read()
                 self._staging.show(self.run.connection)

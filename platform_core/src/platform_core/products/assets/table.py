@@ -32,6 +32,7 @@ from platform_core.products.asset_spec import (
 from platform_core.products.assets.hooks import RunHooks
 from platform_core.products.automation import Upstream
 from platform_core.products.declare import ProductFunction
+from platform_core.products.dlt_resource import keep_dlt_in
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.changes import require_streams
 from platform_core.products.inputs.inbox import files_of
@@ -91,7 +92,7 @@ def function_asset(
             arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
             run.function_metadata.update(said)
-            made = as_query(connection, run_hooks.rows(result), arguments, product.id, function.place)
+            made = as_query(connection, run_hooks.rows(result), arguments, product, function.place, run.room)
             staging.read(made.used)
             staging.show(connection)
             run.record_sources(source_facts(connection, function, staging))
@@ -185,6 +186,7 @@ def product_asset(
                 lake.connect(write=[product.lake], read=attach) as connection,
                 spill_folder(location, private) as room,
             ):
+                keep_dlt_in(room)
                 if redaction.applies:
                     spill_into(connection, location, private)
                 folders = [

@@ -24,7 +24,9 @@ _LOOKED_BACK: Final = 100
 def interrupted(error: BaseException) -> BaseException:
     """The error, or KeyboardInterrupt if the engine raised it because of Ctrl-C."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:  # a function's errors may be a circle
+        seen.add(id(cause))
         if isinstance(cause, duckdb.InterruptException) or str(cause) == "Query interrupted":
             return KeyboardInterrupt()
         cause = cause.__cause__ or cause.__context__
