@@ -102,12 +102,16 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
             "sources/postgres.py": "a database outside of the mesh",
+            "sources/duckdb_file.py": "a database outside of the mesh",
         },
     ),
     "a COMMIT": (
         statements("BEGIN|COMMIT|ROLLBACK"),
         "lake/transaction.py",
-        {"sources/postgres.py": "one snapshot for all reads of a database outside of the mesh"},
+        {
+            "sources/postgres.py": "one snapshot for all reads of a database outside of the mesh",
+            "sources/sqlite.py": "one snapshot for all reads of a database outside of the mesh",
+        },
     ),
     "a path in a lake": (
         ways_into_a_lake,
@@ -137,6 +141,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         imports("sqlite3", "aiosqlite", "apsw"),
         "nowhere",
         {
+            "sources/sqlite.py": "a database outside of the mesh, by the storage class of each value",
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
@@ -172,6 +177,7 @@ DATABASES = {
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
     "sources/postgres.py": "a database outside of the mesh, in the staging process",
+    "sources/relation.py": "files and table formats outside of the mesh, in the staging process",
     "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }
 """Who opens a database of its own, and what for."""

@@ -181,7 +181,7 @@ def test_two_functions_of_one_name_are_refused(mesh: SmallMesh) -> None:
     mesh.contract("shop/sales", SALES)
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 1'\n")
     mesh.code("shop", "@data_product\ndef sales() -> str:\n    return 'SELECT 2'\n", module="twice")
-    with pytest.raises(DefinitionError, match="two functions"):
+    with pytest.raises(DefinitionError, match="is made twice"):
         mesh.definitions("shop")
 
 

@@ -20,7 +20,7 @@ from small_mesh import SmallMesh
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Range
 from platform_core.sources.source import Source
-from platform_core.sources.staging import order_of, stage
+from platform_core.sources.staging import Staging, order_of, stage
 
 COLUMNS = {"id": "BIGINT", "day": "DATE", "amount": "DECIMAL(12,2)", "note": "VARCHAR"}
 
@@ -275,3 +275,22 @@ def _until(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.1)
     raise TimeoutError("the server does not reach the state")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "declared"),
+    [
+        ("interval", "'-1 month 2 days 00:00:00.000003'", "INTERVAL"),
+        ("timetz", "'12:30:00+05:30'", "TIME WITH TIME ZONE"),
+    ],
+)
+def test_a_type_that_parquet_has_not_is_kept(
+    tmp_path: Path, shop: Postgres, kind: str, value: str, declared: str
+) -> None:
+    shop.run(f"CREATE TABLE odd (v {kind}); INSERT INTO odd VALUES ({value})")
+    source = Source.postgres("till/odd", table="odd", secret="SHOP_DB")
+    staged = Staging({"v": order_of("v", source, {"v": declared}, None, tmp_path)}, "mesh/test", None)
+    staged.read()
+    with duckdb.connect() as connection:
+        query = f"SELECT v = {value}::{declared} FROM ({staged.query('v')})"
+        assert connection.execute(query).fetchall() == [(True,)]

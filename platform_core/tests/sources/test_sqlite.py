@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from platform_core.diagnostics import Diagnostic, SourceError
-from platform_core.sources import staging
+from platform_core.sources import sqlite, staging
 from platform_core.sources.order import Range, Staged
 from platform_core.sources.source import Source
 from platform_core.sources.stage_process import stage
@@ -74,22 +74,22 @@ EXACT = [
 REFUSED = [
     ("INTEGER", "'three'", "BIGINT", "text in the row 2"),
     ("INTEGER", "1.5", "BIGINT", "real in the row 2"),
-    ("INTEGER", "3000000000", "INTEGER", "values that INTEGER does not have"),
-    ("BOOLEAN", "5", "BOOLEAN", "values that BOOLEAN does not have"),
+    ("INTEGER", "3000000000", "INTEGER", "in the row 2 that is not INTEGER"),
+    ("BOOLEAN", "5", "BOOLEAN", "in the row 2 that is not BOOLEAN"),
     ("BOOLEAN", "'true'", "BOOLEAN", "text in the row 2"),
     ("REAL", "9007199254740993", "DOUBLE", None),
-    ("", "9007199254740993", "DOUBLE", "values that DOUBLE does not have"),
+    ("", "9007199254740993", "DOUBLE", "in the row 2 that is not DOUBLE"),
     ("TEXT", "x'00'", "VARCHAR", "blob in the row 2"),
-    ("DATE", "'29.02.2024'", "DATE", "values that DATE does not have"),
-    ("DATE", "'2023-02-29'", "DATE", "values that DATE does not have"),
+    ("DATE", "'29.02.2024'", "DATE", "in the row 2 that is not DATE"),
+    ("DATE", "'2023-02-29'", "DATE", "in the row 2 that is not DATE"),
     ("DATE", "1709164800", "DATE", "integer in the row 2"),
-    ("DATE", "'2024-02-29 12:00:00'", "DATE", "values that DATE does not have"),
-    ("DATETIME", "'2024-02-29 12:00:00+02:00'", "TIMESTAMP", "values that TIMESTAMP does not have"),
-    ("DATETIME", "'0000-00-00 00:00:00'", "TIMESTAMP", "values that TIMESTAMP does not have"),
-    ("DECIMAL(10,2)", "0.125", "DECIMAL(10,2)", "values that DECIMAL(10,2) does not have"),
-    ("DECIMAL(10,2)", "1e300", "DECIMAL(10,2)", "values that DECIMAL(10,2) does not have"),
-    ("DECIMAL(10,2)", "9e999", "DECIMAL(10,2)", "values that DECIMAL(10,2) does not have"),
-    ("DECIMAL(10,2)", "'n/a'", "DECIMAL(10,2)", "values that DECIMAL(10,2) does not have"),
+    ("DATE", "'2024-02-29 12:00:00'", "DATE", "in the row 2 that is not DATE"),
+    ("DATETIME", "'2024-02-29 12:00:00+02:00'", "TIMESTAMP", "in the row 2 that is not TIMESTAMP"),
+    ("DATETIME", "'0000-00-00 00:00:00'", "TIMESTAMP", "in the row 2 that is not TIMESTAMP"),
+    ("DECIMAL(10,2)", "0.125", "DECIMAL(10,2)", "in the row 2 that is not DECIMAL(10,2)"),
+    ("DECIMAL(10,2)", "1e300", "DECIMAL(10,2)", "in the row 2 that is not DECIMAL(10,2)"),
+    ("DECIMAL(10,2)", "9e999", "DECIMAL(10,2)", "in the row 2 that is not DECIMAL(10,2)"),
+    ("DECIMAL(10,2)", "'n/a'", "DECIMAL(10,2)", "in the row 2 that is not DECIMAL(10,2)"),
 ]
 
 
@@ -135,6 +135,30 @@ def test_a_window_is_exact_in_every_form_of_time(tmp_path: Path, kind: str) -> N
     part = Range("day", f"2024-01-05{midnight}", f"2024-01-06{midnight}")
     assert read(tmp_path, {"id": "BIGINT"}, part).rows == (1 if kind == "DATE" else 3)
     assert [row for (row,) in rows(tmp_path)] == ([1] if kind == "DATE" else [1, 2, 3])
+
+
+def test_a_window_of_times_with_a_zone(tmp_path: Path) -> None:
+    """The day of Berlin begins and ends at 23:00 of UTC."""
+    times = ["2024-01-04T22:59:59Z", "2024-01-05T00:00:00+01:00"]
+    times += ["2024-01-04 18:00:00-05:00", "2024-01-06T12:00:00+14:00"]
+    values = ", ".join(f"({number}, '{day}')" for number, day in enumerate(times))
+    make(tmp_path, "CREATE TABLE t (id INTEGER, day)", f"INSERT INTO t VALUES {values}")
+    part = Range("day", "2024-01-04 23:00:00+00:00", "2024-01-05 23:00:00+00:00")
+    read(tmp_path, {"id": "BIGINT"}, part)
+    assert [row for (row,) in rows(tmp_path)] == [1, 2, 3]
+
+
+def test_all_tables_are_of_one_snapshot(tmp_path: Path) -> None:
+    file = make(tmp_path, "PRAGMA journal_mode = wal", "CREATE TABLE a (v)", "CREATE TABLE b (v)")
+    orders = [
+        order_of(name, Source.sqlite(name, path=str(file), table=name), {"v": "BIGINT"}, None, tmp_path)
+        for name in ("a", "b")
+    ]
+    with sqlite.opened(orders, "mesh/test", 5) as reader, closing(sqlite3.connect(file)) as writer:
+        assert reader.write(orders[0], {"v": "BIGINT"}) == 0
+        writer.execute("INSERT INTO b VALUES (1)")
+        writer.commit()
+        assert reader.write(orders[1], {"v": "BIGINT"}) == 0
 
 
 @pytest.mark.parametrize("value", ["'5.1.2024'", "'20240105'", "1704412800", "x'00'", "''"])

@@ -193,7 +193,7 @@ def test_iceberg_faults(tmp_path: Path, iceberg: tuple[Path, list[int]]) -> None
         read(tmp_path, Source.iceberg("shop/i", path=str(file)), {"id": "BIGINT"})
 
 
-def test_iceberg_reads_no_file_beside_its_table(tmp_path: Path, iceberg: tuple[Path, list[int]]) -> None:
+def test_iceberg_reads_no_file_outside_of_its_table(tmp_path: Path, iceberg: tuple[Path, list[int]]) -> None:
     file, _ = iceberg
     elsewhere = tmp_path / "elsewhere" / "metadata"
     elsewhere.mkdir(parents=True)

@@ -13,6 +13,7 @@ import duckdb
 from platform_core.diagnostics import SourceError
 from platform_core.sources.extension import load
 from platform_core.sources.order import Order
+from platform_core.sources.relation import stored
 from platform_core.sources.secrets import secret_parts
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -91,7 +92,7 @@ class PostgresReader:
             relation = self._asked(f"SELECT {', '.join(names)} FROM {_server_name(order)}{where}")
         # Reading by ranges of the storage would not use an index.
         self.connection.execute(f"SET pg_use_ctid_scan = {'false' if order.range else 'true'}")
-        selected = ", ".join(f"{quoted(name)}::{kind} AS {quoted(name)}" for name, kind in columns.items())
+        selected = ", ".join(stored(order, name, kind) for name, kind in columns.items())
         with _faults(order):
             copy = f"COPY (SELECT {selected} FROM {relation}) TO {literal(order.out)} (FORMAT parquet)"
             [(rows,)] = self.connection.execute(copy).fetchall()

@@ -31,7 +31,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def limit(connection: duckdb.DuckDBPyConnection, orders: Iterable[Order], *folders: Path) -> None:
-    """Let a connection read only these folders, and write only beside the orders' files: a view, or the
+    """Let a connection read only these folders and those that the orders are written to: a view, or the
     metadata of a table, could name any other file."""
     lock_down(connection, folders=[*folders, *(Path(order.out).parent for order in orders if order.out)])
 
@@ -50,8 +50,8 @@ class RelationReader:
         return {name: "VARCHAR" if kind.startswith("ENUM") else kind for name, kind in found.items()}
 
     def write(self, order: Order, columns: Mapping[str, str]) -> int:
-        stored = ", ".join(_stored(order, name, kind) for name, kind in columns.items())
-        query = f"SELECT {stored} FROM {self.relation(order)}"
+        items = ", ".join(stored(order, name, kind) for name, kind in columns.items())
+        query = f"SELECT {items} FROM {self.relation(order)}"
         if part := order.range:
             by = quoted(part.column)
             query += f" WHERE {by} >= {literal(part.start)} AND {by} < {literal(part.end)}"
@@ -70,8 +70,9 @@ class RelationReader:
         return None if value is None else str(value)
 
 
-def _stored(order: Order, name: str, kind: str) -> str:
-    """The column as it is written: as text where Parquet would change it, which reading converts back."""
+def stored(order: Order, name: str, kind: str) -> str:
+    """SQL for a column as it is written: as text where Parquet would change it, which reading converts
+    back."""
     value = f"{quoted(name)}::{kind}"
     if _LOST_IN_PARQUET.fullmatch(kind):
         value = f"{value}::VARCHAR"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order, Range
 from platform_core.sources.relation import missing, reason, unreachable
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import quoted
 
 _LOCK_SECONDS: Final = 10
 _ROWS_AT_ONCE: Final = 20_000
@@ -118,43 +118,56 @@ class SqliteReader:
         return None if value is None else str(value)
 
     def _array(self, order: Order, name: str, kind: str, values: tuple[Any, ...]) -> Any:
-        classes, arrow = _classes(kind), _arrow(kind)
-        if {_CLASSES[each] for each in set(map(type, values)) - {type(None)}} <= set(classes):
-            with suppress(pa.ArrowInvalid, OverflowError):
-                if kind == "BOOLEAN" and set(values) <= {0, 1, None}:
-                    return pa.array([None if value is None else value == 1 for value in values], arrow)
-                if pa.types.is_decimal(arrow):
-                    texts = [None if value is None else str(value) for value in values]
-                    return pa.array(texts, pa.string()).cast(arrow)
-                if pa.types.is_temporal(arrow):
-                    return pa.array(values, pa.string()).cast(arrow)
-                if kind != "BOOLEAN":
-                    return pa.array(values, arrow)
-        raise self._refused(order, name, kind)
-
-    def _refused(self, order: Order, name: str, kind: str) -> SourceError:
-        """S024, with the row that has a value of another storage class, if one has."""
-        classes = ", ".join(map(literal, (*_classes(kind), "null")))
-        where = f"typeof(t.{quoted(name)}) NOT IN ({classes})"
-        what = f"has values that {kind} does not have"
-        with suppress(sqlite3.Error):  # a view has no rowid
-            query = f"SELECT rowid, typeof(t.{quoted(name)}) FROM {quoted(order.table)} AS t WHERE {where}"
-            for row, found in self.connection.execute(f"{query} LIMIT 1"):
-                known = " or ".join(_classes(kind))
-                what = f"has {found} in the row {row}, where {kind} is read from {known}"
-        message = f"the column {name} of the source {order.name} {what}"
-        expected = "the same storage class in all rows; days and times in ISO 8601, 0 or 1 for BOOLEAN"
-        fix = "Correct the values, declare another type, or make a view that casts the column."
-        return SourceError.of("S024", message, None, expected, fix)
+        try:
+            return _converted(kind, values)
+        except (pa.ArrowInvalid, OverflowError):
+            wrong = next(value for value in values if not _fits(kind, value))
+            raise self._refused(order, name, kind, wrong) from None
 
     def _require_days(self, order: Order, part: Range) -> None:
         """Refuse a time column with other values than days and times, which a range would leave out."""
         column = f"t.{quoted(part.column)}"
         where = f"{column} IS NOT NULL AND (typeof({column}) <> 'text' OR {column} NOT GLOB '{_ISO_DAY}')"
-        if self.connection.execute(
-            f"SELECT 1 FROM {quoted(order.table)} AS t WHERE {where} LIMIT 1"
-        ).fetchone():
-            raise self._refused(order, part.column, _type_of_bound(part.start))
+        query = f"SELECT {column} FROM {quoted(order.table)} AS t WHERE {where} LIMIT 1"
+        for (value,) in self.connection.execute(query):
+            raise self._refused(order, part.column, _type_of_bound(part.start), value)
+
+    def _refused(self, order: Order, name: str, kind: str, value: object) -> SourceError:
+        """S024, with the storage class of a value and its row, without the value."""
+        row = ""
+        with suppress(sqlite3.Error):  # a view has no rowid
+            query = f"SELECT rowid FROM {quoted(order.table)} AS t WHERE t.{quoted(name)} IS ? LIMIT 1"
+            row = "".join(f" in the row {found}" for (found,) in self.connection.execute(query, [value]))
+        found = _CLASSES[type(value)]
+        message = f"the column {name} of the source {order.name} has {found}{row} that is not {kind}"
+        expected = f"{' or '.join(_classes(kind))}; days and times in ISO 8601, 0 or 1 for BOOLEAN"
+        fix = "Correct the value, declare another type, or make a view that casts the column."
+        return SourceError.of("S024", message, None, expected, fix)
+
+
+def _converted(kind: str, values: Sequence[Any]) -> Any:
+    """The values in Arrow, each exactly. Raises ArrowInvalid and OverflowError for one that has no such
+    value."""
+    arrow = _arrow(kind)
+    if not {_CLASSES[each] for each in set(map(type, values)) - {type(None)}} <= set(_classes(kind)):
+        raise pa.ArrowInvalid("another storage class")
+    if kind == "BOOLEAN" and not set(values) <= {0, 1, None}:
+        raise pa.ArrowInvalid("another number")
+    if kind == "BOOLEAN":
+        return pa.array([None if value is None else value == 1 for value in values], arrow)
+    if pa.types.is_decimal(arrow):
+        values = [None if value is None else str(value) for value in values]
+    if pa.types.is_decimal(arrow) or pa.types.is_temporal(arrow):
+        return pa.array(values, pa.string()).cast(arrow)
+    return pa.array(values, arrow)
+
+
+def _fits(kind: str, value: object) -> bool:
+    try:
+        _converted(kind, [value])
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return True
 
 
 def _type_of(declared: str) -> str:
