@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from typing import Any
 
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
-from platform_core.cli.operate.run_display import Lines, Screen, forecast_table, in_bytes, run_table, summary
+from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
 from platform_core.diagnostics import RunError
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
-from platform_core.source.workspace import Location, read_locations
+from platform_core.source.workspace import read_locations
+from platform_core.words import counted
 from platform_core.workspace.home import Home, require_root
 from platform_core.workspace.run.coordinator import MeshRun
-from platform_core.workspace.run.forecast import forecast
+from platform_core.workspace.run.forecast import Forecast, forecast
 from platform_core.workspace.run.result import Observer
-from platform_core.workspace.run.selection import Selection, parse_selection
+from platform_core.workspace.run.selection import parse_selection
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +33,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "or downstream; without one, the whole mesh",
     )
     parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="make nothing: list the products and partitions, with their cost by earlier versions",
-    )
-    parser.add_argument(
         "--partitions",
         metavar="KEYS",
         help="one key, first..last, or all (default) of the partitioned products; a + after a name adds the "
         "downstream partitions of the same time",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be made, about how long and how many bytes, and make nothing",
     )
 
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         fix = "`mesh new product DOMAIN/PRODUCT --from FILE`"
         raise RunError.of("R007", "no data product has a contract yet", fix=fix)
     if options.dry_run:
-        return _forecast(options, root, locations, selection)
+        return _dry_run(options, forecast(root, Home.of(root), locations, selection, options.partitions))
     silent = options.format == "json" or options.verbosity < 0
     observer = Observer() if silent else Screen() if sys.stderr.isatty() else Lines()
     try:
@@ -85,18 +85,27 @@ def run(options: argparse.Namespace) -> int:
     return OK if result.ok else FAILED
 
 
-def _forecast(
-    options: argparse.Namespace, root: Path, locations: Sequence[Location], selection: Selection
-) -> int:
-    """List what a run would make."""
-    found = forecast(root, Home.of(root), locations, selection, options.partitions)
-    known = [each for each in found if each.seconds is not None]
-    seconds, read = sum(each.seconds or 0 for each in known), sum(each.bytes_read or 0 for each in known)
-    facts = {"products": [asdict(each) for each in found], "seconds": seconds, "bytes_read": read}
-    status = answer(options, root, facts, lambda: print_table(*forecast_table(found)))
+def _dry_run(options: argparse.Namespace, expected: Forecast) -> int:
+    products = expected.products
+
+    def table() -> None:
+        columns = ["product", "partitions", "rows", "seconds", "bytes"]
+        rows = [
+            [each.product, each.partitions or "all", *map(_about, (each.rows, each.seconds, each.bytes))]
+            for each in products
+        ]
+        print_table(columns, rows, [False, False, True, True, True])
+
+    unknown = sum(each.seconds is None for each in products)
+    size = sum(each.bytes or 0 for each in products)
+    status = answer(options, mesh_root(), asdict(expected), table)
     if options.format == "table":
-        never = f", without {len(found) - len(known)} that were never made" * (len(found) > len(known))
-        note(
-            options, f"would make {len(found)}: about {seconds:.0f} s of work, reads {in_bytes(read)}{never}"
+        words = (
+            f"{counted(len(products), 'product')}, about {expected.seconds:.0f} s and {size / 1e6:,.1f} MB"
         )
+        note(options, words + (f"; {unknown} never made" if unknown else "") + "; nothing was made")
     return status
+
+
+def _about(figure: Any) -> str:
+    return "" if figure is None else f"{figure:,.1f}" if isinstance(figure, float) else f"{figure:,}"

@@ -5,22 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from platform_core.cli.table import table
-from platform_core.words import counted
-from platform_core.workspace.run.forecast import Forecast
+from platform_core.words import counted, shortened
 from platform_core.workspace.run.result import Observer, ProductResult
 
-T = TypeVar("T")
-_RANK: Final = {"running": 0, "failed": 1, "skipped": 2, "canceled": 2, "ok": 4}
-"""The order on the screen; waiting products come before those that are made."""
-_COUNTED: Final = {"running": "running", "failed": "failed", "skipped": "skipped"}
 STYLES: Final = {"ok": "green", "failed": "bold red", "skipped": "yellow", "canceled": "yellow"}
 
 
@@ -39,20 +33,22 @@ class Lines(Observer):
 
 
 class Screen(Observer):
-    """A table on the terminal's standard error, redrawn in place and removed at the end."""
+    """The counts, the time, the running products and the last ended ones on the terminal's standard error,
+    redrawn in place, never higher than the terminal, and removed at the end."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self) -> None:
         self._products: dict[str, ProductResult] = {}
         self._since: dict[str, float] = {}
-        self._begun = time.monotonic()
-        self._console = console or Console(stderr=True)
+        self._started = time.monotonic()
+        self._console = Console(stderr=True)
         self._live = Live(
-            console=self._console, get_renderable=self._table, auto_refresh=False, transient=True
+            console=self._console, get_renderable=self.shown, auto_refresh=False, transient=True
         )
         self._live.start()
 
     def moved(self, result: ProductResult) -> None:
-        self._products[result.product] = result
+        self._products.pop(result.product, None)
+        self._products[result.product] = result  # the last one that moved is the last one
         if result.status == "running":
             self._since[result.product] = time.monotonic()
 
@@ -62,34 +58,26 @@ class Screen(Observer):
     def close(self) -> None:
         self._live.stop()
 
-    def _table(self) -> RenderableType:
-        """A line with the total and the time, then the products that matter most, as many as there are lines
-        on the terminal."""
-        now = time.monotonic()
-        products = sorted(
-            self._products.values(), key=lambda each: (_RANK.get(each.status or "", 3), each.product)
-        )
-        shown = [
-            replace(each, seconds=now - self._since[each.product]) if each.status == "running" else each
-            for each in products[: max(1, self._console.size.height - 4)]
-        ]
-        columns, rows, right = run_table(shown)
-        states = [each.status for each in products]
-        counts = [f"{states.count(s)} {word}" for s, word in _COUNTED.items() if s in states]
-        total = f"{sum(s in STYLES for s in states)} of {len(states)} products, {now - self._begun:.0f} s"
-        left = len(products) - len(shown)
-        return Group(
-            Text(": ".join([total, ", ".join(counts)]) if counts else total, style="bold"),
-            table(
-                _without_location(columns), [_without_location(row) for row in rows], _without_location(right)
-            ),
-            Text(f"and {left} more" if left else "", style="dim"),
-        )
-
-
-def _without_location(cells: Sequence[T]) -> list[T]:
-    """A narrow terminal has no room for it; a product's name begins with it."""
-    return [*cells[:1], *cells[2:]]
+    def shown(self) -> RenderableType:
+        """The content of the terminal now."""
+        now, products = time.monotonic(), list(self._products.values())
+        running = [each for each in products if each.status == "running"]
+        ended = [each for each in products if each.status not in (None, "running")]
+        # Without the line of the counts, the header, and the line of the cursor.
+        rows = [*running, *reversed(ended)][: max(1, self._console.height - 3)]
+        columns = ["product", "status", "rows", "seconds"]
+        cells: list[list[str | Text]] = []
+        for each in rows:
+            count, seconds, _ = figures(each)
+            if each.status == "running":
+                seconds = f"{now - self._since[each.product]:.1f}"
+            # Else a long name would leave no room for the figures.
+            name = shortened(each.product, max(10, self._console.width - 36))
+            cells.append([name, _styled(each), count, seconds])
+        waiting = len(products) - len(running) - len(ended)
+        counts = f"{len(ended)} of {len(products)} ended, {len(running)} running, {waiting} waiting"
+        line = Text(f"{counts}; {now - self._started:.0f} s", style="bold", no_wrap=True, overflow="ellipsis")
+        return Group(line, table(columns, cells, [column in ("rows", "seconds") for column in columns]))
 
 
 def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[str | Text]], list[bool]]:
@@ -99,11 +87,14 @@ def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[s
     columns = ["product", "location", *partitions, "status", "rows", "seconds", "checks"]
     cells: list[list[str | Text]] = []
     for each in products:
-        status = each.status or "waiting"
-        styled = Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim"))
         part = [each.partitions] * len(partitions)
-        cells.append([each.product, each.location, *part, styled, *figures(each)])
+        cells.append([each.product, each.location, *part, _styled(each), *figures(each)])
     return columns, cells, [column in ("rows", "seconds") for column in columns]
+
+
+def _styled(product: ProductResult) -> Text:
+    status = product.status or "waiting"
+    return Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim"))
 
 
 def figures(product: ProductResult) -> tuple[str, str, str]:
@@ -116,37 +107,9 @@ def figures(product: ProductResult) -> tuple[str, str, str]:
 
 
 def summary(products: Sequence[ProductResult], seconds: float) -> str:
-    """The numbers of products by result: ``28 made, 4 with 6 warnings in 32.5 s``."""
     words = {"ok": "made", "failed": "failed", "skipped": "skipped", "canceled": "not made"}
     counts = {state: sum(product.status == state for product in products) for state in words}
     parts = [f"{count} {words[state]}" for state, count in counts.items() if count]
-    warned = [
-        product.checks.warned for product in products if product.status == "ok" and product.checks.warned
-    ]
-    if warned:
-        parts[0] += f", {len(warned)} with {counted(sum(warned), 'warning')}"
+    if warned := [product.checks.warned for product in products if product.checks.warned]:
+        parts.append(f"{len(warned)} with {counted(sum(warned), 'warning')}")
     return f"{', '.join(parts) or 'nothing to make'} in {seconds:.1f} s"
-
-
-def forecast_table(products: Sequence[Forecast]) -> tuple[list[str], list[list[str | Text]], list[bool]]:
-    """Columns, rows and whether each column is aligned right."""
-    rows: list[list[str | Text]] = [
-        [
-            each.product,
-            each.partitions or "all",
-            "" if each.rows is None else f"{each.rows:,}",
-            "never made" if each.seconds is None else f"{each.seconds:.1f}",
-            "" if each.bytes_read is None else in_bytes(each.bytes_read),
-        ]
-        for each in products
-    ]
-    return ["product", "partitions", "rows", "seconds", "reads"], rows, [False, False, True, True, True]
-
-
-def in_bytes(count: int) -> str:
-    """A size in the largest decimal unit: ``1.4 GB``."""
-    size, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size >= 1000:
-            size, unit = size / 1000, larger
-    return f"{size:.1f} {unit}" if unit != "B" else f"{count} B"
