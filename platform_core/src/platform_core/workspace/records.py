@@ -55,6 +55,8 @@ class Materialization:
     """Rows of the whole table at that time."""
     rows_written: int | None = None
     seconds: float | None = None
+    bytes: int | None = None
+    """The files of the whole table at that time."""
     bytes_read: int | None = None
     inputs: Mapping[str, int] | None = None
     """The version of each input. None for versions of platform_core that did not record it."""
@@ -209,6 +211,7 @@ def _made(entry: dg.EventLogEntry) -> Materialization:
         rows=metadata.get("dagster/row_count"),
         rows_written=metadata.get("mesh/rows_written"),
         seconds=metadata.get("mesh/seconds"),
+        bytes=metadata.get("mesh/bytes"),
         bytes_read=metadata.get("mesh/bytes_read"),
         inputs=metadata.get("mesh/inputs"),
         references=metadata.get("mesh/references") or {},

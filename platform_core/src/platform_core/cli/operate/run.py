@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict, replace
+from typing import Any
 
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
 from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
@@ -15,8 +16,10 @@ from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
 from platform_core.source.workspace import read_locations
+from platform_core.words import counted
 from platform_core.workspace.home import Home, require_root
 from platform_core.workspace.run.coordinator import MeshRun
+from platform_core.workspace.run.forecast import Forecast, forecast
 from platform_core.workspace.run.result import Observer
 from platform_core.workspace.run.selection import parse_selection
 
@@ -35,6 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="one key, first..last, or all (default) of the partitioned products; a + after a name adds the "
         "downstream partitions of the same time",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be made, about how long and how many bytes, and make nothing",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     if not selection.named():
         fix = "`mesh new product DOMAIN/PRODUCT --from FILE`"
         raise RunError.of("R007", "no data product has a contract yet", fix=fix)
+    if options.dry_run:
+        return _dry_run(options, forecast(root, Home.of(root), locations, selection, options.partitions))
     silent = options.format == "json" or options.verbosity < 0
     observer = Observer() if silent else Screen() if sys.stderr.isatty() else Lines()
     try:
@@ -73,3 +83,29 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "table":
         note(options, words)
     return OK if result.ok else FAILED
+
+
+def _dry_run(options: argparse.Namespace, expected: Forecast) -> int:
+    products = expected.products
+
+    def table() -> None:
+        columns = ["product", "partitions", "rows", "seconds", "bytes"]
+        rows = [
+            [each.product, each.partitions or "all", *map(_about, (each.rows, each.seconds, each.bytes))]
+            for each in products
+        ]
+        print_table(columns, rows, [False, False, True, True, True])
+
+    unknown = sum(each.seconds is None for each in products)
+    size = sum(each.bytes or 0 for each in products)
+    status = answer(options, mesh_root(), asdict(expected), table)
+    if options.format == "table":
+        words = (
+            f"{counted(len(products), 'product')}, about {expected.seconds:.0f} s and {size / 1e6:,.1f} MB"
+        )
+        note(options, words + (f"; {unknown} never made" if unknown else "") + "; nothing was made")
+    return status
+
+
+def _about(figure: Any) -> str:
+    return "" if figure is None else f"{figure:,.1f}" if isinstance(figure, float) else f"{figure:,}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from platform_core.cli.table import table
+from platform_core.words import counted, shortened
 from platform_core.workspace.run.result import Observer, ProductResult
 
 STYLES: Final = {"ok": "green", "failed": "bold red", "skipped": "yellow", "canceled": "yellow"}
@@ -33,17 +33,22 @@ class Lines(Observer):
 
 
 class Screen(Observer):
-    """A table on the terminal's standard error, redrawn in place and removed at the end."""
+    """The counts, the time, the running products and the last ended ones on the terminal's standard error,
+    redrawn in place, never higher than the terminal, and removed at the end."""
 
     def __init__(self) -> None:
         self._products: dict[str, ProductResult] = {}
         self._since: dict[str, float] = {}
-        console = Console(stderr=True)
-        self._live = Live(console=console, get_renderable=self._table, auto_refresh=False, transient=True)
+        self._started = time.monotonic()
+        self._console = Console(stderr=True)
+        self._live = Live(
+            console=self._console, get_renderable=self.shown, auto_refresh=False, transient=True
+        )
         self._live.start()
 
     def moved(self, result: ProductResult) -> None:
-        self._products[result.product] = result
+        self._products.pop(result.product, None)
+        self._products[result.product] = result  # the last one that moved is the last one
         if result.status == "running":
             self._since[result.product] = time.monotonic()
 
@@ -53,13 +58,26 @@ class Screen(Observer):
     def close(self) -> None:
         self._live.stop()
 
-    def _table(self) -> RenderableType:
-        now = time.monotonic()
-        products = [
-            replace(product, seconds=now - self._since[name]) if product.status == "running" else product
-            for name, product in sorted(self._products.items())
-        ]
-        return table(*run_table(products))
+    def shown(self) -> RenderableType:
+        """What is on the terminal now."""
+        now, products = time.monotonic(), list(self._products.values())
+        running = [each for each in products if each.status == "running"]
+        ended = [each for each in products if each.status not in (None, "running")]
+        # Without the line of the counts, the header, and the line of the cursor.
+        rows = [*running, *reversed(ended)][: max(1, self._console.height - 3)]
+        columns = ["product", "status", "rows", "seconds"]
+        cells: list[list[str | Text]] = []
+        for each in rows:
+            count, seconds, _ = figures(each)
+            if each.status == "running":
+                seconds = f"{now - self._since[each.product]:.1f}"
+            # Else a long name would leave no room for the figures.
+            name = shortened(each.product, max(10, self._console.width - 36))
+            cells.append([name, _styled(each), count, seconds])
+        waiting = len(products) - len(running) - len(ended)
+        counts = f"{len(ended)} of {len(products)} ended, {len(running)} running, {waiting} waiting"
+        line = Text(f"{counts}; {now - self._started:.0f} s", style="bold", no_wrap=True, overflow="ellipsis")
+        return Group(line, table(columns, cells, [column in ("rows", "seconds") for column in columns]))
 
 
 def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[str | Text]], list[bool]]:
@@ -69,11 +87,14 @@ def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[s
     columns = ["product", "location", *partitions, "status", "rows", "seconds", "checks"]
     cells: list[list[str | Text]] = []
     for each in products:
-        status = each.status or "waiting"
-        styled = Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim"))
         part = [each.partitions] * len(partitions)
-        cells.append([each.product, each.location, *part, styled, *figures(each)])
+        cells.append([each.product, each.location, *part, _styled(each), *figures(each)])
     return columns, cells, [column in ("rows", "seconds") for column in columns]
+
+
+def _styled(product: ProductResult) -> Text:
+    status = product.status or "waiting"
+    return Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim"))
 
 
 def figures(product: ProductResult) -> tuple[str, str, str]:
@@ -89,4 +110,6 @@ def summary(products: Sequence[ProductResult], seconds: float) -> str:
     words = {"ok": "made", "failed": "failed", "skipped": "skipped", "canceled": "not made"}
     counts = {state: sum(product.status == state for product in products) for state in words}
     parts = [f"{count} {words[state]}" for state, count in counts.items() if count]
+    if warned := [product.checks.warned for product in products if product.checks.warned]:
+        parts.append(f"{len(warned)} with {counted(sum(warned), 'warning')}")
     return f"{', '.join(parts) or 'nothing to make'} in {seconds:.1f} s"
