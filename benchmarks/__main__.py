@@ -17,6 +17,7 @@ from benchmarks import (
     stream,
     validation,
     whole_mesh,
+    yielded,
 )
 from benchmarks.measure import BenchmarkFailed
 from benchmarks.report import text, write
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "concurrency": concurrency.measure,
     "stream": stream.measure,
     "whole_mesh": whole_mesh.measure,
+    "yielded": yielded.measure,
 }
 
 

@@ -1,4 +1,4 @@
-"""What a terminal of 80 columns and 24 lines shows of a run."""
+"""The display of a run on a terminal of 80 columns and 24 lines."""
 
 from __future__ import annotations
 

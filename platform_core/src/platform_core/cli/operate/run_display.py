@@ -59,7 +59,7 @@ class Screen(Observer):
         self._live.stop()
 
     def shown(self) -> RenderableType:
-        """What is on the terminal now."""
+        """The content of the terminal now."""
         now, products = time.monotonic(), list(self._products.values())
         running = [each for each in products if each.status == "running"]
         ended = [each for each in products if each.status not in (None, "running")]

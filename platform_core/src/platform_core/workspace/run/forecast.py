@@ -1,4 +1,4 @@
-"""What a run would make, without making it: from contracts, facts of locations and records of versions."""
+"""The forecast of a run, which makes nothing: from contracts, facts of locations and records of versions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Forecast:
 def forecast(
     root: Path, home: Home, locations: Sequence[Location], selection: Selection, asked: str | None
 ) -> Forecast:
-    """What ``MeshRun`` would make, each product after its upstream. Only a selection with ``+`` looks at
+    """The products that ``MeshRun`` would make, each after its upstream. Only a selection with ``+`` looks at
     changed code.
     Raises UsageError U024, U025 for wrong ``--partitions``."""
     facts = list(kept_facts(root, locations))
