@@ -18,6 +18,7 @@ from benchmarks import (
     stream,
     validation,
     whole_mesh,
+    yielded,
 )
 from benchmarks.measure import BenchmarkFailed
 from benchmarks.report import text, write
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "concurrency": concurrency.measure,
     "stream": stream.measure,
     "whole_mesh": whole_mesh.measure,
+    "yielded": yielded.measure,
 }
 
 

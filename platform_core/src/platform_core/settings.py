@@ -197,6 +197,11 @@ def environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
+def set_variables(values: Mapping[str, str]) -> None:
+    """Set variables of this process that another library reads."""
+    os.environ.update(values)
+
+
 def forget(prefix: str, but: str) -> None:
     """Remove the variables with a prefix, except those with the prefix ``but``, from this process."""
     for name in [name for name in os.environ if name.startswith(prefix) and not name.startswith(but)]:

@@ -193,6 +193,7 @@ def test_the_resource_of_a_table_has_no_state(
 
 def test_a_check_asks_nobody(mesh: SmallMesh, api: Api) -> None:
     declare(mesh, api)
+    mesh.definitions("shop")  # imported from this mesh
     mesh.location("shop")
     assert dry_run("shop/orders", mesh.registry, mesh.root)
     assert api.asked == []

@@ -135,6 +135,7 @@ def test_a_confidential_value_is_in_no_message(mesh: SmallMesh, instance: dg.Dag
 
 def test_a_check_takes_the_word_of_the_contract(mesh: SmallMesh) -> None:
     yielding(mesh, "raise AssertionError('iterated')\n    yield")
+    mesh.definitions("shop")  # imported from this mesh
     mesh.location("shop")
     assert "function" in " ".join(dry_run("shop/sales", mesh.registry, mesh.root))
 

@@ -103,7 +103,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Answers with what ``plan`` has for a path: the rest of the list, or its last element for ever."""
+    """Answers with what ``plan`` has for a path: the rest of the list, or its last element forever."""
 
     def __init__(self) -> None:
         self.plan: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}

@@ -5,12 +5,13 @@ dlt is an extra, and its import is slow: only a function that uses it loads it.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from platform_core.settings import set_variables
 
 POSITION: Final = "dlt"
 """The key of the state in a stream's position."""
@@ -27,7 +28,7 @@ def is_resource(result: Any) -> bool:
 def keep_dlt_in(room: Path) -> None:
     """Let dlt read no settings and secrets but those in ``room``, which has none, and report to nobody."""
     folders = {"DLT_DATA_DIR": str(room / "dlt"), "DLT_PROJECT_DIR": str(room / "dlt")}
-    os.environ.update(folders, RUNTIME__DLTHUB_TELEMETRY="false")
+    set_variables(folders | {"RUNTIME__DLTHUB_TELEMETRY": "false"})
 
 
 @dataclass
