@@ -13,7 +13,7 @@ from platform_core.governance import location
 from platform_core.products.asset_spec import asset_key, check_specs, product_spec
 from platform_core.products.assets.table import Events
 from platform_core.products.automation import Upstream
-from platform_core.products.domain import read_domain
+from platform_core.products.makers.domain import read_domain
 from platform_core.products.resource import LakeResource
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root

@@ -48,7 +48,7 @@ def write(folder: Path, size: int) -> None:
     """The JSON of every location. One comes from contracts and functions, the others are copies of it."""
     from platform_core.governance.collect import collect
     from platform_core.governance.facts_document import to_document
-    from platform_core.products.domain import read_domain
+    from platform_core.products.makers.domain import read_domain
 
     names = [f"domain{number:03d}" for number in range(size)]
     write_federation(folder, names)

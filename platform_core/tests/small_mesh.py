@@ -28,7 +28,7 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp, number, transaction
 from platform_core.products.definitions import assemble
-from platform_core.products.domain import read_domain
+from platform_core.products.makers.domain import read_domain
 from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.home import Home

@@ -101,16 +101,16 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "lake/location.py",
         {
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
-            "sources/postgres.py": "a database outside of the mesh",
-            "sources/duckdb_file.py": "a database outside of the mesh",
+            "sources/readers/postgres.py": "a database outside of the mesh",
+            "sources/readers/duckdb_file.py": "a database outside of the mesh",
         },
     ),
     "a COMMIT": (
         statements("BEGIN|COMMIT|ROLLBACK"),
         "lake/transaction.py",
         {
-            "sources/postgres.py": "one snapshot for all reads of a database outside of the mesh",
-            "sources/sqlite.py": "one snapshot for all reads of a database outside of the mesh",
+            "sources/readers/postgres.py": "one snapshot for all reads of a database outside of the mesh",
+            "sources/readers/sqlite.py": "one snapshot for all reads of a database outside of the mesh",
         },
     ),
     "a path in a lake": (
@@ -141,7 +141,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         imports("sqlite3", "aiosqlite", "apsw"),
         "nowhere",
         {
-            "sources/sqlite.py": "a database outside of the mesh, by the storage class of each value",
+            "sources/readers/sqlite.py": "a database outside of the mesh, by the storage class of each value",
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
@@ -155,7 +155,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "products/run/origin.py": "it asks git for the commit",
             "sources/staging.py": "a run starts it, whose own variables it narrows",
-            "authoring/scaffold.py": "it asks the tree's ruff for the form of new code",
+            "authoring/product/scaffold.py": "it asks the tree's ruff for the form of new code",
             "access/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
         },
     ),
@@ -176,8 +176,8 @@ DATABASES = {
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
-    "sources/postgres.py": "a database outside of the mesh, in the staging process",
-    "sources/relation.py": "files and table formats outside of the mesh, in the staging process",
+    "sources/readers/postgres.py": "a database outside of the mesh, in the staging process",
+    "sources/readers/relation.py": "files and table formats outside of the mesh, in the staging process",
     "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }
 """Who opens a database of its own, and what for."""

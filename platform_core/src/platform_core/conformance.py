@@ -115,7 +115,7 @@ def _own(domain: str) -> LocationFacts:
     from platform_core.governance.asset_facts import asset_facts
     from platform_core.governance.collect import collect
     from platform_core.products.definitions import assemble
-    from platform_core.products.domain import read_domain
+    from platform_core.products.makers.domain import read_domain
 
     found = read_domain(domain)
     definitions, faults = assemble(found)

@@ -18,7 +18,7 @@ from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.products.definitions import assemble
-from platform_core.products.domain import read_domain
+from platform_core.products.makers.domain import read_domain
 from platform_core.source.federation import read_federation
 
 VALID = Path(__file__).parent / "mesh"

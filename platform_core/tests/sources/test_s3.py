@@ -17,7 +17,7 @@ import pytest
 from pyarrow import fs
 
 from platform_core.diagnostics import SourceError
-from platform_core.sources.fetched_files import s3_file
+from platform_core.sources.readers.fetched_files import s3_file
 
 pytestmark = pytest.mark.full
 

@@ -13,8 +13,9 @@ import duckdb
 import pytest
 
 from platform_core.diagnostics import Diagnostic, SourceError
-from platform_core.sources import sqlite, staging
+from platform_core.sources import staging
 from platform_core.sources.order import Range, Staged
+from platform_core.sources.readers import sqlite
 from platform_core.sources.source import Source
 from platform_core.sources.stage_process import stage
 from platform_core.sources.staging import order_of

@@ -56,7 +56,7 @@ def days():
 """
 UNJUDGED = """
 from platform_core.products.definitions import assemble
-from platform_core.products.domain import read_domain
+from platform_core.products.makers.domain import read_domain
 
 defs, _ = assemble(read_domain("shop"))
 """

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
 from platform_core.diagnostics import UsageError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.spill import spill_folder
+from platform_core.products.inputs.bind import in_memory
 from platform_core.settings import SECRETS
 from platform_core.sources.columns import lock_text
 from platform_core.sources.source import COMPRESSED, Source, rows_of
@@ -61,19 +60,18 @@ def source_of(words: str) -> Source | None:
 @contextmanager
 def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
     """All rows of a source, in a file that is removed at the end. Raises SourceError S020 to S025."""
-    location.root.mkdir(parents=True, exist_ok=True)
     with spill_folder(location) as folder:
         if source.kind != "file":
             order = order_of("rows", source, None, None, folder)
             types = stage([order], f"mesh/{source.name}", None)["rows"].types
             yield Outside(source, Path(order.out), lock_text(types))
             return
-        from platform_core.sources.file_reader import fetched
+        from platform_core.sources.readers.files import fetched
 
         file = fetched(source.path if source.remote else str(source.locate()), source.secret, folder)
         lock = None
         if source.remote and source.tabular:
-            with duckdb.connect() as connection:
+            with in_memory([file]) as connection:
                 lock = lock_text(describe(connection, rows_of(file)))
         yield Outside(source, file, lock)
 

@@ -96,8 +96,9 @@ def find(
         return Subject("sql", "a query", "query", sql=words.strip().rstrip(";"))
     if outside is not None:
         source = outside.source
-        name = source.name.rpartition("/")[2]
-        return Subject("file", source.origin, name, file=outside.file, outside=outside)
+        return Subject(
+            "file", source.origin, tabular.stem(Path(source.name)), file=outside.file, outside=outside
+        )
     path = Path(words).expanduser()
     if path.suffix == ".sql" and path.is_file():
         return _model_or_query(path, location, root)

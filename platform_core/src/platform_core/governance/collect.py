@@ -16,7 +16,7 @@ from platform_core.governance import column_lineage
 from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
-from platform_core.products.domain import Domain
+from platform_core.products.makers.domain import Domain
 
 REPORTED_BY_POLICIES: Final = frozenset({"D001", "D012"})
 """Faults of assembling that mesh policies report with more context: G301, G306."""

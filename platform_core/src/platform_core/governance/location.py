@@ -19,7 +19,7 @@ from platform_core.governance.facts import MeshFacts, of_single_products
 from platform_core.governance.judge import judge
 from platform_core.governance.policy_set import load_policies
 from platform_core.products.definitions import assemble
-from platform_core.products.domain import Domain, read_domain
+from platform_core.products.makers.domain import Domain, read_domain
 from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_federation
 

@@ -21,7 +21,7 @@ from platform_core.products.assets.model import ModelHooks
 from platform_core.products.assets.stream import stream_asset
 from platform_core.products.assets.table import function_asset
 from platform_core.products.declare import ProductFunction
-from platform_core.products.domain import Domain
+from platform_core.products.makers.domain import Domain
 from platform_core.products.resource import LakeResource
 from platform_core.registry.lookup import Registry
 from platform_core.sources.source import Source

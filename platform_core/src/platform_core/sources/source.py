@@ -183,11 +183,15 @@ def suffix_of(name: str) -> str:
     return inner.suffix.lower()
 
 
-def rows_of(file: Path, opened: str | None = None) -> str:
-    """SQL that reads the whole file; ``opened`` is the engine's name of it."""
+def rows_of(file: Path, opened: str | None = None, types: Mapping[str, str] | None = None) -> str:
+    """SQL that reads the whole file; ``opened`` is the engine's name of it, ``types`` are those of columns in
+    a text file, which are not inferred then."""
     suffix = suffix_of(file.name)
-    name = literal(opened) if opened else file_literal(file)
-    return f"SELECT * FROM {READERS[suffix]}({name}{_OPTIONS.get(suffix, '')})"
+    name, options = literal(opened) if opened else file_literal(file), _OPTIONS.get(suffix, "")
+    if types and options:
+        members = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
+        options += f", {'types' if suffix == '.csv' else 'columns'} = {{{members}}}"
+    return f"SELECT * FROM {READERS[suffix]}({name}{options})"
 
 
 def require_foreign(file: Path, source: str) -> None:

@@ -24,7 +24,7 @@ from platform_core.sql.types import canonical_type
 from platform_core.words import did_you_mean, listed
 
 _OPENERS: Final[Mapping[Kind, str]] = {
-    "file": "file_reader",
+    "file": "files",
     "postgres": "postgres",
     "sqlite": "sqlite",
     "duckdb": "duckdb_file",
@@ -58,7 +58,7 @@ def stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
     by_database = sorted(orders, key=lambda order: order.database)
     for _, group in groupby(by_database, key=lambda order: order.database):
         together = list(group)
-        opener = import_module(f"platform_core.sources.{_OPENERS[together[0].kind]}").opened
+        opener = import_module(f"platform_core.sources.readers.{_OPENERS[together[0].kind]}").opened
         with cast(Opener, opener)(together, who, seconds) as reader:
             for order in together:
                 staged[order.argument] = asdict(_staged(reader, order))

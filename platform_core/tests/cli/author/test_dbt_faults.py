@@ -15,7 +15,7 @@ from platform_core.cli import main
 from platform_core.diagnostics import DefinitionError, Place
 from platform_core.governance.collect import collect
 from platform_core.products.dbt.project import DbtProject
-from platform_core.products.domain import Domain
+from platform_core.products.makers.domain import Domain
 
 Capture = pytest.CaptureFixture[str]
 Make = Callable[[Path], object]

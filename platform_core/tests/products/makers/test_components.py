@@ -12,7 +12,7 @@ from small_mesh import AT_SIX, GOVERNED, KEPT, SmallMesh, here
 from platform_core.cli import main
 from platform_core.diagnostics import UsageError
 from platform_core.governance.collect import collect
-from platform_core.products.domain import Domain, read_domain
+from platform_core.products.makers.domain import Domain, read_domain
 from platform_core.testing import evaluate
 
 FOLDER = "domains/shop/src/shop/defs/totals"

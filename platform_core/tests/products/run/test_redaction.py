@@ -15,13 +15,13 @@ from platform_core.products.run.private_log import KEPT, private_log
 
 DEFINITIONS = """
 from platform_core.products.definitions import assemble
-from platform_core.products.domain import read_domain
+from platform_core.products.makers.domain import read_domain
 defs, _ = assemble(read_domain("shop"))
 """
 HEAD = """
 import logging, os, subprocess, sys, warnings
 import duckdb
-from platform_core.products.domain import read_domain
+from platform_core.products.makers.domain import read_domain
 from platform_core.quality.gate import ContractBroken
 
 def planted(name):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.authoring.domain.lock import LOCK, lock_of
-from platform_core.authoring.scaffold import reserved
+from platform_core.authoring.product.scaffold import reserved
 from platform_core.diagnostics import UsageError
 from platform_core.settings import WORKSPACE
 from platform_core.source.entries import DG, with_member, with_project

@@ -10,8 +10,8 @@ from platform_core.authoring.domain.files import domain_files, require_new
 from platform_core.authoring.domain.lock import LOCK
 from platform_core.authoring.infer import infer
 from platform_core.authoring.outside import EXTRAS, with_needs
-from platform_core.authoring.product_test import test_module
-from platform_core.authoring.scaffold import formatted, maker, module, refuse_taken
+from platform_core.authoring.product.product_test import test_module
+from platform_core.authoring.product.scaffold import formatted, maker, module, refuse_taken
 from platform_core.cli.author.infer import columns_option, decisions, place_of
 from platform_core.cli.documents import relative
 from platform_core.cli.grammar import one_of

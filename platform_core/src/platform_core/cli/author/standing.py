@@ -16,7 +16,7 @@ from platform_core.governance.judge import judge
 from platform_core.governance.policy_set import load_policies
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
-from platform_core.products.domain import Domain
+from platform_core.products.makers.domain import Domain
 from platform_core.products.makers.lookup import maker_of
 from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_federation

@@ -11,9 +11,9 @@ from typing import Final
 import duckdb
 
 from platform_core.diagnostics import SourceError
-from platform_core.sources.extension import load
 from platform_core.sources.order import Order
-from platform_core.sources.relation import stored
+from platform_core.sources.readers.extension import load
+from platform_core.sources.readers.relation import stored
 from platform_core.sources.secrets import secret_parts
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import duckdb
 
 from platform_core.sources.order import Order
-from platform_core.sources.relation import RelationReader, engine, limit, unreachable
+from platform_core.sources.readers.relation import RelationReader, engine, limit, unreachable
 from platform_core.sql.quoting import literal, quoted
 
 

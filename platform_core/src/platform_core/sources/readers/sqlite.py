@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order, Range
-from platform_core.sources.relation import missing, reason, unreachable
+from platform_core.sources.readers.relation import missing, reason, unreachable
 from platform_core.sql.quoting import quoted
 
 _LOCK_SECONDS: Final = 10

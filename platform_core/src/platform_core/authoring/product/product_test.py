@@ -14,7 +14,7 @@ from typing import Any, Final
 from platform_core.authoring.contract_writer import write
 from platform_core.authoring.draft import contract, identifies, rounded
 from platform_core.authoring.infer import Inferred
-from platform_core.authoring.scaffold import Maker
+from platform_core.authoring.product.scaffold import Maker
 from platform_core.authoring.table_facts import ColumnFacts, TableFacts
 from platform_core.contracts.model import DataProduct, Rule
 from platform_core.contracts.product_id import ProductId
