@@ -102,7 +102,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
             "sources/readers/postgres.py": "a database outside of the mesh",
-            "sources/readers/duckdb_file.py": "a database outside of the mesh",
+            "sources/readers/duckdb.py": "a database outside of the mesh",
         },
     ),
     "a COMMIT": (

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from platform_core.diagnostics import SourceError
-from platform_core.sources import fetched_files
+from platform_core.sources.readers import fetched_files
 from platform_core.sources.readers.fetched_files import download, whole
 
 CSV = b"id,amount\n" + b"".join(b"%d,%d.5\n" % (n, n) for n in range(50_000))

@@ -66,7 +66,7 @@ def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
             types = stage([order], f"mesh/{source.name}", None)["rows"].types
             yield Outside(source, Path(order.out), lock_text(types))
             return
-        from platform_core.sources.readers.files import fetched
+        from platform_core.sources.readers.file import fetched
 
         file = fetched(source.path if source.remote else str(source.locate()), source.secret, folder)
         lock = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -48,8 +47,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A source that was read: the table's columns with their DuckDB types, the pinned version of a table
-    format, and the newest value of ``time_column`` in all rows (ISO 8601)."""
+    """A source that was read: the DuckDB types of all its columns, the pinned version, and the newest value
+    of ``time_column`` in all rows (ISO 8601)."""
 
     types: Mapping[str, str]
     rows: int = 0
@@ -68,16 +67,9 @@ class Reader(Protocol):
         """Write these columns, in these types, of the rows in the order's range, to its Parquet file; returns
         the number of rows."""
 
-    def version(self, order: Order) -> int | None:
-        """The version that is read."""
+    @property
+    def version(self) -> int | None:
+        """The pinned version of a table format."""
 
     def newest(self, order: Order) -> str | None:
         """The newest value of its time column in all rows."""
-
-
-class Opener(Protocol):
-    """Opens the database of some orders, for a reader with the name ``who``."""
-
-    def __call__(
-        self, orders: Sequence[Order], who: str, seconds: float
-    ) -> AbstractContextManager[Reader]: ...

@@ -14,24 +14,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby
-from typing import Any, Final, cast
+from typing import Any
 
 from platform_core.diagnostics import PlatformError, SourceError
 from platform_core.sealed.landlock import die_with_parent
-from platform_core.sources.order import LOCK_COMMAND, Kind, Opener, Order, Range, Reader, Staged
+from platform_core.sources.order import LOCK_COMMAND, Order, Range, Reader, Staged
 from platform_core.sources.secrets import secret_text, without
 from platform_core.sql.types import canonical_type
 from platform_core.words import did_you_mean, listed
-
-_OPENERS: Final[Mapping[Kind, str]] = {
-    "file": "files",
-    "postgres": "postgres",
-    "sqlite": "sqlite",
-    "duckdb": "duckdb_file",
-    "delta": "delta",
-    "iceberg": "iceberg",
-}
-"""The module of each kind, with a function ``opened``. Only those of the order are imported."""
 
 
 def main() -> int:
@@ -58,8 +48,9 @@ def stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
     by_database = sorted(orders, key=lambda order: order.database)
     for _, group in groupby(by_database, key=lambda order: order.database):
         together = list(group)
-        opener = import_module(f"platform_core.sources.readers.{_OPENERS[together[0].kind]}").opened
-        with cast(Opener, opener)(together, who, seconds) as reader:
+        # Only the modules of these kinds are imported.
+        module = import_module(f"platform_core.sources.readers.{together[0].kind}")
+        with module.opened(together, who, seconds) as reader:
             for order in together:
                 staged[order.argument] = asdict(_staged(reader, order))
     return staged
@@ -73,7 +64,7 @@ def _staged(reader: Reader, order: Order) -> Staged:
     _require_same(order, types)
     rows = reader.write(order, columns)
     newest = reader.newest(order) if order.time_column else None
-    return Staged(types, rows, reader.version(order), newest)
+    return Staged(types, rows, reader.version, newest)
 
 
 def _require_same(order: Order, types: Mapping[str, str]) -> None:

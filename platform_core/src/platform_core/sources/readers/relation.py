@@ -42,7 +42,7 @@ class RelationReader:
 
     connection: duckdb.DuckDBPyConnection
     relation: Callable[[Order], str]
-    pinned: int | None = None
+    version: int | None = None
 
     def types(self, order: Order) -> dict[str, str]:
         with reading(order):
@@ -50,18 +50,14 @@ class RelationReader:
         return {name: "VARCHAR" if kind.startswith("ENUM") else kind for name, kind in found.items()}
 
     def write(self, order: Order, columns: Mapping[str, str]) -> int:
-        items = ", ".join(stored(order, name, kind) for name, kind in columns.items())
-        query = f"SELECT {items} FROM {self.relation(order)}"
-        if part := order.range:
-            by = quoted(part.column)
-            query += f" WHERE {by} >= {literal(part.start)} AND {by} < {literal(part.end)}"
-        with reading(order):
-            copy = f"COPY ({query}) TO {literal(order.out)} (FORMAT parquet)"
-            [(rows,)] = self.connection.execute(copy).fetchall()
-        return int(rows)
+        return self.copy(order, columns, self.relation(order) + within(order))
 
-    def version(self, order: Order) -> int | None:
-        return self.pinned
+    def copy(self, order: Order, columns: Mapping[str, str], relation: str) -> int:
+        items = ", ".join(_stored(order, name, kind) for name, kind in columns.items())
+        query = f"COPY (SELECT {items} FROM {relation}) TO {literal(order.out)} (FORMAT parquet)"
+        with reading(order):
+            [(rows,)] = self.connection.execute(query).fetchall()
+        return int(rows)
 
     def newest(self, order: Order) -> str | None:
         query = f"SELECT max({quoted(order.time_column or '')})::VARCHAR FROM {self.relation(order)}"
@@ -70,7 +66,22 @@ class RelationReader:
         return None if value is None else str(value)
 
 
-def stored(order: Order, name: str, kind: str) -> str:
+def table_name(order: Order, schema: str = "public") -> str:
+    """The quoted name of a table, with the schema that it is in by default."""
+    named, _, table = order.table.rpartition(".")
+    return f"{quoted(named or schema)}.{quoted(table)}"
+
+
+def within(order: Order) -> str:
+    """The clause WHERE of the order's range; each engine reads the texts as values of the column's type."""
+    part = order.range
+    if part is None:
+        return ""
+    column = quoted(part.column)
+    return f" WHERE {column} >= {literal(part.start)} AND {column} < {literal(part.end)}"
+
+
+def _stored(order: Order, name: str, kind: str) -> str:
     """SQL for a column as it is written: as text where Parquet would change it, which reading converts
     back."""
     value = f"{quoted(name)}::{kind}"
@@ -88,12 +99,17 @@ def reading(order: Order) -> Iterator[None]:
     """Raise errors about the table as SourceError: S023 if it is missing, S025 for any other."""
     try:
         yield
-    except duckdb.CatalogException:
-        raise missing(order, f"has no table {order.table}", f"the table {order.table}") from None
     except duckdb.Error as error:
-        message = f"reading the source {order.name} broke off: {reason(error)}"
-        fix = "Correct the source, then run it again. The published version is unchanged."
-        raise SourceError.of("S025", message, None, "a table that can be read whole", fix) from None
+        if isinstance(error, duckdb.CatalogException) or re.search("ERROR: .* does not exist", str(error)):
+            raise missing(order, f"has no table {order.table}", f"the table {order.table}") from None
+        raise broken_off(order, reason(error)) from None
+
+
+def broken_off(order: Order, words: str) -> SourceError:
+    """S025 for a source that cannot be read to its end."""
+    message = f"reading the source {order.name} broke off: {words}"
+    fix = "Correct the source, then run it again. The published version is unchanged."
+    return SourceError.of("S025", message, None, "a table that can be read whole", fix)
 
 
 def missing(order: Order, message: str, expected: str) -> SourceError:
@@ -104,11 +120,11 @@ def missing(order: Order, message: str, expected: str) -> SourceError:
 
 def unreachable(order: Order, error: Exception, expected: str, fix: str) -> SourceError:
     """S022 for a database that cannot be opened."""
-    message = f"the database of the source {order.name} cannot be opened: {reason(error)}"
+    message = f"the database of the source {order.name} cannot be reached: {reason(error)}"
     return SourceError.of("S022", message, None, expected, fix)
 
 
 def reason(error: Exception) -> str:
-    """The engine's words without its position in our SQL."""
+    """The words of the server or the engine, without the position in our SQL."""
     text = " ".join(str(error).partition("\n\nLINE ")[0].split())
-    return re.sub(r"^\w+(?: \w+)* Error: ", "", text).rstrip(".")
+    return re.sub(r"^(?:.*?(?=(?:FATAL|ERROR|PANIC): )|\w+(?: \w+)* Error: )", "", text).rstrip(".")

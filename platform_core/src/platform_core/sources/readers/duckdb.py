@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import duckdb
 
 from platform_core.sources.order import Order
-from platform_core.sources.readers.relation import RelationReader, engine, limit, unreachable
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sources.readers.relation import RelationReader, engine, limit, table_name, unreachable
+from platform_core.sql.quoting import literal
 
 
 @contextmanager
@@ -23,9 +23,4 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Relati
             expected = "a DuckDB file that no process has open for writing"
             raise unreachable(first, error, expected, "End that process, or copy the file.") from None
         limit(connection, orders)
-        yield RelationReader(connection, _relation)
-
-
-def _relation(order: Order) -> str:
-    schema, _, table = order.table.rpartition(".")
-    return ".".join(("db", quoted(schema or "main"), quoted(table)))
+        yield RelationReader(connection, lambda order: f"db.{table_name(order, 'main')}")
