@@ -21,6 +21,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(setting.name, raising=False)
     for name, value in {
         "MESH_SECRET_HR": "a password of hr",
+        "MESH_SECRET_HR_FILE": "/run/secrets/hr",
         "MESH_SECRET_SALES": "a password of sales",
         "AWS_SECRET_ACCESS_KEY": "of whoever runs this",
         "PYTHONPATH": "/somewhere",
@@ -51,7 +52,9 @@ def test_a_domain_gets_its_variables_and_not_those_of_another(tmp_path: Path) ->
     hr, sales, bare = (of(domain, tmp_path) for domain in ("hr", "sales", "marketing"))
 
     assert hr["MESH_SECRET_HR"] == "a password of hr"
+    assert hr["MESH_SECRET_HR_FILE"] == "/run/secrets/hr"
     assert hr["HTTPS_PROXY"]
+    assert "MESH_SECRET_HR_FILE" not in sales
     assert "MESH_SECRET_SALES" not in hr
     assert sales.keys() & {"MESH_SECRET_HR", "HTTPS_PROXY"} == set()
     assert [name for name in bare if name.startswith("MESH_SECRET")] == []
