@@ -74,22 +74,11 @@ def infer(
     with ExitStack() as stack:
         outside = stack.enter_context(read_outside(source, location)) if source is not None else None
         subject = find(words, registry, location, root, outside)
-        return _inferred(subject, registry, location, root, product, columns)
-
-
-def _inferred(
-    subject: Subject,
-    registry: Registry,
-    location: LakeLocation,
-    root: Path,
-    product: str | None,
-    columns: Sequence[str] | None,
-) -> Inferred:
-    own = product or (subject.product.id if subject.product else None)
-    principal = f"domain:{ProductId(own).domain}" if own else "analysts"
-    name = ProductId(own).name if own else subject.name
-    reader = Reader(principal, registry, location, root)
-    with opened(subject, reader, own=own, columns=columns) as data:
+        own = product or (subject.product.id if subject.product else None)
+        principal = f"domain:{ProductId(own).domain}" if own else "analysts"
+        name = ProductId(own).name if own else subject.name
+        reader = Reader(principal, registry, location, root)
+        data = stack.enter_context(opened(subject, reader, own=own, columns=columns))
         # Data from a lake needs no conversion.
         read = conversions(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
         data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {converted(data.relation, read)}")

@@ -79,12 +79,10 @@ def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
 def constructor(source: Source) -> str:
     """The call in Python that declares a source, in one line."""
     words = [json.dumps(source.name)]
-    if source.kind == "file":
-        return f"Source({words[0]}, {json.dumps(source.path, ensure_ascii=False)})"
-    for name in ("path", "table", "secret"):
+    for name in ("package", "path", "table", "secret"):
         if value := getattr(source, name):
             words.append(f"{name}={json.dumps(value, ensure_ascii=False)}")
-    return f"Source.{source.kind}({', '.join(words)})"
+    return f"Source{'' if source.kind == 'file' else f'.{source.kind}'}({', '.join(words)})"
 
 
 def with_needs(text: str, source: Source) -> str:

@@ -15,7 +15,8 @@ from platform_core.authoring.domain.lock import LOCK, lock_of
 from platform_core.authoring.product.scaffold import reserved
 from platform_core.diagnostics import UsageError
 from platform_core.settings import WORKSPACE
-from platform_core.source.entries import DG, with_member, with_project
+from platform_core.source.dg_workspace import DG
+from platform_core.source.entries import with_member, with_project
 from platform_core.source.federation import Federation
 from platform_core.words import slug
 

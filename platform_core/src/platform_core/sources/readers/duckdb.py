@@ -15,7 +15,7 @@ from platform_core.sql.quoting import literal
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[RelationReader]:
     """A reader of tables and views of one file. No process can write it until the block ends."""
-    first = orders[0]
+    first = orders[0].source
     with engine() as connection:
         try:
             connection.execute(f"ATTACH {literal(first.path)} AS db (READ_ONLY)")

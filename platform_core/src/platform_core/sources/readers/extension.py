@@ -15,7 +15,6 @@ def load(connection: duckdb.DuckDBPyConnection, extension: str, extra: str, sour
         path = extension_path(extension)
     except LakeError:
         raise missing_extra(extra, source) from None
-    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     connection.execute(f"LOAD {literal(str(path))}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import duckdb
@@ -13,7 +13,14 @@ import duckdb
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order
 from platform_core.sources.readers.extension import load
-from platform_core.sources.readers.relation import RelationReader, reading, table_name, unreachable, within
+from platform_core.sources.readers.relation import (
+    RelationReader,
+    engine,
+    reading,
+    table_name,
+    unreachable,
+    within,
+)
 from platform_core.sources.secrets import secret_parts
 from platform_core.sql.quoting import literal, quoted
 
@@ -29,37 +36,36 @@ _FIRST_TIME: Final = "TIMESTAMP '4714-01-01 (BC) 00:00:00'"
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[PostgresReader]:
     """A reader of tables of one database, in one read-only transaction. A statement takes at most
     ``seconds``."""
-    first = orders[0]
+    first = orders[0].source
     assert first.secret is not None  # Source.postgres requires it
     parts = secret_parts(first.secret, _PARTS)
-    connection = duckdb.connect(config={"allow_persistent_secrets": "false"})
-    try:
+    milliseconds = int(seconds * 1000)
+    options = (
+        f"-c statement_timeout={milliseconds}"
+        f" -c lock_timeout={min(milliseconds // 2, _LOCK_SECONDS * 1000)}"
+        # The server stops when the staging process dies.
+        " -c client_connection_check_interval=500"
+    )
+    # Only letters that need no quoting in a connection string.
+    name = re.sub(r"[^\w/.-]", "_", who, flags=re.ASCII)
+    target = f"application_name={name} connect_timeout=5 keepalives_idle=10 keepalives_interval=5"
+    target += f" keepalives_count=3 options='{options}'"
+    bound = ", ".join(f"{name.upper()} ${name}" for name in parts)
+    with engine() as connection:
         load(connection, "postgres_scanner", "postgres", first.name)
-        bound = ", ".join(f"{name.upper()} ${name}" for name in parts)
         connection.execute(f"CREATE SECRET source (TYPE postgres, {bound})", parts)
-        milliseconds = int(seconds * 1000)
-        options = (
-            f"-c statement_timeout={milliseconds}"
-            f" -c lock_timeout={min(milliseconds // 2, _LOCK_SECONDS * 1000)}"
-            # The server stops when the staging process dies.
-            " -c client_connection_check_interval=500"
-        )
-        # Only letters that need no quoting in a connection string.
-        name = re.sub(r"[^\w/.-]", "_", who, flags=re.ASCII)
-        target = f"application_name={name} connect_timeout=5 keepalives_idle=10 keepalives_interval=5"
-        target += f" keepalives_count=3 options='{options}'"
         try:
             connection.execute(f"ATTACH {literal(target)} AS db (TYPE postgres, SECRET source, READ_ONLY)")
         except duckdb.Error as error:
             fix = f"Start the database, or correct the secret {first.secret}."
             raise unreachable(first, error, "a database that accepts the secret", fix) from None
         connection.execute("BEGIN")
-        yield PostgresReader(connection, lambda order: f"db.{table_name(order)}")
-    finally:
-        # Closing a lost connection inside of a transaction would abort the process.
-        with suppress(duckdb.Error):
-            connection.execute("ROLLBACK")
-        connection.close()
+        try:
+            yield PostgresReader(connection, lambda order: f"db.{table_name(order)}")
+        finally:
+            # Closing a lost connection inside of a transaction would abort the process.
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,9 @@ class PostgresReader(RelationReader):
         self._require_times(order, columns)
         return rows
 
-    def newest(self, order: Order) -> str | None:
+    def newest(self, order: Order, column: str) -> str | None:
         # The server uses an index of the column, which a query of DuckDB would not.
-        column = quoted(order.time_column or "")
-        [(value,)] = self._rows(order, f"SELECT max({column})::text FROM {table_name(order)}")
+        [(value,)] = self._rows(order, f"SELECT max({quoted(column)})::text FROM {table_name(order)}")
         return None if value is None else str(value)
 
     def _formats_of(self, order: Order) -> dict[str, str]:
@@ -136,7 +141,9 @@ def _asked(statement: str) -> str:
 
 
 def _not_representable(order: Order, column: str, kind: str, count: object) -> SourceError:
-    message = f"the column {column} of the source {order.name} has values that {kind} does not have: {count}"
+    message = (
+        f"the column {column} of the source {order.source.name} has values that {kind} does not have: {count}"
+    )
     expected = "numbers with these digits, without NaN; times up to the year 294246"
     fix = "Correct the values, declare a wider DECIMAL, or read a view that casts the column to text."
     return SourceError.of("S024", message, None, expected, fix)

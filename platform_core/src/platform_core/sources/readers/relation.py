@@ -13,6 +13,7 @@ import duckdb
 
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order
+from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -59,8 +60,8 @@ class RelationReader:
             [(rows,)] = self.connection.execute(query).fetchall()
         return int(rows)
 
-    def newest(self, order: Order) -> str | None:
-        query = f"SELECT max({quoted(order.time_column or '')})::VARCHAR FROM {self.relation(order)}"
+    def newest(self, order: Order, column: str) -> str | None:
+        query = f"SELECT max({quoted(column)})::VARCHAR FROM {self.relation(order)}"
         with reading(order):
             [(value,)] = self.connection.execute(query).fetchall()
         return None if value is None else str(value)
@@ -68,7 +69,7 @@ class RelationReader:
 
 def table_name(order: Order, schema: str = "public") -> str:
     """The quoted name of a table, with the schema that it is in by default."""
-    named, _, table = order.table.rpartition(".")
+    named, _, table = order.source.table.rpartition(".")
     return f"{quoted(named or schema)}.{quoted(table)}"
 
 
@@ -88,8 +89,9 @@ def _stored(order: Order, name: str, kind: str) -> str:
     if _LOST_IN_PARQUET.fullmatch(kind):
         value = f"{value}::VARCHAR"
     elif _LOST_IN_PARQUET.search(kind):
-        message = f"the column {name} of the source {order.name} has the type {kind}, which Parquet has not"
+        column = f"the column {name} of the source {order.source.name}"
         fix = "Make a view that casts it, or leave the column out of the declared ones."
+        message = f"{column} has the type {kind}, which Parquet has not"
         raise SourceError.of("S024", message, None, "a type that a Parquet file keeps", fix)
     return f"{value} AS {quoted(name)}"
 
@@ -101,26 +103,30 @@ def reading(order: Order) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         if isinstance(error, duckdb.CatalogException) or re.search("ERROR: .* does not exist", str(error)):
-            raise missing(order, f"has no table {order.table}", f"the table {order.table}") from None
-        raise broken_off(order, reason(error)) from None
+            raise no_table(order.source) from None
+        raise broken_off(order.source, reason(error)) from None
 
 
-def broken_off(order: Order, words: str) -> SourceError:
+def broken_off(source: Source, words: str) -> SourceError:
     """S025 for a source that cannot be read to its end."""
-    message = f"reading the source {order.name} broke off: {words}"
+    message = f"reading the source {source.name} broke off: {words}"
     fix = "Correct the source, then run it again. The published version is unchanged."
     return SourceError.of("S025", message, None, "a table that can be read whole", fix)
 
 
-def missing(order: Order, message: str, expected: str) -> SourceError:
+def no_table(source: Source) -> SourceError:
+    return missing(source, f"has no table {source.table}", f"the table {source.table}")
+
+
+def missing(source: Source, message: str, expected: str) -> SourceError:
     """S023 for a source that is not there, or is something else."""
     fix = "Correct the source, or ask its owner where it is now."
-    return SourceError.of("S023", f"the source {order.name} {message}", None, expected, fix)
+    return SourceError.of("S023", f"the source {source.name} {message}", None, expected, fix)
 
 
-def unreachable(order: Order, error: Exception, expected: str, fix: str) -> SourceError:
+def unreachable(source: Source, error: Exception, expected: str, fix: str) -> SourceError:
     """S022 for a database that cannot be opened."""
-    message = f"the database of the source {order.name} cannot be reached: {reason(error)}"
+    message = f"the database of the source {source.name} cannot be reached: {reason(error)}"
     return SourceError.of("S022", message, None, expected, fix)
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order, Range
-from platform_core.sources.readers.relation import broken_off, missing, reason, unreachable
+from platform_core.sources.readers.relation import broken_off, no_table, reason, unreachable
 from platform_core.sql.quoting import quoted
 
 _LOCK_SECONDS: Final = 10
@@ -42,7 +42,7 @@ _ISO_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[SqliteReader]:
     """A reader of tables of one file, in one transaction."""
-    first = orders[0]
+    first = orders[0].source
     try:
         connection = sqlite3.connect(
             f"file:{quote(first.path)}?mode=ro",
@@ -72,11 +72,11 @@ class SqliteReader:
 
     def types(self, order: Order) -> dict[str, str]:
         rows = self.connection.execute(
-            "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", [order.table]
+            "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", [order.source.table]
         )
         declared = {str(name): str(kind) for name, kind in rows}
         if not declared:
-            raise missing(order, f"has no table {order.table}", f"the table {order.table}")
+            raise no_table(order.source)
         wanted = order.columns or {}
         return {
             name: wanted[name] if _arrow(wanted.get(name, "")) else _type_of(kind)
@@ -94,7 +94,7 @@ class SqliteReader:
             days = (first - timedelta(1)).isoformat(), (last + timedelta(2)).isoformat()
             where = f" WHERE t.{quoted(part.column)} >= '{days[0]}' AND t.{quoted(part.column)} < '{days[1]}'"
         names = ", ".join(f"t.{quoted(name)}" for name in kinds)
-        cursor = self.connection.execute(f"SELECT {names} FROM {quoted(order.table)} AS t{where}")
+        cursor = self.connection.execute(f"SELECT {names} FROM {quoted(order.source.table)} AS t{where}")
         schema, count = pa.schema([(name, _arrow(kinds[name])) for name in columns]), 0
         with pq.ParquetWriter(order.out, schema) as writer:
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
@@ -110,8 +110,8 @@ class SqliteReader:
                 count += batch.num_rows
         return count
 
-    def newest(self, order: Order) -> str | None:
-        query = f"SELECT max(t.{quoted(order.time_column or '')}) FROM {quoted(order.table)} AS t"
+    def newest(self, order: Order, column: str) -> str | None:
+        query = f"SELECT max(t.{quoted(column)}) FROM {quoted(order.source.table)} AS t"
         [(value,)] = self.connection.execute(query).fetchall()
         return None if value is None else str(value)
 
@@ -125,7 +125,7 @@ class SqliteReader:
         """Refuse a time column with other values than days and times, which a range would leave out."""
         column = f"t.{quoted(part.column)}"
         where = f"{column} IS NOT NULL AND (typeof({column}) <> 'text' OR {column} NOT GLOB '{_ISO_DAY}')"
-        query = f"SELECT {column} FROM {quoted(order.table)} AS t WHERE {where} LIMIT 1"
+        query = f"SELECT {column} FROM {quoted(order.source.table)} AS t WHERE {where} LIMIT 1"
         for (value,) in self.connection.execute(query):
             raise self._refused(order, part.column, _type_of_bound(part.start), value)
 
@@ -133,10 +133,10 @@ class SqliteReader:
         """S024, with the storage class of a value and its row, without the value."""
         row = ""
         with suppress(sqlite3.Error):  # a view has no rowid
-            query = f"SELECT rowid FROM {quoted(order.table)} AS t WHERE t.{quoted(name)} IS ? LIMIT 1"
+            query = f"SELECT rowid FROM {quoted(order.source.table)} AS t WHERE t.{quoted(name)} IS ? LIMIT 1"
             row = "".join(f" in the row {found}" for (found,) in self.connection.execute(query, [value]))
         found = _CLASSES[type(value)]
-        message = f"the column {name} of the source {order.name} has {found}{row} that is not {kind}"
+        message = f"the column {name} of the source {order.source.name} has {found}{row} that is not {kind}"
         expected = f"{' or '.join(_classes(kind))}; days and times in ISO 8601, 0 or 1 for BOOLEAN"
         fix = "Correct the value, declare another type, or make a view that casts the column."
         return SourceError.of("S024", message, None, expected, fix)
