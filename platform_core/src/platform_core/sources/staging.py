@@ -73,11 +73,6 @@ class Staging:
         for argument in self.staged:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(argument)} AS {self.query(argument)}")
 
-    def facts(self) -> dict[str, dict[str, object]]:
-        """The facts of each source that was read, by its name, for the version's record."""
-        read = ((self.orders[argument].source.name, found) for argument, found in self.staged.items())
-        return {name: {"rows": f.rows, "version": f.version, "newest": f.newest} for name, f in read}
-
 
 def order_of(
     argument: str,

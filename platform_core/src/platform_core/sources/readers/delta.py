@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from platform_core.sources.order import Order
-from platform_core.sources.readers.extension import load
-from platform_core.sources.readers.relation import RelationReader, engine, limit, missing
+from platform_core.sources.readers.relation import RelationReader, engine, limit, load, missing
 from platform_core.sql.quoting import literal
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.sources.order import Order
-from platform_core.sources.readers.extension import load
-from platform_core.sources.readers.relation import RelationReader, engine, limit, missing
+from platform_core.sources.readers.relation import RelationReader, engine, limit, load, missing
 from platform_core.sources.source import Source
 from platform_core.sql.quoting import literal
 

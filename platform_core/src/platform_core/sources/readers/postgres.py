@@ -12,10 +12,10 @@ import duckdb
 
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order
-from platform_core.sources.readers.extension import load
 from platform_core.sources.readers.relation import (
     RelationReader,
     engine,
+    load,
     reading,
     table_name,
     unreachable,
