@@ -19,6 +19,8 @@ from small_mesh import SmallMesh
 from platform_core.cli.author.dry_run import dry_run
 from platform_core.diagnostics import PlatformError
 
+pytestmark = pytest.mark.full
+
 STREAM = """\
     physicalType: stream
     customProperties: [{property: eventTime, value: at, vendor: platform-core}]

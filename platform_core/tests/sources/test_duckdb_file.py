@@ -16,6 +16,8 @@ from platform_core.sources.source import Source
 from platform_core.sources.stage_process import stage
 from platform_core.sources.staging import Staging, order_of
 
+pytestmark = pytest.mark.full
+
 HUGE = "170141183460469231731687303715884105727"
 
 

@@ -49,6 +49,7 @@ def test_only_used_columns_and_the_window_travel(tmp_path: Path, shop: Postgres)
     shop.run("ALTER SYSTEM RESET ALL; SELECT pg_reload_conf();")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
@@ -105,6 +106,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("kind", "value", "declared", "kept"), EXACT)
 def test_a_value_is_kept(
     tmp_path: Path, shop: Postgres, kind: str, value: str, declared: str, kept: str
@@ -120,6 +122,7 @@ def test_a_value_is_kept(
     assert rows == [(kept, declared), (None, declared)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("kind", "value", "declared"), REFUSED)
 def test_a_value_that_would_change_is_refused(
     tmp_path: Path, shop: Postgres, kind: str, value: str, declared: str
@@ -129,6 +132,7 @@ def test_a_value_that_would_change_is_refused(
         read(tmp_path, {"v": declared}, "odd")
 
 
+@pytest.mark.full
 def test_tables_of_one_database_are_read_in_one_snapshot(tmp_path: Path, shop: Postgres) -> None:
     shop.run(
         "CREATE TABLE a (n int); CREATE TABLE b (n int); INSERT INTO a VALUES (0); INSERT INTO b VALUES (0)"

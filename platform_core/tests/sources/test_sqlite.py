@@ -20,6 +20,8 @@ from platform_core.sources.source import Source
 from platform_core.sources.stage_process import stage
 from platform_core.sources.staging import order_of
 
+pytestmark = pytest.mark.full
+
 
 def make(tmp_path: Path, *statements: str) -> Path:
     file = tmp_path / "shop's #1 100%.db"

@@ -19,6 +19,8 @@ from platform_core.sources.source import Source
 from platform_core.sources.stage_process import stage
 from platform_core.sources.staging import order_of
 
+pytestmark = pytest.mark.full
+
 deltalake = pytest.importorskip("deltalake")
 pyiceberg = pytest.importorskip("pyiceberg.catalog.sql")
 COLUMNS = {"id": "BIGINT", "name": "VARCHAR"}
