@@ -96,12 +96,12 @@ def load_file(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, 
         raise
     except duckdb.Error as error:
         raise _unreadable(connection, path, error) from None
+    if path.suffix.lower() not in _CSV:
+        return
     texts = [quoted(n) for n, kind in describe(connection, f"FROM {relation}").items() if kind == "VARCHAR"]
     left = " OR ".join(f"starts_with({text}, '\"')" for text in texts) or "false"
-    quotes = path.suffix.lower() in _CSV and number(
-        connection, f"SELECT count(*) FROM {relation} WHERE {left}"
-    )
     # DuckDB reads unpaired quotation marks as letters instead of refusing them.
+    quotes = number(connection, f"SELECT count(*) FROM {relation} WHERE {left}")
     if quotes and (fault := _fault(connection, path)):
         raise _unreadable(connection, path, fault)
 
