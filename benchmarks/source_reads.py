@@ -27,12 +27,11 @@ def main(way: str, part: str, folder: Path) -> None:
 def _stage(part: str, folder: Path) -> None:
     from platform_core.sources import stage_process
     from platform_core.sources.order import Order, Range
+    from platform_core.sources.source import Source
 
-    order = Order(
-        argument="orders", name="till/orders", kind="postgres", origin="", path="", table="public.orders",
-        secret="SHOP_DB", version=None, time_column=None, columns=COLUMNS,
-        range=Range(*DAY) if part == "day" else None, out=str(folder / "orders.parquet"),
-    )  # fmt: skip
+    source = Source.postgres("till/orders", table="public.orders", secret="SHOP_DB")
+    range_ = Range(*DAY) if part == "day" else None
+    order = Order("orders", source, COLUMNS, range_, str(folder / "orders.parquet"))
     stage_process.stage([order], "mesh/benchmark", 3600)
 
 

@@ -102,7 +102,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
             "sources/readers/postgres.py": "a database outside of the mesh",
-            "sources/readers/duckdb_file.py": "a database outside of the mesh",
+            "sources/readers/duckdb.py": "a database outside of the mesh",
         },
     ),
     "a COMMIT": (
@@ -176,7 +176,6 @@ DATABASES = {
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
-    "sources/readers/postgres.py": "a database outside of the mesh, in the staging process",
     "sources/readers/relation.py": "files and table formats outside of the mesh, in the staging process",
     "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }

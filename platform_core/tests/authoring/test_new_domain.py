@@ -149,4 +149,4 @@ def test_ctrl_c_at_any_step_leaves_the_tree_as_it_was(
         assert status == 130
         assert tree(mesh.root) == before, steps
         assert capsys.readouterr().err == "interrupted\n"
-    assert steps == 25  # twelve files, each written and moved
+    assert steps == 27  # thirteen files, each written and moved

@@ -19,18 +19,17 @@ from platform_core.words import counted, did_you_mean, snake
 
 _READERS: Final = READERS | {".tsv": "read_csv", ".jsonl": "read_json", ".ndjson": "read_json"}
 _CSV: Final = (".csv", ".tsv")
-_COMPRESSED: Final = (".gz", ".zst")
 _LINE: Final = re.compile(r"line:?\s*(\d+)")
 
 
 def is_file_name(words: str) -> bool:
     """Whether a word has the suffix of a data file."""
-    return _suffix(Path(words)) in _READERS
+    return Path(words).suffix.lower() in _READERS
 
 
 def columnar(path: Path) -> bool:
     """Whether repeated scans are cheap."""
-    return _suffix(path) == ".parquet"
+    return path.suffix.lower() == ".parquet"
 
 
 def stem(path: Path) -> str:
@@ -62,7 +61,7 @@ def query(
     column names, U066 not a table.
     """
     _present(path)
-    suffix = _suffix(path)
+    suffix = path.suffix.lower()
     try:
         source = _csv(connection, path, columns) if suffix in _CSV else _plain(path)
         names = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
@@ -97,19 +96,14 @@ def load_file(connection: duckdb.DuckDBPyConnection, path: Path, relation: str, 
         raise
     except duckdb.Error as error:
         raise _unreadable(connection, path, error) from None
+    if path.suffix.lower() not in _CSV:
+        return
     texts = [quoted(n) for n, kind in describe(connection, f"FROM {relation}").items() if kind == "VARCHAR"]
     left = " OR ".join(f"starts_with({text}, '\"')" for text in texts) or "false"
-    quotes = _suffix(path) in _CSV and number(connection, f"SELECT count(*) FROM {relation} WHERE {left}")
     # DuckDB reads unpaired quotation marks as letters instead of refusing them.
+    quotes = number(connection, f"SELECT count(*) FROM {relation} WHERE {left}")
     if quotes and (fault := _fault(connection, path)):
         raise _unreadable(connection, path, fault)
-
-
-def _suffix(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
 
 
 def _present(path: Path) -> None:
@@ -118,7 +112,7 @@ def _present(path: Path) -> None:
         same = [name for name in near if name.lower() == path.name.lower()]
         expected, fix = "a Parquet, CSV or JSON file", did_you_mean(path.name, same)
         raise UsageError.of("U060", f"{shown(path)} does not exist", None, expected, fix)
-    if not path.is_file() or _suffix(path) not in _READERS:
+    if not path.is_file() or path.suffix.lower() not in _READERS:
         kind = f"{', '.join(_READERS)} file" if path.is_file() else "regular file"
         what = "a folder" if path.is_dir() else f"not a {kind}"
         expected = "one table: a Parquet, CSV or JSON file"
@@ -145,7 +139,7 @@ def no_rows(what: str) -> SourceError:
 def _plain(path: Path) -> str:
     """Reads text with types from all rows, not only from the first 20,480."""
     options = "" if columnar(path) else ", sample_size = -1"
-    return f"{_READERS[_suffix(path)]}({file_literal(path)}{options})"
+    return f"{_READERS[path.suffix.lower()]}({file_literal(path)}{options})"
 
 
 def _csv(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str] | None) -> str:
@@ -187,7 +181,7 @@ def _fault(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.Error | 
 
 def _unreadable(connection: duckdb.DuckDBPyConnection, path: Path, error: duckdb.Error) -> SourceError:
     """The error of an unreadable file, without DuckDB's message, which quotes the file."""
-    if _suffix(path) in _CSV and "sniffing" in str(error):
+    if path.suffix.lower() in _CSV and "sniffing" in str(error):
         error = _fault(connection, path) or error
     words = str(error).partition("Possible")[0].lower()
     line = _LINE.search(words)
@@ -205,7 +199,7 @@ def _unreadable(connection: duckdb.DuckDBPyConnection, path: Path, error: duckdb
         ("onvert", "values have another type than those above them"),
     )
     reason = next((text for words_of_duckdb, text in reasons if words_of_duckdb in words), None)
-    kind = _suffix(path).removeprefix(".").upper()
+    kind = path.suffix.lower().removeprefix(".").upper()
     message = f"{shown(path)} cannot be read as {kind}{where}" + (f": {reason}" if reason else "")
     fix = f"Correct line {line[1]} of the file." if line else "Save the file again."
     return SourceError.of("U062", message, None, "a table with the same columns in every row", fix)

@@ -29,7 +29,6 @@ from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_teams
 from platform_core.sql.columns import columns_used
 from platform_core.sql.parser import parse, written
-from platform_core.sql.quoting import quoted
 from platform_core.words import counted
 
 WIDE = 500
@@ -74,22 +73,11 @@ def infer(
     with ExitStack() as stack:
         outside = stack.enter_context(read_outside(source, location)) if source is not None else None
         subject = find(words, registry, location, root, outside)
-        return _inferred(subject, registry, location, root, product, columns)
-
-
-def _inferred(
-    subject: Subject,
-    registry: Registry,
-    location: LakeLocation,
-    root: Path,
-    product: str | None,
-    columns: Sequence[str] | None,
-) -> Inferred:
-    own = product or (subject.product.id if subject.product else None)
-    principal = f"domain:{ProductId(own).domain}" if own else "analysts"
-    name = ProductId(own).name if own else subject.name
-    reader = Reader(principal, registry, location, root)
-    with opened(subject, reader, own=own, columns=columns) as data:
+        own = product or (subject.product.id if subject.product else None)
+        principal = f"domain:{ProductId(own).domain}" if own else "analysts"
+        name = ProductId(own).name if own else subject.name
+        reader = Reader(principal, registry, location, root)
+        data = stack.enter_context(opened(subject, reader, own=own, columns=columns))
         # Data from a lake needs no conversion.
         read = conversions(data.connection, data.relation) if subject.kind in ("file", "sql") else {}
         data.connection.execute(f"CREATE TEMP VIEW {_READ} AS {converted(data.relation, read)}")
@@ -132,12 +120,10 @@ def _origins(
 
     found: dict[str, list[Column]] = {}
     try:
-        queries = _one_by_one(subject.sql, len(facts.columns))
-        rows = behind(f"SELECT count(*) FROM ({subject.sql})") if queries is None else behind(queries[0])
-        for number, column in enumerate(facts.columns, 1):
-            name = renamed.get(column.name, column.name)
-            alone = f"SELECT {quoted(name)} FROM ({subject.sql})" if queries is None else queries[number]
-            used = sorted(behind(alone))
+        without, *alone = _one_by_one(subject.sql, len(facts.columns))
+        rows = behind(without)
+        for column, query in zip(facts.columns, alone, strict=True):
+            name, used = renamed.get(column.name, column.name), sorted(behind(query))
             own = [columns[t][c] for t, c in used if c == name or (t, c) not in rows]
             found[column.name] = own or [columns[t][c] for t, c in used]
     except (PlatformError, duckdb.Error):
@@ -145,12 +131,13 @@ def _origins(
     return found
 
 
-def _one_by_one(sql: str, count: int) -> list[str] | None:
-    """The query without columns and with each column alone; None where they do not stand in its SELECT."""
+def _one_by_one(sql: str, count: int) -> list[str]:
+    """The query without columns, and with each column alone; the whole of it, for each, where its SELECT does
+    not name them."""
     query = next(iter(parse(sql) or ()), None)
     items = (query or {}).get("select_list", ())
     if query is None or len(items) != count or any(item["class"] == "STAR" for item in items):
-        return None
+        return [sql] * (count + 1)
     [constant] = (parse("SELECT 1") or ({},))[0]["select_list"]
     return [written({**query, "select_list": [item]}) for item in (constant, *items)]
 

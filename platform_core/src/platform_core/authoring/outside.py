@@ -66,7 +66,7 @@ def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
             types = stage([order], f"mesh/{source.name}", None)["rows"].types
             yield Outside(source, Path(order.out), lock_text(types))
             return
-        from platform_core.sources.readers.files import fetched
+        from platform_core.sources.readers.file import fetched
 
         file = fetched(source.path if source.remote else str(source.locate()), source.secret, folder)
         lock = None
@@ -79,12 +79,10 @@ def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
 def constructor(source: Source) -> str:
     """The call in Python that declares a source, in one line."""
     words = [json.dumps(source.name)]
-    if source.kind == "file":
-        return f"Source({words[0]}, {json.dumps(source.path, ensure_ascii=False)})"
-    for name in ("path", "table", "secret"):
+    for name in ("package", "path", "table", "secret"):
         if value := getattr(source, name):
             words.append(f"{name}={json.dumps(value, ensure_ascii=False)}")
-    return f"Source.{source.kind}({', '.join(words)})"
+    return f"Source{'' if source.kind == 'file' else f'.{source.kind}'}({', '.join(words)})"
 
 
 def with_needs(text: str, source: Source) -> str:

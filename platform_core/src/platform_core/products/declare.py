@@ -58,7 +58,7 @@ class ProductFunction:
         except ModuleNotFoundError as error:
             if error.name != "dlt":
                 raise
-            from platform_core.sources.readers.extension import missing_extra  # here, because it loads DuckDB
+            from platform_core.sources.readers.relation import missing_extra  # here, because it loads DuckDB
 
             raise missing_extra("dlt", self.name, self.place) from None
 

@@ -6,16 +6,15 @@ U071 asks for the edit by hand.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from platform_core.diagnostics import Place, UsageError, shown
-
-DG: Final = "dg.toml"
 
 
 def with_member(path: Path, text: str, section: str, block: str) -> str:
@@ -92,17 +91,15 @@ def with_project(path: Path, text: str, project: str) -> str:
 def without_project(path: Path, text: str, project: str) -> str:
     """``dg.toml`` without a project."""
     expected = tomllib.loads(text)
-    projects = expected.get("workspace", {}).get("projects", [])
-    rest = [each for each in projects if each.get("path") != project]
-    if rest == projects:
+    workspace = expected.get("workspace", {})
+    rest = [each for each in workspace.get("projects", ()) if each.get("path") != project]
+    if rest == workspace.get("projects", []):
         return text
-    expected["workspace"]["projects"] = rest
-    head, *blocks = text.split("[[workspace.projects]]")
-    kept = [block for block in blocks if f'"{project}"' not in block]
-    new = "[[workspace.projects]]".join([head, *kept]).rstrip() + "\n"
+    workspace["projects"] = rest
     if not rest:
-        del expected["workspace"]["projects"]
-    return _proved(path, new, expected, None, f'Remove the project "{project}".')
+        del workspace["projects"]
+    block = rf'\[\[workspace\.projects\]\]\npath = "{re.escape(project)}".*\n?\n*'
+    return _proved(path, re.sub(block, "", text), expected, None, f'Remove the project "{project}".')
 
 
 def _end(lines: list[str], start: int, ends: Callable[[str], bool]) -> int:

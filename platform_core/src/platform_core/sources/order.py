@@ -1,15 +1,13 @@
-"""The orders to the staging process, and its answers, as JSON."""
+"""The orders to the staging process, and its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
-from platform_core.sources.secrets import Secret
+from platform_core.sources.source import Source
 
-Kind = Literal["file", "postgres", "sqlite", "duckdb", "delta", "iceberg"]
 LOCK_COMMAND: Final = "mesh check <domain>/<product> --lock"
 
 
@@ -27,14 +25,8 @@ class Order:
     """One source to read. ``columns`` are names and DuckDB types; None is all columns, as they are."""
 
     argument: str
-    name: str
-    kind: Kind
-    origin: str
-    path: str
-    table: str
-    secret: Secret | None
-    version: int | None
-    time_column: str | None
+    source: Source
+    """With an absolute path, or a URL."""
     columns: Mapping[str, str] | None
     range: Range | None
     out: str
@@ -43,13 +35,13 @@ class Order:
     @property
     def database(self) -> str:
         """Orders of one database are read in one snapshot."""
-        return f"{self.kind} {self.secret or self.path}"
+        return f"{self.source.kind} {self.source.secret or self.source.path} {self.source.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A source that was read: the table's columns with their DuckDB types, the pinned version of a table
-    format, and the newest value of ``time_column`` in all rows (ISO 8601)."""
+    """A source that was read: the DuckDB types of all its columns, the pinned version, and the newest value
+    of ``time_column`` in all rows (ISO 8601)."""
 
     types: Mapping[str, str]
     rows: int = 0
@@ -68,16 +60,9 @@ class Reader(Protocol):
         """Write these columns, in these types, of the rows in the order's range, to its Parquet file; returns
         the number of rows."""
 
-    def version(self, order: Order) -> int | None:
-        """The version that is read."""
+    @property
+    def version(self) -> int | None:
+        """The pinned version of a table format."""
 
-    def newest(self, order: Order) -> str | None:
-        """The newest value of its time column in all rows."""
-
-
-class Opener(Protocol):
-    """Opens the database of some orders, for a reader with the name ``who``."""
-
-    def __call__(
-        self, orders: Sequence[Order], who: str, seconds: float
-    ) -> AbstractContextManager[Reader]: ...
+    def newest(self, order: Order, column: str) -> str | None:
+        """The newest value of a column in all rows."""

@@ -19,7 +19,6 @@ names.
 """
 
 FILE: Final = "_FILE"
-HIDDEN: Final = "***"
 
 
 def secret_text(secret: Secret) -> str:
@@ -34,20 +33,14 @@ def secret_text(secret: Secret) -> str:
         text, path = variables.get(secret.get("env", "")), secret.get("file")
         expected = 'a name, {"env": "<variable>"} or {"file": "<path>"}'
         fix = "Set the variable, or write the file."
+    reason = "is not set"
     if text is None and path is not None:
         try:
             text = Path(path).expanduser().read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not text in UTF-8"
-            raise SourceError.of(
-                "S020",
-                f"the file of the secret {named(secret)} cannot be read: {reason}",
-                None,
-                expected,
-                fix,
-            ) from None
+            reason = f"cannot be read: {getattr(error, 'strerror', None) or 'not text in UTF-8'}"
     if not text:
-        raise SourceError.of("S020", f"the secret {named(secret)} is not set", None, expected, fix)
+        raise SourceError.of("S020", f"the secret {named(secret)} {reason}", None, expected, fix)
     return text
 
 
@@ -93,12 +86,3 @@ def _of_url(text: str) -> dict[str, str | None]:
         "port": str(port) if port else None,
         "database": unquote(url.path.removeprefix("/")),
     }
-
-
-def without(text: str, secrets: Mapping[str, str] | list[str]) -> str:
-    """A text in which the values of secrets are hidden."""
-    values = secrets.values() if isinstance(secrets, Mapping) else secrets
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) > 3:
-            text = text.replace(value, HIDDEN)
-    return text

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, TypedDict, Unpack
+from typing import Final, Literal, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from platform_core.diagnostics import SourceError, UsageError, shown
 from platform_core.lake.publication.extracts import LONG_LINES, LONGEST
 from platform_core.settings import KEYS, LAKE, mesh_home
-from platform_core.sources.order import Kind
 from platform_core.sources.secrets import Secret
 from platform_core.sql.quoting import file_literal, literal
 
+Kind = Literal["file", "postgres", "sqlite", "duckdb", "delta", "iceberg"]
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
 COMPRESSED: Final = (".gz", ".zst")
 # By default DuckDB infers types from the first 20,480 rows.

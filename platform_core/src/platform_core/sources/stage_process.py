@@ -8,48 +8,33 @@ with its parent.
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby
-from typing import Any, Final, cast
+from typing import Any
 
 from platform_core.diagnostics import PlatformError, SourceError
 from platform_core.sealed.landlock import die_with_parent
-from platform_core.sources.order import LOCK_COMMAND, Kind, Opener, Order, Range, Reader, Staged
-from platform_core.sources.secrets import secret_text, without
+from platform_core.sources.order import LOCK_COMMAND, Order, Reader, Staged
+from platform_core.sources.secrets import secret_text
 from platform_core.sql.types import canonical_type
 from platform_core.words import did_you_mean, listed
-
-_OPENERS: Final[Mapping[Kind, str]] = {
-    "file": "files",
-    "postgres": "postgres",
-    "sqlite": "sqlite",
-    "duckdb": "duckdb_file",
-    "delta": "delta",
-    "iceberg": "iceberg",
-}
-"""The module of each kind, with a function ``opened``. Only those of the order are imported."""
 
 
 def main() -> int:
     die_with_parent()
-    order = json.load(sys.stdin)
-    wanted = [_order(each) for each in order["sources"]]
+    orders, who, seconds = pickle.load(sys.stdin.buffer)
     try:
-        answer: dict[str, Any] = {"staged": stage(wanted, order["who"], order["seconds"])}
+        answer: dict[str, Any] = {"staged": stage(orders, who, seconds)}
     except PlatformError as error:
         faults = [[f.code, f.message, f.expected, f.fix] for f in error.diagnostics]
-        answer = {"faults": [[text and _hidden(text, wanted) for text in fault] for fault in faults]}
+        answer = {"faults": [[text and _hidden(text, orders) for text in fault] for fault in faults]}
     json.dump(answer, sys.stdout)
     return 0
-
-
-def _order(given: Mapping[str, Any]) -> Order:
-    part = given["range"]
-    return Order(**{**given, "range": Range(**part) if part else None})
 
 
 def stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
@@ -58,8 +43,9 @@ def stage(orders: list[Order], who: str, seconds: float) -> dict[str, Any]:
     by_database = sorted(orders, key=lambda order: order.database)
     for _, group in groupby(by_database, key=lambda order: order.database):
         together = list(group)
-        opener = import_module(f"platform_core.sources.readers.{_OPENERS[together[0].kind]}").opened
-        with cast(Opener, opener)(together, who, seconds) as reader:
+        # Only the modules of these kinds are imported.
+        module = import_module(f"platform_core.sources.readers.{together[0].source.kind}")
+        with module.opened(together, who, seconds) as reader:
             for order in together:
                 staged[order.argument] = asdict(_staged(reader, order))
     return staged
@@ -69,25 +55,23 @@ def _staged(reader: Reader, order: Order) -> Staged:
     types = reader.types(order)
     if not order.out:
         return Staged(types)
-    columns = types if order.columns is None else order.columns
     _require_same(order, types)
-    rows = reader.write(order, columns)
-    newest = reader.newest(order) if order.time_column else None
-    return Staged(types, rows, reader.version(order), newest)
+    rows = reader.write(order, types if order.columns is None else order.columns)
+    by = order.source.time_column
+    newest = reader.newest(order, by) if by and order.source.latency else None
+    return Staged(types, rows, reader.version, newest)
 
 
 def _require_same(order: Order, types: Mapping[str, str]) -> None:
     """Refuse a source whose columns are not those that are declared or locked (S023)."""
-    if order.columns is None:
-        return
-    for name, kind in order.columns.items():
+    for name, kind in (order.columns or {}).items():
         found = types.get(name)
         if found is None:
-            message = f"the source {order.name} has no column {name}"
-            expected = f"columns of {order.origin}: {listed(list(types))}"
+            message = f"the source {order.source.name} has no column {name}"
+            expected = f"columns of {order.source.origin}: {listed(list(types))}"
             fix = did_you_mean(name, types) or f"Lock its columns again: `{LOCK_COMMAND}`."
         elif canonical_type(found) != canonical_type(kind):
-            message = f"the column {name} of the source {order.name} was {kind} and is {found} now"
+            message = f"the column {name} of the source {order.source.name} was {kind} and is {found} now"
             expected = f"{kind}, as it is declared or locked"
             fix = f"Lock its columns again and follow them in the function: `{LOCK_COMMAND}`."
         else:
@@ -98,10 +82,12 @@ def _require_same(order: Order, types: Mapping[str, str]) -> None:
 def _hidden(text: str, orders: list[Order]) -> str:
     """A text without the passwords and secrets of the orders, which a server may repeat."""
     for order in orders:
-        if order.secret is not None:
+        if order.source.secret is not None:
             with suppress(SourceError):
-                secret = secret_text(order.secret)
-                text = without(text, [secret, secret.partition("://")[2].partition("@")[0].partition(":")[2]])
+                secret = secret_text(order.source.secret)
+                password = secret.partition("://")[2].partition("@")[0].partition(":")[2]
+                for value in (secret, password):
+                    text = text.replace(value, "***") if len(value) > 3 else text
     return text
 
 

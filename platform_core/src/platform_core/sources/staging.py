@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -72,13 +73,6 @@ class Staging:
         for argument in self.staged:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(argument)} AS {self.query(argument)}")
 
-    def facts(self) -> dict[str, dict[str, object]]:
-        """The facts of each source that was read, by its name, for the version's record."""
-        return {
-            self.orders[argument].name: {"rows": found.rows, "version": found.version, "newest": found.newest}
-            for argument, found in self.staged.items()
-        }
-
 
 def order_of(
     argument: str,
@@ -89,21 +83,9 @@ def order_of(
 ) -> Order:
     """The order for a source; without a folder only its columns are asked for. Raises SourceError S001 to
     S003 for a missing file."""
-    local = source.path and not source.remote
-    return Order(
-        argument=argument,
-        name=source.name,
-        kind=source.kind,
-        origin=source.origin,
-        path=str(source.locate()) if local else source.path,
-        table=source.table,
-        secret=source.secret,
-        version=source.version,
-        time_column=source.time_column if source.latency else None,
-        columns=columns,
-        range=part,
-        out=str(folder / f"{argument}.parquet") if folder else "",
-    )
+    path = str(source.locate()) if source.path and not source.remote else source.path
+    located = replace(source, path=path, columns=None)
+    return Order(argument, located, columns, part, str(folder / f"{argument}.parquet") if folder else "")
 
 
 def _narrowed(order: Order, used: Collection[str]) -> Order:
@@ -118,21 +100,19 @@ def stage(orders: Sequence[Order], who: str, place: Place | None) -> dict[str, S
     """Read sources in a process of its own. Raises SourceError S020 to S029 at ``place``; KeyboardInterrupt
     ends the process."""
     seconds = SOURCE_TIMEOUT.seconds(3600, least=1)
-    asked = json.dumps({"who": who, "seconds": seconds, "sources": [asdict(order) for order in orders]})
     process = subprocess.Popen(
         [sys.executable, "-m", "platform_core.sources.stage_process"],
         env=_variables(orders),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
         # Ctrl-C of the terminal would not end a read of a server.
         start_new_session=True,
     )
     try:
-        answer, _ = process.communicate(asked, timeout=seconds + _GRACE)
+        answer, _ = process.communicate(pickle.dumps((orders, who, seconds)), timeout=seconds + _GRACE)
     except subprocess.TimeoutExpired:
-        names = ", ".join(order.name for order in orders)
+        names = ", ".join(order.source.name for order in orders)
         message = f"reading {names} took longer than {seconds:g} seconds, and was ended"
         fix = f"Run it again, or set {SOURCE_TIMEOUT.name} higher."
         raise SourceError.of("S025", message, place, "a source that answers", fix) from None
@@ -143,7 +123,7 @@ def stage(orders: Sequence[Order], who: str, place: Place | None) -> dict[str, S
     try:
         answered = json.loads(answer)
     except ValueError:
-        message = f"the process that reads {orders[0].name} ended with status {process.returncode}"
+        message = f"the process that reads {orders[0].source.name} ended with status {process.returncode}"
         fix = "Run it again. The published version is unchanged."
         raise SourceError.of("S025", message, place, "a process that ends by itself", fix) from None
     if faults := answered.get("faults"):
@@ -153,7 +133,7 @@ def stage(orders: Sequence[Order], who: str, place: Place | None) -> dict[str, S
 
 def _variables(orders: Sequence[Order]) -> dict[str, str]:
     """This process's environment, without the secrets that these sources do not name."""
-    named = tuple(SECRETS + order.secret for order in orders if isinstance(order.secret, str))
+    named = tuple(SECRETS + order.source.secret for order in orders if isinstance(order.source.secret, str))
     return {
         name: value
         for name, value in environment().items()

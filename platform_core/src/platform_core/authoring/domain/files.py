@@ -15,7 +15,8 @@ from platform_core.authoring.domain.lock import LOCK, lock_of
 from platform_core.authoring.product.scaffold import reserved
 from platform_core.diagnostics import UsageError
 from platform_core.settings import WORKSPACE
-from platform_core.source.entries import DG, with_member, with_project
+from platform_core.source.dg_workspace import DG
+from platform_core.source.entries import with_member, with_project
 from platform_core.source.federation import Federation
 from platform_core.words import slug
 
@@ -50,9 +51,9 @@ def require_new(root: Path, domain: str, team: str, known: Collection[str], fede
         message, expected = f'the team "{team}"{of} exists', "a new team, which owns the domain's products"
         raise UsageError.of("U066", message, found.place, expected, "Choose another name for the team.")
     if domain in federation.representatives:
-        message, place = f'governance/mesh.yaml has representatives of "{domain}"', None
+        message = f'governance/mesh.yaml has representatives of "{domain}"'
         fix = f"Remove what is left of it: `mesh remove domain {domain}`"
-        raise UsageError.of("U066", message, place, "the name of a new domain", fix)
+        raise UsageError.of("U066", message, None, "the name of a new domain", fix)
 
 
 def _installed(root: Path, name: str) -> bool:

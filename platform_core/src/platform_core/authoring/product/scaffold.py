@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import keyword
 import re
 import subprocess
@@ -62,7 +61,7 @@ def maker(inferred: Inferred, product_id: str, registry: Registry, root: Path) -
             f"{subject.words} makes the product of its own name", f"`mesh new product {subject.words[14:]}`"
         )
     if subject.outside is not None:
-        return _from_outside(inferred, subject.outside.source, name)
+        return _from_source(inferred, subject.outside.source, f"{name.upper()}_SOURCE", name)
     if subject.file is not None:
         return _from_file(inferred, subject.file, name, root)
     if subject.product is not None:
@@ -170,32 +169,17 @@ def _from_file(inferred: Inferred, file: Path, name: str, root: Path) -> Maker:
     if file.suffix.lower() not in READERS or is_pattern(str(file)):
         kinds = f"a file that ends in {', '.join(READERS)}, without * and ? in its path"
         raise _cannot(f"a product's source cannot be {shown(file)}", kinds)
-    constant = f"{name.upper()}_FILE"
-    packaged = data_files.packaged(file)
-    if packaged is not None:
-        where = f'    package="{packaged[0]}",\n    path={json.dumps(packaged[1], ensure_ascii=False)},\n'
-    else:
+    package, path = data_files.packaged(file) or (None, "")
+    if package is None:
         absolute = file.absolute()
-        named = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
-        where = f"    path={json.dumps(str(named), ensure_ascii=False)},\n"
-    columns = _selected(inferred, inferred.renamed)
-    sql = f"SELECT\n{columns}\nFROM {{raw}}"
-    return Maker(
-        ("Source", "Table", "data_product"),
-        f'{constant} = Source(\n    "files/{name}",\n{where})',
-        _function(name, {"raw": constant}, sql),
-        {},
-        sql,
-    )
+        path = str(absolute.relative_to(root) if absolute.is_relative_to(root) else absolute)
+    return _from_source(inferred, Source(f"files/{name}", path, package), f"{name.upper()}_FILE", name)
 
 
-def _from_outside(inferred: Inferred, source: Source, name: str) -> Maker:
-    constant = f"{name.upper()}_SOURCE"
+def _from_source(inferred: Inferred, source: Source, constant: str, name: str) -> Maker:
     sql = f"SELECT\n{_selected(inferred, inferred.renamed)}\nFROM {{raw}}"
-    function = _function(name, {"raw": constant}, sql)
-    return Maker(
-        ("Source", "Table", "data_product"), f"{constant} = {constructor(source)}", function, {}, sql
-    )
+    imports, function = ("Source", "Table", "data_product"), _function(name, {"raw": constant}, sql)
+    return Maker(imports, f"{constant} = {constructor(source)}", function, {}, sql)
 
 
 def _from_products(inputs: Mapping[str, str], sql: str, name: str) -> Maker:

@@ -49,16 +49,12 @@ def run(options: argparse.Namespace) -> int:
     of_domain = {"--team": options.team, "--dbt": options.dbt}
     of_product = {"--from": options.subject, "--columns": options.columns}
     own, others = (of_domain, of_product) if options.kind == "domain" else (of_product, of_domain)
+    needed, fix = next(iter(own)), f"`mesh new --help` describes the options of a {options.kind}."
+    expected = f"mesh new {options.kind} {options.name} {needed} ..."
     for name in (name for name, value in others.items() if value):
-        fix = f"`mesh new --help` describes the options of a {options.kind}."
-        raise UsageError.of("U091", f"unexpected argument {name}", None, f"mesh new {options.kind}", fix)
-    for name in list(own)[:1]:
-        if not own[name]:
-            example = (
-                "--team travel-analytics" if options.kind == "domain" else "--from <file, product or SQL>"
-            )
-            message = f"{name} is missing"
-            raise UsageError.of("U093", message, None, example, "`mesh new --help` describes it.")
+        raise UsageError.of("U091", f"unexpected argument {name}", None, expected, fix)
+    if not own[needed]:
+        raise UsageError.of("U093", f"{needed} is missing", None, expected, fix)
     return _domain(options, root) if options.kind == "domain" else _product(options, root)
 
 

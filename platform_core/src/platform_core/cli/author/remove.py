@@ -20,7 +20,6 @@ from platform_core.source.federation import read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.introspection.readers import reads
 from platform_core.workspace.removal import state, tree
-from platform_core.workspace.removal.state import Step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +50,10 @@ def run(options: argparse.Namespace) -> int:
     gone = [*change.words(), *(step.words for step in steps)]
     done = options.apply and not faults
     if done:
-        _apply(root, name, change, steps)
+        change.apply()
+        for step in steps:
+            step.apply()
+        tree.sweep(root, name)
     lines = [f"{'removed' if done else 'would remove'} {words}" for words in gone]
     if not gone:
         lines.append(f"Nothing is left of {name}.")
@@ -71,12 +73,8 @@ def _domains(root: Path, registry: Registry) -> list[str]:
     with suppress(PlatformError):  # the last location may be gone already
         known |= {location.name for location in read_locations(root)}
     left = {path.name.removeprefix(".removed-") for path in root.glob("d*/.removed-*")}
-    return sorted(name for name in known | left if registry.is_own(name) or not _registered(name, registry))
-
-
-def _registered(domain: str, registry: Registry) -> bool:
-    """Whether a domain is that of another repository."""
-    return any(each.domain == domain for each in registry.names()) and not registry.is_own(domain)
+    elsewhere = {each.domain for each in registry.names() if not registry.is_own(each.domain)}
+    return sorted((known | left) - elsewhere)
 
 
 def _product(written: str, root: Path, registry: Registry) -> ProductId:
@@ -112,10 +110,3 @@ def _readers(root: Path, products: Collection[str], domain: str | None = None) -
             fix = "Change it or remove it first, with its owner."
             message = f"{read.reader} reads {read.source}"
             yield Diagnostic("U070", message, read.place, "a product or domain without readers", fix)
-
-
-def _apply(root: Path, name: str, change: tree.TreeChange, steps: Iterable[Step]) -> None:
-    change.apply()
-    for step in steps:
-        step.apply()
-    tree.sweep(root, name)

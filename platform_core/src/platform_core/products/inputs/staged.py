@@ -21,9 +21,6 @@ from platform_core.sources.source import Source
 from platform_core.sources.staging import Staging, order_of
 from platform_core.sql.quoting import quoted
 
-SOURCES = "mesh/sources"
-"""The metadata key of the facts of each source that was read."""
-
 
 def declared_columns(function: ProductFunction, source: Source) -> dict[str, str] | None:
     """The columns of a source of a function, as ``columns_of`` gives them."""
@@ -62,7 +59,10 @@ def source_facts(
 ) -> dict[str, dict[str, Any]]:
     """The facts of each source that was read: rows, the version of a table format, and the newest row of a
     source that promises a latency, with the promised seconds."""
-    facts: dict[str, dict[str, Any]] = {name: dict(found) for name, found in staging.facts().items()}
+    facts: dict[str, dict[str, Any]] = {}
+    for argument, read in staging.staged.items():
+        kept = {"rows": read.rows, "version": read.version, "newest": read.newest}
+        facts[function.sources[argument].name] = kept
     for source in function.sources.values():
         if source.latency is not None:
             found = facts.setdefault(source.name, {})

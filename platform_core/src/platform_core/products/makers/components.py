@@ -13,8 +13,7 @@ from platform_core.products.table import Table
 from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
 from platform_core.source.text import read_text
-from platform_core.sources.order import Kind
-from platform_core.sources.source import Source
+from platform_core.sources.source import Kind, Source
 
 TYPE: Final = "platform_core.components.DataProduct"
 DEFS: Final = "defs"

@@ -8,20 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from platform_core.sources.order import Order
-from platform_core.sources.readers.extension import load
-from platform_core.sources.readers.relation import RelationReader, engine, limit, missing
+from platform_core.sources.readers.relation import RelationReader, engine, limit, load, missing
 from platform_core.sql.quoting import literal
 
 
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[RelationReader]:
     """A reader of one table, at the version that a source names, or the newest when this is called."""
-    first, folder = orders[0], Path(orders[0].path)
+    first, folder = orders[0].source, Path(orders[0].source.path)
     newest = _newest(folder)
     if newest is None:
-        raise missing(
-            first, "is not a Delta table", f"a folder with the commits of a table, {folder}/_delta_log"
-        )
+        raise missing(first, "is not a Delta table", f"the commits of a table in {folder}/_delta_log")
     version = newest if first.version is None else first.version
     if version > newest:
         raise missing(first, f"has no version {version}", f"a version up to {newest}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage, responses
+from http.client import HTTPException, responses
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from platform_core.diagnostics import SourceError, shown
 from platform_core.lake.errors import DISK_FULL
@@ -43,7 +43,7 @@ def whole(path: Path, folder: Path) -> Path:
             try:
                 with (
                     path.open("rb") as raw,
-                    pyarrow.CompressedInputStream(raw, CODECS[path.suffix]) as stream,
+                    pyarrow.CompressedInputStream(raw, CODECS[path.suffix.lower()]) as stream,
                 ):
                     _copy(stream.read, out)
                 damage = "" if before[0] else "it is empty"
@@ -75,9 +75,9 @@ def download(url: str, folder: Path, *, token: str | None = None) -> Path:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or "@" in parts.netloc or not parts.hostname:
         raise _unfetched(parts, "a URL without a host, or with a user", "https://<host>/<path>")
-    opener = urllib.request.build_opener(_Redirects(token))
+    opener = build_opener(_Redirects(token))
     for wait in (*_WAITS, None):
-        request = urllib.request.Request(url)
+        request = Request(url)
         if token is not None:
             request.add_unredirected_header("Authorization", f"Bearer {token}")
         asked = None
@@ -145,25 +145,17 @@ def s3_file(url: str, folder: Path, *, keys: Mapping[str, str]) -> Path:
     return target
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
+class _Redirects(HTTPRedirectHandler):
     """Follows to HTTP alone, and takes the token only to the same origin."""
 
     def __init__(self, token: str | None) -> None:
         self.token = token
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        old, new = urlsplit(req.full_url), urlsplit(newurl)
+    def redirect_request(self, req: Request, *answer: Any, **_: Any) -> Request | None:
+        old, new = urlsplit(req.full_url), urlsplit(answer[-1])
         if new.scheme not in ("http", "https"):
             raise urllib.error.URLError(f"a redirect to {new.scheme}:")
-        followed = super().redirect_request(req, fp, code, msg, headers, newurl)
+        followed = super().redirect_request(req, *answer)
         if followed is not None and req.has_header("Authorization") and old[:2] == new[:2]:
             followed.add_unredirected_header("Authorization", f"Bearer {self.token}")
         return followed

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.sources.order import Order
-from platform_core.sources.readers.extension import load
-from platform_core.sources.readers.relation import RelationReader, engine, limit, missing
+from platform_core.sources.readers.relation import RelationReader, engine, limit, load, missing
+from platform_core.sources.source import Source
 from platform_core.sql.quoting import literal
 
 
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[RelationReader]:
     """A reader of one table, at the snapshot that a source names, or the current one of its metadata."""
-    first = orders[0]
+    first = orders[0].source
     file = _metadata_file(first)
     metadata = _metadata(first, file)
     known = {each.get("snapshot-id") for each in metadata.get("snapshots") or ()}
@@ -35,8 +35,8 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Relati
         yield RelationReader(connection, lambda _: scan, pinned)
 
 
-def _metadata_file(order: Order) -> Path:
-    path = Path(order.path)
+def _metadata_file(source: Source) -> Path:
+    path = Path(source.path)
     if path.is_file():
         return path
     folder, hint = path / "metadata", path / "metadata" / "version-hint.text"
@@ -46,16 +46,15 @@ def _metadata_file(order: Order) -> Path:
             if (folder / name).is_file():
                 return folder / name
     expected = "the metadata file that its catalog names, or a folder with metadata/version-hint.text"
-    raise missing(order, "does not name the metadata of an Iceberg table", expected)
+    raise missing(source, "does not name the metadata of an Iceberg table", expected)
 
 
-def _metadata(order: Order, file: Path) -> dict[str, Any]:
+def _metadata(source: Source, file: Path) -> dict[str, Any]:
     try:
         content = file.read_bytes()
         metadata = json.loads(gzip.decompress(content) if ".gz." in file.name else content)
-    except (OSError, ValueError, EOFError) as error:
-        message = f"names {file.name}, which is not metadata: {error}"
-        raise missing(order, message, "a metadata file of Iceberg") from None
+    except (OSError, ValueError, EOFError):
+        metadata = None
     if not isinstance(metadata, dict) or "format-version" not in metadata:
-        raise missing(order, f"names {file.name}, which is not metadata", "a metadata file of Iceberg")
+        raise missing(source, f"names {file.name}, which is not metadata", "a metadata file of Iceberg")
     return metadata

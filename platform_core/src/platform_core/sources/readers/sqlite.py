@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from platform_core.diagnostics import SourceError
 from platform_core.sources.order import Order, Range
-from platform_core.sources.readers.relation import missing, reason, unreachable
+from platform_core.sources.readers.relation import broken_off, no_table, reason, unreachable
 from platform_core.sql.quoting import quoted
 
 _LOCK_SECONDS: Final = 10
@@ -42,7 +42,7 @@ _ISO_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[SqliteReader]:
     """A reader of tables of one file, in one transaction."""
-    first = orders[0]
+    first = orders[0].source
     try:
         connection = sqlite3.connect(
             f"file:{quote(first.path)}?mode=ro",
@@ -50,13 +50,17 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Sqlite
             isolation_level=None,
             uri=True,
         )
-        with closing(connection), _unlocked(first):
+        with closing(connection):
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the snapshot begins here
             yield SqliteReader(connection)
     except sqlite3.Error as error:
-        fix = "Wait for the process that writes it, or correct the path."
-        raise unreachable(first, error, "an SQLite file that can be read", fix) from None
+        if re.search("locked|not a database|unable to open", str(error)):
+            fix = "Wait for the process that writes it, or correct the path."
+            raise unreachable(first, error, "an SQLite file that can be read", fix) from None
+        # The error quotes the value.
+        words = "a text is not UTF-8" if "decode" in str(error) else reason(error)
+        raise broken_off(first, words) from None
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,15 @@ class SqliteReader:
     """Reads tables and views. A value of a storage class that its column's type has not is refused."""
 
     connection: sqlite3.Connection
+    version: None = None
 
     def types(self, order: Order) -> dict[str, str]:
         rows = self.connection.execute(
-            "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", [order.table]
+            "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", [order.source.table]
         )
         declared = {str(name): str(kind) for name, kind in rows}
         if not declared:
-            raise missing(order, f"has no table {order.table}", f"the table {order.table}")
+            raise no_table(order.source)
         wanted = order.columns or {}
         return {
             name: wanted[name] if _arrow(wanted.get(name, "")) else _type_of(kind)
@@ -89,46 +94,38 @@ class SqliteReader:
             days = (first - timedelta(1)).isoformat(), (last + timedelta(2)).isoformat()
             where = f" WHERE t.{quoted(part.column)} >= '{days[0]}' AND t.{quoted(part.column)} < '{days[1]}'"
         names = ", ".join(f"t.{quoted(name)}" for name in kinds)
-        cursor = self.connection.execute(f"SELECT {names} FROM {quoted(order.table)} AS t{where}")
+        cursor = self.connection.execute(f"SELECT {names} FROM {quoted(order.source.table)} AS t{where}")
         schema, count = pa.schema([(name, _arrow(kinds[name])) for name in columns]), 0
         with pq.ParquetWriter(order.out, schema) as writer:
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-                arrays = [
-                    self._array(order, name, kind, values)
-                    for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
-                ]
-                batch = pa.table(dict(zip(kinds, arrays, strict=True)))
+                columns_of_rows = zip(kinds, zip(*rows, strict=True), strict=True)
+                batch = pa.table(
+                    {name: self._array(order, name, kinds[name], values) for name, values in columns_of_rows}
+                )
                 if part is not None:
-                    ends = (
-                        pa.scalar(bound).cast(_arrow(kinds[part.column])) for bound in (part.start, part.end)
-                    )
-                    start, end = ends
-                    by = pc.field(part.column)
+                    by, arrow = pc.field(part.column), _arrow(kinds[part.column])
+                    start, end = (pa.scalar(bound).cast(arrow) for bound in (part.start, part.end))
                     batch = batch.filter((by >= start) & (by < end))
                 writer.write_table(batch.select(list(columns)))
                 count += batch.num_rows
         return count
 
-    def version(self, order: Order) -> int | None:
-        return None
-
-    def newest(self, order: Order) -> str | None:
-        query = f"SELECT max(t.{quoted(order.time_column or '')}) FROM {quoted(order.table)} AS t"
+    def newest(self, order: Order, column: str) -> str | None:
+        query = f"SELECT max(t.{quoted(column)}) FROM {quoted(order.source.table)} AS t"
         [(value,)] = self.connection.execute(query).fetchall()
         return None if value is None else str(value)
 
     def _array(self, order: Order, name: str, kind: str, values: tuple[Any, ...]) -> Any:
-        try:
-            return _converted(kind, values)
-        except (pa.ArrowInvalid, OverflowError):
-            wrong = next(value for value in values if not _fits(kind, value))
-            raise self._refused(order, name, kind, wrong) from None
+        if (array := _converted(kind, values)) is None:
+            wrong = next(value for value in values if _converted(kind, [value]) is None)
+            raise self._refused(order, name, kind, wrong)
+        return array
 
     def _require_days(self, order: Order, part: Range) -> None:
         """Refuse a time column with other values than days and times, which a range would leave out."""
         column = f"t.{quoted(part.column)}"
         where = f"{column} IS NOT NULL AND (typeof({column}) <> 'text' OR {column} NOT GLOB '{_ISO_DAY}')"
-        query = f"SELECT {column} FROM {quoted(order.table)} AS t WHERE {where} LIMIT 1"
+        query = f"SELECT {column} FROM {quoted(order.source.table)} AS t WHERE {where} LIMIT 1"
         for (value,) in self.connection.execute(query):
             raise self._refused(order, part.column, _type_of_bound(part.start), value)
 
@@ -136,38 +133,30 @@ class SqliteReader:
         """S024, with the storage class of a value and its row, without the value."""
         row = ""
         with suppress(sqlite3.Error):  # a view has no rowid
-            query = f"SELECT rowid FROM {quoted(order.table)} AS t WHERE t.{quoted(name)} IS ? LIMIT 1"
+            query = f"SELECT rowid FROM {quoted(order.source.table)} AS t WHERE t.{quoted(name)} IS ? LIMIT 1"
             row = "".join(f" in the row {found}" for (found,) in self.connection.execute(query, [value]))
         found = _CLASSES[type(value)]
-        message = f"the column {name} of the source {order.name} has {found}{row} that is not {kind}"
+        message = f"the column {name} of the source {order.source.name} has {found}{row} that is not {kind}"
         expected = f"{' or '.join(_classes(kind))}; days and times in ISO 8601, 0 or 1 for BOOLEAN"
         fix = "Correct the value, declare another type, or make a view that casts the column."
         return SourceError.of("S024", message, None, expected, fix)
 
 
-def _converted(kind: str, values: Sequence[Any]) -> Any:
-    """The values in Arrow, each exactly. Raises ArrowInvalid and OverflowError for one that has no such
-    value."""
+def _converted(kind: str, values: Sequence[Any]) -> Any | None:
+    """The values in Arrow, each exactly; None if one of them has no such value."""
     arrow = _arrow(kind)
-    if not {_CLASSES[each] for each in set(map(type, values)) - {type(None)}} <= set(_classes(kind)):
-        raise pa.ArrowInvalid("another storage class")
-    if kind == "BOOLEAN" and not set(values) <= {0, 1, None}:
-        raise pa.ArrowInvalid("another number")
+    if not {_CLASSES[type(value)] for value in values if value is not None} <= set(_classes(kind)):
+        return None
     if kind == "BOOLEAN":
-        return pa.array([None if value is None else value == 1 for value in values], arrow)
-    if pa.types.is_decimal(arrow):
-        values = [None if value is None else str(value) for value in values]
-    if pa.types.is_decimal(arrow) or pa.types.is_temporal(arrow):
-        return pa.array(values, pa.string()).cast(arrow)
-    return pa.array(values, arrow)
-
-
-def _fits(kind: str, value: object) -> bool:
-    try:
-        _converted(kind, [value])
-    except (pa.ArrowInvalid, OverflowError):
-        return False
-    return True
+        known = set(values) <= {0, 1, None}
+        return pa.array([None if value is None else value == 1 for value in values], arrow) if known else None
+    with suppress(pa.ArrowInvalid, OverflowError):
+        if pa.types.is_decimal(arrow):
+            values = [None if value is None else str(value) for value in values]
+        if pa.types.is_decimal(arrow) or pa.types.is_temporal(arrow):
+            return pa.array(values, pa.string()).cast(arrow)
+        return pa.array(values, arrow)
+    return None
 
 
 def _type_of(declared: str) -> str:
@@ -197,18 +186,3 @@ def _arrow(kind: str) -> Any | None:
         precision, scale = int(match[1]), int(match[2])
         return pa.decimal128(precision, scale) if 0 < precision <= 38 and scale <= precision else None
     return _KINDS[kind][1] if kind in _KINDS else None
-
-
-@contextmanager
-def _unlocked(order: Order) -> Iterator[None]:
-    """Raise an error while rows are read as S025."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if "locked" in str(error) or "not a database" in str(error) or "unable to open" in str(error):
-            raise
-        # The error quotes the value.
-        words = "a text is not UTF-8" if "decode" in str(error) else reason(error)
-        message = f"reading the source {order.name} broke off: {words}"
-        fix = "Repair the file, then run it again. The published version is unchanged."
-        raise SourceError.of("S025", message, None, "a table that can be read whole", fix) from None

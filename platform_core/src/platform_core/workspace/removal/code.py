@@ -25,8 +25,10 @@ def without_function(folder: Path, product: ProductId) -> dict[Path, str | None]
         for node in trees[path].body:
             if isinstance(node, ast.FunctionDef) and node.name == name and _makes_a_product(node):
                 _require_unused(trees, path, node, own_test)
+                others = (tree for other, tree in trees.items() if other != own_test)
+                imported = {name for tree in others for _, name, _ in _imports(tree)}
                 tests: dict[Path, str | None] = {own_test: None} if own_test in trees else {}
-                return {path: _without(path, trees[path], node, _imported(trees, own_test)), **tests}
+                return {path: _without(path, trees[path], node, imported), **tests}
     return {}
 
 
@@ -43,73 +45,60 @@ def _parsed(path: Path) -> ast.Module:
         raise UsageError.of("U068", message, Place(path, line or 1), fix=fix) from None
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
+def _imports(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
+    """The package, the name and the line of each name that is imported from a package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            yield from ((alias.name, node.lineno) for alias in node.names)
+            yield from (((node.module or "").split(".")[0], alias.name, node.lineno) for alias in node.names)
 
 
-def _imported(trees: dict[Path, ast.Module], but: Path) -> set[str]:
-    return {name for path, tree in trees.items() if path != but for name, _ in _imports(tree)}
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    return {each.id for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
-def _names(nodes: Iterable[ast.AST]) -> dict[str, int]:
-    """The names that statements take from outside of them, with the first line. An argument or a local
-    variable of the name is another thing."""
-    found: dict[str, int] = {}
-    for node in nodes:
-        own = {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
-        own |= {e.id for e in ast.walk(node) if isinstance(e, ast.Name) and isinstance(e.ctx, ast.Store)}
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name) and each.id not in own:
-                found.setdefault(each.id, each.lineno)
-    return found
+def _uses(node: ast.stmt, name: str) -> list[int]:
+    """The lines that use a name of the module. An argument or a local variable is another thing."""
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == name]
+    arguments = {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
+    own = name in arguments or any(isinstance(each.ctx, ast.Store) for each in names)
+    return [] if own else [each.lineno for each in names]
 
 
 def _require_unused(
     trees: dict[Path, ast.Module], module: Path, function: ast.FunctionDef, own_test: Path
 ) -> None:
-    users: dict[Path, int] = {}
+    own = module.relative_to(own_test.parent.parent / "src").parts[0]
     for path, tree in trees.items():
-        if path == own_test:
-            package = module.relative_to(own_test.parent.parent / "src").parts[0]
-            others = (
-                (alias.name, node.lineno)
-                for node in ast.walk(tree)
-                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == package
-                for alias in node.names
-                if alias.name != function.name
-            )
-        elif path == module:
-            rest = [node for node in tree.body if node is not function]
-            others = ((name, line) for name, line in _names(rest).items() if name == function.name)
+        if path == module:
+            others = (node for node in tree.body if node is not function)
+            lines = [line for node in others for line in _uses(node, function.name)]
+        elif path == own_test:
+            lines = [at for package, name, at in _imports(tree) if package == own and name != function.name]
         else:
-            others = ((name, line) for name, line in _imports(tree) if name == function.name)
-        for _, line in others:
-            users.setdefault(path, line)
-    for path, line in users.items():
-        message = f"{shown(path)} does not belong to {function.name} alone"
-        expected = "a function that only its own test uses"
-        fix = "Separate them, commit, then call again."
-        raise UsageError.of("U073", message, Place(path, line), expected, fix)
+            lines = [at for _, name, at in _imports(tree) if name == function.name]
+        for line in lines:
+            message = f"{shown(path)} does not belong to {function.name} alone"
+            expected = "a function that only its own test uses"
+            fix = "Separate them, commit, then call again."
+            raise UsageError.of("U073", message, Place(path, line), expected, fix)
 
 
 def _without(path: Path, tree: ast.Module, function: ast.FunctionDef, imported: set[str]) -> str | None:
     """The text without the function, the constants and the imports that only it uses; None without code."""
     gone: list[ast.stmt] = [function]
-    used = set(_names(gone)) | _annotated(function)
+    used = _names(gone)
     for node in reversed(tree.body):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             others = _names(each for each in tree.body if each not in (*gone, node))
             if name in used and name not in others and name not in imported:
                 gone.append(node)
-                used |= set(_names([node]))
+                used |= _names([node])
     left = [node for node in tree.body if node not in gone]
     docstring = [node for node in left if isinstance(node, ast.Expr)]
     if all(isinstance(node, ast.Import | ast.ImportFrom) or node in docstring[:1] for node in left):
         return None if path.name != "__init__.py" else ""
-    needed = set(_names(left)) | {name for node in left for name in _annotated(node)}
+    needed = _names(left)
     lines = path.read_text(encoding="utf-8").splitlines()
     for node in reversed(tree.body):
         if node in gone:
@@ -127,8 +116,3 @@ def _without(path: Path, tree: ast.Module, function: ast.FunctionDef, imported: 
                 node.names = kept
                 lines[node.lineno - 1 : node.end_lineno] = [ast.unparse(node)] if kept else []
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip("\n") + "\n"
-
-
-def _annotated(node: ast.stmt) -> set[str]:
-    """The names in annotations and decorators, which ``_names`` takes for those of arguments where equal."""
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}

@@ -16,7 +16,8 @@ from platform_core.diagnostics import Diagnostic, Place, UsageError, shown
 from platform_core.files import move_folder, write_files
 from platform_core.registry.lookup import Registry
 from platform_core.settings import WORKSPACE, environment
-from platform_core.source.entries import DG, without_members, without_project
+from platform_core.source.dg_workspace import DG
+from platform_core.source.entries import without_members, without_project
 from platform_core.words import listed
 from platform_core.workspace.processes.start import start
 from platform_core.workspace.removal.code import without_function
@@ -60,9 +61,10 @@ def sweep(root: Path, domain: str) -> None:
 def of_domain(root: Path, domain: str) -> TreeChange:
     """Its folders, its entries in shared files, and the grants of others to it. Raises UsageError."""
     places = (root / "domains" / domain, root / "dbt_projects" / domain)
-    files = _waivers(root, lambda product: product.startswith(f"{domain}/"))
+    files: dict[Path, str | None] = {}
     governance = root / "governance"
     for path, section, gone in (
+        (governance / "waivers.yaml", "waivers", lambda _, each: _product(each).startswith(f"{domain}/")),
         (governance / "teams.yaml", "teams", lambda _, team: (team or {}).get("domain") == domain),
         (governance / "mesh.yaml", "representatives", lambda name, _: name == domain),
         (
@@ -100,12 +102,12 @@ def of_product(root: Path, product: ProductId, registry: Registry) -> TreeChange
         text = model.read_text(encoding="utf-8")
         if found := re.search(rf"ref\(\s*['\"]{product.name}['\"]", text):
             place = Place(model, text.count("\n", 0, found.start()) + 1)
-            message, fix = (
-                f"the dbt model {model.stem} reads {product}",
-                "Change it, commit, then call again.",
-            )
+            message = f"the dbt model {model.stem} reads {product}"
+            fix = "Change it, commit, then call again."
             raise UsageError.of("U073", message, place, "a product that no other code uses", fix)
-    return TreeChange({**files, **_waivers(root, lambda other: other == product)})
+    waivers = root / "governance" / "waivers.yaml"
+    _edit(files, waivers, "waivers", lambda _, waiver: _product(waiver) == product)
+    return TreeChange(files)
 
 
 def dirty(root: Path) -> Diagnostic | None:
@@ -126,11 +128,8 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(f".removed-{folder.name}")
 
 
-def _waivers(root: Path, gone: Callable[[str], bool]) -> dict[Path, str | None]:
-    files: dict[Path, str | None] = {}
-    path = root / "governance" / "waivers.yaml"
-    _edit(files, path, "waivers", lambda _, waiver: gone(str((waiver or {}).get("product"))))
-    return files
+def _product(waiver: Any) -> str:
+    return str((waiver or {}).get("product"))
 
 
 def _edit(files: dict[Path, str | None], path: Path, section: str, gone: Callable[[Any, Any], bool]) -> None:

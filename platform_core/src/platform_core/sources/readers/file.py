@@ -22,8 +22,8 @@ _KEYS: Final = {"access_key": "", "secret_key": "", "region": "us-east-1", "endp
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[FileReader]:
     """A reader of one file, which is fetched once."""
-    first = orders[0]
-    above = Path(first.out).parent if first.out else None
+    first, out = orders[0].source, orders[0].out
+    above = Path(out).parent if out else None
     with tempfile.TemporaryDirectory(dir=above) as folder, engine() as connection:
         file = fetched(first.path, first.secret, Path(folder))
         limit(connection, orders, file.parent)

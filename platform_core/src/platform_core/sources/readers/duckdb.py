@@ -8,14 +8,14 @@ from contextlib import contextmanager
 import duckdb
 
 from platform_core.sources.order import Order
-from platform_core.sources.readers.relation import RelationReader, engine, limit, unreachable
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sources.readers.relation import RelationReader, engine, limit, table_name, unreachable
+from platform_core.sql.quoting import literal
 
 
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[RelationReader]:
     """A reader of tables and views of one file. No process can write it until the block ends."""
-    first = orders[0]
+    first = orders[0].source
     with engine() as connection:
         try:
             connection.execute(f"ATTACH {literal(first.path)} AS db (READ_ONLY)")
@@ -23,9 +23,4 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Relati
             expected = "a DuckDB file that no process has open for writing"
             raise unreachable(first, error, expected, "End that process, or copy the file.") from None
         limit(connection, orders)
-        yield RelationReader(connection, _relation)
-
-
-def _relation(order: Order) -> str:
-    schema, _, table = order.table.rpartition(".")
-    return ".".join(("db", quoted(schema or "main"), quoted(table)))
+        yield RelationReader(connection, lambda order: f"db.{table_name(order, 'main')}")
