@@ -12,7 +12,7 @@ from servers import PASSWORD, Postgres
 from small_mesh import SmallMesh
 
 from platform_core.diagnostics import SourceError
-from platform_core.sources.secrets import secret_parts, secret_text
+from platform_core.sources.secrets import confidential, secret_parts, secret_text
 
 KNOWN = {"user": "", "password": "", "host": "", "port": "5432", "database": ""}
 PARTS = {"user": "ada", "password": "p@ss/w:rd", "host": "db", "port": "5432", "database": "shop"}
@@ -105,3 +105,21 @@ def printed(mesh: SmallMesh, *words: str) -> str:
     command = [sys.executable, "-m", "platform_core.cli", *words]
     done = subprocess.run(command, cwd=mesh.root, text=True, capture_output=True, check=False)
     return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("postgresql://ada:p%40ss%2Fword@db/shop", {"p%40ss%2Fword", "p@ss/word"}),
+        (json.dumps(PARTS), {PARTS["password"]}),
+        ('{"access_key": "AKIA", "secret_key": "sw0rdfish"}', {"sw0rdfish"}),
+        ("token-of-a-web-server", {"token-of-a-web-server"}),
+    ],
+)
+def test_the_passwords_of_a_secret_are_hidden(
+    monkeypatch: pytest.MonkeyPatch, text: str, hidden: set[str]
+) -> None:
+    monkeypatch.setenv("MESH_SECRET_X", text)
+    assert {*hidden, text} <= set(confidential("X"))
+    monkeypatch.delenv("MESH_SECRET_X")
+    assert confidential("X") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -86,3 +87,20 @@ def _of_url(text: str) -> dict[str, str | None]:
         "port": str(port) if port else None,
         "database": unquote(url.path.removeprefix("/")),
     }
+
+
+def confidential(secret: Secret) -> list[str]:
+    """The texts that no message may have: the whole secret and its passwords, also percent-encoded. Empty for
+    a secret that is not set."""
+    try:
+        text = secret_text(secret)
+    except SourceError:
+        return []
+    password = text.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    found = [text, password, unquote(password)]
+    with suppress(ValueError):
+        parts = json.loads(text) if text.startswith("{") else {}
+        found += [
+            str(value) for name, value in parts.items() if name in ("password", "secret_key", "session_token")
+        ]
+    return [value for value in found if len(value) > 3]

@@ -11,7 +11,6 @@ import json
 import pickle
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby
@@ -20,7 +19,7 @@ from typing import Any
 from platform_core.diagnostics import PlatformError, SourceError
 from platform_core.sealed.landlock import die_with_parent
 from platform_core.sources.order import LOCK_COMMAND, Order, Reader, Staged
-from platform_core.sources.secrets import secret_text
+from platform_core.sources.secrets import confidential
 from platform_core.sql.types import canonical_type
 from platform_core.words import did_you_mean, listed
 
@@ -82,12 +81,8 @@ def _require_same(order: Order, types: Mapping[str, str]) -> None:
 def _hidden(text: str, orders: list[Order]) -> str:
     """A text without the passwords and secrets of the orders, which a server may repeat."""
     for order in orders:
-        if order.source.secret is not None:
-            with suppress(SourceError):
-                secret = secret_text(order.source.secret)
-                password = secret.partition("://")[2].partition("@")[0].partition(":")[2]
-                for value in (secret, password):
-                    text = text.replace(value, "***") if len(value) > 3 else text
+        for value in confidential(order.source.secret) if order.source.secret is not None else ():
+            text = text.replace(value, "***")
     return text
 
 

@@ -21,7 +21,7 @@ from platform_core.sources.readers.relation import (
     unreachable,
     within,
 )
-from platform_core.sources.secrets import secret_parts
+from platform_core.sources.secrets import named, secret_parts
 from platform_core.sql.quoting import literal, quoted
 
 _PARTS: Final = {"user": "", "password": "", "host": "", "port": "5432", "database": ""}
@@ -57,7 +57,7 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Postgr
         try:
             connection.execute(f"ATTACH {literal(target)} AS db (TYPE postgres, SECRET source, READ_ONLY)")
         except duckdb.Error as error:
-            fix = f"Start the database, or correct the secret {first.secret}."
+            fix = f"Start the database, or correct the secret {named(first.secret)}."
             raise unreachable(first, error, "a database that accepts the secret", fix) from None
         connection.execute("BEGIN")
         try:
