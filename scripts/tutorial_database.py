@@ -7,6 +7,7 @@ It prints the secret that leads to it. Its files are in ``.mesh/tutorial`` and r
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ def main() -> None:
         postgres(Path(folder)) as server,
     ):
         server.run(TRIPS)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
         print(f"export MESH_SECRET_TRIPS_DB='{server.url}'", flush=True)
         try:
             while True:

@@ -86,6 +86,7 @@ REFUSED = {
     "out of range": (f"yield {GOOD.replace('1', '2**70')}", "D061", 'a int in "id" that BIGINT'),
     "something else": (f"yield [{GOOD}]", "D062", "yields a list"),
     "both": (f"yield {GOOD}; yield pa.table({{'id': [1]}})", "D062", "yields a Table"),
+    "nothing": ("yield None", "D062", "yields"),
     "other batch": (
         "yield pa.table({'id': [1], 'amount': [1.0], 'who': ['A']})\n"
         "    yield pa.table({'id': ['1'], 'amount': [1.0], 'whom': ['A']})",

@@ -6,7 +6,7 @@ import gzip
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dagster as dg
@@ -94,3 +94,39 @@ def test_a_text_is_read_in_the_declared_types(tmp_path: Path) -> None:
     assert rows == [("007",)]
     with pytest.raises(SourceError, match="S025"):
         stage([order_of("till", source, {"note": "BIGINT"}, None, tmp_path)], "mesh/test", None)
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers as its path names it: with a part of the file, without a length, with a page, or empty."""
+
+    protocol_version = "HTTP/1.0"
+
+    def do_GET(self) -> None:
+        kind = self.path.partition("/")[2].partition("/")[0]
+        self.send_response(206 if kind == "part" else 200)
+        body = {"page": b"<html>login</html>", "empty": b""}.get(kind, ROWS.encode()[:1000])
+        if kind != "endless":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *words: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("part", "206"), ("endless", "length"), ("page", "a page"), ("empty", "is empty")],
+)
+def test_an_answer_that_is_not_the_whole_file_is_refused(tmp_path: Path, kind: str, words: str) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            source = Source("files/till", f"http://127.0.0.1:{server.server_port}/{kind}/till.csv")
+            with pytest.raises(SourceError, match=words) as refused:
+                stage([order_of("till", source, {"id": "BIGINT"}, None, tmp_path)], "mesh/test", None)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert refused.value.diagnostics[0].code == "S032"

@@ -298,3 +298,24 @@ def test_a_type_that_parquet_has_not_is_kept(
     with duckdb.connect() as connection:
         query = f"SELECT v = {value}::{declared} FROM ({staged.query('v')})"
         assert connection.execute(query).fetchall() == [(True,)]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("sslmode=require", "S022"),
+        ("sslmode=disable", ""),
+        ("options=-csearch_path", "unknown part"),
+        ("a", "S020"),
+    ],
+)
+def test_an_option_of_the_url_is_obeyed_or_refused(
+    tmp_path: Path, shop: Postgres, monkeypatch: pytest.MonkeyPatch, option: str, words: str
+) -> None:
+    monkeypatch.setenv("MESH_SECRET_SHOP_DB", f"{shop.url}?{option}")
+    if not words:
+        read(tmp_path, {"id": "BIGINT"})
+        return
+    with pytest.raises(SourceError, match=words):
+        read(tmp_path, {"id": "BIGINT"})

@@ -49,11 +49,12 @@ def source_of(words: str) -> Source | None:
         place, _, table = (rest, "", "") if kind in ("delta", "iceberg") else rest.rpartition(":")
         if not place or (FORMS[kind].count(":") == 2 and not table):
             raise UsageError.of("U060", f'"{words}" does not name a source', None, FORMS[kind])
-        name = f"{snake(place if kind == 'postgres' else Path(place).stem)}/{snake(table.rpartition('.')[2])}"
+        name = f"{snake(place)}/{snake(table.removeprefix('public.'))}"
         made = Source(name.rstrip("/"), kind=kind, table=table)  # type: ignore[arg-type]
         return replace(made, secret=place) if kind == "postgres" else replace(made, path=place)
     if re.match(r"(https?|s3)://", words) or words.lower().endswith(COMPRESSED):
-        return Source(f"files/{snake(re.split(r'[/.]', words.partition('?')[0].rstrip('/'))[-2])}", words)
+        plain = words.partition("?")[0].partition("://")[2] or words
+        return Source(f"files/{snake(plain.removesuffix(Path(plain).suffix))}", words)
     return None
 
 
@@ -64,7 +65,7 @@ def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
         if source.kind != "file":
             order = order_of("rows", source, None, None, folder)
             types = stage([order], f"mesh/{source.name}", None)["rows"].types
-            yield Outside(source, Path(order.out), lock_text(types))
+            yield Outside(source, Path(order.out), lock_text(source, types))
             return
         from platform_core.sources.readers.file import fetched
 
@@ -72,7 +73,7 @@ def read_outside(source: Source, location: LakeLocation) -> Iterator[Outside]:
         lock = None
         if source.remote and source.tabular:
             with in_memory([file]) as connection:
-                lock = lock_text(describe(connection, rows_of(file)))
+                lock = lock_text(source, describe(connection, rows_of(file)))
         yield Outside(source, file, lock)
 
 

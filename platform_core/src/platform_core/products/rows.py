@@ -64,8 +64,8 @@ class Yielded:
         in_file = {name: mapped(trial().type(kind), _in_file) for name, kind in types.items()}
         columns = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in in_file.items())
         schema = trial().sql(f"SELECT {columns} LIMIT 0").to_arrow_table().schema
-        first = next(self.items, None)
-        items = chain([] if first is None else [first], self.items)
+        begin = list(islice(self.items, 1))
+        first, items = next(iter(begin), None), chain(begin, self.items)
         casts = {name: types[name] for name, kind in in_file.items() if kind != types[name]}
         if isinstance(first, pyarrow.Table | pyarrow.RecordBatch):
             # A page without a value in a column has no type for it.

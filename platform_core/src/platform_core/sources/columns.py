@@ -47,10 +47,23 @@ def columns_of(source: Source, domain: str, root: Path, place: Place | None) -> 
         except BadType as error:
             wrong = str(error)
     message = f"the columns of the source {source.name} cannot be used: {wrong}"
-    expected = '{"<column>": "<DuckDB type>"}, such as {"id": "BIGINT"}'
+    expected = '{"columns": {"id": "BIGINT"}}, with the names and DuckDB types of all columns'
     raise SourceError.of("S026", message, where, expected, f"Correct it, or run `{LOCK_COMMAND}`.")
 
 
-def lock_text(columns: Mapping[str, str]) -> str:
+def lock_text(source: Source, columns: Mapping[str, str]) -> str:
     """The text of a lock."""
-    return json.dumps({"columns": dict(columns)}, indent=2, ensure_ascii=False) + "\n"
+    lock = {"source": source.origin, "columns": dict(columns)}
+    return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
+
+
+def require_own(lock: Path, source: Source) -> None:
+    """Refuse the lock of another source of the same name (S026), which would be overwritten."""
+    try:
+        of = json.loads(lock.read_text(encoding="utf-8"))["source"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if of != source.origin:
+        message = f"the lock of the source {source.name} is that of {of}, not of {source.origin}"
+        fix = "Give one of the two sources another name."
+        raise SourceError.of("S026", message, Place(lock, 1), "one source for each name", fix)

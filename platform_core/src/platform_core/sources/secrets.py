@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from platform_core.diagnostics import SourceError
 from platform_core.settings import SECRETS, environment
@@ -79,8 +79,8 @@ def _of_url(text: str) -> dict[str, str | None]:
     url = urlsplit(text)
     if not url.scheme or not url.hostname:
         raise ValueError("not a URL")
-    port = url.port
-    return {
+    port, options = url.port, dict(parse_qsl(url.query, keep_blank_values=True))
+    return options | {
         "user": unquote(url.username or ""),
         "password": unquote(url.password or ""),
         "host": url.hostname,

@@ -197,3 +197,14 @@ def test_a_fault_of_ours_is_not_left_to_dagster(shop: SmallMesh) -> None:
 
 def test_a_domain_without_defs_loads_nothing_more(shop: SmallMesh) -> None:
     assert read(shop).defs is None
+
+
+@pytest.mark.parametrize("text", ["type: [", "- type", "", "type: dagster.Other\n"])
+def test_check_reports_the_faults_of_a_file_that_does_not_declare_a_product(
+    shop: SmallMesh, capfd: pytest.CaptureFixture[str], text: str
+) -> None:
+    shop.write(f"{FOLDER}/defs.yaml", text)
+    code, out = check(capfd)
+    assert code == 1
+    assert "error[D080]" in out
+    assert "defs/totals/defs.yaml" in out

@@ -21,7 +21,8 @@ from platform_core.source.federation import Federation
 from platform_core.words import slug
 
 LONGEST: Final = 40
-_LAKES: Final = {"main", "memory", "system", "temp", "tests"}
+_LAKES: Final = {"main", "memory", "system", "temp", "tests", "files", "pg_catalog", "information_schema"}
+"""Names of DuckDB, and of sources: a product and a source cannot have the same name."""
 _SECTIONS: Final = {
     "governance/teams.yaml": "teams",
     "governance/mesh.yaml": "representatives",

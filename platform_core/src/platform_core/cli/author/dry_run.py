@@ -153,7 +153,8 @@ def _suffixes(product: DataProduct, function: ProductFunction) -> None:
     """Raise D008 if the annotation of a source does not fit the suffix of its file."""
     parameters = inspect.signature(function.function).parameters
     for name, source in function.sources.items():
-        declared = str(parameters[name].annotation).rpartition(".")[2].strip("'>")
+        annotation = parameters[name].annotation if name in parameters else ""  # a Component has none
+        declared = str(annotation).rpartition(".")[2].strip("'>")
         given = "Table" if source.tabular else "Path"
         if declared in ("Table", "Path") and declared != given and not source.inbox:
             message = f'{product.id} declares "{name}" as a {declared}, but {source.path} is a {given}'

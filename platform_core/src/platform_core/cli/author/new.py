@@ -23,7 +23,7 @@ from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
 from platform_core.source.workspace import read_locations
-from platform_core.sources.columns import locked_in
+from platform_core.sources.columns import locked_in, require_own
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +93,9 @@ def _product(options: argparse.Namespace, root: Path) -> int:
     outside = inferred.subject.outside
     if outside is not None:
         if outside.lock is not None:
-            texts[locked_in(outside.source, domain, root)] = outside.lock
+            lock = locked_in(outside.source, domain, root)
+            require_own(lock, outside.source)
+            texts[lock] = outside.lock
         project = root / "domains" / domain / "pyproject.toml"
         before = project.read_text(encoding="utf-8")
         if (needs := with_needs(before, outside.source)) != before:

@@ -10,7 +10,7 @@ from platform_core.products.declare import ProductFunction
 from platform_core.products.makers.lookup import maker_of
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
-from platform_core.sources.columns import lock_text, locked_in
+from platform_core.sources.columns import lock_text, locked_in, require_own
 from platform_core.sources.staging import order_of, stage
 
 
@@ -36,6 +36,7 @@ def lock_sources(name: str, registry: Registry, root: Path) -> list[str]:
     phrases = []
     for argument, source in asked.items():
         path = locked_in(source, product.domain, root)
-        write_whole(path, lock_text(found[argument].types))
+        require_own(path, source)
+        write_whole(path, lock_text(source, found[argument].types))
         phrases.append(f"locked {shown(path)}")
     return phrases

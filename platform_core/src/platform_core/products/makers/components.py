@@ -74,7 +74,9 @@ def read_component(file: Path, domain: str) -> ProductFunction:
         and root.has_only(("type", "attributes"), "D080", "a Component")
         and attributes.is_mapping("D080", "attributes", "sql and inputs", _BEGIN, only=("sql", "inputs"))
     ):
-        if not name:
+        if root.text("type") != TYPE:
+            root["type"].error("D080", "this Component does not declare a product", TYPE, _BEGIN)
+        elif not name:
             attributes.lacks(("sql",), "D080", "a Component", "sql: <product>.sql")
         elif "/" in name or not (file.parent / name).is_file():
             message = f'"{name}" is not a file in the folder of the Component'

@@ -88,6 +88,8 @@ def find_maker(product: ProductId, root: Path) -> ProductFunction | None:
         for file in component_files(folder):
             if file.parent.name == product.name:
                 return read_component(file, product.domain)
+        if (file := folder / DEFS / product.name / DEFS_FILE).is_file():
+            return read_component(file, product.domain)  # reports its faults
         for file in sorted(folder.rglob("*.py")):
             text = file.read_text(encoding="utf-8", errors="replace")
             if "data_product" not in text or not re.search(rf"\b{re.escape(product.name)}\b", text):

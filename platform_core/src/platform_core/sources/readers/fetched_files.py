@@ -86,7 +86,12 @@ def download(url: str, folder: Path, *, token: str | None = None) -> Path:
                 opener.open(request, timeout=_SECONDS) as answer,
                 _written(folder, Path(parts.path).name) as (target, out),
             ):
+                if answer.status != 200:
+                    raise _unfetched(parts, f"{answer.status} {answer.reason}, which is not the whole file")
                 got, promised = _copy(answer.read, out), answer.headers["Content-Length"]
+                chunked = answer.headers["Transfer-Encoding"] == "chunked"
+                if promised is None and not chunked:
+                    raise _unfetched(parts, "the server does not declare a length, so a cut would not show")
                 if promised is None or got == int(promised):
                     return target
                 raise ConnectionError(f"{got:,} of {promised} bytes arrived")

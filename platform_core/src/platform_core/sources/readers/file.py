@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+from platform_core.diagnostics import SourceError
 from platform_core.files import link_over
 from platform_core.sources.order import Order
 from platform_core.sources.readers.fetched_files import download, s3_file, whole
@@ -39,6 +41,15 @@ def fetched(path: str, secret: Secret | None, folder: Path) -> Path:
         file = s3_file(path, folder, keys={name: value for name, value in keys.items() if value != "-"})
     elif "://" in path:
         file = download(path, folder, token=secret_text(secret) if secret is not None else None)
+    if "://" in path and file.suffix.lower() in (".csv", ".json"):
+        with file.open("rb") as content:
+            begin = content.read(512).lstrip()
+        if not begin or begin.startswith(b"<"):
+            message = (
+                f"the answer of the server for {urlsplit(path).path} is {'empty' if not begin else 'a page'}"
+            )
+            fix = "Ask the server's owner: it may want a login, or have moved the file."
+            raise SourceError.of("S032", message, None, f"a {file.suffix} file", fix)
     return whole(file, folder) if file.name.lower().endswith(COMPRESSED) else file
 
 

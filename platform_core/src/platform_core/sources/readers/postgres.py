@@ -32,13 +32,24 @@ _FIRST_TIME: Final = "TIMESTAMP '4714-01-01 (BC) 00:00:00'"
 """Postgres has none before it. A time after the year 294246 becomes one in DuckDB."""
 
 
+_OPTIONS: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+"""Further parts of a secret, which the client obeys."""
+_ABSENT: Final = "-"
+
+
+def _in_target(value: str) -> str:
+    """A value in a connection string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 @contextmanager
 def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[PostgresReader]:
     """A reader of tables of one database, in one read-only transaction. A statement takes at most
     ``seconds``."""
     first = orders[0].source
     assert first.secret is not None  # Source.postgres requires it
-    parts = secret_parts(first.secret, _PARTS)
+    parts = secret_parts(first.secret, _PARTS | dict.fromkeys(_OPTIONS, _ABSENT))
+    wishes = {name: value for name in _OPTIONS if (value := parts.pop(name)) != _ABSENT}
     milliseconds = int(seconds * 1000)
     options = (
         f"-c statement_timeout={milliseconds}"
@@ -50,6 +61,7 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Postgr
     name = re.sub(r"[^\w/.-]", "_", who, flags=re.ASCII)
     target = f"application_name={name} connect_timeout=5 keepalives_idle=10 keepalives_interval=5"
     target += f" keepalives_count=3 options='{options}'"
+    target += "".join(f" {name}={_in_target(value)}" for name, value in wishes.items())
     bound = ", ".join(f"{name.upper()} ${name}" for name in parts)
     with engine() as connection:
         load(connection, "postgres_scanner", "postgres", first.name)
