@@ -101,11 +101,9 @@ def _candidates(different: Mapping[str, int], usable: Sequence[ColumnFacts]) -> 
 
 
 def _worse(column: ColumnFacts) -> int:
-    """A rank, lower for a better key: a key's name first, then short texts, then short numbers, since a
-    number without such a name may be a measure."""
+    """A rank, lower for a better key: a key's name first, then short values."""
     long = column.longest if column.longest is not None else len(str(column.maximum or ""))
-    named = named_like_key(column)
-    return long + 1000 * (not named) + 1000 * (not named and column.kind == "integer")
+    return long + 1000 * (not named_like_key(column))
 
 
 def _combinations(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from platform_core.contracts.model import DataProduct
 from platform_core.governance.facts import LocationFacts, MeshFacts, unread_contract
 from platform_core.governance.policy import Violation, policy
-from platform_core.products.makers.lookup import expected_maker
+from platform_core.products.makers.places import expected_maker
 from platform_core.words import did_you_mean, listed
 
 

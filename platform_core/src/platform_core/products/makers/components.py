@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 from platform_core.diagnostics import DefinitionError, Diagnostic
 from platform_core.products.declare import Input, ProductFunction
+from platform_core.products.makers.places import DEFS, DEFS_FILE
 from platform_core.products.table import Table
 from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
@@ -16,8 +17,6 @@ from platform_core.source.text import read_text
 from platform_core.sources.source import Kind, Source
 
 TYPE: Final = "platform_core.components.DataProduct"
-DEFS: Final = "defs"
-DEFS_FILE: Final = "defs.yaml"
 _IS_OURS: Final = re.compile(rf"""\btype["']?\s*:\s*["']?{re.escape(TYPE)}(?![\w.])""")
 _BEGIN: Final = f"""Write:
 type: {TYPE}

@@ -14,8 +14,9 @@ from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
-from platform_core.products.makers.components import DEFS, has_others
+from platform_core.products.makers.components import has_others
 from platform_core.products.makers.lookup import dbt_products, product_functions
+from platform_core.products.makers.places import DEFS
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 

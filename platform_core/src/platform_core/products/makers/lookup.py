@@ -19,12 +19,11 @@ from platform_core.products.dbt.project import DbtProject
 from platform_core.products.dbt.run import reads_more, with_manifest
 from platform_core.products.declare import ProductFunction
 from platform_core.products.makers.components import (
-    DEFS,
-    DEFS_FILE,
     component_files,
     component_functions,
     read_component,
 )
+from platform_core.products.makers.places import DEFS, DEFS_FILE, expected_maker
 from platform_core.words import did_you_mean
 
 
@@ -71,15 +70,6 @@ def maker_of(
         return None if product.twin_of else find_maker(product.id, root) or _project(product, root), ()
     except PlatformError as error:
         return None, error.diagnostics
-
-
-def expected_maker(product: DataProduct) -> str:
-    """The ways to make a product, for messages."""
-    name, domain = product.name, product.domain
-    return (
-        f'a function "{name}" marked @data_product in the package {domain}, a Component in its '
-        f"{DEFS}/{name}/{DEFS_FILE}, or a dbt model of that name in dbt_projects/{domain}"
-    )
 
 
 def find_maker(product: ProductId, root: Path) -> ProductFunction | None:
