@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
             text = (Column("x", PLACE, "string"),) if name.endswith(("none", "empty")) else ()
             product = DataProduct("shop", "frames", PLACE.path, PLACE, "1.0.0", "active", text, ())
             try:
-                made = as_query(con, frame, {}, product.id, None)
+                made = as_query(con, frame, {}, product, None, folder)
                 publish_table(con, location, product, made.query, stamp=stamp, audit=lambda _: None)
                 rows = con.execute(f"SELECT x::VARCHAR FROM {table_of(product)}").fetchall()
                 kind = con.execute(f"DESCRIBE FROM {table_of(product)}").fetchall()[0][1]

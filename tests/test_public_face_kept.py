@@ -20,7 +20,7 @@ from platform_core.registry.compatibility import breaking_after
 LIBRARY = ROOT / "platform_core"
 EDITS = {
     "a name that is gone": ("__init__.py", '    "sla",\n]', "]"),
-    "a parameter with another name": ("sources/source.py", "    path: str", "    file: str"),
+    "a parameter with another name": ("sources/source.py", '    path: str = ""', "    file: str"),
     "a parameter that must be given": (
         "products/declare.py",
         "    columns: tuple[str, ...] | None = None",

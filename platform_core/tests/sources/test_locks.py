@@ -117,7 +117,7 @@ def test_two_tables_of_one_name_do_not_share_a_lock(
     assert "postgres other.orders" in shown
 
 
-def test_names_of_sources_tell_their_places_apart() -> None:
+def test_sources_in_different_places_have_different_names() -> None:
     words = [
         "postgres:SHOP_DB:public.orders", "postgres:SHOP_DB:Caps.Orders", "sqlite:a/app.sqlite:users",
         "sqlite:b/app.sqlite:users", "visits.csv.gz", "old/visits.csv.gz", "https://host/good/a.csv",
