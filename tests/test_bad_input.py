@@ -110,6 +110,7 @@ def test_a_lake_locked_by_a_dead_process_is_free(mesh: Mesh) -> None:
     assert answer.code == 0, answer.out
 
 
+@pytest.mark.full
 def test_contracts_too_long_malformed_and_doubled(mesh: Mesh, tmp_path: Path) -> None:
     """A product with a broken contract fails with its own fault, and the others of its location are made."""
     copy = copy_mesh(tmp_path / "mesh")

@@ -34,6 +34,8 @@ ELSEWHERE = {
     ".venv/bin/mesh run",
     # Twice at the same time, with more: test_concurrent_runs.
     ".venv/bin/mesh run sales/stores+",
+    # test_dg, and `make validate`.
+    ".venv/bin/dg check defs",
     # In a new clone: test_tutorial.
     ".venv/bin/mesh new domain travel --team travel-analytics",
 }

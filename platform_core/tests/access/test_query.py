@@ -395,6 +395,7 @@ def test_a_lake_is_read_while_it_is_published(tmp_path: Path) -> None:
     assert seen
 
 
+@pytest.mark.full
 def test_a_query_starts_while_another_thread_opens_engines(mesh: SmallMesh) -> None:
     """A fork copies DuckDB's locks in their current state."""
     done = threading.Event()

@@ -67,6 +67,7 @@ def test_a_compressed_file_is_read_whole_or_refused(
     assert mesh.read("SELECT count(*) FROM shop.products.amounts") == [(1000,)]
 
 
+@pytest.mark.full
 def test_a_file_of_a_web_server_becomes_a_product(
     mesh: SmallMesh, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_location_that_does_not_load_still_has_its_contracts(root: Path) -> No
     assert facts.product_ids == ("crew/people", "crew/roster")
 
 
+@pytest.mark.full
 def test_a_location_that_hangs_is_ended_with_its_children(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

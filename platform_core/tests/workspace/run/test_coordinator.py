@@ -122,6 +122,7 @@ def started(mesh: SmallMesh) -> set[str]:
     return {log.stem for log in logs}
 
 
+@pytest.mark.full
 def test_only_locations_of_the_run_start(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
     mesh.location("staff", STAFF, "people")

@@ -115,6 +115,7 @@ def asked(port: int, method: str, path: str, headers: dict[str, str]) -> tuple[i
     return answer.status, answer.read().decode()
 
 
+@pytest.mark.full
 def test_all_locations_are_served_and_no_process_is_left_after_a_run(
     mesh: SmallMesh, port: int, server: subprocess.Popen[str]
 ) -> None:
