@@ -56,6 +56,7 @@ def spill_room(location: LakeLocation, lake: str | None = None) -> Iterator[Path
 def _own_folder(location: LakeLocation, lake: str | None) -> Path:
     """This process's folder. The lock shows that the process lives; the kernel releases it."""
     parent = location.root if lake is None else private_folder(location, lake)
+    parent.mkdir(parents=True, exist_ok=True)  # before the first run
     known = _own.get((os.getpid(), parent))
     if known is not None and known[0].is_dir():
         return known[0]
