@@ -319,3 +319,9 @@ def test_an_option_of_the_url_is_obeyed_or_refused(
         return
     with pytest.raises(SourceError, match=words):
         read(tmp_path, {"id": "BIGINT"})
+
+
+def test_a_database_needs_a_secret(tmp_path: Path) -> None:
+    source = Source("till/orders", kind="postgres", table="orders")
+    with pytest.raises(SourceError, match="S020"):
+        stage([order_of("orders", source, None, None, tmp_path)], "mesh/test", None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from platform_core.diagnostics import UsageError
 from platform_core.lake.location import LakeLocation
@@ -16,7 +16,7 @@ from platform_core.lake.spill import spill_folder
 from platform_core.products.inputs.bind import in_memory
 from platform_core.settings import SECRETS
 from platform_core.sources.columns import lock_text
-from platform_core.sources.source import COMPRESSED, Source, rows_of
+from platform_core.sources.source import COMPRESSED, Kind, Source, rows_of
 from platform_core.sources.staging import order_of, stage
 from platform_core.sql.types import describe
 from platform_core.words import snake
@@ -50,7 +50,7 @@ def source_of(words: str) -> Source | None:
         if not place or (FORMS[kind].count(":") == 2 and not table):
             raise UsageError.of("U060", f'"{words}" does not name a source', None, FORMS[kind])
         name = f"{snake(place)}/{snake(table.removeprefix('public.'))}"
-        made = Source(name.rstrip("/"), kind=kind, table=table)  # type: ignore[arg-type]
+        made = Source(name.rstrip("/"), kind=cast(Kind, kind), table=table)
         return replace(made, secret=place) if kind == "postgres" else replace(made, path=place)
     if re.match(r"(https?|s3)://", words) or words.lower().endswith(COMPRESSED):
         plain = words.partition("?")[0].partition("://")[2] or words

@@ -47,7 +47,9 @@ def opened(orders: Sequence[Order], who: str, seconds: float) -> Iterator[Postgr
     """A reader of tables of one database, in one read-only transaction. A statement takes at most
     ``seconds``."""
     first = orders[0].source
-    assert first.secret is not None  # Source.postgres requires it
+    if first.secret is None:
+        message = f"the source {first.name} names no secret"
+        raise SourceError.of("S020", message, None, 'secret="SHOP_DB"', "Add the secret of the database.")
     parts = secret_parts(first.secret, _PARTS | dict.fromkeys(_OPTIONS, _ABSENT))
     wishes = {name: value for name in _OPTIONS if (value := parts.pop(name)) != _ABSENT}
     milliseconds = int(seconds * 1000)
