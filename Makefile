@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-fast attack check validate bench lock codes clean
+.PHONY: help setup demo materialize test test-full test-fast attack check validate docs bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,7 +35,7 @@ test-fast: setup ## run those of `make test` that do not need the mesh of all pr
 attack: setup ## run every attack that the tests know, and again with each wall switched off (half an hour)
 	@$(BIN)/python scripts/run_attacks.py
 
-check: setup ## lint, types, the layers of the tree, the public face, then validate
+check: setup ## lint, types, the layers of the tree, the public face, links, then validate
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --cache-dir .mypy_cache/tools platform_core/src scripts benchmarks
@@ -46,11 +46,16 @@ check: setup ## lint, types, the layers of the tree, the public face, then valid
 	done
 	$(BIN)/python scripts/lint_imports.py
 	$(BIN)/python scripts/public_face.py
+	$(BIN)/python scripts/build_site.py --check
 	@$(MAKE) --no-print-directory validate
 
 validate: setup ## the definitions of all code locations, and the policies over the whole workspace
 	$(BIN)/dg check defs
 	$(BIN)/mesh validate
+
+docs: setup ## build the documentation as a site that opens without a network
+	$(environments) docs/site
+	@$(BIN)/python scripts/build_site.py
 
 bench: setup ## measure publication, concurrency and running the mesh, side by side (some minutes)
 	$(environments) benchmarks
@@ -70,11 +75,9 @@ lock: ## write all locks anew from the pyproject files (UPGRADE=1: newest versio
 	  echo "$$@"; "$$@" || exit 1; \
 	done
 	$(LOCK) --output-file benchmarks/requirements.lock benchmarks/pyproject.toml
-
-codes: setup ## write docs/codes.md from the registry of codes
-	$(BIN)/python scripts/write_codes.py
+	$(LOCK) --output-file docs/site/requirements.lock docs/site/pyproject.toml
 
 clean: ## remove all that make made: environments, caches, and the state and lakes in .mesh
-	rm -rf .venv domains/*/.venv benchmarks/.venv .mesh
+	rm -rf .venv domains/*/.venv benchmarks/.venv docs/site/.venv .mesh
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache .pytest_cache */.pytest_cache domains/*/.pytest_cache
 	find platform_core domains dbt_projects tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -166,9 +166,10 @@ def environment(folder: Path) -> Environment:
     for name, fix in fixes.items():
         if not (folder / name).is_file():
             raise SetupError(f"{folder.relative_to(ROOT) / name} is missing: {fix}")
-    library = ROOT / "platform_core"
-    own = (folder,) if "[build-system]" in (folder / "pyproject.toml").read_text(encoding="utf-8") else ()
-    return Environment(folder=folder, sources=(library, *own))
+    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    library = (ROOT / "platform_core",) if "platform-core" in text else ()
+    own = (folder,) if "[build-system]" in text else ()
+    return Environment(folder=folder, sources=(*library, *own))
 
 
 def make_installer(commands: Commands) -> Installer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -14,19 +15,49 @@ VENDOR = "platform-core"
 class Level(Enum):
     """The parts of a contract with custom properties, and the platform's properties in each."""
 
-    CONTRACT = ("the contract", ())
+    CONTRACT = ("the contract", {})
     TABLE = (
         "a schema object",
-        ("partitions", "model", "maskedAs", "suppress", "eventTime", "disclosure", "safeTogether"),
+        {
+            "partitions": "The time that one partition covers: `every`, `start`, `end`, `timezone`.",
+            "model": "The signature of a model product: its target, metric, margin and features.",
+            "maskedAs": "The name of the masked twin that the platform publishes for other domains.",
+            "suppress": "The rows that the masked twin leaves out because too few share their values.",
+            "eventTime": "The column with the time of an event. It makes the product a stream.",
+            "disclosure": "Why the groups of people may be shown, and the least size of a group.",
+            "safeTogether": "Products that identify nobody when one is subtracted from the other.",
+        },
     )
-    COLUMN = ("a column", ("mask", "specialFloats", "notPersonal"))
-    QUALITY = ("a quality rule", ("scope",))
-    RELATIONSHIP = ("a relationship", ("severity", "scope"))
-    SLA = ("an SLA property", ("timezone", "warnAfter", "severity", "scope"))
+    COLUMN = (
+        "a column",
+        {
+            "mask": "How the masked twin shows the column.",
+            "specialFloats": "`allowed` lets NaN and the infinities pass the limits of the column.",
+            "notPersonal": "Why a column that looks personal is not.",
+        },
+    )
+    QUALITY = ("a quality rule", {"scope": "`product` checks all rows, `partition` those of the run."})
+    RELATIONSHIP = (
+        "a relationship",
+        {
+            "severity": "`error` refuses a version that breaks it, `warning` publishes it with a warning.",
+            "scope": "`product` checks all rows, `partition` those of the run.",
+        },
+    )
+    SLA = (
+        "an SLA property",
+        {
+            "timezone": "The time zone of the schedule.",
+            "warnAfter": "The age from which the product is about to be too old.",
+            "severity": "`error` or `warning` of the check.",
+            "scope": "`product` checks all rows, `partition` those of the run.",
+        },
+    )
 
-    def __init__(self, noun: str, known: tuple[str, ...]) -> None:
+    def __init__(self, noun: str, known: Mapping[str, str]) -> None:
         self.noun = noun
         self.known = known
+        """Each property with its meaning, in Markdown."""
 
 
 _LEVELS: Final = {name: level for level in Level for name in level.known}
@@ -48,7 +79,7 @@ def check_properties(node: Node, level: Level) -> None:
         other = _LEVELS.get(name)
         if vendor is None and other is None and not close:
             continue
-        expected = f"one of {listed(level.known)}" if level.known else f"no platform property on {level.noun}"
+        expected = f"one of {listed(tuple(level.known))}" if level.known else f"no platform property on {level.noun}"
         fix = close or (
             f"Move it to {other.noun}." if other is not None else "Remove it, or name its own vendor."
         )
