@@ -30,8 +30,8 @@ The environment variables that the platform reads. An empty value counts as no v
 
 {table}
 
-`MESH_SECRET_*` variables hold secrets. A code location gets only those that its domain names, together with any
-other variable that it needs, in its `pyproject.toml`:
+`MESH_SECRET_*` variables hold secrets. A code location gets only those that its domain names, together with
+any other variable that it needs, in its `pyproject.toml`:
 
 ```toml
 [tool.platform-core]
