@@ -1,6 +1,6 @@
 """The pages of the reference, from what the code declares: verbs, settings, codes, contract keys, Python.
 
-Nothing of it is committed: `scripts/build_site.py` writes these pages beside the others.
+Nothing of it is committed: `scripts/build_site.py` writes these pages next to the others.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +45,3 @@ def test_a_built_in_policy_has_its_texts_from_the_registry() -> None:
         assert texts is not None
         assert (policy.title, policy.rationale, policy.fix) == (texts.title, texts.rationale, texts.fix)
         assert policy.fix, policy.code
-
-
-def test_the_page_equals_the_registry() -> None:
-    script = runpy.run_path(str(ROOT / "scripts" / "write_codes.py"))
-    assert script["PAGE"].read_text(encoding="utf-8") == script["page"](), "write it anew: make codes"

@@ -23,11 +23,8 @@ from platform_core.settings import (
     forget,
     mesh_home,
     mesh_root,
-    table,
 )
 from platform_core.workspace.home import Home
-
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
 
 @pytest.fixture(autouse=True)
@@ -79,10 +76,6 @@ def test_a_folder_that_must_exist(setting: Setting, monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match="nowhere: not a directory") as error:
         setting.existing_folder()
     assert error.value.diagnostics[0].code == setting.code
-
-
-def test_the_documentation_equals_the_settings() -> None:
-    assert table() in DOCUMENT.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.kind == "folder"], ids=lambda s: s.name)

@@ -94,7 +94,10 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "the environment": (
         reads_of_the_environment,
         "settings.py",
-        {"sealed/arrow.py": "it tells Arrow, in its own process, to start no thread"},
+        {
+            "diagnostics.py": "the site of the documentation; settings lies above it",
+            "sealed/arrow.py": "it tells Arrow, in its own process, to start no thread",
+        },
     ),
     "an ATTACH of a lake": (
         statements("ATTACH"),

@@ -18,7 +18,14 @@ import pytest
 from architecture.library import ROOT
 
 CODE = ("platform_core/src", "platform_core/tests", "tests", "domains", "governance", "scripts", "benchmarks")
-PAGES = ("*.md", "docs/*.md", "docs/decisions/*.md", "platform_core/README.md")
+PAGES = (
+    "*.md",
+    "docs/*.md",
+    "docs/concepts/*.md",
+    "docs/roles/*.md",
+    "docs/decisions/*.md",
+    "platform_core/README.md",
+)
 # What is refused, and what to write. A pattern sees one text with its lines joined.
 REFUSED = {
     r"(?<!here )\b(?:is|are|was|were) no (?!longer\b|more\b)": 'write "is not a"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 import warnings
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 Severity = Literal["error", "warning", "info"]
+DOCS: Final = "MESH_DOCS_URL"
+"""Read here, because ``settings`` reports its own faults as diagnostics."""
 _FRAME: Final = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 
 
@@ -80,7 +83,7 @@ class Diagnostic:
                 lines.append(f"{margin} |")
                 lines.append(f"{number} | {text}")
                 lines.append(f"{margin} | {' ' * start}{'^' * length}")
-        for label, words in (("expected", self.expected), ("fix", self.fix)):
+        for label, words in (("expected", self.expected), ("fix", self.fix), ("more", explained(self.code))):
             if words:
                 indent = f"\n{margin}   {' ' * len(label)}  "
                 lines.append(f"{margin} = {label}: {words.rstrip().replace(chr(10), indent)}")
@@ -184,6 +187,13 @@ def render(diagnostics: Iterable[Diagnostic], limit: int = 20) -> str:
     more = len(blocks) - limit
     text = "\n\n".join(blocks[:limit])
     return f"{text}\n\n... and {more} more" if more > 0 else text
+
+
+def explained(code: str) -> str:
+    """Where a code is explained: its page below ``MESH_DOCS_URL``, or the command that prints the page."""
+    site = os.environ.get(DOCS, "").rstrip("/")
+    # Policies of domains have longer codes, and no page.
+    return f"{site}/reference/codes/{code}.html" if site and len(code) == 4 else f"mesh explain {code}"
 
 
 def shown(path: Path) -> str:

@@ -1,7 +1,7 @@
 """All ``MESH_*`` variables of the environment. No other module reads them.
 
 A path may begin with ``~`` or be relative to the working directory; other processes receive absolute paths.
-``docs/settings.md`` is generated from ``SETTINGS``.
+The page of settings in the documentation is generated from ``SETTINGS``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from platform_core.diagnostics import UsageError, shown
+from platform_core.diagnostics import DOCS, UsageError, shown
 
 WORKSPACE: Final = "workspace.yaml"
 SECRETS: Final = "MESH_SECRET_"
@@ -27,11 +27,11 @@ class Setting:
     """A variable; an empty value counts as unset. ``default`` and ``meaning`` are for the documentation."""
 
     name: str
-    kind: Literal["folder", "seconds", "memory"]
+    kind: Literal["address", "folder", "seconds", "memory"]
     default: str
     meaning: str
     code: str
-    """The code of the diagnostic for a wrong value."""
+    """The code of the diagnostic for a wrong value; empty if any value is accepted."""
 
     def text(self) -> str | None:
         return os.environ.get(self.name) or None
@@ -148,9 +148,16 @@ SERVE_TIMEOUT: Final = Setting(
 SOURCE_TIMEOUT: Final = Setting(
     "MESH_SOURCE_TIMEOUT", "seconds", "3600", "How long one read of a source may take.", "U032"
 )
+DOCS_URL: Final = Setting(
+    DOCS,
+    "address",
+    "none",
+    "The site of this documentation. Diagnostics name the page of their code in it.",
+    "",
+)
 SETTINGS: Final = (
     ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, SOURCE_TIMEOUT, INTROSPECT_TIMEOUT,
-    SERVE_TIMEOUT,
+    SERVE_TIMEOUT, DOCS_URL,
 )  # fmt: skip
 
 

@@ -40,7 +40,6 @@ def test_commands_start_at_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     require_root(tmp_path)
     with pytest.raises(UsageError) as caught:
         require_root(tmp_path / "elsewhere")
-    assert (
-        str(caught.value)
-        == f"error[U026]: this command runs only at the root of the mesh: cd {tmp_path}/elsewhere"
-    )
+    [found] = caught.value.diagnostics
+    assert found.code == "U026"
+    assert found.message == f"this command runs only at the root of the mesh: cd {tmp_path}/elsewhere"

@@ -79,7 +79,9 @@ def check_properties(node: Node, level: Level) -> None:
         other = _LEVELS.get(name)
         if vendor is None and other is None and not close:
             continue
-        expected = f"one of {listed(tuple(level.known))}" if level.known else f"no platform property on {level.noun}"
+        expected = (
+            f"one of {listed(tuple(level.known))}" if level.known else f"no platform property on {level.noun}"
+        )
         fix = close or (
             f"Move it to {other.noun}." if other is not None else "Remove it, or name its own vendor."
         )
