@@ -10,9 +10,9 @@ import dagster as dg
 
 from benchmarks.definitions import DOMAIN
 from platform_core.governance import location
-from platform_core.products.asset_spec import asset_key, check_specs, product_spec
 from platform_core.products.assets.table import Events
-from platform_core.products.automation import Upstream
+from platform_core.products.catalog.automation import Upstream
+from platform_core.products.catalog.spec import asset_key, check_specs, product_spec
 from platform_core.products.makers.domain import read_domain
 from platform_core.products.resource import LakeResource
 from platform_core.registry.lookup import Registry

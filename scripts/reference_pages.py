@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +202,7 @@ def _text(found: griffe.Object | griffe.Alias) -> str:
     return inspect.cleandoc(found.docstring.value) if found.docstring else ""
 
 
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     cells = [head, tuple("---" for _ in head), *rows]
     return "\n".join(
         "| " + " | ".join(" ".join(c.split()).replace("|", "\\|") for c in row) + " |" for row in cells

@@ -92,7 +92,7 @@ def test_every_location_runs_its_automation_sensor(served: Served) -> None:
     for location in DOMAINS:
         [sensor] = sensors(served, location)
 
-        assert sensor["name"] == "automation"
+        assert sensor["name"] == f"refresh_{location}"
         assert sensor["sensorState"]["status"] == "RUNNING"
 
 
@@ -208,7 +208,7 @@ def test_an_updated_product_updates_its_consumer_in_another_domain(served: Serve
         run = instance.get_run_by_id(newest.run_id)
         assert run is not None
         assert run.tags["dagster/from_automation_condition"] == "true"
-        assert run.tags["dagster/sensor_name"] == "automation"
+        assert run.tags["dagster/sensor_name"] == "refresh_hr"
         until(lambda: _success(instance, newest.run_id), "the run to end", pause=0.5)
     assert served.mesh.published()["hr/store_staffing"].run_id == newest.run_id
 

@@ -155,9 +155,17 @@ DOCS_URL: Final = Setting(
     "The site of this documentation. Diagnostics name the page of their code in it.",
     "",
 )
+REPOSITORY: Final = Setting(
+    "MESH_REPOSITORY_URL",
+    "address",
+    "none",
+    "The address of the mesh's folder in the repository's web pages, such as"
+    " `https://github.com/your-company/mesh/blob/main`. The UI links contracts and code to it.",
+    "",
+)
 SETTINGS: Final = (
     ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, SOURCE_TIMEOUT, INTROSPECT_TIMEOUT,
-    SERVE_TIMEOUT, DOCS_URL,
+    SERVE_TIMEOUT, DOCS_URL, REPOSITORY,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from products.assets.test_stream import CLICKS
 from small_mesh import SALES, SmallMesh
 
 from platform_core.cli import main
@@ -135,6 +136,25 @@ def test_a_deadline_is_missed_from_its_tick_on(shop: SmallMesh, instance: dg.Dag
     assert ("shop/sales", "overdue") not in before
     assert after["shop/sales", "overdue"].since == due
     assert after["shop/sales", "overdue"].why.endswith("06:00 Europe/Berlin")
+
+
+def test_the_age_of_the_newest_event_is_judged_between_runs(
+    shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    contract = shop.contract("shop/clicks", CLICKS)
+    age = "  - {property: latency, value: 3, unit: d, element: clicks.clicked}\n"
+    contract.write_text(contract.read_text().replace("schema:\n", f"{age}schema:\n"))
+    clicked = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    rows = f"SELECT 1 AS id, TIMESTAMP '{clicked:%Y-%m-%d %H:%M:%S}' AS clicked, 'home' AS page"
+    shop.code("shop", f"@data_product\ndef clicks():\n    yield Batch('a', {rows!r})\n", "clicks")
+    make(shop, instance, "shop/clicks")
+
+    def late(days: int) -> list[tuple[datetime | None, str]]:
+        found = mesh_status(shop.root, clicked + timedelta(days=days)).troubles
+        return [(t.since, t.why) for t in found if t.product == "shop/clicks" and "event" in t.why]
+
+    assert late(2) == []
+    assert late(4) == [(clicked + timedelta(days=3), "its newest event is older than 3 days")]
 
 
 def next_six_in_berlin(moment: datetime) -> datetime:

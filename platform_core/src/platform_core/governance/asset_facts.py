@@ -9,7 +9,7 @@ import dagster as dg
 
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import AssetFacts
-from platform_core.products.asset_spec import PRODUCT
+from platform_core.products.catalog.spec import PRODUCT
 
 
 def asset_facts(assets: Iterable[object]) -> tuple[AssetFacts, ...]:

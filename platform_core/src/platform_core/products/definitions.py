@@ -13,13 +13,14 @@ from dagster_shared.libraries import DagsterLibraryRegistry
 
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.diagnostics import ContractError, Diagnostic, PlatformError
-from platform_core.products.asset_spec import asset_key, external_spec, tag_word
 from platform_core.products.assets.dbt import dbt_asset
 from platform_core.products.assets.file import ExtractHooks
 from platform_core.products.assets.masked import masked_asset, require_no_maker
 from platform_core.products.assets.model import ModelHooks
 from platform_core.products.assets.stream import stream_asset
 from platform_core.products.assets.table import function_asset
+from platform_core.products.catalog.page import Page
+from platform_core.products.catalog.spec import asset_key, external_spec, tag_word
 from platform_core.products.declare import ProductFunction
 from platform_core.products.makers.domain import Domain
 from platform_core.products.resource import LakeResource
@@ -78,7 +79,8 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         asset_checks=dg.load_asset_checks_from_modules(domain.modules),
         sensors=[
             dg.AutomationConditionSensorDefinition(
-                name="automation",
+                name=f"refresh_{domain.name}",
+                description=f"Refreshes products of {domain.name} after their inputs, and before they are due.",
                 target=dg.AssetSelection.all(),
                 default_status=dg.DefaultSensorStatus.RUNNING,
             )
@@ -123,7 +125,7 @@ def _external(
     sources = {s.name: s for function in functions for s in function.sources.values()}
     made = {key for asset in assets for key in asset.keys}
     needed = {dep.asset_key for asset in assets for spec in asset.specs for dep in spec.deps} - made
-    known = set(domain.registry.names())
+    known, page = set(domain.registry.names()), Page(domain.root, domain.registry)
     products: list[DataProduct] = []
     faults: list[Diagnostic] = []
     for name in sorted("/".join(key.path) for key in needed):
@@ -133,7 +135,7 @@ def _external(
             except PlatformError as error:
                 faults += error.diagnostics
     return [
-        *(external_spec(product) for product in products),
+        *(external_spec(product, page) for product in products),
         *(_source_spec(source) for source in sources.values()),
     ], faults
 

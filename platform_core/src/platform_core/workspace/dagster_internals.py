@@ -31,7 +31,7 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
-from platform_core.products.asset_spec import FOREIGN_KEY
+from platform_core.products.catalog.spec import FOREIGN_KEY
 from platform_core.products.run.refusal import restore_check_results
 from platform_core.workspace.protocol import Asset
 

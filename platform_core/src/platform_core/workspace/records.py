@@ -63,6 +63,8 @@ class Materialization:
     references: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The facts of each source outside of the mesh that was read."""
+    latest_event: datetime | None = None
+    """The time of the newest event of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ def _made(entry: dg.EventLogEntry) -> Materialization:
     event = entry.asset_materialization
     assert event is not None  # the record is one of a materialization
     metadata: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
+    latest = metadata.get("mesh/latest_event_time")
     return Materialization(
         product="/".join(event.asset_key.path),
         at=datetime.fromtimestamp(entry.timestamp, UTC),
@@ -218,6 +221,7 @@ def _made(entry: dg.EventLogEntry) -> Materialization:
         inputs=metadata.get("mesh/inputs"),
         references=metadata.get("mesh/references") or {},
         sources=metadata.get("mesh/sources") or {},
+        latest_event=datetime.fromtimestamp(latest, UTC) if latest is not None else None,
     )
 
 

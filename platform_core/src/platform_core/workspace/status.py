@@ -133,6 +133,13 @@ def _troubles(
         return
     if (late := _overdue(product, own.at, now)) is not None:
         yield "overdue", *late
+    for rule in product.rules:
+        # The check judges the age at each run, this the age since then.
+        if rule.kind == "recency" and rule.columns == (product.event_time,) and own.latest_event is not None:
+            allowed = rule.maximum_age or timedelta()
+            if failure is None and own.latest_event + allowed < now:
+                late_by = f"its newest event is older than {duration_in_words(allowed)}"
+                yield "overdue", own.latest_event + allowed, late_by
     for name, found in own.sources.items():
         if found.get("latency") is not None and found.get("newest") is not None:
             allowed = timedelta(seconds=found["latency"])

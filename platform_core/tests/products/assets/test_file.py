@@ -22,7 +22,7 @@ from platform_core.lake.versions import history
 from platform_core.odcs.reader import load_contract
 from platform_core.products.assets import file
 from platform_core.products.assets.dbt import dbt_asset
-from platform_core.products.catalog_text import describe
+from platform_core.products.catalog.text import described
 from platform_core.products.dbt.project import DbtProject
 from platform_core.registry.lookup import Registry
 
@@ -328,12 +328,13 @@ def test_the_catalog_shows_how_to_read_every_kind(mesh: SmallMesh, kind: str, fi
         table = table.replace("logicalType: timestamp", "logicalType: timestamp, required: true")
         table += "    customProperties: [{property: eventTime, value: moment, vendor: platform-core}]\n"
     product = load_contract(mesh.contract("shop/extract", table), "shop")
-    words = describe(product)
+    words = described(product)
     for how in (
-        '- **SQL**: `mesh query "SELECT * FROM shop.extract LIMIT 10"`',
-        '- **Python**: `@data_product(inputs={"extract": "shop/extract"})`',
+        '```sh\n.venv/bin/mesh query "SELECT * FROM shop.extract LIMIT 10"\n```',
+        '```python\nimport platform_core.client as mesh\nmesh.read("shop/extract").duckdb()\n```',
+        '- **Function**: `@data_product(inputs={"extract": "shop/extract"})`',
         '- **dbt**: `{{ source("shop", "extract") }}`',
-        "ask its owner, `team:shop-team`,",
+        "**Owner**: team:shop-team",
     ):
         assert how in words
     assert ("- **File**" in words) == (kind == "file")

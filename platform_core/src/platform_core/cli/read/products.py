@@ -16,7 +16,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.lake.damage import each_once, newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.versions import Version
-from platform_core.products.catalog_text import sla_in_words
+from platform_core.products.catalog.text import sla_in_words
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import domain_name
 from platform_core.settings import mesh_root

@@ -19,7 +19,7 @@ from platform_core.lake.damage import newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version
-from platform_core.products.catalog_text import (
+from platform_core.products.catalog.text import (
     promises_in_words,
     rule_in_words,
     sla_in_words,
@@ -101,7 +101,7 @@ def _print(known: ProductFacts) -> None:
     print_table(("  name", "severity", "scope", "what"), rules)
     print("\nRead it")
     for language, how in ways(product):
-        print(f"  {language + ':':<10}{how}")
+        print(f"  {language + ':':<10}{'; '.join(how.splitlines())}")
 
 
 def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:

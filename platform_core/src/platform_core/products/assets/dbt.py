@@ -12,10 +12,10 @@ import duckdb
 from platform_core.contracts.model import DataProduct, Kind
 from platform_core.diagnostics import DefinitionError, Place, RunError
 from platform_core.lake.publication.tables import Publication
-from platform_core.products.asset_spec import asset_key
 from platform_core.products.assets.file import ExtractHooks
 from platform_core.products.assets.hooks import RunHooks
 from platform_core.products.assets.table import product_asset
+from platform_core.products.catalog.spec import asset_key
 from platform_core.products.dbt.project import STAGING, DbtProject
 from platform_core.products.dbt.run import dbt, dbt_messages, write_profile
 from platform_core.products.inputs.resolve import look_up

@@ -13,8 +13,8 @@ from platform_core.lake.publication.tables import Publication
 from platform_core.lake.reading import at_version
 from platform_core.masking.files import KEYS
 from platform_core.masking.publish import hashing, parent_of, publish_masked
-from platform_core.products.asset_spec import asset_key, partition_mapping
 from platform_core.products.assets.table import product_asset
+from platform_core.products.catalog.spec import asset_key, partition_mapping
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.run.context import RunContext

@@ -13,7 +13,7 @@ from platform_core.diagnostics import Place, UsageError
 from platform_core.lake.location import LakeLocation
 from platform_core.odcs.rules.column_rules import join_name
 from platform_core.odcs.rules.rule_fields import column_word
-from platform_core.products.asset_spec import check_spec
+from platform_core.products.catalog.spec import check_spec
 from platform_core.products.resource import LakeResource
 from platform_core.products.run.report import check_result
 from platform_core.quality.audit import audit

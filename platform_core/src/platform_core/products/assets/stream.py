@@ -19,9 +19,9 @@ from platform_core.lake.location import table_of
 from platform_core.lake.publication.streams import Appended, Stream, open_stream
 from platform_core.lake.publication.tables import Publication
 from platform_core.lake.versions import latest
-from platform_core.products.asset_spec import asset_key
 from platform_core.products.assets.table import made_by
 from platform_core.products.batch import Batch, yielded
+from platform_core.products.catalog.spec import asset_key
 from platform_core.products.declare import ProductFunction
 from platform_core.products.dlt_resource import POSITION, Pull, is_resource
 from platform_core.products.inputs.bind import bind

@@ -22,15 +22,16 @@ from platform_core.lake.reclassified import remove_left
 from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
-from platform_core.products.asset_spec import (
+from platform_core.products.assets.hooks import RunHooks
+from platform_core.products.catalog.automation import Upstream
+from platform_core.products.catalog.page import Page
+from platform_core.products.catalog.spec import (
     FOREIGN_KEY,
     asset_key,
     check_specs,
     partition_mapping,
     product_spec,
 )
-from platform_core.products.assets.hooks import RunHooks
-from platform_core.products.automation import Upstream
 from platform_core.products.declare import ProductFunction
 from platform_core.products.dlt_resource import keep_dlt_in
 from platform_core.products.inputs.bind import bind
@@ -153,12 +154,15 @@ def product_asset(
         edges.setdefault(asset_key(name), dg.AssetDep(asset_key(name), metadata={FOREIGN_KEY: True}))
     upstream = _upstream(product, reads, edges.values())
     root = mesh_root(place.path.parent)
+    page = Page(root, registry)
     made_by = origin(product, kind, root)
     code = made_by["code"]
 
     @dg.multi_asset(
         name=product.id.step,
-        specs=[product_spec(product, edges.values(), [(kind, place)], kind, upstream=upstream, code=code)],
+        specs=[
+            product_spec(product, edges.values(), [(kind, place)], kind, page, upstream=upstream, code=code)
+        ],
         check_specs=check_specs(product),
         # A run over a range of partitions publishes one version.
         backfill_policy=dg.BackfillPolicy.single_run() if product.partitions else None,
@@ -218,10 +222,15 @@ def product_asset(
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 outcomes = publication.audited
                 preview, seconds = redaction.shows_rows(outcomes), time.monotonic() - started
+                facts_of_version = publication_metadata(
+                    connection, product, publication, window, seconds, preview
+                )
+                # The UI shows them in this order; the platform's values win.
                 metadata = (
-                    (run.function_metadata if redaction.shows_all(outcomes) else {})
+                    facts_of_version
+                    | (run.function_metadata if redaction.shows_all(outcomes) else {})
                     | run.metadata
-                    | publication_metadata(connection, product, publication, window, seconds, preview)
+                    | facts_of_version
                     | inputs_metadata(
                         connection,
                         run.readings

@@ -12,7 +12,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import PlatformError
 from platform_core.lake.versions import stamps
-from platform_core.products.asset_spec import asset_key
+from platform_core.products.catalog.spec import asset_key
 from platform_core.products.resource import LakeResource
 from platform_core.products.run.report import WARNING, check_result, evaluation, published_result
 from platform_core.quality.outcome import Outcomes

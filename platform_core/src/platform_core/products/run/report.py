@@ -15,14 +15,15 @@ from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.tables import Publication
-from platform_core.products.asset_spec import SEVERITY_IN_DAGSTER, asset_key
-from platform_core.products.catalog_text import preview_cell
+from platform_core.products.catalog.spec import SEVERITY_IN_DAGSTER, asset_key
+from platform_core.products.catalog.text import preview_cell
 from platform_core.products.run.origin import checks_summary
 from platform_core.quality.outcome import CheckOutcome, Outcomes, Sample
 from platform_core.quality.samples import fetch
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 from platform_core.version import __version__
+from platform_core.words import counted
 
 PREVIEW_ROWS = 5
 MAX_PARTS = 100
@@ -138,11 +139,13 @@ def publication_metadata(
         "partition": window.key if window else None,
         **checks_summary(publication.audited),
     }
-    metadata = version_metadata(publication.version, facts)
-    metadata |= {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
+    metadata: dict[str, Any] = {}
     if preview and window is None and (rows := _preview(connection, product)):
         metadata["mesh/preview"] = _table(rows)
-    return metadata
+    counts = f"{counted(publication.rows, 'row')} in {counted(publication.bytes, 'byte')}"
+    metadata["mesh/summary"] = f"version {publication.version}: {counts}, made in {seconds:.1f} s"
+    metadata |= version_metadata(publication.version, facts)
+    return metadata | {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
 
 
 def parts_metadata(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -21,12 +21,13 @@ UNNAMED_WARNING = 0.75
 
 READY = (
     ~When.in_progress() & ~When.any_deps_in_progress() & When.all_deps_blocking_checks_passed()
-).with_label("nothing in progress, and the checks of what it reads passed")
+).with_label("inputs are settled and valid")
+LATEST: Final[Condition] = When.in_latest_time_window().with_label("the latest partition")
 # Each new state of freshness is one attempt, so a failing product is not retried forever.
 _WORSE: Condition = When.freshness_warned().newly_true() | When.freshness_failed().newly_true()
-AGEING: Condition = (When.in_latest_time_window() & _WORSE.since_last_handled() & READY).with_label(
-    "about to be too old"
-)
+AGEING: Condition = (
+    LATEST & _WORSE.since_last_handled().with_label("its freshness got worse") & READY
+).with_label("about to be too old")
 
 
 def freshness_policy(product: DataProduct) -> dg.FreshnessPolicy | None:
@@ -82,19 +83,24 @@ def follows(checked_against: tuple[dg.AssetKey, ...], by_partition: tuple[dg.Ass
     updated = When.any_deps_updated()
     if checked_against:
         updated = updated.ignore(dg.AssetSelection.assets(*checked_against))
-    changed: Condition = When.in_latest_time_window() & (When.newly_missing() | updated).since_last_handled()
+    since = (When.newly_missing() | updated).since_last_handled().with_label("an input was updated")
+    changed: Condition = LATEST & since
     if by_partition:
         corrected = When.any_deps_updated().allow(dg.AssetSelection.assets(*by_partition))
-        changed = changed | corrected.since_last_handled()
-    return (changed & ~When.any_deps_missing() & READY).with_label("upstream updated and its checks passed")
+        changed = changed | corrected.since_last_handled().with_label("an earlier partition was corrected")
+    return (changed & (~When.any_deps_missing()).with_label("every input exists") & READY).with_label(
+        "upstream updated and its checks passed"
+    )
 
 
 @cache
 def _due(ticks: tuple[str, ...], opens: tuple[str, ...], timezone: str) -> Condition:
     return (
-        When.in_latest_time_window()
-        & _ticked(ticks, timezone).since_last_handled()
-        & ~When.newly_updated().since(_ticked(opens, timezone))
+        LATEST
+        & _ticked(ticks, timezone).since_last_handled().with_label(f"the time came: {' or '.join(ticks)}")
+        & (~When.newly_updated().since(_ticked(opens, timezone))).with_label(
+            "not refreshed for this deadline"
+        )
         & READY
     ).with_label(f"due soon ({' or '.join(ticks)}, {timezone})")
 

@@ -11,7 +11,9 @@ from small_mesh import DAYS, SALES, SmallMesh
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, Place, PlatformError
-from platform_core.products.asset_spec import GRIDS, tags
+from platform_core.products.catalog.page import Page
+from platform_core.products.catalog.spec import GRIDS, tags
+from platform_core.registry.lookup import Registry
 
 READS = """
 @data_product(inputs={"sales": "shop/sales"})
@@ -60,6 +62,35 @@ def test_links_lead_to_contract_and_function(mesh: SmallMesh) -> None:
         ("contract", "sales.odcs.yaml", 3),
         ("python", "products.py", 4),
     ]
+
+
+def test_the_page_begins_with_owner_freshness_and_how_to_read_it(mesh: SmallMesh) -> None:
+    page = spec(shop(mesh), "shop/sales").description or ""
+    order = ["All about", "**Owner**", "**Fresh**", "mesh query", "mesh.read(", "### Limitations", "dbt"]
+    assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
+    assert "**Owner**: [Team of shop](mailto:shop@example.com), #shop" in page
+
+
+def test_names_of_products_are_links(mesh: SmallMesh) -> None:
+    mesh.contract("shop/sales", SALES)
+    page = Page(mesh.root, Registry.open(mesh.root))
+    code = "```sh\n`shop/sales`\n```"
+    assert page.linked(f"`shop/sales` and `shop/other`\n{code}") == (
+        f"[`shop/sales`](/assets/shop/sales) and `shop/other`\n{code}"
+    )
+
+
+def test_links_lead_to_the_repository_if_it_has_an_address(
+    mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_REPOSITORY_URL", "https://git.example.com/mesh/blob/main/")
+    found = spec(shop(mesh), "shop/sales").metadata
+    contract = "https://git.example.com/mesh/blob/main/domains/shop/contracts/sales.odcs.yaml#L3"
+    assert found["mesh/contract"].value == contract
+    links = found["dagster/code_references"].code_references
+    assert [link.label for link in links] == ["contract", "python"]
+    assert links[0].url == contract
+    assert links[1].url.startswith("https://git.example.com/mesh/blob/main/domains/shop/src/shop/products.py#L")
 
 
 def test_rules_become_checks_and_errors_block(mesh: SmallMesh) -> None:

@@ -13,8 +13,9 @@ from platform_core.contracts.model import Column, DataProduct, Partitions, Rule
 from platform_core.contracts.partitions import partitions_read
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place
-from platform_core.products.automation import Upstream, automation, freshness_policy
-from platform_core.products.catalog_text import describe, rule_in_words
+from platform_core.products.catalog.automation import Upstream, automation, freshness_policy
+from platform_core.products.catalog.page import Page
+from platform_core.products.catalog.text import rule_in_words
 from platform_core.products.declare import Input
 
 # Code references are beta in the pinned Dagster; users cannot act on the warning.
@@ -47,18 +48,16 @@ def product_spec(
     deps: Iterable[dg.AssetDep],
     places: Iterable[tuple[str, Place]],
     kind: str,
+    page: Page,
     *,
     upstream: Upstream,
     code: str,
 ) -> dg.AssetSpec:
     """The asset of a product, with labelled ``places`` to link to; ``kind`` and ``code`` describe how it
     is made."""
-    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
-        dg.LocalFileCodeReference(file_path=str(at.path), line_number=at.line, label=label)
-        for label, at in [("contract", product.place), *places]
-    ]
+    references = page.references([("contract", product.place), *places])
     readers = ", ".join(g.role for g in product.grants if g.access == "read")
-    return external_spec(product).replace_attributes(
+    return external_spec(product, page).replace_attributes(
         deps=deps,
         kinds={"duckdb", product.kind, kind},
         freshness_policy=freshness_policy(product),
@@ -66,22 +65,24 @@ def product_spec(
         metadata={
             PRODUCT: product.id,
             "mesh/contract_version": product.version,
-            "mesh/contract": dg.MetadataValue.path(str(product.path)),
+            "mesh/contract": page.file(product.place),
             "mesh/granted_to": readers or "its own domain only",
             "dagster/table_name": f"{product.lake}.products.{product.name}",
-            "dagster/column_schema": dg.TableSchema(columns=list(map(_table_column, product.columns))),
+            "dagster/column_schema": dg.TableSchema(
+                columns=[_table_column(each, page) for each in product.columns]
+            ),
             "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references),
         },
         code_version=code,
     )
 
 
-def external_spec(product: DataProduct) -> dg.AssetSpec:
+def external_spec(product: DataProduct, page: Page) -> dg.AssetSpec:
     """Another domain's product as a consumer's location shows it. It has the partitions, because Dagster
     maps a partition mapping onto an unknown asset to all partitions."""
     return dg.AssetSpec(
         key=asset_key(product.id),
-        description=describe(product),
+        description=page.description(product),
         group_name=product.domain,
         owners=[product.owned_by] if product.owned_by else [],
         tags=tags(product),
@@ -119,14 +120,14 @@ def partition_mapping(
             return dg.TimeWindowPartitionMapping()
 
 
-def _table_column(column: Column) -> dg.TableColumn:
+def _table_column(column: Column, page: Page) -> dg.TableColumn:
     marks = dict.fromkeys(column.tags, "")
     if column.classification:
         marks["classification"] = column.classification
     return dg.TableColumn(
         name=column.name,
         type=column.physical_type or column.logical_type or "string",
-        description=column.description or None,
+        description=page.linked(column.description) or None,
         constraints=dg.TableColumnConstraints(
             nullable=not (column.required or column.key_position),
             unique=column.unique,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import DataProduct, Rule, RuleKind
 from platform_core.lake.publication.product_files import folder_of
+from platform_core.source.federation import Team
 from platform_core.words import duration_in_words, listed
 
 _RULES: Final[Mapping[RuleKind, str]] = {
@@ -32,36 +33,48 @@ _RULES: Final[Mapping[RuleKind, str]] = {
 }
 
 
-def describe(product: DataProduct) -> str:
-    """Markdown: purpose, usage, limitations, and how to read the product."""
-    parts = [product.purpose]
+def described(product: DataProduct, team: Team | None = None) -> str:
+    """Markdown: purpose, owner, freshness, how to read the product, and then its details."""
+    facts = [f"**Owner**: {owner_in_words(product, team)}"]
+    if promises := promises_in_words(product):
+        facts.append(f"**Fresh**: {' '.join(promises)}")
+    snippets = {"SQL": "sh", "Python": "python"}
+    read = [f"```{snippets[name]}\n{text}\n```" for name, text in ways(product) if name in snippets]
+    parts = [product.purpose, "  \n".join(facts), *read]
     for title, text in (("Usage", product.usage), ("Limitations", product.limitations)):
         if text:
             parts.append(f"### {title}\n{text}")
     if product.event_time is not None:
         parts.append(f"### A stream\n{stream_in_words(product)}")
-    if promises := promises_in_words(product):
-        parts.append(f"### Freshness\n{' '.join(promises)}")
-    parts.append(f"### Read it\n{read_it(product)}")
+    parts.append(f"### In a product\n{_in_a_product(product)}")
     return "\n\n".join(part.strip() for part in parts if part.strip())
 
 
-def read_it(product: DataProduct) -> str:
-    """How to read the product, and whom to ask for access."""
+def owner_in_words(product: DataProduct, team: Team | None) -> str:
+    """Markdown: the owner with its address and channels, as far as ``teams.yaml`` has them."""
+    name = (team and team.name) or product.owned_by or f"the domain {product.domain}"
+    if team is None:
+        return name
+    links = [f"[{name}](mailto:{team.email})" if team.email else name]
+    links += [f"[{each.name}]({each.url})" if each.url else each.name for each in team.channels]
+    return ", ".join(links)
+
+
+def _in_a_product(product: DataProduct) -> str:
+    """How other products read the product, and whom to ask for access."""
     readers = [grant.role for grant in product.grants if grant.access == "read"]
     granted = ", ".join(f"`{role}`" for role in readers) if readers else "no one but its own domain"
-    how = [f"- **{language}**: `{text}`" for language, text in ways(product)]
+    how = [f"- **{name}**: `{text}`" for name, text in ways(product) if name not in ("SQL", "Python")]
     if product.file is not None:
         how.append(f"\n`mesh show {product.id}` shows the path and the sha256 of the file.")
     if product.masking is not None:
         instead = f"Others read its masked twin, `{product.domain}/{product.masking.name}`."
     else:
-        instead = f"Ask {_asked(product)} for what you need."
+        instead = "Ask its owner for what you need."
     access = (
         f"It is restricted: no other domain attaches its lake. {instead}"
         if product.restricted
-        else f"Granted to {granted}. To be granted access, ask {_asked(product)} to add your role "
-        "to the contract."
+        else f"Granted to {granted}. To be granted access, ask its owner to add your role to the contract."
     )
     return "\n".join([*how, "", access])
 
@@ -71,10 +84,6 @@ def stream_in_words(product: DataProduct) -> str:
         "Rows are added in batches, each published at once, and never change. They may arrive late and out "
         f"of order: `{product.event_time}` is the time of a row's event."
     )
-
-
-def _asked(product: DataProduct) -> str:
-    return f"its owner, `{product.owned_by}`," if product.owned_by else "its domain"
 
 
 def sla_in_words(product: DataProduct) -> str:
@@ -125,16 +134,17 @@ def ways(product: DataProduct) -> tuple[tuple[str, str], ...]:
     """Pairs of a language and the text to read the product in it."""
     # A product without a grant can be read as its own domain.
     public = product.granted_to("analysts") and not product.restricted
+    reader = "" if public else f', reader="domain:{product.domain}"'
     as_option = "" if public else f" --as domain:{product.domain}"
     found = [
-        ("SQL", f'mesh query{as_option} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"'),
-        ("Python", f'@data_product(inputs={{"{product.name}": "{product.id}"}})'),
+        ("SQL", f'.venv/bin/mesh query{as_option} "SELECT * FROM {product.domain}.{product.name} LIMIT 10"'),
+        ("Python", f'import platform_core.client as mesh\nmesh.read("{product.id}"{reader}).duckdb()'),
+        ("Function", f'@data_product(inputs={{"{product.name}": "{product.id}"}})'),
         ("dbt", f'{{{{ source("{product.domain}", "{product.name}") }}}}'),
     ]
     if product.kind == "stream":
         found.append(("New rows", f'Input("{product.id}", changes=True)'))
     if product.kind == "model":
-        reader = "" if public else f', reader="domain:{product.domain}"'
         found.append(("Model", f'Model.load("{product.id}"{reader}).estimator'))
     if product.file is not None:
         found.append(("File", f"{folder_of(product)}/{product.file}"))
