@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-fast attack check validate docs bench lock clean
+.PHONY: help setup demo materialize test test-full test-fast attack check validate docs screenshots bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,6 +56,9 @@ validate: setup ## the definitions of all code locations, and the policies over 
 docs: setup ## build the documentation as a site that opens without a network
 	$(environments) docs/site
 	@$(BIN)/python scripts/build_site.py
+
+screenshots: setup ## take the pictures of the documentation, of the UI (needs chromium and a materialized mesh)
+	@$(BIN)/python scripts/screenshots.py
 
 bench: setup ## measure publication, concurrency and running the mesh, side by side (some minutes)
 	$(environments) benchmarks

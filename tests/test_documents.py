@@ -26,6 +26,7 @@ ONLY_NAMED = {
     "make check",
     "make demo",
     "make docs",
+    "make screenshots",
     "make lock",
     "make setup",
     "make test",
