@@ -21,7 +21,8 @@ import pytest
 from attack.sandbox import NAMES, Sandbox, sandbox, some
 
 from platform_core.access import query
-from platform_core.access.query import granted_query, published_files
+from platform_core.access.query import granted_query
+from platform_core.access.versions import published_files
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import PlatformError
 from platform_core.sealed import query_process
@@ -320,7 +321,7 @@ def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
         if "names" not in walls:
             granted = tuple(TableName(*name.split("/")) for name in GRANTED)
             patch.setattr(query_process, "tables_read_at", lambda sql: (granted, sql))
-            patch.setattr(query_process, "_products", lambda connection, sql: None)
+            patch.setattr(query_process, "products_read", lambda connection, sql: None)
         if "engine" not in walls:
             patch.setattr(query_process, "shut", lambda connection, spill: None)
         if "kernel" not in walls:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from platform_core.access.grants import require_grant, require_principal
+from platform_core.access.versions import files_of_versions, opened_files
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import AccessDenied, Diagnostic, RunError, UsageError
-from platform_core.lake.catalog import read_catalog
-from platform_core.lake.damage import damaged_file, report_damage
-from platform_core.lake.errors import lake_faults
+from platform_core.diagnostics import AccessDenied, Diagnostic, UsageError
+from platform_core.lake.damage import damaged_file
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reading import version_at
-from platform_core.lake.spill import spill_room
-from platform_core.lake.versions import Catalog, published_version
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
-from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery, sealed_query
-from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
 from platform_core.sql.quoting import fold
@@ -76,13 +69,11 @@ def granted_query(
     require_principal(principal, registry.domains())
     MEMORY.memory()
     with sealed_query(sql, seconds) as query, _query_faults():
-        with _refusals():
+        with refusals():
             named = query.tables()
-        products = _granted(named, principal, registry, root)
-        wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
-        _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
+        asked = asked_versions(named, principal, registry, root, as_of)
+        products: dict[str, DataProduct] = {product.id: product for product, _ in asked.values()}
         with opened_files(products, location) as (files, room):
-            asked = {key: (products[key[0]], at) for key, at in wanted.items()}
             versions = files_of_versions(asked, location, files, room)
             try:
                 result = query.run(versions, files, room, many)
@@ -96,71 +87,29 @@ def granted_query(
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
 
+def asked_versions(
+    named: Iterable[TableName], principal: str, registry: Registry, root: Path, as_of: str | None
+) -> dict[tuple[str, str], tuple[DataProduct, str]]:
+    """The products of the tables that a query names, all granted to ``principal``, with the version or time
+    to read, empty for the published one; by product id and the text after AT."""
+    named = tuple(named)
+    products = _granted(named, principal, registry, root)
+    wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
+    _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
+    return {key: (products[key[0]], at) for key, at in wanted.items()}
+
+
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
     """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
     require_principal(principal, registry.domains())
-    with _refusals():
+    with refusals():
         named = tables_read(sql)
     return _granted(named, principal, registry, root)
 
 
-def published_files(
-    products: Iterable[DataProduct], location: LakeLocation, files: SealedFiles, room: Path | None
-) -> dict[str, VersionFiles]:
-    """The published versions of products by id, as ``files_of_versions``."""
-    return files_of_versions({product.id: (product, "") for product in products}, location, files, room)
-
-
-def files_of_versions(
-    asked: Mapping[K, tuple[DataProduct, str]], location: LakeLocation, files: SealedFiles, room: Path | None
-) -> dict[K, VersionFiles]:
-    """Open the files of versions: the published one, or the one at a moment (``allowed.moment``). ``room`` is
-    the folder for copies. Raises RunError (R020, R023) and LakeError."""
-    for product, _ in asked.values():
-        if not location.exists(product.lake):
-            raise _never_published(product)
-    found: dict[K, VersionFiles] = {}
-    for lake in sorted({product.lake for product, _ in asked.values()}):
-        of_lake = {key: each for key, each in asked.items() if each[0].lake == lake}
-        for key, (version, rows) in read_catalog(location, lake, partial(_versions, of_lake, room)).items():
-            with lake_faults(location, lake):
-                found[key] = rows.opened(files, f"{of_lake[key][0].id}/{version}")
-    return found
-
-
-def _versions(
-    asked: Mapping[K, tuple[DataProduct, str]], room: Path | None, catalog: Catalog
-) -> dict[K, tuple[int, VersionFiles]]:
-    found: dict[K, tuple[int, VersionFiles]] = {}
-    for key, (product, at) in asked.items():
-        version = version_at(catalog, product, moment(at)) if at else published_version(catalog, product)
-        if version is None:
-            raise _not_kept(product, at) if at else _never_published(product)
-        found[key] = version, product_files(catalog, product, room, version)
-    return found
-
-
 @contextmanager
-def opened_files(
-    products: Mapping[str, DataProduct], location: LakeLocation
-) -> Iterator[tuple[SealedFiles, Path | None]]:
-    """Files to open of some products, and a folder for copies. Errors in the block name a damaged file."""
-    private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
-    with (
-        spill_room(location, private) as room,
-        closing(SealedFiles()) as files,
-        report_damage(
-            (product, path)
-            for id, product in products.items()
-            for name, path in files.paths.items()  # at the end of the block, when all files are open
-            if name.startswith(f"{id}/")
-        ),
-    ):
-        yield files, room
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """Raise UsageError U040 or AccessDenied A010, A012 or A013 for SQL that is not allowed."""
     try:
         yield
     except NotAllowed as refused:
@@ -202,18 +151,6 @@ def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
         expected = "a time, or products of one lake: each lake counts its own versions"
         fix = f"Write a time, or a version per product: `FROM domain.product AT (VERSION => {as_of})`"
         raise UsageError.of("U046", message, None, expected, fix)
-
-
-def _not_kept(product: DataProduct, at: str) -> RunError:
-    message = f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}"
-    expected = "a version or time at which the product was published, and which its lake still keeps"
-    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions.")
-
-
-def _never_published(product: DataProduct) -> RunError:
-    expected = "a published version of every product in the query"
-    fix = f"`mesh run {product.id}`"
-    return RunError.of("R020", f"{product.id} was never published", None, expected, fix)
 
 
 @contextmanager

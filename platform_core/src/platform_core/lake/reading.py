@@ -26,9 +26,12 @@ def insertions(product: DataProduct, since: int, version: int) -> str:
     return f"ducklake_table_insertions({lake}, 'products', {name}, {since + 1:d}, {version:d})"
 
 
-def table_identity(connection: Catalog, product: DataProduct) -> str | None:
-    """An id that changes when a table is created again; None for a view or a missing table."""
-    row = connection.execute(f"SELECT CAST(t.table_uuid AS VARCHAR) FROM {_table(product)}").fetchone()
+def table_identity(
+    connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
+) -> str | None:
+    """An id that changes when a table is created again, by default of the newest version; None for a view
+    or a missing table."""
+    row = connection.execute(f"SELECT t.table_uuid::VARCHAR FROM {_table(product, version)}").fetchone()
     return str(row[0]) if row else None
 
 
@@ -81,10 +84,11 @@ def changes_between(connection: Catalog, product: DataProduct, first: int, last:
     return frozenset(done)
 
 
-def _table(product: DataProduct) -> str:
+def _table(product: DataProduct, version: int | None = None) -> str:
+    now = "t.end_snapshot IS NULL" if version is None else alive("t", version)
     return (
         f"{tables_in(product.lake)} AND s.schema_name = 'products' AND s.end_snapshot IS NULL"
-        f" AND t.table_name = {literal(product.name)} AND t.end_snapshot IS NULL"
+        f" AND t.table_name = {literal(product.name)} AND {now}"
     )
 
 
