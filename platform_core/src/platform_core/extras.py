@@ -7,7 +7,16 @@ from typing import Final
 from platform_core.diagnostics import UsageError
 from platform_core.version import __version__
 
-_EXTRAS: Final = {"dagster": "dagster", "dagster_dbt": "dbt", "dbt": "dbt", "dlt": "dlt"}
+_OF_DAGSTER: Final = (
+    "dagster",
+    "dagster_duckdb",
+    "dagster_shared",
+    "jinja2",
+    "numpy",
+    "psutil",
+    "sqlalchemy",
+)
+_EXTRAS: Final = {**dict.fromkeys(_OF_DAGSTER, "dagster"), "dagster_dbt": "dbt", "dbt": "dbt", "dlt": "dlt"}
 """Extras by the modules that they bring."""
 
 

@@ -13,9 +13,8 @@ import pytest
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import LakeError
-from platform_core.lake import catalog
-from platform_core.lake.catalog import FORMAT, read_catalog
-from platform_core.lake.connect import connect
+from platform_core.lake import connect as catalog
+from platform_core.lake.connect import FORMAT, connect, read_catalog
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp

@@ -10,9 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from platform_core.lake import catalog
-from platform_core.lake.catalog import read_catalog
-from platform_core.lake.connect import connect
+from platform_core.lake import connect as catalog
+from platform_core.lake.connect import connect, read_catalog
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number
 from platform_core.sealed.engine import sealed_engine, show_version, shut

@@ -1,29 +1,41 @@
-"""Read-only queries over granted data products by name; the engine can open no other data."""
+"""Read-only queries over granted data products by name; the engine can open no other data.
+
+``granted_query`` runs SQL in its own process. ``granted_rows`` runs it in the caller's, whose Python is
+stopped by nothing: it can open every file that its user may read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+import duckdb
 
 from platform_core.access.grants import require_grant, require_principal
-from platform_core.access.versions import files_of_versions, opened_files
+from platform_core.access.versions import files_of_versions, naming_damage, opened_files, private_lake
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import AccessDenied, Diagnostic, UsageError
 from platform_core.lake.damage import damaged_file
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.spill import spill_path, spill_room
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
+from platform_core.sealed.engine import new_engine, products_read, show_version, shut
+from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery, sealed_query
+from platform_core.sealed.version import VersionFiles
 from platform_core.settings import MEMORY
-from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
+from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read, tables_read_at
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
 
-K = TypeVar("K")
+Opened = Mapping[tuple[str, str], VersionFiles]
+"""Versions with open files, by product id and the text after AT in the names of their views."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,31 @@ class Answer:
         """Up to ``count`` more rows. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
             return self._query.rows(count)
+
+
+@dataclass(frozen=True)
+class GrantedRows:
+    """Rows that are read when they are asked for. Their files stay open, so every read gets the same
+    versions."""
+
+    products: tuple[str, ...]
+    """Ids of the products that the engine's plan reads."""
+    sql: str
+    opened: Opened
+    _connection: duckdb.DuckDBPyConnection
+    _shown: Mapping[str, DataProduct]
+    _files: SealedFiles
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """The rows in the engine, which lives as long as a relation of it."""
+        with self.faults():
+            return self._connection.sql(self.sql)
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Raise errors of the engine in the block as UsageError U040 or U045, or LakeError L004."""
+        with naming_damage(self._shown, self._files), _query_faults():
+            yield
 
 
 @contextmanager
@@ -69,9 +106,9 @@ def granted_query(
     require_principal(principal, registry.domains())
     MEMORY.memory()
     with sealed_query(sql, seconds) as query, _query_faults():
-        with refusals():
+        with _refusals():
             named = query.tables()
-        asked = asked_versions(named, principal, registry, root, as_of)
+        asked = _asked(named, principal, registry, root, as_of)
         products: dict[str, DataProduct] = {product.id: product for product, _ in asked.values()}
         with opened_files(products, location) as (files, room):
             versions = files_of_versions(asked, location, files, room)
@@ -87,7 +124,49 @@ def granted_query(
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
 
-def asked_versions(
+def granted_rows(
+    sql: str, principal: str, registry: Registry, location: LakeLocation, root: Path, as_of: str | None = None
+) -> GrantedRows:
+    """The rows of a query, judged as ``granted_query`` does. Raises what it raises, without U044."""
+    require_principal(principal, registry.domains())
+    with _refusals():
+        named, sql = tables_read_at(sql)
+    asked = _asked(named, principal, registry, root, as_of)
+    products = [product for product, _ in asked.values()]
+    return rows_of(products, location, partial(files_of_versions, asked, location), lambda _: sql)
+
+
+def rows_of(
+    products: Iterable[DataProduct],
+    location: LakeLocation,
+    opened: Callable[[SealedFiles, Path | None], Opened],
+    sql: Callable[[Opened], str],
+) -> GrantedRows:
+    """The rows of SQL over versions of products, which the caller has judged. ``opened`` opens them, and
+    may write copies into the folder."""
+    MEMORY.memory()
+    shown: dict[str, DataProduct] = {product.id: product for product in products}
+    private, files = private_lake(shown.values(), location), SealedFiles()
+    with spill_room(location, private) as room, naming_damage(shown, files), _query_faults():
+        versions = opened(files, room)
+        connection = new_engine()
+        files.show(connection)
+        for (product, at), version in versions.items():
+            try:
+                show_version(connection, product, version, at)
+            except duckdb.Error:
+                words = "it does not hold the columns that were published"
+                raise damaged_file(shown[product], words) from None
+        shut(connection, spill_path(location, private))
+        text = sql(versions)
+        read = products_read(connection, text)
+        names = tuple(sorted(shown) if read is None else read)
+        rows = GrantedRows(names, text, versions, connection, shown, files)
+        rows.relation()
+        return rows
+
+
+def _asked(
     named: Iterable[TableName], principal: str, registry: Registry, root: Path, as_of: str | None
 ) -> dict[tuple[str, str], tuple[DataProduct, str]]:
     """The products of the tables that a query names, all granted to ``principal``, with the version or time
@@ -102,13 +181,13 @@ def asked_versions(
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
     """The products that a query names, all granted to ``principal``; raises what ``granted_query`` does."""
     require_principal(principal, registry.domains())
-    with refusals():
+    with _refusals():
         named = tables_read(sql)
     return _granted(named, principal, registry, root)
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     """Raise UsageError U040 or AccessDenied A010, A012 or A013 for SQL that is not allowed."""
     try:
         yield
@@ -159,6 +238,8 @@ def _query_faults() -> Iterator[None]:
         yield
     except QueryEnded as ended:
         raise UsageError(query_fault(ended.kind, ended.words)) from None
+    except duckdb.Error as error:
+        raise UsageError(query_fault(type(error).__name__, str(error).strip())) from None
 
 
 def query_fault(kind: str, words: str) -> Diagnostic:

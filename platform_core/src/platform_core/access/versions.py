@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import RunError
-from platform_core.lake.catalog import read_catalog
+from platform_core.lake.connect import read_catalog
 from platform_core.lake.damage import report_damage
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import LakeLocation
@@ -42,21 +42,21 @@ def files_of_versions(
     found: dict[K, VersionFiles] = {}
     for lake in sorted({product.lake for product, _ in asked.values()}):
         of_lake = {key: each for key, each in asked.items() if each[0].lake == lake}
-        for key, (version, rows) in read_catalog(location, lake, partial(_versions, of_lake, room)).items():
+        for key, rows in read_catalog(location, lake, partial(_versions, of_lake, room)).items():
             with lake_faults(location, lake):
-                found[key] = rows.opened(files, f"{of_lake[key][0].id}/{version}")
+                found[key] = rows.opened(files, f"{of_lake[key][0].id}/{rows.version}")
     return found
 
 
 def _versions(
     asked: Mapping[K, tuple[DataProduct, str]], room: Path | None, catalog: Catalog
-) -> dict[K, tuple[int, VersionFiles]]:
-    found: dict[K, tuple[int, VersionFiles]] = {}
+) -> dict[K, VersionFiles]:
+    found = {}
     for key, (product, at) in asked.items():
         version = version_at(catalog, product, moment(at)) if at else published_version(catalog, product)
         if version is None:
             raise not_kept(product, at) if at else _never_published(product)
-        found[key] = version, product_files(catalog, product, room, version)
+        found[key] = product_files(catalog, product, room, version)
     return found
 
 

@@ -142,7 +142,7 @@ def _version(
     )
 
 
-def published(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
+def published(connection: Catalog, lake: str) -> dict[str, tuple[Published, ...]]:
     """The versions that a lake keeps, by product id, the newest first."""
     found: dict[str, list[Published]] = {}
     for version, at, facts in stamps(connection, lake):

@@ -17,7 +17,7 @@ from typing import Any
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, LakeError, Place
-from platform_core.lake.catalog import read_catalog
+from platform_core.lake.connect import read_catalog
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version, history

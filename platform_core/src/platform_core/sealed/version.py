@@ -12,18 +12,10 @@ from typing import Final, NamedTuple
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.lake.catalog import LakeNeeded
+from platform_core.lake.connect import LakeNeeded
 from platform_core.lake.damage import whole_files
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import (
-    Catalog,
-    alive,
-    catalog_of,
-    files_of,
-    stamps,
-    table_behind,
-    tables_in,
-)
+from platform_core.lake.versions import Catalog, alive, catalog_of, files_of, stamps, table_behind, tables_in
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
@@ -58,6 +50,8 @@ class VersionFiles:
     files: tuple[str, ...]
     """Paths, or the names that ``opened`` returned."""
     evolved: bool = False
+    version: int = 0
+    """The number of a product's version."""
 
     def opened(self, files: SealedFiles, name: str) -> VersionFiles:
         """A copy whose files are open descriptors, under names that begin with ``name``. Raises OSError."""
@@ -100,13 +94,13 @@ def version_files(
     ).fetchall()
     evolved = any(changed for *_, changed in rows)
     nested = any(parent is not None for _, _, _, parent, *_ in rows)
-    tree: dict[int | None, list[_Column]] = {}
+    tree: dict[int | None, list[VersionColumn]] = {}
     for id, name, kind, parent, default, now, _ in rows:
         if now:
-            tree.setdefault(parent, []).append(_Column(id, name, kind, default))
-    columns = [VersionColumn(c.id, c.name, _type(c, tree), c.default) for c in tree.get(None, ())]
+            tree.setdefault(parent, []).append(VersionColumn(id, name, kind, default))
+    columns = [c._replace(type=_type(c, tree)) for c in tree.get(None, ())]
     [files] = files_of(connection, lake, [(schema, table, version)])
-    unreadable = (evolved and nested) or any(file.deletions for file in files or ())
+    unreadable = files is None or (evolved and nested) or any(file.deletions for file in files)
     if unreadable or not all(c.type for c in columns) or _beyond_files(connection, lake, found, version):
         if isinstance(connection, sqlite3.Connection):
             raise LakeNeeded
@@ -115,41 +109,30 @@ def version_files(
     return VersionFiles(tuple(columns), tuple(str(file.path) for file in files or ()), evolved)
 
 
-class _Column(NamedTuple):
-    id: int
-    name: str
-    kind: str
-    default: str | None
-
-
-def _type(column: _Column, tree: Mapping[int | None, Sequence[_Column]]) -> str:
+def _type(column: VersionColumn, tree: Mapping[int | None, Sequence[VersionColumn]]) -> str:
     """DuckDB's type of a column by DuckLake's; empty if it is not known."""
     inner = [(quoted(child.name), _type(child, tree)) for child in tree.get(column.id, ())]
     if not all(kind for _, kind in inner):
         return ""
-    match column.kind, inner:
+    match column.type, inner:
         case "list", [(_, kind)]:
             return f"{kind}[]"
         case "map", [(_, key), (_, value)]:
             return f"MAP({key}, {value})"
         case "struct", [_, *_]:
             return f"STRUCT({', '.join(map(' '.join, inner))})"
-    return _TYPES.get(column.kind) or column.kind * column.kind.startswith("decimal(")
+    return _TYPES.get(column.type) or column.type * column.type.startswith("decimal(")
 
 
 def _beyond_files(connection: Catalog, lake: str, found: str, version: int) -> bool:
-    """Whether a version has rows in the catalog, or files that only DuckLake can read: with names instead of
-    ids, encrypted, or merged with rows of later versions."""
-    catalog = catalog_of(lake)
-    odd = f"(encryption_key IS NOT NULL OR file_format <> 'parquet' OR partial_max > {version:d})"
-    places = {
-        "ducklake_inlined_data_tables": "",
-        "ducklake_column_mapping": "",
-        "ducklake_data_file": f" AND {alive('x', version)} AND {odd}",
-    }
+    """Whether a version has rows in the catalog, files with names of columns in place of ids, or files that
+    were merged with rows of later versions."""
+    whole = {"inlined_data_tables": "", "column_mapping": ""}
+    merged = {"data_file": f" AND {alive('x', version)} AND x.partial_max > {version:d}"}
     asked = (
-        f"SELECT 1 FROM {catalog}.{table} x WHERE x.table_id IN (SELECT t.table_id {found}){only}"
-        for table, only in places.items()
+        f"SELECT 1 FROM {catalog_of(lake)}.ducklake_{table} x"
+        f" WHERE x.table_id IN (SELECT t.table_id {found}){only}"
+        for table, only in (whole | merged).items()
     )
     return bool(connection.execute(" UNION ALL ".join(asked)).fetchall())
 
@@ -160,7 +143,8 @@ def product_files(
     """``version_files`` of a published version. Raises LakeError L004 for a damaged file."""
     [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
     whole_files(connection, product, version)
-    return version_files(connection, product.lake, *table_behind(product, version, facts), copies)
+    rows = version_files(connection, product.lake, *table_behind(product, version, facts), copies)
+    return replace(rows, version=version)
 
 
 def copied(connection: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
