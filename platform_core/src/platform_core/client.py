@@ -26,10 +26,10 @@ from platform_core.diagnostics import UsageError, render
 from platform_core.extras import missing
 from platform_core.lake.connect import connect, read_catalog
 from platform_core.lake.errors import lake_faults
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.reading import insertions, table_identity, version_at
+from platform_core.lake.reading import at_version, insertions, table_identity, version_at
 from platform_core.lake.versions import history
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import require_known
@@ -134,10 +134,11 @@ class ProductRows(Rows):
             with connect(self._location, read=[lake]) as connection, lake_faults(self._location, lake):
                 if since > self.version or version_at(connection, product, since) is None:
                     raise not_kept(product, str(since))
-                table = table_identity(connection, product, since)
-                position = {"version": since, "table": table}
+                position = {"version": since, "table": table_identity(connection, product, since)}
                 require_whole(connection, None, product, position, self.version, product.place)
-                rows = copied(connection, insertions(product, since, self.version), room)
+                none = f"(FROM {at_version(table_of(product), since)} LIMIT 0)"
+                new = insertions(product, since, self.version) if since < self.version else none
+                rows = copied(connection, new, room)
             return {(product.id, ""): rows.opened(files, f"{product.id}/{self.version}")}
 
         return Rows(rows_of([product], self._location, opened, lambda _: f"FROM {product.id.in_sql}"))
