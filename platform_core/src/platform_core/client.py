@@ -136,8 +136,9 @@ class ProductRows(Rows):
                     raise not_kept(product, str(since))
                 position = {"version": since, "table": table_identity(connection, product, since)}
                 require_whole(connection, None, product, position, self.version, product.place)
-                none = f"(FROM {at_version(table_of(product), since)} LIMIT 0)"
-                new = insertions(product, since, self.version) if since < self.version else none
+                new = f"(FROM {at_version(table_of(product), since)} LIMIT 0)"
+                if since < self.version:
+                    new = insertions(product, since, self.version)
                 rows = copied(connection, new, room)
             return {(product.id, ""): rows.opened(files, f"{product.id}/{self.version}")}
 
@@ -180,17 +181,16 @@ def read(
             that the lake does not keep.
         LakeError, ContractError: the lake or the contract cannot be read.
     """
-    mesh = _Mesh.at(root)
-    require_principal(reader, mesh.registry.domains())
-    found = mesh.registry.get(ProductId.written(product))
-    require_grant(found, reader, mesh.root)
+    folder, registry, location = _mesh(root)
+    require_principal(reader, registry.domains())
+    found = registry.get(ProductId.written(product))
+    require_grant(found, reader, folder)
     moment = as_of if version is None else version
     asked = {(str(found.id), ""): (found, "" if moment is None else moment_text("as_of", moment))}
     sql = partial(_select, found, columns, partitions)
-    opened = partial(files_of_versions, asked, mesh.location)
-    rows = rows_of([found], mesh.location, opened, sql)
-    mesh.record(reader, [found.id])
-    return ProductRows(rows, found, mesh.location)
+    rows = rows_of([found], location, partial(files_of_versions, asked, location), sql)
+    _record(folder, reader, [found.id])
+    return ProductRows(rows, found, location)
 
 
 def query(
@@ -208,10 +208,10 @@ def query(
         RunError: R020, R023 as in ``read``.
         LakeError, ContractError: the lake or a contract cannot be read.
     """
-    mesh = _Mesh.at(root)
+    folder, registry, location = _mesh(root)
     text = None if as_of is None else moment_text("as_of", as_of)
-    rows = granted_rows(sql, reader, mesh.registry, mesh.location, mesh.root, text)
-    mesh.record(reader, rows.products)
+    rows = granted_rows(sql, reader, registry, location, folder, text)
+    _record(folder, reader, rows.products)
     return Rows(rows)
 
 
@@ -222,28 +222,22 @@ def products(
 
     Raises UsageError: U001 outside of a mesh, U041 and U042 for an unknown reader.
     """
-    mesh = _Mesh.at(root)
-    require_principal(reader, mesh.registry.domains())
-    every, faults = mesh.registry.scan()
+    _, registry, _ = _mesh(root)
+    require_principal(reader, registry.domains())
+    every, faults = registry.scan()
     if faults:
         warnings.warn(render(faults), stacklevel=2)
     return tuple(product for product in every if may_read(product, reader))
 
 
-@dataclass(frozen=True, slots=True)
-class _Mesh:
-    root: Path
-    registry: Registry
-    location: LakeLocation
+def _mesh(root: str | os.PathLike[str] | None) -> tuple[Path, Registry, LakeLocation]:
+    found = mesh_root() if root is None else mesh_root(Path(root))
+    return found, Registry.open(found), LakeLocation.current(found)
 
-    @classmethod
-    def at(cls, root: str | os.PathLike[str] | None) -> _Mesh:
-        found = mesh_root() if root is None else mesh_root(Path(root))
-        return cls(found, Registry.open(found), LakeLocation.current(found))
 
-    def record(self, reader: str, read: Iterable[str]) -> None:
-        if not record_query(mesh_home(self.root), reader, tuple(read)):
-            warnings.warn("the query is not recorded: data_product_usage will not include it", stacklevel=3)
+def _record(root: Path, reader: str, read: Iterable[str]) -> None:
+    if not record_query(mesh_home(root), reader, tuple(read)):
+        warnings.warn("the query is not recorded: data_product_usage will not include it", stacklevel=3)
 
 
 def _select(

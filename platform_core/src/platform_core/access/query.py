@@ -12,17 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 
 import duckdb
 
 from platform_core.access.grants import require_grant, require_principal
-from platform_core.access.versions import files_of_versions, naming_damage, opened_files, private_lake
+from platform_core.access.versions import files_of_versions, naming_damage, opened_files
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import AccessDenied, Diagnostic, UsageError
 from platform_core.lake.damage import damaged_file
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.spill import spill_path, spill_room
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
 from platform_core.sealed.engine import new_engine, products_read, show_version, shut
@@ -116,8 +118,7 @@ def granted_query(
                 result = query.run(versions, files, room, many)
             except QueryEnded as ended:
                 if ended.kind == DAMAGED and ended.words in products:
-                    words = "it does not hold the columns that were published"
-                    raise damaged_file(products[ended.words], words) from None
+                    raise damaged_file(products[ended.words]) from None
                 # A UsageError, since `opened_files` checks the files only after an error of ours.
                 raise UsageError(query_fault(ended.kind, ended.words)) from None
             read = sorted(products) if result.read is None else result.read
@@ -146,8 +147,7 @@ def rows_of(
     may write copies into the folder."""
     MEMORY.memory()
     shown: dict[str, DataProduct] = {product.id: product for product in products}
-    private, files = private_lake(shown.values(), location), SealedFiles()
-    with spill_room(location, private) as room, naming_damage(shown, files), _query_faults():
+    with opened_files(shown, location) as (files, room), _query_faults():
         versions = opened(files, room)
         connection = new_engine()
         files.show(connection)
@@ -155,9 +155,10 @@ def rows_of(
             try:
                 show_version(connection, product, version, at)
             except duckdb.Error:
-                words = "it does not hold the columns that were published"
-                raise damaged_file(shown[product], words) from None
-        shut(connection, spill_path(location, private))
+                raise damaged_file(shown[product]) from None
+        spill = room and Path(mkdtemp(dir=room.parent))
+        finalize(files, rmtree, spill or "", ignore_errors=True)
+        shut(connection, spill)
         text = sql(versions)
         read = products_read(connection, text)
         names = tuple(sorted(shown) if read is None else read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -65,11 +65,11 @@ def opened_files(
     products: Mapping[str, DataProduct], location: LakeLocation
 ) -> Iterator[tuple[SealedFiles, Path | None]]:
     """Files to open of some products, and a folder for copies. Errors in the block name a damaged file."""
-    with (
-        spill_room(location, private_lake(products.values(), location)) as room,
-        closing(SealedFiles()) as files,
-        naming_damage(products, files),
-    ):
+    private, files = (
+        next((p.lake for p in products.values() if location.is_private(p.lake)), None),
+        SealedFiles(),
+    )
+    with spill_room(location, private) as room, naming_damage(products, files):
         yield files, room
 
 
@@ -81,11 +81,6 @@ def naming_damage(products: Mapping[str, DataProduct], files: SealedFiles) -> Ab
         for name, path in files.paths.items()
         if name.startswith(f"{id}/")
     )
-
-
-def private_lake(products: Iterable[DataProduct], location: LakeLocation) -> str | None:
-    """A restricted lake of these products, in which copies of rows have to stay."""
-    return next((p.lake for p in products if location.is_private(p.lake)), None)
 
 
 def not_kept(product: DataProduct, at: str) -> RunError:

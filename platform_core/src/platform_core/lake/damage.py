@@ -63,7 +63,9 @@ def report_damage(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
         raise
 
 
-def damaged_file(product: DataProduct, how: str) -> LakeError:
+def damaged_file(
+    product: DataProduct, how: str = "it does not hold the columns that were published"
+) -> LakeError:
     """L004: a data file is missing, changed or unreadable."""
     message = f'a file of {product.id} in the lake "{product.lake}" is damaged: {how}'
     again = "" if product.kind == "stream" else f", or run `mesh run {product.id}` to make it again"

@@ -26,14 +26,10 @@ _own: dict[tuple[int, Path], tuple[Path, int]] = {}
 def spill_into(connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str | None) -> None:
     """Let a connection spill into the folder of ``lake``, a restricted one, or of all lakes; if that is
     not writable, it cannot spill."""
-    connection.execute(f"SET temp_directory = {literal(str(spill_path(location, lake) or ''))}")
-
-
-def spill_path(location: LakeLocation, lake: str | None) -> Path | None:
-    """A folder for one connection, which DuckDB makes and removes; None if this user cannot write there."""
+    path = ""
     with suppress(OSError):
-        return _own_folder(location, lake) / uuid.uuid4().hex[:8]
-    return None
+        path = str(_own_folder(location, lake) / uuid.uuid4().hex[:8])  # DuckDB makes it, and removes it
+    connection.execute(f"SET temp_directory = {literal(path)}")
 
 
 @contextmanager
