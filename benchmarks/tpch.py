@@ -1,4 +1,4 @@
-"""TPC-H's 22 queries by `mesh query`, beside plain DuckDB over the same Parquet files.
+"""TPC-H's 22 queries by `mesh query`, next to plain DuckDB over the same Parquet files.
 
 python -m benchmarks.tpch [--scale 5] [--rounds 3]
 """

@@ -120,7 +120,7 @@ def test_versions_and_times(small: SmallMesh) -> None:
         ("sales/transactions", "domain:salse", "U042"),
     ],
 )
-def test_what_cannot_be_read_is_a_diagnostic(product: str, reader: str, code: str) -> None:
+def test_a_product_that_cannot_be_read_is_a_diagnostic(product: str, reader: str, code: str) -> None:
     assert codes(lambda: mesh.read(product, reader=reader)) == [code]
     if code != "D001":
         by_query = code if code[0] in "AUR" else "U043"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,7 +101,7 @@ def version_files(
     [files] = files_of(connection, lake, [(schema, table, version)])
     unreadable = files is None or (evolved and nested) or any(file.deletions for file in files)
     if unreadable or not all(c.type for c in columns) or _beyond_files(connection, lake, found, version):
-        if isinstance(connection, sqlite3.Connection):
+        if not isinstance(connection, duckdb.DuckDBPyConnection):
             raise LakeNeeded
         relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
         return copied(connection, relation, copies)
