@@ -109,7 +109,7 @@ class ProductRows(Rows):
     def path(self) -> Path:
         """The file of a file product or a model; it never changes. Raises UsageError U111 for other products,
         LakeError L030 to L032."""
-        product = self._of_kind("file", self._product.file)
+        product = self._of_kind("file", "file", self._product.file)
         versions = read_catalog(self._location, product.lake, lambda found: history(found, product))
         [version] = [each for each in versions if each.version == self.version]
         return ProductFiles(self._location, product).read(version).path
@@ -119,7 +119,9 @@ class ProductRows(Rows):
         D045, LakeError L030 to L032."""
         from platform_core.products.artifact import read_artifact
 
-        return read_artifact(self._of_kind("model", self._product.signature), self._location, self.version)
+        return read_artifact(
+            self._of_kind("model", "model", self._product.signature), self._location, self.version
+        )
 
     def changes(self, since: int) -> Rows:
         """The rows of a stream that were published after version ``since``, up to this version, with all
@@ -127,7 +129,7 @@ class ProductRows(Rows):
         LakeError L042 or L043 if a version in between expired, or rows were changed or removed since."""
         from platform_core.products.inputs.changes import since as require_whole
 
-        product = self._of_kind("stream", self._product.kind == "stream")
+        product = self._of_kind("stream", "changes", self._product.kind == "stream")
 
         def opened(files: SealedFiles, room: Path | None) -> Opened:
             lake = product.lake
@@ -144,10 +146,10 @@ class ProductRows(Rows):
 
         return Rows(rows_of([product], self._location, opened, lambda _: f"FROM {product.id.in_sql}"))
 
-    def _of_kind(self, kind: str, has: object) -> DataProduct:
+    def _of_kind(self, kind: str, what: str, has: object) -> DataProduct:
         if has:
             return self._product
-        message = f"{self._product.id} is a {self._product.kind} and has no {kind}"
+        message = f"{self._product.id} is a {self._product.kind} and has no {what}"
         expected, fix = f"a product with physicalType: {kind}", "Read its rows, with arrow() for example."
         raise UsageError.of("U111", message, self._product.place, expected, fix)
 
@@ -172,14 +174,10 @@ def read(
     ``columns`` are all by default. ``partitions`` are keys, or one text ``first..last``. ``reader`` is a
     group or ``domain:<name>``. The mesh is the one at ``root``, MESH_ROOT or around the working directory.
 
-    Raises:
-        UsageError: U001 outside of a mesh; U011 for an unknown column, U024 and U025 for unknown partitions,
-            U041 and U042 for an unknown reader, U094 for a wrong ``as_of``.
-        DefinitionError: D001 for an unknown product.
-        AccessDenied: A001 without a grant, A002 for a restricted product.
-        RunError: R020 if it was never published, or its versions were removed; R023 for a version or time
-            that the lake does not keep.
-        LakeError, ContractError: the lake or the contract cannot be read.
+    Raises UsageError: U001 outside of a mesh, U011 for an unknown column, U024 and U025 for unknown
+    partitions, U041 and U042 for an unknown reader, U094 for a wrong ``as_of``; DefinitionError D001 for an
+    unknown product; AccessDenied A001 without a grant, A002 for a restricted product; RunError R020 if it was
+    never published, or was removed, R023 for a version that is not kept; LakeError; ContractError.
     """
     folder, registry, location = _mesh(root)
     require_principal(reader, registry.domains())
@@ -202,11 +200,8 @@ def query(
 ) -> Rows:
     """The rows of one SELECT over products, named ``domain.product``, as in ``mesh query``.
 
-    Raises:
-        UsageError: U040 to U046 as ``mesh query``; U001, U094.
-        AccessDenied: A001, A002 without a grant; A010, A012, A013 for anything but a query over products.
-        RunError: R020, R023 as in ``read``.
-        LakeError, ContractError: the lake or a contract cannot be read.
+    Raises UsageError U001, U040 to U046 and U094; AccessDenied A001 and A002 without a grant, A010, A012 and
+    A013 for anything but a query over products; RunError, LakeError and ContractError as ``read``.
     """
     folder, registry, location = _mesh(root)
     text = None if as_of is None else moment_text("as_of", as_of)
@@ -254,8 +249,7 @@ def _select(
     if partitions is None:
         return rows
     if product.partitions is None:
-        message = f"{product.id} has no partitions"
-        raise UsageError.of("U025", message, product.place, fix="Leave out partitions.")
+        raise UsageError.of("U025", f"{product.id} has no partitions", product.place, fix="Leave them out.")
     windows = {window.key: window for window in partition_windows(product.partitions)}
     asked = [partitions] if isinstance(partitions, str) else partitions
     keys = dict.fromkeys(key for each in asked for key in chosen_keys(each, list(windows), product.id))
