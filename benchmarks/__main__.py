@@ -16,6 +16,7 @@ from benchmarks import (
     sealed,
     sources,
     stream,
+    tpch,
     validation,
     whole_mesh,
     yielded,
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "sources": sources.measure,
     "concurrency": concurrency.measure,
     "stream": stream.measure,
+    "tpch": tpch.measure,
     "whole_mesh": whole_mesh.measure,
     "yielded": yielded.measure,
 }

@@ -12,6 +12,7 @@ from benchmarks.definitions import DOMAIN
 from platform_core.governance import location
 from platform_core.products.assets.table import Events
 from platform_core.products.catalog.automation import Upstream
+from platform_core.products.catalog.page import Page
 from platform_core.products.catalog.spec import asset_key, check_specs, product_spec
 from platform_core.products.makers.domain import read_domain
 from platform_core.products.resource import LakeResource
@@ -37,12 +38,15 @@ def governed(parsed: bool) -> Callable[[], object]:
 def plain() -> Callable[[], object]:
     """The same specs and checks as literals of a plain Dagster project."""
     domain = read_domain(DOMAIN, Registry.open(mesh_root()))
+    page = Page(domain.root, domain.registry)
     literals = []
     for name, product in domain.products.items():
         function = domain.functions[name]
         deps = [read.product.split("/") for read in function.products.values()]
         upstream = Upstream(read=bool(deps))
-        spec = product_spec(product, [], [("python", function.place)], "python", upstream=upstream, code="")
+        spec = product_spec(
+            product, [], [("python", function.place)], "python", page, upstream=upstream, code=""
+        )
         checks = [(c.name, c.description, c.blocking, dict(c.metadata or {})) for c in check_specs(product)]
         columns = [(c.name, c.logical_type or "string", c.description) for c in product.columns]
         places = [(str(place.path), place.line) for place in (product.place, function.place)]

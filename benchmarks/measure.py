@@ -49,7 +49,8 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=dict(environ),
+            # An installed command has its bytecode.
+            env={name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.access.query import published_files
+from platform_core.access.versions import published_files
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.products.result import streamed

@@ -103,6 +103,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         statements("ATTACH"),
         "lake/location.py",
         {
+            "lake/connect.py": "a catalog in SQLite, which is read without its lake",
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
             "sources/readers/postgres.py": "a database outside of the mesh",
             "sources/readers/duckdb.py": "a database outside of the mesh",
@@ -112,6 +113,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         statements("BEGIN|COMMIT|ROLLBACK"),
         "lake/transaction.py",
         {
+            "lake/connect.py": "one state of a catalog that is read without its lake",
             "sources/readers/postgres.py": "one snapshot for all reads of a database outside of the mesh",
             "sources/readers/sqlite.py": "one snapshot for all reads of a database outside of the mesh",
         },
@@ -145,6 +147,8 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "nowhere",
         {
             "sources/readers/sqlite.py": "a database outside of the mesh, by the storage class of each value",
+            "lake/connect.py": "a catalog that is read without DuckLake, which is slow to load",
+            "lake/versions.py": "the statements that run in both",
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",

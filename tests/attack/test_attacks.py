@@ -33,6 +33,12 @@ def test_no_query_comes_through(tmp_path: Path, most: int | None) -> None:
     assert ways(queries.attempts, tmp_path, queries.WALLS, most)[1] == []
 
 
+@pytest.mark.parametrize("most", [FEW, LONG])
+def test_no_query_comes_through_in_the_callers_process(tmp_path: Path, most: int | None) -> None:
+    found = list(queries.attempts(tmp_path / "box", queries.WALLS, most, queries.in_this_process))
+    assert [name for name, came in found if came] == []
+
+
 @pytest.mark.parametrize("most", [12, pytest.param(400, marks=pytest.mark.full)])
 @pytest.mark.parametrize("off", ["names", "engine", "kernel", "names kernel", "names engine"])
 def test_nor_where_a_wall_before_queries_is_off(tmp_path: Path, off: str, most: int | None) -> None:

@@ -74,7 +74,12 @@ def __getattr__(name: str) -> Any:
         _DEPRECATED[name].warn()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        from platform_core.extras import missing
+
+        raise missing(error) from None
 
 
 def __dir__() -> list[str]:

@@ -53,7 +53,7 @@ def test_a_domain_with_its_team_representative_and_location(mesh: SmallMesh, cap
     projects = tomllib.loads(dg)["workspace"]["projects"]
     assert [each["path"] for each in projects] == ["domains/shop", "domains/travel"]
     project = tomllib.loads((mesh.root / "domains/travel/pyproject.toml").read_text())
-    assert project["project"]["dependencies"] == ["platform-core[dbt]"]
+    assert project["project"]["dependencies"] == ["platform-core[dagster,dbt]"]
     assert project["tool"]["dg"]["project"]["root_module"] == "travel"
     dbt = yaml.safe_load((mesh.root / "dbt_projects/travel/dbt_project.yml").read_text())
     assert dbt["name"] == dbt["profile"] == "travel"

@@ -90,7 +90,9 @@ def test_links_lead_to_the_repository_if_it_has_an_address(
     links = found["dagster/code_references"].code_references
     assert [link.label for link in links] == ["contract", "python"]
     assert links[0].url == contract
-    assert links[1].url.startswith("https://git.example.com/mesh/blob/main/domains/shop/src/shop/products.py#L")
+    assert links[1].url.startswith(
+        "https://git.example.com/mesh/blob/main/domains/shop/src/shop/products.py#L"
+    )
 
 
 def test_rules_become_checks_and_errors_block(mesh: SmallMesh) -> None:

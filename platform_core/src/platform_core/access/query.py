@@ -1,35 +1,43 @@
-"""Read-only queries over granted data products by name; the engine can open no other data."""
+"""Read-only queries over granted data products by name; the engine can open no other data.
+
+``granted_query`` runs SQL in its own process. ``granted_rows`` runs it in the caller's, whose Python is
+stopped by nothing: it can open every file that its user may read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+from weakref import finalize
+
+import duckdb
 
 from platform_core.access.grants import require_grant, require_principal
+from platform_core.access.versions import files_of_versions, naming_damage, opened_files
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import AccessDenied, Diagnostic, RunError, UsageError
-from platform_core.lake.connect import connect
-from platform_core.lake.damage import damaged_file, report_damage
-from platform_core.lake.errors import lake_faults
+from platform_core.diagnostics import AccessDenied, Diagnostic, UsageError
+from platform_core.lake.damage import damaged_file
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reading import version_at
-from platform_core.lake.spill import spill_room
-from platform_core.lake.versions import published_version
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
+from platform_core.sealed.engine import new_engine, products_read, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery, sealed_query
-from platform_core.sealed.version import VersionFiles, product_files
+from platform_core.sealed.version import VersionFiles
 from platform_core.settings import MEMORY
-from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
+from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read, tables_read_at
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
 
-K = TypeVar("K")
+Opened = Mapping[tuple[str, str], VersionFiles]
+"""Versions with open files, by product id and the text after AT in the names of their views."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,31 @@ class Answer:
         """Up to ``count`` more rows. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
             return self._query.rows(count)
+
+
+@dataclass(frozen=True)
+class GrantedRows:
+    """Rows that are read when they are asked for. Their files stay open, so every read gets the same
+    versions."""
+
+    products: tuple[str, ...]
+    """Ids of the products that the engine's plan reads."""
+    sql: str
+    opened: Opened
+    _connection: duckdb.DuckDBPyConnection
+    _shown: Mapping[str, DataProduct]
+    _files: SealedFiles
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """The rows in the engine, which lives as long as a relation of it."""
+        with self.faults():
+            return self._connection.sql(self.sql)
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Raise errors of the engine in the block as UsageError U040 or U045, or LakeError L004."""
+        with naming_damage(self._shown, self._files), _query_faults():
+            yield
 
 
 @contextmanager
@@ -77,22 +110,73 @@ def granted_query(
     with sealed_query(sql, seconds) as query, _query_faults():
         with _refusals():
             named = query.tables()
-        products = _granted(named, principal, registry, root)
-        wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
-        _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
+        asked = _asked(named, principal, registry, root, as_of)
+        products: dict[str, DataProduct] = {product.id: product for product, _ in asked.values()}
         with opened_files(products, location) as (files, room):
-            asked = {key: (products[key[0]], at) for key, at in wanted.items()}
             versions = files_of_versions(asked, location, files, room)
             try:
                 result = query.run(versions, files, room, many)
             except QueryEnded as ended:
                 if ended.kind == DAMAGED and ended.words in products:
-                    words = "it does not hold the columns that were published"
-                    raise damaged_file(products[ended.words], words) from None
+                    raise damaged_file(products[ended.words]) from None
                 # A UsageError, since `opened_files` checks the files only after an error of ours.
                 raise UsageError(query_fault(ended.kind, ended.words)) from None
             read = sorted(products) if result.read is None else result.read
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
+
+
+def granted_rows(
+    sql: str, principal: str, registry: Registry, location: LakeLocation, root: Path, as_of: str | None = None
+) -> GrantedRows:
+    """The rows of a query, judged as ``granted_query`` does. Raises what it raises, without U044."""
+    require_principal(principal, registry.domains())
+    with _refusals():
+        named, sql = tables_read_at(sql)
+    asked = _asked(named, principal, registry, root, as_of)
+    products = [product for product, _ in asked.values()]
+    return rows_of(products, location, partial(files_of_versions, asked, location), lambda _: sql)
+
+
+def rows_of(
+    products: Iterable[DataProduct],
+    location: LakeLocation,
+    opened: Callable[[SealedFiles, Path | None], Opened],
+    sql: Callable[[Opened], str],
+) -> GrantedRows:
+    """The rows of SQL over versions of products, which the caller has judged. ``opened`` opens them, and
+    may write copies into the folder."""
+    MEMORY.memory()
+    shown: dict[str, DataProduct] = {product.id: product for product in products}
+    with opened_files(shown, location) as (files, room), _query_faults():
+        versions = opened(files, room)
+        connection = new_engine()
+        files.show(connection)
+        for (product, at), version in versions.items():
+            try:
+                show_version(connection, product, version, at)
+            except duckdb.Error:
+                raise damaged_file(shown[product]) from None
+        spill = room and Path(mkdtemp(dir=room.parent))
+        finalize(files, rmtree, spill or "", ignore_errors=True)
+        shut(connection, spill)
+        text = sql(versions)
+        read = products_read(connection, text)
+        names = tuple(sorted(shown) if read is None else read)
+        rows = GrantedRows(names, text, versions, connection, shown, files)
+        rows.relation()
+        return rows
+
+
+def _asked(
+    named: Iterable[TableName], principal: str, registry: Registry, root: Path, as_of: str | None
+) -> dict[tuple[str, str], tuple[DataProduct, str]]:
+    """The products of the tables that a query names, all granted to ``principal``, with the version or time
+    to read, empty for the published one; by product id and the text after AT."""
+    named = tuple(named)
+    products = _granted(named, principal, registry, root)
+    wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
+    _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
+    return {key: (products[key[0]], at) for key, at in wanted.items()}
 
 
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
@@ -103,57 +187,9 @@ def granted_products(sql: str, principal: str, registry: Registry, root: Path) -
     return _granted(named, principal, registry, root)
 
 
-def published_files(
-    products: Iterable[DataProduct], location: LakeLocation, files: SealedFiles, room: Path | None
-) -> dict[str, VersionFiles]:
-    """The published versions of products by id, as ``files_of_versions``."""
-    return files_of_versions({product.id: (product, "") for product in products}, location, files, room)
-
-
-def files_of_versions(
-    asked: Mapping[K, tuple[DataProduct, str]], location: LakeLocation, files: SealedFiles, room: Path | None
-) -> dict[K, VersionFiles]:
-    """Open the files of versions: the published one, or the one at a moment (``allowed.moment``). ``room`` is
-    the folder for copies. Raises RunError (R020, R023) and LakeError."""
-    found: dict[K, VersionFiles] = {}
-    for product, _ in asked.values():
-        if not location.exists(product.lake):
-            raise _never_published(product)
-    with connect(location, read={product.lake for product, _ in asked.values()}) as connection:
-        for key, (product, at) in asked.items():
-            with lake_faults(location, product.lake):
-                if at:
-                    version = version_at(connection, product, moment(at))
-                else:
-                    version = published_version(connection, product)
-                if version is None:
-                    raise _not_kept(product, at) if at else _never_published(product)
-                rows = product_files(connection, product, room, version)
-                found[key] = rows.opened(files, f"{product.id}/{version}")
-    return found
-
-
-@contextmanager
-def opened_files(
-    products: Mapping[str, DataProduct], location: LakeLocation
-) -> Iterator[tuple[SealedFiles, Path | None]]:
-    """Files to open of some products, and a folder for copies. Errors in the block name a damaged file."""
-    private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
-    with (
-        spill_room(location, private) as room,
-        closing(SealedFiles()) as files,
-        report_damage(
-            (product, path)
-            for id, product in products.items()
-            for name, path in files.paths.items()  # at the end of the block, when all files are open
-            if name.startswith(f"{id}/")
-        ),
-    ):
-        yield files, room
-
-
 @contextmanager
 def _refusals() -> Iterator[None]:
+    """Raise UsageError U040 or AccessDenied A010, A012 or A013 for SQL that is not allowed."""
     try:
         yield
     except NotAllowed as refused:
@@ -197,24 +233,14 @@ def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
         raise UsageError.of("U046", message, None, expected, fix)
 
 
-def _not_kept(product: DataProduct, at: str) -> RunError:
-    message = f"{product.id} cannot be read as of {'version ' if at.isdigit() else ''}{at}"
-    expected = "a version or time at which the product was published, and which its lake still keeps"
-    return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions.")
-
-
-def _never_published(product: DataProduct) -> RunError:
-    expected = "a published version of every product in the query"
-    fix = f"`mesh run {product.id}`"
-    return RunError.of("R020", f"{product.id} was never published", None, expected, fix)
-
-
 @contextmanager
 def _query_faults() -> Iterator[None]:
     try:
         yield
     except QueryEnded as ended:
         raise UsageError(query_fault(ended.kind, ended.words)) from None
+    except duckdb.Error as error:
+        raise UsageError(query_fault(type(error).__name__, str(error).strip())) from None
 
 
 def query_fault(kind: str, words: str) -> Diagnostic:

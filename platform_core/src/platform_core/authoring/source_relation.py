@@ -12,7 +12,8 @@ from typing import Final, Literal
 import duckdb
 
 from platform_core.access.grants import require_grant
-from platform_core.access.query import granted_products, opened_files, published_files, query_fault
+from platform_core.access.query import granted_products, query_fault
+from platform_core.access.versions import opened_files, published_files
 from platform_core.authoring import data_files as tabular
 from platform_core.authoring.foreign_keys import candidates
 from platform_core.authoring.outside import FORMS, Outside

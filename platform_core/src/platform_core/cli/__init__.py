@@ -82,6 +82,11 @@ def _call(words: list[str]) -> int:
         status: int = module_of(options.verb).run(options)
         sys.stdout.flush()
         return status
+    except ModuleNotFoundError as error:
+        from platform_core.extras import missing
+
+        print(missing(error), file=sys.stderr)
+        return USAGE
     except PlatformError as fault:
         print(fault, file=sys.stderr)
         return USAGE if isinstance(fault, UsageError) else FAILED

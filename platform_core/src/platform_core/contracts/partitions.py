@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from platform_core.contracts.model import Grid, Partitions
@@ -15,6 +15,7 @@ from platform_core.diagnostics import UsageError
 from platform_core.words import did_you_mean
 
 PartitionsRead = Literal["same", "all", "last"]
+ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,25 @@ def window_spanning(partitions: Partitions, keys: Iterable[str]) -> Window:
         return cells[0]
     keys = tuple(cell.key for cell in cells)
     return Window(f"{keys[0]}...{keys[-1]}", cells[0].start, cells[-1].end, keys)
+
+
+def chosen_keys(asked: str, grid: Sequence[str], asset: str) -> tuple[str, ...]:
+    """The requested consecutive keys of one asset's grid. Raises UsageError U024 for an unknown key or a
+    backward range."""
+    if asked == ALL:
+        return tuple(grid)
+    first, dots, last = asked.partition("..")
+    ends = (first, last if dots else first)
+    for key in ends:
+        if key not in grid:
+            known = f"{grid[0]} .. {grid[-1]} ({len(grid)} keys)" if grid else "no partition exists yet"
+            expected = f"one key, first..last, or all; the keys are {known}"
+            message, fix = f'"{key}" is not a partition of {asset}', did_you_mean(key, grid)
+            raise UsageError.of("U024", message, None, expected, fix)
+    start, stop = (grid.index(key) for key in ends)
+    if stop < start:
+        raise UsageError.of("U024", f"the range {asked} is backward", fix=f"`--partitions {last}..{first}`")
+    return tuple(grid[start : stop + 1])
 
 
 def run_window(partitions: Partitions, keys: Iterable[str]) -> tuple[Window, bool]:

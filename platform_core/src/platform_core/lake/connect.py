@@ -1,11 +1,16 @@
-"""Opening lakes with DuckLake: a domain's own lakes to write, the lakes of other domains to read."""
+"""Opening lakes with DuckLake: a domain's own lakes to write, the lakes of other domains to read; and reading
+a catalog without DuckLake, which takes half a second to load."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import uuid
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Final, TypeVar
 
 import duckdb
 
@@ -15,10 +20,19 @@ from platform_core.lake.extensions import load_extension, open_connection
 from platform_core.lake.location import LakeLocation, attach
 from platform_core.lake.permissions import close_folder, written_privately
 from platform_core.lake.spill import remove_unused, spill_into
+from platform_core.lake.versions import DATA_PATH, Catalog, catalog_of
 from platform_core.settings import MEMORY
 from platform_core.sql.quoting import literal, quoted
 
+T = TypeVar("T")
 SCHEMAS = ("products", "staging", "internal")
+FORMAT: Final = "1.0"
+"""The version of DuckLake's tables that are read without DuckLake."""
+BUSY_SECONDS: Final = 30
+_ARROWS: Final = (3, 38)
+"""The first SQLite with ->>."""
+_attached: Counter[Path] = Counter()
+"""The catalogs that DuckDB has open in this process."""
 
 
 @contextmanager
@@ -41,6 +55,7 @@ def connect(
             location.root.mkdir(parents=True, exist_ok=True)
     private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
     there = [lake for lake in dict.fromkeys((*write, *read)) if lake in write or location.exists(lake)]
+    _attached.update(map(location.catalog, there))
     try:
         with private_umask() if private else nullcontext(), closing(open_connection(database)) as connection:
             load_extension(connection)
@@ -55,6 +70,7 @@ def connect(
                 raise
         raise
     finally:
+        _attached.subtract(map(location.catalog, there))
         remove_unused()
 
 
@@ -65,13 +81,19 @@ def _attach(
         with written_privately(location, lake):
             _create(location, lake)
     with lake_faults(location, lake):
-        close_folder(location, lake)
-        if location.is_lost(lake):
-            raise damaged(location, lake, "the catalog is missing, but its data files exist")
-        # SQLite takes an empty file for a new database.
-        if location.catalog(lake).stat().st_size == 0:
-            raise damaged(location, lake, "the catalog is empty")
+        require_catalog(location, lake)
         attach(connection, location, lake, read_only=not writing)
+
+
+def require_catalog(location: LakeLocation, lake: str) -> None:
+    """Raise LakeError L004 for a lake whose catalog is missing or empty, and close a restricted lake to other
+    users."""
+    close_folder(location, lake)
+    if location.is_lost(lake):
+        raise damaged(location, lake, "the catalog is missing, but its data files exist")
+    # SQLite takes an empty file for a new database.
+    if location.catalog(lake).stat().st_size == 0:
+        raise damaged(location, lake, "the catalog is empty")
 
 
 def configure_engine(connection: duckdb.DuckDBPyConnection) -> None:
@@ -116,3 +138,32 @@ def _create(location: LakeLocation, lake: str) -> None:
         finally:
             for left in catalog.parent.glob(f"{draft.name}*"):
                 left.unlink(missing_ok=True)
+
+
+class LakeNeeded(Exception):
+    """The catalog alone does not answer; DuckLake does."""
+
+
+def read_catalog(location: LakeLocation, lake: str, ask: Callable[[Catalog], T]) -> T:
+    """The answer from one state of an existing lake's catalog. ``ask`` is asked again, with the attached
+    lake, if it raises LakeNeeded for SQLite. Raises LakeError as ``connect`` does."""
+    catalog = location.catalog(lake)
+    # Two SQLites of one process remove each other's locks when they close a file.
+    if sqlite3.sqlite_version_info >= _ARROWS and not _attached[catalog]:
+        with lake_faults(location, lake):
+            require_catalog(location, lake)
+            with closing(
+                sqlite3.connect(":memory:", BUSY_SECONDS, isolation_level=None, uri=True)
+            ) as connection:
+                connection.create_function(DATA_PATH, 0, lambda: f"{location.data(lake)}/")
+                url = literal(f"{catalog.absolute().as_uri()}?mode=ro")
+                connection.execute(f"ATTACH {url} AS {catalog_of(lake)}")
+                connection.execute("BEGIN")  # one state for all statements
+                known = f"SELECT value FROM {catalog_of(lake)}.ducklake_metadata WHERE key = 'version'"
+                if connection.execute(known).fetchall() == [(FORMAT,)]:
+                    try:
+                        return ask(connection)
+                    except LakeNeeded:
+                        pass
+    with connect(location, read=[lake]) as general, lake_faults(location, lake):
+        return ask(general)

@@ -14,11 +14,11 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, LakeError, PlatformError, shown
-from platform_core.lake.connect import connect
+from platform_core.lake.connect import read_catalog
 from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import DataFile, Version, files_of, latest_of, stamps, table_behind
+from platform_core.lake.versions import Catalog, DataFile, Version, files_of, latest_of, stamps, table_behind
 from platform_core.sql.quoting import literal
 
 T = TypeVar("T")
@@ -30,9 +30,7 @@ _OF_SQL: Final = re.compile(
 _OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 
 
-def whole_files(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
-) -> tuple[Path, ...]:
+def whole_files(connection: Catalog, product: DataProduct, version: int | None = None) -> tuple[Path, ...]:
     """The files that hold the rows of a published version, by default the newest. Raises LakeError L004
     if a file is missing or has another size."""
     for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):
@@ -65,7 +63,9 @@ def report_damage(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
         raise
 
 
-def damaged_file(product: DataProduct, how: str) -> LakeError:
+def damaged_file(
+    product: DataProduct, how: str = "it does not hold the columns that were published"
+) -> LakeError:
     """L004: a data file is missing, changed or unreadable."""
     message = f'a file of {product.id} in the lake "{product.lake}" is damaged: {how}'
     again = "" if product.kind == "stream" else f", or run `mesh run {product.id}` to make it again"
@@ -74,17 +74,17 @@ def damaged_file(product: DataProduct, how: str) -> LakeError:
 
 
 def from_each_lake(
-    location: LakeLocation, lakes: Collection[str], ask: Callable[[duckdb.DuckDBPyConnection, str], T]
+    location: LakeLocation, lakes: Collection[str], ask: Callable[[Catalog, str], T]
 ) -> tuple[dict[str, T], tuple[Diagnostic, ...]]:
     """The answers by lake, and the faults of the lakes that cannot be read."""
-    try:
-        with connect(location, read=lakes) as connection:
-            return {lake: ask(connection, lake) for lake in sorted(lakes)}, ()
-    except LakeError as error:
-        if len(lakes) == 1:
-            return {}, error.diagnostics
-    each = [from_each_lake(location, [lake], ask) for lake in sorted(lakes)]
-    return dict(ChainMap(*(found for found, _ in each))), tuple(chain(*(faults for _, faults in each)))
+    found: dict[str, T] = {}
+    faults: tuple[Diagnostic, ...] = ()
+    for lake in sorted(filter(location.exists, lakes)):
+        try:
+            found[lake] = read_catalog(location, lake, lambda catalog, lake=lake: ask(catalog, lake))  # type: ignore[misc]
+        except LakeError as error:
+            faults += error.diagnostics
+    return found, faults
 
 
 def newest_versions(
@@ -98,7 +98,7 @@ def newest_versions(
     lakes = {product.lake for product in products if location.exists(product.lake)}
     damaged: dict[str, tuple[Diagnostic, ...]] = {}
 
-    def ask(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, Version]:
+    def ask(connection: Catalog, lake: str) -> dict[str, Version]:
         found: dict[str, Version] = {}
         for product, version, files in latest_of(connection, lake, products):
             found[product.id] = version
@@ -110,8 +110,6 @@ def newest_versions(
                 damaged[product.id] = error.diagnostics
         return found
 
-    if not lakes:
-        return {}, {}
     found, faults = from_each_lake(location, lakes, ask)
     for product in products:
         if product.lake in lakes - set(found):

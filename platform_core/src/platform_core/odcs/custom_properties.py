@@ -15,7 +15,7 @@ VENDOR = "platform-core"
 class Level(Enum):
     """The parts of a contract with custom properties, and the platform's properties in each."""
 
-    CONTRACT = ("the contract", {})
+    CONTRACT = ("the contract", dict[str, str]())
     TABLE = (
         "a schema object",
         {

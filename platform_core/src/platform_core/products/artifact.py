@@ -17,10 +17,10 @@ from typing import Any
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, LakeError, Place
-from platform_core.lake.connect import connect
+from platform_core.lake.connect import read_catalog
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import history
+from platform_core.lake.versions import Version, history
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.words import listed
@@ -117,9 +117,15 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
         fix = f'Read its rows: `mesh query "FROM {product.domain}.{product.name}"`'
         raise DefinitionError.of("D047", message, product.place, "a product with physicalType: model", fix)
     require_grant(product, reader, root)
-    location = LakeLocation.current(root)
-    with connect(location, read=[product.lake]) as connection:
-        versions = history(connection, product, limit=1 if wanted is None else None)
+    return read_artifact(product, LakeLocation.current(root), wanted)
+
+
+def read_artifact(product: DataProduct, location: LakeLocation, wanted: int | None) -> Artifact:
+    """The model of a version, by default of the newest, of a model product. Raises as ``Model.load``."""
+    limit = 1 if wanted is None else None
+    versions: tuple[Version, ...] = ()
+    if location.exists(product.lake):
+        versions = read_catalog(location, product.lake, lambda found: history(found, product, limit=limit))
     files = ProductFiles(location, product)
     found = next((each for each in versions if wanted in (None, each.version)), None)
     if found is None:

@@ -20,13 +20,13 @@ from platform_core.products.declare import WINDOW, ProductFunction
 from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import look_up, require_uses, resolve_inputs
-from platform_core.products.inputs.rows import MadeUpRows, require_known
+from platform_core.products.inputs.rows import MadeUpRows
 from platform_core.products.makers.lookup import find_maker
 from platform_core.products.result import as_query, sql_faults
 from platform_core.quality.audit import audit
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.registry.lookup import Registry
-from platform_core.registry.typed_names import unknown_product
+from platform_core.registry.typed_names import require_known, unknown_product
 from platform_core.settings import mesh_root
 
 # Rules that apply to made-up rows: the number of rows, foreign keys, ages and queries need the real data.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from platform_core.contracts.product_id import ProductId
-from platform_core.diagnostics import Diagnostic, UsageError
+from platform_core.diagnostics import Diagnostic, Place, UsageError
 from platform_core.words import did_you_mean, listed
 
 
@@ -42,6 +42,16 @@ def nearest_product(written: str, products: Sequence[str]) -> str | None:
 
 def unknown_domain(written: str, domains: Sequence[str]) -> Diagnostic:
     return _unknown("U042", f'unknown domain "{written}"', domains, did_you_mean(written, domains))
+
+
+def require_known(
+    what: str, given: Iterable[str], known: Sequence[str], whose: str, place: Place | None
+) -> None:
+    """Raise UsageError U011 for an unknown name."""
+    for name in given:
+        if name not in known:
+            expected, fix = f"{what}s: {listed(known) or 'none'}", did_you_mean(name, known)
+            raise UsageError.of("U011", f'{whose} has no {what} "{name}"', place, expected, fix)
 
 
 def _unknown(code: str, message: str, known: Sequence[str], fix: str | None) -> Diagnostic:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
@@ -14,13 +15,22 @@ from platform_core.contracts.product_id import ProductId
 from platform_core.lake.connect import configure_engine
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
-from platform_core.sql.allowed import schema_at
+from platform_core.sql.allowed import NotAllowed, schema_at
 from platform_core.sql.engine import lock_down
+from platform_core.sql.plan import sources
 from platform_core.sql.quoting import literal, quoted
+
+_PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"")
 
 
 @contextmanager
 def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """``new_engine``, closed at the end."""
+    with closing(new_engine()) as connection:
+        yield connection
+
+
+def new_engine() -> duckdb.DuckDBPyConnection:
     """An engine with one thread, on which the platform creates views before ``shut``."""
     # Settings and messages would show a real home directory.
     config: dict[str, Any] = {
@@ -28,10 +38,10 @@ def sealed_engine() -> Iterator[duckdb.DuckDBPyConnection]:
         "allow_persistent_secrets": "false",
         "home_directory": os.devnull,
     }
-    with closing(duckdb.connect(":memory:", config=config)) as connection:
-        connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        configure_engine(connection)
-        yield connection
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    configure_engine(connection)
+    return connection
 
 
 def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Iterable[Path] = ()) -> None:
@@ -42,6 +52,15 @@ def shut(connection: duckdb.DuckDBPyConnection, spill: Path | None, files: Itera
     connection.execute(f"SET threads = {threads:d}")
     connection.execute(f"SET temp_directory = {literal(str(spill or ''))}")
     lock_down(connection, files=files, folders=[SCHEME + ":/"])
+
+
+def products_read(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | None:
+    """The ids of the products that a query reads by its plan; None if DuckDB cannot show the plan."""
+    try:
+        found = sources(connection, sql)
+    except (NotAllowed, duckdb.Error):  # the query itself will fail
+        return None
+    return sorted({"".join(part) for scan in found for part in _PRODUCT.findall(scan[1])})
 
 
 def show_version(

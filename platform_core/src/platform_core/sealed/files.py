@@ -18,7 +18,7 @@ SCHEME: Final = "mesh"
 
 
 class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Files by their names below ``mesh://``. The caller closes it."""
+    """Files by their names below ``mesh://``. The caller closes it; else its last engine does."""
 
     protocol = SCHEME
     cachable = False
@@ -39,6 +39,9 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
     def close(self) -> None:
         while self.opened:
             os.close(self.opened.popitem()[1])
+
+    def __del__(self) -> None:
+        self.close()
 
     def show(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Register it with an engine that may open files below ``mesh://``."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import re
 import resource
 import signal
 import sys
@@ -29,20 +28,18 @@ import duckdb
 
 from platform_core.lake.connect import memory_of
 from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
-from platform_core.sealed.engine import sealed_engine, show_version, shut
+from platform_core.sealed.engine import products_read, sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
 from platform_core.sql.engine import trial
-from platform_core.sql.plan import sources
 
 T = TypeVar("T")
 _ROWS_ARE_OF: Final = {
     ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
 } | {("decimal", "Decimal"), ("uuid", "UUID"), ("pytz", "_UTC"), ("builtins", "bytearray")}
 """The types of values in rows; a child may not send others."""
-_PRODUCT: Final = re.compile(r"mesh://([^/\"]+/[^/\"]+)/|\"table\": \"([^\"]+)\"")
 # Fork is fast. On macOS a forked process may not use the system's libraries.
 _CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
 _MANY: Final = 1 << 20
@@ -189,7 +186,7 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     # In a spawned process the import of DuckDB has started a thread, which the wall would not bind.
     walled = forked and wall_off(spill)
     shut(connection, spill)
-    read = _products(connection, sql)
+    read = products_read(connection, sql)
     connection.execute(sql)
     described = connection.description or ()
     columns, types = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
@@ -210,14 +207,6 @@ def _detach(channel: Connection) -> None:
     os.closerange(3, channel.fileno())
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     os.closerange(channel.fileno() + 1, 65536 if most == resource.RLIM_INFINITY else most)
-
-
-def _products(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str] | None:
-    try:
-        found = sources(connection, sql)
-    except (NotAllowed, duckdb.Error):  # the query itself will fail
-        return None
-    return sorted({"".join(part) for scan in found for part in _PRODUCT.findall(scan[1])})
 
 
 def _send(channel: Connection, *words: Any) -> None:

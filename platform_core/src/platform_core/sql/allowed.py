@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from platform_core.diagnostics import UsageError
 from platform_core.sql.parser import (
     QUERY_NODES,
     Node,
@@ -131,6 +132,15 @@ def moment(text: str) -> int | datetime:
         return int(text)
     time = datetime.fromisoformat(text)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def moment_text(name: str, value: int | str | datetime) -> str:
+    """A version or time as text for ``moment``. Raises UsageError U094 for anything else."""
+    try:
+        return str(moment(value.isoformat() if isinstance(value, datetime) else str(value)))
+    except (ValueError, OverflowError):
+        expected = "a version, such as 12, or a time, such as 2026-01-31T12:00"
+        raise UsageError.of("U094", f'{name} cannot be "{value}"', expected=expected) from None
 
 
 class _Tables:

@@ -71,7 +71,7 @@ def domain_files(root: Path, domain: str, team: str, dbt: bool, federation: Fede
     template = tomllib.loads(Path(__file__).with_name("template.toml").read_text(encoding="utf-8"))
     host = (federation.email_domains or ("example.com",))[0]
     words = {"domain": domain, "dashed": domain.replace("_", "-"), "team": team, "host": host}
-    words |= {"title": team.replace("-", " ").capitalize(), "extra": "[dbt]" if dbt else ""}
+    words |= {"title": team.replace("-", " ").capitalize(), "extras": "dagster,dbt" if dbt else "dagster"}
 
     def filled(text: str) -> str:
         return re.sub(rf"\{{({'|'.join(words)})\}}", lambda found: words[found[1]], text)

@@ -18,7 +18,8 @@ _TOOLS: Final = ("pytest", "flit-core")
 def lock_of(root: Path, dbt: bool) -> str | None:
     """The text of ``requirements.lock``, out of the lock and the environment of an existing domain; None
     where no domain has all the packages."""
-    wanted = ("platform-core", *(["platform-core[dbt]", "dbt-core", "dbt-duckdb"] if dbt else []), *_TOOLS)
+    of_dbt = ["platform-core[dbt]", "dbt-core", "dbt-duckdb"] if dbt else []
+    wanted = ("platform-core", "platform-core[dagster]", "dagster", *of_dbt, *_TOOLS)
     for lock in sorted(root.glob(f"domains/*/{LOCK}"), key=lambda path: path.stat().st_size):
         installed = lock.parent.glob(".venv/lib/python*/site-packages")
         requires = {

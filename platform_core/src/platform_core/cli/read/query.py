@@ -7,7 +7,7 @@ import csv
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from io import TextIOWrapper
 from itertools import chain, islice
 from math import isfinite
@@ -20,12 +20,11 @@ from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import number, require_text
 from platform_core.cli.output import note
 from platform_core.cli.table import print_table
-from platform_core.diagnostics import UsageError
 from platform_core.lake.location import LakeLocation
 from platform_core.registry.lookup import Registry
 from platform_core.sealed.landlock import MISSING
 from platform_core.settings import mesh_home, mesh_root
-from platform_core.sql.allowed import moment
+from platform_core.sql.allowed import moment_text
 
 BATCH: Final = 10_000
 Rows = Iterator[tuple[Any, ...]]
@@ -36,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     reader = "the principal: analysts (default) or domain:<name>"
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
     past = "read a version of the lake, or the versions at a time such as 2026-01-31T12:00 (UTC)"
-    parser.add_argument("--as-of", type=_moment, metavar="VERSION|TIME", help=past)
+    parser.add_argument("--as-of", type=partial(moment_text, "--as-of"), metavar="VERSION|TIME", help=past)
     shown = "rows shown; default: 1000; 0 shows all"
     parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
     most = "stop after so many seconds; default: 300; 0 never stops"
@@ -78,14 +77,6 @@ def run(options: argparse.Namespace) -> int:
         if more():
             note(options, f"first {options.limit} rows; --limit 0 shows all")
     return OK
-
-
-def _moment(word: str) -> str:
-    try:
-        return str(moment(word))
-    except (ValueError, OverflowError):
-        expected = "a version, such as 12, or a time, such as 2026-01-31T12:00"
-        raise UsageError.of("U094", f'--as-of cannot be "{word}"', expected=expected) from None
 
 
 def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:

@@ -59,7 +59,7 @@ def require_dbt(project: DbtProject) -> None:
         message = f"the environment of {project.domain} has no dbt for its models"
         place = Place(project.folder / "dbt_project.yml")
         file = f"domains/{project.domain}/pyproject.toml"
-        fix = f'Write "platform-core[dbt]" in {file}, then run `make lock setup`.'
+        fix = f'Write "platform-core[dagster,dbt]" in {file}, then run `make lock setup`.'
         raise DefinitionError.of("D033", message, place, "platform_core with its extra dbt", fix)
 
 

@@ -38,29 +38,32 @@ def position_now(connection: duckdb.DuckDBPyConnection, producer: DataProduct, v
 
 def since(
     connection: duckdb.DuckDBPyConnection,
-    reader: DataProduct,
+    reader: DataProduct | None,
     producer: DataProduct,
     position: Position | None,
     version: int,
     place: Place,
 ) -> int | None:
-    """The version after which to read; None to read everything in the first run. Raises LakeError: L042
-    if that version expired, L043 if the producer's table was replaced, or its rows were changed or
-    deleted."""
+    """The version after which to read; None to read everything in the first run. ``reader`` is None for a
+    caller in Python. Raises LakeError: L042 if that version expired, L043 if the producer's table was
+    replaced, or its rows were changed or deleted."""
     if position is None:
         return None
     before = int(position["version"])
-    rebuild = f"Rename {reader.id}, or drop its table and its ledger, so that it reads everything again."
+    name, rebuild = "the caller", f'Read all its rows: mesh.read("{producer.id}").'
+    if reader is not None:
+        name = reader.id
+        rebuild = f"Rename {name}, or drop its table and its ledger, so that it reads everything again."
     if position["table"] != table_identity(connection, producer) or version < before:
-        message = f"{producer.id} was replaced after {reader.id} had read it up to version {before}"
+        message = f"{producer.id} was replaced after {name} had read it up to version {before}"
         raise LakeError.of("L043", message, place, "a stream to which rows were only added", rebuild)
     if version == before:
         return before
     if not has_version(connection, producer, before + 1):
-        message = f"version {before + 1} of the lake of {producer.id} expired before {reader.id} had read it"
+        message = f"version {before + 1} of the lake of {producer.id} expired before {name} had read it"
         expected = "versions that are kept until all readers of changes have read them"
         raise LakeError.of("L042", message, place, expected, rebuild)
     if changes_between(connection, producer, before + 1, version) - {"inserted_into_table"}:
-        message = f"rows of {producer.id}, which {reader.id} reads, were changed after version {before}"
+        message = f"rows of {producer.id}, which {name} reads, were changed after version {before}"
         raise LakeError.of("L043", message, place, "a stream to which rows were only added", rebuild)
     return before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,18 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window, function_window, window_read
-from platform_core.diagnostics import Place, UsageError
+from platform_core.diagnostics import Place
 from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.reading import at_version, insertions
 from platform_core.products.batch import Delivered
 from platform_core.products.inputs.inbox import batches
 from platform_core.products.inputs.resolve import BoundInput
+from platform_core.registry.typed_names import require_known
 from platform_core.sources.source import Source
 from platform_core.sources.staging import Staging
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe, duckdb_type
-from platform_core.words import did_you_mean, listed
 
 Types = Mapping[str, str]
 """Columns and their DuckDB types."""
@@ -186,13 +186,3 @@ def typed(types: Mapping[str, str]) -> str:
     """Columns of DuckDB types, without rows."""
     values = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in types.items())
     return f"(SELECT {values} LIMIT 0)"
-
-
-def require_known(
-    what: str, given: Iterable[str], known: Sequence[str], whose: str, place: Place | None
-) -> None:
-    """Raise UsageError U011 for an unknown name."""
-    for name in given:
-        if name not in known:
-            expected, fix = f"{what}s: {listed(known) or 'none'}", did_you_mean(name, known)
-            raise UsageError.of("U011", f'{whose} has no {what} "{name}"', place, expected, fix)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from platform_core.contracts.partitions import Window, partition_windows
+from platform_core.contracts.partitions import ALL, Window, chosen_keys, partition_windows
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import PlatformError
 from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
 from platform_core.workspace.protocol import Asset
-from platform_core.workspace.run.partition_keys import ALL, chosen_keys
 from platform_core.workspace.run.selection import Selection
 
 Grids = Mapping[str, Sequence[Window]]

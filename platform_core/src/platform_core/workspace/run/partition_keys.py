@@ -4,29 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from platform_core.contracts.partitions import ALL, chosen_keys
 from platform_core.diagnostics import UsageError
-from platform_core.words import did_you_mean
-
-ALL = "all"
-
-
-def chosen_keys(asked: str, grid: Sequence[str], asset: str) -> tuple[str, ...]:
-    """The requested consecutive keys of one asset's grid. Raises UsageError U024 for an unknown key or a
-    backward range."""
-    if asked == ALL:
-        return tuple(grid)
-    first, dots, last = asked.partition("..")
-    ends = (first, last if dots else first)
-    for key in ends:
-        if key not in grid:
-            known = f"{grid[0]} .. {grid[-1]} ({len(grid)} keys)" if grid else "no partition exists yet"
-            expected = f"one key, first..last, or all; the keys are {known}"
-            message, fix = f'"{key}" is not a partition of {asset}', did_you_mean(key, grid)
-            raise UsageError.of("U024", message, None, expected, fix)
-    start, stop = (grid.index(key) for key in ends)
-    if stop < start:
-        raise UsageError.of("U024", f"the range {asked} is backward", fix=f"`--partitions {last}..{first}`")
-    return tuple(grid[start : stop + 1])
 
 
 def chosen_partitions(
