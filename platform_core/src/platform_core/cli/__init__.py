@@ -83,5 +83,10 @@ def _call(words: list[str]) -> int:
         sys.stdout.flush()
         return status
     except PlatformError as fault:
-        print(fault, file=sys.stderr)
+        text = str(fault)
+        if sys.stderr.isatty():
+            from platform_core.cli.table import emphasized
+
+            text = emphasized(text)
+        print(text, file=sys.stderr)
         return USAGE if isinstance(fault, UsageError) else FAILED

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.cli.exit_status import FAILED, OK
+from platform_core.cli.table import emphasized
 from platform_core.diagnostics import Diagnostic, UsageError, render
 from platform_core.settings import REGISTRY
 from platform_core.version import __version__
@@ -41,7 +42,7 @@ def answer(
         if diagnostics:
             sys.stdout.flush()
             # An empty line separates them from the text on a terminal.
-            print("\n" * sys.stdout.isatty() + render(diagnostics), file=sys.stderr)
+            print("\n" * sys.stdout.isatty() + emphasized(render(diagnostics)), file=sys.stderr)
     return FAILED if any(each.severity == "error" for each in diagnostics or ()) else OK
 
 

@@ -27,7 +27,7 @@ def visit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_products_lists_each_with_its_last_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["products"]) == 0
+    assert main(["products", "--wide"]) == 0
     lines = capsys.readouterr().out.splitlines()
     [line] = [line for line in lines if line.startswith("sales/transactions")]
     for words in ("sales-team", "active 1.2.0", "3", "ago", "2 days", "All about sales/transactions."):
