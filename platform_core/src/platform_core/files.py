@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from filelock import FileLock
 
@@ -34,6 +34,23 @@ def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, re
             draft.replace(path)
             return True
         return link_new(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of ``path`` at the end of the block; after any exception nothing
+    of it stays. Raises OSError."""
+    draft = draft_beside(path)
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
 

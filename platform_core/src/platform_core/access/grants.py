@@ -25,13 +25,19 @@ def require_principal(principal: str, domains: tuple[str, ...]) -> None:
         raise UsageError.of("U041", f'"{principal}" is not a known principal', None, expected)
 
 
+def is_granted(product: DataProduct, principal: str) -> bool:
+    """Whether ``principal`` may read a product; ``require_grant`` gives the reasons against it."""
+    own = principal == f"domain:{product.domain}"
+    return own or (not product.restricted and product.granted_to(principal))
+
+
 def require_grant(product: DataProduct, principal: str, root: Path) -> None:
     """Refuse a product that ``principal`` (``domain:<name>`` or a group) may not read.
 
     Raises AccessDenied: A001 without a grant; A002 for a restricted product of another domain, even if its
     contract grants it.
     """
-    if principal == f"domain:{product.domain}":
+    if is_granted(product, principal):
         return
     owner = asked(product, root)
     if product.restricted:
@@ -43,14 +49,13 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
             else f"Ask {owner} for one, or run `mesh products --domain {product.domain}`."
         )
         raise AccessDenied.of("A002", message, product.place, expected, fix, plain=True)
-    if not product.granted_to(principal):
-        access = MASKED if product.twin_of else "read"
-        in_yaml = f'"{principal}"' if ":" in principal else principal
-        message, place = f"{principal} has no grant for {product.id}", product.places.get("/roles")
-        expected = f"a role {principal} with {access} access in its contract"
-        role = f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
-        fix = f"Ask {owner} to add to {shown(product.path)}:\n{role}"
-        raise AccessDenied.of("A001", message, place or product.place, expected, fix, plain=True)
+    access = MASKED if product.twin_of else "read"
+    in_yaml = f'"{principal}"' if ":" in principal else principal
+    message, place = f"{principal} has no grant for {product.id}", product.places.get("/roles")
+    expected = f"a role {principal} with {access} access in its contract"
+    role = f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
+    fix = f"Ask {owner} to add to {shown(product.path)}:\n{role}"
+    raise AccessDenied.of("A001", message, place or product.place, expected, fix, plain=True)
 
 
 def asked(product: DataProduct, root: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from platform_core.access.granted_tables import granted_tables
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import AccessDenied, Diagnostic, RunError, UsageError
@@ -23,9 +24,11 @@ from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery, sealed_query
+from platform_core.sealed.shapes import Shape
 from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
+from platform_core.sql.forms import INFORMATION_SCHEMA
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
 
@@ -49,6 +52,11 @@ class Answer:
         with _query_faults():
             return self._query.rows(count)
 
+    def arrow(self, count: int) -> bytes:
+        """The same as an Arrow stream, for the shapes ``arrow`` and ``parquet``; at the end without rows."""
+        with _query_faults():
+            return self._query.arrow(count)
+
 
 @contextmanager
 def granted_query(
@@ -61,6 +69,7 @@ def granted_query(
     seconds: float | None = None,
     many: bool = False,
     as_of: str | None = None,
+    shape: Shape = "values",
 ) -> Iterator[Answer]:
     """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
 
@@ -68,6 +77,7 @@ def granted_query(
     ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')``. ``as_of`` is the version or time for names
     without AT. The query runs in its own process, which can open only the files of these versions and is
     killed at the end of the block, or after ``seconds``. ``many``: the caller reads all of many rows.
+    ``shape`` is the form of the rows.
 
     Raises AccessDenied (A001, A002, A010, A012, A013), RunError (R020, R023), UsageError (U040 to U046) and
     LakeError.
@@ -77,21 +87,24 @@ def granted_query(
     with sealed_query(sql, seconds) as query, _query_faults():
         with _refusals():
             named = query.tables()
+        shown = [table for table in named if table.schema and fold(table.schema) == INFORMATION_SCHEMA]
+        named = [table for table in named if table not in shown]
         products = _granted(named, principal, registry, root)
         wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
         _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
         with opened_files(products, location) as (files, room):
             asked = {key: (products[key[0]], at) for key, at in wanted.items()}
-            versions = files_of_versions(asked, location, files, room)
+            versions = files_of_versions(asked, location, files, room) if asked else {}
+            versions |= granted_tables(principal, registry) if shown else {}
             try:
-                result = query.run(versions, files, room, many)
+                result = query.run(versions, files, room, many, shape)
             except QueryEnded as ended:
                 if ended.kind == DAMAGED and ended.words in products:
                     words = "it does not hold the columns that were published"
                     raise damaged_file(products[ended.words], words) from None
                 # A UsageError, since `opened_files` checks the files only after an error of ours.
                 raise UsageError(query_fault(ended.kind, ended.words)) from None
-            read = sorted(products) if result.read is None else result.read
+            read = sorted(products if result.read is None else products.keys() & result.read)
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
 
@@ -161,8 +174,10 @@ def _refusals() -> Iterator[None]:
             case "syntax":
                 raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
             case "statement":
-                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
-                fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
+                expected = (
+                    "one SELECT (or FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
+                )
+                fix = "Remove everything except one SELECT. For PIVOT, list the values: ON column IN (...)."
                 raise AccessDenied.of("A010", "only one query can run here", None, expected, fix) from None
         code = "A012" if refused.what == "function" else "A013"
         expected = "data products by name, as in FROM sales.transactions, and plain functions"

@@ -25,17 +25,22 @@ STATES: Final = {
 }
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool] = ()) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[bool] = (),
+    file: TextIO | None = None,
+) -> None:
     """Print a table; ``right`` has whether each column is aligned right, by default none."""
-    width = _width()
-    cells = [[visible(cell, sys.stdout.encoding) for cell in row] for row in (columns, *rows)]
-    for line in table_lines(*cells, right=right, width=width, colour=coloured(sys.stdout)):
-        print(line)
+    out = file or sys.stdout
+    cells = [[visible(cell, out.encoding) for cell in row] for row in (columns, *rows)]
+    for line in table_lines(*cells, right=right, width=_width(out), colour=coloured(out)):
+        print(line, file=out)
 
 
 def print_text(text: str, label: str = "") -> None:
     """Print the lines of a text to the right of a label, or of as many spaces."""
-    width = _width()
+    width = _width(sys.stdout)
     if width and label and width - len(label) < NARROW:  # the text below its label
         if label.strip():
             print(label.strip())
@@ -117,8 +122,8 @@ def painted(text: str, style: str) -> str:
     return f"\033[{style}m{text}\033[0m" if style and text else text
 
 
-def _width() -> int | None:
-    return get_terminal_size().columns if sys.stdout.isatty() else None
+def _width(out: TextIO) -> int | None:
+    return get_terminal_size().columns if out.isatty() else None
 
 
 def _grid(

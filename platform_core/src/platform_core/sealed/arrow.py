@@ -20,21 +20,25 @@ def load_arrow(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET arrow_lossless_conversion = true")
 
 
-def arrow_batches(connection: duckdb.DuckDBPyConnection) -> Callable[[int], bytes | list[Any]]:
-    """A function that returns up to some further rows of a result, and an empty list at the end."""
+def arrow_batches(
+    rows: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation, *, always: bool = False
+) -> Callable[[int], bytes | list[Any]]:
+    """A function that returns up to some further rows of a result, and an empty list at the end; with
+    ``always`` no rows there, which have types."""
     import pyarrow as pa
 
     @cache
     def reader(count: int) -> pa.RecordBatchReader:
-        return connection.to_arrow_reader(count)
+        return rows.to_arrow_reader(count)
 
     def further(count: int) -> bytes | list[Any]:
         batch = next(reader(count), None)
-        if batch is None:
+        if batch is None and not always:
             return []
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
+        with pa.ipc.new_stream(sink, reader(count).schema) as stream:
+            if batch is not None:
+                stream.write_batch(batch)
         return bytes(sink.getvalue())
 
     return further

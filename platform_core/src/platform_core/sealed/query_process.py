@@ -32,8 +32,9 @@ from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
+from platform_core.sealed.shapes import Shape, query_of, shaped
 from platform_core.sealed.version import VersionFiles
-from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
+from platform_core.sql.allowed import NotAllowed, TableName, statements_read_at
 from platform_core.sql.engine import trial
 from platform_core.sql.plan import sources
 
@@ -113,13 +114,14 @@ class SealedQuery:
         files: SealedFiles,
         spill: Path | None,
         many: bool,
+        shape: Shape = "values",
     ) -> SealedResult:
         """Begin the query over versions by product id and the text after ``AT``. ``many`` rows may be
         fetched."""
         opened = files.opened
         many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
         with suppress(ConnectionError):  # _answer reports the end
-            self.channel.send((dict(versions), list(opened), spill, many))
+            self.channel.send((dict(versions), list(opened), spill, many, shape))
             for file in opened.values():
                 send_handle(self.channel, file, None)
         return self._answer(lambda fields: SealedResult(*fields))
@@ -129,6 +131,13 @@ class SealedQuery:
         with suppress(ConnectionError):
             self.channel.send(count)
         return self._answer(lambda rows: from_arrow(rows) if isinstance(rows, bytes) else list(rows))
+
+    def arrow(self, count: int) -> bytes:
+        """Up to ``count`` further rows as a stream of Arrow, which is empty at the end; after ``arrow`` or
+        ``parquet``."""
+        with suppress(ConnectionError):
+            self.channel.send(count)
+        return self._answer(bytes)
 
     def _answer(self, read: Callable[[Any], T]) -> T:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -170,9 +179,9 @@ def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> Non
 
 
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
-    named, sql = tables_read_at(sql)
+    named, (*before, sql) = statements_read_at(sql)
     _send(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
-    versions, opened, spill, many = channel.recv()
+    versions, opened, spill, many, shape = channel.recv()
     files = SealedFiles()
     for name in opened:
         files.opened[name] = recv_handle(channel)
@@ -182,19 +191,21 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
             show_version(connection, product, version, at)
         except duckdb.Error:
             return _send(channel, DAMAGED, str(product))
-    if many:
+    in_arrow = shape in ("arrow", "parquet")
+    if many or in_arrow:
         load_arrow(connection)
     # DuckDB needs it for times with a zone, and behind the wall nothing can be loaded.
     import_module("pytz")
     # In a spawned process the import of DuckDB has started a thread, which the wall would not bind.
     walled = forked and wall_off(spill)
     shut(connection, spill)
+    for statement in before:
+        connection.execute(statement)
     read = _products(connection, sql)
-    connection.execute(sql)
-    described = connection.description or ()
-    columns, types = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
-    _send(channel, "answer", (columns, types, read, walled))
-    further = arrow_batches(connection) if many else connection.fetchmany
+    query = query_of(connection, sql)
+    rows = shaped(query, shape)
+    _send(channel, "answer", (query.columns, list(map(str, query.types)), read, walled))
+    further = arrow_batches(rows, always=in_arrow) if many or in_arrow else rows.fetchmany
     while True:
         _send(channel, "answer", further(channel.recv()))
 
