@@ -28,7 +28,7 @@ from platform_core.sealed.shapes import Shape
 from platform_core.sealed.version import VersionFiles, product_files
 from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read
-from platform_core.sql.forms import INFORMATION_SCHEMA
+from platform_core.sql.forms import of_information_schema
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
 
@@ -87,7 +87,7 @@ def granted_query(
     with sealed_query(sql, seconds) as query, _query_faults():
         with _refusals():
             named = query.tables()
-        shown = [table for table in named if table.schema and fold(table.schema) == INFORMATION_SCHEMA]
+        shown = [t for t in named if of_information_schema(t.schema, t.name) and not (t.catalog or t.at)]
         named = [table for table in named if table not in shown]
         products = _granted(named, principal, registry, root)
         wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}

@@ -32,7 +32,7 @@ from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
-from platform_core.sealed.shapes import Shape, query_of, shaped
+from platform_core.sealed.shapes import Shape, begun
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, statements_read_at
 from platform_core.sql.engine import trial
@@ -202,9 +202,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     for statement in before:
         connection.execute(statement)
     read = _products(connection, sql)
-    query = query_of(connection, sql)
-    rows = shaped(query, shape)
-    _send(channel, "answer", (query.columns, list(map(str, query.types)), read, walled))
+    columns, types, rows = begun(connection, sql, shape)
+    _send(channel, "answer", (columns, types, read, walled))
     further = arrow_batches(rows, always=in_arrow) if many or in_arrow else rows.fetchmany
     while True:
         _send(channel, "answer", further(channel.recv()))

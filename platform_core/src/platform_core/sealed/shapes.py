@@ -19,26 +19,35 @@ _NOT_IN_ARROW: Final = re.compile(
 )
 
 
-def query_of(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    """The query before it runs; a plan has a row per line. Raises duckdb.Error."""
+def begun(
+    connection: duckdb.DuckDBPyConnection, sql: str, shape: Shape
+) -> tuple[list[str], list[str], duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation]:
+    """The columns of a query, their types, and its rows in a shape. A plan has a row per line. Raises
+    duckdb.Error."""
     if sql.startswith(EXPLAIN):
         [(_, plan)] = connection.execute(sql).fetchall()
         sql = f"SELECT unnest(string_split({literal(plan.rstrip())}, chr(10))) AS plan"
-    return connection.sql(sql)
+    if shape == "values":
+        connection.execute(sql)
+        described = connection.description or ()
+        return [name for name, *_ in described], [str(kind) for _, kind, *_ in described], connection
+    try:
+        query = connection.sql(sql)
+    except duckdb.Error:
+        connection.execute(sql)  # its error has the line and a caret
+        raise
+    return query.columns, list(map(str, query.types)), query.project(_projection(query, shape))
 
 
-def shaped(query: duckdb.DuckDBPyRelation, shape: Shape) -> duckdb.DuckDBPyRelation:
-    match shape:
-        case "values":
-            return query
-        case "text":
-            return query.project("CAST(COLUMNS(*) AS VARCHAR)")
-        case "json":
-            return query.project("CAST(to_json(COLUMNS(*)) AS VARCHAR)")
+def _projection(query: duckdb.DuckDBPyRelation, shape: Shape) -> str:
+    if shape == "text":
+        return "CAST(COLUMNS(*) AS VARCHAR)"
+    if shape == "json":
+        return "CAST(to_json(COLUMNS(*)) AS VARCHAR)"
     columns = []
     for number, kind in enumerate(map(str, query.types), 1):
         lost = _NOT_IN_ARROW.search(kind) or (shape == "parquet" and "INTERVAL" in kind)
         # Arrow has no integer of 128 bits: readers would get bytes.
         stored = "VARCHAR" if lost else re.sub(r"\bHUGEINT\b", "DECIMAL(38, 0)", kind)
         columns.append(f"#{number}" if stored == kind else f"CAST(#{number} AS {stored})")
-    return query.project(", ".join(columns))
+    return ", ".join(columns)

@@ -16,9 +16,9 @@ from typing import Final, Literal
 
 from platform_core.sql.forms import (
     GRANTED,
-    INFORMATION_SCHEMA,
     VALUES_OF,
     explained,
+    of_information_schema,
     shown,
     values_of,
     with_named_values,
@@ -229,7 +229,7 @@ class _Tables:
             if at:  # DuckDB accepts AT here and ignores it
                 raise self._refusal("construct", f"AT (...) needs a product, and {name} is not one", node)
             return
-        granted = self._forms and not catalog and not at and fold(schema) == INFORMATION_SCHEMA
+        granted = self._forms and not catalog and not at and of_information_schema(schema, name)
         self.rewritten |= bool(at) or granted
         node |= {"schema_name": GRANTED if granted else schema_at(schema, at), "at_clause": None}
         self.names.add(TableName(schema, name, line_of(self._sql, node), catalog, at))

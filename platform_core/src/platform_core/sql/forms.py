@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from platform_core.sql.parser import Node, parse, written
-from platform_core.sql.quoting import quoted
+from platform_core.sql.quoting import fold, quoted
 
 EXPLAIN: Final = "EXPLAIN "
 """The start of a statement that shows the plan of the query after it."""
-INFORMATION_SCHEMA: Final = "information_schema"
 GRANTED: Final = "@information_schema"
-"""The schema with the tables ``tables`` and ``columns`` of what the reader may read."""
+"""The schema that stands for ``information_schema``: with tables of what the reader may read."""
 VALUES_OF: Final = "@values of pivot "
 """The start of the name of a type with the values of a pivoted column."""
 
@@ -68,6 +67,11 @@ def with_named_values(sql: str) -> str:
     return text.decode()
 
 
+def of_information_schema(schema: str, name: str) -> bool:
+    """Whether a table is one of those that ``GRANTED`` has."""
+    return fold(schema) == "information_schema" and fold(name) in ("tables", "columns")
+
+
 def values_of(pivot: Node, source: Node, common: Mapping[str, Node]) -> str:
     """A statement that creates the type of a pivoted column, from the pivot's source and the common table
     expressions that it sees."""
@@ -75,9 +79,8 @@ def values_of(pivot: Node, source: Node, common: Mapping[str, Node]) -> str:
     [query] = parse("SELECT NULL FROM t") or ()
     query |= {"from_table": source, "select_list": [column | {"alias": "x"}]}
     query["cte_map"] = {"map": [{"key": name, "value": each} for name, each in common.items()]}
-    distinct = f"SELECT DISTINCT x FROM ({written(query)}) WHERE x IS NOT NULL"
-    ordered = f"SELECT CAST(x AS VARCHAR) FROM ({distinct}) ORDER BY x"
-    return f"CREATE TEMP TYPE {quoted(pivot['pivot_enum'])} AS ENUM ({ordered})"
+    values = f"SELECT DISTINCT CAST(x AS VARCHAR) AS v FROM ({written(query)}) WHERE x IS NOT NULL ORDER BY v"
+    return f"CREATE TEMP TYPE {quoted(pivot['pivot_enum'])} AS ENUM ({values})"
 
 
 def shown(table: str) -> Node | None:
