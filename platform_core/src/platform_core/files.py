@@ -41,7 +41,7 @@ def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, re
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes the place of ``path`` at the end of the block; after any exception nothing
-    of it stays. Raises OSError."""
+    of it stays. Raises UsageError U068 for an OSError in the block."""
     draft = draft_beside(path)
     try:
         with draft.open("xb") as file:
@@ -51,6 +51,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         if path.exists():
             draft.chmod(stat.S_IMODE(path.stat().st_mode))
         draft.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     finally:
         draft.unlink(missing_ok=True)
 
@@ -90,12 +92,7 @@ def write_files(contents: Mapping[Path, str | bytes | None]) -> None:
                 folder.rmdir()
         if not isinstance(error, OSError):
             raise
-        raise UsageError.of(
-            "U068",
-            f"{shown(path)} cannot be written: {error.strerror or error}",
-            expected="a writable folder with free space",
-            fix="Repair the folder, then call again.",
-        ) from None
+        raise _unwritable(path, error) from None
 
 
 def draft_beside(path: Path) -> Path:
@@ -177,6 +174,12 @@ def append_line(path: Path, line: str) -> bool:
             os.close(file)
     except OSError:
         return False
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    message = f"{shown(path)} cannot be written: {error.strerror or error}"
+    fix = "Repair the folder, then call again."
+    return UsageError.of("U068", message, None, "a writable folder with free space", fix)
 
 
 def _write_draft(draft: Path, path: Path, content: str | bytes, mode: int | None) -> None:

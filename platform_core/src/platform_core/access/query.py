@@ -50,12 +50,12 @@ class Answer:
     def rows(self, count: int) -> list[tuple[Any, ...]]:
         """Up to ``count`` more rows. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
-            return self._query.rows(count)
+            return list(self._query.rows(count))
 
     def arrow(self, count: int) -> bytes:
         """The same as an Arrow stream, for the shapes ``arrow`` and ``parquet``; at the end without rows."""
         with _query_faults():
-            return self._query.arrow(count)
+            return bytes(self._query.rows(count))
 
 
 @contextmanager
@@ -67,7 +67,6 @@ def granted_query(
     root: Path,
     *,
     seconds: float | None = None,
-    many: bool = False,
     as_of: str | None = None,
     shape: Shape = "values",
 ) -> Iterator[Answer]:
@@ -76,7 +75,7 @@ def granted_query(
     The query names products as ``domain.product`` or ``"domain/product"``, and an older version with
     ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')``. ``as_of`` is the version or time for names
     without AT. The query runs in its own process, which can open only the files of these versions and is
-    killed at the end of the block, or after ``seconds``. ``many``: the caller reads all of many rows.
+    killed at the end of the block, or after ``seconds``.
     ``shape`` is the form of the rows.
 
     Raises AccessDenied (A001, A002, A010, A012, A013), RunError (R020, R023), UsageError (U040 to U046) and
@@ -97,7 +96,7 @@ def granted_query(
             versions = files_of_versions(asked, location, files, room) if asked else {}
             versions |= granted_tables(principal, registry) if shown else {}
             try:
-                result = query.run(versions, files, room, many, shape)
+                result = query.run(versions, files, room, shape)
             except QueryEnded as ended:
                 if ended.kind == DAMAGED and ended.words in products:
                     words = "it does not hold the columns that were published"

@@ -83,10 +83,5 @@ def _call(words: list[str]) -> int:
         sys.stdout.flush()
         return status
     except PlatformError as fault:
-        text = str(fault)
-        if sys.stderr.isatty():
-            from platform_core.cli.table import emphasized
-
-            text = emphasized(text)
-        print(text, file=sys.stderr)
+        print(fault, file=sys.stderr)
         return USAGE if isinstance(fault, UsageError) else FAILED

@@ -59,6 +59,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
+    "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
 }
 
@@ -154,6 +155,9 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"mesh {__version__}")
     parser.understand(before)
     called, *rest = words[len(before) :] or [""]
+    if called == "help":
+        called, *rest = [*rest, "--help"]
+        parser.understand([] if rest else [called])
     if called not in VERBS:
         message = f'"{called}" is not a verb of mesh' if called else "no verb is named"
         fix = did_you_mean(called, VERBS) or "`mesh --help` lists the verbs."

@@ -16,8 +16,8 @@ from platform_core.settings import environment
 
 GAP: Final = "  "
 NARROW: Final = 20
-"""Cells: a text that is folded to less is hard to read."""
-BOLD, RED, YELLOW, GREEN = "1", "1;31", "33", "32"
+"""A text that is folded to less is hard to read."""
+BOLD, RED, GREEN, YELLOW = "1", "1;31", "32", "33"
 STATES: Final = {
     **dict.fromkeys(("failed", "failing"), RED),
     **dict.fromkeys(("overdue", "stale", "skipped", "canceled"), YELLOW),
@@ -34,16 +34,17 @@ def print_table(
     """Print a table; ``right`` has whether each column is aligned right, by default none."""
     out = file or sys.stdout
     cells = [[visible(cell, out.encoding) for cell in row] for row in (columns, *rows)]
-    for line in table_lines(*cells, right=right, width=_width(out), colour=coloured(out)):
-        print(line, file=out)
+    width = get_terminal_size().columns if out.isatty() else None
+    variables = environment()
+    coloured = bool(width) and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
+    out.writelines(f"{line}\n" for line in table_lines(cells, right, width, coloured))
 
 
 def print_text(text: str, label: str = "") -> None:
-    """Print the lines of a text to the right of a label, or of as many spaces."""
-    width = _width(sys.stdout)
-    if width and label and width - len(label) < NARROW:  # the text below its label
-        if label.strip():
-            print(label.strip())
+    """Print the lines of a text to the right of a label, or below it where that is too narrow."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    if width and label and width - len(label) < NARROW:
+        print(label.strip(), end="\n" * bool(label.strip()))
         label = "  "
     for line in visible(text, sys.stdout.encoding, keep="\n").split("\n"):
         for part in fold(line, width - len(label)) if width else [line]:
@@ -52,27 +53,43 @@ def print_text(text: str, label: str = "") -> None:
 
 
 def table_lines(
-    heading: Sequence[str],
-    *rows: Sequence[str],
+    cells: Sequence[Sequence[str]],
     right: Sequence[bool] = (),
     width: int | None = None,
-    colour: bool = False,
+    coloured: bool = False,
 ) -> Iterator[str]:
-    """The lines of a table of ``visible`` cells: a grid, where need be with folded texts, or else a record
-    for each row. ``width`` is that of the terminal."""
-    widths = _grid(heading, rows, right, width)
-    if widths is None:
-        yield from _records(heading, rows, width or 0, colour)
-        return
-    for row in (heading, *rows):
-        styles = [BOLD if row is heading else _style(*cell) for cell in zip(heading, row, strict=True)]
-        folded = [fold(cell, each) for cell, each in zip(row, widths, strict=True)]
-        for parts in zip_longest(*folded, fillvalue=""):
-            line = ""
-            for position, (part, each, style) in enumerate(zip(parts, widths, styles, strict=True)):
-                gap, shown = " " * (each - cell_len(part)), painted(part, style if colour else "")
-                line += (gap + shown if position < len(right) and right[position] else shown + gap) + GAP
-            yield line.rstrip()
+    """The lines of a table, whose first row is the heading: a grid, if need be with folded texts, or else a
+    record for each row. ``width`` is that of the terminal."""
+    heading, *rows = cells
+    numbers = [*right, *[False] * (len(heading) - len(right))]
+
+    def painted(text: str, style: str) -> str:
+        return f"\033[{style}m{text}\033[0m" if coloured and style and text else text
+
+    def style(name: str, cell: str) -> str:
+        return STATES.get(cell, "") if name in ("state", "status") else ""
+
+    widths = _widths(cells, numbers, width)
+    for number, row in enumerate(cells if widths else rows):
+        if widths:
+            folded = [fold(cell, each) for cell, each in zip(row, widths, strict=True)]
+            styles = [style(*pair) if number else BOLD for pair in zip(heading, row, strict=True)]
+            for parts in zip_longest(*folded, fillvalue=""):
+                line = ""
+                for part, each, how, to_right in zip(parts, widths, styles, numbers, strict=True):
+                    gap = " " * (each - cell_len(part))
+                    line += (gap + painted(part, how) if to_right else painted(part, how) + gap) + GAP
+                yield line.rstrip()
+            continue
+        label, most = max(map(cell_len, heading)), width or 0
+        yield painted(f"-[ {number + 1} ]".ljust(min(most, 60), "-")[:most], BOLD)
+        for name, cell in zip(heading, row, strict=True):
+            if (room := most - label - 3) < min(NARROW, most // 2):  # the value below its label
+                yield from [*fold(name, most), *(f"  {part}".rstrip() for part in fold(cell, most - 2))]
+                continue
+            for part in fold(cell, room):
+                yield f"{name}{' ' * (label - cell_len(name))} | {painted(part, style(name, cell))}".rstrip()
+                name = ""
 
 
 def fold(text: str, width: int) -> list[str]:
@@ -96,75 +113,24 @@ def visible(text: str, encoding: str = "utf-8", keep: str = "") -> str:
     """A text that cannot move the cursor: an escape for each control character, and for each letter that the
     encoding does not have."""
     if not text.isprintable():
-        text = "".join(
-            c if c.isprintable() or c in keep or category(c) == "Zs" else ascii(c)[1:-1] for c in text
-        )
+        letters = (c if c.isprintable() or c in keep or category(c) == "Zs" else ascii(c)[1:-1] for c in text)
+        text = "".join(letters)
     return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def coloured(stream: TextIO) -> bool:
-    """Whether a stream is a terminal with colours."""
-    variables = environment()
-    return stream.isatty() and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
-
-
-def emphasized(diagnostics: str) -> str:
-    """Diagnostics with coloured severities, if standard error has colours."""
-    if not coloured(sys.stderr):
-        return diagnostics
-    colours = {"error": RED, "warning": YELLOW}
-    return re.sub(
-        r"(?m)^(error|warning)(?=\[)", lambda found: painted(found[1], colours[found[1]]), diagnostics
-    )
-
-
-def painted(text: str, style: str) -> str:
-    return f"\033[{style}m{text}\033[0m" if style and text else text
-
-
-def _width(out: TextIO) -> int | None:
-    return get_terminal_size().columns if out.isatty() else None
-
-
-def _grid(
-    heading: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], width: int | None
-) -> list[int] | None:
-    """The width of each column; None if a grid is too wide."""
-    columns = list(zip(heading, *rows, strict=True))
-    needs = [max(map(cell_len, cells)) for cells in columns]
+def _widths(cells: Sequence[Sequence[str]], numbers: Sequence[bool], width: int | None) -> list[int] | None:
+    """The width of each column of a grid; None if a grid is too wide."""
+    columns = list(zip(*cells, strict=True))
+    needs = [max(map(cell_len, column)) for column in columns]
     room = sum(needs) if width is None else width - len(GAP) * (len(needs) - 1)
-    if sum(needs) <= room:
-        return needs
     # Numbers are not folded, and words are not broken.
-    words = [max(cell_len(word) for cell in cells for word in cell.split(" ")) for cells in columns]
-    numbers = [*right, *[False] * (len(needs) - len(right))]
+    words = [max(cell_len(word) for cell in column for word in cell.split(" ")) for column in columns]
     least = [
         need if number else max(word, min(need, NARROW))
         for need, number, word in zip(needs, numbers, words, strict=True)
     ]
-    for most in range(room, 0, -1):
+    for most in range(max(needs), 0, -1) if sum(least) <= room else ():
         widths = [max(few, min(need, most)) for few, need in zip(least, needs, strict=True)]
         if sum(widths) <= room:
             return widths
     return None
-
-
-def _records(
-    heading: Sequence[str], rows: Sequence[Sequence[str]], width: int, colour: bool
-) -> Iterator[str]:
-    label = max(map(cell_len, heading))
-    room = width - label - 3
-    for number, row in enumerate(rows, 1):
-        yield painted(f"-[ {number} ]".ljust(min(width, 60), "-")[:width], BOLD if colour else "")
-        for name, cell in zip(heading, row, strict=True):
-            if room < min(NARROW, width // 2):  # the value below its label
-                yield from fold(name, width)
-                yield from (f"  {part}".rstrip() for part in fold(cell, max(1, width - 2)))
-                continue
-            for line, part in enumerate(fold(cell, room)):
-                shown = name + " " * (label - cell_len(name)) if line == 0 else " " * label
-                yield f"{shown} | {painted(part, _style(name, cell) if colour else '')}".rstrip()
-
-
-def _style(column: str, cell: str) -> str:
-    return STATES.get(cell, "") if column in ("state", "status") else ""

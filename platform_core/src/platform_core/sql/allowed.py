@@ -122,8 +122,10 @@ def statements_read_at(sql: str) -> tuple[tuple[TableName, ...], tuple[str, ...]
     require_one_select(query)
     found, tree = _judged(query, forms=True)
     # Its author's text, where it is all that runs.
-    same = not (found.rewritten or found.values)
-    return tuple(sorted(found.names)), (*found.values, explain + (query if same else written(tree)))
+    rewritten = found.values or any(
+        table.at or of_information_schema(table.schema, table.name) for table in found.names
+    )
+    return tuple(sorted(found.names)), (*found.values, explain + (written(tree) if rewritten else query))
 
 
 def _judged(sql: str, *, forms: bool = False) -> tuple[_Tables, Node]:
@@ -165,7 +167,6 @@ class _Tables:
         self.names: set[TableName] = set()
         self.values: list[str] = []
         """Statements that create the values of pivoted columns."""
-        self.rewritten = False
         self._sql = sql
         self._forms = forms
 
@@ -230,7 +231,6 @@ class _Tables:
                 raise self._refusal("construct", f"AT (...) needs a product, and {name} is not one", node)
             return
         granted = self._forms and not catalog and not at and of_information_schema(schema, name)
-        self.rewritten |= bool(at) or granted
         node |= {"schema_name": GRANTED if granted else schema_at(schema, at), "at_clause": None}
         self.names.add(TableName(schema, name, line_of(self._sql, node), catalog, at))
 

@@ -26,10 +26,7 @@ _ENDS_A_PIVOT: Final = frozenset(
 _SHOWN: Final = {
     '"tables"': "SELECT table_schema || '.' || table_name AS name"
     " FROM information_schema.tables ORDER BY name",
-    "__show_tables_expanded": "SELECT table_schema AS schema, table_name AS name,"
-    " list(column_name ORDER BY ordinal_position) AS column_names,"
-    " list(data_type ORDER BY ordinal_position) AS column_types"
-    " FROM information_schema.columns GROUP BY ALL ORDER BY ALL",
+    "__show_tables_expanded": "FROM information_schema.tables ORDER BY ALL",
 }
 
 
@@ -44,24 +41,16 @@ def explained(sql: str) -> tuple[str, str]:
 def with_named_values(sql: str) -> str:
     """A text in which each pivoted column without IN has its values in a type, ``VALUES_OF`` and a number."""
     text, inserted = sql.encode(), list[int]()
-    depth, pivots = 0, dict[int, bool | None]()  # by depth: None before ON, then whether IN is missing
+    depth, missing = 0, dict[int, bool]()  # by depth of a pivot: whether a column still misses its IN
     for offset, word in (*_tokens(sql), (len(text), b"")):
-        if word in _ENDS_A_PIVOT and pivots.get(depth) is not None:
-            inserted += [offset] * bool(pivots[depth])
-            pivots[depth] = True
+        if depth in missing and word in _ENDS_A_PIVOT:
+            inserted += [offset] * missing[depth]
+            missing[depth] = True
             if word != b",":
-                del pivots[depth]
-        match word:
-            case b"(":
-                depth += 1
-            case b")":
-                depth -= 1
-            case b"pivot":
-                pivots[depth] = None
-            case b"on" if depth in pivots:
-                pivots[depth] = True
-            case b"in" if pivots.get(depth):
-                pivots[depth] = False
+                del missing[depth]
+        elif word == b"pivot" or (depth in missing and word in (b"on", b"in")):
+            missing[depth] = word == b"on"
+        depth += (word == b"(") - (word == b")")
     for number, offset in reversed(list(enumerate(inserted))):
         text = text[:offset] + f'\nIN "{VALUES_OF}{number}" '.encode() + text[offset:]
     return text.decode()
@@ -85,10 +74,9 @@ def values_of(pivot: Node, source: Node, common: Mapping[str, Node]) -> str:
 
 def shown(table: str) -> Node | None:
     """The part of FROM that SHOW stands for, by DuckDB's name of what it shows."""
-    for query in (table in _SHOWN and parse(f"FROM ({_SHOWN[table]})")) or ():
-        found: Node = query["from_table"]
-        return found
-    return None
+    queries = parse(f"FROM ({_SHOWN[table]})") if table in _SHOWN else None
+    found: Node | None = queries[0]["from_table"] if queries else None
+    return found
 
 
 def _tokens(sql: str) -> list[tuple[int, bytes]]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final
 
-from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from platform_core.cli.table import table_lines
 from platform_core.words import counted, shortened
 from platform_core.workspace.run.result import Observer, ProductResult
-
-STYLES: Final = {"ok": "green", "failed": "bold red", "skipped": "yellow", "canceled": "yellow"}
 
 
 class Lines(Observer):
@@ -66,24 +63,20 @@ class Screen(Observer):
         # Without the line of the counts, the header, and the line of the cursor.
         rows = [*running, *reversed(ended)][: max(1, self._console.height - 3)]
         columns = ["product", "status", "rows", "seconds"]
-        cells: list[list[Text]] = []
+        right = [column in ("rows", "seconds") for column in columns]
+        cells = []
         for each in rows:
             count, seconds, _ = figures(each)
             if each.status == "running":
                 seconds = f"{now - self._since[each.product]:.1f}"
             # Else a long name would leave no room for the figures.
             name = shortened(each.product, max(10, self._console.width - 36))
-            cells.append([Text(name), _styled(each), Text(count), Text(seconds)])
+            cells.append([name, each.status or "waiting", count, seconds])
         waiting = len(products) - len(running) - len(ended)
         counts = f"{len(ended)} of {len(products)} ended, {len(running)} running, {waiting} waiting"
         line = Text(f"{counts}; {now - self._started:.0f} s", style="bold", no_wrap=True, overflow="ellipsis")
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in columns:
-            justify: JustifyMethod = "right" if column in ("rows", "seconds") else "left"
-            table.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
-        for row in cells:
-            table.add_row(*row)
-        return Group(line, table)
+        shown = table_lines([columns, *cells], right, coloured=True)
+        return Group(line, Text.from_ansi("\n".join(shown), no_wrap=True, overflow="ellipsis"))
 
 
 def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[str]], list[bool]]:
@@ -96,11 +89,6 @@ def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[s
         part = [each.partitions] * len(partitions)
         cells.append([each.product, each.location, *part, each.status or "waiting", *figures(each)])
     return columns, cells, [column in ("rows", "seconds") for column in columns]
-
-
-def _styled(product: ProductResult) -> Text:
-    status = product.status or "waiting"
-    return Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim"))
 
 
 def figures(product: ProductResult) -> tuple[str, str, str]:

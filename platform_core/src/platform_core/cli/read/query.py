@@ -18,7 +18,7 @@ from platform_core.access.query_log import record_query
 from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import number, require_text
 from platform_core.cli.output import note
-from platform_core.cli.read.query_formats import BATCH, write_arrow, write_text
+from platform_core.cli.read.query_formats import write_arrow, write_text
 from platform_core.diagnostics import UsageError, shown
 from platform_core.files import whole_file
 from platform_core.lake.location import LakeLocation
@@ -38,8 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
     past = "read a version of the lake, or the versions at a time such as 2026-01-31T12:00 (UTC)"
     parser.add_argument("--as-of", type=_moment, metavar="VERSION|TIME", help=past)
-    rows = "rows shown; default: 1000; 0 shows all"
-    parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=rows)
+    rows = "the most rows; default: 1000, with -o all; 0 means all"
+    parser.add_argument("--limit", type=number("--limit", 0), metavar="N", help=rows)
     most = "stop after so many seconds; default: 300; 0 never stops"
     parser.add_argument("--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=most)
     file = "write a whole file, or none; its ending names the format: .csv .json .jsonl .md .parquet .arrow"
@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         require_text(sql := sys.stdin.read())
+    limit = options.limit if options.limit is not None else 0 if options.output else 1000
     shape = SHAPES.get(options.format, "text")
     binary = shape in ("arrow", "parquet")
     if binary and options.output is None and sys.stdout.isatty():
@@ -68,7 +69,6 @@ def run(options: argparse.Namespace) -> int:
                 LakeLocation.current(root),
                 root,
                 seconds=options.timeout or None,
-                many=not 0 < options.limit < BATCH,
                 as_of=options.as_of,
                 shape=shape,
             )
@@ -80,18 +80,18 @@ def run(options: argparse.Namespace) -> int:
         if binary:
             # Parquet closes itself after a fault, so a pipe gets it when it is whole.
             spool = None if out or options.format == "arrow" else whole.enter_context(TemporaryFile())
-            more = write_arrow(answer, options.format, options.limit, spool or out or sys.stdout.buffer)
+            more = write_arrow(answer, options.format, limit, spool or out or sys.stdout.buffer)
             if spool is not None:
                 spool.seek(0)
                 copyfileobj(spool, sys.stdout.buffer)
         elif out is None:
-            more = write_text(answer, options.format, options.limit, sys.stdout)
+            more = write_text(answer, options.format, limit, sys.stdout)
         else:
             text = TextIOWrapper(out, encoding="utf-8", newline="\n")
-            more = write_text(answer, options.format, options.limit, text)
+            more = write_text(answer, options.format, limit, text)
             text.detach()
     if more:
-        note(options, f"first {options.limit} rows; --limit 0 shows all")
+        note(options, f"first {limit} rows; --limit 0 shows all")
     return OK
 
 
@@ -101,19 +101,13 @@ def _file(path: Path) -> Iterator[BinaryIO]:
     path = path.resolve()  # a link stays one
     if path.exists() and not path.is_file():
         raise UsageError.of("U068", f"{shown(path)} is not a file", fix="Name another file.")
-    ends = [
-        (each, signal.signal(each, signal.default_int_handler)) for each in (signal.SIGTERM, signal.SIGHUP)
-    ]
+    ends = [(n, signal.signal(n, signal.default_int_handler)) for n in (signal.SIGTERM, signal.SIGHUP)]
     try:
         with whole_file(path) as file:
             yield file
-    except OSError as error:
-        expected, fix = "a writable folder with free space", "Repair the folder, then call again."
-        message = f"{shown(path)} cannot be written: {error.strerror or error}"
-        raise UsageError.of("U068", message, None, expected, fix) from None
     finally:
-        for each, handler in ends:
-            signal.signal(each, handler)
+        for n, handler in ends:
+            signal.signal(n, handler)
 
 
 def _moment(word: str) -> str:
