@@ -85,6 +85,10 @@ FORMS = (
     "EXPLAIN ANALYZE COPY (SELECT 1 AS a) TO '{f}' (USE_TMP_FILE false)",
 )
 
+AROUND = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON 1 = 1", "WITH w AS ({}) FROM w",
+          "WITH w AS ({}) PIVOT w ON 1 = 1", "EXPLAIN WITH w AS ({}) FROM w", "FROM (SUMMARIZE {})")  # fmt: skip
+"""Statements around another one."""
+
 STATEMENTS = (
     # Writing, also into what is granted.
     "COPY sales.transactions TO '{out}.parquet'",
@@ -259,6 +263,9 @@ def queries(box: Sandbox) -> dict[str, str]:
         for (name, file), form in product(files.items(), FORMS)
     }
     found |= {text[:100].strip(): text.format(**words) for text in STATEMENTS}
+    wrapped = [text.format(**words) for text in STATEMENTS]
+    wrapped += [form.format(f=str(employees).replace("'", "''")) for form in FORMS]
+    found |= {around.format(text)[:150]: around.format(text) for text, around in product(wrapped, AROUND)}
     for name, (plain, odd) in FOLDS.items():
         for table in (
             "duckdb_tables",
@@ -319,7 +326,7 @@ def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
         patch.setattr(query, "files_of_versions", opened)
         if "names" not in walls:
             granted = tuple(TableName(*name.split("/")) for name in GRANTED)
-            patch.setattr(query_process, "tables_read_at", lambda sql: (granted, sql))
+            patch.setattr(query_process, "statements_read_at", lambda sql: (granted, (sql,)))
             patch.setattr(query_process, "_products", lambda connection, sql: None)
         if "engine" not in walls:
             patch.setattr(query_process, "shut", lambda connection, spill: None)

@@ -53,7 +53,7 @@ def test_every_value_is_there_and_no_line_is_wider(width: int, count: int) -> No
     cells = [visible(text) for text in HOSTILE]
     rows = [[*cells[n:], *cells[:n]][:count] for n in range(len(cells))]
     heading = ["a", "a longer label", "c", "数", *"efgh"][:count]
-    lines = list(table_lines(heading, *rows, right=[True], width=width))
+    lines = list(table_lines([heading, *rows], [True], width))
     # A cell of two columns does not fit into one, and a record needs two to indent.
     assert max(map(cell_len, lines)) <= max(width, 4)
     text = squeezed("".join(lines)) if width < 60 else squeezed("\n".join(lines))
@@ -64,7 +64,7 @@ def test_every_value_is_there_and_no_line_is_wider(width: int, count: int) -> No
 
 def test_a_grid_folds_the_widest_texts_and_never_a_number() -> None:
     rows = [["sales/transactions", "1,469,307", "what was bought " * 6, "by whom it was bought " * 4]]
-    lines = list(table_lines(["product", "rows", "purpose", "owner"], *rows, right=[False, True], width=80))
+    lines = list(table_lines([["product", "rows", "purpose", "owner"], *rows], [False, True], 80))
     assert lines[0].split() == ["product", "rows", "purpose", "owner"]
     assert max(map(len, lines)) <= 80
     assert lines[1].startswith("sales/transactions  1,469,307  what was bought")
@@ -72,7 +72,7 @@ def test_a_grid_folds_the_widest_texts_and_never_a_number() -> None:
 
 
 def test_what_does_not_fit_becomes_records() -> None:
-    lines = list(table_lines(["name", "value"], ["x" * 30, "y z"], ["", "NULL"], width=20))
+    lines = list(table_lines([["name", "value"], ["x" * 30, "y z"], ["", "NULL"]], width=20))
     assert lines == [
         *("-[ 1 ]--------------", "name  | " + "x" * 12, "      | " + "x" * 12, "      | " + "x" * 6),
         *("value | y z", "-[ 2 ]--------------", "name  |", "value | NULL"),
@@ -80,7 +80,7 @@ def test_what_does_not_fit_becomes_records() -> None:
 
 
 def test_a_pipe_gets_whole_lines() -> None:
-    assert list(table_lines(["a", "b"], ["x" * 500, "y"])) == ["a" + " " * 501 + "b", "x" * 500 + "  y"]
+    assert list(table_lines([["a", "b"], ["x" * 500, "y"]])) == ["a" + " " * 501 + "b", "x" * 500 + "  y"]
 
 
 def test_a_value_cannot_move_the_cursor() -> None:
