@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, TextIO
 
 from filelock import FileLock
 
@@ -39,12 +39,14 @@ def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, re
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Iterator[TextIO]:
     """A file to write, which takes the place of ``path`` at the end of the block; after any exception nothing
-    of it stays. Raises UsageError U068 for an OSError in the block."""
-    draft = draft_beside(path)
+    of it stays. Raises UsageError U068 for an OSError, in the block too."""
+    draft = draft_beside(path := path.resolve())  # a link stays one
     try:
-        with draft.open("xb") as file:
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a file")
+        with draft.open("x", encoding="utf-8", newline="\n") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -54,7 +56,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise _unwritable(path, error) from None
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def write_files(contents: Mapping[Path, str | bytes | None]) -> None:

@@ -15,7 +15,7 @@ _mesh() {
   home=${MESH_HOME:-$home/.mesh}
   [[ -r $home/products.txt ]] && names=$(<"$home/products.txt")
   case ${COMP_WORDS[COMP_CWORD - 1]}:${COMP_WORDS[1]} in
-    mesh:* | */mesh:*) words="VERBS" ;;
+    mesh:* | */mesh:* | help:*) words="VERBS" ;;
 CASES
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))

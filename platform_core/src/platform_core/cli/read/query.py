@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import BinaryIO, Final
+from typing import Final, TextIO
 
 from platform_core.access.query import granted_query
 from platform_core.access.query_log import record_query
@@ -19,7 +19,7 @@ from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import number, require_text
 from platform_core.cli.output import note
 from platform_core.cli.read.query_formats import write_arrow, write_text
-from platform_core.diagnostics import UsageError, shown
+from platform_core.diagnostics import UsageError
 from platform_core.files import whole_file
 from platform_core.lake.location import LakeLocation
 from platform_core.registry.lookup import Registry
@@ -60,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
         fix = "Write a file, with -o FILE, or pipe the output."
         raise UsageError.of("U094", f"{options.format} is not text for a terminal", fix=fix)
     with ExitStack() as whole:
-        out: BinaryIO | None = whole.enter_context(_file(options.output)) if options.output else None
+        if options.output:
+            whole.enter_context(_interrupted_by(signal.SIGTERM, signal.SIGHUP))
+        out: TextIO = whole.enter_context(whole_file(options.output)) if options.output else sys.stdout
         answer = whole.enter_context(
             granted_query(
                 sql,
@@ -77,37 +79,29 @@ def run(options: argparse.Namespace) -> int:
             print(MISSING, file=sys.stderr)
         if not record_query(mesh_home(root), options.principal, answer.products):
             print("the query is not recorded: data_product_usage will not include it", file=sys.stderr)
-        if binary:
-            # Parquet closes itself after a fault, so a pipe gets it when it is whole.
-            spool = None if out or options.format == "arrow" else whole.enter_context(TemporaryFile())
-            more = write_arrow(answer, options.format, limit, spool or out or sys.stdout.buffer)
-            if spool is not None:
+        if not binary:
+            more = write_text(answer, options.format, limit, out)
+        elif options.output or options.format == "arrow":
+            more = write_arrow(answer, options.format, limit, out.buffer)
+        else:  # Parquet closes itself after a fault, so a pipe gets it when it is whole
+            with TemporaryFile() as spool:
+                more = write_arrow(answer, options.format, limit, spool)
                 spool.seek(0)
-                copyfileobj(spool, sys.stdout.buffer)
-        elif out is None:
-            more = write_text(answer, options.format, limit, sys.stdout)
-        else:
-            text = TextIOWrapper(out, encoding="utf-8", newline="\n")
-            more = write_text(answer, options.format, limit, text)
-            text.detach()
+                copyfileobj(spool, out.buffer)
     if more:
         note(options, f"first {limit} rows; --limit 0 shows all")
     return OK
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
-    """The file of ``-o``, which appears whole or not at all, also where the process is asked to end."""
-    path = path.resolve()  # a link stays one
-    if path.exists() and not path.is_file():
-        raise UsageError.of("U068", f"{shown(path)} is not a file", fix="Name another file.")
-    ends = [(n, signal.signal(n, signal.default_int_handler)) for n in (signal.SIGTERM, signal.SIGHUP)]
+def _interrupted_by(*signals: signal.Signals) -> Iterator[None]:
+    """Within it, the signals are a Ctrl-C, so that no draft of a file stays."""
+    before = [(each, signal.signal(each, signal.default_int_handler)) for each in signals]
     try:
-        with whole_file(path) as file:
-            yield file
+        yield
     finally:
-        for n, handler in ends:
-            signal.signal(n, handler)
+        for each, handler in before:
+            signal.signal(each, handler)
 
 
 def _moment(word: str) -> str:

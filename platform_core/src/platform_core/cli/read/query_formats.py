@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final, TextIO
 from platform_core.access.query import Answer
 from platform_core.cli.documents import head, text_of
 from platform_core.cli.table import print_table, visible
+from platform_core.diagnostics import PlatformError
 from platform_core.sql.quoting import fold
 
 BATCH: Final = 10_000
@@ -48,17 +49,23 @@ def write_arrow(answer: Answer, format: str, limit: int, out: BinaryIO) -> bool:
     )
     writer: Any = None
     left, more = limit or None, False
-    while True:
-        table = ipc.open_stream(answer.arrow(min(GROUP, limit + 1) if limit else GROUP)).read_all()
-        table.validate(full=True)  # the other process is not trusted
-        part = table.rename_columns(distinct(answer.columns)).slice(0, left)
-        writer = writer or made(out, part.schema)
-        writer.write_table(part)
-        more = bool(part.num_rows < table.num_rows)
-        if more or not table.num_rows:
-            break
-        left = left and left - part.num_rows
-    writer.close()  # not after a fault: without an end no reader takes it for whole
+    try:
+        while True:
+            table = ipc.open_stream(answer.arrow(min(GROUP, limit + 1) if limit else GROUP)).read_all()
+            table.validate(full=True)  # the other process is not trusted
+            part = table.rename_columns(distinct(answer.columns)).slice(0, left)
+            writer = writer or made(out, part.schema)
+            writer.write_table(part)
+            more = bool(part.num_rows < table.num_rows)
+            if more or not table.num_rows:
+                break
+            left = left and left - part.num_rows
+        writer.close()
+    except BaseException:
+        # Without its end no reader takes the output for whole. Parquet's writer would end it by itself.
+        if format == "parquet" and writer is not None:
+            writer.is_open = False
+        raise
     return more
 
 
@@ -121,11 +128,13 @@ def _json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> Iterator[str]
     described = zip(distinct(answer.columns), answer.types, strict=True)
     facts: dict[str, Any] = {"columns": [{"name": name, "type": kind} for name, kind in described]}
     yield text_of({**head("query"), **facts}).removesuffix("\n}") + ',\n  "rows": ['
-    complete, separator = False, "\n    "
+    separator, end = "\n    ", '\n  ],\n  "complete": {}\n}}\n'
     try:
         for line in _json_lines(answer, rows):
             yield f"{separator}{line}"
             separator = ",\n    "
         complete = not more()
-    finally:
-        yield f'\n  ],\n  "complete": {str(complete).lower()}\n}}\n'
+    except (PlatformError, KeyboardInterrupt):
+        yield end.format("false")
+        raise
+    yield end.format(str(complete).lower())
