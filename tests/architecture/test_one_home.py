@@ -94,7 +94,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "the environment": (
         reads_of_the_environment,
         "settings.py",
-        {"sealed/arrow.py": "it tells Arrow, in its own process, to start no thread"},
+        {"sealed/shapes.py": "it tells Arrow, in its own process, to start no thread"},
     ),
     "an ATTACH of a lake": (
         statements("ATTACH"),
@@ -175,7 +175,6 @@ DATABASES = {
     "sql/engine.py": "where texts are parsed and tried: in memory, without files",
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
-    "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
     "sources/readers/relation.py": "files and table formats outside of the mesh, in the staging process",
     "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }

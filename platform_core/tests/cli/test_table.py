@@ -71,7 +71,7 @@ def test_a_grid_folds_the_widest_texts_and_never_a_number() -> None:
     assert all(line.startswith(" " * 31) for line in lines[2:])
 
 
-def test_what_does_not_fit_becomes_records() -> None:
+def test_rows_that_do_not_fit_become_records() -> None:
     lines = list(table_lines([["name", "value"], ["x" * 30, "y z"], ["", "NULL"]], width=20))
     assert lines == [
         *("-[ 1 ]--------------", "name  | " + "x" * 12, "      | " + "x" * 12, "      | " + "x" * 6),
@@ -90,7 +90,7 @@ def test_a_value_cannot_move_the_cursor() -> None:
 
 
 def on_a_terminal(root: Path, width: int, *words: str, **variables: str) -> str:
-    """What the command prints on a terminal of some columns."""
+    """The output of the command on a terminal of some columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
@@ -144,7 +144,7 @@ def test_every_verb_shows_every_value_at_every_width(made: Path, width: int) -> 
         whole = subprocess.run(command, cwd=made, capture_output=True, text=True).stdout
         found = on_a_terminal(made, width, *words, NO_COLOR="1")
         assert all(squeezed(word) in squeezed(found) for word in whole.split()), (verb, found)
-        # What is to be pasted is not folded.
+        # A snippet to paste is not folded.
         lines = found.partition("\nRead it")[0].splitlines()
         assert max(map(cell_len, lines)) <= width, (verb, found)
 

@@ -26,7 +26,7 @@ def script(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def completed(script: str, folder: Path, *words: str) -> list[str]:
-    """What bash proposes for the last word, without any program but itself."""
+    """The words that bash proposes for the last one, without any other program."""
     quoted = " ".join(map(shlex.quote, words))
     asked = f'COMP_WORDS=({quoted}) COMP_CWORD={len(words) - 1}; _mesh; printf "%s\\n" "${{COMPREPLY[@]}}"'
     done = subprocess.run(
