@@ -47,15 +47,11 @@ class Answer:
     """Whether the kernel also denies the query every other file."""
     _query: SealedQuery
 
-    def rows(self, count: int) -> list[tuple[Any, ...]]:
-        """Up to ``count`` more rows. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
+    def rows(self, count: int) -> Any:
+        """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a stream of Arrow; none at the
+        end. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
-            return list(self._query.rows(count))
-
-    def arrow(self, count: int) -> bytes:
-        """The same as an Arrow stream, for the shapes ``arrow`` and ``parquet``; at the end without rows."""
-        with _query_faults():
-            return bytes(self._query.rows(count))
+            return self._query.rows(count)
 
 
 @contextmanager
@@ -173,9 +169,7 @@ def _refusals() -> Iterator[None]:
             case "syntax":
                 raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
             case "statement":
-                expected = (
-                    "one SELECT (or FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
-                )
+                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
                 fix = "Remove everything except one SELECT. For PIVOT, list the values: ON column IN (...)."
                 raise AccessDenied.of("A010", "only one query can run here", None, expected, fix) from None
         code = "A012" if refused.what == "function" else "A013"

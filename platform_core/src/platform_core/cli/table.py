@@ -14,7 +14,6 @@ from rich.cells import cell_len
 
 from platform_core.settings import environment
 
-GAP: Final = "  "
 NARROW: Final = 20
 """A text that is folded to less is hard to read."""
 BOLD, RED, GREEN, YELLOW = "1", "1;31", "32", "33"
@@ -78,7 +77,7 @@ def table_lines(
                 line = ""
                 for part, each, how, to_right in zip(parts, widths, styles, numbers, strict=True):
                     gap = " " * (each - cell_len(part))
-                    line += (gap + painted(part, how) if to_right else painted(part, how) + gap) + GAP
+                    line += (gap + painted(part, how) if to_right else painted(part, how) + gap) + "  "
                 yield line.rstrip()
             continue
         label, most = max(map(cell_len, heading)), width or 0
@@ -122,7 +121,7 @@ def _widths(cells: Sequence[Sequence[str]], numbers: Sequence[bool], width: int 
     """The width of each column of a grid; None if a grid is too wide."""
     columns = list(zip(*cells, strict=True))
     needs = [max(map(cell_len, column)) for column in columns]
-    room = sum(needs) if width is None else width - len(GAP) * (len(needs) - 1)
+    room = sum(needs) if width is None else width - 2 * (len(needs) - 1)
     # Numbers are not folded, and words are not broken.
     words = [max(cell_len(word) for cell in column for word in cell.split(" ")) for column in columns]
     least = [

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
 
 from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import VERBS, one_of, parser_of
 
-SCRIPT: Final = """\
+SCRIPT = """\
 _mesh() {
   local word=${COMP_WORDS[COMP_CWORD]} home=${MESH_ROOT:-$PWD} names words
   while [[ $home && ! -e $home/workspace.yaml ]]; do home=${home%/*}; done

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from io import TextIOWrapper
 from pathlib import Path
 from shutil import copyfileobj
@@ -60,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
         fix = "Write a file, with -o FILE, or pipe the output."
         raise UsageError.of("U094", f"{options.format} is not text for a terminal", fix=fix)
     with ExitStack() as whole:
-        if options.output:
-            whole.enter_context(_interrupted_by(signal.SIGTERM, signal.SIGHUP))
+        for each in (signal.SIGTERM, signal.SIGHUP) if options.output else ():
+            signal.signal(each, signal.default_int_handler)  # as Ctrl-C, so that no draft stays
         out: TextIO = whole.enter_context(whole_file(options.output)) if options.output else sys.stdout
         answer = whole.enter_context(
             granted_query(
@@ -91,17 +90,6 @@ def run(options: argparse.Namespace) -> int:
     if more:
         note(options, f"first {limit} rows; --limit 0 shows all")
     return OK
-
-
-@contextmanager
-def _interrupted_by(*signals: signal.Signals) -> Iterator[None]:
-    """Within it, the signals are a Ctrl-C, so that no draft of a file stays."""
-    before = [(each, signal.signal(each, signal.default_int_handler)) for each in signals]
-    try:
-        yield
-    finally:
-        for each, handler in before:
-            signal.signal(each, handler)
 
 
 def _moment(word: str) -> str:

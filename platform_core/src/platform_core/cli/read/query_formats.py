@@ -51,7 +51,7 @@ def write_arrow(answer: Answer, format: str, limit: int, out: BinaryIO) -> bool:
     left, more = limit or None, False
     try:
         while True:
-            table = ipc.open_stream(answer.arrow(min(GROUP, limit + 1) if limit else GROUP)).read_all()
+            table = ipc.open_stream(answer.rows(min(GROUP, limit + 1) if limit else GROUP)).read_all()
             table.validate(full=True)  # the other process is not trusted
             part = table.rename_columns(distinct(answer.columns)).slice(0, left)
             writer = writer or made(out, part.schema)
