@@ -96,7 +96,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "settings.py",
         {
             "diagnostics.py": "the site of the documentation; settings lies above it",
-            "sealed/arrow.py": "it tells Arrow, in its own process, to start no thread",
+            "sealed/shapes.py": "it tells Arrow, in its own process, to start no thread",
         },
     ),
     "an ATTACH of a lake": (
@@ -182,7 +182,6 @@ DATABASES = {
     "sql/engine.py": "where texts are parsed and tried: in memory, without files",
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
-    "sealed/arrow.py": "what turns Arrow into the values of rows: in memory, without files",
     "sources/readers/relation.py": "files and table formats outside of the mesh, in the staging process",
     "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
 }

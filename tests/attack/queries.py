@@ -86,6 +86,10 @@ FORMS = (
     "EXPLAIN ANALYZE COPY (SELECT 1 AS a) TO '{f}' (USE_TMP_FILE false)",
 )
 
+AROUND = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON a IN (1)", "WITH w AS ({}) FROM w",
+          "WITH w AS ({}) PIVOT w ON a IN (1)", "EXPLAIN WITH w AS ({}) FROM w", "FROM (SUMMARIZE {})")  # fmt: skip
+"""Statements around another one."""
+
 STATEMENTS = (
     # Writing, also into what is granted.
     "COPY sales.transactions TO '{out}.parquet'",
@@ -260,6 +264,9 @@ def queries(box: Sandbox) -> dict[str, str]:
         for (name, file), form in product(files.items(), FORMS)
     }
     found |= {text[:100].strip(): text.format(**words) for text in STATEMENTS}
+    wrapped = [text.format(**words) for text in STATEMENTS]
+    wrapped += [form.format(f=str(employees).replace("'", "''")) for form in FORMS]
+    found |= {around.format(text)[:150]: around.format(text) for text, around in product(wrapped, AROUND)}
     for name, (plain, odd) in FOLDS.items():
         for table in (
             "duckdb_tables",

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from platform_core.access.grants import ANALYSTS, may_read, require_grant, require_principal
+from platform_core.access.grants import ANALYSTS, is_granted, require_grant, require_principal
 from platform_core.access.query import GrantedRows, Opened, granted_rows, rows_of
 from platform_core.access.query_log import record_query
 from platform_core.access.versions import files_of_versions, not_kept
@@ -222,7 +222,7 @@ def products(
     every, faults = registry.scan()
     if faults:
         warnings.warn(render(faults), stacklevel=2)
-    return tuple(product for product in every if may_read(product, reader))
+    return tuple(product for product in every if is_granted(product, reader))
 
 
 def _mesh(root: str | os.PathLike[str] | None) -> tuple[Path, Registry, LakeLocation]:

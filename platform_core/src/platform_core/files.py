@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from filelock import FileLock
 
@@ -36,6 +36,28 @@ def write_whole(path: Path, content: str | bytes, mode: int | None = None, *, re
         return link_new(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A file to write, which takes the place of ``path`` at the end of the block; after any exception nothing
+    of it stays. Raises UsageError U068 for an OSError, in the block too."""
+    draft = draft_beside(path := path.resolve())  # a link stays one
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a file")
+        with draft.open("x", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        draft.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def write_files(contents: Mapping[Path, str | bytes | None]) -> None:
@@ -73,12 +95,7 @@ def write_files(contents: Mapping[Path, str | bytes | None]) -> None:
                 folder.rmdir()
         if not isinstance(error, OSError):
             raise
-        raise UsageError.of(
-            "U068",
-            f"{shown(path)} cannot be written: {error.strerror or error}",
-            expected="a writable folder with free space",
-            fix="Repair the folder, then call again.",
-        ) from None
+        raise _unwritable(path, error) from None
 
 
 def draft_beside(path: Path) -> Path:
@@ -160,6 +177,12 @@ def append_line(path: Path, line: str) -> bool:
             os.close(file)
     except OSError:
         return False
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    message = f"{shown(path)} cannot be written: {error.strerror or error}"
+    fix = "Repair the folder, then call again."
+    return UsageError.of("U068", message, None, "a writable folder with free space", fix)
 
 
 def _write_draft(draft: Path, path: Path, content: str | bytes, mode: int | None) -> None:

@@ -42,6 +42,7 @@ CALLS = {
     "query": ["SELECT * FROM shop.stores ORDER BY store_id"],
     "run": ["shop/stores"],
     "register": ["--to", "registry"],
+    "completion": ["bash"],
     "serve": [],
 }
 """Each verb as it works. `mesh serve` is called in test_serve, since it does not end."""
@@ -49,7 +50,7 @@ CALLS = {
 SEVERAL = ("format", "keys", "run", "register")
 """Those that take one argument more."""
 
-ANSWERING = [verb for verb in VERBS if verb != "serve"]
+ANSWERING = [verb for verb in VERBS if VERBS[verb].formats]
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -203,6 +204,8 @@ def test_short_forms_and_defaults_mean_the_same(verb: str) -> None:
         ("validate", "sarif", '{\n  "$schema"'),
         ("validate", "github", "0 errors, "),
         ("query", "csv", "store_id,sale_count\n"),
+        ("query", "jsonl", '{"store_id": 1, "sale_count": 10}\n'),
+        ("query", "markdown", "| store_id | sale_count |\n| --- | --- |\n| 1 | 10 |\n"),
     ],
 )
 def test_formats_of_only_one_verb(call: Call, verb: str, format: str, start: str) -> None:
@@ -210,6 +213,13 @@ def test_formats_of_only_one_verb(call: Call, verb: str, format: str, start: str
     status, said, errors = call(verb, *CALLS[verb], "--format", format)
     assert (status, errors) == (0, "")
     assert said.startswith(start)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_mesh_help_is_the_option_help(call: Call, verb: str) -> None:
+    assert call("help", verb) == call(verb, "--help")
+    assert call("help") == call("--help")
+    assert "error[U022]" in call("help", "shwo")[2]
 
 
 def test_diagnostics_are_in_the_document_or_on_standard_error(call: Call, root: Path) -> None:
@@ -300,7 +310,7 @@ class TestUsage:
     @pytest.mark.parametrize("verb", VERBS)
     def test_a_wrong_format(self, call: Call, verb: str) -> None:
         said = self.fault(call, verb, *CALLS[verb], "--format", "jsn")
-        if verb == "serve":
+        if not VERBS[verb].formats:
             assert "error[U092]" in said
             return
         assert 'error[U094]: --format cannot be "jsn"' in said
@@ -417,13 +427,13 @@ class TestNoMesh:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         status, said, errors = call(verb, *CALLS[verb])
-        if verb == "explain":
-            assert (status, errors) == (0, ""), "policies are explained anywhere"
+        if verb in ("explain", "completion"):
+            assert (status, errors) == (0, ""), "these work anywhere"
             return
         assert (status, said) == (2, "")
         assert errors.startswith("error[U001]")
 
-    @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
+    @pytest.mark.parametrize("verb", ANSWERING)
     def test_a_missing_registry(self, call: Call, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
         monkeypatch.setenv("MESH_REGISTRY", "nowhere")
         words = CALLS[verb] if verb != "register" else []

@@ -25,13 +25,19 @@ def require_principal(principal: str, domains: tuple[str, ...]) -> None:
         raise UsageError.of("U041", f'"{principal}" is not a known principal', None, expected)
 
 
+def is_granted(product: DataProduct, principal: str) -> bool:
+    """Whether ``principal`` may read a product; ``require_grant`` gives the reasons against it."""
+    own = principal == f"domain:{product.domain}"
+    return own or (not product.restricted and product.granted_to(principal))
+
+
 def require_grant(product: DataProduct, principal: str, root: Path) -> None:
     """Refuse a product that ``principal`` (``domain:<name>`` or a group) may not read.
 
     Raises AccessDenied: A001 without a grant; A002 for a restricted product of another domain, even if its
     contract grants it.
     """
-    if may_read(product, principal):
+    if is_granted(product, principal):
         return
     owner = asked(product, root)
     if product.restricted:
@@ -50,12 +56,6 @@ def require_grant(product: DataProduct, principal: str, root: Path) -> None:
     role = f"roles:\n  - {{role: {in_yaml}, access: {access}}}"
     fix = f"Ask {owner} to add to {shown(product.path)}:\n{role}"
     raise AccessDenied.of("A001", message, place or product.place, expected, fix, plain=True)
-
-
-def may_read(product: DataProduct, principal: str) -> bool:
-    """Whether a principal may read a product. ``require_grant`` explains a refusal."""
-    own = principal == f"domain:{product.domain}"
-    return own or (not product.restricted and product.granted_to(principal))
 
 
 def asked(product: DataProduct, root: Path) -> str:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -19,6 +18,7 @@ from weakref import finalize
 
 import duckdb
 
+from platform_core.access.granted_tables import granted_tables
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.access.versions import files_of_versions, naming_damage, opened_files
 from platform_core.contracts.model import DataProduct
@@ -30,9 +30,11 @@ from platform_core.registry.typed_names import unknown_product
 from platform_core.sealed.engine import new_engine, products_read, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery, sealed_query
+from platform_core.sealed.shapes import Shape
 from platform_core.sealed.version import VersionFiles
 from platform_core.settings import MEMORY
 from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read, tables_read_at
+from platform_core.sql.forms import of_information_schema
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
 
@@ -52,8 +54,9 @@ class Answer:
     """Whether the kernel also denies the query every other file."""
     _query: SealedQuery
 
-    def rows(self, count: int) -> list[tuple[Any, ...]]:
-        """Up to ``count`` more rows. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
+    def rows(self, count: int) -> Any:
+        """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a stream of Arrow; none at the
+        end. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
             return self._query.rows(count)
 
@@ -92,15 +95,16 @@ def granted_query(
     root: Path,
     *,
     seconds: float | None = None,
-    many: bool = False,
     as_of: str | None = None,
+    shape: Shape = "values",
 ) -> Iterator[Answer]:
     """Run one query as ``principal`` (``domain:<name>``, or a group such as ``analysts``).
 
     The query names products as ``domain.product`` or ``"domain/product"``, and an older version with
     ``AT (VERSION => 12)`` or ``AT (TIMESTAMP => '2026-01-31')``. ``as_of`` is the version or time for names
     without AT. The query runs in its own process, which can open only the files of these versions and is
-    killed at the end of the block, or after ``seconds``. ``many``: the caller reads all of many rows.
+    killed at the end of the block, or after ``seconds``.
+    ``shape`` is the form of the rows.
 
     Raises AccessDenied (A001, A002, A010, A012, A013), RunError (R020, R023), UsageError (U040 to U046) and
     LakeError.
@@ -110,18 +114,18 @@ def granted_query(
     with sealed_query(sql, seconds) as query, _query_faults():
         with _refusals():
             named = query.tables()
-        asked = _asked(named, principal, registry, root, as_of)
+        asked, described = _asked(named, principal, registry, root, as_of)
         products: dict[str, DataProduct] = {product.id: product for product, _ in asked.values()}
         with opened_files(products, location) as (files, room):
-            versions = files_of_versions(asked, location, files, room)
+            versions = {**files_of_versions(asked, location, files, room), **described}
             try:
-                result = query.run(versions, files, room, many)
+                result = query.run(versions, files, room, shape)
             except QueryEnded as ended:
                 if ended.kind == DAMAGED and ended.words in products:
                     raise damaged_file(products[ended.words]) from None
                 # A UsageError, since `opened_files` checks the files only after an error of ours.
                 raise UsageError(query_fault(ended.kind, ended.words)) from None
-            read = sorted(products) if result.read is None else result.read
+            read = sorted(products if result.read is None else products.keys() & result.read)
             yield Answer(tuple(result.columns), tuple(result.types), tuple(read), result.walled, query)
 
 
@@ -132,9 +136,13 @@ def granted_rows(
     require_principal(principal, registry.domains())
     with _refusals():
         named, sql = tables_read_at(sql)
-    asked = _asked(named, principal, registry, root, as_of)
+    asked, described = _asked(named, principal, registry, root, as_of)
     products = [product for product, _ in asked.values()]
-    return rows_of(products, location, partial(files_of_versions, asked, location), lambda _: sql)
+
+    def opened(files: SealedFiles, room: Path | None) -> Opened:
+        return {**files_of_versions(asked, location, files, room), **described}
+
+    return rows_of(products, location, opened, lambda _: sql)
 
 
 def rows_of(
@@ -169,14 +177,18 @@ def rows_of(
 
 def _asked(
     named: Iterable[TableName], principal: str, registry: Registry, root: Path, as_of: str | None
-) -> dict[tuple[str, str], tuple[DataProduct, str]]:
+) -> tuple[dict[tuple[str, str], tuple[DataProduct, str]], Opened]:
     """The products of the tables that a query names, all granted to ``principal``, with the version or time
-    to read, empty for the published one; by product id and the text after AT."""
-    named = tuple(named)
+    to read, empty for the published one; by product id and the text after AT. And the tables of
+    ``information_schema``, if it names one."""
+    every = tuple(named)
+    schema = {t for t in every if of_information_schema(t.schema, t.name) and not (t.catalog or t.at)}
+    named = [table for table in every if table not in schema]
     products = _granted(named, principal, registry, root)
     wanted = {(_product_id(table, registry), table.at): table.at or as_of or "" for table in named}
     _require_one_lake(as_of, {products[name].lake for name, at in wanted if not at})
-    return {key: (products[key[0]], at) for key, at in wanted.items()}
+    described = granted_tables(principal, registry) if schema else {}
+    return {key: (products[key[0]], at) for key, at in wanted.items()}, described
 
 
 def granted_products(sql: str, principal: str, registry: Registry, root: Path) -> dict[str, DataProduct]:
@@ -197,8 +209,8 @@ def _refusals() -> Iterator[None]:
             case "syntax":
                 raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
             case "statement":
-                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE) over data products"
-                fix = "Remove everything except one SELECT. For PIVOT, write SELECT ... FROM ... PIVOT (...)."
+                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
+                fix = "Remove everything except one SELECT. For PIVOT, list the values: ON column IN (...)."
                 raise AccessDenied.of("A010", "only one query can run here", None, expected, fix) from None
         code = "A012" if refused.what == "function" else "A013"
         expected = "data products by name, as in FROM sales.transactions, and plain functions"

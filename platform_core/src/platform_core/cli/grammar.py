@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from itertools import takewhile
+from pathlib import Path
 from types import ModuleType
 from typing import Final, NoReturn
 
@@ -54,10 +55,11 @@ VERBS: Final[Mapping[str, Verb]] = {
         "read",
         "query granted products by their names, read-only",
         "the query is refused, or a product cannot be read",
-        ("table", "json", "csv"),
+        ("table", "json", "jsonl", "csv", "markdown", "parquet", "arrow"),
     ),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
+    "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
 }
 
@@ -128,7 +130,6 @@ def parser_of(name: str) -> Parser:
         parser.add_argument(
             "--format",
             type=one_of("--format", verb.formats),
-            default=verb.formats[0],
             choices=verb.formats,
             help=f"format of the output; default: {verb.formats[0]}",
         )
@@ -154,13 +155,30 @@ def understand(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"mesh {__version__}")
     parser.understand(before)
     called, *rest = words[len(before) :] or [""]
+    if called == "help":
+        called, *rest = [*rest, "--help"]
+        parser.understand([] if rest else [called])
     if called not in VERBS:
         message = f'"{called}" is not a verb of mesh' if called else "no verb is named"
         fix = did_you_mean(called, VERBS) or "`mesh --help` lists the verbs."
         raise UsageError.of("U022", message, None, ", ".join(VERBS), fix)
     options = parser_of(called).understand([*before, *rest])
     options.verb = called
+    if getattr(options, "format", "") is None:
+        options.format = _format_of(getattr(options, "output", None), VERBS[called].formats)
     return options
+
+
+def _format_of(output: Path | None, formats: Sequence[str]) -> str:
+    """The format by the ending of a file; the first one without a file."""
+    if output is None:
+        return formats[0]
+    ending = output.suffix[1:].lower()
+    found = {"md": "markdown", "ndjson": "jsonl", "txt": "table"}.get(ending, ending)
+    if found not in formats:
+        message = f"the ending of {output} names no format"
+        raise UsageError.of("U094", message, None, listed(formats), "Write one: --format FORMAT.")
+    return found
 
 
 def require_text(word: str) -> None:

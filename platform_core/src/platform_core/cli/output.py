@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.cli.exit_status import FAILED, OK
-from platform_core.diagnostics import Diagnostic, UsageError, render
-from platform_core.settings import REGISTRY
+from platform_core.diagnostics import Diagnostic, PlatformError, UsageError, render
+from platform_core.files import write_whole
+from platform_core.registry.lookup import Registry
+from platform_core.settings import REGISTRY, mesh_home
 from platform_core.version import __version__
 
 
@@ -26,6 +29,8 @@ def answer(
 
     Diagnostics are members of the document; with text they go to standard error. None: the verb has none.
     """
+    if options.verb in ("new", "remove", "run", "products", "register"):
+        _list_products(root)
     if options.format == "json":
         from platform_core.cli.documents import diagnostic_facts, head, text_of
 
@@ -45,6 +50,16 @@ def answer(
     return FAILED if any(each.severity == "error" for each in diagnostics or ()) else OK
 
 
+def _list_products(root: Path) -> None:
+    """Write the ids that a shell completes, where a state folder is and can be written."""
+    home = mesh_home(root)
+    with suppress(OSError, PlatformError):
+        if home.is_dir():
+            # bash would run what is in a name.
+            names = (name for name in Registry.open(root).names() if re.fullmatch(r"[\w/.-]+", name))
+            write_whole(home / "products.txt", "".join(f"{name}\n" for name in names))
+
+
 def note(options: Namespace, words: str) -> None:
     """Print a line to standard error, unless ``--quiet``."""
     if options.verbosity >= 0:
@@ -56,7 +71,7 @@ def print_environment() -> None:
     from importlib.metadata import version
 
     from platform_core.lake.location import LakeLocation
-    from platform_core.settings import mesh_home, mesh_root
+    from platform_core.settings import mesh_root
 
     versions = f"platform_core {__version__}, dagster {version('dagster')}, duckdb {version('duckdb')}"
     used: dict[str, object] = {"versions": versions, "python": sys.executable}

@@ -80,7 +80,7 @@ def assemble(domain: Domain) -> tuple[dg.Definitions, tuple[Diagnostic, ...]]:
         sensors=[
             dg.AutomationConditionSensorDefinition(
                 name=f"refresh_{domain.name}",
-                description=f"Refreshes products of {domain.name} after their inputs, and before they are due.",
+                description=f"Refreshes products of {domain.name} after their inputs and before deadlines.",
                 target=dg.AssetSelection.all(),
                 default_status=dg.DefaultSensorStatus.RUNNING,
             )

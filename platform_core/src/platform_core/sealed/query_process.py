@@ -27,10 +27,10 @@ from typing import Any, Final, TypeVar
 import duckdb
 
 from platform_core.lake.connect import memory_of
-from platform_core.sealed.arrow import arrow_batches, from_arrow, load_arrow
 from platform_core.sealed.engine import products_read, sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
+from platform_core.sealed.shapes import IN_ARROW, Shape, begun, load_arrow
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
 from platform_core.sql.engine import trial
@@ -42,8 +42,6 @@ _ROWS_ARE_OF: Final = {
 """The types of values in rows; a child may not send others."""
 # Fork is fast. On macOS a forked process may not use the system's libraries.
 _CONTEXT: Final = get_context("fork") if sys.platform == "linux" else get_context("spawn")
-_MANY: Final = 1 << 20
-"""Bytes of files from which on Arrow is loaded."""
 DAMAGED: Final = "damaged"
 """The kind of an answer that names the product with a damaged file."""
 _PARSER_BYTES: Final = 1 << 30
@@ -109,23 +107,21 @@ class SealedQuery:
         versions: Mapping[tuple[str, str], VersionFiles],
         files: SealedFiles,
         spill: Path | None,
-        many: bool,
+        shape: Shape,
     ) -> SealedResult:
-        """Begin the query over versions by product id and the text after ``AT``. ``many`` rows may be
-        fetched."""
+        """Begin the query over versions by product id and the text after ``AT``."""
         opened = files.opened
-        many = many and sum(os.fstat(file).st_size for file in opened.values()) > _MANY
         with suppress(ConnectionError):  # _answer reports the end
-            self.channel.send((dict(versions), list(opened), spill, many))
+            self.channel.send((dict(versions), list(opened), spill, shape))
             for file in opened.values():
                 send_handle(self.channel, file, None)
         return self._answer(lambda fields: SealedResult(*fields))
 
-    def rows(self, count: int) -> list[tuple[Any, ...]]:
-        """Up to ``count`` further rows."""
+    def rows(self, count: int) -> Any:
+        """Up to ``count`` further rows; a stream of Arrow in such a shape."""
         with suppress(ConnectionError):
             self.channel.send(count)
-        return self._answer(lambda rows: from_arrow(rows) if isinstance(rows, bytes) else list(rows))
+        return self._answer(lambda rows: rows if isinstance(rows, bytes) else list(rows))
 
     def _answer(self, read: Callable[[Any], T]) -> T:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -169,7 +165,7 @@ def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> Non
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
     named, sql = tables_read_at(sql)
     _send(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
-    versions, opened, spill, many = channel.recv()
+    versions, opened, spill, shape = channel.recv()
     files = SealedFiles()
     for name in opened:
         files.opened[name] = recv_handle(channel)
@@ -179,7 +175,7 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
             show_version(connection, product, version, at)
         except duckdb.Error:
             return _send(channel, DAMAGED, str(product))
-    if many:
+    if shape in IN_ARROW:
         load_arrow(connection)
     # DuckDB needs it for times with a zone, and behind the wall nothing can be loaded.
     import_module("pytz")
@@ -187,11 +183,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     walled = forked and wall_off(spill)
     shut(connection, spill)
     read = products_read(connection, sql)
-    connection.execute(sql)
-    described = connection.description or ()
-    columns, types = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
+    columns, types, further = begun(connection, sql, shape)
     _send(channel, "answer", (columns, types, read, walled))
-    further = arrow_batches(connection) if many else connection.fetchmany
     while True:
         _send(channel, "answer", further(channel.recv()))
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from platform_core.diagnostics import UsageError
+from platform_core.sql.forms import GRANTED, explained, of_information_schema, shown
 from platform_core.sql.parser import (
     QUERY_NODES,
     Node,
@@ -98,27 +99,36 @@ def require_one_select(sql: str) -> None:
 def tables_read(sql: str) -> tuple[TableName, ...]:
     """The tables that one SELECT names, without its common table expressions. The caller decides whether it
     may read these tables. Raises NotAllowed for everything else that reads data or the engine's state."""
-    tables, _ = tables_read_at(sql)
+    require_one_select(sql)
+    tables = sorted(_judged(sql)[0].names)
     for table in tables:
         if table.at:
             raise NotAllowed("construct", "AT (...) is not available here", table.line)
-    return tables
+    return tuple(tables)
 
 
 def tables_read_at(sql: str) -> tuple[tuple[TableName, ...], str]:
-    """As ``tables_read``, with tables at a version or time, and the query to run: it names each of these
-    tables without AT, in the schema of ``schema_at``. Only a literal may follow AT."""
-    require_one_select(sql)
+    """As ``tables_read``, with tables at a version or time, and with the statements of ``forms``; and the
+    query to run: it names a table at a version without AT, in the schema of ``schema_at``. Only a literal may
+    follow AT."""
+    explain, query = explained(sql)
+    require_one_select(query)
+    found, tree = _judged(query, forms=True)
+    # Its author's text, where it is all that runs.
+    same = not any(t.at or of_information_schema(t.schema, t.name) for t in found.names)
+    return tuple(sorted(found.names)), explain + (query if same else written(tree))
+
+
+def _judged(sql: str, *, forms: bool = False) -> tuple[_Tables, Node]:
     queries = parse(sql)
     if queries is None:
         raise NotAllowed("statement", "the query is not one single SELECT")
-    found = _Tables(sql)
+    found = _Tables(sql, forms)
     try:
         found.visit(queries[0], frozenset())
     except RecursionError:
         raise NotAllowed("construct", "the query nests too deeply to be checked") from None
-    past = any(table.at for table in found.names)
-    return tuple(sorted(found.names)), written(queries[0]) if past else sql
+    return found, queries[0]
 
 
 def schema_at(schema: str, at: str) -> str:
@@ -144,9 +154,10 @@ def moment_text(name: str, value: int | str | datetime) -> str:
 
 
 class _Tables:
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, forms: bool) -> None:
         self.names: set[TableName] = set()
         self._sql = sql
+        self._forms = forms
 
     def visit(self, tree: object, common: frozenset[str]) -> None:
         """Check a part of the tree; ``common`` are the names of the visible CTEs, in lower case."""
@@ -187,7 +198,11 @@ class _Tables:
                     reason = f'the table function "{name}" is not available here'
                     raise self._refusal("function", reason, node)
             case "SHOW_REF" if node.get("query") is None or node["show_type"] not in ("DESCRIBE", "SUMMARY"):
-                raise self._refusal("construct", "SHOW is not available here", node)
+                stands_for = shown(node["table_name"]) if self._forms else None
+                if stands_for is None:
+                    raise self._refusal("construct", "SHOW is not available here", node)
+                node.clear()
+                node |= stands_for
             case _ if kind not in _FROM_ITEMS | _PARTS and not kind.endswith("_TYPE_INFO"):
                 raise self._refusal("construct", f"{kind} is not available here", node)
 
@@ -199,7 +214,8 @@ class _Tables:
             if at:  # DuckDB accepts AT here and ignores it
                 raise self._refusal("construct", f"AT (...) needs a product, and {name} is not one", node)
             return
-        node |= {"schema_name": schema_at(schema, at), "at_clause": None}
+        granted = self._forms and not catalog and not at and of_information_schema(schema, name)
+        node |= {"schema_name": GRANTED if granted else schema_at(schema, at), "at_clause": None}
         self.names.add(TableName(schema, name, line_of(self._sql, node), catalog, at))
 
     def _at(self, node: Node) -> str:

@@ -27,7 +27,7 @@ def visit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_products_lists_each_with_its_last_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["products"]) == 0
+    assert main(["products", "--wide"]) == 0
     lines = capsys.readouterr().out.splitlines()
     [line] = [line for line in lines if line.startswith("sales/transactions")]
     for words in ("sales-team", "active 1.2.0", "3", "ago", "2 days", "All about sales/transactions."):
@@ -147,7 +147,7 @@ def test_query_limit_across_batches(capsys: pytest.CaptureFixture[str]) -> None:
     assert "first 25000 rows" in output.err
 
 
-def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str]) -> None:
+def test_query_as_json_has_the_engine_s_own_json(capsys: pytest.CaptureFixture[str]) -> None:
     sql = (
         "SELECT 1 AS a, 2 AS a, NULL AS n, 'NaN'::DOUBLE AS x, 1.50::DECIMAL(5, 2) AS d, "
         "12345678901234567.89::DECIMAL(38, 2) AS e, "
@@ -162,13 +162,13 @@ def test_query_as_json_has_json_s_own_values(capsys: pytest.CaptureFixture[str])
         "a": 1,
         "a_2": 2,
         "n": None,
-        "x": None,
+        "x": "NaN",
         "d": 1.5,
-        "e": "12345678901234567.89",
-        "t": "2017-01-01T00:00:00",
+        "e": 12345678901234567.89,
+        "t": "2017-01-01 00:00:00",
         "l": ["2017-01-02"],
         "s": {"k": "ä"},
-        "b": "ff",
+        "b": "\\xFF",
     }
 
 
@@ -255,10 +255,10 @@ def test_a_parameter_without_a_value(capsys: pytest.CaptureFixture[str]) -> None
 def test_values_of_every_type_leave_the_sealed_process(mesh: SmallMesh, limit: str) -> None:
     """In its own process, because the query could use modules that this one has loaded."""
     values = {
-        "TIMESTAMPTZ '2024-01-01 12:00:00+00'": "2024-01-01 12:00:00+00:00",
-        "[TIMESTAMPTZ '2024-01-01 12:00:00+00'][1]": "2024-01-01 12:00:00+00:00",
+        "TIMESTAMPTZ '2024-01-01 12:00:00+00'": "2024-01-01 12:00:00+00",
+        "[TIMESTAMPTZ '2024-01-01 12:00:00+00'][1]": "2024-01-01 12:00:00+00",
         "TIMESTAMP '2024-01-01'": "2024-01-01 00:00:00",
-        "TIMETZ '12:00:00+05'": "12:00:00+05:00",
+        "TIMETZ '12:00:00+05'": "12:00:00+05",
         "1.50::DECIMAL(9,2)": "1.50",
         "'00000000-0000-0000-0000-000000000001'::UUID": "00000000-0000-0000-0000-000000000001",
         "1::HUGEINT": "1",

@@ -10,7 +10,7 @@ from typing import Final
 
 from platform_core.cli.grammar import domain_option
 from platform_core.cli.output import answer
-from platform_core.cli.table import print_table
+from platform_core.cli.table import print_table, print_text
 from platform_core.codes import family
 from platform_core.contracts.model import DataProduct
 from platform_core.registry.typed_names import domain_name
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     def show() -> None:
         _print(found, products, domains, rows)
         for column in declared:
-            print("{product}: {column} is declared not personal: {reason}".format(**column))
+            print_text("{product}: {column} is declared not personal: {reason}".format(**column))
 
     return answer(options, root, facts, show, faults)
 

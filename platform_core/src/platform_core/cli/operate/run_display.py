@@ -5,17 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from platform_core.cli.table import table
+from platform_core.cli.table import table_lines
 from platform_core.words import counted, shortened
 from platform_core.workspace.run.result import Observer, ProductResult
-
-STYLES: Final = {"ok": "green", "failed": "bold red", "skipped": "yellow", "canceled": "yellow"}
 
 
 class Lines(Observer):
@@ -66,35 +63,32 @@ class Screen(Observer):
         # Without the line of the counts, the header, and the line of the cursor.
         rows = [*running, *reversed(ended)][: max(1, self._console.height - 3)]
         columns = ["product", "status", "rows", "seconds"]
-        cells: list[list[str | Text]] = []
+        right = [column in ("rows", "seconds") for column in columns]
+        cells = []
         for each in rows:
             count, seconds, _ = figures(each)
             if each.status == "running":
                 seconds = f"{now - self._since[each.product]:.1f}"
             # Else a long name would leave no room for the figures.
             name = shortened(each.product, max(10, self._console.width - 36))
-            cells.append([name, _styled(each), count, seconds])
+            cells.append([name, each.status or "waiting", count, seconds])
         waiting = len(products) - len(running) - len(ended)
         counts = f"{len(ended)} of {len(products)} ended, {len(running)} running, {waiting} waiting"
         line = Text(f"{counts}; {now - self._started:.0f} s", style="bold", no_wrap=True, overflow="ellipsis")
-        return Group(line, table(columns, cells, [column in ("rows", "seconds") for column in columns]))
+        shown = table_lines([columns, *cells], right, coloured=True)
+        return Group(line, Text.from_ansi("\n".join(shown), no_wrap=True, overflow="ellipsis"))
 
 
-def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[str | Text]], list[bool]]:
+def run_table(products: Sequence[ProductResult]) -> tuple[list[str], list[list[str]], list[bool]]:
     """Columns, rows and whether each column is aligned right. Partitions appear only if some are made
     alone."""
     partitions = ["partitions"] * any(product.partitions for product in products)
     columns = ["product", "location", *partitions, "status", "rows", "seconds", "checks"]
-    cells: list[list[str | Text]] = []
+    cells = []
     for each in products:
         part = [each.partitions] * len(partitions)
-        cells.append([each.product, each.location, *part, _styled(each), *figures(each)])
+        cells.append([each.product, each.location, *part, each.status or "waiting", *figures(each)])
     return columns, cells, [column in ("rows", "seconds") for column in columns]
-
-
-def _styled(product: ProductResult) -> Text:
-    status = product.status or "waiting"
-    return Text(status, style=STYLES.get(status, "cyan" if status == "running" else "dim"))
 
 
 def figures(product: ProductResult) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from platform_core.cli.exit_status import FAILED
 from platform_core.cli.grammar import domain_option
 from platform_core.cli.output import answer
-from platform_core.cli.table import print_table
+from platform_core.cli.table import print_table, print_text
 from platform_core.contracts.product_id import ProductId
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import domain_name
@@ -53,7 +53,7 @@ def _about(found: Status, domain: str) -> Status:
 
 def _print(found: Status, domain: str | None) -> None:
     if not found.begun:
-        print("nothing has run in this mesh yet; `mesh run` makes every product")
+        print_text("nothing has run in this mesh yet; `mesh run` makes every product")
         return
     troubles = found.troubles
     if troubles:
@@ -65,15 +65,15 @@ def _print(found: Status, domain: str | None) -> None:
     states = [(state, sum(t.state == state for t in own)) for state in ("failing", "overdue", "stale")]
     counts = ", ".join(f"{count} {state}" for state, count in states if count)
     well = sum(product.id not in unwell for product in found.products)
-    print(f"{well} of {len(found.products)} products as promised{f'; {counts}' if counts else ''}")
+    print_text(f"{well} of {len(found.products)} products as promised{f'; {counts}' if counts else ''}")
     if others := unwell - {t.product for t in own}:
-        print(f"{counted(len(others), 'product')} of other domains not as promised, affecting {domain}")
+        print_text(f"{counted(len(others), 'product')} of other domains not as promised, affecting {domain}")
     if words := str(found.checks):
-        print(f"checks: {words}")
+        print_text(f"checks: {words}")
     for kept in found.retained:
         versions = counted(kept.versions, "version")
         past = f"past the retention of {duration_in_words(kept.retention)}"
-        print(f"{kept.product}: {versions} {past}, the oldest of {age_in_words(kept.oldest)} ago")
+        print_text(f"{kept.product}: {versions} {past}, the oldest of {age_in_words(kept.oldest)} ago")
 
 
 def _age(since: datetime | None) -> str:

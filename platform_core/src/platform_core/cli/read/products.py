@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from platform_core.cli.documents import relative
 from platform_core.cli.grammar import domain_option
@@ -22,9 +22,12 @@ from platform_core.registry.typed_names import domain_name
 from platform_core.settings import mesh_root
 from platform_core.words import age_in_words
 
+WIDE: Final = ("product", "owner", "contract", "published", "rows", "when", "promise", "purpose")
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     domain_option(parser)
+    parser.add_argument("--wide", action="store_true", help="also owner, contract, version and promise")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,26 +38,25 @@ def run(options: argparse.Namespace) -> int:
     versions, damaged = newest_versions(LakeLocation.current(root), products)
     diagnostics = (*diagnostics, *each_once(damaged))
     facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
-    return answer(options, root, facts, lambda: _print(products, versions), diagnostics)
+    return answer(options, root, facts, lambda: _print(products, versions, options.wide), diagnostics)
 
 
-def _print(products: Sequence[DataProduct], versions: Mapping[str, Version]) -> None:
+def _print(products: Sequence[DataProduct], versions: Mapping[str, Version], wide: bool) -> None:
+    columns = WIDE if wide else ("product", "rows", "when", "purpose")
     rows = []
     for product in products:
         version = versions.get(product.id)
-        rows.append(
-            [
-                product.id,
-                product.owner or "-",
-                f"{product.status} {product.version}",
-                f"v{version.version}" if version else "-",
-                f"{version.rows:,}" if version else "-",
-                f"{age_in_words(version.published_at)} ago" if version else "never",
-                sla_in_words(product) or "-",
-                product.purpose.strip().partition("\n")[0],
-            ]
-        )
-    columns = ("product", "owner", "contract", "published", "rows", "when", "promise", "purpose")
+        row = {
+            "product": product.id,
+            "owner": product.owner or "-",
+            "contract": f"{product.status} {product.version}",
+            "published": f"v{version.version}" if version else "-",
+            "rows": f"{version.rows:,}" if version else "-",
+            "when": f"{age_in_words(version.published_at)} ago" if version else "never",
+            "promise": sla_in_words(product) or "-",
+            "purpose": " ".join(product.purpose.strip().partition("\n")[0].split()),
+        }
+        rows.append([row[column] for column in columns])
     print_table(columns, rows, right=[column in ("published", "rows") for column in columns])
 
 

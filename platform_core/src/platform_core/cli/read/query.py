@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import csv
+import signal
 import sys
-from collections.abc import Callable, Iterator
-from decimal import Decimal
-from functools import cache, partial
+from contextlib import ExitStack
+from functools import partial
 from io import TextIOWrapper
-from itertools import chain, islice
-from math import isfinite
-from typing import Any, Final
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import Final, TextIO
 
-from platform_core.access.query import Answer, granted_query
+from platform_core.access.query import granted_query
 from platform_core.access.query_log import record_query
-from platform_core.cli.documents import head, text_of
 from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import number, require_text
 from platform_core.cli.output import note
-from platform_core.cli.table import print_table
+from platform_core.cli.read.query_formats import write_arrow, write_text
+from platform_core.diagnostics import UsageError
+from platform_core.files import whole_file
 from platform_core.lake.location import LakeLocation
 from platform_core.registry.lookup import Registry
 from platform_core.sealed.landlock import MISSING
+from platform_core.sealed.shapes import Shape
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.sql.allowed import moment_text
 
-BATCH: Final = 10_000
-Rows = Iterator[tuple[Any, ...]]
+SHAPES: Final[dict[str, Shape]] = {"json": "json", "jsonl": "json", "parquet": "parquet", "arrow": "arrow"}
+"""By format; the others have ``text``."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +38,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
     past = "read a version of the lake, or the versions at a time such as 2026-01-31T12:00 (UTC)"
     parser.add_argument("--as-of", type=partial(moment_text, "--as-of"), metavar="VERSION|TIME", help=past)
-    shown = "rows shown; default: 1000; 0 shows all"
-    parser.add_argument("--limit", type=number("--limit", 0), default=1000, metavar="N", help=shown)
+    rows = "the most rows; default: 1000, with -o all; 0 means all"
+    parser.add_argument("--limit", type=number("--limit", 0), metavar="N", help=rows)
     most = "stop after so many seconds; default: 300; 0 never stops"
     parser.add_argument("--timeout", type=number("--timeout", 0), default=300, metavar="SECONDS", help=most)
+    file = "write a whole file, or none; its ending names the format: .csv .json .jsonl .md .parquet .arrow"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=file)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,82 +53,41 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         require_text(sql := sys.stdin.read())
-    with granted_query(
-        sql,
-        options.principal,
-        Registry.open(root),
-        LakeLocation.current(root),
-        root,
-        seconds=options.timeout or None,
-        many=not 0 < options.limit < BATCH,
-        as_of=options.as_of,
-    ) as answer:
+    limit = options.limit if options.limit is not None else 0 if options.output else 1000
+    shape = SHAPES.get(options.format, "text")
+    binary = shape in ("arrow", "parquet")
+    if binary and options.output is None and sys.stdout.isatty():
+        fix = "Write a file, with -o FILE, or pipe the output."
+        raise UsageError.of("U094", f"{options.format} is not text for a terminal", fix=fix)
+    with ExitStack() as whole:
+        for each in (signal.SIGTERM, signal.SIGHUP) if options.output else ():
+            signal.signal(each, signal.default_int_handler)  # as Ctrl-C, so that no draft stays
+        out: TextIO = whole.enter_context(whole_file(options.output)) if options.output else sys.stdout
+        answer = whole.enter_context(
+            granted_query(
+                sql,
+                options.principal,
+                Registry.open(root),
+                LakeLocation.current(root),
+                root,
+                seconds=options.timeout or None,
+                as_of=options.as_of,
+                shape=shape,
+            )
+        )
         if options.verbosity > 0 and not answer.walled:
             print(MISSING, file=sys.stderr)
         if not record_query(mesh_home(root), options.principal, answer.products):
             print("the query is not recorded: data_product_usage will not include it", file=sys.stderr)
-        size = min(BATCH, options.limit + 1) if options.limit else BATCH
-        every = (row for batch in iter(lambda: answer.rows(size), []) for row in batch)
-        rows = islice(every, options.limit or None)
-        more = cache(lambda: next(every, None) is not None)
-        match options.format:
-            case "csv":
-                csv.writer(sys.stdout, lineterminator="\n").writerows(chain([answer.columns], rows))
-            case "json":
-                _print_json(answer, rows, more)
-            case _:
-                _print_table(answer, rows)
-        if more():
-            note(options, f"first {options.limit} rows; --limit 0 shows all")
+        if not binary:
+            more = write_text(answer, options.format, limit, out)
+        elif options.output or options.format == "arrow":
+            more = write_arrow(answer, options.format, limit, out.buffer)
+        else:  # Parquet closes itself after a fault, so a pipe gets it when it is whole
+            with TemporaryFile() as spool:
+                more = write_arrow(answer, options.format, limit, spool)
+                spool.seek(0)
+                copyfileobj(spool, out.buffer)
+    if more:
+        note(options, f"first {limit} rows; --limit 0 shows all")
     return OK
-
-
-def _print_json(answer: Answer, rows: Rows, more: Callable[[], bool]) -> None:
-    """Print one document with one row per line, so that a reader can stream it. Its last member ``complete``
-    is false if rows are left out, or a value could not be computed."""
-    names = _distinct(answer.columns)
-    columns = [{"name": name, "type": kind} for name, kind in zip(names, answer.types, strict=True)]
-    lines = (text_of(dict(zip(names, map(_plain, row), strict=True)), indent=None) for row in rows)
-    # If the first row cannot be computed, nothing is printed.
-    first = next(lines, None)
-    print(text_of({**head("query"), "columns": columns}).removesuffix("\n}"), end=',\n  "rows": [')
-    complete, separator = False, "\n    "
-    try:
-        for line in chain(() if first is None else (first,), lines):
-            print(f"{separator}{line}", end="")
-            separator = ",\n    "
-        complete = not more()
-    finally:
-        print(f'\n  ],\n  "complete": {str(complete).lower()}\n}}')
-
-
-def _print_table(answer: Answer, rows: Rows) -> None:
-    numeric = tuple(kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind for kind in answer.types)
-    shown = [["NULL" if value is None else str(value) for value in row] for row in rows]
-    print_table(answer.columns, shown, right=numeric)
-
-
-def _distinct(names: tuple[str, ...]) -> list[str]:
-    seen: dict[str, int] = {}
-    result = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return result
-
-
-def _plain(value: Any) -> Any:
-    """A value that JSON has: no NaN, bytes in hexadecimal. ``documents.text_of`` converts times."""
-    match value:
-        case Decimal() if Decimal(str(float(value))) != value:
-            return str(value)  # a float cannot represent it
-        case float() | Decimal():
-            return float(value) if isfinite(value) else None
-        case bytes():
-            return value.hex()
-        case dict():
-            return {str(key): _plain(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value

@@ -12,7 +12,7 @@ from platform_core.access.grants import asked
 from platform_core.cli.documents import picked
 from platform_core.cli.output import answer
 from platform_core.cli.read.products import contract
-from platform_core.cli.table import print_table
+from platform_core.cli.table import print_table, print_text, visible
 from platform_core.contracts.model import Column, DataProduct
 from platform_core.diagnostics import shown
 from platform_core.lake.damage import newest_versions
@@ -71,18 +71,18 @@ def run(options: argparse.Namespace) -> int:
 def _print(known: ProductFacts) -> None:
 
     product = known.product
-    print(f"{product.id}  {product.version}  {product.status}")
+    print_text(f"{product.id}  {product.version}  {product.status}")
     for title, text in (
         ("", product.purpose),
         ("Usage", product.usage),
         ("Limitations", product.limitations),
     ):
         if text:
-            print("\n".join(["", *([title] if title else []), text.strip()]))
+            print_text("\n".join(["", *([title] if title else []), text.strip()]))
     print()
     for label, lines in _sections(known):
         for position, line in enumerate(lines):
-            print(f"{label if position == 0 else '':<12}{line}")
+            print_text(line, f"{label if position == 0 else '':<12}")
     print("\nColumns")
     rows = [
         [
@@ -91,17 +91,18 @@ def _print(known: ProductFacts) -> None:
             " ".join(_constraints(column)) or "-",
             column.classification or "-",
             " ".join(column.tags) or "-",
-            column.description.strip(),
+            " ".join(column.description.split()),
         ]
         for column in product.columns
     ]
     print_table(("  name", "type", "constraints", "class", "tags", "description"), rows)
-    print(f"\nChecks{f': {known.checks}' if known.checks else ''}")
+    print_text(f"\nChecks{f': {known.checks}' if known.checks else ''}")
     rules = [[f"  {r.name}", r.severity, r.scope, rule_in_words(r)] for r in product.rules]
     print_table(("  name", "severity", "scope", "what"), rules)
     print("\nRead it")
     for language, how in ways(product):
-        print(f"  {language + ':':<10}{'; '.join(how.splitlines())}")
+        # Not folded, so that it can be pasted.
+        print(visible(f"  {language + ':':<10}{'; '.join(how.splitlines())}"))
 
 
 def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""The page of a product in Dagster's UI: first what a reader needs, with links to people, products and code."""
+"""The page of a product in Dagster's UI: what a reader needs first, with links to people and products."""
 
 from __future__ import annotations
 
