@@ -55,6 +55,10 @@ class Registry:
         """All domains that have a folder for contracts, sorted."""
         return tuple(self._index)
 
+    def files(self) -> dict[str, tuple[Path, ...]]:
+        """The files of each contract by the id in its file's name; no contract is read."""
+        return {f"{domain}/{name}": own for domain, each in self._index.items() for name, own in each.items()}
+
     def names(self) -> tuple[ProductId, ...]:
         """The ids of all products, sorted. Only contracts with a masked twin are read."""
         return tuple(

@@ -11,6 +11,7 @@ from typing import Any
 from platform_core.cli.documents import relative
 from platform_core.cli.grammar import domain_option
 from platform_core.cli.output import answer
+from platform_core.cli.read.search import found_products
 from platform_core.cli.table import print_table
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.damage import each_once, newest_versions
@@ -25,12 +26,16 @@ from platform_core.words import age_in_words
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     domain_option(parser)
+    text = "the products that match a text, the best first: names, columns, owners, tags, descriptions"
+    parser.add_argument("--search", metavar="TEXT", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry = Registry.open(root)
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
+    if options.search is not None:
+        return found_products(options, root, registry)
     products, diagnostics = registry.scan(*wanted)
     versions, damaged = newest_versions(LakeLocation.current(root), products)
     diagnostics = (*diagnostics, *each_once(damaged))
