@@ -72,7 +72,9 @@ def write(root: Path) -> list[str]:
         domain = DOMAINS[number % len(DOMAINS)]
         first, second, third, tag, *about = chance.choices(words, k=10)
         name = f"{first}_{second}_{number}"
-        text = CONTRACT.format(domain=domain, name=name, first=first, second=second, third=third, tag=tag, about=" ".join(about))
+        text = CONTRACT.format(
+            domain=domain, name=name, first=first, second=second, third=third, tag=tag, about=" ".join(about)
+        )
         file = root / "domains" / domain / "contracts" / f"{name}.odcs.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)

@@ -101,7 +101,7 @@ def history(
     sizes = bytes_of(
         connection, product.lake, [table_behind(product, number, facts) for number, _, facts in found]
     )
-    return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
+    return tuple(version_of(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
 
 
 def latest_of(
@@ -115,10 +115,10 @@ def latest_of(
     )
     for (product, stamp), held in zip(found, files, strict=True):
         size = None if held is None else sum(file.bytes + file.deletions_bytes for file in held)
-        yield product, _version(product, *stamp, size), held or ()
+        yield product, version_of(product, *stamp, size), held or ()
 
 
-def _version(
+def version_of(
     product: DataProduct, number: int, at: datetime, facts: dict[str, Any], size: int | None
 ) -> Version:
     return Version(

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from platform_core.access.bi_file import refresh_attached
 from platform_core.access.breaking_changes import break_guard, explaining_lost_columns, shape_left_behind
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
@@ -55,11 +56,16 @@ from platform_core.products.inputs.versions import (
 )
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
-from platform_core.products.run.context import Publish, RunContext
+from platform_core.products.run.context import INVOCATION_TAG, Publish, RunContext
 from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
-from platform_core.products.run.report import check_result, parts_metadata, publication_metadata
+from platform_core.products.run.report import (
+    check_result,
+    parts_metadata,
+    publication_metadata,
+    statistics_metadata,
+)
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
@@ -229,6 +235,7 @@ def product_asset(
                         versions_read(connection, referenced.values()),
                     )
                 )
+                metadata |= statistics_metadata(run, publication.version, preview)
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # after the new version is readable
@@ -256,6 +263,9 @@ def product_asset(
         for key, of_partition in parts.items():
             context.add_asset_metadata(of_partition, partition_key=key)
         yield result
+        if INVOCATION_TAG not in context.run.tags:  # `mesh run` refreshes once, at its end
+            for fault in refresh_attached(root):
+                context.log.warning(fault.render())
         if faults:
             raise redaction.failed(faults)
 
