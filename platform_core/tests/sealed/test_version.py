@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from platform_core.lake import catalog
+from platform_core.lake.catalog import read_catalog
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number
@@ -87,6 +89,15 @@ class Lake:
                 types = [row[:2] for row in con.execute(f"DESCRIBE FROM {relation}").fetchall()]
                 rows = con.execute(f"SELECT t::VARCHAR FROM (FROM {relation}) t ORDER BY ALL").fetchall()
                 yield version_files(con, "sales", "products", "t", version, self.folder), types, rows
+            yield self.by_catalog(version), types, rows
+
+    def by_catalog(self, version: int) -> VersionFiles:
+        """As a reader of a catalog without DuckLake gets it."""
+        return read_catalog(
+            self.location,
+            "sales",
+            lambda catalog: version_files(catalog, "sales", "products", "t", version, self.folder),
+        )
 
 
 @pytest.fixture
@@ -109,8 +120,8 @@ def test_the_same_rows_and_types_as_the_lake(lake: Lake, statements: list[str]) 
 
 def test_columns_are_mapped_by_their_ids_only_where_one_changed(lake: Lake) -> None:
     """To map them makes scans slower."""
-    [(plain, _, _)] = lake.versions(EVOLUTIONS["plain"])
-    assert "schema =" not in plain.query
+    for plain, _, _ in lake.versions(EVOLUTIONS["plain"]):
+        assert "schema =" not in plain.query
     *_, (replaced, _, _) = lake.versions(["CREATE OR REPLACE TABLE {t} AS SELECT 1 AS other"])
     assert "schema =" not in replaced.query
 
@@ -123,3 +134,29 @@ def test_files_that_hold_deleted_rows_are_not_shown(lake: Lake) -> None:
         assert con.execute(
             f"SELECT count(*) FROM read_parquet({list(version.files)}) WHERE n = 3"
         ).fetchone() == (0,)
+
+
+def test_a_version_before_files_were_merged_keeps_its_rows(lake: Lake) -> None:
+    """A merged file also holds the rows of later versions."""
+    versions = []
+    for statement in ("CREATE TABLE {t} AS SELECT 1 AS id", "INSERT INTO {t} VALUES (2)"):
+        with connect(lake.location, write=["sales"]) as con:
+            con.execute(statement.format(t=TABLE))
+            versions.append(number(con, "FROM sales.last_committed_snapshot()"))
+    with connect(lake.location, write=["sales"]) as con:
+        con.execute("CALL ducklake_merge_adjacent_files('sales', 't', schema => 'products')")
+        versions.append(number(con, "FROM sales.last_committed_snapshot()"))
+    with duckdb.connect() as con:
+        counts = [number(con, f"SELECT count(*) FROM ({lake.by_catalog(v).query})") for v in versions]
+    assert counts == [1, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["plain", "many types", "a type that grew", "partitions", "made anew"])
+def test_most_versions_are_read_without_ducklake(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    *_, (version, _, _) = lake.versions(EVOLUTIONS[name])
+    with connect(lake.location, read=["sales"]) as con:
+        newest = number(con, "SELECT max(snapshot_id) FROM sales.snapshots()")
+    monkeypatch.setattr(catalog, "connect", None)
+    assert lake.by_catalog(newest) == version

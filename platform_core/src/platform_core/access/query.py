@@ -6,19 +6,20 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from platform_core.access.grants import require_grant, require_principal
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import AccessDenied, Diagnostic, RunError, UsageError
-from platform_core.lake.connect import connect
+from platform_core.lake.catalog import read_catalog
 from platform_core.lake.damage import damaged_file, report_damage
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import version_at
 from platform_core.lake.spill import spill_room
-from platform_core.lake.versions import published_version
+from platform_core.lake.versions import Catalog, published_version
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import unknown_product
 from platform_core.sealed.files import SealedFiles
@@ -115,21 +116,27 @@ def files_of_versions(
 ) -> dict[K, VersionFiles]:
     """Open the files of versions: the published one, or the one at a moment (``allowed.moment``). ``room`` is
     the folder for copies. Raises RunError (R020, R023) and LakeError."""
-    found: dict[K, VersionFiles] = {}
     for product, _ in asked.values():
         if not location.exists(product.lake):
             raise _never_published(product)
-    with connect(location, read={product.lake for product, _ in asked.values()}) as connection:
-        for key, (product, at) in asked.items():
-            with lake_faults(location, product.lake):
-                if at:
-                    version = version_at(connection, product, moment(at))
-                else:
-                    version = published_version(connection, product)
-                if version is None:
-                    raise _not_kept(product, at) if at else _never_published(product)
-                rows = product_files(connection, product, room, version)
-                found[key] = rows.opened(files, f"{product.id}/{version}")
+    found: dict[K, VersionFiles] = {}
+    for lake in sorted({product.lake for product, _ in asked.values()}):
+        of_lake = {key: each for key, each in asked.items() if each[0].lake == lake}
+        for key, (version, rows) in read_catalog(location, lake, partial(_versions, of_lake, room)).items():
+            with lake_faults(location, lake):
+                found[key] = rows.opened(files, f"{of_lake[key][0].id}/{version}")
+    return found
+
+
+def _versions(
+    asked: Mapping[K, tuple[DataProduct, str]], room: Path | None, catalog: Catalog
+) -> dict[K, tuple[int, VersionFiles]]:
+    found: dict[K, tuple[int, VersionFiles]] = {}
+    for key, (product, at) in asked.items():
+        version = version_at(catalog, product, moment(at)) if at else published_version(catalog, product)
+        if version is None:
+            raise _not_kept(product, at) if at else _never_published(product)
+        found[key] = version, product_files(catalog, product, room, version)
     return found
 
 

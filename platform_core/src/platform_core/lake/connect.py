@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
 
 import duckdb
 
@@ -19,6 +21,8 @@ from platform_core.settings import MEMORY
 from platform_core.sql.quoting import literal, quoted
 
 SCHEMAS = ("products", "staging", "internal")
+attached: Counter[Path] = Counter()
+"""The catalogs that DuckDB has open in this process."""
 
 
 @contextmanager
@@ -41,6 +45,7 @@ def connect(
             location.root.mkdir(parents=True, exist_ok=True)
     private = any(map(location.is_private, (*write, *read))) and all(map(location.is_private, write))
     there = [lake for lake in dict.fromkeys((*write, *read)) if lake in write or location.exists(lake)]
+    attached.update(map(location.catalog, there))
     try:
         with private_umask() if private else nullcontext(), closing(open_connection(database)) as connection:
             load_extension(connection)
@@ -55,6 +60,7 @@ def connect(
                 raise
         raise
     finally:
+        attached.subtract(map(location.catalog, there))
         remove_unused()
 
 
@@ -65,13 +71,19 @@ def _attach(
         with written_privately(location, lake):
             _create(location, lake)
     with lake_faults(location, lake):
-        close_folder(location, lake)
-        if location.is_lost(lake):
-            raise damaged(location, lake, "the catalog is missing, but its data files exist")
-        # SQLite takes an empty file for a new database.
-        if location.catalog(lake).stat().st_size == 0:
-            raise damaged(location, lake, "the catalog is empty")
+        require_catalog(location, lake)
         attach(connection, location, lake, read_only=not writing)
+
+
+def require_catalog(location: LakeLocation, lake: str) -> None:
+    """Raise LakeError L004 for a lake whose catalog is missing or empty, and close a restricted lake to other
+    users."""
+    close_folder(location, lake)
+    if location.is_lost(lake):
+        raise damaged(location, lake, "the catalog is missing, but its data files exist")
+    # SQLite takes an empty file for a new database.
+    if location.catalog(lake).stat().st_size == 0:
+        raise damaged(location, lake, "the catalog is empty")
 
 
 def configure_engine(connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,7 +18,7 @@ from platform_core.lake.connect import connect
 from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import DataFile, Version, files_of, latest_of, stamps, table_behind
+from platform_core.lake.versions import Catalog, DataFile, Version, files_of, latest_of, stamps, table_behind
 from platform_core.sql.quoting import literal
 
 T = TypeVar("T")
@@ -30,9 +30,7 @@ _OF_SQL: Final = re.compile(
 _OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 
 
-def whole_files(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int | None = None
-) -> tuple[Path, ...]:
+def whole_files(connection: Catalog, product: DataProduct, version: int | None = None) -> tuple[Path, ...]:
     """The files that hold the rows of a published version, by default the newest. Raises LakeError L004
     if a file is missing or has another size."""
     for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):

@@ -29,7 +29,7 @@ GARBLED: Final = "database disk image is malformed"
 """DuckDB's error for a damaged catalog. It does not name the lake."""
 _UNREADABLE = re.compile(
     r"file is not a database|malformed|failed to probe ducklake|does not exist - and creating"
-    r"|ducklake catalog version|no magic bytes|too small to be a parquet|cannot open file",
+    r"|ducklake catalog version|no such (table|column)|no magic bytes|too small to be a parquet|cannot open file",
     re.I,
 )
 
@@ -113,5 +113,5 @@ def lake_faults(location: LakeLocation, lake: str) -> Iterator[None]:
     """Raise errors of the system and of the engine inside as LakeErrors."""
     try:
         yield
-    except (OSError, duckdb.Error) as error:
+    except (OSError, duckdb.Error, sqlite3.Error) as error:
         raise environment_fault(error, location, lake) or other_fault(error, lake) from error

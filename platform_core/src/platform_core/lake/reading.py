@@ -10,8 +10,8 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.partitions import Window
-from platform_core.lake.transaction import number, one
-from platform_core.lake.versions import alive, catalog_of, stamps, table_behind, tables_in
+from platform_core.lake.transaction import number
+from platform_core.lake.versions import Catalog, alive, catalog_of, in_utc, stamps, table_behind, tables_in
 from platform_core.sql.quoting import literal
 
 
@@ -26,9 +26,9 @@ def insertions(product: DataProduct, since: int, version: int) -> str:
     return f"ducklake_table_insertions({lake}, 'products', {name}, {since + 1:d}, {version:d})"
 
 
-def table_identity(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> str | None:
+def table_identity(connection: Catalog, product: DataProduct) -> str | None:
     """An id that changes when a table is created again; None for a view or a missing table."""
-    row = connection.execute(f"SELECT t.table_uuid::VARCHAR FROM {_table(product)}").fetchone()
+    row = connection.execute(f"SELECT CAST(t.table_uuid AS VARCHAR) FROM {_table(product)}").fetchone()
     return str(row[0]) if row else None
 
 
@@ -45,29 +45,26 @@ def has_version(connection: duckdb.DuckDBPyConnection, product: DataProduct, ver
     return bool(number(connection, f"SELECT count(*) {kept}"))
 
 
-def version_at(connection: duckdb.DuckDBPyConnection, product: DataProduct, at: int | datetime) -> int | None:
+def version_at(connection: Catalog, product: DataProduct, at: int | datetime) -> int | None:
     """The version of a product at a version of its lake, or at a time. None if the product was not
     published by then, or if that version is unknown or expired."""
-    moment = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)" if isinstance(at, datetime) else str(at)
-    column = "CAST(snapshot_time AS TIMESTAMPTZ)" if isinstance(at, datetime) else "snapshot_id"
-    kept = f"FROM {catalog_of(product.lake)}.ducklake_snapshot"
-    then, newest = one(
-        connection, f"SELECT max(snapshot_id) FILTER ({column} <= {moment}), max(snapshot_id) {kept}"
-    )
-    if then is None or (isinstance(at, int) and at > newest):
-        return None
-    stamp = next(stamps(connection, product.lake, product.id, until=then, limit=1), None)
+    kept = connection.execute(
+        f"SELECT snapshot_id, snapshot_time FROM {catalog_of(product.lake)}.ducklake_snapshot"
+    ).fetchall()
+    if isinstance(at, datetime):
+        until = max((number for number, made in kept if in_utc(made) <= at), default=-1)
+        # An expired version in between may have been one of this product.
+        last = min(until + 1, max(kept)[0])
+    else:
+        until = last = at
+    stamp = next(stamps(connection, product.lake, product.id, until=until, limit=1), None)
     if stamp is None:
         return None
-    # An expired version in between may have been one of this product.
-    last = at if isinstance(at, int) else min(then + 1, newest)
-    whole = number(connection, f"SELECT count(*) {kept} WHERE snapshot_id BETWEEN {stamp[0]:d} AND {last:d}")
-    return stamp[0] if whole == last - stamp[0] + 1 else None
+    between = sum(stamp[0] <= number <= last for number, _ in kept)
+    return stamp[0] if between == last - stamp[0] + 1 else None
 
 
-def changes_between(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, first: int, last: int
-) -> frozenset[str]:
+def changes_between(connection: Catalog, product: DataProduct, first: int, last: int) -> frozenset[str]:
     """The changes of some versions to a product's rows, in DuckLake's terms: ``inserted_into_table``."""
     rows = connection.execute(
         f"SELECT DISTINCT c.changes_made, t.table_id FROM {_table(product)},"

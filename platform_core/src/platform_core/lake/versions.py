@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +16,14 @@ from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import shown
 from platform_core.sql.quoting import literal, quoted
 
+Catalog = duckdb.DuckDBPyConnection | sqlite3.Connection
+"""DuckLake's own tables, in an engine with the attached lake or in SQLite (``read_catalog``): statements for
+both have no parameters, and no functions and casts that only DuckDB has."""
 Tables = Sequence[tuple[str, str, int]]
 """Schema, name and version of each table."""
-_ASSET: Final = "json_extract_string(commit_extra_info, '$.asset')"
+_ASSET: Final = "(commit_extra_info ->> '$.asset')"
+DATA_PATH: Final = "mesh_data_path"
+"""The function of ``read_catalog`` with the folder of a lake's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +88,18 @@ def tables_in(lake: str) -> str:
     return f"{catalog}.ducklake_table t JOIN {catalog}.ducklake_schema s ON s.schema_id = t.schema_id"
 
 
-def published_version(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> int | None:
+def published_version(connection: Catalog, product: DataProduct) -> int | None:
     """The version that readers see; None if nothing was published or the lake is not attached. Takes
     milliseconds for any number of versions. ``latest`` returns more facts."""
     return next((version for version, _, _ in stamps(connection, product.lake, product.id, limit=1)), None)
 
 
-def latest(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> Version | None:
+def latest(connection: Catalog, product: DataProduct) -> Version | None:
     """The version that readers see; None if the product was never published."""
     return next(iter(history(connection, product, limit=1)), None)
 
 
-def history(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, *, limit: int | None = None
-) -> tuple[Version, ...]:
+def history(connection: Catalog, product: DataProduct, *, limit: int | None = None) -> tuple[Version, ...]:
     """The published versions that the lake keeps, the newest first; empty if the lake is not attached."""
     found = list(stamps(connection, product.lake, product.id, limit=limit))
     sizes = bytes_of(
@@ -105,7 +109,7 @@ def history(
 
 
 def latest_of(
-    connection: duckdb.DuckDBPyConnection, lake: str, products: Iterable[DataProduct]
+    connection: Catalog, lake: str, products: Iterable[DataProduct]
 ) -> Iterator[tuple[DataProduct, Version, tuple[DataFile, ...]]]:
     """The published version of each product of a lake, and its data files, by two statements."""
     own: dict[str, DataProduct] = {product.id: product for product in products if product.lake == lake}
@@ -152,7 +156,7 @@ def newest(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, int]:
 
 
 def stamps(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Catalog,
     lake: str,
     product_id: str | None = None,
     *,
@@ -169,18 +173,25 @@ def stamps(
         wanted.append(f"snapshot_id = {version:d}")
     if until is not None:
         wanted.append(f"snapshot_id <= {until:d}")
+    changes = f"{catalog}.ducklake_snapshot_changes"
+    if newest:
+        wanted.append(f"snapshot_id IN (SELECT max(snapshot_id) FROM {changes} GROUP BY {_ASSET})")
     try:
         rows = connection.execute(
-            "SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ), commit_extra_info"
-            f" FROM {catalog}.ducklake_snapshot_changes JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
+            f"SELECT snapshot_id, snapshot_time, commit_extra_info"
+            f" FROM {changes} JOIN {catalog}.ducklake_snapshot USING (snapshot_id)"
             f" WHERE commit_extra_info IS NOT NULL AND {' AND '.join(wanted)}"
-            f"{f' QUALIFY row_number() OVER (PARTITION BY {_ASSET} ORDER BY snapshot_id DESC) = 1' * newest}"
             f" ORDER BY snapshot_id DESC{f' LIMIT {limit:d}' if limit is not None else ''}"
         ).fetchall()
     except duckdb.CatalogException:
         return
     for number, at, extra in rows:
-        yield int(number), at, json.loads(extra)
+        yield int(number), in_utc(at), json.loads(extra)
+
+
+def in_utc(written: str) -> datetime:
+    """A time as the catalog has it, such as ``2026-01-31 12:00:00.5+00``."""
+    return datetime.fromisoformat(written).astimezone(UTC)
 
 
 def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
@@ -226,12 +237,12 @@ def alive(row: str, version: int | str) -> str:
     return f"{row}.begin_snapshot <= {version} AND coalesce({version} < {row}.end_snapshot, true)"
 
 
-def files_of(
-    connection: duckdb.DuckDBPyConnection, lake: str, of: Tables
-) -> list[tuple[DataFile, ...] | None]:
+def files_of(connection: Catalog, lake: str, of: Tables) -> list[tuple[DataFile, ...] | None]:
     """The data files of each table's version; None for a dropped table or a view."""
     inside = "CASE WHEN {0}.path_is_relative THEN {1} ELSE '' END || {0}.path"
     data = f"(SELECT data_path FROM ducklake_settings({literal(lake)}))"
+    if isinstance(connection, sqlite3.Connection):
+        data = f"{DATA_PATH}()"
     folder = inside.format("t", inside.format("s", data))
     rows, gone = (f"{inside.format(each, folder)}, {each}.file_size_bytes" for each in ("f", "d"))
     held: dict[int, list[DataFile]] = {}
@@ -242,15 +253,15 @@ def files_of(
     return [tuple(held[n]) if n in held else None for n in range(len(of))]
 
 
-def bytes_of(connection: duckdb.DuckDBPyConnection, lake: str, of: Tables) -> list[int | None]:
+def bytes_of(connection: Catalog, lake: str, of: Tables) -> list[int | None]:
     """The bytes of the files of each table's version, with deletions; None for a dropped table or a view."""
-    size = "(coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::BIGINT"
+    size = "CAST(coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0) AS BIGINT)"
     sizes = dict(_query_files(connection, lake, of, f"n, {size}", "GROUP BY n"))
     return [sizes.get(n) for n in range(len(of))]
 
 
 def _query_files(
-    connection: duckdb.DuckDBPyConnection, lake: str, of: Tables, asked: str, grouped: str = ""
+    connection: Catalog, lake: str, of: Tables, asked: str, grouped: str = ""
 ) -> list[tuple[Any, ...]]:
     """Query the data files (f) and deletions (d) of all tables (t) by one statement."""
     tables = ", ".join(f"({n}, {literal(s)}, {literal(t)}, {v:d})" for n, (s, t, v) in enumerate(of))
@@ -258,7 +269,7 @@ def _query_files(
         return []
     catalog = catalog_of(lake)
     return connection.execute(
-        f"SELECT {asked} FROM (VALUES {tables}) of(n, room, name, version)"
+        f"WITH asked(n, room, name, version) AS (VALUES {tables}) SELECT {asked} FROM asked"
         f" JOIN ({tables_in(lake)}) ON schema_name = room AND table_name = name"
         f" AND {alive('t', 'version')}"
         f" LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND {alive('f', 'version')}"

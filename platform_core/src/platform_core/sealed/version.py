@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
+from platform_core.lake.catalog import LakeNeeded
 from platform_core.lake.damage import whole_files
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import alive, catalog_of, files_of, stamps, table_behind, tables_in
+from platform_core.lake.versions import (
+    Catalog,
+    alive,
+    catalog_of,
+    files_of,
+    stamps,
+    table_behind,
+    tables_in,
+)
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
+
+_TYPES: Final = {
+    "boolean": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
+    "int128": "HUGEINT", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER",
+    "uint64": "UBIGINT", "uint128": "UHUGEINT", "float32": "FLOAT", "float64": "DOUBLE", "date": "DATE",
+    "time": "TIME", "timetz": "TIME WITH TIME ZONE", "timestamp": "TIMESTAMP", "timestamp_s": "TIMESTAMP_S",
+    "timestamp_ms": "TIMESTAMP_MS", "timestamp_ns": "TIMESTAMP_NS",
+    "timestamptz": "TIMESTAMP WITH TIME ZONE", "interval": "INTERVAL", "varchar": "VARCHAR", "blob": "BLOB",
+    "json": "JSON", "uuid": "UUID",
+}  # fmt: skip
+"""DuckDB's types by DuckLake's."""
 
 
 class VersionColumn(NamedTuple):
@@ -60,48 +82,80 @@ class VersionFiles:
 
 
 def version_files(
-    connection: duckdb.DuckDBPyConnection,
-    lake: str,
-    schema: str,
-    table: str,
-    version: int,
-    copies: Path | None,
+    connection: Catalog, lake: str, schema: str, table: str, version: int, copies: Path | None
 ) -> VersionFiles:
-    """The files and columns of a table's version, from its attached lake.
+    """The files and columns of a table's version, from its catalog.
 
-    A version with deletions or with changed nested columns cannot be read from its files alone, so it is
-    copied into the folder ``copies``. Raises duckdb.Error, and PermissionError if ``copies`` is None but
+    A version that cannot be read from its files alone is copied into the folder ``copies``: one with
+    deletions, since a filter would also be evaluated for deleted rows, or with changed nested columns. Raises
+    LakeNeeded if that needs the attached lake, duckdb.Error, and PermissionError if ``copies`` is None but
     needed.
     """
-    relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
-    types = describe(connection, f"FROM {relation}")
-    catalog = catalog_of(lake)
+    named = f"s.schema_name = {literal(schema)} AND t.table_name = {literal(table)}"
+    found = f"FROM {tables_in(lake)} AND {named} AND {alive('s', version)} AND {alive('t', version)}"
     rows = connection.execute(
-        "SELECT c.column_id, c.column_name, c.initial_default, c.parent_column IS NULL,"
-        f" {alive('c', version)}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL,"
-        f" EXISTS (FROM {catalog}.ducklake_inlined_data_tables i WHERE i.table_id = t.table_id)"
-        f" OR EXISTS (FROM {catalog}.ducklake_column_mapping m WHERE m.table_id = t.table_id)"
-        f" FROM {tables_in(lake)} AND {alive('s', version)}"
-        f" JOIN {catalog}.ducklake_column c ON c.table_id = t.table_id"
-        f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)}"
-        f" AND {alive('t', version)}"
-        " ORDER BY c.column_order"
+        "SELECT c.column_id, c.column_name, c.column_type, c.parent_column, c.initial_default,"
+        f" {alive('c', version)}, c.begin_snapshot > t.begin_snapshot OR c.end_snapshot IS NOT NULL {found}"
+        f" JOIN {catalog_of(lake)}.ducklake_column c ON c.table_id = t.table_id ORDER BY c.column_order"
     ).fetchall()
-    columns = tuple(
-        VersionColumn(id, name, types[name], default)
-        for id, name, default, top, now, *_ in rows
-        if top and now
-    )
-    evolved = any(changed for *_, changed, _ in rows)
-    unmapped = any(mapped for *_, mapped in rows) or (evolved and not all(top for _, _, _, top, *_ in rows))
+    evolved = any(changed for *_, changed in rows)
+    nested = any(parent is not None for _, _, _, parent, *_ in rows)
+    tree: dict[int | None, list[_Column]] = {}
+    for id, name, kind, parent, default, now, _ in rows:
+        if now:
+            tree.setdefault(parent, []).append(_Column(id, name, kind, default))
+    columns = [VersionColumn(c.id, c.name, _type(c, tree), c.default) for c in tree.get(None, ())]
     [files] = files_of(connection, lake, [(schema, table, version)])
-    if unmapped or any(file.deletions for file in files or ()):
+    unreadable = (evolved and nested) or any(file.deletions for file in files or ())
+    if unreadable or not all(c.type for c in columns) or _beyond_files(connection, lake, found, version):
+        if isinstance(connection, sqlite3.Connection):
+            raise LakeNeeded
+        relation = at_version(f"{quoted(lake)}.{quoted(schema)}.{quoted(table)}", version)
         return copied(connection, relation, copies)
-    return VersionFiles(columns, tuple(str(file.path) for file in files or ()), evolved)
+    return VersionFiles(tuple(columns), tuple(str(file.path) for file in files or ()), evolved)
+
+
+class _Column(NamedTuple):
+    id: int
+    name: str
+    kind: str
+    default: str | None
+
+
+def _type(column: _Column, tree: Mapping[int | None, Sequence[_Column]]) -> str:
+    """DuckDB's type of a column by DuckLake's; empty if it is not known."""
+    inner = [(quoted(child.name), _type(child, tree)) for child in tree.get(column.id, ())]
+    if not all(kind for _, kind in inner):
+        return ""
+    match column.kind, inner:
+        case "list", [(_, kind)]:
+            return f"{kind}[]"
+        case "map", [(_, key), (_, value)]:
+            return f"MAP({key}, {value})"
+        case "struct", [_, *_]:
+            return f"STRUCT({', '.join(map(' '.join, inner))})"
+    return _TYPES.get(column.kind) or column.kind * column.kind.startswith("decimal(")
+
+
+def _beyond_files(connection: Catalog, lake: str, found: str, version: int) -> bool:
+    """Whether a version has rows in the catalog, or files that only DuckLake can read: with names instead of
+    ids, encrypted, or merged with rows of later versions."""
+    catalog = catalog_of(lake)
+    odd = f"(encryption_key IS NOT NULL OR file_format <> 'parquet' OR partial_max > {version:d})"
+    places = {
+        "ducklake_inlined_data_tables": "",
+        "ducklake_column_mapping": "",
+        "ducklake_data_file": f" AND {alive('x', version)} AND {odd}",
+    }
+    asked = (
+        f"SELECT 1 FROM {catalog}.{table} x WHERE x.table_id IN (SELECT t.table_id {found}){only}"
+        for table, only in places.items()
+    )
+    return bool(connection.execute(" UNION ALL ".join(asked)).fetchall())
 
 
 def product_files(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, copies: Path | None, version: int
+    connection: Catalog, product: DataProduct, copies: Path | None, version: int
 ) -> VersionFiles:
     """``version_files`` of a published version. Raises LakeError L004 for a damaged file."""
     [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
