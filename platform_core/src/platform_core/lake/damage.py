@@ -14,7 +14,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, LakeError, PlatformError, shown
-from platform_core.lake.connect import connect
+from platform_core.lake.catalog import read_catalog
 from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
@@ -72,17 +72,21 @@ def damaged_file(product: DataProduct, how: str) -> LakeError:
 
 
 def from_each_lake(
-    location: LakeLocation, lakes: Collection[str], ask: Callable[[duckdb.DuckDBPyConnection, str], T]
+    location: LakeLocation, lakes: Collection[str], ask: Callable[[Catalog, str], T]
 ) -> tuple[dict[str, T], tuple[Diagnostic, ...]]:
-    """The answers by lake, and the faults of the lakes that cannot be read."""
-    try:
-        with connect(location, read=lakes) as connection:
-            return {lake: ask(connection, lake) for lake in sorted(lakes)}, ()
-    except LakeError as error:
-        if len(lakes) == 1:
-            return {}, error.diagnostics
-    each = [from_each_lake(location, [lake], ask) for lake in sorted(lakes)]
-    return dict(ChainMap(*(found for found, _ in each))), tuple(chain(*(faults for _, faults in each)))
+    """The answers by existing lake, and the faults of the lakes that cannot be read."""
+
+    def answer(lake: str) -> T:
+        return read_catalog(location, lake, lambda catalog: ask(catalog, lake))
+
+    found: dict[str, T] = {}
+    faults: list[Diagnostic] = []
+    for lake in filter(location.exists, sorted(lakes)):
+        try:
+            found[lake] = answer(lake)
+        except LakeError as error:
+            faults += error.diagnostics
+    return found, tuple(faults)
 
 
 def newest_versions(
@@ -96,7 +100,7 @@ def newest_versions(
     lakes = {product.lake for product in products if location.exists(product.lake)}
     damaged: dict[str, tuple[Diagnostic, ...]] = {}
 
-    def ask(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, Version]:
+    def ask(connection: Catalog, lake: str) -> dict[str, Version]:
         found: dict[str, Version] = {}
         for product, version, files in latest_of(connection, lake, products):
             found[product.id] = version

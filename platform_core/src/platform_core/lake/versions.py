@@ -105,7 +105,7 @@ def history(connection: Catalog, product: DataProduct, *, limit: int | None = No
     sizes = bytes_of(
         connection, product.lake, [table_behind(product, number, facts) for number, _, facts in found]
     )
-    return tuple(version_of(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
+    return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
 
 
 def latest_of(
@@ -119,10 +119,10 @@ def latest_of(
     )
     for (product, stamp), held in zip(found, files, strict=True):
         size = None if held is None else sum(file.bytes + file.deletions_bytes for file in held)
-        yield product, version_of(product, *stamp, size), held or ()
+        yield product, _version(product, *stamp, size), held or ()
 
 
-def version_of(
+def _version(
     product: DataProduct, number: int, at: datetime, facts: dict[str, Any], size: int | None
 ) -> Version:
     return Version(
@@ -142,7 +142,7 @@ def version_of(
     )
 
 
-def published(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[str, tuple[Published, ...]]:
+def published(connection: Catalog, lake: str) -> dict[str, tuple[Published, ...]]:
     """The versions that a lake keeps, by product id, the newest first."""
     found: dict[str, list[Published]] = {}
     for version, at, facts in stamps(connection, lake):

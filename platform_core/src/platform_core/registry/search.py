@@ -11,7 +11,6 @@ import math
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from difflib import SequenceMatcher
 from heapq import nsmallest
@@ -27,28 +26,19 @@ from platform_core.odcs.reader import load_contract
 from platform_core.registry.lookup import Registry
 
 MOST: Final = 20
-_FORM: Final = 1
-"""Increases when the tables of the index change."""
-_WORD: Final = re.compile(r"[^\W_]+")
-_NEAR: Final = 0.72
-"""The least similarity of a word of the query and a word of a contract, from 0 to 1."""
-_BEGINS: Final = 0.95
-"""The similarity of a word and its beginning."""
-_CANDIDATES: Final = 40
-"""Words that are compared letter by letter, after the number of pairs of letters that they share."""
+_NEAR, _BEGINS = 0.72, 0.95
+"""The least similarity of two words, from 0 to 1, and that of a word and its beginning."""
 _TABLES: Final = (
     "CREATE TABLE contract(id TEXT PRIMARY KEY, state TEXT, words TEXT) WITHOUT ROWID;"
     "CREATE TABLE word(word TEXT PRIMARY KEY, rarity REAL, weights TEXT) WITHOUT ROWID;"
     "CREATE TABLE pair(pair TEXT, word TEXT, PRIMARY KEY(pair, word)) WITHOUT ROWID;"
-    f"PRAGMA user_version = {_FORM};"
 )
+# Only words that share most pairs of letters are compared letter by letter.
 _ALIKE: Final = (
     "SELECT word FROM pair WHERE pair IN (SELECT value FROM json_each(?)) GROUP BY word"
-    f" ORDER BY 1.0 * count(*) / (length(word) + ?) DESC, word LIMIT {_CANDIDATES}"
+    " ORDER BY 1.0 * count(*) / (length(word) + ?) DESC, word LIMIT 40"
 )
-_BEGINNING: Final = (
-    f"SELECT word FROM word WHERE word > ? AND word < ? ORDER BY length(word) LIMIT {_CANDIDATES}"
-)
+_LONGER: Final = "SELECT word FROM word WHERE word > ? AND word < ? ORDER BY length(word) LIMIT 40"
 
 
 def search(registry: Registry, text: str, file: Path, *domains: str) -> tuple[str, ...]:
@@ -74,8 +64,7 @@ def _scores(index: sqlite3.Connection, wanted: str) -> dict[str, float]:
         if (ratio := SequenceMatcher(None, wanted, word).ratio()) >= _NEAR:
             near[word] = ratio
     if len(wanted) > 2:
-        for (word,) in index.execute(_BEGINNING, [wanted, f"{wanted}\U0010ffff"]):
-            near[word] = _BEGINS
+        near |= {word: _BEGINS for (word,) in index.execute(_LONGER, [wanted, f"{wanted}\U0010ffff"])}
     best: dict[str, float] = {}
     rarest = math.inf  # a rare word that is only like the wanted one counts no more than the nearest word
     for word, ratio in sorted(near.items(), key=lambda each: -each[1]):
@@ -88,75 +77,57 @@ def _scores(index: sqlite3.Connection, wanted: str) -> dict[str, float]:
 
 def _index(registry: Registry, file: Path) -> sqlite3.Connection:
     """The index of the contracts as they are: the file, or a new one."""
-    states = {contract: _state(files) for contract, files in registry.files().items()}
-    known: dict[str, tuple[str, str]] = {}
-    with suppress(sqlite3.Error):  # missing, damaged, or of another form
-        index = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
-        if index.execute("PRAGMA user_version").fetchone() == (_FORM,):
-            known = {id: (state, words) for id, state, words in index.execute("SELECT * FROM contract")}
-            if {id: state for id, (state, _) in known.items()} == states:
-                return index
-        index.close()
-    contracts = {
-        id: known[id] if id in known and known[id][0] == state else (state, _read(registry, id))
-        for id, state in states.items()
+    states = {
+        id: json.dumps([(str(file), s.st_size, s.st_mtime_ns) for file in files for s in [file.stat()]])
+        for id, files in registry.files().items()
     }
-    index = _written(contracts)
+    known: dict[str, tuple[str, str]] = {}
+    with suppress(sqlite3.Error):  # missing, or damaged
+        index = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
+        known = {id: (state, words) for id, state, words in index.execute("SELECT * FROM contract")}
+        if {id: state for id, (state, _) in known.items()} == states:
+            return index
+    index = sqlite3.connect(":memory:")
+    index.executescript(_TABLES)
+    having: dict[str, dict[str, int]] = defaultdict(dict)
+    products = 0
+    for id, state in states.items():
+        old, words = known.get(id, ("", ""))
+        words = words if old == state else _read(registry, id)
+        index.execute("INSERT INTO contract VALUES (?, ?, ?)", [id, state, words])
+        for product, weights in json.loads(words).items():
+            products += 1
+            for word, weight in weights.items():
+                having[word][product] = weight
+    for word, weights in having.items():
+        rarity = math.log(1 + products / len(weights))
+        index.execute("INSERT INTO word VALUES (?, ?, ?)", [word, rarity, json.dumps(weights)])
+        index.executemany("INSERT INTO pair VALUES (?, ?)", [(pair, word) for pair in _pairs(word)])
+    index.commit()
     with suppress(OSError):  # a reader without the right to write
         write_whole(file, index.serialize())
     return index
 
 
-def _written(contracts: Mapping[str, tuple[str, str]]) -> sqlite3.Connection:
-    index = sqlite3.connect(":memory:", isolation_level=None)
-    index.executescript(_TABLES)
-    index.executemany(
-        "INSERT INTO contract VALUES (?, ?, ?)", ((id, *rest) for id, rest in contracts.items())
-    )
-    products = {id: words for _, read in contracts.values() for id, words in json.loads(read).items()}
-    weights: dict[str, dict[str, int]] = defaultdict(dict)
-    for product, words in products.items():
-        for word, weight in words.items():
-            weights[word][product] = weight
-    for word, having in weights.items():
-        rarity = math.log(1 + len(products) / len(having))
-        index.execute("INSERT INTO word VALUES (?, ?, ?)", [word, rarity, json.dumps(having)])
-        index.executemany("INSERT INTO pair VALUES (?, ?)", [(pair, word) for pair in _pairs(word)])
-    return index
-
-
 def _read(registry: Registry, contract: str) -> str:
-    """The words of a contract's products by id, those of the masked twin too, with their weights."""
-    words = {contract: _weights({4: [contract]})}  # of a broken contract the name is known
+    """The words of a contract's products by id, those of the masked twin too, each with its weight."""
+    found = {contract: dict.fromkeys(_words(contract), 4)}  # of a broken contract its name
     with suppress(ContractError):
         read = load_contract(registry.path(contract), ProductId(contract).domain)
         for product in (read, masked_twin(read)) if read.masking else (read,):
             columns = product.columns
-            texts = [product.purpose, product.usage, product.limitations, *(c.description for c in columns)]
+            about = [product.purpose, product.usage, product.limitations, *(c.description for c in columns)]
             named = [product.owner or "", *product.tags, *(column.name for column in columns)]
-            words[product.id] = _weights({1: texts, 2: named, 4: [product.id]})
-    return json.dumps(words)
-
-
-def _weights(texts: Mapping[int, Iterable[str]]) -> dict[str, int]:
-    """The weight of each word: the highest of the texts that have it, which come last."""
-    return {word: weight for weight, each in texts.items() for text in each for word in _words(text)}
+            texts = ((1, about), (2, named), (4, [product.id]))  # a word has the highest weight, the last
+            found[product.id] = {w: weight for weight, each in texts for text in each for w in _words(text)}
+    return json.dumps(found)
 
 
 def _words(text: str) -> list[str]:
     letters = (letter for letter in normalize("NFKD", text.casefold()) if not combining(letter))
-    return _WORD.findall("".join(letters))
+    return re.findall(r"[^\W_]+", "".join(letters))
 
 
 def _pairs(word: str) -> list[str]:
     padded = f" {word} "
     return sorted({padded[start : start + 2] for start in range(len(padded) - 1)})
-
-
-def _state(files: Iterable[Path]) -> str:
-    found = []
-    for file in files:
-        with suppress(OSError):
-            status = file.stat()
-            found.append((str(file), status.st_size, status.st_mtime_ns))
-    return json.dumps(found)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from platform_core.access.bi_file import attach
 from platform_core.access.query_log import record_query
-from platform_core.cli.documents import picked
 from platform_core.cli.output import answer, note
 from platform_core.diagnostics import shown
+from platform_core.lake.reader_files import links_of
 from platform_core.settings import mesh_home, mesh_root, whole
 from platform_core.words import counted
 
@@ -24,12 +24,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
-    made = attach(whole(Path(options.file)), options.principal, root, after_runs=options.after_runs)
-    record_query(mesh_home(root), options.principal, made.views)
-    left_out = f"; {made.left_out} left out: not granted, or never published" if made.left_out else ""
-    views = f"{counted(len(made.views), 'view')} of published versions for {made.reader}{left_out}"
-    facts = picked(made, "file", "reader", "views", "left_out", "links")
-    status = answer(options, root, facts, f"{shown(made.file)}: {views}", made.faults)
-    links = shown(made.links)
-    note(options, f"This is not access control: {links} can be read by any program of its users")
+    file, reader, home = whole(Path(options.file)), options.principal, mesh_home(root)
+    views, left_out = attach(file, reader, root, after_runs=options.after_runs)
+    record_query(home, reader, views)
+    words = f"{shown(file)}: {counted(len(views), 'view')} for {reader}"
+    words += f"; {left_out} left out: not granted, or never published" if left_out else ""
+    folder = links_of(home, reader).folder
+    facts = {"file": file, "reader": reader, "views": views, "left_out": left_out, "links": folder}
+    status = answer(options, root, facts, words)
+    note(options, f"It does not limit access: who can read {shown(folder)} can read these rows.")
     return status

@@ -15,7 +15,6 @@ from platform_core.cli.table import print_table
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.damage import each_once, newest_versions
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.newest import newest_of
 from platform_core.lake.versions import Version
 from platform_core.products.catalog_text import sla_in_words
 from platform_core.registry.lookup import Registry
@@ -37,13 +36,12 @@ def run(options: argparse.Namespace) -> int:
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
     if options.search is None:
         products, diagnostics = registry.scan(*wanted)
-        versions, damaged = newest_versions(LakeLocation.current(root), products)
     else:
         found = search(registry, options.search, mesh_home(root) / "search.sqlite", *wanted)
         products, diagnostics = registry.each(found)
-        versions, damaged = newest_of(LakeLocation.current(root), products)
         if len(found) in (0, MOST):
             note(options, f"the best {MOST}" if found else f'no product matches "{options.search}"')
+    versions, damaged = newest_versions(LakeLocation.current(root), products)
     diagnostics = (*diagnostics, *each_once(damaged))
     facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
     return answer(options, root, facts, lambda: _print(products, versions), diagnostics)

@@ -10,11 +10,10 @@ from platform_core.access.grants import require_grant, require_principal
 from platform_core.cli.grammar import number
 from platform_core.cli.output import answer
 from platform_core.cli.table import print_table
-from platform_core.diagnostics import RunError
-from platform_core.lake.connect import connect
+from platform_core.diagnostics import LakeError, RunError
+from platform_core.lake.damage import newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import stamps
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
@@ -34,32 +33,27 @@ def run(options: argparse.Namespace) -> int:
     product = registry.get(product_id(options.product, registry.names()))
     require_principal(options.principal, registry.domains())
     require_grant(product, options.principal, root)
-    with connect(location, read=[product.lake]) as connection:
-        stamp = next(stamps(connection, product.lake, product.id, version=options.version, limit=1), None)
-    file = ProductFiles(location, product).statistics(stamp[0]) if stamp else None
-    if stamp is None or file is None or not file.is_file():
-        version = f"version {stamp[0]}" if stamp else f"version {options.version or 'that is published'}"
-        expected = "a version that was published by a run since 0.4"
+    versions, damaged = newest_versions(location, [product])
+    if damaged:
+        raise LakeError(*damaged[product.id])
+    version = options.version or (versions[product.id].version if versions else 0)
+    file = ProductFiles(location, product).statistics(version)
+    if not file.is_file():
+        message = f"{product.id} has no statistics of {f'version {version}' if version else 'any version'}"
+        expected = "a version that a run published, with its statistics"
         fix = f"`mesh history {product.id}` lists the versions; `mesh run {product.id}` publishes one."
-        raise RunError.of("R024", f"{product.id} has no statistics of {version}", None, expected, fix)
+        raise RunError.of("R023", message, None, expected, fix)
     columns = json.loads(file.read_bytes())
-    facts = {"product": product.id, "version": stamp[0], "rows": stamp[2]["rows"], "columns": columns}
+    facts = {"product": product.id, "product_version": version, "columns": columns}
     return answer(options, root, facts, lambda: _print(columns))
 
 
 def _print(columns: list[dict[str, Any]]) -> None:
-    rows = [
-        [
-            each["column"],
-            each["type"],
-            f"{each['null']:.1%}",
-            f"{'' if each['exact'] else 'about '}{each['distinct']:,}",
-            each["minimum"] or "",
-            " ".join(each["quartiles"]),
-            each["maximum"] or "",
-            ", ".join(f"{value} {share:.0%}" for value, share in each["frequent"]),
-        ]
-        for each in columns
-    ]
+    rows = []
+    for each in columns:
+        null, distinct = f"{each['null']:.1%}", f"{'about ' * each['estimated']}{each['distinct']:,}"
+        frequent = ", ".join(f"{value} {share:.1%}" for value, share in each["frequent"].items())
+        bounds = [each["minimum"] or "", " ".join(each["quartiles"]), each["maximum"] or ""]
+        rows.append([each["column"], each["type"], null, distinct, *bounds, frequent])
     names = ("column", "type", "null", "distinct", "minimum", "quartiles", "maximum", "most frequent")
     print_table(names, rows, right=[name in ("null", "distinct") for name in names])

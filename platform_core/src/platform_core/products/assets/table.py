@@ -62,9 +62,9 @@ from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.report import (
     check_result,
+    kept_statistics,
     parts_metadata,
     publication_metadata,
-    statistics_metadata,
 )
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
@@ -235,7 +235,7 @@ def product_asset(
                         versions_read(connection, referenced.values()),
                     )
                 )
-                metadata |= statistics_metadata(run, publication.version, preview)
+                metadata |= kept_statistics(run, publication.version, preview)
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # after the new version is readable

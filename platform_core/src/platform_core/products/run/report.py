@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -151,16 +150,16 @@ def publication_metadata(
     return metadata
 
 
-def statistics_metadata(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
-    """The statistics of the columns as a table; they are kept with the version too. ``preview`` is whether rows
-    may be shown. A fault is a warning: the version is published."""
+def kept_statistics(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
+    """The statistics of the columns as a table, after they were written to the version's folder. A fault is a
+    warning, because the version is published."""
     try:
-        found = [asdict(each) for each in statistics(run.connection, run.product, preview)]
+        found = statistics(run.connection, run.product, preview)
         file = ProductFiles(run.location, run.product).statistics(version)
         write_whole(file, json.dumps(found, indent=2), 0o600 if run.product.restricted else None)
     except (duckdb.Error, OSError) as error:
         return {WARNING: f"the version has no statistics: {type(error).__name__}"}
-    return {"mesh/statistics": _table(found)} if found else {}
+    return {"mesh/statistics": _table(found)}
 
 
 def parts_metadata(
