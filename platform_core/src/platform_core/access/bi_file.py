@@ -21,7 +21,7 @@ from platform_core.files import write_files
 from platform_core.lake.connect import connect
 from platform_core.lake.errors import lake_faults, sentence
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.reader_files import ReaderFiles, Record, links_of, readers
+from platform_core.lake.publication.reader_files import ReaderFiles, Record, links_of, readers
 from platform_core.lake.spill import spill_folder
 from platform_core.lake.versions import latest_of
 from platform_core.registry.lookup import Registry

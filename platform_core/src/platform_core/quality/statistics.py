@@ -81,5 +81,5 @@ def _groups(name: str, people: Collection[str] | None) -> str:
         "SELECT count(*), count(*) FILTER (n = 1), count(*) FILTER (n = 2),"
         f" coalesce(arg_max([left(v::VARCHAR, 40), n::VARCHAR], n, 5) FILTER (enough), [])"
         f" FROM (SELECT {quoted(name)} AS v, count(*) AS n, {enough} AS enough FROM {_SAMPLE}"
-        f" WHERE {quoted(name)} IS NOT NULL GROUP BY v)"
+        f" WHERE {quoted(name)} IS NOT NULL GROUP BY ALL)"
     )

@@ -9,7 +9,7 @@ from platform_core.access.bi_file import attach
 from platform_core.access.query_log import record_query
 from platform_core.cli.output import answer, note
 from platform_core.diagnostics import shown
-from platform_core.lake.reader_files import links_of
+from platform_core.lake.publication.reader_files import links_of
 from platform_core.settings import mesh_home, mesh_root, whole
 from platform_core.words import counted
 
