@@ -10,16 +10,19 @@ import sys
 from pathlib import Path
 from threading import Thread
 
+import dagster as dg
 import duckdb
 import pytest
-from small_mesh import AMOUNTS, ANALYSTS, SmallMesh, published_mesh
+from small_mesh import AMOUNTS, ANALYSTS, ROWS, SmallMesh, published_mesh
 
 from platform_core.access.bi_file import attach, refresh_attached
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import LakeError, UsageError
 from platform_core.lake.connect import connect
 from platform_core.lake.publication import reader_files
 from platform_core.lake.publication.reader_files import held, links_of
 from platform_core.lake.transaction import Stamp, number, transaction
+from platform_core.workspace.removal.state import of_products
 
 OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 CHANGES = {
@@ -237,6 +240,33 @@ def test_files_that_cannot_be_linked_are_copied(
     monkeypatch.setattr(reader_files, "link_new", refuse)
     attach(tmp_path / "mesh.duckdb", "analysts", tmp_path, after_runs=False)
     assert bi_rows(tmp_path / "mesh.duckdb", "sales/transactions") == lake_rows(mesh, "sales/transactions")
+
+
+def test_a_product_that_is_removed_or_becomes_restricted_leaves_no_links(
+    mesh: SmallMesh, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    mesh.location("sales")
+    mesh.code("sales", f"@data_product\ndef transactions():\n    return {ROWS!r}\n")
+    attach(tmp_path / "mesh.duckdb", "analysts", tmp_path, after_runs=False)
+    restricted = AMOUNTS.replace("internal, tags", "restricted, tags")
+    mesh.contract("sales/transactions", restricted, roles=f"[{ANALYSTS}]")
+    assert mesh.run("sales", "sales/transactions", instance).success
+    assert {record["product"] for record in held(tmp_path / ".mesh")} == {"sales/pinned"}
+    for step in of_products(tmp_path, [ProductId("sales/pinned")], []):
+        step.apply()
+    assert list(held(tmp_path / ".mesh")) == []
+
+
+def test_a_run_outside_of_mesh_run_refreshes_the_file(
+    mesh: SmallMesh, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    mesh.location("sales")
+    mesh.code(
+        "sales", "@data_product\ndef transactions():\n    return 'SELECT 9 AS id, 1.5::DOUBLE AS amount'\n"
+    )
+    attach(tmp_path / "mesh.duckdb", "analysts", tmp_path, after_runs=True)
+    assert mesh.run("sales", "sales/transactions", instance).success
+    assert len(bi_rows(tmp_path / "mesh.duckdb", "sales/transactions")) == 1
 
 
 def test_brackets_in_a_path_are_letters(

@@ -27,7 +27,7 @@ GRACE: Final = 24 * 3600
 """Seconds for which a replaced version stays, for clients that still have the earlier BI file open."""
 RECORD: Final = "version.json"
 Record = Mapping[str, Any]
-"""``product``, ``version``, ``reader``, ``folder``, ``files`` (names of links) and further facts of a version."""
+"""``product``, ``version``, ``reader``, ``folder``, names of links in ``files``, and further facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,16 @@ def readers(home: Path) -> Iterator[ReaderFiles]:
 def held(home: Path) -> Iterator[Record]:
     """The records of all versions with links, of all readers."""
     return map(_record, sorted((home / "bi").glob("*/*/*/v*")))
+
+
+def linked(home: Path, lake: str, product: str) -> list[Path]:
+    """The folders of all readers with links to a product's files in a lake."""
+    return sorted((home / "bi").glob(f"*/{lake}/{product}"))
+
+
+def remove_links(home: Path, lake: str, product: str) -> None:
+    for folder in linked(home, lake, product):
+        shutil.rmtree(folder)
 
 
 def _record(folder: Path) -> Record:

@@ -18,8 +18,9 @@ from platform_core.lake.damage import report_damage, whole_files
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.product_files import ProductFiles
+from platform_core.lake.publication.reader_files import remove_links
 from platform_core.lake.publication.tables import Publication
-from platform_core.lake.reclassified import remove_left
+from platform_core.lake.reclassified import left_lake, remove_left
 from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
@@ -69,7 +70,7 @@ from platform_core.products.run.report import (
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
-from platform_core.settings import mesh_root
+from platform_core.settings import mesh_home, mesh_root
 from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down
 
@@ -186,6 +187,7 @@ def product_asset(
             moved = shape_left_behind(location, product, root)
             if product.restricted:  # before the new version is readable
                 remove_left(location, product, stamp.holder)
+                remove_links(mesh_home(root), left_lake(product), product.name)
             attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
             private = redaction.lake if redaction.applies else None
             with (
