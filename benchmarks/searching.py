@@ -26,7 +26,7 @@ slaProperties: [{{property: retention, value: 1, unit: y}}]
 schema:
   - name: {name}
     properties:
-      - {{name: {first}_id, logicalType: integer, primaryKey: true, classification: internal, description: "{about}."}}
+      - {{name: {first}_id, logicalType: integer, primaryKey: true, classification: internal}}
       - {{name: {second}, logicalType: string, classification: internal, description: "The {about}."}}
       - {{name: {third}_at, logicalType: timestamp, classification: internal, description: "When {about}."}}
 """

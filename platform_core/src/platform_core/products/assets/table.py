@@ -61,12 +61,7 @@ from platform_core.products.run.context import INVOCATION_TAG, Publish, RunConte
 from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
-from platform_core.products.run.report import (
-    check_result,
-    kept_statistics,
-    parts_metadata,
-    publication_metadata,
-)
+from platform_core.products.run.report import check_result, column_facts, parts_metadata, publication_metadata
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
@@ -237,7 +232,7 @@ def product_asset(
                         versions_read(connection, referenced.values()),
                     )
                 )
-                metadata |= kept_statistics(run, publication.version, preview)
+                metadata |= column_facts(run, publication.version, preview)
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # after the new version is readable

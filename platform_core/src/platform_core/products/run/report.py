@@ -150,7 +150,7 @@ def publication_metadata(
     return metadata
 
 
-def kept_statistics(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
+def column_facts(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
     """The statistics of the columns as a table, after they were written to the version's folder. A fault is a
     warning, because the version is published."""
     try:
