@@ -57,9 +57,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         ("table", "json", "csv"),
     ),
     "attach": Verb("read", "write a DuckDB file of granted products for BI tools", "a lake cannot be read"),
-    "stats": Verb(
-        "read", "show statistics of a product's columns", "the version has none, or cannot be read"
-    ),
+    "stats": Verb("read", "show statistics of a product's columns", "the version has none"),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
