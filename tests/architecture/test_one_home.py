@@ -104,6 +104,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "lake/location.py",
         {
             "lake/connect.py": "a catalog in SQLite, which is read without its lake",
+            "access/bi_file.py": "a file for BI tools, with views and no rows",
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
             "sources/readers/postgres.py": "a database outside of the mesh",
             "sources/readers/duckdb.py": "a database outside of the mesh",
@@ -149,6 +150,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
             "sources/readers/sqlite.py": "a database outside of the mesh, by the storage class of each value",
             "lake/connect.py": "a catalog that is read without DuckLake, which is slow to load",
             "lake/versions.py": "the statements that run in both",
+            "registry/search.py": "the index of the words of all contracts",
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "which catalog is garbled, when the engine fails and names none",

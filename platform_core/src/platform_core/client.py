@@ -32,6 +32,8 @@ from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.reading import at_version, insertions, table_identity, version_at
 from platform_core.lake.versions import history
 from platform_core.registry.lookup import Registry
+from platform_core.registry.search import index_of
+from platform_core.registry.search import search as found
 from platform_core.registry.typed_names import require_known
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import copied
@@ -211,15 +213,19 @@ def query(
 
 
 def products(
-    *, reader: str = ANALYSTS, root: str | os.PathLike[str] | None = None
+    search: str | None = None, *, reader: str = ANALYSTS, root: str | os.PathLike[str] | None = None
 ) -> tuple[DataProduct, ...]:
     """The products that ``reader`` may read, as their contracts describe them; broken ones are a warning.
+    With ``search`` those of the best 20 that match the text, the best first.
 
     Raises UsageError: U001 outside of a mesh, U041 and U042 for an unknown reader.
     """
-    _, registry, _ = _mesh(root)
+    folder, registry, _ = _mesh(root)
     require_principal(reader, registry.domains())
-    every, faults = registry.scan()
+    if search is None:
+        every, faults = registry.scan()
+    else:
+        every, faults = registry.each(found(registry, search, index_of(folder)))
     if faults:
         warnings.warn(render(faults), stacklevel=2)
     return tuple(product for product in every if is_granted(product, reader))

@@ -40,6 +40,8 @@ CALLS = {
     "history": ["shop/stores"],
     "keys": [],
     "query": ["SELECT * FROM shop.stores ORDER BY store_id"],
+    "attach": ["mesh.duckdb"],
+    "stats": ["shop/stores"],
     "run": ["shop/stores"],
     "register": ["--to", "registry"],
     "completion": ["bash"],
@@ -170,7 +172,7 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
     assert bool(named) == (
-        verb in ("new", "remove", "check", "scorecard", "products", "show", "history", "run")
+        verb in ("new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run")
     )
     counted = [value for key, value in members(document) if key == "checks"]
     if verb in ("run", "status", "show", "history"):
@@ -372,6 +374,7 @@ SAME = {
         "check": ["shop/store"],
         "show": ["shop/store"],
         "history": ["shop/store"],
+        "stats": ["shop/store"],
         "run": ["shop/store"],
         "query": ["FROM shop.store"],
         "infer": ["SELECT * FROM shop.store"],
@@ -384,6 +387,7 @@ SAME = {
         "remove": ["product", "shp.stores"],
         "show": ["shp/stores"],
         "history": ["shp/stores"],
+        "stats": ["shp.stores"],
         "run": ["shp/stores"],
         "query": ["FROM shp.stores"],
     }),
@@ -392,6 +396,7 @@ SAME = {
         "check": ["stores"],
         "show": ["stores"],
         "history": ["stores"],
+        "stats": ["stores"],
         "run": ["stores"],
         "query": ["FROM stores"],
     }),
@@ -403,6 +408,7 @@ SAME = {
         "products": ["--domain", "shp"],
         "status": ["--domain", "shp"],
         "query": ["--as", "domain:shp", "SELECT 1"],
+        "attach": ["--as", "domain:shp", "mesh.duckdb"],
         "run": ["shp"],
         "register": ["shp", "--to", "registry"],
     }),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,10 @@ class Registry:
     def domains(self) -> tuple[str, ...]:
         """All domains that have a folder for contracts, sorted."""
         return tuple(self._index)
+
+    def files(self) -> dict[str, tuple[Path, ...]]:
+        """The files of each contract by the id in its file's name; no contract is read."""
+        return {f"{domain}/{name}": own for domain, each in self._index.items() for name, own in each.items()}
 
     def names(self) -> tuple[ProductId, ...]:
         """The ids of all products, sorted. Only contracts with a masked twin are read."""
@@ -112,18 +117,22 @@ class Registry:
 
     def scan(self, *domains: str) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
         """The readable products of some domains, by default of all, and the faults of the others."""
+        named = (
+            f"{domain}/{name}" for domain in domains or self.domains() for name in self._index.get(domain, {})
+        )
+        found, faults = self.each(named)
+        twins = {each.id: self.get(f"{each.domain}/{each.masking.name}") for each in found if each.masking}
+        return tuple(each for one in found for each in (one, twins.get(one.id)) if each is not None), faults
+
+    def each(self, names: Iterable[str]) -> tuple[tuple[DataProduct, ...], tuple[Diagnostic, ...]]:
+        """The readable products of some names, in their order, and the faults of the others."""
         products: list[DataProduct] = []
         faults: list[Diagnostic] = []
-        for domain in domains or self.domains():
-            for name in self._index.get(domain, {}):
-                try:
-                    product = self.get(f"{domain}/{name}")
-                except ContractError as error:
-                    faults.extend(error.diagnostics)
-                    continue
-                products.append(product)
-                if product.masking is not None:
-                    products.append(self.get(f"{domain}/{product.masking.name}"))
+        for name in names:
+            try:
+                products.append(self.get(name))
+            except ContractError as error:
+                faults.extend(error.diagnostics)
         return tuple(products), tuple(faults)
 
     def read(self) -> tuple[str, ...]:

@@ -46,7 +46,6 @@ INSIST_SECONDS: Final = 2.5
 STOP_SECONDS: Final = 8.0
 """Seconds for an interrupted run to roll back before its whole process group is killed."""
 
-INVOCATION_TAG: Final = "mesh/invocation"
 RETRIES_TAG: Final = "dagster/max_retries"
 
 
@@ -158,6 +157,7 @@ def _materialize(
 ) -> None:
     import dagster as dg
 
+    from platform_core.products.run.context import INVOCATION_TAG
     from platform_core.workspace.dagster_internals import PreparedRun
     from platform_core.workspace.failure_text import explain_exception
     from platform_core.workspace.instance import PROCESS_TAG

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any
 
+from platform_core.access.bi_file import refresh_attached
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
 from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
 from platform_core.cli.output import answer, note
@@ -75,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
     # A run needs no governance files, so their faults are warnings.
     warnings = [replace(fault, severity="warning") for fault in read_federation(root).faults]
+    if not result.interrupted:
+        warnings += refresh_attached(root)
     answer(options, root, asdict(result), table, warnings)
     words = summary(result.products, result.seconds)
     if result.interrupted:

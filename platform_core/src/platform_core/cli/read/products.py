@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from platform_core.cli.documents import relative
 from platform_core.cli.grammar import domain_option
-from platform_core.cli.output import answer
+from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.damage import each_once, newest_versions
@@ -18,6 +18,7 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.versions import Version
 from platform_core.products.catalog.text import sla_in_words
 from platform_core.registry.lookup import Registry
+from platform_core.registry.search import MOST, index_of, search
 from platform_core.registry.typed_names import domain_name
 from platform_core.settings import mesh_root
 from platform_core.words import age_in_words
@@ -28,13 +29,21 @@ WIDE: Final = ("product", "owner", "contract", "published", "rows", "when", "pro
 def arguments(parser: argparse.ArgumentParser) -> None:
     domain_option(parser)
     parser.add_argument("--wide", action="store_true", help="also owner, contract, version and promise")
+    text = "the products that match a text, the best first: names, columns, owners, tags, descriptions"
+    parser.add_argument("--search", metavar="TEXT", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry = Registry.open(root)
     wanted = [domain_name(options.domain, registry.domains())] if options.domain is not None else []
-    products, diagnostics = registry.scan(*wanted)
+    if options.search is None:
+        products, diagnostics = registry.scan(*wanted)
+    else:
+        found = search(registry, options.search, index_of(root), *wanted)
+        products, diagnostics = registry.each(found)
+        if len(found) in (0, MOST):
+            note(options, f"the best {MOST}" if found else f'no product matches "{options.search}"')
     versions, damaged = newest_versions(LakeLocation.current(root), products)
     diagnostics = (*diagnostics, *each_once(damaged))
     facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}

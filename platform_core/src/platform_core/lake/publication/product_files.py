@@ -76,6 +76,10 @@ class ProductFiles:
     def path(self, version: int) -> Path:
         return self.folder / str(version) / self._name
 
+    def statistics(self, version: int) -> Path:
+        """Where the statistics of a version's columns are kept, for every kind of product."""
+        return self.folder / str(version) / "statistics.json"
+
     def card(self, version: int) -> Path:
         return self.folder / str(version) / CARD
 

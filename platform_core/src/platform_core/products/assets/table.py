@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from platform_core.access.bi_file import refresh_attached
 from platform_core.access.breaking_changes import break_guard, explaining_lost_columns, shape_left_behind
 from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
@@ -17,8 +18,9 @@ from platform_core.lake.damage import report_damage, whole_files
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.product_files import ProductFiles
+from platform_core.lake.publication.reader_files import remove_links
 from platform_core.lake.publication.tables import Publication
-from platform_core.lake.reclassified import remove_left
+from platform_core.lake.reclassified import left_lake, remove_left
 from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
@@ -56,15 +58,15 @@ from platform_core.products.inputs.versions import (
 )
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
-from platform_core.products.run.context import Publish, RunContext
+from platform_core.products.run.context import INVOCATION_TAG, Publish, RunContext
 from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
-from platform_core.products.run.report import check_result, parts_metadata, publication_metadata
+from platform_core.products.run.report import check_result, column_facts, parts_metadata, publication_metadata
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
-from platform_core.settings import mesh_root
+from platform_core.settings import mesh_home, mesh_root
 from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down
 
@@ -184,6 +186,7 @@ def product_asset(
             moved = shape_left_behind(location, product, root)
             if product.restricted:  # before the new version is readable
                 remove_left(location, product, stamp.holder)
+                remove_links(mesh_home(root), left_lake(product), product.name)
             attach = sorted({read.lake for read in (*reads, *audited)} - {product.lake})
             private = redaction.lake if redaction.applies else None
             with (
@@ -238,6 +241,7 @@ def product_asset(
                         versions_read(connection, referenced.values()),
                     )
                 )
+                metadata |= column_facts(run, publication.version, preview)
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # after the new version is readable
@@ -265,6 +269,9 @@ def product_asset(
         for key, of_partition in parts.items():
             context.add_asset_metadata(of_partition, partition_key=key)
         yield result
+        if INVOCATION_TAG not in context.run.tags:  # `mesh run` refreshes once, at its end
+            for fault in refresh_attached(root):
+                context.log.warning(fault.render())
         if faults:
             raise redaction.failed(faults)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
@@ -18,6 +18,9 @@ from platform_core.lake.transaction import Stamp
 from platform_core.products.inputs.versions import VersionRead
 from platform_core.products.run.redaction import Redaction
 from platform_core.quality.outcome import Outcomes
+
+INVOCATION_TAG: Final = "mesh/invocation"
+"""The tag of Dagster's runs that belong to one call of `mesh run`."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,15 +12,19 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window, partition_windows
+from platform_core.files import write_whole
 from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.content_hash import data_version
+from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.publication.tables import Publication
 from platform_core.products.catalog.spec import SEVERITY_IN_DAGSTER, asset_key
 from platform_core.products.catalog.text import preview_cell
+from platform_core.products.run.context import RunContext
 from platform_core.products.run.origin import checks_summary
 from platform_core.quality.outcome import CheckOutcome, Outcomes, Sample
 from platform_core.quality.samples import fetch
+from platform_core.quality.statistics import statistics
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
 from platform_core.version import __version__
@@ -146,6 +151,18 @@ def publication_metadata(
     metadata["mesh/summary"] = f"version {publication.version}: {counts}, made in {seconds:.1f} s"
     metadata |= version_metadata(publication.version, facts)
     return metadata | {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
+
+
+def column_facts(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
+    """The statistics of the columns as a table, after they were written to the version's folder. A fault is a
+    warning, because the version is published."""
+    try:
+        found = statistics(run.connection, run.product, preview)
+        file = ProductFiles(run.location, run.product).statistics(version)
+        write_whole(file, json.dumps(found, indent=2), 0o600 if run.product.restricted else None)
+    except (duckdb.Error, OSError) as error:
+        return {WARNING: f"the version has no statistics: {type(error).__name__}"}
+    return {"mesh/statistics": _table(found)}
 
 
 def parts_metadata(

@@ -14,6 +14,7 @@ from pathlib import Path
 from platform_core.contracts.product_id import ProductId
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
+from platform_core.lake.publication.reader_files import linked, remove_links
 from platform_core.lake.removal import lakes_of, may_hold, remove_lake, remove_product
 from platform_core.lake.versions import published
 from platform_core.masking.keys import KeyRing
@@ -44,6 +45,7 @@ def of_domain(root: Path, domain: str) -> Iterator[Step]:
         count = sum(len(versions) for versions in found.get(lake, {}).values())
         words = f"the lake {lake}: {counted(len(found.get(lake, {})), 'product')}, "
         yield Step(words + counted(count, "version"), partial(remove_lake, location, lake))
+        yield from _links(home, lake, "*")
 
 
 def of_products(root: Path, products: Collection[ProductId], keys: Collection[str]) -> Iterator[Step]:
@@ -58,6 +60,7 @@ def of_products(root: Path, products: Collection[ProductId], keys: Collection[st
                 versions = counted(len(found.get(lake, {}).get(product, ())), "version")
                 remove = partial(remove_product, location, lake, product, f"removal of {product}", lake)
                 yield Step(f"{versions} of {product} in the lake {lake}", remove)
+                yield from _links(Home.of(root), lake, product.name)
 
 
 def _records(root: Path, of: Callable[[ProductId], bool]) -> Iterator[Step]:
@@ -82,6 +85,12 @@ def _records(root: Path, of: Callable[[ProductId], bool]) -> Iterator[Step]:
     if keys or runs:
         words = f"the records of {counted(len(keys), 'asset')} and {counted(len(runs), 'run')} in Dagster"
         yield Step(words, remove)
+
+
+def _links(home: Home, lake: str, product: str) -> Iterator[Step]:
+    if folders := linked(home.path, lake, product):
+        words = f"{counted(len(folders), 'folder')} of links for BI tools in the lake {lake}"
+        yield Step(words, partial(remove_links, home.path, lake, product))
 
 
 def _keys(ring: KeyRing, names: Collection[str]) -> Iterator[Step]:
