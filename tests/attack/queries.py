@@ -347,13 +347,13 @@ Ask = Callable[[Sandbox, str], str]
 
 
 def in_its_own_process(box: Sandbox, sql: str) -> str:
-    """What a query answers as `mesh query` runs it."""
+    """The answer to a query as `mesh query` runs it."""
     with granted_query(sql, "analysts", box.registry, box.mesh.lakes, box.mesh.root, seconds=10) as answer:
         return repr((answer.columns, answer.types, answer.rows(200)))
 
 
 def in_this_process(box: Sandbox, sql: str) -> str:
-    """What it answers as `platform_core.client` runs it."""
+    """The answer as `platform_core.client` runs it."""
     rows = granted_rows(sql, "analysts", box.registry, box.mesh.lakes, box.mesh.root)
     with rows.faults():
         relation = rows.relation()
