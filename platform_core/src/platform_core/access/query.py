@@ -48,7 +48,7 @@ class Answer:
     _query: SealedQuery
 
     def rows(self, count: int) -> Any:
-        """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a stream of Arrow; none at the
+        """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a table of Arrow; none at the
         end. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
             return self._query.rows(count)

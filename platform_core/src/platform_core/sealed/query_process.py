@@ -31,7 +31,7 @@ from platform_core.lake.connect import memory_of
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
-from platform_core.sealed.shapes import IN_ARROW, Shape, begun, load_arrow
+from platform_core.sealed.shapes import IN_ARROW, Shape, begun, from_stream, load_arrow
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
 from platform_core.sql.engine import trial
@@ -121,10 +121,10 @@ class SealedQuery:
         return self._answer(lambda fields: SealedResult(*fields))
 
     def rows(self, count: int) -> Any:
-        """Up to ``count`` further rows; a stream of Arrow in such a shape."""
+        """Up to ``count`` further rows; a table of Arrow in such a shape."""
         with suppress(ConnectionError):
             self.channel.send(count)
-        return self._answer(lambda rows: rows if isinstance(rows, bytes) else list(rows))
+        return self._answer(lambda rows: from_stream(rows) if isinstance(rows, bytes) else list(rows))
 
     def _answer(self, read: Callable[[Any], T]) -> T:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())

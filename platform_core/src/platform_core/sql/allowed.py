@@ -113,7 +113,6 @@ def tables_read_at(sql: str) -> tuple[tuple[TableName, ...], str]:
     explain, query = explained(sql)
     require_one_select(query)
     found, tree = _judged(query, forms=True)
-    # Its author's text, where it is all that runs.
     same = not any(t.at or of_information_schema(t.schema, t.name) for t in found.names)
     return tuple(sorted(found.names)), explain + (query if same else written(tree))
 

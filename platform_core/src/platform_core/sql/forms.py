@@ -12,8 +12,7 @@ from typing import Final
 from platform_core.sql.parser import Node, parse
 from platform_core.sql.quoting import fold
 
-EXPLAIN: Final = "EXPLAIN "
-"""The start of a statement that shows the plan of the query after it."""
+EXPLAIN: Final = "EXPLAIN "  # before the query whose plan is the answer
 GRANTED: Final = "@information_schema"
 """The schema that stands for ``information_schema``: with tables of what the reader may read."""
 
