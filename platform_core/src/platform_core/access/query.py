@@ -169,7 +169,7 @@ def _refusals() -> Iterator[None]:
             case "syntax":
                 raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
             case "statement":
-                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
+                expected = "one SELECT (or FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
                 fix = "Remove everything except one SELECT. For PIVOT, list the values: ON column IN (...)."
                 raise AccessDenied.of("A010", "only one query can run here", None, expected, fix) from None
         code = "A012" if refused.what == "function" else "A013"

@@ -33,7 +33,7 @@ from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
 from platform_core.sealed.shapes import IN_ARROW, Shape, begun, from_stream, load_arrow
 from platform_core.sealed.version import VersionFiles
-from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
+from platform_core.sql.allowed import NotAllowed, TableName, statements_read_at
 from platform_core.sql.engine import trial
 from platform_core.sql.plan import sources
 
@@ -166,7 +166,7 @@ def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> Non
 
 
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
-    named, sql = tables_read_at(sql)
+    named, (*before, sql) = statements_read_at(sql)
     _send(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
     versions, opened, spill, shape = channel.recv()
     files = SealedFiles()
@@ -185,6 +185,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     # In a spawned process the import of DuckDB has started a thread, which the wall would not bind.
     walled = forked and wall_off(spill)
     shut(connection, spill)
+    for statement in before:
+        connection.execute(statement)
     read = _products(connection, sql)
     columns, types, further = begun(connection, sql, shape)
     _send(channel, "answer", (columns, types, read, walled))
