@@ -86,8 +86,8 @@ FORMS = (
     "EXPLAIN ANALYZE COPY (SELECT 1 AS a) TO '{f}' (USE_TMP_FILE false)",
 )
 
-AROUND = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON a IN (1)", "WITH w AS ({}) FROM w",
-          "WITH w AS ({}) PIVOT w ON a IN (1)", "EXPLAIN WITH w AS ({}) FROM w", "FROM (SUMMARIZE {})")  # fmt: skip
+AROUND = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON 1 = 1", "WITH w AS ({}) FROM w",
+          "WITH w AS ({}) PIVOT w ON 1 = 1", "EXPLAIN WITH w AS ({}) FROM w", "FROM (SUMMARIZE {})")  # fmt: skip
 """Statements around another one."""
 
 STATEMENTS = (
@@ -327,7 +327,7 @@ def standing(box: Sandbox, walls: Collection[str]) -> Iterator[None]:
         patch.setattr(query, "files_of_versions", opened)
         if "names" not in walls:
             granted = tuple(TableName(*name.split("/")) for name in GRANTED)
-            patch.setattr(query_process, "tables_read_at", lambda sql: (granted, sql))
+            patch.setattr(query_process, "statements_read_at", lambda sql: (granted, (sql,)))
             patch.setattr(query_process, "products_read", lambda connection, sql: None)
         if "engine" not in walls:
             patch.setattr(query_process, "shut", lambda connection, spill: None)

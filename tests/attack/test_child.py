@@ -111,9 +111,9 @@ def test_its_answers_are_rows_or_are_refused(
 
 
 def test_rows_in_arrow_are_checked(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query_process, "_MANY", 0)
-    monkeypatch.setattr(query_process, "arrow_batches", lambda _: lambda count: b"ARROW1" + b"\xff" * 1000)
-    assert refusal(box, "FROM sales.transactions", many=True) == "U045"
+    garbage = b"ARROW1" + b"\xff" * 1000
+    monkeypatch.setattr(query_process, "begun", lambda *_: (["a"], ["INTEGER"], lambda count: garbage))
+    assert refusal(box, "FROM sales.transactions", shape="arrow") == "U045"
 
 
 BOMBS = {

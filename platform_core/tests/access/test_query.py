@@ -69,9 +69,16 @@ def test_granted_products_by_name(mesh: SmallMesh, sql: str, rows: list[tuple[An
 
 
 PIVOTS = [
-    "PIVOT sales.transactions ON id IN (1, 2)",
-    "PIVOT sales.transactions ON id IN (2, 1) USING sum(amount), max(amount) AS m; -- all",
-    "WITH a AS (FROM sales.transactions) PIVOT a ON (id % 2) IN (0, 1) USING max(amount)",
+    "PIVOT sales.transactions ON id",
+    "PIVOT sales.transactions ON id USING sum(amount); -- all",
+    "pivot sales.transactions on id % 2, id > 1 using count(*), max(amount) as m group by amount limit 9",
+    "PIVOT sales.transactions ON id IN (2, 1), amount USING count(*)",
+    "PIVOT (FROM sales.transactions t JOIN sales.pinned p USING (id, amount)) ON id USING max(amount)",
+    "FROM (PIVOT sales.transactions ON 'x' || id) UNION ALL FROM (PIVOT sales.transactions ON id)",
+    "WITH a AS (FROM sales.transactions), b AS (PIVOT a ON id USING max(amount)) SELECT b.* FROM b, a",
+    'PIVOT (PIVOT sales.transactions ON id USING max(amount)) ON "2" USING count(*)',
+    'PIVOT (SELECT id AS "USING", amount FROM sales.transactions) ON "USING" /* USING */ USING sum(amount)',
+    "PIVOT sales.transactions ON 10 - id USING max(amount)",
     "UNPIVOT sales.transactions ON id, amount INTO NAME n VALUE v",
     "SELECT * FROM sales.transactions UNPIVOT (v FOR n IN (amount)) ORDER BY ALL",
 ]
@@ -266,9 +273,7 @@ ATTACKS = [
     "WITH x AS (FROM hr.employees) PIVOT x ON id USING sum(amount)",
     "EXPLAIN PIVOT hr.employees ON id",
     "UNPIVOT hr.employees ON id",
-    "PIVOT sales.transactions ON (id || current_setting('temp_directory')) IN (1)",
-    "PIVOT sales.transactions ON id IN (1) USING max(current_setting('temp_directory'))",
-    "PIVOT sales.transactions ON id",
+    "PIVOT sales.transactions ON id || current_setting('temp_directory')",
     "CREATE TYPE x AS ENUM ('a'); PIVOT sales.transactions ON id IN x",
     "USE hr",
     "CHECKPOINT",
@@ -290,9 +295,8 @@ def test_no_query_reads_without_a_grant(mesh: SmallMesh, sql: str) -> None:
     assert diagnostic.fix
 
 
-WRAPPED = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON id IN (1)", "WITH w AS ({}) FROM w",
-           "WITH w AS ({}) PIVOT w ON id IN (1)", "EXPLAIN WITH w AS ({}) FROM w",
-           "FROM (DESCRIBE {})")  # fmt: skip
+WRAPPED = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON 1", "WITH w AS ({}) FROM w",
+           "WITH w AS ({}) PIVOT w ON 1", "EXPLAIN WITH w AS ({}) FROM w", "FROM (DESCRIBE {})")  # fmt: skip
 
 
 @pytest.mark.parametrize(

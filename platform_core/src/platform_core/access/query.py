@@ -33,7 +33,7 @@ from platform_core.sealed.query_process import DAMAGED, QueryEnded, SealedQuery,
 from platform_core.sealed.shapes import Shape
 from platform_core.sealed.version import VersionFiles
 from platform_core.settings import MEMORY
-from platform_core.sql.allowed import NotAllowed, TableName, moment, tables_read, tables_read_at
+from platform_core.sql.allowed import NotAllowed, TableName, moment, statements_read_at, tables_read
 from platform_core.sql.forms import of_information_schema
 from platform_core.sql.quoting import fold
 from platform_core.words import listed
@@ -55,7 +55,7 @@ class Answer:
     _query: SealedQuery
 
     def rows(self, count: int) -> Any:
-        """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a stream of Arrow; none at the
+        """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a table of Arrow; none at the
         end. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
         with _query_faults():
             return self._query.rows(count)
@@ -135,14 +135,14 @@ def granted_rows(
     """The rows of a query, judged as ``granted_query`` does. Raises what it raises, without U044."""
     require_principal(principal, registry.domains())
     with _refusals():
-        named, sql = tables_read_at(sql)
+        named, (*before, sql) = statements_read_at(sql)
     asked, described = _asked(named, principal, registry, root, as_of)
     products = [product for product, _ in asked.values()]
 
     def opened(files: SealedFiles, room: Path | None) -> Opened:
         return {**files_of_versions(asked, location, files, room), **described}
 
-    return rows_of(products, location, opened, lambda _: sql)
+    return rows_of(products, location, opened, lambda _: sql, before)
 
 
 def rows_of(
@@ -150,9 +150,10 @@ def rows_of(
     location: LakeLocation,
     opened: Callable[[SealedFiles, Path | None], Opened],
     sql: Callable[[Opened], str],
+    before: Iterable[str] = (),
 ) -> GrantedRows:
-    """The rows of SQL over versions of products, which the caller has judged. ``opened`` opens them, and
-    may write copies into the folder."""
+    """The rows of SQL over versions of products, which the caller has judged, after the statements
+    ``before``. ``opened`` opens the versions, and may write copies into the folder."""
     MEMORY.memory()
     shown: dict[str, DataProduct] = {product.id: product for product in products}
     with opened_files(shown, location) as (files, room), _query_faults():
@@ -167,6 +168,8 @@ def rows_of(
         spill = room and Path(mkdtemp(dir=room.parent))
         finalize(files, rmtree, spill or "", ignore_errors=True)
         shut(connection, spill)
+        for statement in before:
+            connection.execute(statement)
         text = sql(versions)
         read = products_read(connection, text)
         names = tuple(sorted(shown) if read is None else read)
@@ -209,7 +212,9 @@ def _refusals() -> Iterator[None]:
             case "syntax":
                 raise UsageError.of("U040", f"the query does not run: {refused.reason}") from None
             case "statement":
-                expected = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
+                expected = (
+                    "one SELECT (or FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN, SHOW TABLES)"
+                )
                 fix = "Remove everything except one SELECT. For PIVOT, list the values: ON column IN (...)."
                 raise AccessDenied.of("A010", "only one query can run here", None, expected, fix) from None
         code = "A012" if refused.what == "function" else "A013"

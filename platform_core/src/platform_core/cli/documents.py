@@ -14,8 +14,8 @@ VERSION: Final = 1
 """Increases when a member changes its meaning or is removed; readers ignore unknown members."""
 
 
-def head(name: str) -> dict[str, Any]:
-    return {"format": f"platform-core/{name}", "version": VERSION}
+def head(name: str, version: int = VERSION) -> dict[str, Any]:
+    return {"format": f"platform-core/{name}", "version": version}
 
 
 def text_of(content: Any, indent: int | None = 2) -> str:

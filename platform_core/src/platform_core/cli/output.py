@@ -52,11 +52,10 @@ def answer(
 
 def _list_products(root: Path) -> None:
     """Write the ids that a shell completes, where a state folder is and can be written."""
-    home = mesh_home(root)
     with suppress(OSError, PlatformError):
-        if home.is_dir():
-            # bash would run what is in a name.
-            names = (name for name in Registry.open(root).names() if re.fullmatch(r"[\w/.-]+", name))
+        if (home := mesh_home(root)).is_dir():
+            # Only these characters: bash would run a command in a name.
+            names = filter(re.compile(r"[\w/.-]+").fullmatch, Registry.open(root).names())
             write_whole(home / "products.txt", "".join(f"{name}\n" for name in names))
 
 

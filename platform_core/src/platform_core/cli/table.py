@@ -14,8 +14,7 @@ from rich.cells import cell_len
 
 from platform_core.settings import environment
 
-NARROW: Final = 20
-"""A text that is folded to less is hard to read."""
+NARROW: Final = 20  # a text that is folded to less is hard to read
 BOLD, RED, GREEN, YELLOW = "1", "1;31", "32", "33"
 STATES: Final = {
     **dict.fromkeys(("failed", "failing"), RED),

@@ -30,9 +30,9 @@ from platform_core.lake.connect import memory_of
 from platform_core.sealed.engine import products_read, sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
-from platform_core.sealed.shapes import IN_ARROW, Shape, begun, load_arrow
+from platform_core.sealed.shapes import IN_ARROW, Shape, begun, from_stream, load_arrow
 from platform_core.sealed.version import VersionFiles
-from platform_core.sql.allowed import NotAllowed, TableName, tables_read_at
+from platform_core.sql.allowed import NotAllowed, TableName, statements_read_at
 from platform_core.sql.engine import trial
 
 T = TypeVar("T")
@@ -118,10 +118,10 @@ class SealedQuery:
         return self._answer(lambda fields: SealedResult(*fields))
 
     def rows(self, count: int) -> Any:
-        """Up to ``count`` further rows; a stream of Arrow in such a shape."""
+        """Up to ``count`` further rows; a table of Arrow in such a shape."""
         with suppress(ConnectionError):
             self.channel.send(count)
-        return self._answer(lambda rows: rows if isinstance(rows, bytes) else list(rows))
+        return self._answer(lambda rows: from_stream(rows) if isinstance(rows, bytes) else list(rows))
 
     def _answer(self, read: Callable[[Any], T]) -> T:
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -163,7 +163,7 @@ def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> Non
 
 
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
-    named, sql = tables_read_at(sql)
+    named, (*before, sql) = statements_read_at(sql)
     _send(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
     versions, opened, spill, shape = channel.recv()
     files = SealedFiles()
@@ -182,6 +182,8 @@ def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, 
     # In a spawned process the import of DuckDB has started a thread, which the wall would not bind.
     walled = forked and wall_off(spill)
     shut(connection, spill)
+    for statement in before:
+        connection.execute(statement)
     read = products_read(connection, sql)
     columns, types, further = begun(connection, sql, shape)
     _send(channel, "answer", (columns, types, read, walled))

@@ -17,8 +17,6 @@ Shape = Literal["values", "text", "json", "arrow", "parquet"]
 """``text`` and ``json`` are the engine's own casts: Python has no value for infinite times and for months."""
 IN_ARROW: Final = ("arrow", "parquet")
 
-_NO_TYPE: Final = r"\b(?:UHUGEINT|BIT|BIGNUM|VARIANT|GEOMETRY|TIME WITH TIME ZONE)\b|\bUNION\("
-
 
 def load_arrow(connection: duckdb.DuckDBPyConnection) -> None:
     """Load Arrow before the wall is up, without threads, which the wall would not bind."""
@@ -57,9 +55,19 @@ def begun(
     return query.columns, types, query.project(f"CAST({text} AS VARCHAR)").fetchmany
 
 
+def from_stream(data: bytes) -> Any:
+    """The table of a stream, which another process sent that is not trusted."""
+    import pyarrow.ipc
+
+    table = pyarrow.ipc.open_stream(data).read_all()
+    table.validate(full=True)
+    return table
+
+
 def _stored(kind: str, shape: Shape) -> str:
     """The type of a column in Arrow, which has no integer of 128 bits: readers would get bytes."""
-    if re.search(_NO_TYPE, kind) or (shape == "parquet" and "INTERVAL" in kind):
+    no_type = r"\b(?:UHUGEINT|BIT|BIGNUM|VARIANT|GEOMETRY|TIME WITH TIME ZONE)\b|\bUNION\("
+    if re.search(no_type, kind) or (shape == "parquet" and "INTERVAL" in kind):
         return "VARCHAR"
     return re.sub(r"\bHUGEINT\b", "DECIMAL(38, 0)", kind)
 

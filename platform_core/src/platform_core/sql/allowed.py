@@ -8,12 +8,22 @@ names only tables. Constructs that are not known to be harmless are refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from platform_core.diagnostics import UsageError
-from platform_core.sql.forms import GRANTED, explained, of_information_schema, shown
+from platform_core.sql.forms import (
+    GRANTED,
+    VALUES_OF,
+    explained,
+    of_information_schema,
+    shown,
+    values_of,
+    with_named_values,
+)
 from platform_core.sql.parser import (
     QUERY_NODES,
     Node,
@@ -86,13 +96,7 @@ class NotAllowed(Exception):
 def require_one_select(sql: str) -> None:
     """Raise NotAllowed unless a text is one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE): ``syntax``
     for text that DuckDB cannot parse, ``statement`` for any other statement."""
-    import duckdb
-
-    try:
-        kinds = kinds_of(sql)
-    except duckdb.Error as error:
-        raise NotAllowed("syntax", str(error).strip()) from None
-    if kinds != ["SELECT"]:
+    if _kinds(sql) != ["SELECT"]:
         raise NotAllowed("statement", "the query is not one single SELECT")
 
 
@@ -107,16 +111,22 @@ def tables_read(sql: str) -> tuple[TableName, ...]:
     return tuple(tables)
 
 
-def tables_read_at(sql: str) -> tuple[tuple[TableName, ...], str]:
-    """As ``tables_read``, with tables at a version or time, and with the statements of ``forms``; and the
-    query to run: it names a table at a version without AT, in the schema of ``schema_at``. Only a literal may
-    follow AT."""
+def statements_read_at(sql: str) -> tuple[tuple[TableName, ...], tuple[str, ...]]:
+    """As ``tables_read``, with tables at a version or time, and with the forms of ``forms``; and the
+    statements to run, the query last. It names a table at a version without AT, in the schema of
+    ``schema_at``. Only a literal may follow AT."""
     explain, query = explained(sql)
+    if "CREATE" in _kinds(query):
+        with suppress(NotAllowed):  # else the fault would be in a text that its author did not write
+            require_one_select(named := with_named_values(query))
+            query = named
     require_one_select(query)
     found, tree = _judged(query, forms=True)
     # Its author's text, where it is all that runs.
-    same = not any(t.at or of_information_schema(t.schema, t.name) for t in found.names)
-    return tuple(sorted(found.names)), explain + (query if same else written(tree))
+    rewritten = found.values or any(
+        table.at or of_information_schema(table.schema, table.name) for table in found.names
+    )
+    return tuple(sorted(found.names)), (*found.values, explain + (written(tree) if rewritten else query))
 
 
 def _judged(sql: str, *, forms: bool = False) -> tuple[_Tables, Node]:
@@ -125,10 +135,19 @@ def _judged(sql: str, *, forms: bool = False) -> tuple[_Tables, Node]:
         raise NotAllowed("statement", "the query is not one single SELECT")
     found = _Tables(sql, forms)
     try:
-        found.visit(queries[0], frozenset())
+        found.visit(queries[0], {})
     except RecursionError:
         raise NotAllowed("construct", "the query nests too deeply to be checked") from None
     return found, queries[0]
+
+
+def _kinds(sql: str) -> list[str]:
+    import duckdb
+
+    try:
+        return kinds_of(sql)
+    except duckdb.Error as error:
+        raise NotAllowed("syntax", str(error).strip()) from None
 
 
 def schema_at(schema: str, at: str) -> str:
@@ -156,15 +175,18 @@ def moment_text(name: str, value: int | str | datetime) -> str:
 class _Tables:
     def __init__(self, sql: str, forms: bool) -> None:
         self.names: set[TableName] = set()
+        self.values: list[str] = []
+        """Statements that create the values of pivoted columns."""
         self._sql = sql
         self._forms = forms
 
-    def visit(self, tree: object, common: frozenset[str]) -> None:
-        """Check a part of the tree; ``common`` are the names of the visible CTEs, in lower case."""
+    def visit(self, tree: object, common: Mapping[str, Node | None]) -> None:
+        """Check a part of the tree; ``common`` are the visible CTEs by name, in lower case. One without a
+        definition is the recursive one."""
         for node in outermost(tree):
             self._node(node, common)
 
-    def _node(self, node: Node, common: frozenset[str]) -> None:
+    def _node(self, node: Node, common: Mapping[str, Node | None]) -> None:
         kind = node.get("type")
         if node.get("class") == "CONSTANT" or node.keys() <= {"type", "is_null", "value"}:
             return
@@ -176,19 +198,23 @@ class _Tables:
             self._function(node)
         for value in node.values():
             self.visit(value, common)
+        for pivot in node["pivots"] if kind == "PIVOT" else ():
+            if str(pivot.get("pivot_enum")).startswith(VALUES_OF):
+                known = {name: each for name, each in common.items() if each is not None}
+                self.values.append(values_of(pivot, node["source"], known))
 
-    def _query(self, node: Node, common: frozenset[str]) -> None:
+    def _query(self, node: Node, common: Mapping[str, Node | None]) -> None:
         for name, definition in common_tables(node):
             # As in DuckDB, a CTE sees those before it, and itself only if it is recursive.
             self.visit({k: v for k, v in definition.items() if k != "aliases"}, common)
-            common |= {fold(name)}
+            common = {**common, fold(name): definition}
         for key, value in node.items():
             if key == "cte_map":
                 continue
-            inside = {fold(node["cte_name"])} if key == "right" and "cte_name" in node else set()
-            self.visit(value, common | inside)
+            inside = {fold(node["cte_name"]): None} if key == "right" and "cte_name" in node else {}
+            self.visit(value, {**common, **inside})
 
-    def _from_item(self, kind: str, node: Node, common: frozenset[str]) -> None:
+    def _from_item(self, kind: str, node: Node, common: Mapping[str, Node | None]) -> None:
         match kind:
             case "BASE_TABLE":
                 self._table(node, common)
@@ -206,7 +232,7 @@ class _Tables:
             case _ if kind not in _FROM_ITEMS | _PARTS and not kind.endswith("_TYPE_INFO"):
                 raise self._refusal("construct", f"{kind} is not available here", node)
 
-    def _table(self, node: Node, common: frozenset[str]) -> None:
+    def _table(self, node: Node, common: Mapping[str, Node | None]) -> None:
         catalog, schema, name = node["catalog_name"], node["schema_name"], node["table_name"]
         # ``recurring.<name>`` is the collected result of a recursive CTE.
         at = self._at(node)

@@ -248,7 +248,8 @@ def test_ctrl_c_at_every_moment(mesh: SmallMesh, tmp_path: Path) -> None:
         if not before:
             whole += 1
             assert duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/x.parquet'").fetchall() == [(600_000,)]
-        assert b"Traceback" not in err or tenth < 5, err  # Python itself starts
+        # Python reports so a Ctrl-C in its own locks and imports.
+        assert b"Traceback" not in err or b"Exception ignored" in err or tenth < 5, err
     assert whole < 39
 
 

@@ -28,8 +28,8 @@ from platform_core.sealed.shapes import Shape
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.sql.allowed import moment_text
 
+# By format; the others have ``text``.
 SHAPES: Final[dict[str, Shape]] = {"json": "json", "jsonl": "json", "parquet": "parquet", "arrow": "arrow"}
-"""By format; the others have ``text``."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
