@@ -41,8 +41,9 @@ def test_from_another_folder_one_line_names_the_root(mesh: Mesh, verb: str) -> N
 
     assert answer.code == 2
     assert answer.out == ""
-    [line] = answer.err.splitlines()
+    [line, more] = answer.err.splitlines()
     assert f"cd {ROOT}" in line
+    assert more == "   = more: mesh explain U026"
 
 
 def test_outside_of_a_mesh_the_message_names_the_cause(mesh: Mesh, tmp_path: Path) -> None:

@@ -176,7 +176,8 @@ def test_other_machines_need_no_login(mesh: SmallMesh, port: int) -> None:
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=ENOUGH)
         assert err.splitlines() == [
-            f"warning[U028]: without a login, every client of port {port} can read, run and delete everything"
+            f"warning[U028]: without a login, every client of port {port} can read, run and delete everything",
+            "   = more: mesh explain U028",
         ]
     finally:
         server.kill()
