@@ -175,10 +175,8 @@ def test_other_machines_need_no_login(mesh: SmallMesh, port: int) -> None:
         assert asked(port, "GET", "/server_info", {"Host": f"0.0.0.0:{port}"})[0] == 421
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=ENOUGH)
-        assert err.splitlines() == [
-            f"warning[U028]: without a login, every client of port {port} can read, run and delete everything",
-            "   = more: mesh explain U028",
-        ]
+        risk = f"without a login, every client of port {port} can read, run and delete everything"
+        assert err.splitlines() == [f"warning[U028]: {risk}", "   = more: mesh explain U028"]
     finally:
         server.kill()
         server.communicate()
