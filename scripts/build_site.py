@@ -139,6 +139,8 @@ class Site:
         for path, text in self.pages.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
+            # Repositories need a bar in a cell's code escaped, the generator shows the escape.
+            text = CODE.sub(lambda found: found[0].replace("\\|", "|"), text)
             target.write_text(DIAGRAM.sub(lambda found: _drawn(found[1]), text), encoding="utf-8")
         for file in sorted(self._committed):
             if file.startswith("docs/") and file.endswith((".png", ".svg")):

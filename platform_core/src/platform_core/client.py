@@ -36,6 +36,7 @@ from platform_core.registry.search import index_of
 from platform_core.registry.search import search as found
 from platform_core.registry.typed_names import require_known
 from platform_core.sealed.files import SealedFiles
+from platform_core.sealed.shapes import stored
 from platform_core.sealed.version import copied
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.sql.allowed import moment_text
@@ -57,7 +58,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, eq=False, repr=False)
 class Rows:
     """Rows of granted versions. Every call reads them again, of the same versions, even if new ones were
-    published or these were removed from the lake. Times are in UTC. For one thread at a time.
+    published or these were removed from the lake. Times are in UTC. Threads wait for each other, except with
+    a relation of ``duckdb``, which is for one thread. Frames have text for types that Arrow does not have.
 
     The methods raise UsageError: U040 if a value cannot be computed, U045 if the memory is exceeded, U110
     if their library is not installed; and LakeError L004 for a damaged file.
@@ -90,7 +92,7 @@ class Rows:
         try:
             __import__(library)
             with self._rows.faults():
-                return read(self._rows.relation())
+                return read(stored(self._rows.relation()))
         except ModuleNotFoundError as error:
             raise missing(error) from None
 
@@ -163,7 +165,7 @@ Moment = int | str | datetime
 def read(
     product: str,
     *,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     partitions: str | Iterable[str] | None = None,
     version: int | None = None,
     as_of: Moment | None = None,
@@ -185,8 +187,10 @@ def read(
     require_principal(reader, registry.domains())
     found = registry.get(ProductId.written(product))
     require_grant(found, reader, folder)
-    moment = as_of if version is None else version
-    asked = {(str(found.id), ""): (found, "" if moment is None else moment_text("as_of", moment))}
+    if version is not None and as_of is not None:
+        raise UsageError.of("U094", "version and as_of are two versions", fix="Leave one out.")
+    name, moment = ("as_of", as_of) if version is None else ("version", version)
+    asked = {(str(found.id), ""): (found, "" if moment is None else moment_text(name, moment))}
     sql = partial(_select, found, columns, partitions)
     rows = rows_of([found], location, partial(files_of_versions, asked, location), sql)
     _record(folder, reader, [found.id])
@@ -243,11 +247,12 @@ def _record(root: Path, reader: str, read: Iterable[str]) -> None:
 
 def _select(
     product: DataProduct,
-    columns: Sequence[str] | None,
+    columns: str | Sequence[str] | None,
     partitions: str | Iterable[str] | None,
     opened: Opened,
 ) -> str:
     [version] = opened.values()
+    columns = [columns] if isinstance(columns, str) else columns
     types = {column.name: column.type for column in version.columns}
     require_known("column", columns or (), list(types), product.id, product.place)
     chosen = ", ".join(map(quoted, types if columns is None else columns)) or "NULL"

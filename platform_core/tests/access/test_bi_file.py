@@ -22,6 +22,7 @@ from platform_core.lake.connect import connect
 from platform_core.lake.publication import reader_files
 from platform_core.lake.publication.reader_files import held, links_of
 from platform_core.lake.transaction import Stamp, number, transaction
+from platform_core.registry.lookup import Registry
 from platform_core.workspace.removal.state import of_products
 
 OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -203,7 +204,7 @@ def test_links_of_a_replaced_version_stay_for_a_while(
 
 
 def test_the_record_names_what_is_held(mesh: SmallMesh, tmp_path: Path) -> None:
-    views, _ = attach(tmp_path / "hr.duckdb", "domain:hr", tmp_path, after_runs=False)
+    views, _ = attach(tmp_path / "people.duckdb", "domain:hr", tmp_path, after_runs=False)
     records = {record["product"]: record for record in held(tmp_path / ".mesh")}
     assert {name: record["version"] for name, record in records.items()} == views
     record = records["hr/employees"]
@@ -293,7 +294,10 @@ def test_another_file_is_not_replaced(mesh: SmallMesh, tmp_path: Path) -> None:
     with duckdb.connect(str(file)) as con:
         con.execute("CREATE TABLE mine AS SELECT 1 AS x")
     content = file.read_bytes()
-    for target, code in ((file, "U066"), (tmp_path, "U066"), (tmp_path / "no" / "mesh.duckdb", "U068")):
+    # DuckDB calls a file by its name, which may not be that of a schema.
+    domain = tmp_path / f"{Registry.open(tmp_path).domains()[0]}.duckdb"
+    missing = tmp_path / "no" / "mesh.duckdb"
+    for target, code in ((file, "U066"), (tmp_path, "U066"), (domain, "U066"), (missing, "U068")):
         with pytest.raises(UsageError) as refused:
             attach(target, "analysts", tmp_path, after_runs=False)
         assert [each.code for each in refused.value.diagnostics] == [code]

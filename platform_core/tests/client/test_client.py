@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,35 @@ def test_rows_as_a_relation_and_as_arrow() -> None:
     assert mesh.read("sales/pinned").duckdb().columns == ["id", "amount"]
 
 
+def test_frames_have_text_for_types_that_arrow_does_not_have() -> None:
+    rows = mesh.query(
+        "SELECT 340282366920938463463374607431768211455::UHUGEINT big, TIMETZ '10:00:00+01' AS at,"
+        " BIT '101' AS bits, 12::HUGEINT AS huge, 1 AS d, 2 AS D"
+    )
+    [found] = rows.arrow().to_pylist()
+    assert found == {
+        "big": "340282366920938463463374607431768211455",
+        "at": "10:00:00+01",
+        "bits": "101",
+        "huge": 12,
+        "d": 1,
+        "D_2": 2,
+    }
+    assert mesh.query("SELECT row(1, 'a') AS unnamed").arrow().num_rows == 1
+    with pytest.raises(PlatformError) as error:
+        mesh.query("SELECT 10::HUGEINT * 12345678901234567890123456789012345678::HUGEINT").arrow()
+    assert "123456789012345678901234567890123456780" not in str(error.value)
+
+
+def test_threads_wait_for_each_other() -> None:
+    rows = mesh.read("sales/many")
+    with ThreadPoolExecutor(4) as pool:
+        assert {table.num_rows for table in pool.map(lambda _: rows.arrow(), range(8))} == {300_000}
+
+
 def test_columns_and_partitions(small: SmallMesh) -> None:
-    assert mesh.read("sales/transactions", columns=["amount"]).duckdb().columns == ["amount"]
+    for columns in ("amount", ["amount"]):
+        assert mesh.read("sales/transactions", columns=columns).duckdb().columns == ["amount"]
 
     def amounts(partitions: Any) -> list[Any]:
         return ids(mesh.read("sales/sold", columns=["amount"], partitions=partitions))

@@ -41,7 +41,7 @@ def attach(file: Path, reader: str, root: Path, *, after_runs: bool) -> tuple[di
     links = links_of(mesh_home(root), reader)
     try:
         with links.locked():
-            _require_own(file, links.attached())
+            _require_own(file, links.attached(), registry.domains())
             products, faults = registry.scan()
             granted: dict[str, DataProduct] = {}
             for product in products:
@@ -77,7 +77,10 @@ def refresh_attached(root: Path) -> tuple[Diagnostic, ...]:
     return tuple(faults)
 
 
-def _require_own(file: Path, attached: Collection[str]) -> None:
+def _require_own(file: Path, attached: Collection[str], domains: Collection[str]) -> None:
+    if file.stem in domains:  # DuckDB would not know whether a name begins with the file or the schema
+        message = f"{shown(file)} has the name of the domain {file.stem}"
+        raise UsageError.of("U066", message, None, "another name", "Choose another name.")
     if not file.parent.is_dir():
         expected, fix = "a folder that exists", "Make the folder, or choose another one."
         raise UsageError.of("U068", f"{shown(file)} is not in a folder", None, expected, fix)

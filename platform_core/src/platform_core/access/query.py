@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from threading import RLock
 from typing import Any
 from weakref import finalize
 
@@ -73,6 +74,8 @@ class GrantedRows:
     _connection: duckdb.DuckDBPyConnection
     _shown: Mapping[str, DataProduct]
     _files: SealedFiles
+    # Two threads on one connection wait for each other.
+    _lock: RLock = field(default_factory=RLock)
 
     def relation(self) -> duckdb.DuckDBPyRelation:
         """The rows in the engine, which lives as long as a relation of it."""
@@ -82,7 +85,7 @@ class GrantedRows:
     @contextmanager
     def faults(self) -> Iterator[None]:
         """Raise errors of the engine in the block as UsageError U040 or U045, or LakeError L004."""
-        with naming_damage(self._shown, self._files), _query_faults():
+        with self._lock, naming_damage(self._shown, self._files), _query_faults():
             yield
 
 
@@ -274,7 +277,7 @@ def query_fault(kind: str, words: str) -> Diagnostic:
         # These messages quote a value, which may be personal, into a terminal or a log.
         case "ConversionException":
             first, line, rest = words.partition("\n")
-            words = re.sub(r"(['\"]).*\1", "'...'", first) + line + rest
+            words = re.sub(r"(['\"]).*\1|-?\d[\d.]{9,}", "'...'", first) + line + rest
         case "InvalidInputException" if "statement parameters" in words:
             words = "a value is missing for a parameter (? or $name) of the query"
         case "InvalidInputException":

@@ -132,6 +132,8 @@ class SealedQuery:
             if kind == "answer":
                 return read(*values)
             ended = NotAllowed(*values) if kind == "refused" else QueryEnded(kind, *map(str, values))
+        except duckdb.Error:  # of ``from_stream``
+            raise
         except Exception:  # noqa: BLE001 - any malformed answer means that the child is broken
             raise QueryEnded("death") from None
         raise ended

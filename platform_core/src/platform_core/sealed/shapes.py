@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, Literal
 
 import duckdb
 
 from platform_core.sql.forms import EXPLAIN
-from platform_core.sql.quoting import literal
+from platform_core.sql.quoting import fold, literal, quoted
 
 Shape = Literal["values", "text", "json", "arrow", "parquet"]
 """``text`` and ``json`` are the engine's own casts: Python has no value for infinite times and for months."""
@@ -49,18 +49,43 @@ def begun(
         raise
     types = list(map(str, query.types))
     if shape in IN_ARROW:
-        stored = ", ".join(f"CAST(#{n} AS {_stored(kind, shape)})" for n, kind in enumerate(types, 1))
-        return query.columns, types, _streams(query.project(stored))
+        return query.columns, types, _streams(stored(query, shape))
     text = "COLUMNS(*)" if shape == "text" else "to_json(COLUMNS(*))"
     return query.columns, types, query.project(f"CAST({text} AS VARCHAR)").fetchmany
 
 
+def stored(rows: duckdb.DuckDBPyRelation, shape: Shape = "arrow") -> duckdb.DuckDBPyRelation:
+    """Rows in types that Arrow or Parquet has, under names of which no two are equal for DuckDB."""
+    columns = []
+    for n, (kind, name) in enumerate(zip(map(str, rows.types), distinct(rows.columns), strict=True), 1):
+        # The type of an unnamed struct cannot be written.
+        as_kind = f"CAST(#{n} AS {_stored(kind, shape)})" if _stored(kind, shape) != kind else f"#{n}"
+        columns.append(f"{as_kind} AS {quoted(name)}")
+    return rows.project(", ".join(columns))
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names of which no two are equal for DuckDB."""
+    result: list[str] = []
+    for name in names:
+        new, number = name, 1
+        while fold(new) in map(fold, result):
+            number += 1
+            new = f"{name}_{number}"
+        result.append(new)
+    return result
+
+
 def from_stream(data: bytes) -> Any:
-    """The table of a stream, which another process sent that is not trusted."""
+    """The table of a stream, which another process sent that is not trusted. Raises duckdb.Error."""
+    import pyarrow as pa
     import pyarrow.ipc
 
     table = pyarrow.ipc.open_stream(data).read_all()
-    table.validate(full=True)
+    try:
+        table.validate(full=True)
+    except pa.ArrowInvalid:
+        raise duckdb.ConversionException("a value, such as TIME '24:00', has no form in Arrow") from None
     return table
 
 

@@ -125,6 +125,17 @@ def test_parquet_and_arrow_keep_the_types(ending: str) -> None:
     assert Path(f"none.{ending}").stat().st_size > 100
 
 
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_value_without_a_form_in_arrow_is_a_diagnostic(
+    ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["query", "SELECT TIME '24:00:00' AS at", "-o", f"x.{ending}"]) == 2
+    assert "error[U040]: the query does not run: a value" in capsys.readouterr().err
+    assert not Path(f"x.{ending}").exists()
+    # The type of an unnamed struct cannot be written in SQL.
+    assert main(["query", "SELECT row(1, 'a') AS pair", "-o", f"x.{ending}"]) == 0
+
+
 @pytest.mark.parametrize("format", VERBS["query"].formats)
 def test_a_limit_and_no_limit_across_batches(format: str, capfd: pytest.CaptureFixture[str]) -> None:
     """A file has all rows, and every format leaves out the same rows."""

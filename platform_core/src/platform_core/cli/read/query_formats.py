@@ -13,7 +13,7 @@ from platform_core.access.query import Answer
 from platform_core.cli.documents import head, text_of
 from platform_core.cli.table import print_table, visible
 from platform_core.diagnostics import PlatformError
-from platform_core.sql.quoting import fold
+from platform_core.sealed.shapes import distinct
 
 BATCH: Final = 10_000
 GROUP: Final = 122_880  # rows of a group in Parquet, as DuckDB writes them
@@ -51,7 +51,7 @@ def write_arrow(answer: Answer, format: str, limit: int, out: BinaryIO) -> bool:
     try:
         while True:
             table = answer.rows(min(GROUP, limit + 1) if limit else GROUP)
-            part = table.rename_columns(distinct(answer.columns)).slice(0, left)
+            part = table.slice(0, left)
             writer = writer or made(out, part.schema)
             writer.write_table(part)
             more = bool(part.num_rows < table.num_rows)
@@ -65,18 +65,6 @@ def write_arrow(answer: Answer, format: str, limit: int, out: BinaryIO) -> bool:
             writer.is_open = False
         raise
     return more
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """Names of which no two are equal for DuckDB."""
-    result: list[str] = []
-    for name in names:
-        new, number = name, 1
-        while fold(new) in map(fold, result):
-            number += 1
-            new = f"{name}_{number}"
-        result.append(new)
-    return result
 
 
 def _write_table(answer: Answer, rows: Rows, out: TextIO) -> None:
