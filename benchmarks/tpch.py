@@ -6,6 +6,7 @@ python -m benchmarks.tpch [--scale 5] [--rounds 3]
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,14 +52,14 @@ def measure(rounds: int, scale: float = 5) -> Section:
         around = environ(home) | {"MESH_ROOT": str(home)}
         for _ in range(rounds):
             for number, sql in enumerate(queries, start=1):
-                shown: dict[str, list[str]] = {}
+                shown: dict[str, list[list[str]]] = {}
                 for way in ("plain", "mesh"):
                     # Up to ten thousand rows are passed without loading Arrow.
                     limit = str(9_999 if len(shown.get("plain", ())) < 9_999 else 0)
                     out = home / f"{way}.csv"
                     command = module("tpch_ways", way, sql, str(out), str(listed), limit)
                     runs.setdefault((f"Q{number}", way), []).append(run(command, around))
-                    shown[way] = sorted(out.read_text().splitlines())
+                    shown[way] = sorted(csv.reader(out.open(newline="")))
                 if shown["mesh"] != shown["plain"]:
                     differ.add(number)
     names = [f"Q{number}" for number in range(1, len(queries) + 1)]

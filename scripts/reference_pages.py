@@ -19,10 +19,10 @@ from platform_core.codes import FAMILIES, Meaning, family
 from platform_core.governance.policy_set import BUILT_IN
 from platform_core.odcs.custom_properties import Level
 from platform_core.odcs.editions import schema_of
-from platform_core.settings import table
+from platform_core.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = """\
+VARIABLES = """\
 # Settings
 
 The environment variables that the platform reads. An empty value counts as no value. A folder may begin with
@@ -62,13 +62,18 @@ PARTS = {
 def pages() -> Iterator[tuple[str, str]]:
     """The pages by their paths below `docs`."""
     yield "reference/verbs.md", "\n".join(_verbs())
-    yield "reference/settings.md", SETTINGS.format(table=table())
+    yield "reference/settings.md", VARIABLES.format(table="\n".join(_settings()))
     yield "reference/contract.md", "\n".join(_contract())
     yield "reference/python.md", "\n".join(_python())
     yield "reference/codes/index.md", "\n".join(_codes())
     for letter in FAMILIES:
         for code, texts in family(letter).codes.items():
             yield f"reference/codes/{code}.md", "\n".join(_code(code, texts))
+
+
+def _settings() -> Iterator[str]:
+    rows = ((f"`{s.name}`", s.kind, s.default, s.meaning) for s in SETTINGS)
+    yield _table(("variable", "kind", "default", "meaning"), rows)
 
 
 def _verbs() -> Iterator[str]:

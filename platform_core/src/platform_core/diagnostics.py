@@ -193,7 +193,8 @@ def explained(code: str) -> str:
     """Where a code is explained: its page below ``MESH_DOCS_URL``, or the command that prints the page."""
     site = os.environ.get(DOCS, "").rstrip("/")
     # Policies of domains have longer codes, and no page.
-    return f"{site}/reference/codes/{code}.html" if site and len(code) == 4 else f"mesh explain {code}"
+    known = re.fullmatch(r"https?://[\w.:/~-]+", site) and len(code) == 4
+    return f"{site}/reference/codes/{code}.html" if known else f"mesh explain {code}"
 
 
 def shown(path: Path) -> str:

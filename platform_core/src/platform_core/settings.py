@@ -31,7 +31,7 @@ class Setting:
     default: str
     meaning: str
     code: str
-    """The code of the diagnostic for a wrong value; empty if any value is accepted."""
+    """The code of the diagnostic for a wrong value."""
 
     def text(self) -> str | None:
         return os.environ.get(self.name) or None
@@ -91,6 +91,13 @@ class Setting:
         ):
             raise self.fault("an amount of memory", f"{self.name}=4GB")
         return text
+
+    def address(self) -> str | None:
+        """The address of a web page, without a slash at its end. Raises UsageError for anything else."""
+        text = self.text()
+        if text is not None and not re.fullmatch(r"https?://[\w.:/~-]+", text):
+            raise self.fault("an address, such as https://docs.example.com", f"Correct {self.name}.")
+        return text and text.rstrip("/")
 
     def fault(self, expected: str, fix: str, reason: str = "") -> UsageError:
         message = f"{self.name}={self.text()}" + (f": {reason}" if reason else "")
@@ -152,16 +159,15 @@ DOCS_URL: Final = Setting(
     DOCS,
     "address",
     "none",
-    "The site of this documentation. Diagnostics name the page of their code in it.",
-    "",
+    "The site of this documentation. Diagnostics name the page of a code in it.",
+    "U033",
 )
 REPOSITORY: Final = Setting(
     "MESH_REPOSITORY_URL",
     "address",
     "none",
-    "The address of the mesh's folder in the repository's web pages, such as"
-    " `https://github.com/your-company/mesh/blob/main`. The UI links contracts and code to it.",
-    "",
+    "The mesh's folder in a repository's web pages, to which the UI links contracts and code.",
+    "U033",
 )
 SETTINGS: Final = (
     ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, SOURCE_TIMEOUT, INTROSPECT_TIMEOUT,
@@ -221,9 +227,3 @@ def forget(prefix: str, but: str) -> None:
     """Remove the variables with a prefix, except those with the prefix ``but``, from this process."""
     for name in [name for name in os.environ if name.startswith(prefix) and not name.startswith(but)]:
         del os.environ[name]
-
-
-def table() -> str:
-    """All settings as a table in Markdown."""
-    rows = [f"| `{s.name}` | {s.kind} | {s.default} | {s.meaning} |" for s in SETTINGS]
-    return "\n".join(["| variable | kind | default | meaning |", "| --- | --- | --- | --- |", *rows])

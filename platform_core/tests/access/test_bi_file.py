@@ -101,7 +101,7 @@ def bi_rows(file: Path, product: str) -> list[str]:
 def test_every_kind_of_version_has_the_rows_of_its_lake(mesh: SmallMesh, tmp_path: Path) -> None:
     products = evolved(mesh, "deletions")
     file = tmp_path / "mesh.duckdb"
-    views, left_out = attach(file, "analysts", tmp_path, after_runs=False)
+    views, left_out, _ = attach(file, "analysts", tmp_path, after_runs=False)
     assert sorted(views) == sorted(products)
     assert left_out == 5  # never published, not granted, restricted
     assert {product: bi_rows(file, product) for product in products} == {
@@ -180,9 +180,33 @@ def test_a_lost_grant_takes_the_view_and_the_links(mesh: SmallMesh, tmp_path: Pa
     file = tmp_path / "mesh.duckdb"
     attach(file, "analysts", tmp_path, after_runs=False)
     mesh.contract("sales/transactions", AMOUNTS, roles="[]")
-    views, _ = attach(file, "analysts", tmp_path, after_runs=False)
+    views, *_ = attach(file, "analysts", tmp_path, after_runs=False)
     assert sorted(views) == ["sales/pinned"]
     assert [record["product"] for record in held(tmp_path / ".mesh")] == ["sales/pinned"]
+
+
+def test_a_second_refresh_and_a_broken_contract_keep_the_links_of_others(
+    mesh: SmallMesh, tmp_path: Path
+) -> None:
+    file = tmp_path / "mesh.duckdb"
+    mesh.contract("sales/second", roles=f"[{ANALYSTS}]")
+    mesh.publish("sales/second", ROWS)
+    attach(file, "analysts", tmp_path, after_runs=False)
+    links = tmp_path / ".mesh" / "bi" / "analysts" / "sales"
+    assert (links / "second").is_dir()
+    # A contract that cannot be read takes no grant away.
+    contract = mesh.contract("sales/second", roles=f"[{ANALYSTS}]")
+    good = contract.read_text()
+    contract.write_text(": [broken")
+    views, _, faults = attach(file, "analysts", tmp_path, after_runs=False)
+    assert "sales/second" not in views
+    assert len(faults) == 1
+    assert (links / "second").is_dir()
+    contract.write_text(good.replace("role: analysts", "role: others"))
+    for _ in range(2):
+        views, _, faults = attach(file, "analysts", tmp_path, after_runs=False)
+        assert (faults, (links / "second").exists()) == ((), False)
+        assert (links / "transactions").is_dir()
 
 
 def test_links_of_a_replaced_version_stay_for_a_while(
@@ -204,7 +228,7 @@ def test_links_of_a_replaced_version_stay_for_a_while(
 
 
 def test_the_record_names_what_is_held(mesh: SmallMesh, tmp_path: Path) -> None:
-    views, _ = attach(tmp_path / "people.duckdb", "domain:hr", tmp_path, after_runs=False)
+    views, *_ = attach(tmp_path / "people.duckdb", "domain:hr", tmp_path, after_runs=False)
     records = {record["product"]: record for record in held(tmp_path / ".mesh")}
     assert {name: record["version"] for name, record in records.items()} == views
     record = records["hr/employees"]
@@ -283,7 +307,7 @@ def test_brackets_in_a_path_are_letters(
 
 @pytest.mark.parametrize("reader", ["../../x", ".hidden", "a/b", "Ünï"])
 def test_a_reader_of_any_name_has_its_own_folder(mesh: SmallMesh, tmp_path: Path, reader: str) -> None:
-    views, _ = attach(tmp_path / "mesh.duckdb", reader, tmp_path, after_runs=True)
+    views, *_ = attach(tmp_path / "mesh.duckdb", reader, tmp_path, after_runs=True)
     assert views == {}
     assert links_of(tmp_path / ".mesh", reader).folder.parent == tmp_path / ".mesh" / "bi"
     assert [each.reader for each in reader_files.readers(tmp_path / ".mesh")] == [reader]

@@ -30,11 +30,14 @@ from platform_core.settings import mesh_home
 from platform_core.sql.quoting import literal, quoted
 
 
-def attach(file: Path, reader: str, root: Path, *, after_runs: bool) -> tuple[dict[str, int], int]:
+def attach(
+    file: Path, reader: str, root: Path, *, after_runs: bool
+) -> tuple[dict[str, int], int, tuple[Diagnostic, ...]]:
     """Write the BI file of a reader, or replace it in one step: open clients keep the old one. ``after_runs``
-    is whether runs refresh it. Returns its versions by product, and the number of all other products.
+    is whether runs refresh it. Returns its versions by product, the number of all other products, and the
+    faults of broken contracts: their products are left out, and their links stay.
 
-    A product with a broken contract is left out. Raises UsageError (U041, U042, U066, U068), LakeError.
+    Raises UsageError (U041, U042, U066, U068), LakeError.
     """
     registry, location = Registry.open(root), LakeLocation.current(root)
     require_principal(reader, registry.domains())
@@ -55,13 +58,13 @@ def attach(file: Path, reader: str, root: Path, *, after_runs: bool) -> tuple[di
             write_files({log: None, file: content})
             log.unlink(missing_ok=True)
             file.chmod(0o444)
-            links.release(held)
-    except (OSError, duckdb.Error) as error:
+            links.release(held, {*registry.names()} - {product.id for product in products})
+    except (OSError, ValueError, KeyError, duckdb.Error) as error:  # also of a damaged record
         message = f"{shown(file)} or its links in {shown(links.folder)} cannot be written: {sentence(error)}"
         expected, fix = "writable folders with free space", "Repair the folder, then call again."
         raise UsageError.of("U068", message, None, expected, fix) from error
     views = {each["product"]: each["version"] for each in held}
-    return views, len(products) + len(faults) - len(held)
+    return views, len(registry.names()) - len(held), faults
 
 
 def refresh_attached(root: Path) -> tuple[Diagnostic, ...]:
@@ -71,10 +74,10 @@ def refresh_attached(root: Path) -> tuple[Diagnostic, ...]:
         for name, refreshed in links.attached().items():
             try:
                 if refreshed and Path(name).exists():
-                    attach(Path(name), links.reader, root, after_runs=True)
+                    faults += attach(Path(name), links.reader, root, after_runs=True)[2]
             except PlatformError as error:
-                faults += [replace(each, severity="warning") for each in error.diagnostics]
-    return tuple(faults)
+                faults += error.diagnostics
+    return tuple(replace(each, severity="warning") for each in faults)
 
 
 def _require_own(file: Path, attached: Collection[str], domains: Collection[str]) -> None:

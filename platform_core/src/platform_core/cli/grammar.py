@@ -57,7 +57,9 @@ VERBS: Final[Mapping[str, Verb]] = {
         "the query is refused, or a product cannot be read",
         ("table", "json", "jsonl", "csv", "markdown", "parquet", "arrow"),
     ),
-    "attach": Verb("read", "write a DuckDB file of granted products for BI tools", "a lake cannot be read"),
+    "attach": Verb(
+        "read", "write a DuckDB file of granted products for BI tools", "a contract or a lake cannot be read"
+    ),
     "stats": Verb("read", "show statistics of a product's columns", "the version has none"),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),

@@ -10,6 +10,8 @@ from platform_core.source.cursor import Node
 from platform_core.words import did_you_mean, listed
 
 VENDOR = "platform-core"
+_SCOPE: Final = "`product` checks all rows, `partition` those of the run."
+_SEVERITY: Final = "`error` refuses a version that breaks it, `warning` publishes it with a warning."
 
 
 class Level(Enum):
@@ -36,21 +38,15 @@ class Level(Enum):
             "notPersonal": "Why a column that looks personal is not.",
         },
     )
-    QUALITY = ("a quality rule", {"scope": "`product` checks all rows, `partition` those of the run."})
-    RELATIONSHIP = (
-        "a relationship",
-        {
-            "severity": "`error` refuses a version that breaks it, `warning` publishes it with a warning.",
-            "scope": "`product` checks all rows, `partition` those of the run.",
-        },
-    )
+    QUALITY = ("a quality rule", {"scope": _SCOPE})
+    RELATIONSHIP = ("a relationship", {"severity": _SEVERITY, "scope": _SCOPE})
     SLA = (
         "an SLA property",
         {
             "timezone": "The time zone of the schedule.",
             "warnAfter": "The age from which the product is about to be too old.",
-            "severity": "`error` or `warning` of the check.",
-            "scope": "`product` checks all rows, `partition` those of the run.",
+            "severity": _SEVERITY,
+            "scope": _SCOPE,
         },
     )
 

@@ -17,7 +17,13 @@ SAMPLE: Final = 20_000
 """Rows of which distinct and frequent values and quartiles are; of a smaller table, all rows."""
 GROUP: Final = 10
 """The least rows, and people, that share a frequent value."""
+PEOPLE: Final = frozenset({"personal", "pseudonymous"})
 _SAMPLE: Final = "__sample"
+
+
+def columns_shown(product: DataProduct) -> set[str]:
+    """The columns whose values may be in statistics."""
+    return {c.name for c in product.columns if c.shown_in_samples and not PEOPLE & {*c.tags}}
 
 
 def statistics(
@@ -32,9 +38,10 @@ def statistics(
     """
     relation = table_of(product)
     types = describe(connection, f"FROM {relation}")
-    people = [c.name for c in product.columns if c.name in types and {"personal", "pseudonymous"} & {*c.tags}]
-    shown = {c.name for c in product.columns if values and c.shown_in_samples and c.name not in people}
-    shown = {name for name, kind in types.items() if name in shown and family(kind)}
+    people = [c.name for c in product.columns if c.name in types and PEOPLE & {*c.tags}]
+    shown = {
+        name for name, kind in types.items() if values and name in columns_shown(product) and family(kind)
+    }
     bounds = "left(CAST(min({0}) AS VARCHAR), 40), left(CAST(max({0}) AS VARCHAR), 40)"
     wanted = "".join(
         f", count({quoted(name)}), {bounds.format(quoted(name)) if name in shown else 'NULL, NULL'}"

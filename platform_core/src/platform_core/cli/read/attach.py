@@ -25,12 +25,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     file, reader, home = whole(Path(options.file)), options.principal, mesh_home(root)
-    views, left_out = attach(file, reader, root, after_runs=options.after_runs)
+    views, left_out, faults = attach(file, reader, root, after_runs=options.after_runs)
     record_query(home, reader, views)
     words = f"{shown(file)}: {counted(len(views), 'view')} for {reader}"
     words += f"; {left_out} left out: not granted, or never published" if left_out else ""
     folder = links_of(home, reader).folder
     facts = {"file": file, "reader": reader, "views": views, "left_out": left_out, "links": folder}
-    status = answer(options, root, facts, words)
+    status = answer(options, root, facts, words, faults)
     note(options, f"It does not limit access: who can read {shown(folder)} can read these rows.")
     return status

@@ -10,13 +10,16 @@ from platform_core.access.grants import require_grant, require_principal
 from platform_core.cli.grammar import number
 from platform_core.cli.output import answer
 from platform_core.cli.table import print_table
-from platform_core.diagnostics import LakeError, RunError
+from platform_core.diagnostics import LakeError, RunError, shown
 from platform_core.lake.damage import newest_versions
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
+from platform_core.quality.statistics import columns_shown
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
+
+FACTS = ("column", "type", "null", "distinct", "estimated", "minimum", "quartiles", "maximum", "frequent")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +46,14 @@ def run(options: argparse.Namespace) -> int:
         expected = "a version that a run published, with its statistics"
         fix = f"`mesh history {product.id}` lists the versions; `mesh run {product.id}` publishes one."
         raise RunError.of("R023", message, None, expected, fix)
-    columns = json.loads(file.read_bytes())
+    try:
+        columns = [{name: each[name] for name in FACTS} for each in json.loads(file.read_bytes())]
+    except (ValueError, KeyError, TypeError):
+        fix = f"`mesh run {product.id}` publishes a version with statistics."
+        raise LakeError.of("L031", f"{shown(file)} was changed", None, "the statistics", fix) from None
+    for each in columns:
+        if each["column"] not in columns_shown(product):  # by the contract of today
+            each |= {"minimum": None, "quartiles": [], "maximum": None, "frequent": {}}
     facts = {"product": product.id, "product_version": version, "columns": columns}
     return answer(options, root, facts, lambda: _print(columns))
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from platform_core.contracts.model import DataProduct
+from platform_core.contracts.product_id import ProductId
 from platform_core.files import draft_beside, file_lock, link_new, move_folder, write_whole
 from platform_core.lake.location import RESTRICTED
 from platform_core.lake.versions import Version
@@ -83,17 +84,21 @@ class ReaderFiles:
                 shutil.rmtree(draft, ignore_errors=True)
         return _record(target)
 
-    def release(self, current: Collection[Record]) -> None:
-        """Remove the links of products that are not among ``current`` at once, and those of other versions
-        GRACE seconds after a newer one was linked."""
+    def release(self, current: Collection[Record], unknown: Collection[str]) -> None:
+        """Remove the links of products that are neither among ``current`` nor ``unknown`` at once, and those
+        of other versions GRACE seconds after a newer one was linked. ``unknown`` products may be granted."""
         shown = {record["folder"] for record in current}
         products = {folder.parent for folder in shown}
+        for domain, name in (ProductId(each).path for each in unknown):
+            products |= {self.folder / lake / name for lake in (domain, domain + RESTRICTED)}
         for product in self.folder.glob("*/*/"):
             linked = sorted((folder.stat().st_mtime, folder) for folder in product.glob("v*"))
             replaced = [*(when for when, _ in linked[1:]), time.time()]
-            for (_, folder), since in zip(linked, replaced, strict=True):
+            for (_, folder), since in zip(linked, replaced, strict=False):
                 if folder not in shown and (product not in products or since < time.time() - GRACE):
                     shutil.rmtree(folder)
+            if not any(product.iterdir()):
+                product.rmdir()
 
 
 def links_of(home: Path, reader: str) -> ReaderFiles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,8 @@ from platform_core.registry.lookup import Registry
 from platform_core.settings import REPOSITORY
 from platform_core.source.federation import read_teams
 
-_NAMED: Final = re.compile(r"(?<!\[)`(\w+/\w+)`(?!\])")
+# Blocks of code stay as they are.
+_NAMED: Final = re.compile(r"^```.*?^```$|(?<!\[)`(?P<name>\w+/\w+)`(?!\])", re.MULTILINE | re.DOTALL)
 Reference = dg.LocalFileCodeReference | dg.UrlCodeReference
 
 
@@ -39,28 +39,23 @@ class Page:
         names = self.registry.names()
 
         def link(found: re.Match[str]) -> str:
-            return f"[{found[0]}](/assets/{found[1]})" if found[1] in names else found[0]
+            return f"[{found[0]}](/assets/{found['name']})" if found["name"] in names else found[0]
 
-        # Code blocks stay as they are.
-        parts = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
-        return "".join(part if part.startswith("```") else _NAMED.sub(link, part) for part in parts)
+        return _NAMED.sub(link, text)
 
     def file(self, place: Place) -> dg.MetadataValue[str]:
         """A file's page in the repository if ``MESH_REPOSITORY_URL`` is set, else its path."""
         url = self._url(place)
         return dg.MetadataValue.url(url) if url else dg.MetadataValue.path(str(place.path))
 
-    def references(self, places: Iterable[tuple[str, Place]]) -> list[Reference]:
-        """Places with labels, for the buttons of the page."""
-        return [self._reference(label, at) for label, at in places]
-
-    def _reference(self, label: str, at: Place) -> Reference:
+    def reference(self, label: str, at: Place) -> Reference:
+        """A place for a button of the page."""
         if url := self._url(at):
             return dg.UrlCodeReference(url=url, label=label)
         return dg.LocalFileCodeReference(file_path=str(at.path), line_number=at.line, label=label)
 
     def _url(self, at: Place) -> str | None:
-        base = REPOSITORY.text()
+        base = REPOSITORY.address()
         if base is None or not at.path.is_relative_to(self.root):
             return None
-        return f"{base.rstrip('/')}/{quote(at.path.relative_to(self.root).as_posix())}#L{at.line}"
+        return f"{base}/{quote(at.path.relative_to(self.root).as_posix())}#L{at.line}"

@@ -55,7 +55,7 @@ def product_spec(
 ) -> dg.AssetSpec:
     """The asset of a product, with labelled ``places`` to link to; ``kind`` and ``code`` describe how it
     is made."""
-    references = page.references([("contract", product.place), *places])
+    references = [page.reference(label, at) for label, at in [("contract", product.place), *places]]
     readers = ", ".join(g.role for g in product.grants if g.access == "read")
     return external_spec(product, page).replace_attributes(
         deps=deps,

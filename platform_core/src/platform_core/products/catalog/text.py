@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final
 
 from platform_core.contracts.bounds import Bounds
@@ -124,9 +126,9 @@ def rule_in_words(rule: Rule) -> str:
 
 def preview_cell(value: Any, limit: int = 80) -> Any:
     """A value for a table in the UI: JSON's types as they are, others as short text."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
-    text = str(value)
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
