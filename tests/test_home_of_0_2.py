@@ -18,6 +18,9 @@ from platform_core.lake.versions import Version
 
 FIXTURE = Path(__file__).resolve().parent / "fixtures/home_0_2"
 EXPECTED = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
+for rows in EXPECTED["rows"].values():  # 0.2 wrote times with a T
+    for row in rows:
+        row |= {name: value.replace("T", " ") for name, value in row.items() if name.endswith("_at")}
 PRODUCTS = sorted(EXPECTED["rows"])
 STREAMS = ("crew/visits", "shop/clicks")
 ENVIRONMENTS = {"shop": "sales", "crew": "hr"}
@@ -167,8 +170,8 @@ def test_a_stream_continues_and_repeats_no_batch(found: Seen, after: Seen, produ
     """The inbox has the same files with other times; the other stream has the same versions."""
     assert after.rows[product] == [
         *EXPECTED["rows"][product],
-        {"click_id": 7, "store_id": 1, "clicked_at": "2024-03-03T10:00:00"},
-        {"click_id": 8, "store_id": 4, "clicked_at": "2024-03-03T10:01:00"},
+        {"click_id": 7, "store_id": 1, "clicked_at": "2024-03-03 10:00:00"},
+        {"click_id": 8, "store_id": 4, "clicked_at": "2024-03-03 10:01:00"},
     ]
     assert after.versions[product][0].rows_written == 2
 

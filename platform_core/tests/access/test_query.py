@@ -84,6 +84,7 @@ PIVOTS = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("sql", PIVOTS)
 def test_a_pivot_is_that_of_duckdb(mesh: SmallMesh, sql: str) -> None:
     with duckdb.connect() as plain:
@@ -299,6 +300,7 @@ WRAPPED = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON 1", "WITH
            "WITH w AS ({}) PIVOT w ON 1", "EXPLAIN WITH w AS ({}) FROM w", "FROM (DESCRIBE {})")  # fmt: skip
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "around", [WRAPPED[0], *(pytest.param(w, marks=pytest.mark.full) for w in WRAPPED[1:])]
 )

@@ -135,6 +135,7 @@ VERBS = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", FULL)
 def test_every_verb_shows_every_value_at_every_width(made: Path, width: int) -> None:
     for verb, words in VERBS.items():

@@ -287,6 +287,7 @@ def test_only_some_kinds_have_a_file_a_model_and_changes() -> None:
     assert codes(rows.path) == codes(rows.model) == codes(lambda: rows.changes(since=1)) == ["U111"]
 
 
+@pytest.mark.full
 def test_a_file_product_has_the_file_of_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = SmallMesh.make(tmp_path, "shop")

@@ -37,6 +37,7 @@ def completed(script: str, folder: Path, *words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.full
 def test_verbs_options_formats_and_products(script: str, mesh: SmallMesh) -> None:
     below = mesh.root / "domains"
     below.mkdir(exist_ok=True)

@@ -136,6 +136,7 @@ def test_a_value_without_a_form_in_arrow_is_a_diagnostic(
     assert main(["query", "SELECT row(1, 'a') AS pair", "-o", f"x.{ending}"]) == 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("format", VERBS["query"].formats)
 def test_a_limit_and_no_limit_across_batches(format: str, capfd: pytest.CaptureFixture[str]) -> None:
     """A file has all rows, and every format leaves out the same rows."""
@@ -215,6 +216,7 @@ def start(
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, preexec_fn=before)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet", "arrow"])
 def test_a_disk_that_fills_up(mesh: SmallMesh, tmp_path: Path, ending: str) -> None:
     (tmp_path / f"x.{ending}").write_text("before")
@@ -229,6 +231,7 @@ def test_a_disk_that_fills_up(mesh: SmallMesh, tmp_path: Path, ending: str) -> N
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {f"x.{ending}": "before"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_query_that_is_stopped_leaves_no_file(
     mesh: SmallMesh, tmp_path: Path, number: signal.Signals
@@ -264,6 +267,7 @@ def test_ctrl_c_at_every_moment(mesh: SmallMesh, tmp_path: Path) -> None:
     assert whole < 39
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("format", ["parquet", "arrow"])
 def test_a_pipe_gets_a_file_or_a_stream(mesh: SmallMesh, tmp_path: Path, format: str) -> None:
     out, err = start(mesh, tmp_path, "SELECT i FROM range(9) t(i)", "--format", format).communicate()
