@@ -27,6 +27,8 @@ from platform_core.products.result import sql_faults
 from platform_core.registry.lookup import Registry
 from platform_core.sql.engine import lock_down, trial
 
+pytestmark = pytest.mark.full
+
 BAIT = "Xanthippe-7731"
 LINES = """\
 apiVersion: v3.2.0

@@ -28,6 +28,8 @@ from platform_core.workspace.reconcile import reconcile
 from platform_core.workspace.records import checked, every
 from platform_core.workspace.run.result import MeshResult
 
+pytestmark = pytest.mark.full
+
 CODE = """
 import json
 import os
