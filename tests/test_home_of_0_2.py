@@ -16,6 +16,8 @@ from mesh_records import materializations
 
 from platform_core.lake.versions import Version
 
+pytestmark = pytest.mark.full  # a copy of an old state, opened and run
+
 FIXTURE = Path(__file__).resolve().parent / "fixtures/home_0_2"
 EXPECTED = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
 for rows in EXPECTED["rows"].values():  # 0.2 wrote times with a T
@@ -148,7 +150,6 @@ def test_the_newest_version_is_shown(told: Answer, shown: dict[str, Answer]) -> 
     assert newest["shop/store_totals"]["sha256"] in shown["shop/store_totals"].out
 
 
-@pytest.mark.full  # a whole run of the old mesh
 def test_every_product_is_published_again_and_the_old_versions_are_still_listed(
     found: Seen, run: Answer, after: Seen
 ) -> None:

@@ -39,6 +39,7 @@ def company(tmp_path: Path) -> Mesh:
     return Mesh(root, tmp_path / "state", SECRETS)
 
 
+@pytest.mark.full
 def test_every_process_of_a_location_gets_only_its_own_secrets(company: Mesh) -> None:
     assert company.call("check", "shop/stores").code == 0
     assert company.call("validate").code == 0
