@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
+from zlib import crc32
 
 from reference_pages import pages
 
@@ -185,7 +186,7 @@ def _drawn(diagram: str) -> str:
     if done.returncode:
         raise SystemExit(f"this diagram cannot be drawn:\n{diagram}\n{done.stderr}")
     # One page may have several, each with styles of its own.
-    name = f"diagram-{abs(hash(diagram))}"
+    name = f"diagram-{crc32(diagram.encode())}"
     return f'<div class="diagram">{done.stdout.strip().replace("my-svg", name)}</div>'
 
 

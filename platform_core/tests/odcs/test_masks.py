@@ -155,6 +155,7 @@ def twin(write: Write) -> DataProduct:
 def test_the_registry_knows_the_twin(write: Write) -> None:
     registry = write()
     assert registry.names() == ("shop/people", "shop/profiles")
+    assert registry.knows("shop/profiles")
     assert registry.path("shop/profiles") == registry.path("shop/people")
     products, faults = registry.scan("shop")
     assert [product.id for product in products] == ["shop/people", "shop/profiles"]

@@ -40,6 +40,8 @@ def test_names_read_no_contract(mesh: Mesh) -> None:
     registry = mesh({**TWO, "hr/broken.odcs.yaml": "id: [", "hr/notes.txt": "id: x"})
     assert registry.domains() == ("hr", "sales")
     assert registry.names() == ("hr/broken", "hr/staff", "sales/stores")
+    assert all(map(registry.knows, registry.names()))
+    assert not any(map(registry.knows, ("hr/stores", "sales/staff", "shop/stores")))
     assert registry.get("hr/staff").id == "hr/staff"
     assert registry.get("hr/staff") is registry.get("hr/staff")
     assert registry.path("hr/new").name == "new.odcs.yaml"

@@ -6,7 +6,6 @@ The views name hard links by absolute paths, so that any DuckDB from 1.0 on read
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from glob import escape
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from platform_core.access.grants import require_grant, require_principal
+from platform_core.access.grants import is_granted, require_principal
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import AccessDenied, Diagnostic, PlatformError, UsageError, shown
+from platform_core.diagnostics import Diagnostic, PlatformError, UsageError, shown
 from platform_core.files import write_files
 from platform_core.lake.connect import connect
 from platform_core.lake.errors import lake_faults, sentence
@@ -46,11 +45,7 @@ def attach(
         with links.locked():
             _require_own(file, links.attached(), registry.domains())
             products, faults = registry.scan()
-            granted: dict[str, DataProduct] = {}
-            for product in products:
-                with suppress(AccessDenied):
-                    require_grant(product, reader, root)
-                    granted[product.id] = product
+            granted: dict[str, DataProduct] = {p.id: p for p in products if is_granted(p, reader)}
             held, content = _views(granted, links, location)
             links.attach(file, after_runs)
             # A client that died leaves a log, which DuckDB would apply to the new file.

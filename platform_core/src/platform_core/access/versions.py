@@ -65,10 +65,8 @@ def opened_files(
     products: Mapping[str, DataProduct], location: LakeLocation
 ) -> Iterator[tuple[SealedFiles, Path | None]]:
     """Files to open of some products, and a folder for copies. Errors in the block name a damaged file."""
-    private, files = (
-        next((p.lake for p in products.values() if location.is_private(p.lake)), None),
-        SealedFiles(),
-    )
+    private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
+    files = SealedFiles()
     with spill_room(location, private) as room, naming_damage(products, files):
         yield files, room
 

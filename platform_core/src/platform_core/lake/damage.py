@@ -79,9 +79,13 @@ def from_each_lake(
     """The answers by lake, and the faults of the lakes that cannot be read."""
     found: dict[str, T] = {}
     faults: tuple[Diagnostic, ...] = ()
+
+    def answer(lake: str) -> T:
+        return read_catalog(location, lake, lambda catalog: ask(catalog, lake))
+
     for lake in sorted(filter(location.exists, lakes)):
         try:
-            found[lake] = read_catalog(location, lake, lambda catalog, lake=lake: ask(catalog, lake))  # type: ignore[misc]
+            found[lake] = answer(lake)
         except LakeError as error:
             faults += error.diagnostics
     return found, faults

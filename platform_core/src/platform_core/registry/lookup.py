@@ -68,6 +68,11 @@ class Registry:
             for name in sorted({*files, *self._twins(domain)})
         )
 
+    def knows(self, product_id: str) -> bool:
+        """Whether a product of that id exists, even with a broken contract."""
+        domain, name = ProductId(product_id).path
+        return name in self._index.get(domain, {}) or name in self._twins(domain)
+
     def twins(self, domain: str) -> tuple[str, ...]:
         """The names of a domain's masked twins, even if the parent's contract is broken."""
         return tuple(sorted(self._twins(domain)))

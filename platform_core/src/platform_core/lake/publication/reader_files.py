@@ -61,10 +61,8 @@ class ReaderFiles:
         from another filesystem, and further facts. Raises OSError."""
         lake = self.folder / product.lake
         lake.mkdir(mode=0o700 if product.lake.endswith(RESTRICTED) else 0o750, exist_ok=True)
-        target, at = (
-            lake / product.name / f"v{version.version}",
-            f"{version.published_at:%Y-%m-%d %H:%M:%S.%f}",
-        )
+        target = lake / product.name / f"v{version.version}"
+        at = f"{version.published_at:%Y-%m-%d %H:%M:%S.%f}"
         if not target.exists() or _record(target)["at"] != at:  # of a lake that was made again
             shutil.rmtree(target, ignore_errors=True)
             files, facts = make()

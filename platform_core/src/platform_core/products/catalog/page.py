@@ -36,10 +36,10 @@ class Page:
 
     def linked(self, text: str) -> str:
         """A text with each product's name in backticks as a link to its page."""
-        names = self.registry.names()
 
         def link(found: re.Match[str]) -> str:
-            return f"[{found[0]}](/assets/{found['name']})" if found["name"] in names else found[0]
+            name = found["name"]
+            return f"[{found[0]}](/assets/{name})" if name and self.registry.knows(name) else found[0]
 
         return _NAMED.sub(link, text)
 
