@@ -27,7 +27,7 @@ class Setting:
     """A variable; an empty value counts as unset. ``default`` and ``meaning`` are for the documentation."""
 
     name: str
-    kind: Literal["address", "folder", "seconds", "memory"]
+    kind: Literal["address", "file", "folder", "memory", "name", "seconds"]
     default: str
     meaning: str
     code: str
@@ -50,6 +50,16 @@ class Setting:
         except OSError as error:
             raise self.fault("a folder", f"Correct {self.name}.", error.strerror or "") from None
         return folder
+
+    def file(self) -> Path | None:
+        """The file, absolute. Raises UsageError where it does not exist."""
+        text = self.text()
+        if text is None:
+            return None
+        path = whole(Path(text))
+        if not path.is_file():
+            raise self.fault("a file that exists", f"Correct {self.name}.", "not a file")
+        return path
 
     @contextmanager
     def defaulting_to(self, folder: Path) -> Iterator[None]:
@@ -169,9 +179,23 @@ REPOSITORY: Final = Setting(
     "The mesh's folder in a repository's web pages, to which the UI links contracts and code.",
     "U033",
 )
+DEPLOYMENT: Final = Setting(
+    "MESH_DEPLOYMENT",
+    "file",
+    "none: everything is on this machine",
+    "The file with the places of lakes, Dagster's instance and servers.",
+    "U035",
+)
+PRINCIPAL: Final = Setting(
+    "MESH_PRINCIPAL",
+    "name",
+    "`analysts`",
+    "Whose credentials of the deployment this process uses: a domain, a group of readers or `admin`.",
+    "U035",
+)
 SETTINGS: Final = (
     ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, SOURCE_TIMEOUT, INTROSPECT_TIMEOUT,
-    SERVE_TIMEOUT, DOCS_URL, REPOSITORY,
+    SERVE_TIMEOUT, DOCS_URL, REPOSITORY, DEPLOYMENT, PRINCIPAL,
 )  # fmt: skip
 
 

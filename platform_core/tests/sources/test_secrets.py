@@ -12,7 +12,7 @@ from servers import PASSWORD, Postgres
 from small_mesh import SmallMesh
 
 from platform_core.diagnostics import SourceError
-from platform_core.sources.secrets import confidential, secret_parts, secret_text
+from platform_core.secrets import confidential, secret_parts, secret_text
 
 KNOWN = {"user": "", "password": "", "host": "", "port": "5432", "database": ""}
 PARTS = {"user": "ada", "password": "p@ss/w:rd", "host": "db", "port": "5432", "database": "shop"}

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-FAMILIES: Final = "ACDGLQRSU"
+FAMILIES: Final = "ACDEGLQRSU"
 """The first letters of the library's own codes."""
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from platform_core.diagnostics import SourceError, UsageError, shown
 from platform_core.lake.publication.extracts import LONG_LINES, LONGEST
+from platform_core.secrets import Secret
 from platform_core.settings import KEYS, LAKE, mesh_home
-from platform_core.sources.secrets import Secret
 from platform_core.sql.quoting import file_literal, literal
 
 Kind = Literal["file", "postgres", "sqlite", "duckdb", "delta", "iceberg"]

@@ -18,8 +18,8 @@ from typing import Any
 
 from platform_core.diagnostics import PlatformError, SourceError
 from platform_core.sealed.landlock import die_with_parent
+from platform_core.secrets import confidential
 from platform_core.sources.order import LOCK_COMMAND, Order, Reader, Staged
-from platform_core.sources.secrets import confidential
 from platform_core.sql.types import canonical_type
 from platform_core.words import did_you_mean, listed
 

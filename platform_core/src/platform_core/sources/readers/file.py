@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from platform_core.diagnostics import SourceError
 from platform_core.files import link_over
+from platform_core.secrets import Secret, secret_parts, secret_text
 from platform_core.sources.order import Order
 from platform_core.sources.readers.fetched_files import download, s3_file, whole
 from platform_core.sources.readers.relation import RelationReader, engine, limit
-from platform_core.sources.secrets import Secret, secret_parts, secret_text
 from platform_core.sources.source import COMPRESSED, READERS, rows_of, suffix_of
 
 _KEYS: Final = {"access_key": "", "secret_key": "", "region": "us-east-1", "endpoint": "-"}

@@ -11,6 +11,7 @@ from typing import Final
 import duckdb
 
 from platform_core.diagnostics import SourceError
+from platform_core.secrets import named, secret_parts
 from platform_core.sources.order import Order
 from platform_core.sources.readers.relation import (
     RelationReader,
@@ -21,7 +22,6 @@ from platform_core.sources.readers.relation import (
     unreachable,
     within,
 )
-from platform_core.sources.secrets import named, secret_parts
 from platform_core.sql.quoting import literal, quoted
 
 _PARTS: Final = {"user": "", "password": "", "host": "", "port": "5432", "database": ""}

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_core.diagnostics import DefinitionError, Place, shown
+from platform_core.secrets import FILE
 from platform_core.settings import HOME, ROOT, SECRETS, SETTINGS, environment
 from platform_core.source.workspace import Location
-from platform_core.sources.secrets import FILE
 from platform_core.workspace.home import Home
 
 _ALWAYS: Final = frozenset(

@@ -1,0 +1,319 @@
+"""Reads ``mesh.deployment.yaml``, which ``MESH_DEPLOYMENT`` names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Final
+
+from platform_core.diagnostics import Diagnostic, Place, PlatformError
+from platform_core.secrets import Secret, secret_text
+from platform_core.settings import DEPLOYMENT
+from platform_core.source.cursor import Node, open_leniently
+from platform_core.source.file_kind import FileKind
+
+UI: Final = "ui"
+DAEMON: Final = "daemon"
+ADMIN: Final = "admin"
+"""The credentials of `mesh grant apply` and `mesh doctor`; no reader and no domain has this name."""
+ANALYSTS: Final = "analysts"
+
+
+class DeploymentError(PlatformError):
+    """The deployment file is wrong, or a part of the deployment does not answer as it must."""
+
+
+FILE: Final = FileKind(
+    "deployment file",
+    "a file as docs/deploy.md shows it",
+    "docs/deploy.md shows the file.",
+    code="E001",
+    raised=DeploymentError,
+)
+_PARTS: Final = ("lakes", "instance", "servers", "access", "keys", "introspection")
+_DATABASE: Final = ("host", "port", "database", "sslmode")
+_LAKES: Final = ("catalogs", "buckets", "endpoint", "region", "credentials")
+_CREDENTIAL: Final = ("user", "password", "key", "secret", "session_token")
+_SERVERS: Final = ("ui", "daemon", "domains", "start", "runs", "runs_per_domain", "patience")
+_ACCESS: Final = ("url", "token", "proxies", "user_header", "groups_header")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+    place: Place = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of a Postgres server."""
+
+    address: Address
+    name: str
+    sslmode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A role of Postgres and a key of the object store. The texts of secrets are read when they are used."""
+
+    user: str
+    place: Place = field(compare=False, repr=False)
+    password: Secret | None = field(default=None, repr=False)
+    key: str | None = None
+    secret: Secret | None = field(default=None, repr=False)
+    session_token: Secret | None = field(default=None, repr=False)
+
+    def text(self, name: str) -> str | None:
+        """The text of a secret. Raises DeploymentError E002 where it is not set."""
+        found: Secret | None = getattr(self, name)
+        if found is None:
+            return None
+        try:
+            return secret_text(found)
+        except PlatformError as error:
+            first = error.diagnostics[0]
+            raise DeploymentError.of("E002", first.message, self.place, first.expected, first.fix) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Lakes:
+    """Catalogs as schemas of one database, data in one bucket per lake, credentials by principal."""
+
+    catalogs: Database
+    buckets: str
+    credentials: Mapping[str, Credential]
+    place: Place = field(compare=False, repr=False)
+    endpoint: str | None = None
+    """The address of the object store; None for AWS."""
+    region: str = "us-east-1"
+
+    def bucket(self, lake: str) -> str:
+        return self.buckets.replace("{lake}", lake.replace("_", "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The database of Dagster's instance, and its role."""
+
+    database: Database
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The servers of Dagster. ``domains`` has the replicas of each code server, by location."""
+
+    domains: Mapping[str, tuple[Address, ...]]
+    ui: Address | None = None
+    start: tuple[str, ...] = ()
+    """The servers that `mesh serve` starts with this file: ``ui``, ``daemon`` and locations."""
+    runs: int = 8
+    runs_per_domain: int = 2
+    patience: int = 600
+    """Seconds that a run's code server may be away before the run counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may do what in the UI: the headers of the authenticating proxy, trusted from its addresses."""
+
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+    url: str | None = None
+    """The address of the UI, for `mesh run`."""
+    token: Secret | None = field(default=None, repr=False)
+    """The Authorization header that `mesh run` sends to the proxy."""
+    user_header: str = "x-forwarded-user"
+    groups_header: str = "x-forwarded-groups"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The parts of a mesh that are not on this machine; a part that is not declared is as without a file."""
+
+    path: Path
+    lakes: Lakes | None = None
+    instance: Instance | None = None
+    servers: Servers | None = None
+    access: Access | None = None
+    keys: Path | None = None
+    introspection: Path | None = None
+
+
+def current_deployment() -> Deployment | None:
+    """The deployment of this process; None for the embedded mode.
+
+    Raises DeploymentError E001 and E002 with every fault of the file.
+    """
+    path = DEPLOYMENT.file()
+    if path is None:
+        return None
+    seen = path.stat()
+    return _read_once(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: Path, changed: int, size: int) -> Deployment:
+    return read_deployment(path)
+
+
+def read_deployment(path: Path) -> Deployment:
+    """A deployment file. Raises DeploymentError E001 and E002 with every fault of it."""
+    file = open_leniently(path, FILE)
+    file.has_only(_PARTS, "C010", path.name)
+    read = _Reader(path, file.faults.errors)
+    found = Deployment(
+        path,
+        read.lakes(file["lakes"]) if file.get("lakes") is not None else None,
+        read.instance(file["instance"]) if file.get("instance") is not None else None,
+        read.servers(file["servers"]) if file.get("servers") is not None else None,
+        read.access(file["access"]) if file.get("access") is not None else None,
+        read.path_of(file, "keys"),
+        read.path_of(file, "introspection"),
+    )
+    if file.faults.errors:
+        raise DeploymentError(*file.faults.errors)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """The parts of a file. A wrong part is an error in ``errors``, and what is returned is then not used."""
+
+    path: Path
+    errors: list[Diagnostic]
+
+    def lakes(self, node: Node) -> Lakes:
+        node.has_only(_LAKES, "C010", "lakes")
+        buckets = self.needed(node, "buckets", "mesh-{lake}")
+        if buckets and not re.fullmatch(r"[a-z0-9.-]*\{lake\}[a-z0-9.-]*", buckets):
+            node["buckets"].error("C010", f'"{buckets}" is not a name of buckets', "such as mesh-{lake}")
+        endpoint = node.text("endpoint")
+        if endpoint is not None and not re.fullmatch(r"https?://[\w.:-]+", endpoint):
+            node["endpoint"].error("C010", f'"{endpoint}" is not an address', "such as http://127.0.0.1:8333")
+        entries = node["credentials"]
+        credentials = {name: self.credential(entries[name]) for name in entries.mapping()}
+        if not credentials:
+            node.error("C010", "lakes declares no credentials", "credentials of analysts and of each domain")
+        return Lakes(
+            self.database(node["catalogs"]),
+            buckets,
+            credentials,
+            node.key_place(),
+            endpoint,
+            node.text("region") or "us-east-1",
+        )
+
+    def credential(self, node: Node) -> Credential:
+        node.has_only(_CREDENTIAL, "C010", "credentials")
+        return Credential(
+            self.needed(node, "user", str(node.pointer[-1])),
+            node.key_place(),
+            self.secret(node, "password"),
+            node.text("key"),
+            self.secret(node, "secret"),
+            self.secret(node, "session_token"),
+        )
+
+    def instance(self, node: Node) -> Instance:
+        node.has_only((*_DATABASE, "user", "password"), "C010", "instance")
+        user, password = self.needed(node, "user", "dagster"), self.secret(node, "password")
+        return Instance(self.database(node, also=True), Credential(user, node.key_place(), password))
+
+    def database(self, node: Node, *, also: bool = False) -> Database:
+        if not also:
+            node.has_only(_DATABASE, "C010", "catalogs")
+        host, name = self.needed(node, "host", "db.example.com"), self.needed(node, "database", "lakes")
+        port = self.number(node, "port", 5432, most=65535)
+        return Database(Address(host, port, node.key_place()), name, node.text("sslmode"))
+
+    def servers(self, node: Node) -> Servers:
+        node.has_only(_SERVERS, "C010", "servers")
+        domains = node["domains"]
+        replicas = {
+            name: tuple(self.address(item) for item in domains[name].elements()) for name in domains.mapping()
+        }
+        ui = self.address(node["ui"]) if node.get("ui") is not None else None
+        known = (UI, DAEMON, *replicas)
+        for item in node["start"].elements():
+            if item.value not in known:
+                item.error("C010", f'unknown server "{item.value}"', known=known)
+        return Servers(
+            replicas,
+            ui,
+            node.texts("start"),
+            self.number(node, "runs", 8),
+            self.number(node, "runs_per_domain", 2),
+            self.number(node, "patience", 600),
+        )
+
+    def access(self, node: Node) -> Access:
+        node.has_only(_ACCESS, "C010", "access")
+        url = node.text("url")
+        if url is not None and not re.fullmatch(r"https?://[\w.:/~-]+", url):
+            node["url"].error("C010", f'"{url}" is not an address', "such as https://mesh.example.com")
+        return Access(
+            tuple(self.networks(node["proxies"])),
+            url and url.rstrip("/"),
+            self.secret(node, "token"),
+            (node.text("user_header") or "x-forwarded-user").lower(),
+            (node.text("groups_header") or "x-forwarded-groups").lower(),
+        )
+
+    def networks(self, node: Node) -> Iterator[IPv4Network | IPv6Network]:
+        for item in node.elements():
+            try:
+                yield ip_network(str(item.value))
+            except ValueError:
+                item.error("C010", f'"{item.value}" is not an address of a proxy', "such as 10.0.0.7")
+
+    def address(self, node: Node) -> Address:
+        found = re.fullmatch(r"([\w.-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(node.value))
+        if found is None or not 0 < int(found[2]) < 65536:
+            node.error("C010", f'"{node.value}" is not an address of a server', "such as 127.0.0.1:4000")
+        return Address(found[1] if found else "", int(found[2]) if found else 0, node.place())
+
+    def needed(self, node: Node, key: str, example: str) -> str:
+        text = node.text(key)
+        if not text and node.get(key) is None:
+            node.lacks([key], "C010", str(node.pointer[-1]), f"{key}: {example}")
+        return text or ""
+
+    def number(self, node: Node, key: str, default: int, *, most: int = 100_000) -> int:
+        value = default if node.get(key) is None else node.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most:
+            return value
+        node[key].error("C010", f"{key} is {value}", f"a whole number from 1 to {most}")
+        return default
+
+    def secret(self, node: Node, key: str) -> Secret | None:
+        value, found = node.get(key), node[key]
+        if value is None:
+            return None
+        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("env", "file"):
+            name, text = next(iter(value.items()))
+            if isinstance(text, str) and text:
+                return {name: str(self.path.parent / Path(text).expanduser()) if name == "file" else text}
+        plain = f"{key} is written in the file" if isinstance(value, str) else f"{key} is not a reference"
+        # The message and its place must not show the secret: the place is that of the key.
+        fault = Diagnostic(
+            "E002", plain, None, "{env: <variable>} or {file: <path>}", f"Write {key}: {{env: <variable>}}."
+        )
+        where = found.key_place()
+        message = f"{fault.message} ({where})"
+        self.errors.append(Diagnostic("E002", message, None, fault.expected, fault.fix))
+        return None
+
+    def path_of(self, node: Node, key: str) -> Path | None:
+        text = node.text(key)
+        return self.path.parent / Path(text).expanduser() if text else None

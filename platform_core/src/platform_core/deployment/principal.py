@@ -1,0 +1,34 @@
+"""The principal whose credentials of a deployment this process uses."""
+
+from __future__ import annotations
+
+from platform_core.deployment.file import ANALYSTS, Credential, DeploymentError, Lakes
+from platform_core.settings import PRINCIPAL
+from platform_core.words import did_you_mean, listed
+
+RESTRICTED = "_restricted"
+
+
+def principal() -> str:
+    """A domain, a group of readers or ``admin``: ``MESH_PRINCIPAL``, by default ``analysts``."""
+    return PRINCIPAL.text() or ANALYSTS
+
+
+def credential_of(lakes: Lakes, name: str) -> Credential:
+    """The credentials of a principal. Raises DeploymentError E003 where the file has none."""
+    found = lakes.credentials.get(name)
+    if found is None:
+        known = sorted(lakes.credentials)
+        raise DeploymentError.of(
+            "E003",
+            f"the deployment has no credentials for {name}",
+            lakes.place,
+            f"one of {listed(known)}",
+            did_you_mean(name, known) or f"Set {PRINCIPAL.name}, or add the credentials.",
+        )
+    return found
+
+
+def owns(name: str, lake: str) -> bool:
+    """Whether a principal is the domain of a lake."""
+    return lake.removesuffix(RESTRICTED) == name
