@@ -11,14 +11,14 @@ import dagster as dg
 from benchmarks.one_process import all_assets
 from benchmarks.promotions import PRODUCT, TABLE
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.transaction import number
 from platform_core.products.resource import LakeResource
 
 
 @dg.asset(deps=[dg.AssetKey(PRODUCT.split("/"))])
 def consumer() -> dg.MaterializeResult[None]:
-    with connect(LakeLocation.current(), read=["marketing"]) as connection:
+    with connect(current_lakes(), read=["marketing"]) as connection:
         rows = number(connection, f"SELECT count(week) FROM {TABLE}")
     return dg.MaterializeResult(metadata={"rows": rows})
 

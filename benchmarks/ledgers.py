@@ -20,7 +20,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import PlatformError
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.odcs.reader import load_contract
@@ -83,7 +83,7 @@ class Lakes:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._location = LakeLocation(home / "lakes")
+        self._location = LocalLakes(home / "lakes")
 
     def create(self) -> None:
         for domain in DOMAINS:

@@ -19,7 +19,8 @@ from typing import Final
 
 from benchmarks.promotions import PRODUCT, lakes, publish
 from platform_core.contracts.model import DataProduct, Mask, Masking, Rule
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.location import table_of
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.masking.publish import hashing, publish_masked
@@ -53,7 +54,7 @@ def _copy(registry: Registry, rules: tuple[Rule, ...]) -> float:
         began = time.monotonic()
         publish_table(
             connection,
-            LakeLocation.current(),
+            current_lakes(),
             product,
             f"SELECT * FROM {table_of(registry.get(PRODUCT))}",
             stamp=Stamp(run_id="benchmark", asset=product.id),
@@ -71,7 +72,7 @@ def masked() -> float:
         began = time.monotonic()
         publish_masked(
             connection,
-            LakeLocation.current(),
+            current_lakes(),
             twin,
             parent,
             table_of(registry.get(PRODUCT)),

@@ -23,7 +23,8 @@ from typing import Any, Final, cast
 import duckdb
 
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.location import table_of
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import gate
@@ -71,7 +72,7 @@ class Recorder:
 @contextmanager
 def lakes() -> Iterator[duckdb.DuckDBPyConnection]:
     """The connection of both variants: marketing to write, sales for the foreign keys."""
-    with connect(LakeLocation.current(), write=["marketing"], read=["sales"]) as connection:
+    with connect(current_lakes(), write=["marketing"], read=["sales"]) as connection:
         yield connection
 
 
@@ -111,7 +112,7 @@ def publish(connection: duckdb.DuckDBPyConnection, auditor: duckdb.DuckDBPyConne
     began = time.monotonic(), time.process_time()
     publish_table(
         connection,
-        LakeLocation.current(),
+        current_lakes(),
         product,
         SELECT,
         stamp=Stamp(run_id="benchmark", asset=PRODUCT),

@@ -17,7 +17,9 @@ import duckdb
 
 from platform_core.access.versions import published_files
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.local.lakes import LocalLakes
+from platform_core.lake.location import table_of
 from platform_core.products.result import streamed
 from platform_core.registry.lookup import Registry
 from platform_core.sealed.engine import sealed_engine, show_version, shut
@@ -39,7 +41,7 @@ def sealed() -> Iterator[tuple[duckdb.DuckDBPyConnection, SealedFiles, str]]:
     product = Registry.open(mesh_root()).get(PRODUCT)
     with closing(SealedFiles()) as files, sealed_engine() as engine:
         files.show(engine)
-        found = published_files([product], LakeLocation.current(), files, None)[product.id]
+        found = published_files([product], current_lakes(), files, None)[product.id]
         show_version(engine, product.id, found)
         shut(engine, None)
         yield engine, files, found.query
@@ -56,14 +58,14 @@ def scan(con: duckdb.DuckDBPyConnection, relation: str) -> float:
 def measure(way: str) -> float:
     if way == "attached":
         product = Registry.open(mesh_root()).get(PRODUCT)
-        with connect(LakeLocation.current(), read=[product.lake]) as con:
+        with connect(current_lakes(), read=[product.lake]) as con:
             return scan(con, table_of(product))
     with sealed() as (engine, files, query):
         if way == "sealed":
             return scan(engine, f'"{PRODUCT}"')
         with (
             tempfile.TemporaryDirectory() as folder,
-            connect(LakeLocation(Path(folder) / "lake"), write=["copy"]) as con,
+            connect(LocalLakes(Path(folder) / "lake"), write=["copy"]) as con,
         ):
             files.show(con)
             rows = query if way == "sql" else streamed(con, engine.sql(f'FROM "{PRODUCT}"'))

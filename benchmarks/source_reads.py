@@ -38,7 +38,7 @@ def _stage(part: str, folder: Path) -> None:
 def _copy(part: str, folder: Path) -> None:
     import duckdb
 
-    from platform_core.lake.extensions import extension_path
+    from platform_core.lake.engine import extension_path
     from platform_core.settings import environment
 
     with duckdb.connect() as connection:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.publication.streams import COMPACT_EVERY, Stream, open_stream
 from platform_core.lake.transaction import Stamp
 from platform_core.odcs.reader import load_contract
@@ -62,7 +62,7 @@ def query(batch: int, rows: int) -> str:
 
 @contextmanager
 def opened(product: DataProduct, folder: Path) -> Iterator[Stream]:
-    location = LakeLocation(folder)
+    location = LocalLakes(folder)
     stamp = Stamp(run_id="bench", asset=product.id)
     with (
         connect(location, write=[product.lake]) as con,

@@ -17,8 +17,8 @@ import duckdb
 from benchmarks.measure import Measured, environ, fresh_home, module, run
 from benchmarks.report import Aim, Section, processor, seconds, text
 from platform_core.lake.connect import connect
-from platform_core.lake.extensions import extension_path
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.engine import extension_path
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.registry.lookup import Registry
@@ -85,7 +85,7 @@ def _published(home: Path, scale: float) -> Iterator[tuple[dict[str, list[str]],
     (home / "workspace.yaml").write_text("load_from: []\n")
     contracts = home / "domains" / "tpch" / "contracts"
     contracts.mkdir(parents=True)
-    location = LakeLocation(home / "lake")
+    location = LocalLakes(home / "lake")
     made = home / "tpch.duckdb"
     with duckdb.connect(made) as source:
         source.execute(f"LOAD {literal(str(extension_path('tpch')))}")
@@ -106,7 +106,7 @@ def _published(home: Path, scale: float) -> Iterator[tuple[dict[str, list[str]],
             publish_table(connection, location, product, rows, stamp=stamp, audit=lambda _: None)
         connection.execute("DETACH made")
     made.unlink()
-    data = location.data("tpch") / "products"
+    data = location.data_folder("tpch") / "products"
     yield {table: sorted(map(str, (data / table).glob("*.parquet"))) for table in TABLES}, queries
 
 

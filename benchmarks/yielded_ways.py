@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from platform_core.contracts.model import Column, DataProduct
 from platform_core.diagnostics import Place
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.products.result import as_query
@@ -66,14 +66,14 @@ def main(way: str, home: Path, rows: int) -> None:
     elif way == "written to Parquet by hand":
         _by_hand(items, room / "rows.parquet")
     else:
-        with connect(LakeLocation.current(home), write=["shop"]) as connection:
+        with connect(current_lakes(home), write=["shop"]) as connection:
             if way == "yielded, then published":
                 query = as_query(connection, items, {}, PRODUCT, _PLACE, room).query
             else:
                 _by_hand(items, room / "rows.parquet")
                 query = f"FROM read_parquet('{room / 'rows.parquet'}')"
             stamp = Stamp(run_id="benchmark", asset=PRODUCT.id)
-            publish_table(connection, LakeLocation.current(home), PRODUCT, query, stamp=stamp, audit=str)
+            publish_table(connection, current_lakes(home), PRODUCT, query, stamp=stamp, audit=str)
     print(json.dumps({"seconds": time.monotonic() - began, "processor": time.process_time()}))
 
 

@@ -20,7 +20,8 @@ import polars as pl
 from platform_core.contracts.model import Column, DataProduct
 from platform_core.diagnostics import Place, PlatformError
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.local.lakes import LocalLakes
+from platform_core.lake.location import table_of
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.products.result import as_query
@@ -73,7 +74,7 @@ PLACE = Place(Path("frames.odcs.yaml"))
 
 
 def main(folder: Path) -> None:
-    location = LakeLocation(folder)
+    location = LocalLakes(folder)
     stamp = Stamp(run_id="run-1", asset="shop/frames")
     with connect(location, write=["shop"]) as con:
         for name, frame in FRAMES.items():

@@ -17,6 +17,7 @@ import dagster as dg
 import psutil  # type: ignore[import-untyped]
 
 from platform_core.lake.connect import connect
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.versions import Version, history
 from platform_core.registry.lookup import Registry
@@ -61,7 +62,7 @@ class Mesh:
 
     @property
     def lakes(self) -> LakeLocation:
-        return LakeLocation(self.home / "lake")
+        return LocalLakes(self.home / "lake")
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}

@@ -19,9 +19,9 @@ CATALOG = "central_data_platform/data_product_catalog"
 HOLD = """
 import sys, time
 from pathlib import Path
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.lock import lake_lock
-with lake_lock(LakeLocation(Path(sys.argv[1])), "central_data_platform", holder="a writer that dies"):
+with lake_lock(LocalLakes(Path(sys.argv[1])), "central_data_platform", holder="a writer that dies"):
     print("held", flush=True)
     time.sleep(600)
 """

@@ -15,7 +15,7 @@ from mesh_command import ROOT, Mesh
 from mesh_copy import CODE
 
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.registry.lookup import Registry
@@ -45,10 +45,10 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
         add_domain(repository(mesh.root), domain)
         register(Registry(mesh.root / "domains", "contracts"), [domain], registry)
     stores = Registry(shop.root / "domains", "contracts").get("shop/stores")
-    with connect(LakeLocation(lake), write=["shop"]) as connection:
+    with connect(LocalLakes(lake), write=["shop"]) as connection:
         rows = "SELECT range AS store_id, 10 AS sale_count FROM range(1, 4)"
         stamp = Stamp(run_id="before", asset=stores.id)
-        publish_table(connection, LakeLocation(lake), stores, rows, stamp=stamp, audit=str)
+        publish_table(connection, LocalLakes(lake), stores, rows, stamp=stamp, audit=str)
     return Company(shop, crew, registry)
 
 

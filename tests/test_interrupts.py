@@ -36,7 +36,7 @@ def _nothing_else_runs(mesh: Mesh) -> Iterator[None]:
 
 def writing(mesh: Mesh, lake: str, name: str) -> bool:
     """Whether a living process holds a lake's lock under a name."""
-    lock = mesh.lakes.lock(lake)
+    lock = mesh.lakes.lock_file(lake)
     words = lock.read_text() if lock.exists() else ""
     return any(words.startswith(f"process {process.pid} ({name}") for process in mesh.processes())
 

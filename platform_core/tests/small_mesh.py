@@ -24,6 +24,8 @@ import yaml
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError
 from platform_core.lake.connect import connect
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp, number, transaction
@@ -151,7 +153,7 @@ class SmallMesh:
 
     @property
     def lakes(self) -> LakeLocation:
-        return LakeLocation(self.root / ".mesh" / "lake")
+        return LocalLakes(self.root / ".mesh" / "lake")
 
     def write(self, file: str, text: str) -> Path:
         path = self.root / file
@@ -217,7 +219,7 @@ class SmallMesh:
                 publish_table(con, self.lakes, found, select, stamp=stamp, audit=str)
 
     def read(self, query: str, *lakes: str) -> list[tuple[object, ...]]:
-        with connect(LakeLocation.current(self.root), read=lakes or ("shop",)) as connection:
+        with connect(current_lakes(self.root), read=lakes or ("shop",)) as connection:
             return connection.execute(query).fetchall()
 
     def definitions(self, domain: str) -> dg.Definitions:

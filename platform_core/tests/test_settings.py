@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from platform_core.diagnostics import UsageError
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.masking.keys import KeyRing
 from platform_core.settings import (
     CONTRACTS,
@@ -50,7 +50,7 @@ def test_a_folder_is_the_same_for_all_callers(
     wanted = tmp_path / meant
 
     assert mesh_home(mesh) == mesh_home() == Home.of(mesh).path == wanted
-    assert LakeLocation.current(mesh).root == LakeLocation.current().root == wanted / "lake"
+    assert current_lakes(mesh).root == current_lakes().root == wanted / "lake"
     assert KeyRing.current(mesh).folder == wanted / "keys"
 
 

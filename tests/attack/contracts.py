@@ -130,7 +130,7 @@ class Writing:
         with connect(lakes, write=["sales"], read=["hr"]) as connection:
             connection.execute("SET VARIABLE mesh_mask_x_inner = 7731")
             if locked:
-                lock_down(connection, folders=[lakes.data("sales"), lakes.data("hr")])
+                lock_down(connection, folders=[lakes.data_folder("sales"), lakes.data_folder("hr")])
             connection.execute(
                 f"BEGIN; CREATE TABLE {TABLE} AS SELECT range AS id, 1 AS amount FROM range(3)"
             )
@@ -175,10 +175,10 @@ def queries(box: Sandbox) -> dict[str, str]:
         "old": last - 1,
         "out": box.root / "work" / "out",
         "bait": box.bait,
-        "catalog": lakes.catalog("sales"),
-        "restricted": lakes.catalog("hr_restricted"),
-        "costs": next((lakes.data("sales") / "products" / "costs").glob("*.parquet")),
-        "employees": next((lakes.data("hr_restricted") / "products" / "employees").glob("*.parquet")),
+        "catalog": lakes.catalog_file("sales"),
+        "restricted": lakes.catalog_file("hr_restricted"),
+        "costs": next((lakes.data_folder("sales") / "products" / "costs").glob("*.parquet")),
+        "employees": next((lakes.data_folder("hr_restricted") / "products" / "employees").glob("*.parquet")),
     }
     return {name: query.format(**words) for name, query in QUERIES.items()}
 

@@ -23,7 +23,7 @@ from attack.sandbox import SECRET, Sandbox, sandbox, some
 from small_mesh import SmallMesh
 
 from platform_core.diagnostics import PlatformError
-from platform_core.lake.extensions import extension_path
+from platform_core.lake.engine import extension_path
 
 WALLS = ("limits", "lock")
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,9 +132,9 @@ def projects(box: Sandbox) -> dict[str, dict[str, str]]:
     """Files of dbt projects by the names of their attempts."""
     lakes = box.mesh.lakes
     words = {
-        "costs": next((lakes.data("sales") / "products" / "costs").glob("*.parquet")),
-        "employees": next((lakes.data("hr_restricted") / "products" / "employees").glob("*.parquet")),
-        "catalog": lakes.catalog("hr_restricted"),
+        "costs": next((lakes.data_folder("sales") / "products" / "costs").glob("*.parquet")),
+        "employees": next((lakes.data_folder("hr_restricted") / "products" / "employees").glob("*.parquet")),
+        "catalog": lakes.catalog_file("hr_restricted"),
         "extension": extension_path("sqlite_scanner"),
         "bait": box.bait,
         "out": box.root / "work" / "out",

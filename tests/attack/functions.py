@@ -24,7 +24,7 @@ import pytest
 from attack.sandbox import SECRET, Sandbox, in_a_child, sandbox, some
 
 from platform_core.lake.connect import connect
-from platform_core.lake.extensions import extension_path
+from platform_core.lake.engine import extension_path
 from platform_core.lake.publication import tables
 from platform_core.lake.versions import history
 from platform_core.products import result
@@ -144,13 +144,13 @@ def functions(box: Sandbox) -> dict[str, str]:
     lakes = box.mesh.lakes
     with connect(lakes, read=["sales"]) as connection:
         _, before, *_ = history(connection, box.registry.get("sales/transactions"))
-    costs = next((lakes.data("sales") / "products" / "costs").glob("*.parquet"))
+    costs = next((lakes.data_folder("sales") / "products" / "costs").glob("*.parquet"))
     words: dict[str, Any] = {
         "old": before.version,
         "costs": costs,
         "costs_folder": costs.parent,
-        "employees": next((lakes.data("hr_restricted") / "products" / "employees").glob("*.parquet")),
-        "catalog": lakes.catalog("hr_restricted"),
+        "employees": next((lakes.data_folder("hr_restricted") / "products" / "employees").glob("*.parquet")),
+        "catalog": lakes.catalog_file("hr_restricted"),
         "extension": extension_path("sqlite_scanner"),
         "lakes": lakes.root,
         "bait": box.bait,
@@ -238,7 +238,9 @@ def _ran(box: Sandbox, module: str) -> bool:
             return True
     # A stack trace tells where this Python is, which is no secret.
     files = (
-        path.stem for lake in ("hr", "hr_restricted") for path in box.mesh.lakes.data(lake).rglob("*.parquet")
+        path.stem
+        for lake in ("hr", "hr_restricted")
+        for path in box.mesh.lakes.data_folder(lake).rglob("*.parquet")
     )
     secrets = [secret for secret in (SECRET, "root:x:0", "7731", *files) if secret not in module]
     # A number of ids, times and addresses is no salary.

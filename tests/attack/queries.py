@@ -224,15 +224,15 @@ def queries(box: Sandbox) -> dict[str, str]:
     files = {
         "a restricted product": employees,
         "a product of the same lake": costs,
-        "all files of a lake": lakes.data("sales") / "**" / "*.parquet",
-        "the way around by ..": lakes.data("sales")
+        "all files of a lake": lakes.data_folder("sales") / "**" / "*.parquet",
+        "the way around by ..": lakes.data_folder("sales")
         / "products"
         / "transactions"
         / ".."
         / "costs"
         / "*.parquet",
-        "a restricted catalog": lakes.catalog("hr_restricted"),
-        "the own lake's catalog": lakes.catalog("sales"),
+        "a restricted catalog": lakes.catalog_file("hr_restricted"),
+        "the own lake's catalog": lakes.catalog_file("sales"),
         **{f"bait, {name}": bait / f"s.{name}" for name in ("csv", "json", "sql", "duckdb", "parquet")},
         "passwords": "/etc/passwd",
         "the environment": "/proc/self/environ",
@@ -255,7 +255,7 @@ def queries(box: Sandbox) -> dict[str, str]:
         "out": box.root / "work" / "out",
         "bait": bait,
         "port": box.port,
-        "catalog": lakes.catalog("hr_restricted"),
+        "catalog": lakes.catalog_file("hr_restricted"),
         "employees": employees,
         "extension": _sqlite(),
     }
@@ -285,7 +285,7 @@ def queries(box: Sandbox) -> dict[str, str]:
             str(employees),
             str(bait / "s.parquet"),
             str(bait / "s.csv"),
-            str(lakes.catalog("sales")),
+            str(lakes.catalog_file("sales")),
         ):
             hidden = file.replace(plain, odd)
             found[f"{name} in a CTE named after {Path(file).name[-9:]}"] = (
@@ -385,10 +385,10 @@ def attempts(
 
 
 def _table(box: Sandbox, lake: str, name: str) -> Path:
-    return max((box.mesh.lakes.data(lake) / "products" / name).glob("*.parquet"), key=os.path.getmtime)
+    return max((box.mesh.lakes.data_folder(lake) / "products" / name).glob("*.parquet"), key=os.path.getmtime)
 
 
 def _sqlite() -> Path:
-    from platform_core.lake.extensions import extension_path
+    from platform_core.lake.engine import extension_path
 
     return extension_path("sqlite_scanner")

@@ -21,7 +21,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.transaction import number
 from platform_core.sealed.engine import sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
@@ -58,7 +58,7 @@ def con(rows: Path) -> Iterator[Con]:
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Con]:
     """A lake with a table that changed, ``sales.products.t``."""
-    with connect(LakeLocation(tmp_path / "lake"), write=["sales"]) as connection:
+    with connect(LocalLakes(tmp_path / "lake"), write=["sales"]) as connection:
         connection.execute("CREATE TABLE sales.products.t AS SELECT 1 AS id, 'a' AS old")
         connection.execute("ALTER TABLE sales.products.t RENAME old TO new")
         connection.execute("ALTER TABLE sales.products.t ADD COLUMN later INTEGER DEFAULT 7")
@@ -70,7 +70,7 @@ def lake(tmp_path: Path) -> Iterator[Con]:
 
 def test_every_function_is_known_to_be_harmless_or_refused(tmp_path: Path) -> None:
     """The volatile and the describing ones that pass are listed here; a new version has to be looked at."""
-    with connect(LakeLocation(tmp_path)) as connection:
+    with connect(LocalLakes(tmp_path)) as connection:
         found = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability != 'CONSISTENT' "
             "AND function_type IN ('scalar', 'aggregate') AND function_name ~ '[a-z].*'"

@@ -26,6 +26,7 @@ from platform_core.diagnostics import UsageError, render
 from platform_core.extras import missing
 from platform_core.lake.connect import connect, read_catalog
 from platform_core.lake.errors import lake_faults
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.product_files import ProductFiles
@@ -237,7 +238,7 @@ def products(
 
 def _mesh(root: str | os.PathLike[str] | None) -> tuple[Path, Registry, LakeLocation]:
     found = mesh_root() if root is None else mesh_root(Path(root))
-    return found, Registry.open(found), LakeLocation.current(found)
+    return found, Registry.open(found), current_lakes(found)
 
 
 def _record(root: Path, reader: str, read: Iterable[str]) -> None:

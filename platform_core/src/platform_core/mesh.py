@@ -12,7 +12,7 @@ from datetime import date
 
 from platform_core.access.query_log import QueryRead, queries
 from platform_core.contracts.model import DataProduct
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.workspace.records import Materialization, every, recorded, stored
@@ -76,7 +76,7 @@ def runs(products: Iterable[DataProduct]) -> dict[str, list[Materialization]]:
 def bytes_stored(products: Iterable[DataProduct]) -> dict[str, int]:
     """The bytes of each product with its old versions, by id. Lakes that this process may not read are left
     out."""
-    return stored(LakeLocation.current(mesh_root()), products)
+    return stored(current_lakes(mesh_root()), products)
 
 
 def queries_asked() -> list[QueryRead]:

@@ -288,7 +288,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("sql", ATTACKS)
 def test_no_query_reads_without_a_grant(mesh: SmallMesh, sql: str) -> None:
-    catalog, data = mesh.lakes.catalog("hr_restricted"), mesh.lakes.data("hr_restricted")
+    catalog, data = mesh.lakes.catalog_file("hr_restricted"), mesh.lakes.data_folder("hr_restricted")
     with pytest.raises((AccessDenied, UsageError)) as raised:
         read(mesh, sql.replace("{catalog}", str(catalog)).replace("{data}", str(data)))
     [diagnostic] = raised.value.diagnostics
@@ -305,7 +305,7 @@ WRAPPED = ("EXPLAIN {}", "DESCRIBE {}", "SUMMARIZE {}", "PIVOT ({}) ON 1", "WITH
     "around", [WRAPPED[0], *(pytest.param(w, marks=pytest.mark.full) for w in WRAPPED[1:])]
 )
 def test_no_statement_around_an_attack_helps_it(mesh: SmallMesh, around: str) -> None:
-    catalog, data = mesh.lakes.catalog("hr_restricted"), mesh.lakes.data("hr_restricted")
+    catalog, data = mesh.lakes.catalog_file("hr_restricted"), mesh.lakes.data_folder("hr_restricted")
     for attack in filter(lambda attack: attack.strip(";"), ATTACKS):
         sql = attack.replace("{catalog}", str(catalog)).replace("{data}", str(data)).rstrip(";")
         with pytest.raises((AccessDenied, UsageError)) as raised:
@@ -316,7 +316,7 @@ def test_no_statement_around_an_attack_helps_it(mesh: SmallMesh, around: str) ->
 
 
 def test_the_targets_of_the_attacks_exist(mesh: SmallMesh) -> None:
-    files = list(mesh.lakes.data("hr_restricted").rglob("*.parquet"))
+    files = list(mesh.lakes.data_folder("hr_restricted").rglob("*.parquet"))
     assert files
     assert read(mesh, "SELECT max(amount) FROM hr.employees", "domain:hr") == [(3.0,)]
 
@@ -398,14 +398,14 @@ def test_deep_nesting_is_refused() -> None:
 
 def test_a_damaged_file_names_its_lake(tmp_path: Path) -> None:
     mesh = published_mesh(tmp_path)
-    for file in mesh.lakes.data("hr").rglob("*.parquet"):
+    for file in mesh.lakes.data_folder("hr").rglob("*.parquet"):
         os.truncate(file, 100)
     with pytest.raises(LakeError) as raised:
         read(mesh, "SELECT count(*) FROM sales.transactions, hr.staffing", "domain:sales")
     [fault] = raised.value.diagnostics
     assert fault.code == "L004"
     assert '"hr"' in fault.message
-    for file in mesh.lakes.data("hr").rglob("*.parquet"):
+    for file in mesh.lakes.data_folder("hr").rglob("*.parquet"):
         file.unlink()
     with pytest.raises(LakeError, match=r'(?s)L004.*"hr".*is gone'):
         read(mesh, "SELECT count(*) FROM hr.staffing", "domain:sales")

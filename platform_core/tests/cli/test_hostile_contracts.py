@@ -237,7 +237,7 @@ def test_a_run_cannot_open_other_lakes(mesh: SmallMesh, tmp_path: Path) -> None:
     for product in ("shop/totals", "other/totals"):
         mesh.publish(product)
     with connect(mesh.lakes, write=["shop"]) as con:
-        lock_down(con, folders=[mesh.lakes.data("shop")])
+        lock_down(con, folders=[mesh.lakes.data_folder("shop")])
         files = {path: f"FROM read_parquet('{path}')" for path in mesh.lakes.root.rglob("*.parquet")}
         for path, read in files.items():
             if path.is_relative_to(mesh.lakes.folder("shop")):
@@ -245,7 +245,7 @@ def test_a_run_cannot_open_other_lakes(mesh: SmallMesh, tmp_path: Path) -> None:
             else:
                 refused(con, read)
         # SQLite's own extension opens files past DuckDB: whose catalog it is, the judgement of names decides.
-        con.execute(f"ATTACH 'ducklake:sqlite:{mesh.lakes.catalog('other')}' AS stolen (READ_ONLY)")
+        con.execute(f"ATTACH 'ducklake:sqlite:{mesh.lakes.catalog_file('other')}' AS stolen (READ_ONLY)")
         refused(con, "FROM stolen.products.totals", f"FROM read_text('{tmp_path}/bait')")
         con.execute("CREATE OR REPLACE TABLE shop.products.totals AS SELECT 1 AS id, 2.5 AS amount")
     assert mesh.read("FROM shop.products.totals") == [(1, 2.5)]

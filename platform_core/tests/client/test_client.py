@@ -184,10 +184,10 @@ def test_a_value_that_cannot_be_computed_is_not_quoted() -> None:
 
 def test_the_engine_sees_only_what_was_granted(small: SmallMesh) -> None:
     relation = mesh.read("sales/transactions").duckdb()
-    file = next(small.lakes.data("sales").rglob("*.parquet"))
+    file = next(small.lakes.data_folder("sales").rglob("*.parquet"))
     for sql in (
         f"FROM read_parquet('{file}')", "FROM read_csv('/etc/passwd')", "FROM sales.costs",
-        f"ATTACH '{small.lakes.catalog('sales')}' (TYPE sqlite)", "SET enable_external_access = true",
+        f"ATTACH '{small.lakes.catalog_file('sales')}' (TYPE sqlite)", "SET enable_external_access = true",
         "COPY (SELECT 1) TO 'mesh://sales/transactions/1/0'", "FROM read_parquet('mesh://sales/costs/1/0')",
     ):  # fmt: skip
         with pytest.raises(duckdb.Error):
@@ -201,7 +201,7 @@ def test_one_object_keeps_its_version(tmp_path: Path, monkeypatch: pytest.Monkey
     joined = mesh.query("SELECT count(*) FROM sales.transactions JOIN sales.pinned USING (id)", root=tmp_path)
     relation = mesh.read("sales/transactions", root=tmp_path).duckdb()
     made.publish("sales/transactions", TEN)
-    shutil.rmtree(made.lakes.data("sales"))
+    shutil.rmtree(made.lakes.data_folder("sales"))
     assert ids(rows) == ids(rows) == [0, 1, 2]
     assert joined.duckdb().fetchall() == [(3,)]
     assert relation.filter("id > 1").fetchall() == [(2, 3.0)]

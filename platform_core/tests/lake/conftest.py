@@ -13,6 +13,7 @@ from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import Place
 from platform_core.lake.connect import connect
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import Stamp
 
@@ -21,7 +22,7 @@ MakeProduct = Callable[..., DataProduct]
 
 @pytest.fixture
 def location(tmp_path: Path) -> LakeLocation:
-    return LakeLocation(tmp_path / "lakes")
+    return LocalLakes(tmp_path / "lakes")
 
 
 @pytest.fixture

@@ -14,25 +14,26 @@ import pytest
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import LakeError
 from platform_core.lake import connect as catalog
-from platform_core.lake.connect import FORMAT, connect, read_catalog
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.connect import connect, read_catalog
+from platform_core.lake.local.lakes import LocalLakes
+from platform_core.lake.location import FORMAT
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import Catalog, published_version
 
 
-def publish(location: LakeLocation, product: DataProduct) -> int:
+def publish(location: LocalLakes, product: DataProduct) -> int:
     with connect(location, write=["sales"]) as con:
         stamp = Stamp("r", product.id)
         done = publish_table(con, location, product, "FROM range(5)", stamp=stamp, audit=lambda _: None)
         return done.version
 
 
-def version(location: LakeLocation, product: DataProduct) -> int | None:
+def version(location: LocalLakes, product: DataProduct) -> int | None:
     return read_catalog(location, "sales", lambda found: published_version(found, product))
 
 
-def test_one_state_for_all_statements(location: LakeLocation, product: DataProduct) -> None:
+def test_one_state_for_all_statements(location: LocalLakes, product: DataProduct) -> None:
     first = publish(location, product)
 
     def ask(found: Catalog) -> list[int | None]:
@@ -49,7 +50,7 @@ def test_one_state_for_all_statements(location: LakeLocation, product: DataProdu
 
 
 def test_a_catalog_that_this_process_has_open_is_read_through_it(
-    location: LakeLocation, product: DataProduct
+    location: LocalLakes, product: DataProduct
 ) -> None:
     """SQLite's locks belong to the process: closing the file would remove those of DuckDB."""
     first = publish(location, product)
@@ -59,9 +60,9 @@ def test_a_catalog_that_this_process_has_open_is_read_through_it(
     assert read_catalog(location, "sales", lambda found: isinstance(found, sqlite3.Connection))
 
 
-def test_the_format_is_the_one_that_ducklake_writes(location: LakeLocation, product: DataProduct) -> None:
+def test_the_format_is_the_one_that_ducklake_writes(location: LocalLakes, product: DataProduct) -> None:
     publish(location, product)
-    with closing(sqlite3.connect(location.catalog("sales"))) as con:
+    with closing(sqlite3.connect(location.catalog_file("sales"))) as con:
         assert con.execute("SELECT value FROM ducklake_metadata WHERE key = 'version'").fetchone() == (
             FORMAT,
         )
@@ -73,19 +74,19 @@ def test_the_format_is_the_one_that_ducklake_writes(location: LakeLocation, prod
 
 
 @pytest.mark.parametrize("content", [b"", b"no database" * 500, b"SQLite format 3\0" + b"x" * 5000])
-def test_a_broken_catalog(location: LakeLocation, product: DataProduct, content: bytes) -> None:
+def test_a_broken_catalog(location: LocalLakes, product: DataProduct, content: bytes) -> None:
     publish(location, product)
     for path in location.folder("sales").glob("catalog.sqlite-*"):
         path.unlink()
-    location.catalog("sales").write_bytes(content)
+    location.catalog_file("sales").write_bytes(content)
     with pytest.raises(LakeError) as error:
         version(location, product)
     assert [found.code for found in error.value.diagnostics] == ["L004"]
 
 
-def test_a_database_of_something_else(location: LakeLocation, product: DataProduct) -> None:
+def test_a_database_of_something_else(location: LocalLakes, product: DataProduct) -> None:
     location.folder("sales").mkdir(parents=True)
-    with closing(sqlite3.connect(location.catalog("sales"))) as con:
+    with closing(sqlite3.connect(location.catalog_file("sales"))) as con:
         con.execute("CREATE TABLE t (x)")
     with pytest.raises(LakeError) as error:
         version(location, product)
@@ -93,11 +94,11 @@ def test_a_database_of_something_else(location: LakeLocation, product: DataProdu
 
 
 def test_a_locked_catalog_is_reported_after_a_time(
-    location: LakeLocation, product: DataProduct, monkeypatch: pytest.MonkeyPatch
+    location: LocalLakes, product: DataProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(location, product)
     monkeypatch.setattr(catalog, "BUSY_SECONDS", 0)
-    with closing(sqlite3.connect(location.catalog("sales"), isolation_level=None)) as con:
+    with closing(sqlite3.connect(location.catalog_file("sales"), isolation_level=None)) as con:
         con.execute("PRAGMA journal_mode = DELETE")  # in which a writer locks readers out
         con.execute("BEGIN EXCLUSIVE")
         with pytest.raises(LakeError, match="database is locked"):
@@ -105,15 +106,15 @@ def test_a_locked_catalog_is_reported_after_a_time(
 
 
 def test_a_lake_that_was_copied_is_read_where_it_is_now(
-    tmp_path: Path, location: LakeLocation, product: DataProduct
+    tmp_path: Path, location: LocalLakes, product: DataProduct
 ) -> None:
     first = publish(location, product)
     shutil.copytree(location.root, tmp_path / "copy [1]?#%")
-    assert version(LakeLocation(tmp_path / "copy [1]?#%"), product) == first
+    assert version(LocalLakes(tmp_path / "copy [1]?#%"), product) == first
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_folder_that_may_only_be_read(location: LakeLocation, product: DataProduct, tmp_path: Path) -> None:
+def test_a_folder_that_may_only_be_read(location: LocalLakes, product: DataProduct, tmp_path: Path) -> None:
     first = publish(location, product)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)

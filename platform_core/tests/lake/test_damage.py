@@ -11,7 +11,7 @@ from small_mesh import AMOUNTS, KEPT, TWO_DAYS, SmallMesh
 
 from platform_core.cli import main
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.workspace.home import Home
 from platform_core.workspace.reconcile import reconcile
 from platform_core.workspace.status import mesh_status
@@ -19,17 +19,17 @@ from platform_core.workspace.status import mesh_status
 ROWS = "SELECT i::BIGINT AS id, i / 7 AS amount FROM range(5000) t(i)"
 
 
-def catalog(lakes: LakeLocation) -> Path:
+def catalog(lakes: LocalLakes) -> Path:
     """The catalog of the lake ``shop``, with all of it in one file."""
     with connect(lakes, write=["shop"]):
         pass  # the last connection that closes writes the log into the file
     for log in lakes.folder("shop").glob("catalog.sqlite-*"):
         log.unlink()
-    return lakes.catalog("shop")
+    return lakes.catalog_file("shop")
 
 
-def rows(lakes: LakeLocation) -> Path:
-    [file] = lakes.data("shop").rglob("sales/*.parquet")
+def rows(lakes: LocalLakes) -> Path:
+    [file] = lakes.data_folder("shop").rglob("sales/*.parquet")
     return file
 
 
@@ -39,18 +39,18 @@ def flipped(path: Path, part: slice) -> None:
     path.write_bytes(content)
 
 
-CATALOGS: dict[str, Callable[[LakeLocation], object]] = {
+CATALOGS: dict[str, Callable[[LocalLakes], object]] = {
     "truncated": lambda lakes: catalog(lakes).write_bytes(catalog(lakes).read_bytes()[:20_000]),
     "empty": lambda lakes: catalog(lakes).write_bytes(b""),
     "deleted": lambda lakes: catalog(lakes).unlink(),
     "text": lambda lakes: catalog(lakes).write_text("hello\n" * 999),
     "flipped": lambda lakes: flipped(catalog(lakes), slice(3 * 4096, 20 * 4096)),
 }
-FILES: dict[str, Callable[[LakeLocation], object]] = {
+FILES: dict[str, Callable[[LocalLakes], object]] = {
     "truncated": lambda lakes: rows(lakes).write_bytes(rows(lakes).read_bytes()[:100]),
     "deleted": lambda lakes: rows(lakes).unlink(),
     "replaced": lambda lakes: rows(lakes).write_bytes(
-        next(lakes.data("other").rglob("*.parquet")).read_bytes()
+        next(lakes.data_folder("other").rglob("*.parquet")).read_bytes()
     ),
     "flipped": lambda lakes: flipped(rows(lakes), slice(4, 60)),
 }
@@ -111,7 +111,7 @@ def test_a_damaged_catalog(
         ("shop/sales", "failing")
     ]
     assert before == {path: path.stat().st_size for path in shop.lakes.folder("shop").rglob("*.parquet")}
-    assert shop.lakes.is_lost("shop") == (damage == "deleted")
+    assert shop.lakes.catalog_file("shop").exists() == (damage != "deleted")
 
 
 @pytest.mark.parametrize("damage", FILES)

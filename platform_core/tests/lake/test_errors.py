@@ -14,8 +14,9 @@ import pytest
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import LakeError, UsageError
 from platform_core.lake.connect import connect
-from platform_core.lake.extensions import extension_path
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.engine import extension_path
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
@@ -28,12 +29,14 @@ from pathlib import Path
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import LakeError, Place
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.local.lakes import LocalLakes
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.publication.tables import publish_table
 
 product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
-location = LakeLocation(Path(sys.argv[1]))
+location = LocalLakes(Path(sys.argv[1]))
 with connect(location, write=["sales"]) as con:
     if sys.argv[2] != "0":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
@@ -58,7 +61,7 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
-def published(location: LakeLocation, product: DataProduct) -> None:
+def published(location: LocalLakes, product: DataProduct) -> None:
     with connect(location, write=["sales"]) as con:
         publish_table(
             con, location, product, "FROM range(5)", stamp=Stamp("r", product.id), audit=lambda _: None
@@ -69,14 +72,14 @@ def codes(error: pytest.ExceptionInfo[LakeError]) -> list[str]:
     return [diagnostic.code for diagnostic in error.value.diagnostics]
 
 
-def read_back(location: LakeLocation) -> int:
+def read_back(location: LocalLakes) -> int:
     with connect(location, read=["sales"]) as reader:
         return len(reader.execute("FROM sales.products.baskets").fetchall())
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "lakes").write_text("no folder")
-    location = LakeLocation(tmp_path / "lakes")
+    location = LocalLakes(tmp_path / "lakes")
     with pytest.raises(LakeError) as error, connect(location, write=["sales"]):
         pass
     assert codes(error) == ["L002"]
@@ -93,7 +96,7 @@ def test_a_folder_of_somebody_else(tmp_path: Path, request: pytest.FixtureReques
             folder.chmod(0o755)
     tmp_path.chmod(0o755)
     request.getfixturevalue("unprivileged")
-    with pytest.raises(LakeError) as error, connect(LakeLocation(tmp_path / "lakes"), write=["sales"]):
+    with pytest.raises(LakeError) as error, connect(LocalLakes(tmp_path / "lakes"), write=["sales"]):
         pass
     assert codes(error) == ["L002"]
     assert "MESH_LAKE" in str(error.value)
@@ -106,7 +109,7 @@ def test_a_full_disk_leaves_the_published_version(tmp_path: Path, product: DataP
     if limit == "tmpfs" and not mounted(root):
         pytest.skip("mounting a file system needs root")
     try:
-        location = LakeLocation(root)
+        location = LocalLakes(root)
         published(location, product)
         done = subprocess.run(
             [sys.executable, "-c", FILL, str(root), "0" if limit == "tmpfs" else "2000000"],
@@ -130,20 +133,20 @@ def mounted(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage " * 1000])
-def test_a_broken_catalog(location: LakeLocation, product: DataProduct, content: bytes) -> None:
+def test_a_broken_catalog(location: LocalLakes, product: DataProduct, content: bytes) -> None:
     published(location, product)
-    location.catalog("sales").write_bytes(content)
+    location.catalog_file("sales").write_bytes(content)
     for access in ({"read": ["sales"]}, {"write": ["sales"]}):
         with pytest.raises(LakeError) as error, connect(location, **access):
             pass
         assert codes(error) == ["L004"]
         assert "catalog.sqlite" in str(error.value)
-    assert location.catalog("sales").read_bytes() == content
+    assert location.catalog_file("sales").read_bytes() == content
 
 
-def test_a_lake_that_was_moved(location: LakeLocation, product: DataProduct) -> None:
+def test_a_lake_that_was_moved(location: LocalLakes, product: DataProduct) -> None:
     published(location, product)
-    moved = LakeLocation(location.root.with_name("moved"))
+    moved = LocalLakes(location.root.with_name("moved"))
     location.root.rename(moved.root)
     assert read_back(moved) == 5
     published(moved, product)
@@ -152,7 +155,7 @@ def test_a_lake_that_was_moved(location: LakeLocation, product: DataProduct) -> 
 
 
 def test_too_little_memory_is_not_reported_as_damage(
-    location: LakeLocation, product: DataProduct, monkeypatch: pytest.MonkeyPatch
+    location: LocalLakes, product: DataProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person would throw away a lake that is reported as damaged."""
     published(location, product)
@@ -163,14 +166,14 @@ def test_too_little_memory_is_not_reported_as_damage(
     assert "MESH_MEMORY_LIMIT" in str(error.value)
 
 
-def test_a_lake_that_does_not_exist_is_not_read(location: LakeLocation) -> None:
+def test_a_lake_that_does_not_exist_is_not_read(location: LocalLakes) -> None:
     with connect(location, write=["sales"], read=["hr"]) as con:
         lakes = con.execute("SELECT database_name FROM duckdb_databases() WHERE type = 'ducklake'")
         assert lakes.fetchall() == [("sales",)]
     assert not location.folder("hr").exists()
 
 
-def test_a_lake_that_is_read_cannot_be_written(location: LakeLocation, product: DataProduct) -> None:
+def test_a_lake_that_is_read_cannot_be_written(location: LocalLakes, product: DataProduct) -> None:
     published(location, product)
     with connect(location, read=["sales"]) as con, pytest.raises(duckdb.InvalidInputException):
         con.execute("DELETE FROM sales.products.baskets")
@@ -185,14 +188,14 @@ def test_the_location_is_one_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     for name in ("MESH_LAKE", "MESH_HOME", "MESH_ROOT"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "workspace.yaml").touch()
-    assert LakeLocation.current(tmp_path).root == tmp_path / ".mesh" / "lake"
+    assert current_lakes(tmp_path).root == tmp_path / ".mesh" / "lake"
     monkeypatch.setenv("MESH_HOME", str(tmp_path / "state"))
-    assert LakeLocation.current(tmp_path).root == tmp_path / "state" / "lake"
+    assert current_lakes(tmp_path).root == tmp_path / "state" / "lake"
     monkeypatch.setenv("MESH_LAKE", str(tmp_path / "elsewhere"))
-    assert LakeLocation.current(tmp_path).root == tmp_path / "elsewhere"
+    assert current_lakes(tmp_path).root == tmp_path / "elsewhere"
 
 
-def test_the_memory_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch, location: LakeLocation) -> None:
+def test_the_memory_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch, location: LocalLakes) -> None:
     monkeypatch.setenv("MESH_MEMORY_LIMIT", "512MiB")
     with connect(location) as con:
         assert con.execute("SELECT current_setting('memory_limit')").fetchall() == [("512.0 MiB",)]

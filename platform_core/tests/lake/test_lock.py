@@ -24,13 +24,14 @@ from pathlib import Path
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Place
 from platform_core.lake.connect import connect
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.publication.tables import publish_table
 
 place = Place(Path("x"))
 product = DataProduct("sales", "counter", Path("x"), place, "1", "active", (), ())
-location = LakeLocation(Path(sys.argv[1]))
+location = LocalLakes(Path(sys.argv[1]))
 with connect(location, write=["sales"]) as con:
     for _ in range(int(sys.argv[2])):
         publish_table(con, location, product, "SELECT n + 1 AS n FROM sales.products.counter",
@@ -40,10 +41,11 @@ with connect(location, write=["sales"]) as con:
 HOLD = """
 import sys, time
 from pathlib import Path
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
 
-with lake_lock(LakeLocation(Path(sys.argv[1])), "sales", holder="sales/baskets, run 7"):
+with lake_lock(LocalLakes(Path(sys.argv[1])), "sales", holder="sales/baskets, run 7"):
     print("held", flush=True)
     time.sleep(120)
 """
@@ -79,8 +81,8 @@ def test_no_update_is_lost_among_writers(con: duckdb.DuckDBPyConnection, locatio
 def test_processes_that_create_the_same_lake_create_it_once(location: LakeLocation) -> None:
     make = (
         "import sys; from pathlib import Path; from platform_core.lake.connect import connect;"
-        "from platform_core.lake.location import LakeLocation;"
-        "c = connect(LakeLocation(Path(sys.argv[1])), write=['sales']); con = c.__enter__();"
+        "from platform_core.lake.local.lakes import LocalLakes;"
+        "c = connect(LocalLakes(Path(sys.argv[1])), write=['sales']); con = c.__enter__();"
         "print(con.execute('SELECT count(*) FROM sales.snapshots()').fetchone()[0])"
     )
     makers = [

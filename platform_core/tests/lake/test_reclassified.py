@@ -29,7 +29,7 @@ import os, signal, sys
 from pathlib import Path
 from platform_core.registry.lookup import Registry
 from platform_core.lake import reclassified, removal
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -38,7 +38,7 @@ step, root = sys.argv[1], Path(sys.argv[2])
 module = removal.shutil if step == "rmtree" else removal
 done = getattr(module, step)
 setattr(module, step, killed if step != "move_folder" else lambda *names: (done(*names), killed()))
-reclassified.remove_left(LakeLocation.current(root), Registry.open(root).get("shop/people"), "test")
+reclassified.remove_left(current_lakes(root), Registry.open(root).get("shop/people"), "test")
 """
 
 

@@ -13,7 +13,7 @@ import pytest
 from platform_core.contracts.model import Column, DataProduct, Grant, Mask, Masking, Suppression
 from platform_core.diagnostics import DefinitionError, Place
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.transaction import Stamp
 from platform_core.masking import publish as masking
 from platform_core.masking.files import written_files
@@ -61,7 +61,7 @@ def product(*columns: Column) -> DataProduct:
 def con(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
     monkeypatch.setenv("MESH_KEYS", str(tmp_path / "keys"))
     monkeypatch.setenv("MESH_LAKE", str(tmp_path / "lake"))
-    with connect(LakeLocation.current(), write=["shop"]) as connection:
+    with connect(current_lakes(), write=["shop"]) as connection:
         connection.execute(f"CREATE TABLE rows AS {ROWS}")
         yield connection
 
@@ -74,7 +74,7 @@ def publish(
     with masking.hashing(con, twin):
         published = masking.publish_masked(
             con,
-            LakeLocation.current(),
+            current_lakes(),
             twin,
             parent,
             relation,
@@ -128,7 +128,7 @@ def test_a_raw_value_is_found_wherever_it_is(
     assert fault.code == "Q020"
     assert f'"{column}"' in fault.message
     assert "Ada" not in str(caught.value)
-    assert not list(LakeLocation.current().data("shop").rglob("*.parquet"))
+    assert not list(current_lakes().data("shop").rglob("*.parquet"))
     assert not con.execute("SELECT * FROM duckdb_tables() WHERE table_name = 'profiles'").fetchall()
 
 
@@ -185,7 +185,7 @@ def test_only_earlier_versions_under_other_masks_are_reported(con: duckdb.DuckDB
 
 def test_files_of_a_killed_run_are_removed(con: duckdb.DuckDBPyConnection) -> None:
     publish(con, product(*COLUMNS))
-    folder = LakeLocation.current().data("shop") / "products" / "profiles"
+    folder = current_lakes().data("shop") / "products" / "profiles"
     con.execute(f"COPY rows TO '{folder / 'ducklake-left.parquet'}'")
     before = {path.name for path in folder.glob("*.parquet")}
     outcomes = publish(con, product(*COLUMNS))
@@ -235,7 +235,7 @@ def test_rows_are_not_in_the_order_of_the_parent(con: duckdb.DuckDBPyConnection)
     found = []
     for order in ("id", "id DESC", "hash(id)"):
         publish(con, product(*COLUMNS[:3]), f"(FROM many ORDER BY {order})")
-        [file] = written_files(LakeLocation.current(), masked_twin(product(*COLUMNS[:3])))
+        [file] = written_files(current_lakes(), masked_twin(product(*COLUMNS[:3])))
         found.append(con.execute(f"FROM read_parquet('{file}')").fetchall())
         con.execute("DROP TABLE shop.products.profiles")
         file.unlink()
@@ -272,7 +272,7 @@ def test_a_prefix_as_long_as_all_values_is_refused(least: int, con: duckdb.DuckD
         publish(con, product(COLUMNS[0], replace(COLUMNS[3], mask=Mask("generalize", HERE, prefix=least))))
     [fault] = caught.value.diagnostics
     assert (fault.code, fault.place) == ("C090", HERE)
-    assert not list(LakeLocation.current().data("shop").rglob("*.parquet"))
+    assert not list(current_lakes().data("shop").rglob("*.parquet"))
 
 
 def test_the_audit_runs_without_the_keys(con: duckdb.DuckDBPyConnection) -> None:
@@ -288,5 +288,5 @@ def test_the_audit_runs_without_the_keys(con: duckdb.DuckDBPyConnection) -> None
     with masking.hashing(con, twin):
         assert con.execute("SELECT count(*) > 0 FROM duckdb_variables()").fetchone() == (True,)
         stamp = Stamp("run", twin.id)
-        masking.publish_masked(con, LakeLocation.current(), twin, parent, "rows", stamp=stamp, audit=audit)
+        masking.publish_masked(con, current_lakes(), twin, parent, "rows", stamp=stamp, audit=audit)
     assert seen == []

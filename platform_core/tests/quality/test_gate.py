@@ -10,7 +10,8 @@ import pytest
 from platform_core.contracts.model import RuleKind
 from platform_core.diagnostics import PublicationRefused
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation, table_of
+from platform_core.lake.local.lakes import LocalLakes
+from platform_core.lake.location import table_of
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.quality.gate import CODES, ContractBroken, gate
@@ -25,7 +26,7 @@ def test_a_version_that_breaks_its_contract_is_refused(
     tmp_path: Path, make_rule: Any, make_product: Any
 ) -> None:
     product = make_product(make_rule("unique", "room"), make_rule("not_null", "id"))
-    location, stamp = LakeLocation(tmp_path), Stamp("run", product.id)
+    location, stamp = LocalLakes(tmp_path), Stamp("run", product.id)
     with connect(location, write=[product.lake]) as con:
         check = gate(con, product, resolve=lambda _: None)
         done = publish_table(con, location, product, ROWS.format(1), stamp=stamp, audit=check)
@@ -47,7 +48,7 @@ def test_a_warning_does_not_refuse(tmp_path: Path, make_rule: Any, make_product:
     product = make_product(
         make_rule("unique", "room", severity="warning"), make_rule("sql", query="SELEKT", severity="info")
     )
-    location = LakeLocation(tmp_path)
+    location = LocalLakes(tmp_path)
     with connect(location, write=[product.lake]) as con:
         done = publish_table(
             con,
@@ -67,7 +68,7 @@ def test_an_aborted_transaction_is_refused_also_for_a_warning(
     """DuckDB has aborted it, so no version can be published, and the diagnostic reports it."""
     query = "SELECT sum(guest::INTEGER) FROM ${table}"
     product = make_product(make_rule("sql", query=query, severity="warning"))
-    location = LakeLocation(tmp_path)
+    location = LocalLakes(tmp_path)
     with connect(location, write=[product.lake]) as con:
         with pytest.raises(PublicationRefused, match="Q012"):
             publish_table(

@@ -12,6 +12,7 @@ import pytest
 
 from platform_core.lake import connect as catalog
 from platform_core.lake.connect import connect, read_catalog
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number
 from platform_core.sealed.engine import sealed_engine, show_version, shut
@@ -103,7 +104,7 @@ class Lake:
 def lake(tmp_path: Path) -> Lake:
     copies = tmp_path / "copies"
     copies.mkdir()
-    return Lake(LakeLocation(tmp_path / "lake"), copies)
+    return Lake(LocalLakes(tmp_path / "lake"), copies)
 
 
 @pytest.mark.parametrize("statements", EVOLUTIONS.values(), ids=EVOLUTIONS)

@@ -194,7 +194,7 @@ def test_a_lake_that_cannot_be_read_is_reported_and_does_not_stop_others(
     shop: SmallMesh, instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = publish(shop, "run-1")
-    broken = shop.lakes.catalog("broken")
+    broken = shop.lakes.catalog_file("broken")
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"no database at all" * 100)
     reconcile(instance, shop.root, ["broken", "shop"])

@@ -19,9 +19,10 @@ from platform_core.diagnostics import Diagnostic, PlatformError, UsageError, sho
 from platform_core.files import write_files
 from platform_core.lake.connect import connect
 from platform_core.lake.errors import lake_faults, sentence
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.local.spill import spill_folder
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.reader_files import ReaderFiles, Record, links_of, readers
-from platform_core.lake.spill import spill_folder
 from platform_core.lake.versions import latest_of
 from platform_core.registry.lookup import Registry
 from platform_core.sealed.version import VersionColumn, VersionFiles, product_files
@@ -38,7 +39,7 @@ def attach(
 
     Raises UsageError (U041, U042, U066, U068), LakeError.
     """
-    registry, location = Registry.open(root), LakeLocation.current(root)
+    registry, location = Registry.open(root), current_lakes(root)
     require_principal(reader, registry.domains())
     links = links_of(mesh_home(root), reader)
     try:
@@ -98,7 +99,7 @@ def _views(
         for lake in lakes:
             with lake_faults(location, lake):
                 for product, version, _ in list(latest_of(connection, lake, granted.values())):
-                    make = partial(_files, connection, product, version.version, room)
+                    make = partial(_files, location, connection, product, version.version, room)
                     held.append(links.hold(product, version, make))
         draft = room / "mesh.duckdb"
         connection.execute(f"ATTACH {literal(str(draft))} AS bi (STORAGE_VERSION 'v1.0.0')")
@@ -114,10 +115,14 @@ def _views(
 
 
 def _files(
-    connection: duckdb.DuckDBPyConnection, product: DataProduct, version: int, room: Path
+    location: LakeLocation,
+    connection: duckdb.DuckDBPyConnection,
+    product: DataProduct,
+    version: int,
+    room: Path,
 ) -> tuple[Collection[str], Record]:
     """The files of a version, and the facts that its view needs."""
-    rows = product_files(connection, product, room, version)
+    rows = product_files(location, connection, product, room, version)
     return rows.files, {"columns": rows.columns, "evolved": rows.evolved}
 
 

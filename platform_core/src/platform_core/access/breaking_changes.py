@@ -21,6 +21,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError, PublicationRefused
 from platform_core.lake.connect import connect
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publication.tables import lost_columns
 from platform_core.lake.reclassified import has_left, left_lake
@@ -152,7 +153,7 @@ def _readers(products: list[str], root: Path) -> list[dict[str, Any]]:
 def when_lost(product: DataProduct, column: str) -> str:
     """The end of a message: when a product lost a column; empty if its lake cannot be read."""
     try:
-        with connect(LakeLocation.current(), read=[product.lake]) as connection:
+        with connect(current_lakes(), read=[product.lake]) as connection:
             how = columns_gone(connection, product).get(column)
     except PlatformError:
         return ""  # reading the product reports the fault

@@ -74,6 +74,7 @@ class GrantedRows:
     _connection: duckdb.DuckDBPyConnection
     _shown: Mapping[str, DataProduct]
     _files: SealedFiles
+    _location: LakeLocation
     # Two threads on one connection wait for each other.
     _lock: RLock = field(default_factory=RLock)
 
@@ -85,7 +86,7 @@ class GrantedRows:
     @contextmanager
     def faults(self) -> Iterator[None]:
         """Raise errors of the engine in the block as UsageError U040 or U045, or LakeError L004."""
-        with self._lock, naming_damage(self._shown, self._files), _query_faults():
+        with self._lock, naming_damage(self._shown, self._location, self._files), _query_faults():
             yield
 
 
@@ -176,7 +177,7 @@ def rows_of(
         text = sql(versions)
         read = products_read(connection, text)
         names = tuple(sorted(shown) if read is None else read)
-        rows = GrantedRows(names, text, versions, connection, shown, files)
+        rows = GrantedRows(names, text, versions, connection, shown, files, location)
         rows.relation()
         return rows
 

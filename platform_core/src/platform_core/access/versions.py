@@ -13,9 +13,9 @@ from platform_core.diagnostics import RunError
 from platform_core.lake.connect import read_catalog
 from platform_core.lake.damage import report_damage
 from platform_core.lake.errors import lake_faults
+from platform_core.lake.local.spill import spill_room
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.reading import version_at
-from platform_core.lake.spill import spill_room
 from platform_core.lake.versions import Catalog, published_version
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import VersionFiles, product_files
@@ -42,21 +42,21 @@ def files_of_versions(
     found: dict[K, VersionFiles] = {}
     for lake in sorted({product.lake for product, _ in asked.values()}):
         of_lake = {key: each for key, each in asked.items() if each[0].lake == lake}
-        for key, rows in read_catalog(location, lake, partial(_versions, of_lake, room)).items():
+        for key, rows in read_catalog(location, lake, partial(_versions, location, of_lake, room)).items():
             with lake_faults(location, lake):
                 found[key] = rows.opened(files, f"{of_lake[key][0].id}/{rows.version}")
     return found
 
 
 def _versions(
-    asked: Mapping[K, tuple[DataProduct, str]], room: Path | None, catalog: Catalog
+    location: LakeLocation, asked: Mapping[K, tuple[DataProduct, str]], room: Path | None, catalog: Catalog
 ) -> dict[K, VersionFiles]:
     found = {}
     for key, (product, at) in asked.items():
         version = version_at(catalog, product, moment(at)) if at else published_version(catalog, product)
         if version is None:
             raise not_kept(product, at) if at else _never_published(product)
-        found[key] = product_files(catalog, product, room, version)
+        found[key] = product_files(location, catalog, product, room, version)
     return found
 
 
@@ -66,18 +66,23 @@ def opened_files(
 ) -> Iterator[tuple[SealedFiles, Path | None]]:
     """Files to open of some products, and a folder for copies. Errors in the block name a damaged file."""
     private = next((p.lake for p in products.values() if location.is_private(p.lake)), None)
-    files = SealedFiles()
-    with spill_room(location, private) as room, naming_damage(products, files):
+    files = SealedFiles(location.open)
+    with spill_room(location, private) as room, naming_damage(products, location, files):
         yield files, room
 
 
-def naming_damage(products: Mapping[str, DataProduct], files: SealedFiles) -> AbstractContextManager[None]:
+def naming_damage(
+    products: Mapping[str, DataProduct], location: LakeLocation, files: SealedFiles
+) -> AbstractContextManager[None]:
     """Errors in the block name a damaged one of the files, which may be opened in it."""
     return report_damage(
-        (product, path)
-        for id, product in products.items()
-        for name, path in files.paths.items()
-        if name.startswith(f"{id}/")
+        location,
+        (
+            (product, path)
+            for id, product in products.items()
+            for name, path in files.paths.items()
+            if name.startswith(f"{id}/")
+        ),
     )
 
 

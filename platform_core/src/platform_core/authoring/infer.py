@@ -23,7 +23,7 @@ from platform_core.authoring.table_facts import ColumnFacts, TableFacts
 from platform_core.contracts.model import Column
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.odcs.columns import CLASSIFICATIONS
 from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_teams
@@ -69,7 +69,7 @@ def infer(
         PlatformError: the errors of reading products, such as R020 for one that was never published, and of
             sources, S001 to S029.
     """
-    location, source = LakeLocation.current(root), source_of(words)
+    location, source = current_lakes(root), source_of(words)
     with ExitStack() as stack:
         outside = stack.enter_context(read_outside(source, location)) if source is not None else None
         subject = find(words, registry, location, root, outside)

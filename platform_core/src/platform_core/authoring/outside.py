@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from platform_core.diagnostics import UsageError
+from platform_core.lake.local.spill import spill_folder
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.spill import spill_folder
 from platform_core.products.inputs.bind import in_memory
 from platform_core.settings import SECRETS
 from platform_core.sources.columns import lock_text

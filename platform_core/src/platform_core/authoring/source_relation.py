@@ -20,7 +20,8 @@ from platform_core.authoring.outside import FORMS, Outside
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import PlatformError, UsageError, shown
-from platform_core.lake.connect import connect, memory_of
+from platform_core.lake.connect import connect
+from platform_core.lake.engine import memory_of
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.transaction import number

@@ -69,7 +69,7 @@ def print_environment() -> None:
     """Print the versions and folders in use, for ``--verbose``."""
     from importlib.metadata import version
 
-    from platform_core.lake.location import LakeLocation
+    from platform_core.lake.lakes import current_lakes
     from platform_core.settings import mesh_root
 
     versions = f"platform_core {__version__}, dagster {version('dagster')}, duckdb {version('duckdb')}"
@@ -77,7 +77,7 @@ def print_environment() -> None:
     with suppress(UsageError):  # the verb reports faults of the folders that it needs
         used["root"] = mesh_root()
         used["home"] = mesh_home()
-        used["lake"] = LakeLocation.current().root
+        used["lake"] = current_lakes().root
         used["registry"] = REGISTRY.existing_folder() or "none"
     for name, words in used.items():
         print(f"{name:<10}{words}", file=sys.stderr)

@@ -6,8 +6,6 @@ from platform_core.deployment.file import ANALYSTS, Credential, DeploymentError,
 from platform_core.settings import PRINCIPAL
 from platform_core.words import did_you_mean, listed
 
-RESTRICTED = "_restricted"
-
 
 def principal() -> str:
     """A domain, a group of readers or ``admin``: ``MESH_PRINCIPAL``, by default ``analysts``."""
@@ -27,8 +25,3 @@ def credential_of(lakes: Lakes, name: str) -> Credential:
             did_you_mean(name, known) or f"Set {PRINCIPAL.name}, or add the credentials.",
         )
     return found
-
-
-def owns(name: str, lake: str) -> bool:
-    """Whether a principal is the domain of a lake."""
-    return lake.removesuffix(RESTRICTED) == name

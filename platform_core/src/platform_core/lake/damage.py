@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
@@ -15,11 +15,9 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, LakeError, PlatformError, shown
 from platform_core.lake.connect import read_catalog
-from platform_core.lake.errors import sentence
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Catalog, DataFile, Version, files_of, latest_of, stamps, table_behind
-from platform_core.sql.quoting import literal
 
 T = TypeVar("T")
 _OF_SQL: Final = re.compile(
@@ -30,24 +28,28 @@ _OF_SQL: Final = re.compile(
 _OF_THE_ENGINE: Final = frozenset({"L009", "L010", "R021", "U040"})
 
 
-def whole_files(connection: Catalog, product: DataProduct, version: int | None = None) -> tuple[Path, ...]:
+def whole_files(
+    location: LakeLocation, connection: Catalog, product: DataProduct, version: int | None = None
+) -> tuple[str, ...]:
     """The files that hold the rows of a published version, by default the newest. Raises LakeError L004
     if a file is missing or has another size."""
     for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):
         [files] = files_of(connection, product.lake, [table_behind(product, number, facts)])
-        return _whole(product, files or ())
+        return _whole(location, product, files or ())
     return ()
 
 
-def _whole(product: DataProduct, files: Iterable[DataFile]) -> tuple[Path, ...]:
-    for file in files:
-        if how := file.damage():
-            raise damaged_file(product, how)
+def _whole(location: LakeLocation, product: DataProduct, files: Sequence[DataFile]) -> tuple[str, ...]:
+    wanted = dict(pair for file in files for pair in file.paths)
+    for path, size in location.sizes(wanted).items():
+        if size != wanted[path]:
+            has = "is gone" if size is None else f"has {size:,} bytes instead of {wanted[path]:,}"
+            raise damaged_file(product, f"{_shown(path)} {has}")
     return tuple(file.path for file in files)
 
 
 @contextmanager
-def report_damage(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
+def report_damage(location: LakeLocation, files: Iterable[tuple[DataProduct, str]]) -> Iterator[None]:
     """Replace an error of the engine inside by LakeError L004 if one of ``files`` cannot be read.
     ``files`` is iterated only after an error."""
     try:
@@ -58,9 +60,13 @@ def report_damage(files: Iterable[tuple[DataProduct, Path]]) -> Iterator[None]:
         # The errors of dbt also name errors of its own code.
         if engine and ("R021" in codes or not _OF_SQL.search(f"{error} {error.__cause__}")):
             for product, path in files:
-                if reason := _unreadable(path):
-                    raise damaged_file(product, f"{shown(path)} cannot be read: {reason}") from error
+                if reason := location.unreadable(path):
+                    raise damaged_file(product, f"{_shown(path)} cannot be read: {reason}") from error
         raise
+
+
+def _shown(path: str) -> str:
+    return path if "://" in path else shown(Path(path))
 
 
 def damaged_file(
@@ -107,7 +113,7 @@ def newest_versions(
         for product, version, files in latest_of(connection, lake, products):
             found[product.id] = version
             try:
-                _whole(product, files)
+                _whole(location, product, files)
                 if product.file is not None:
                     ProductFiles(location, product).read(version)
             except LakeError as error:
@@ -124,12 +130,3 @@ def newest_versions(
 def each_once(damaged: Mapping[str, tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
     """The faults without duplicates: all products of a damaged lake share its fault."""
     return tuple(dict.fromkeys(chain(*damaged.values())))
-
-
-def _unreadable(path: Path) -> str:
-    try:
-        with closing(duckdb.connect()) as engine:
-            engine.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({literal(str(path))})")
-    except duckdb.Error as error:
-        return sentence(error).partition(' value "')[0]  # the value may be confidential
-    return ""

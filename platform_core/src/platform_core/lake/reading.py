@@ -10,8 +10,9 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.partitions import Window
+from platform_core.lake.location import catalog_of
 from platform_core.lake.transaction import number
-from platform_core.lake.versions import Catalog, alive, catalog_of, in_utc, stamps, table_behind, tables_in
+from platform_core.lake.versions import Catalog, alive, in_utc, stamps, table_behind, tables_in
 from platform_core.sql.quoting import literal
 
 

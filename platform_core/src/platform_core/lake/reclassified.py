@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import Diagnostic
+from platform_core.diagnostics import Diagnostic, LakeError
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.lake.removal import holds, remove_product
 
@@ -30,7 +30,7 @@ def exposed_leftovers(location: LakeLocation, products: Iterable[DataProduct]) -
 
 def has_left(location: LakeLocation, product: DataProduct) -> bool:
     """Whether the old lake still holds versions of a product. Other code reports a broken lake."""
-    with suppress(sqlite3.Error):
+    with suppress(sqlite3.Error, LakeError):
         return holds(location, left_lake(product), product.id)
     return False
 

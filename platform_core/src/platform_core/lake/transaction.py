@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from platform_core.diagnostics import LakeError
 from platform_core.lake.errors import lake_faults
+from platform_core.lake.local.permissions import written_privately
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.lock import lake_lock
-from platform_core.lake.permissions import written_privately
 from platform_core.sql.quoting import literal, quoted
 
 
@@ -50,6 +49,8 @@ class Transaction:
     """The committed version; 0 before COMMIT."""
     committed: Callable[[int], None] | None = None
     """Called with the version after COMMIT, while the lock is still held."""
+    require_lock: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Raises LakeError if the lock was lost."""
 
     def sign(self, stamp: Stamp, facts: dict[str, Any]) -> None:
         """Store in the snapshot who made it, in how many seconds, and ``facts``; the last call before
@@ -63,6 +64,7 @@ class Transaction:
         )
 
     def commit(self) -> None:
+        self.require_lock()
         self.connection.execute("COMMIT")
         self.version = number(self.connection, f"FROM {quoted(self.lake)}.last_committed_snapshot()")
         if self.committed is not None:
@@ -83,8 +85,9 @@ def transaction(
         written_privately(location, lake),
         lake_lock(location, lake, holder=holder),
         lake_faults(location, lake),
+        location.writing(connection, lake) as require_lock,
     ):
-        under_way = Transaction(connection, lake)
+        under_way = Transaction(connection, lake, require_lock=require_lock)
         try:
             connection.execute("BEGIN TRANSACTION")
             yield under_way
@@ -95,8 +98,6 @@ def transaction(
             # No transaction is open if BEGIN failed, or if a failed COMMIT has rolled back.
             with suppress(duckdb.TransactionException):
                 connection.execute("ROLLBACK")
-            if not under_way.version:
-                _remove_written(connection, location, lake)
             raise
 
 
@@ -111,13 +112,3 @@ def one(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...
 def number(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
     """The only number of a statement's result."""
     return int(one(connection, statement)[0])
-
-
-def _remove_written(connection: duckdb.DuckDBPyConnection, location: LakeLocation, lake: str) -> None:
-    """Remove the files of a failed transaction: ROLLBACK leaves files that were not closed."""
-    unknown = f"CALL ducklake_delete_orphaned_files({literal(lake)}, cleanup_all => true, dry_run => true)"
-    with suppress(OSError, duckdb.Error):  # the first error is reported
-        since = location.lock(lake).stat().st_mtime_ns  # the holder writes it before anything else
-        for (path,) in connection.execute(unknown).fetchall():
-            if Path(path).stat().st_mtime_ns >= since:
-                Path(path).unlink()

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import shown
-from platform_core.sql.quoting import literal, quoted
+from platform_core.lake.location import DATA_PATH, PlainCatalog, catalog_of
+from platform_core.sql.quoting import literal
 
-Catalog = duckdb.DuckDBPyConnection | sqlite3.Connection
-"""DuckLake's own tables, in an engine with the attached lake or in SQLite (``read_catalog``): statements for
-both have no parameters, and no functions and casts that only DuckDB has."""
+Catalog = duckdb.DuckDBPyConnection | PlainCatalog
+"""DuckLake's own tables. Statements have no parameters, and no functions and casts that only DuckDB has."""
 Tables = Sequence[tuple[str, str, int]]
 """Schema, name and version of each table."""
-_ASSET: Final = "(commit_extra_info ->> '$.asset')"
-DATA_PATH: Final = "mesh_data_path"
-"""The function of ``read_catalog`` with the folder of a lake's data."""
+_ASSET: Final = "(commit_extra_info ->> 'asset')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +58,16 @@ class Published:
 class DataFile:
     """A file with rows of a version, and the file of its deletions."""
 
-    path: Path
+    path: str
     bytes: int
-    deletions: Path | None = None
+    deletions: str | None = None
     deletions_bytes: int = 0
 
-    def damage(self) -> str | None:
-        """The missing or changed file, in words; None if both files have their size."""
-        for path, size in ((self.path, self.bytes), (self.deletions, self.deletions_bytes)):
-            if path is not None and (found := path.stat().st_size if path.is_file() else None) != size:
-                has = "is gone" if found is None else f"has {found:,} bytes instead of {size:,}"
-                return f"{shown(path)} {has}"
-        return None
-
-
-def catalog_of(lake: str) -> str:
-    """The schema in which DuckDB shows DuckLake's own tables of a lake."""
-    return quoted(f"__ducklake_metadata_{lake}")
+    @property
+    def paths(self) -> tuple[tuple[str, int], ...]:
+        """The paths of both files, and their sizes."""
+        both = ((self.path, self.bytes), (self.deletions, self.deletions_bytes))
+        return tuple((path, size) for path, size in both if path is not None)
 
 
 def tables_in(lake: str) -> str:
@@ -189,9 +177,9 @@ def stamps(
         yield int(number), in_utc(at), json.loads(extra)
 
 
-def in_utc(written: str) -> datetime:
-    """A time as the catalog has it, such as ``2026-01-31 12:00:00.5+00``."""
-    return datetime.fromisoformat(written).astimezone(UTC)
+def in_utc(written: str | datetime) -> datetime:
+    """A time as the catalog has it: a time, or a text such as ``2026-01-31 12:00:00.5+00``."""
+    return (datetime.fromisoformat(written) if isinstance(written, str) else written).astimezone(UTC)
 
 
 def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
@@ -241,7 +229,7 @@ def files_of(connection: Catalog, lake: str, of: Tables) -> list[tuple[DataFile,
     """The data files of each table's version; None for a dropped table or a view."""
     inside = "CASE WHEN {0}.path_is_relative THEN {1} ELSE '' END || {0}.path"
     data = f"(SELECT data_path FROM ducklake_settings({literal(lake)}))"
-    if isinstance(connection, sqlite3.Connection):
+    if not isinstance(connection, duckdb.DuckDBPyConnection):
         data = f"{DATA_PATH}()"
     folder = inside.format("t", inside.format("s", data))
     rows, gone = (f"{inside.format(each, folder)}, {each}.file_size_bytes" for each in ("f", "d"))
@@ -249,7 +237,7 @@ def files_of(connection: Catalog, lake: str, of: Tables) -> list[tuple[DataFile,
     for n, path, size, deletions, less in _query_files(connection, lake, of, f"n, {rows}, {gone}"):
         files = held.setdefault(n, [])
         if path is not None:  # a table without rows has no file
-            files.append(DataFile(Path(path), size, Path(deletions) if deletions else None, less or 0))
+            files.append(DataFile(path, size, deletions or None, less or 0))
     return [tuple(held[n]) if n in held else None for n in range(len(of))]
 
 

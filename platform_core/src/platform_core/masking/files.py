@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
+from pathlib import PurePath
 from typing import Final
 
 import duckdb
 
 from platform_core.contracts.model import DataProduct, Mask
-from platform_core.lake.location import LakeLocation
-from platform_core.lake.versions import catalog_of
+from platform_core.lake.location import LakeLocation, catalog_of
 from platform_core.sql.quoting import file_literal, fold
 
 MASKS: Final = "masks"
@@ -25,8 +25,8 @@ KEYS: Final = "keys"
 class TwinFiles:
     """``new`` files are not committed yet; ``earlier`` files were committed under other masks."""
 
-    new: tuple[Path, ...]
-    earlier: tuple[Path, ...]
+    new: tuple[str, ...]
+    earlier: tuple[str, ...]
 
 
 def masks_of(twin: DataProduct, hidden: tuple[str, ...]) -> str:
@@ -35,10 +35,9 @@ def masks_of(twin: DataProduct, hidden: tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps([masks, sorted(hidden)], default=str).encode()).hexdigest()[:16]
 
 
-def written_files(location: LakeLocation, twin: DataProduct) -> frozenset[Path]:
+def written_files(location: LakeLocation, twin: DataProduct) -> frozenset[str]:
     """All Parquet files in the twin's folder, of any version."""
-    folder = location.data(twin.lake) / "products" / twin.name
-    return frozenset(folder.rglob("*.parquet"))
+    return frozenset(location.files_below(f"{location.data(twin.lake)}products/{twin.name}/"))
 
 
 def twin_files(
@@ -46,7 +45,7 @@ def twin_files(
     location: LakeLocation,
     twin: DataProduct,
     masks: str,
-    before: frozenset[Path],
+    before: frozenset[str],
 ) -> TwinFiles:
     """The files to check during the twin's publication; ``before`` are those that existed when it began.
     Files of a killed run, which no version contains, are removed."""
@@ -59,36 +58,37 @@ def twin_files(
     made_under = {name: json.loads(extra) if extra else {} for name, extra in rows}
     new, earlier = [], []
     for path in sorted(written_files(location, twin)):
-        if path.name in made_under:
-            facts = made_under[path.name]
+        name = PurePath(path).name
+        if name in made_under:
+            facts = made_under[name]
             if facts.get("asset") != twin.id or facts.get(MASKS) != masks:
                 earlier.append(path)
         elif path in before:
-            path.unlink(missing_ok=True)
+            location.remove(path)
         else:
             new.append(path)
     return TwinFiles(tuple(new), tuple(earlier))
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> dict[str, list[Path]]:
+def columns_of(connection: duckdb.DuckDBPyConnection, files: tuple[str, ...]) -> dict[str, list[str]]:
     """The files that have a column, by its folded name."""
     if not files:
         return {}
     rows = connection.execute(
         f"SELECT DISTINCT name, file_name FROM parquet_schema({_list(files)}) WHERE num_children IS NULL"
     ).fetchall()
-    found: dict[str, list[Path]] = {}
+    found: dict[str, list[str]] = {}
     for name, file in rows:
-        found.setdefault(fold(name), []).append(Path(file))
+        found.setdefault(fold(name), []).append(file)
     return found
 
 
-def parquet(files: list[Path] | tuple[Path, ...]) -> str:
+def parquet(files: Sequence[str]) -> str:
     """A relation of the rows of some files, without the lake."""
     return f"read_parquet({_list(files)}, union_by_name => true)"
 
 
-def _list(files: list[Path] | tuple[Path, ...]) -> str:
+def _list(files: Sequence[str]) -> str:
     return f"[{', '.join(map(file_literal, files))}]"
 
 

@@ -20,6 +20,7 @@ from typing import Final
 from platform_core.diagnostics import LakeError, Place, shown
 from platform_core.files import OTHERS, close_to_others, file_lock, link_new, write_whole
 from platform_core.lake.connect import connect
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.versions import stamps
 from platform_core.settings import KEYS, mesh_home
@@ -52,7 +53,7 @@ class KeyRing:
         """The folder from ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``; see
         ``share``."""
         ring = cls(KEYS.folder() or mesh_home(root) / "keys")
-        ring.share(LakeLocation.current(root))
+        ring.share(current_lakes(root))
         return ring
 
     def share(self, location: LakeLocation) -> None:

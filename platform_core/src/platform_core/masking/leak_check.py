@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import duckdb
 
@@ -98,7 +99,7 @@ def _outcome(rule: Rule, found: dict[str, int], files: TwinFiles, seconds: float
         looked, message = files.new, f"raw values are in {names} of the files, although masks hide them"
     else:
         looked = files.earlier
-        files_shown = listed([path.name for path in looked], 4)
+        files_shown = listed([PurePath(path).name for path in looked], 4)
         message = (
             f"raw values are in {names} of earlier versions that are still kept ({files_shown}): expire "
             "these with ducklake_expire_snapshots, and remove their files with ducklake_cleanup_old_files"

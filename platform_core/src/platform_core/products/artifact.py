@@ -18,6 +18,7 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, LakeError, Place
 from platform_core.lake.connect import read_catalog
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version, history
@@ -117,7 +118,7 @@ def load_artifact(product_id: str, wanted: int | None, reader: str) -> Artifact:
         fix = f'Read its rows: `mesh query "FROM {product.domain}.{product.name}"`'
         raise DefinitionError.of("D047", message, product.place, "a product with physicalType: model", fix)
     require_grant(product, reader, root)
-    return read_artifact(product, LakeLocation.current(root), wanted)
+    return read_artifact(product, current_lakes(root), wanted)
 
 
 def read_artifact(product: DataProduct, location: LakeLocation, wanted: int | None) -> Artifact:

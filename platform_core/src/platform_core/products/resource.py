@@ -9,7 +9,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 
 
 class LakeResource(DuckDBResource):
@@ -26,6 +26,6 @@ class LakeResource(DuckDBResource):
         self, *, write: Collection[str] = (), read: Collection[str] = ()
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the lakes ``write`` attached read-write and ``read`` READ_ONLY."""
-        location = LakeLocation.current()
+        location = current_lakes()
         with connect(location, write=write, read=read, database=self.database) as connection:
             yield connection

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, LakeError, Place, shown
-from platform_core.lake.errors import DISK_FULL
+from platform_core.lake.local.faults import DISK_FULL
 from platform_core.lake.publication.column_fit import mapped
 from platform_core.lake.publication.tables import lost_columns
 from platform_core.sql.engine import trial

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import duckdb
 
-from platform_core.lake.connect import memory_of
+from platform_core.lake.engine import memory_of
 from platform_core.sql.quoting import quoted
 
 if TYPE_CHECKING:

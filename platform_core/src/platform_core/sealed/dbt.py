@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import duckdb
 
-from platform_core.lake.connect import configure_engine
+from platform_core.lake.engine import configure_engine
 from platform_core.sealed.engine import shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.version import VersionColumn, VersionFiles

@@ -12,7 +12,7 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.contracts.product_id import ProductId
-from platform_core.lake.connect import configure_engine
+from platform_core.lake.engine import configure_engine
 from platform_core.sealed.files import SCHEME
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, schema_at

@@ -1,4 +1,4 @@
-"""The only files that a sealed engine opens: descriptors that the platform opened, under made-up names.
+"""The only files that a sealed engine opens: those that the platform opened, under made-up names.
 
 DuckDB's ``allowed_paths`` also permits writing, and its messages show the paths. So no path is allowed: the
 engine reads through this read-only filesystem with names such as ``mesh://sales/stores/0``.
@@ -7,12 +7,15 @@ engine reads through this read-only filesystem with names such as ``mesh://sales
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 from fsspec.spec import AbstractFileSystem
+
+from platform_core.lake.local.lakes import LocalBytes, open_local
+from platform_core.lake.location import DataBytes
 
 SCHEME: Final = "mesh"
 
@@ -23,22 +26,23 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
     protocol = SCHEME
     cachable = False
 
-    def __init__(self) -> None:
+    def __init__(self, open_remote: Callable[[str], DataBytes] = open_local) -> None:
         super().__init__()
-        self.opened: dict[str, int] = {}
-        """The descriptors that an engine may read, by name."""
-        self.paths: dict[str, Path] = {}
+        self.opened: dict[str, DataBytes] = {}
+        """The files that an engine may read, by name."""
+        self.paths: dict[str, str] = {}
         """The paths of the files that ``add`` opened, by name."""
+        self._open_remote = open_remote
 
     def add(self, path: str, name: str) -> str:
         """Open a file for the engine; returns its name for SQL. Raises OSError."""
-        self.opened[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.paths[name] = Path(path)
+        self.opened[name] = self._open_remote(path) if "://" in path else open_local(path)
+        self.paths[name] = path
         return f"{SCHEME}://{name}"
 
     def close(self) -> None:
         while self.opened:
-            os.close(self.opened.popitem()[1])
+            self.opened.popitem()[1].close()
 
     def __del__(self) -> None:
         self.close()
@@ -52,7 +56,7 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
     def open(self, path: str, mode: str = "rb", **_: Any) -> _Reader:
         if mode != "rb":
             raise PermissionError(f"{path} can only be read")
-        return _Reader(self._descriptor(path))
+        return _Reader(self._file(path))
 
     def exists(self, path: str, **_: Any) -> bool:
         return self._strip_protocol(path) in self.opened
@@ -64,12 +68,14 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
         return [path] if self.exists(path) else []
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        return {"name": path, "size": os.fstat(self._descriptor(path)).st_size, "type": "file"}
+        return {"name": path, "size": self._file(path).size, "type": "file"}
 
     def modified(self, path: str) -> datetime:
-        return datetime.fromtimestamp(os.fstat(self._descriptor(path)).st_mtime, UTC)
+        file = self._file(path)  # a file of a server never changes
+        changed = os.fstat(file.descriptor).st_mtime if isinstance(file, LocalBytes) else 0
+        return datetime.fromtimestamp(changed, UTC)
 
-    def _descriptor(self, path: str) -> int:
+    def _file(self, path: str) -> DataBytes:
         try:
             return self.opened[self._strip_protocol(path)]
         except KeyError:
@@ -77,11 +83,11 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
 
 
 class _Reader:
-    """An open file with its own position; many readers share a descriptor."""
+    """An open file with its own position; many readers share a file."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
+    def __init__(self, file: DataBytes) -> None:
+        self._file = file
+        self._size = file.size
         self._at = 0
         self.closed = False
 
@@ -94,9 +100,10 @@ class _Reader:
         return self._at
 
     def read(self, count: int = -1) -> bytes:
-        found = os.pread(self._descriptor, self._size - self._at if count < 0 else count, self._at)
+        left = max(0, self._size - self._at)
+        found = self._file.read(self._at, left if count < 0 else min(count, left))
         self._at += len(found)
         return found
 
     def close(self) -> None:
-        self.closed = True  # the descriptor stays open for the next reader
+        self.closed = True  # the file stays open for the next reader

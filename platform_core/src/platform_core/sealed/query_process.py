@@ -22,14 +22,17 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 import duckdb
 
-from platform_core.lake.connect import memory_of
+from platform_core.lake.engine import memory_of
+from platform_core.lake.local.lakes import LocalBytes
 from platform_core.sealed.engine import products_read, sealed_engine, show_version, shut
 from platform_core.sealed.files import SealedFiles
 from platform_core.sealed.landlock import die_with_parent, wall_off
+from platform_core.sealed.ranges import AskedBytes, serve_ranges
 from platform_core.sealed.shapes import IN_ARROW, Shape, begun, from_stream, load_arrow
 from platform_core.sealed.version import VersionFiles
 from platform_core.sql.allowed import NotAllowed, TableName, statements_read_at
@@ -112,9 +115,17 @@ class SealedQuery:
         """Begin the query over versions by product id and the text after ``AT``."""
         opened = files.opened
         with suppress(ConnectionError):  # _answer reports the end
-            self.channel.send((dict(versions), list(opened), spill, shape))
-            for file in opened.values():
-                send_handle(self.channel, file, None)
+            local = {name: file for name, file in opened.items() if isinstance(file, LocalBytes)}
+            remote = {name: file for name, file in opened.items() if name not in local}
+            sizes = {name: file.size for name, file in remote.items()}
+            self.channel.send((dict(versions), list(local), sizes, spill, shape))
+            for file in local.values():
+                send_handle(self.channel, file.descriptor, None)
+            if remote:
+                ours, theirs = _CONTEXT.Pipe()
+                with theirs:
+                    send_handle(self.channel, theirs.fileno(), None)
+                serve_ranges(ours, dict(enumerate(remote.values())))
         return self._answer(lambda fields: SealedResult(*fields))
 
     def rows(self, count: int) -> Any:
@@ -167,10 +178,14 @@ def _serve(channel: Connection, engine: duckdb.DuckDBPyConnection | None) -> Non
 def _work(channel: Connection, connection: duckdb.DuckDBPyConnection, sql: str, forked: bool) -> None:
     named, (*before, sql) = statements_read_at(sql)
     _send(channel, "answer", [(t.schema, t.name, t.line, t.catalog, t.at) for t in named])
-    versions, opened, spill, shape = channel.recv()
+    versions, opened, sizes, spill, shape = channel.recv()
     files = SealedFiles()
     for name in opened:
-        files.opened[name] = recv_handle(channel)
+        files.opened[name] = LocalBytes(recv_handle(channel))
+    if sizes:
+        ranges, lock = Connection(recv_handle(channel)), Lock()
+        for number, (name, size) in enumerate(sizes.items()):
+            files.opened[name] = AskedBytes(ranges, lock, number, size)
     files.show(connection)
     for (product, at), version in versions.items():
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,12 +15,15 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import LakeNeeded
 from platform_core.lake.damage import whole_files
+from platform_core.lake.location import LakeLocation, catalog_of
 from platform_core.lake.reading import at_version
-from platform_core.lake.versions import Catalog, alive, catalog_of, files_of, stamps, table_behind, tables_in
+from platform_core.lake.versions import Catalog, alive, files_of, stamps, table_behind, tables_in
 from platform_core.sealed.files import SealedFiles
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 
+_PART: Final = 1 << 26
+"""The bytes of a file that are copied at a time."""
 _TYPES: Final = {
     "boolean": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
     "int128": "HUGEINT", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER",
@@ -55,6 +60,11 @@ class VersionFiles:
     def opened(self, files: SealedFiles, name: str) -> VersionFiles:
         """A copy whose files are open descriptors, under names that begin with ``name``. Raises OSError."""
         return replace(self, files=tuple(files.add(file, f"{name}/{n}") for n, file in enumerate(self.files)))
+
+    def here(self, location: LakeLocation, folder: Path) -> VersionFiles:
+        """The same with files of this machine; those of servers are copied into ``folder``. Raises
+        OSError."""
+        return replace(self, files=tuple(_copy(location, file, folder) for file in self.files))
 
     @property
     def query(self) -> str:
@@ -137,13 +147,23 @@ def _beyond_files(connection: Catalog, lake: str, found: str, version: int) -> b
 
 
 def product_files(
-    connection: Catalog, product: DataProduct, copies: Path | None, version: int
+    location: LakeLocation, connection: Catalog, product: DataProduct, copies: Path | None, version: int
 ) -> VersionFiles:
     """``version_files`` of a published version. Raises LakeError L004 for a damaged file."""
     [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
-    whole_files(connection, product, version)
+    whole_files(location, connection, product, version)
     rows = version_files(connection, product.lake, *table_behind(product, version, facts), copies)
     return replace(rows, version=version)
+
+
+def _copy(location: LakeLocation, file: str, folder: Path) -> str:
+    if "://" not in file:
+        return file
+    copy = folder / f"{uuid.uuid4().hex}.parquet"
+    with closing(location.open(file)) as source, copy.open("wb") as target:
+        for start in range(0, source.size, _PART):
+            target.write(source.read(start, min(_PART, source.size - start)))
+    return str(copy)
 
 
 def copied(connection: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:

@@ -54,6 +54,6 @@ def literal(value: Value) -> str:
             return "'" + value.replace("'", "''") + "'"
 
 
-def file_literal(path: Path) -> str:
+def file_literal(path: Path | str) -> str:
     """The path of one file as a literal, with pattern characters such as brackets escaped."""
     return literal(glob.escape(str(path)))

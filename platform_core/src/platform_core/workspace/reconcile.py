@@ -13,6 +13,7 @@ import dagster as dg
 from platform_core.contracts.partitions import keys_in
 from platform_core.diagnostics import PlatformError
 from platform_core.lake.connect import connect
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.location import RESTRICTED, LakeLocation
 from platform_core.lake.versions import newest, stamps
 from platform_core.products.run.report import published_events, published_result
@@ -32,7 +33,7 @@ def reconcile(instance: dg.DagsterInstance, root: Path, domains: Collection[str]
     Only one process at a time may call it. It leaves versions of unfinished runs to these runs, so it locks
     no lake. It reports a lake that cannot be read on standard error, and continues with the others.
     """
-    location = LakeLocation.current(root)
+    location = current_lakes(root)
     for lake in (name + kind for name in sorted(domains) for kind in ("", RESTRICTED)):
         if not location.is_readable(lake):
             continue

@@ -18,7 +18,7 @@ from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.graph import reached
 from platform_core.lake.damage import each_once, newest_versions
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.reclassified import exposed_leftovers
 from platform_core.lake.versions import Published
 from platform_core.registry.lookup import Registry
@@ -91,7 +91,7 @@ class Status:
 def mesh_status(root: Path, now: datetime | None = None) -> Status:
     now = now or datetime.now(UTC)
     products, faults = Registry.open(root).scan()
-    location = LakeLocation.current(root)
+    location = current_lakes(root)
     faults = (*faults, *exposed_leftovers(location, products))
     readable = [product for product in products if location.is_readable(product.lake)]
     versions, (_, damaged) = publications(location, readable), newest_versions(location, readable)

@@ -13,7 +13,7 @@ from platform_core.diagnostics import Diagnostic, PlatformError, UsageError
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policy_set import PolicySet, load_policies
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.reclassified import exposed_leftovers
 from platform_core.source.dg_workspace import disagreements
 from platform_core.source.federation import Waiver, read_federation
@@ -95,7 +95,7 @@ def validate(
     for code in (*select, *ignore):
         _require_code(code, found)
     asked = [location for location in found.mesh.locations if not locations or location.name in locations]
-    leftovers = exposed_leftovers(LakeLocation.current(root), found.mesh.products.values())
+    leftovers = exposed_leftovers(current_lakes(root), found.mesh.products.values())
     beyond_policies = (*leftovers, *disagreements(root, loaded))
     unjudged = {fault for each in found.mesh.locations for fault in each.faults if fault.severity == "error"}
     about = About(root, asked, found.mesh) if locations else None

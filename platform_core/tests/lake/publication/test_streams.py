@@ -13,7 +13,7 @@ from small_mesh import SmallMesh
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, LakeError
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.publication.streams import ledger, open_stream
 from platform_core.lake.reading import at_version, insertions
 from platform_core.lake.transaction import Stamp
@@ -47,7 +47,7 @@ from pathlib import Path
 from platform_core.registry.lookup import Registry
 from platform_core.lake.publication import streams as streams
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.transaction import Stamp
 
 root = Path(sys.argv[1])
@@ -66,7 +66,7 @@ def rows(n):
     return f"SELECT i AS id, TIMESTAMP '2024-05-01' AS clicked FROM range({2 * n}, {2 * n + 2}) t(i)"
 
 def child(n):
-    location, stamp = LakeLocation(root / "lake"), Stamp("run", product.id)
+    location, stamp = LocalLakes(root / "lake"), Stamp("run", product.id)
     with (
         connect(location, write=["shop"]) as con,
         streams.open_stream(con, location, product, stamp=stamp) as s,
@@ -98,7 +98,7 @@ def test_a_batch_is_there_once_wherever_its_process_was_killed(tmp_path: Path) -
     batches = int(done.stdout) + 1
     # Killed before the commit, a batch is published when it comes again; killed after it, it is known.
     assert {"published", "skipped"} <= set(done.stderr.split()), done.stderr
-    with connect(LakeLocation(tmp_path / "lake"), read=["shop"]) as con:
+    with connect(LocalLakes(tmp_path / "lake"), read=["shop"]) as con:
         entries = ledger(con, product)
         assert [entry.batch for entry in entries] == [str(n) for n in range(batches)]
         assert con.execute("SELECT id FROM shop.products.clicks ORDER BY id").fetchall() == [
@@ -108,7 +108,7 @@ def test_a_batch_is_there_once_wherever_its_process_was_killed(tmp_path: Path) -
 
 def test_the_same_rows_in_another_order_are_the_same_batch(tmp_path: Path) -> None:
     product = clicks(tmp_path)
-    location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
+    location, stamp = LocalLakes(tmp_path / "lake"), Stamp("run", product.id)
     with (
         connect(location, write=["shop"]) as con,
         open_stream(con, location, product, stamp=stamp) as stream,
@@ -125,7 +125,7 @@ def test_the_same_rows_in_another_order_are_the_same_batch(tmp_path: Path) -> No
 
 def test_a_stream_is_given_new_columns_and_keeps_the_old(tmp_path: Path) -> None:
     product = clicks(tmp_path)
-    location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
+    location, stamp = LocalLakes(tmp_path / "lake"), Stamp("run", product.id)
     with (
         connect(location, write=["shop"]) as con,
         open_stream(con, location, product, stamp=stamp) as stream,
@@ -149,7 +149,7 @@ def test_files_of_many_batches_are_merged_and_new_rows_stay_new(
 ) -> None:
     monkeypatch.setattr("platform_core.lake.publication.streams.COMPACT_EVERY", 4)
     product = clicks(tmp_path)
-    location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
+    location, stamp = LocalLakes(tmp_path / "lake"), Stamp("run", product.id)
     versions = []
     with (
         connect(location, write=["shop"]) as con,
@@ -184,7 +184,7 @@ def test_a_reader_is_refused_if_new_rows_cannot_be_identified(
     tmp_path: Path, statement: str, code: str | None
 ) -> None:
     product = clicks(tmp_path)
-    location, stamp = LakeLocation(tmp_path / "lake"), Stamp("run", product.id)
+    location, stamp = LocalLakes(tmp_path / "lake"), Stamp("run", product.id)
     with (
         connect(location, write=["shop"]) as con,
         open_stream(con, location, product, stamp=stamp) as stream,

@@ -19,7 +19,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import DefinitionError, LakeError
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.lock import lake_lock
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
@@ -54,12 +54,12 @@ def code(error: pytest.ExceptionInfo[LakeError] | pytest.ExceptionInfo[Definitio
     return error.value.diagnostics[0].code
 
 
-def assert_unlocked(location: LakeLocation) -> None:
+def assert_unlocked(location: LocalLakes) -> None:
     with lake_lock(location, "sales", holder="test", timeout=0):
         pass
 
 
-def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) -> subprocess.Popen[bytes]:
+def start_writer(location: LocalLakes, folder: Path, select: str, audit: str) -> subprocess.Popen[bytes]:
     """A process that publishes ``sales/baskets`` and reports it on standard output."""
     script = folder / "writer.py"
     script.write_text(
@@ -69,11 +69,12 @@ def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) 
         from platform_core.contracts.model import DataProduct
         from platform_core.diagnostics import Place
         from platform_core.lake.connect import connect
-        from platform_core.lake.location import LakeLocation
+        from platform_core.lake.local.lakes import LocalLakes
+        from platform_core.lake.local.lakes import LocalLakes
         from platform_core.lake.transaction import Stamp
         from platform_core.lake.publication.tables import publish_table
         product = DataProduct("sales", "baskets", Path("x"), Place(Path("x")), "1", "active", (), ())
-        location = LakeLocation(Path({str(location.root)!r}))
+        location = LocalLakes(Path({str(location.root)!r}))
         with connect(location, write=["sales"]) as con:
             print("writing", flush=True)
             publish_table(con, location, product, {select!r}, stamp=Stamp("run-2", "sales/baskets"),
@@ -84,11 +85,11 @@ def start_writer(location: LakeLocation, folder: Path, select: str, audit: str) 
 
 
 def test_a_publication_counts_the_rows_that_it_wrote(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     done = publish_table(con, location, product, "FROM range(1000)", stamp=stamp, audit=accept)
 
-    files = list(location.data("sales").rglob("*.parquet"))
+    files = list(location.data_folder("sales").rglob("*.parquet"))
     assert (done.rows, done.rows_written, done.audited) == (1000, 1000, "audited")
     assert done.bytes == sum(file.stat().st_size for file in files) > 0
     with connect(location, read=["sales"]) as reader:
@@ -99,13 +100,13 @@ def test_a_publication_counts_the_rows_that_it_wrote(
 
 
 def test_even_three_rows_are_counted_in_files(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     assert publish_table(con, location, product, "FROM range(3)", stamp=stamp, audit=accept).bytes > 0
 
 
 def test_the_snapshot_carries_run_asset_and_rows(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     publish_table(con, location, product, "FROM range(3)", stamp=stamp, audit=accept)
 
@@ -119,7 +120,7 @@ def test_the_snapshot_carries_run_asset_and_rows(
 
 
 def test_the_audit_sees_the_uncommitted_version_and_readers_do_not(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     publish_table(con, location, product, "FROM range(1)", stamp=stamp, audit=accept)
     seen: list[tuple[int, int]] = []
@@ -135,7 +136,7 @@ def test_the_audit_sees_the_uncommitted_version_and_readers_do_not(
 
 @pytest.mark.parametrize("reason", [Refused, KeyboardInterrupt, SystemExit])
 def test_a_refused_version_is_gone(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp, reason: type[BaseException]
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp, reason: type[BaseException]
 ) -> None:
     def stop(_relation: str) -> None:
         raise reason
@@ -149,12 +150,12 @@ def test_a_refused_version_is_gone(
     with connect(location, read=["sales"]) as reader:
         assert rows(reader, "sales.products.baskets") == 5
         assert history(reader, product) == before
-    assert len(list(location.data("sales").rglob("*.parquet"))) == 1
+    assert len(list(location.data_folder("sales").rglob("*.parquet"))) == 1
     assert_unlocked(location)
 
 
 def test_a_refused_first_version_leaves_nothing(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     with pytest.raises(Refused):
         publish_table(con, location, product, "FROM range(7)", stamp=stamp, audit=refuse)
@@ -165,7 +166,7 @@ def test_a_refused_first_version_leaves_nothing(
 
 
 def test_ctrl_c_while_the_table_is_written(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp, tmp_path: Path
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp, tmp_path: Path
 ) -> None:
     publish_table(con, location, product, "FROM range(5)", stamp=stamp, audit=accept)
     select = "SELECT i, random() FROM range(2000000000) r(i)"
@@ -187,7 +188,7 @@ def test_ctrl_c_while_the_table_is_written(
 
 
 def test_partitions_are_written_one_by_one(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window, february: Window
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window, february: Window
 ) -> None:
     stamp = Stamp("run-1", monthly.id)
     for window, first, count in (
@@ -208,7 +209,7 @@ def test_partitions_are_written_one_by_one(
 
 
 def test_a_run_over_the_whole_grid_replaces_the_table(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window, february: Window
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window, february: Window
 ) -> None:
     stamp = Stamp("run-1", monthly.id)
     publish_table(con, location, monthly, hours("2017-01-05", 3), window=january, stamp=stamp, audit=accept)
@@ -236,7 +237,7 @@ def test_a_run_over_the_whole_grid_replaces_the_table(
     ],
 )
 def test_a_partition_with_other_columns_is_refused(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window, select: str, words: str
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window, select: str, words: str
 ) -> None:
     stamp = Stamp("run-1", monthly.id)
     query = hours("2017-01-05", 3)
@@ -252,7 +253,7 @@ def test_a_partition_with_other_columns_is_refused(
 
 
 def test_columns_in_another_order_are_the_same_columns(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window
 ) -> None:
     stamp = Stamp("run-1", monthly.id)
     query = hours("2017-01-05", 3)
@@ -268,7 +269,7 @@ def test_columns_in_another_order_are_the_same_columns(
     "stray", ["TIMESTAMP '2017-01-01 04:59:59'", "TIMESTAMP '2017-02-01 05:00'", "NULL::TIMESTAMP"]
 )
 def test_rows_outside_of_the_partition_are_refused(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window, stray: str, replace_all: bool
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window, stray: str, replace_all: bool
 ) -> None:
     stamp = Stamp("run-1", monthly.id)
     publish_table(con, location, monthly, hours("2017-01-05", 3), window=january, stamp=stamp, audit=accept)
@@ -300,7 +301,7 @@ def test_rows_outside_of_the_partition_are_refused(
     ],
 )
 def test_the_partition_column_may_be_of_any_type_of_time(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window, first: str, last: str, kind: str
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window, first: str, last: str, kind: str
 ) -> None:
     query = f"SELECT unnest(['{first}', '{last}'])::{kind} AS sold"
     done = publish_table(
@@ -323,7 +324,7 @@ def test_the_partition_column_may_be_of_any_type_of_time(
 
 @pytest.mark.parametrize("query", ["SELECT 1 AS i", "SELECT 'soon' AS sold"])
 def test_a_partition_column_of_another_type_is_refused(
-    con: Con, location: LakeLocation, monthly: DataProduct, january: Window, query: str
+    con: Con, location: LocalLakes, monthly: DataProduct, january: Window, query: str
 ) -> None:
     with pytest.raises(DefinitionError) as error:
         publish_table(
@@ -336,7 +337,7 @@ def test_a_partition_column_of_another_type_is_refused(
     "query", ["SELECT nothing", "SELEKT", "SELECT 'x'::INTEGER AS i", "SELECT * FROM no_such_table"]
 )
 def test_a_query_that_fails_is_one_message(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp, query: str
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp, query: str
 ) -> None:
     publish_table(con, location, product, "FROM range(5)", stamp=stamp, audit=accept)
 
@@ -350,7 +351,7 @@ def test_a_query_that_fails_is_one_message(
 
 
 def test_a_pinned_view_of_before_is_read_until_a_table_takes_its_place(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     con.execute("CREATE TABLE sales.staging.baskets AS FROM range(100) r(i)")
     version = publish_pinned(con, location, product, stamp)
@@ -372,7 +373,7 @@ def test_a_pinned_view_of_before_is_read_until_a_table_takes_its_place(
 
 
 def test_history_knows_only_its_own_product(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp
 ) -> None:
     other = replace(product, name="stores")
     publish_table(con, location, product, "FROM range(1)", stamp=stamp, audit=accept)
@@ -383,7 +384,7 @@ def test_history_knows_only_its_own_product(
     assert history(con, replace(product, domain="hr")) == ()
 
 
-def test_names_and_words_need_no_care(con: Con, location: LakeLocation, product: DataProduct) -> None:
+def test_names_and_words_need_no_care(con: Con, location: LocalLakes, product: DataProduct) -> None:
     odd = replace(product, name="bas\"ket's")
     publish_table(
         con, location, odd, "SELECT 1 AS i", stamp=Stamp("run's", odd.id), audit=lambda r: rows(con, r)
@@ -394,7 +395,7 @@ def test_names_and_words_need_no_care(con: Con, location: LakeLocation, product:
 
 
 def test_a_killed_writer_leaves_a_lake_to_read_and_write(
-    con: Con, location: LakeLocation, product: DataProduct, stamp: Stamp, tmp_path: Path
+    con: Con, location: LocalLakes, product: DataProduct, stamp: Stamp, tmp_path: Path
 ) -> None:
     publish_table(con, location, product, "FROM range(5)", stamp=stamp, audit=accept)
     writer = start_writer(location, tmp_path, "FROM range(9)", "os.kill(os.getpid(), 9)")

@@ -15,7 +15,7 @@ from small_mesh import SmallMesh
 from platform_core.cli import main
 from platform_core.diagnostics import ContractError, DefinitionError, LakeError
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.product_files import FileDraft, ProductFiles
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import history
@@ -63,7 +63,7 @@ def returning(
 
 
 def folder(lake: str = "shop") -> Path:
-    return LakeLocation.current().folder(lake) / "files" / "extract"
+    return current_lakes().folder(lake) / "files" / "extract"
 
 
 def names(path: Path) -> list[str]:
@@ -193,8 +193,8 @@ def test_a_missing_folder(mesh: SmallMesh, instance: dg.DagsterInstance) -> None
     shutil.rmtree(folder())
 
     product = Registry.open(mesh.root).get("shop/extract")
-    shelf = ProductFiles(LakeLocation.current(), product)
-    with connect(LakeLocation.current(), read=["shop"]) as con:
+    shelf = ProductFiles(current_lakes(), product)
+    with connect(current_lakes(), read=["shop"]) as con:
         (version,) = history(con, product)
         with pytest.raises(LakeError) as caught:
             shelf.read(version)
@@ -203,7 +203,7 @@ def test_a_missing_folder(mesh: SmallMesh, instance: dg.DagsterInstance) -> None
     assert "mesh run shop/extract" in (fault.fix or "")
     assert mesh.run("shop", "shop/extract", instance).success
     assert (folder() / "extract.csv").read_text() == CSV
-    with connect(LakeLocation.current(), read=["shop"]) as con:
+    with connect(current_lakes(), read=["shop"]) as con:
         newest = history(con, product)[0]
         assert shelf.read(newest).path.read_text() == CSV
         shelf.path(newest.version).chmod(0o644)
@@ -238,8 +238,8 @@ def test_a_version_of_another_number_than_expected_is_found(
     returning(mesh)
     assert mesh.run("shop", "shop/extract", instance).success
 
-    shelf = ProductFiles(LakeLocation.current(), Registry.open(mesh.root).get("shop/extract"))
-    with connect(LakeLocation.current(), write=["shop"]) as con:
+    shelf = ProductFiles(current_lakes(), Registry.open(mesh.root).get("shop/extract"))
+    with connect(current_lakes(), write=["shop"]) as con:
         keeping = FileDraft(con, shelf)
         with keeping.draft() as path:
             path.write_text("new")
@@ -290,9 +290,9 @@ def test_an_interrupt_right_after_the_commit_leaves_the_file_of_the_version(
         patch.setattr(FileDraft, "committed", interrupted)
         assert not mesh.run("shop", "shop/extract", instance).success
     product = mesh.registry.get("shop/extract")
-    with connect(LakeLocation.current(), read=["shop"]) as con:
+    with connect(current_lakes(), read=["shop"]) as con:
         [version] = history(con, product)
-        assert ProductFiles(LakeLocation.current(), product).read(version).path.read_text() == CSV
+        assert ProductFiles(current_lakes(), product).read(version).path.read_text() == CSV
     made = instance.get_latest_materialization_event(KEY)
     assert made is not None
     assert made.asset_materialization is not None

@@ -11,7 +11,7 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.cli import main
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.masking.keys import KeyRing
 
 SENTINEL = "Xanthippe-7731"
@@ -62,7 +62,7 @@ def people(mesh: SmallMesh) -> SmallMesh:
 
 def stored(lake: str) -> bytes:
     """All bytes of a lake: the data of every version, and its catalog."""
-    folder = LakeLocation.current().folder(lake)
+    folder = current_lakes().folder(lake)
     return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
@@ -117,7 +117,7 @@ def test_a_twin_with_raw_values_is_refused(
     words = "\n".join(repr(record) for record in instance.all_logs(result.run_id))
     assert '"nick", "mail"' in words
     assert "nick-a" not in words
-    assert not list(LakeLocation.current().data("shop").rglob("*.parquet"))
+    assert not list(current_lakes().data("shop").rglob("*.parquet"))
 
 
 FAILING = {
@@ -153,7 +153,7 @@ def test_a_failing_run_shows_no_personal_value(
 
 
 def test_lakes_of_restricted_products_are_closed(people: SmallMesh, instance: dg.DagsterInstance) -> None:
-    location = LakeLocation.current()
+    location = current_lakes()
     folder = location.folder("shop_restricted")
     folder.mkdir(parents=True, mode=0o755)  # one that was made before
     assert people.run("shop", "shop/people", instance).success
@@ -163,7 +163,7 @@ def test_lakes_of_restricted_products_are_closed(people: SmallMesh, instance: dg
     assert {path.suffix for path in files} >= {".sqlite", ".parquet"}
     assert [path for path in files if path.stat().st_mode & 0o077] == []
     assert people.run("shop", "shop/profiles", instance).success
-    shared = [path.stat().st_mode for path in location.data("shop").rglob("*.parquet")]
+    shared = [path.stat().st_mode for path in location.data_folder("shop").rglob("*.parquet")]
     assert shared
     assert all(mode & 0o040 for mode in shared), "others read these"
 

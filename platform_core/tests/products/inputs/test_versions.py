@@ -20,11 +20,11 @@ def sales():
 """
 MEANWHILE = """
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 
 @data_product(inputs={"sales": Input("shop/sales", columns=("id", "amount"))})
 def copy(sales: Table):
-    with connect(LakeLocation.current(), write=["shop"]) as other:
+    with connect(current_lakes(), write=["shop"]) as other:
         other.execute("UPDATE shop.products.sales SET amount = 0")
     return sales.relation().project("id, amount, NULL::VARCHAR AS who")
 """

@@ -153,7 +153,7 @@ def searched(mesh: SmallMesh) -> tuple[set[str], set[str], str]:
             if file.is_relative_to(private):
                 own |= found
                 assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
-            elif not file.is_relative_to(mesh.lakes.data("shop")):
+            elif not file.is_relative_to(mesh.lakes.data_folder("shop")):
                 everybody |= found
     return everybody, own, told.decode()
 

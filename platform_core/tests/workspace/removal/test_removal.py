@@ -13,7 +13,7 @@ from small_mesh import AMOUNTS, SmallMesh, here
 
 from platform_core import files
 from platform_core.cli import main
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.workspace.home import Home
 from platform_core.workspace.records import recorded
 
@@ -110,8 +110,8 @@ def test_a_product_leaves_code_lake_and_records(mesh: SmallMesh, capsys: Capture
     assert "SOURCE" not in module
     assert "RATE = 2" in module  # another product uses it
     compile(module, "products.py", "exec")
-    location = LakeLocation.current(mesh.root)
-    assert not [*location.data("shop").glob("**/costs/*")]
+    location = current_lakes(mesh.root)
+    assert not [*location.data_folder("shop").glob("**/costs/*")]
     assert mesh.read("SELECT amount::DOUBLE FROM shop.products.prices") == [(2.5,)]
     with recorded(mesh.root) as instance:
         assert instance is not None
@@ -187,7 +187,7 @@ def test_leftovers_of_a_domain_that_is_gone(mesh: SmallMesh, capsys: Capture) ->
     assert "removed 1 version of shop/costs in the lake shop" in capsys.readouterr().out
     assert main(["remove", "domain", "shop", "--apply"]) == 0, capsys.readouterr().err
     assert "removed the lake shop: 1 product, 1 version" in capsys.readouterr().out
-    assert not LakeLocation.current(mesh.root).folder("shop").exists()
+    assert not current_lakes(mesh.root).folder("shop").exists()
 
 
 def test_ctrl_c_at_any_step_is_finished_by_the_next_call(

@@ -11,7 +11,8 @@ from platform_core.cli.grammar import one_of
 from platform_core.cli.output import answer
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError
-from platform_core.lake.location import RESTRICTED, LakeLocation
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.location import RESTRICTED
 from platform_core.masking.publish import keys_of
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import domain_name, product_id
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _domains(root: Path, registry: Registry) -> list[str]:
     """The domains of the tree, and those of which the lakes or shared files still hold something."""
-    federation, lakes = read_federation(root), LakeLocation.current(root).root
+    federation, lakes = read_federation(root), current_lakes(root).root
     known = {*registry.domains(), *federation.representatives}
     known |= {team.domain for team in federation.teams.values() if team.domain}
     known |= {path.name.removesuffix(RESTRICTED) for path in lakes.glob("[a-z]*") if path.is_dir()}

@@ -12,6 +12,7 @@ from platform_core.cli.output import answer
 from platform_core.cli.table import print_table
 from platform_core.diagnostics import UsageError
 from platform_core.lake.damage import newest_versions
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.location import LakeLocation
 from platform_core.masking.keys import KeyRing
 from platform_core.masking.publish import keys_of
@@ -36,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
-    ring, location = KeyRing.current(root), LakeLocation.current(root)
+    ring, location = KeyRing.current(root), current_lakes(root)
     registry = Registry.open(root)
     named, faults = _named(registry)
     if options.action == "rotate":

@@ -13,7 +13,7 @@ from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
 from platform_core.lake.connect import connect
 from platform_core.lake.damage import newest_versions
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.versions import bytes_of, stamps, table_behind
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import product_id
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
-    registry, location, limit = Registry.open(root), LakeLocation.current(root), options.limit
+    registry, location, limit = Registry.open(root), current_lakes(root), options.limit
     product = registry.get(product_id(options.product, registry.names()))
     principal = f"domain:{product.domain}" if options.principal is None else options.principal
     require_principal(principal, registry.domains())

@@ -14,7 +14,7 @@ from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.damage import each_once, newest_versions
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.versions import Version
 from platform_core.products.catalog.text import sla_in_words
 from platform_core.registry.lookup import Registry
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         products, diagnostics = registry.each(found)
         if len(found) in (0, MOST):
             note(options, f"the best {MOST}" if found else f'no product matches "{options.search}"')
-    versions, damaged = newest_versions(LakeLocation.current(root), products)
+    versions, damaged = newest_versions(current_lakes(root), products)
     diagnostics = (*diagnostics, *each_once(damaged))
     facts = {"products": [_facts(product, versions.get(product.id), root) for product in products]}
     return answer(options, root, facts, lambda: _print(products, versions, options.wide), diagnostics)

@@ -21,7 +21,7 @@ from platform_core.cli.output import note
 from platform_core.cli.read.query_formats import write_arrow, write_text
 from platform_core.diagnostics import UsageError
 from platform_core.files import whole_file
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.registry.lookup import Registry
 from platform_core.sealed.landlock import MISSING
 from platform_core.sealed.shapes import Shape
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
                 sql,
                 options.principal,
                 Registry.open(root),
-                LakeLocation.current(root),
+                current_lakes(root),
                 root,
                 seconds=options.timeout or None,
                 as_of=options.as_of,

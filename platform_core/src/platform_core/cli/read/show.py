@@ -16,7 +16,7 @@ from platform_core.cli.table import print_table, print_text, visible
 from platform_core.contracts.model import Column, DataProduct
 from platform_core.diagnostics import shown
 from platform_core.lake.damage import newest_versions
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version
 from platform_core.products.catalog.text import (
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry = Registry.open(root)
     product = registry.get(product_id(options.product, registry.names()))
-    versions, damaged = newest_versions(LakeLocation.current(root), [product])
+    versions, damaged = newest_versions(current_lakes(root), [product])
     version, gone = versions.get(product.id), damaged.get(product.id, ())
     teams = read_teams(root)
     team = teams.teams.get(product.owner or "")
@@ -163,7 +163,7 @@ def _constraints(column: Column) -> list[str]:
 def _file(product: DataProduct, version: Version | None, root: Path) -> dict[str, Any] | None:
     if product.file is None or version is None:
         return None
-    kept = ProductFiles(LakeLocation.current(root), product).read(version)
+    kept = ProductFiles(current_lakes(root), product).read(version)
     paths = {"path": str(kept.stable), "version_path": str(kept.path), "format": kept.path.suffix[1:]}
     return {**paths, **picked(kept, "in_place", "bytes", "sha256")}
 

@@ -12,7 +12,7 @@ from platform_core.cli.output import answer
 from platform_core.cli.table import print_table
 from platform_core.diagnostics import LakeError, RunError, shown
 from platform_core.lake.damage import newest_versions
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.quality.statistics import columns_shown
 from platform_core.registry.lookup import Registry
@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
-    registry, location = Registry.open(root), LakeLocation.current(root)
+    registry, location = Registry.open(root), current_lakes(root)
     product = registry.get(product_id(options.product, registry.names()))
     require_principal(options.principal, registry.domains())
     require_grant(product, options.principal, root)
@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
     if damaged:
         raise LakeError(*damaged[product.id])
     version = options.version or (versions[product.id].version if versions else 0)
-    file = ProductFiles(location, product).statistics(version)
+    files = ProductFiles(location, product)
+    files.fetch(version)
+    file = files.statistics(version)
     if not file.is_file():
         message = f"{product.id} has no statistics of {f'version {version}' if version else 'any version'}"
         expected = "a version that a run published, with its statistics"

@@ -30,6 +30,7 @@ from platform_core.lake.versions import Version, published_version
 from platform_core.sql.quoting import quoted
 
 CARD = "card.json"
+STATISTICS = "statistics.json"
 _UNFINISHED = "."
 """The first letter of unfinished drafts and links."""
 
@@ -65,9 +66,7 @@ class ProductFiles:
 
     def bytes_kept(self) -> int:
         """The bytes of the files of all versions."""
-        kept = [path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()]
-        # The stable name is a link to one of them.
-        return sum({path.stat().st_ino: path.stat().st_size for path in kept}.values())
+        return self.location.bytes_kept(self.folder)
 
     @property
     def stable(self) -> Path:
@@ -76,9 +75,14 @@ class ProductFiles:
     def path(self, version: int) -> Path:
         return self.folder / str(version) / self._name
 
+    def fetch(self, version: int) -> None:
+        """Bring the files of a version to this machine. Raises LakeError."""
+        for name in filter(None, (self.product.file, CARD, STATISTICS)):
+            self.location.fetch(self.folder / str(version) / name)
+
     def statistics(self, version: int) -> Path:
         """Where the statistics of a version's columns are kept, for every kind of product."""
-        return self.folder / str(version) / "statistics.json"
+        return self.folder / str(version) / STATISTICS
 
     def card(self, version: int) -> Path:
         return self.folder / str(version) / CARD
@@ -97,6 +101,7 @@ class ProductFiles:
             fix = f"Run `mesh run {self.product.id}`."
             raise LakeError.of("L032", message, self.product.place, expected, fix)
         path = self.path(version.version)
+        self.fetch(version.version)
         try:
             size = path.stat().st_size
             with path.open("rb") as file:
@@ -122,20 +127,17 @@ class ProductFiles:
             with lake_lock(self.location, self.product.lake, holder=f"{self.product.id}, its files"):
                 with lake_faults(self.location, self.product.lake):
                     for left in self._left_over(connection):
+                        self.location.discard(left)
                         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
                 if (version := self._stale_link(connection)) is not None:
                     self.point(version)
 
     def _left_over(self, connection: duckdb.DuckDBPyConnection) -> list[Path]:
         """Drafts, and versions newer than the published one."""
-        if not self.folder.is_dir():
-            return []
-        last = published_version(connection, self.product) or 0
-        return [
-            entry
-            for entry in self.folder.iterdir()
-            if entry.name.startswith(_UNFINISHED) or (entry.name.isdigit() and int(entry.name) > last)
-        ]
+        names = self.location.kept(self.folder)
+        last = (names and published_version(connection, self.product)) or 0
+        left = (n for n in names if n.startswith(_UNFINISHED) or (n.isdigit() and int(n) > last))
+        return [self.folder / name for name in left]
 
     def _stale_link(self, connection: duckdb.DuckDBPyConnection) -> int | None:
         """The published version, if it has a file to which the stable name does not lead."""
@@ -200,6 +202,7 @@ class FileDraft:
             shutil.rmtree(target)  # of a run that was killed before its COMMIT
         move_folder(written.parent, target)
         self._folder = target
+        self._files.location.keep(target)
         return ProductFile(target / written.name, self._files.stable, size, sha256)
 
     def committed(self, version: int) -> None:
@@ -210,6 +213,8 @@ class FileDraft:
         target = self._files.folder / str(version)
         if self._folder != target:
             move_folder(self._folder, target)
+            self._files.location.keep(target)
+            self._files.location.discard(self._folder)
         self._files.point(version)
 
     def discard(self) -> None:
@@ -218,4 +223,5 @@ class FileDraft:
             return
         # Ctrl-C may have come between COMMIT and ``committed``.
         if published_version(self._connection, self._files.product) != int(self._folder.name):
+            self._files.location.discard(self._folder)
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -12,7 +12,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window
 from platform_core.diagnostics import DefinitionError
-from platform_core.lake.errors import beyond_inputs, environment_fault, sentence
+from platform_core.lake.errors import beyond_inputs, sentence
 from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.column_fit import MANY, fitted, nan_apart
@@ -111,7 +111,7 @@ def query_faults(location: LakeLocation, product: DataProduct) -> Iterator[None]
     except NotAllowed as refused:
         raise beyond_inputs(product.id, product.place, refused) from None
     except duckdb.Error as error:
-        fault = environment_fault(error, location, product.lake)
+        fault = location.fault(error, product.lake)
         # The error may also be about a file of the product's sources.
         if fault and (fault.diagnostics[0].code in ("L003", "L011") or str(location.root) in str(error)):
             raise fault from error

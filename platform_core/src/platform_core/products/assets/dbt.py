@@ -60,7 +60,9 @@ def dbt_asset(
             sealed_engine() as engine,
         ):
             sources = {
-                f"{read.lake}.{read.name}": product_files(connection, read, run.room, run.versions[read.id])
+                f"{read.lake}.{read.name}": product_files(
+                    run.location, connection, read, run.room, run.versions[read.id]
+                ).here(run.location, run.room)
                 for read in reads
             }
             build = DbtBuild(run.room, product.lake, STAGING, sources)

@@ -10,7 +10,7 @@ import dagster as dg
 from platform_core.contracts.bounds import Bounds, Scalar
 from platform_core.contracts.model import Rule
 from platform_core.diagnostics import Place, UsageError
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.odcs.rules.column_rules import join_name
 from platform_core.odcs.rules.rule_fields import column_word
 from platform_core.products.catalog.spec import check_spec
@@ -101,7 +101,7 @@ def checks(
         name=f"{'__'.join(key.path)}__checks", specs=[check_spec(rule, key) for rule in rules]
     )
     def check(lake: LakeResource) -> Iterable[dg.AssetCheckResult]:
-        private = LakeLocation.current().is_private(lake_name)
+        private = current_lakes().is_private(lake_name)
         with lake.connect(read=[lake_name]) as connection:
             for outcome in audit(connection, rules, table, resolve=lambda _: None):
                 yield check_result(key, outcome.in_counts() if private else outcome)

@@ -252,7 +252,7 @@ class Feed:
         self._staging = staging_of(self.function, self.product, None, self.run.room, self.run.stamp.run_id)
         rows = LakeRows(connection, self.product, None, self._staging)
         engine = self.engines.enter_context(
-            sealed_inputs(connection, self.function, inputs, rows, self.run.room)
+            sealed_inputs(self.run.location, connection, self.function, inputs, rows, self.run.room)
         )
         self._arguments = bind(connection, self.function, inputs, rows, engine)
         result, said = with_metadata(self.function(**self._arguments))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,13 +16,13 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import run_window
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.lake.damage import report_damage, whole_files
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.local.spill import spill_folder, spill_into
 from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.publication.reader_files import remove_links
 from platform_core.lake.publication.tables import Publication
 from platform_core.lake.reclassified import left_lake, remove_left
-from platform_core.lake.spill import spill_folder, spill_into
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
 from platform_core.products.assets.hooks import RunHooks
@@ -90,7 +91,7 @@ def function_asset(
         rows = LakeRows(connection, product, run.window, staging)
         with (
             hooks(run, function.place) as run_hooks,
-            sealed_inputs(connection, function, bound, rows, run.room) as engine,
+            sealed_inputs(run.location, connection, function, bound, rows, run.room) as engine,
         ):
             arguments = bind(connection, function, bound, rows, engine)
             result, said = with_metadata(function(**arguments))
@@ -182,7 +183,7 @@ def product_asset(
             audited = (*referenced.values(), *compared)
             for read in (*reads, *audited):
                 require_grant(read, f"domain:{product.domain}", root)
-            location = LakeLocation.current()
+            location = current_lakes()
             moved = shape_left_behind(location, product, root)
             if product.restricted:  # before the new version is readable
                 remove_left(location, product, stamp.holder)
@@ -196,8 +197,8 @@ def product_asset(
                 keep_dlt_in(room)
                 if redaction.applies:
                     spill_into(connection, location, private)
-                folders = [
-                    *map(location.data, (product.lake, *attach)),
+                folders: list[Path | str] = [
+                    *(location.data(each).rstrip("/") for each in (product.lake, *attach)),
                     ProductFiles(location, product).folder,
                     room,
                 ]
@@ -205,7 +206,11 @@ def product_asset(
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
-                files = [(read, file) for read in known.values() for file in whole_files(connection, read)]
+                files = [
+                    (read, file)
+                    for read in known.values()
+                    for file in whole_files(location, connection, read)
+                ]
                 resolve = partial(published_table, connection, known, versions)
                 run = RunContext(
                     product,
@@ -220,7 +225,7 @@ def product_asset(
                     room,
                     versions,
                 )
-                with report_damage(files), explaining_lost_columns(connection, reads):
+                with report_damage(location, files), explaining_lost_columns(connection, reads):
                     publication = publish(run)
                 [(_, _, made)] = stamps(connection, product.lake, product.id, version=publication.version)
                 outcomes = publication.audited

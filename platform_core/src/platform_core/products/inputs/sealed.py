@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from platform_core.lake.location import LakeLocation
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.bind import bind
 from platform_core.products.inputs.resolve import BoundInput
@@ -27,12 +28,13 @@ class SealedRows(LakeRows):
 
     writer: duckdb.DuckDBPyConnection
     """The connection with the lakes."""
+    location: LakeLocation
     files: SealedFiles
     copies: Path
 
     def relation(self, name: str, bound: BoundInput) -> str:
         if bound.version is not None and bound.since is None:
-            rows = product_files(self.writer, bound.product, self.copies, bound.version)
+            rows = product_files(self.location, self.writer, bound.product, self.copies, bound.version)
         else:
             rows = copied(self.writer, super().relation(name, bound), self.copies)
         return f"({rows.opened(self.files, name).query})"
@@ -48,6 +50,7 @@ class SealedRows(LakeRows):
 
 @contextmanager
 def sealed_inputs(
+    location: LakeLocation,
     writer: duckdb.DuckDBPyConnection,
     function: ProductFunction,
     inputs: Mapping[str, BoundInput],
@@ -60,11 +63,18 @@ def sealed_inputs(
 
         @cache
         def engine() -> duckdb.DuckDBPyConnection:
-            files = stack.enter_context(closing(SealedFiles()))
+            files = stack.enter_context(closing(SealedFiles(location.open)))
             connection = stack.enter_context(sealed_engine())
             files.show(connection)
             shown = SealedRows(
-                connection, rows.consumer, rows.window, rows.staging, writer=writer, files=files, copies=room
+                connection,
+                rows.consumer,
+                rows.window,
+                rows.staging,
+                writer=writer,
+                location=location,
+                files=files,
+                copies=room,
             )
             bind(connection, function, inputs, shown)
             shut(connection, room / "spill")

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import Final
 
+from platform_core.lake.local.permissions import private_folder
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.permissions import private_folder
 
 KEPT: Final = 50
 """The number of these files that a domain keeps."""

@@ -21,7 +21,8 @@ from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, Place, PlatformError, own_line, render, shown
 from platform_core.lake.errors import lake_faults
-from platform_core.lake.location import RESTRICTED, LakeLocation
+from platform_core.lake.lakes import current_lakes
+from platform_core.lake.location import RESTRICTED
 from platform_core.products.run.private_log import append, captured, private_log
 from platform_core.quality.gate import ContractBroken
 from platform_core.quality.outcome import Outcomes
@@ -62,7 +63,7 @@ class Redaction:
         LakeError."""
         if not self.applies:
             return work()
-        location = LakeLocation.current()
+        location = current_lakes()
         with lake_faults(location, self.lake):
             self.file = private_log(location, self.lake, f"{self.product.name}-{self.run_id}")
         with captured(self.file):

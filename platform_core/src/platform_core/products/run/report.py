@@ -12,6 +12,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window, partition_windows
+from platform_core.diagnostics import LakeError
 from platform_core.files import write_whole
 from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
@@ -160,7 +161,8 @@ def column_facts(run: RunContext, version: int, preview: bool) -> dict[str, Any]
         found = statistics(run.connection, run.product, preview)
         file = ProductFiles(run.location, run.product).statistics(version)
         write_whole(file, json.dumps(found, indent=2), 0o600 if run.product.restricted else None)
-    except (duckdb.Error, OSError) as error:
+        run.location.keep(file)
+    except (duckdb.Error, OSError, LakeError) as error:
         return {WARNING: f"the version has no statistics: {type(error).__name__}"}
     return {"mesh/statistics": _table(found)}
 

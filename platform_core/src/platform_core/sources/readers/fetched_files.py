@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from platform_core.diagnostics import SourceError, shown
-from platform_core.lake.errors import DISK_FULL
+from platform_core.lake.local.faults import DISK_FULL
 
 CODECS: Final = {".gz": "gzip", ".zst": "zstd"}
 _CHUNK: Final = 1 << 20

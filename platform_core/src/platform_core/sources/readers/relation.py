@@ -12,7 +12,7 @@ from typing import Final
 import duckdb
 
 from platform_core.diagnostics import LakeError, Place, SourceError
-from platform_core.lake.extensions import extension_path
+from platform_core.lake.engine import extension_path
 from platform_core.sources.order import Order
 from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.lake.damage import from_each_lake
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.reader_files import linked, remove_links
 from platform_core.lake.removal import lakes_of, may_hold, remove_lake, remove_product
 from platform_core.lake.versions import published
@@ -34,7 +34,7 @@ class Step:
 def of_domain(root: Path, domain: str) -> Iterator[Step]:
     """The records, caches, keys and lakes of a domain."""
     yield from _records(root, lambda product: product.domain == domain)
-    home, location, ring = Home.of(root), LakeLocation.current(root), KeyRing.current(root)
+    home, location, ring = Home.of(root), current_lakes(root), KeyRing.current(root)
     caches = [*home.path.glob(f"introspection/{domain}.*json"), home.path / "dbt" / domain]
     for path in (each for each in (*caches, home.logs / f"{domain}.log") if each.exists()):
         remove = partial(shutil.rmtree, path) if path.is_dir() else partial(path.unlink, missing_ok=True)
@@ -51,7 +51,7 @@ def of_domain(root: Path, domain: str) -> Iterator[Step]:
 def of_products(root: Path, products: Collection[ProductId], keys: Collection[str]) -> Iterator[Step]:
     """The records and versions of products, and the keys that no other product is hashed with."""
     yield from _records(root, lambda product: product in products)
-    ring, location = KeyRing.current(root), LakeLocation.current(root)
+    ring, location = KeyRing.current(root), current_lakes(root)
     yield from _keys(ring, [name for name in ring.names() if name in keys])
     for product in products:
         for lake in lakes_of(location, product.domain):

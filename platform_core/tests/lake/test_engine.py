@@ -8,9 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from platform_core.lake import extensions
-from platform_core.lake.extensions import extension_path, load_extension, open_connection
+from platform_core.lake import engine
+from platform_core.lake.engine import extension_path, open_engine
+from platform_core.lake.local.lakes import LocalLakes
 
+EXTENSIONS = LocalLakes.extensions
 ALLOWED = "SELECT current_setting('allow_unsigned_extensions')"
 
 
@@ -28,13 +30,15 @@ def con(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of a process, ready for lakes."""
-    monkeypatch.setattr(extensions, "_checked", set())
+    monkeypatch.setattr(engine, "_checked", set())
     if request.param == "a later":
-        with open_connection() as first:
-            load_extension(first)
-    with open_connection() as connection:
-        assert connection.execute(ALLOWED).fetchone() == (request.param == "a later",)
-        load_extension(connection)
+        open_engine(EXTENSIONS).close()
+    opened = []
+    connect = duckdb.connect
+    monkeypatch.setattr(engine.duckdb, "connect", lambda *a, **k: opened.append(k) or connect(*a, **k))
+    with open_engine(EXTENSIONS) as connection:
+        [options] = opened
+        assert ("allow_unsigned_extensions" in options["config"]) == (request.param == "a later")
         yield connection
 
 
@@ -49,15 +53,17 @@ def test_an_unsigned_extension_is_not_loaded_even_if_the_check_was_skipped(
 
 
 def test_a_file_that_changed_is_checked_again(unsigned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_connection() as first:
-        load_extension(first)
+    open_engine(EXTENSIONS).close()
     original = extension_path
     monkeypatch.setattr(
-        extensions, "extension_path", lambda name: unsigned if "sqlite" in name else original(name)
+        engine, "extension_path", lambda name: unsigned if "sqlite" in name else original(name)
     )
-    with open_connection() as connection, pytest.raises(duckdb.IOException, match="signature"):
-        load_extension(connection)
+    with pytest.raises(duckdb.IOException, match="signature"):
+        open_engine(EXTENSIONS)
     # Not even where the connection allowed it, since somebody changed the file in between.
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    with connection, pytest.raises(duckdb.IOException, match="signature"):
-        load_extension(connection)
+    connect = duckdb.connect
+    monkeypatch.setattr(
+        engine.duckdb, "connect", lambda *_, **__: connect(config={"allow_unsigned_extensions": "true"})
+    )
+    with pytest.raises(duckdb.IOException, match="signature"):
+        open_engine(EXTENSIONS)

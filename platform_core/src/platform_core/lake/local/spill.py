@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 
+from platform_core.lake.local.permissions import private_folder
 from platform_core.lake.location import LakeLocation
-from platform_core.lake.permissions import private_folder
 from platform_core.sql.quoting import literal
 
 _PREFIX = ".spill-"

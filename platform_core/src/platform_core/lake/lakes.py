@@ -1,0 +1,25 @@
+"""The lakes of this process: on servers if the deployment says so, else on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platform_core.deployment.file import current_deployment
+from platform_core.lake.local.lakes import LocalLakes
+from platform_core.lake.location import LakeLocation
+from platform_core.settings import LAKE, mesh_home
+
+
+def current_lakes(root: Path | None = None) -> LakeLocation:
+    """The lakes of the mesh at ``root``, by default of the working directory.
+
+    Local ones are in ``MESH_LAKE``, else in ``lake`` in the state. Raises DeploymentError for a wrong
+    deployment file.
+    """
+    folder = LAKE.folder() or mesh_home(root) / "lake"
+    deployment = current_deployment()
+    if deployment is None or deployment.lakes is None:
+        return LocalLakes(folder)
+    from platform_core.lake.remote.lakes import RemoteLakes
+
+    return RemoteLakes(folder, deployment.lakes)
