@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
 
 PASSWORD = "s3cret-Pa55/word@x"
 _STARTED = 60
@@ -116,3 +124,111 @@ def _program(name: str) -> str:
 def _unprivileged() -> list[str]:
     """Postgres refuses root, who is another user in a namespace of its own."""
     return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+
+
+OWNER = {"access_key": "OWNER", "secret_key": "owner-s3cret-key", "region": "us-east-1"}
+_WEED = Path(sys.executable).parent / "weed"
+
+
+@dataclass
+class ObjectStore:
+    """A server of S3. ``OWNER`` may do everything; others what their identities allow."""
+
+    folder: Path
+    port: int
+    command: list[str]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def files(self) -> fs.S3FileSystem:
+        """Its buckets, as the owner."""
+        return fs.S3FileSystem(
+            access_key=OWNER["access_key"],
+            secret_key=OWNER["secret_key"],
+            endpoint_override=self.endpoint.removeprefix("http://"),
+            scheme="http",
+            allow_bucket_creation=True,
+        )
+
+    def make(self, bucket: str) -> None:
+        for _ in range(_STARTED * 10):
+            try:
+                return self.files.create_dir(bucket)
+            except OSError:  # its parts start one after the other
+                time.sleep(0.1)
+        raise TimeoutError(f"{bucket} cannot be made")
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        for _ in range(_STARTED * 10):
+            try:
+                urllib.request.urlopen(f"{self.endpoint}/healthz").close()
+                return
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        self.process.kill()  # it would take ten seconds to stop
+        self.process.wait()
+
+
+def free_pair() -> int:
+    """A free port whose sibling for gRPC, 10,000 above it, is free too."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        try:
+            for each in (port, port + 10_000):
+                with socket.socket() as server:
+                    server.bind(("127.0.0.1", each))
+            return port
+        except OSError:
+            continue
+
+
+@contextmanager
+def object_store(
+    folder: Path, identities: Mapping[str, tuple[str, list[str]]] | None = None, port: int | None = None
+) -> Iterator[ObjectStore]:
+    """A new server in ``folder``, killed at the end. ``identities`` are the secret and the actions of each
+    key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    every = {OWNER["access_key"]: (OWNER["secret_key"], ["Admin", "Read", "Write", "List"])}
+    every |= identities or {}
+    config: list[dict[str, Any]] = [
+        {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
+        for key, (secret, actions) in every.items()
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": config}))
+    port = port or free_pair()
+    command = [str(_WEED), "-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1"]
+    command += ["-ip.bind=127.0.0.1", "-master.telemetry=false", "-volume.max=64"]
+    command += ["-master.volumeSizeLimitMB=64", "-filer", "-filer.disableHttp", "-s3"]
+    command += [f"-master.port={free_pair()}", f"-volume.port={free_pair()}", f"-filer.port={free_pair()}"]
+    command += [f"-s3.port={port}", f"-s3.config={folder / 's3.json'}"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    store = ObjectStore(folder, port, command, subprocess.Popen(["true"]))
+    store.process.wait()
+    store.start()
+    try:
+        yield store
+    finally:
+        store.kill()
+
+
+def actions_of(policy: Mapping[str, Any]) -> list[str]:
+    """An AWS policy in the form of SeaweedFS's identities."""
+    words = {"s3:GetObject": "Read", "s3:PutObject": "Write", "s3:ListBucket": "List"}
+    return [
+        f"{words[action]}:{resource.removeprefix('arn:aws:s3:::').removesuffix('/*')}"
+        + ("/*" if "/" in resource.removesuffix("/*") else "")
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+        if action in words
+        for resource in statement["Resource"]
+    ]

@@ -82,7 +82,7 @@ def ways_into_a_lake(module: Module) -> Iterator[str]:
     """The methods of a LakeLocation that return a path."""
     for name, call in module.calls():
         owner, _, method = name.rpartition(".")
-        if owner.endswith("location") and method in ("catalog", "data", "folder", "lock"):
+        if owner.endswith("location") and method in ("data", "folder"):
             yield f"{call.lineno}: {name}"
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and dotted(node).endswith("location.root"):
@@ -101,9 +101,9 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     ),
     "an ATTACH of a lake": (
         statements("ATTACH"),
-        "lake/location.py",
+        "lake/local/lakes.py",
         {
-            "lake/connect.py": "a catalog in SQLite, which is read without its lake",
+            "lake/remote/lakes.py": "a lake of servers",
             "access/bi_file.py": "a file for BI tools, with views and no rows",
             "sealed/dbt.py": "the databases that dbt builds in, which are no lakes",
             "sources/readers/postgres.py": "a database outside of the mesh",
@@ -114,7 +114,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         statements("BEGIN|COMMIT|ROLLBACK"),
         "lake/transaction.py",
         {
-            "lake/connect.py": "one state of a catalog that is read without its lake",
+            "lake/local/lakes.py": "one state of a catalog that is read or changed without its lake",
             "sources/readers/postgres.py": "one snapshot for all reads of a database outside of the mesh",
             "sources/readers/sqlite.py": "one snapshot for all reads of a database outside of the mesh",
         },
@@ -122,7 +122,10 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
     "a path in a lake": (
         ways_into_a_lake,
         "lake/",
-        {"masking/files.py": "the files of a masked twin, read before anybody else reads them"},
+        {
+            "masking/files.py": "the files of a masked twin, read before anybody else reads them",
+            "products/assets/table.py": "the folders that the engine of a run may open",
+        },
     ),
     "the tables of a lake's catalog": (
         words("__ducklake_metadata_|\\.ducklake_|catalog\\.sqlite"),
@@ -130,6 +133,8 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         {
             "sealed/version.py": "the files of a version, to be read without its lake",
             "masking/files.py": "the files that a publication is about to add",
+            "access/server/plan.py": "whether a lake is whole, before anybody may attach it",
+            "access/server/rights.py": "the rows of a catalog that a reader may see",
         },
     ),
     "a hard link": (calls("os.link", ".hardlink_to", "os.symlink", ".symlink_to"), "files.py", {}),
@@ -138,8 +143,8 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         imports("fcntl", "filelock"),
         "files.py",
         {
-            "lake/lock.py": "it tells who holds the lock",
-            "lake/spill.py": "the lock of a folder itself, which tells that its process lives",
+            "lake/local/lakes.py": "it tells who holds the lock",
+            "lake/local/spill.py": "the lock of a folder itself, which tells that its process lives",
             "workspace/processes/living.py": "the lock of a process, which tells that it lives",
         },
     ),
@@ -148,12 +153,12 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "nowhere",
         {
             "sources/readers/sqlite.py": "a database outside of the mesh, by the storage class of each value",
-            "lake/connect.py": "a catalog that is read without DuckLake, which is slow to load",
-            "lake/versions.py": "the statements that run in both",
+            "lake/local/lakes.py": "a catalog that is read without DuckLake, which is slow to load",
+            "lake/local/faults.py": "which catalog is garbled, when the engine fails and names none",
             "registry/search.py": "the index of the words of all contracts",
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",
-            "lake/errors.py": "which catalog is garbled, when the engine fails and names none",
+            "lake/errors.py": "errors of a catalog that is read without DuckLake",
             "workspace/records.py": "what checks found, for `mesh show`, which does not import Dagster",
         },
     ),
@@ -174,18 +179,19 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "contracts/product_id.py",
         {
             "odcs/editions.py": "a JSON pointer",
+            "lake/remote/lakes.py": "the address of an object",
             "odcs/rules/references.py": "the path of a contract's file",
             "governance/facts_document.py": "the name of a format",
         },
     ),
 }
 DATABASES = {
-    "lake/extensions.py": "the connection that lakes are attached to",
+    "lake/engine.py": "the connection that lakes are attached to",
     "sql/engine.py": "where texts are parsed and tried: in memory, without files",
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sources/readers/relation.py": "files and table formats outside of the mesh, in the staging process",
-    "lake/damage.py": "whether a file can be read, after the engine failed: that file alone",
+    "lake/local/lakes.py": "whether a file can be read, after the engine failed: that file alone",
 }
 """Who opens a database of its own, and what for."""
 

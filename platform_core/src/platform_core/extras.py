@@ -8,6 +8,8 @@ from platform_core.diagnostics import UsageError
 
 _OF_DAGSTER: Final = {"dagster", "dagster_duckdb", "jinja2", "numpy", "psutil"}
 """The modules that the extra ``dagster`` brings."""
+_OF_REMOTE: Final = {"obstore", "psycopg2"}
+"""The modules that the extra ``remote`` brings."""
 
 
 def missing(error: ModuleNotFoundError) -> UsageError:
@@ -15,6 +17,7 @@ def missing(error: ModuleNotFoundError) -> UsageError:
     module = (error.name or "").partition(".")[0]
     if module in ("", "platform_core"):
         raise error
-    needed = "platform-core[dagster]" if module in _OF_DAGSTER else module
+    extra = "dagster" if module in _OF_DAGSTER else "remote" if module in _OF_REMOTE else None
+    needed = f"platform-core[{extra}]" if extra else module
     message = f"{module} is not installed" + (f", which {needed} brings" if needed != module else "")
     return UsageError.of("U110", message, fix=f"Run `pip install '{needed}'`.")

@@ -13,8 +13,8 @@ import pytest
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import LakeError
-from platform_core.lake import connect as catalog
 from platform_core.lake.connect import connect, read_catalog
+from platform_core.lake.local import lakes as catalog
 from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import FORMAT
 from platform_core.lake.publication.tables import publish_table

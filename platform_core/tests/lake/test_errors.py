@@ -140,7 +140,7 @@ def test_a_broken_catalog(location: LocalLakes, product: DataProduct, content: b
         with pytest.raises(LakeError) as error, connect(location, **access):
             pass
         assert codes(error) == ["L004"]
-        assert "catalog.sqlite" in str(error.value)
+        assert str(location.folder("sales")) in str(error.value)
     assert location.catalog_file("sales").read_bytes() == content
 
 

@@ -29,13 +29,14 @@ import os, signal, sys
 from pathlib import Path
 from platform_core.registry.lookup import Registry
 from platform_core.lake import reclassified, removal
+from platform_core.lake.local import lakes
 from platform_core.lake.lakes import current_lakes
 
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 step, root = sys.argv[1], Path(sys.argv[2])
-module = removal.shutil if step == "rmtree" else removal
+module = {"rmtree": lakes.shutil, "move_folder": lakes}.get(step, removal)
 done = getattr(module, step)
 setattr(module, step, killed if step != "move_folder" else lambda *names: (done(*names), killed()))
 reclassified.remove_left(current_lakes(root), Registry.open(root).get("shop/people"), "test")

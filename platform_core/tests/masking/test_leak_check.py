@@ -128,7 +128,7 @@ def test_a_raw_value_is_found_wherever_it_is(
     assert fault.code == "Q020"
     assert f'"{column}"' in fault.message
     assert "Ada" not in str(caught.value)
-    assert not list(current_lakes().data("shop").rglob("*.parquet"))
+    assert not list(current_lakes().data_folder("shop").rglob("*.parquet"))
     assert not con.execute("SELECT * FROM duckdb_tables() WHERE table_name = 'profiles'").fetchall()
 
 
@@ -185,7 +185,7 @@ def test_only_earlier_versions_under_other_masks_are_reported(con: duckdb.DuckDB
 
 def test_files_of_a_killed_run_are_removed(con: duckdb.DuckDBPyConnection) -> None:
     publish(con, product(*COLUMNS))
-    folder = current_lakes().data("shop") / "products" / "profiles"
+    folder = current_lakes().data_folder("shop") / "products" / "profiles"
     con.execute(f"COPY rows TO '{folder / 'ducklake-left.parquet'}'")
     before = {path.name for path in folder.glob("*.parquet")}
     outcomes = publish(con, product(*COLUMNS))
@@ -238,7 +238,7 @@ def test_rows_are_not_in_the_order_of_the_parent(con: duckdb.DuckDBPyConnection)
         [file] = written_files(current_lakes(), masked_twin(product(*COLUMNS[:3])))
         found.append(con.execute(f"FROM read_parquet('{file}')").fetchall())
         con.execute("DROP TABLE shop.products.profiles")
-        file.unlink()
+        Path(file).unlink()
     assert found[0] == found[1] == found[2] == sorted(found[0])
 
 
@@ -272,7 +272,7 @@ def test_a_prefix_as_long_as_all_values_is_refused(least: int, con: duckdb.DuckD
         publish(con, product(COLUMNS[0], replace(COLUMNS[3], mask=Mask("generalize", HERE, prefix=least))))
     [fault] = caught.value.diagnostics
     assert (fault.code, fault.place) == ("C090", HERE)
-    assert not list(current_lakes().data("shop").rglob("*.parquet"))
+    assert not list(current_lakes().data_folder("shop").rglob("*.parquet"))
 
 
 def test_the_audit_runs_without_the_keys(con: duckdb.DuckDBPyConnection) -> None:

@@ -62,6 +62,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "stats": Verb("read", "show statistics of a product's columns", "the version has none"),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
+    "grant": Verb(
+        "govern",
+        "plan or apply the rights of contracts on servers",
+        "check: the servers differ from the contracts",
+    ),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
     "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),

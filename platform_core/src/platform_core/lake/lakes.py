@@ -1,10 +1,11 @@
-"""The lakes of this process: on servers if the deployment says so, else on this machine."""
+"""The lakes of this process: on the servers of the deployment, else on this machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from platform_core.deployment.file import current_deployment
+from platform_core.extras import missing
 from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import LakeLocation
 from platform_core.settings import LAKE, mesh_home
@@ -20,6 +21,9 @@ def current_lakes(root: Path | None = None) -> LakeLocation:
     deployment = current_deployment()
     if deployment is None or deployment.lakes is None:
         return LocalLakes(folder)
-    from platform_core.lake.remote.lakes import RemoteLakes
+    try:
+        from platform_core.lake.remote.lakes import RemoteLakes
+    except ModuleNotFoundError as error:
+        raise missing(error) from None
 
     return RemoteLakes(folder, deployment.lakes)

@@ -176,7 +176,7 @@ class LakeLocation(ABC):
 
     @abstractmethod
     def fetch(self, path: Path) -> None:
-        """Bring a file that was kept, if it is not here; a file that was not kept is no error."""
+        """Bring a file that was kept, if it is not here; nothing for a file that was not kept."""
 
     @abstractmethod
     def discard(self, folder: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_twin_with_raw_values_is_refused(
     words = "\n".join(repr(record) for record in instance.all_logs(result.run_id))
     assert '"nick", "mail"' in words
     assert "nick-a" not in words
-    assert not list(current_lakes().data("shop").rglob("*.parquet"))
+    assert not list(current_lakes().data_folder("shop").rglob("*.parquet"))
 
 
 FAILING = {

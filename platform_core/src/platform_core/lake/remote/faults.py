@@ -18,8 +18,8 @@ _REFUSED: Final = re.compile(
 _NOT_GRANTED: Final = re.compile(r"permission denied for (schema|table|view|relation)|must be owner", re.I)
 _AWAY: Final = re.compile(
     r"connection to server|could not (connect|translate host)|unable to connect to postgres"
-    r"|server closed the conn"
-    r"|terminating connection|connection (refused|timed out|reset)|the database system is|no connection to the"
+    r"|server closed the conn|terminating connection|connection (refused|timed out|reset)"
+    r"|the database system is|no connection to the"
     r"|connection already closed|SSL connection has been closed|failed to prepare|could not receive data",
     re.I,
 )

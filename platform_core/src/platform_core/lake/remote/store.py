@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from platform_core.deployment.file import Lakes
 from platform_core.deployment.principal import credential_of, principal
-from platform_core.files import draft_beside
+from platform_core.files import draft_beside, link_over
 from platform_core.lake.errors import other_fault
 from platform_core.lake.remote.faults import store_fault
 
 _AT_ONCE: Final = 16
 """Requests of ``sizes`` at the same time."""
-REFUSED: Final = (PermissionDeniedError, UnauthenticatedError)
+_REFUSED: Final = (PermissionError, PermissionDeniedError, UnauthenticatedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Bucket:
     def errors(self) -> Iterator[None]:
         try:
             yield
-        except BaseError as error:
-            words = f"HTTP 403 {error}" if isinstance(error, REFUSED) else str(error)
+        except (BaseError, OSError) as error:
+            words = f"HTTP 403 {error}" if isinstance(error, _REFUSED) else str(error)
             raise store_fault(words, self.lakes, self.lake) or other_fault(error, self.lake) from None
 
     def listed(self, prefix: str) -> list[Any]:
@@ -60,7 +60,7 @@ class Bucket:
         def size(key: str) -> int | None:
             try:
                 return int(obstore.head(store, key)["size"])
-            except NotFoundError:
+            except FileNotFoundError:
                 return None
 
         with self.errors():
@@ -70,7 +70,7 @@ class Bucket:
                 return list(pool.map(size, keys))
 
     def remove(self, keys: Collection[str]) -> None:
-        with self.errors(), suppress(NotFoundError):
+        with self.errors(), suppress(FileNotFoundError):
             if keys:
                 obstore.delete(self.store, list(keys))
 
@@ -89,14 +89,14 @@ class Bucket:
                     return
                 path.parent.mkdir(parents=True, exist_ok=True)
                 draft = draft_beside(path)
-                draft.rmdir()
-                with draft.open("xb") as file:
+                with draft.open("wb") as file:
                     for part in obstore.get(self.store, key).stream():
                         file.write(part)
                 os.utime(draft, (at, at))
                 draft.chmod(0o400)
-                draft.replace(path)
-            except NotFoundError:
+                link_over(draft, path)
+                draft.unlink()
+            except FileNotFoundError:
                 return
 
 
