@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from platform_core.access.grants import ANALYSTS, is_granted, require_grant, require_principal
+from platform_core.access.grants import ANALYSTS, is_granted, reader_of, require_grant
 from platform_core.access.query import GrantedRows, Opened, granted_rows, rows_of
 from platform_core.access.query_log import record_query
 from platform_core.access.versions import files_of_versions, not_kept
@@ -185,7 +185,7 @@ def read(
     never published, or was removed, R023 for a version that is not kept; LakeError; ContractError.
     """
     folder, registry, location = _mesh(root)
-    require_principal(reader, registry.domains())
+    reader = _known(reader, registry, location)
     found = registry.get(ProductId.written(product))
     require_grant(found, reader, folder)
     if version is not None and as_of is not None:
@@ -212,6 +212,7 @@ def query(
     """
     folder, registry, location = _mesh(root)
     text = None if as_of is None else moment_text("as_of", as_of)
+    reader = _known(reader, registry, location)
     rows = granted_rows(sql, reader, registry, location, folder, text)
     _record(folder, reader, rows.products)
     return Rows(rows)
@@ -225,8 +226,8 @@ def products(
 
     Raises UsageError: U001 outside of a mesh, U041 and U042 for an unknown reader.
     """
-    folder, registry, _ = _mesh(root)
-    require_principal(reader, registry.domains())
+    folder, registry, location = _mesh(root)
+    reader = _known(reader, registry, location)
     if search is None:
         every, faults = registry.scan()
     else:
@@ -239,6 +240,10 @@ def products(
 def _mesh(root: str | os.PathLike[str] | None) -> tuple[Path, Registry, LakeLocation]:
     found = mesh_root() if root is None else mesh_root(Path(root))
     return found, Registry.open(found), current_lakes(found)
+
+
+def _known(reader: str, registry: Registry, location: LakeLocation) -> str:
+    return reader_of(None if reader == ANALYSTS else reader, ANALYSTS, location.reader, registry.domains())
 
 
 def _record(root: Path, reader: str, read: Iterable[str]) -> None:

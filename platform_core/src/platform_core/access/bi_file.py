@@ -40,6 +40,10 @@ def attach(
     Raises UsageError (U041, U042, U066, U068), LakeError.
     """
     registry, location = Registry.open(root), current_lakes(root)
+    if location.reader is not None:
+        message = "a BI file links the data files of this machine, and the lakes are on servers"
+        fix = "Write the rows, with `mesh query -o FILE`; or let the tool attach the lake: docs/deploy.md."
+        raise UsageError.of("E017", message, None, "lakes of this machine", fix)
     require_principal(reader, registry.domains())
     links = links_of(mesh_home(root), reader)
     try:

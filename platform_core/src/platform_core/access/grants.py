@@ -25,6 +25,23 @@ def require_principal(principal: str, domains: tuple[str, ...]) -> None:
         raise UsageError.of("U041", f'"{principal}" is not a known principal', None, expected)
 
 
+def reader_of(asked: str | None, default: str, known_as: str | None, domains: tuple[str, ...]) -> str:
+    """The principal of a reader: the one asked for, or ``default``. Where the servers know the reader as a
+    domain or a group, it is that one.
+
+    Raises UsageError as ``require_principal``; E016 for another principal than the servers know.
+    """
+    if known_as is None:
+        require_principal(asked or default, domains)
+        return asked or default
+    own = f"domain:{known_as}" if known_as in domains else known_as
+    if asked not in (None, own):
+        message = f"{asked} cannot be chosen: the credentials of this process are those of {own}"
+        fix = "Leave --as out, or set MESH_PRINCIPAL and use the credentials of that principal."
+        raise UsageError.of("E016", message, None, "the reader that the credentials name", fix)
+    return own
+
+
 def is_granted(product: DataProduct, principal: str) -> bool:
     """Whether ``principal`` may read a product; ``require_grant`` gives the reasons against it."""
     own = principal == f"domain:{product.domain}"

@@ -80,6 +80,11 @@ class LakeLocation(ABC):
     def shared(self) -> tuple[str, ...]:
         """The domains whose shared lake this user can read, sorted."""
 
+    @property
+    def reader(self) -> str | None:
+        """The principal that the servers know this process as; None where nobody checks who reads."""
+        return None
+
     @abstractmethod
     def where(self, lake: str) -> str:
         """The place of a lake, for messages."""

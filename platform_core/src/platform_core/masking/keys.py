@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import LakeError, Place, shown
 from platform_core.files import OTHERS, close_to_others, file_lock, link_new, write_whole
 from platform_core.lake.connect import connect
@@ -50,9 +51,11 @@ class KeyRing:
 
     @classmethod
     def current(cls, root: Path | None = None) -> KeyRing:
-        """The folder from ``MESH_KEYS``, else ``keys`` in the state of the mesh at ``root``; see
-        ``share``."""
-        ring = cls(KEYS.folder() or mesh_home(root) / "keys")
+        """The folder from ``MESH_KEYS``, else of the deployment, else ``keys`` in the state of the mesh at
+        ``root``; see ``share``."""
+        deployment = current_deployment()
+        deployed = deployment.keys if deployment is not None else None
+        ring = cls(KEYS.folder() or deployed or mesh_home(root) / "keys")
         ring.share(current_lakes(root))
         return ring
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import RunError, UsageError
 from platform_core.files import write_whole
 from platform_core.settings import mesh_home
@@ -30,6 +31,13 @@ class Home:
     @property
     def dagster(self) -> Path:
         return self.path / "dagster"
+
+    @property
+    def introspection(self) -> Path:
+        """What was read from the locations, kept."""
+        deployment = current_deployment()
+        kept = deployment.introspection if deployment is not None else None
+        return kept or self.path / "introspection"
 
     @property
     def logs(self) -> Path:

@@ -50,7 +50,7 @@ Rows = Callable[..., list[tuple[Any, ...]]]
 
 
 def plan(lakes: Lakes, rights: Sequence[LakeRights]) -> list[Step]:
-    """The steps of `mesh grant apply`; none where the server is as the contracts declare. Raises LakeError."""
+    """The steps of `mesh grant apply`; none where the server agrees with the contracts. Raises LakeError."""
     with session(lakes, "") as admin, postgres_errors(lakes, ""):
         return [*_server(admin, lakes, rights), *_lakes(admin, lakes, rights)]
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from platform_core.access.bi_file import attach
+from platform_core.access.grants import ANALYSTS
 from platform_core.access.query_log import record_query
 from platform_core.cli.output import answer, note
 from platform_core.diagnostics import shown
@@ -17,14 +18,14 @@ from platform_core.words import counted
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="such as mesh.duckdb")
     reader = "the principal: analysts (default) or domain:<name>"
-    parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
+    parser.add_argument("--as", dest="principal", metavar="READER", help=reader)
     refresh = "refresh the file after each run; without it, only a new call does"
     parser.add_argument("--after-runs", action="store_true", help=refresh)
 
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
-    file, reader, home = whole(Path(options.file)), options.principal, mesh_home(root)
+    file, reader, home = whole(Path(options.file)), options.principal or ANALYSTS, mesh_home(root)
     views, left_out, faults = attach(file, reader, root, after_runs=options.after_runs)
     record_query(home, reader, views)
     words = f"{shown(file)}: {counted(len(views), 'view')} for {reader}"

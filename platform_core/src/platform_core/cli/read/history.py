@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from platform_core.access.grants import require_grant, require_principal
+from platform_core.access.grants import reader_of, require_grant
 from platform_core.cli.grammar import number
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry, location, limit = Registry.open(root), current_lakes(root), options.limit
     product = registry.get(product_id(options.product, registry.names()))
-    principal = f"domain:{product.domain}" if options.principal is None else options.principal
-    require_principal(principal, registry.domains())
-    require_grant(product, principal, root)
+    own = f"domain:{product.domain}"
+    reader = reader_of(options.principal, own, location.reader, registry.domains())
+    require_grant(product, reader, root)
     versions: list[dict[str, Any]] = []
     if location.exists(product.lake):
         with connect(location, read=[product.lake]) as connection:

@@ -13,6 +13,7 @@ from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Final, TextIO
 
+from platform_core.access.grants import ANALYSTS, reader_of
 from platform_core.access.query import granted_query
 from platform_core.access.query_log import record_query
 from platform_core.cli.exit_status import OK
@@ -35,7 +36,7 @@ SHAPES: Final[dict[str, Shape]] = {"json": "json", "jsonl": "json", "parquet": "
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sql", metavar="SQL", help='such as "FROM sales.transactions"; - reads stdin')
     reader = "the principal: analysts (default) or domain:<name>"
-    parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
+    parser.add_argument("--as", dest="principal", metavar="READER", help=reader)
     past = "read a version of the lake, or the versions at a time such as 2026-01-31T12:00 (UTC)"
     parser.add_argument("--as-of", type=partial(moment_text, "--as-of"), metavar="VERSION|TIME", help=past)
     rows = "the most rows; default: 1000, with -o all; 0 means all"
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         require_text(sql := sys.stdin.read())
+    registry, location = Registry.open(root), current_lakes(root)
+    reader = reader_of(options.principal, ANALYSTS, location.reader, registry.domains())
     limit = options.limit if options.limit is not None else 0 if options.output else 1000
     shape = SHAPES.get(options.format, "text")
     binary = shape in ("arrow", "parquet")
@@ -66,9 +69,9 @@ def run(options: argparse.Namespace) -> int:
         answer = whole.enter_context(
             granted_query(
                 sql,
-                options.principal,
-                Registry.open(root),
-                current_lakes(root),
+                reader,
+                registry,
+                location,
                 root,
                 seconds=options.timeout or None,
                 as_of=options.as_of,
@@ -77,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         )
         if options.verbosity > 0 and not answer.walled:
             print(MISSING, file=sys.stderr)
-        if not record_query(mesh_home(root), options.principal, answer.products):
+        if not record_query(mesh_home(root), reader, answer.products):
             print("the query is not recorded: data_product_usage will not include it", file=sys.stderr)
         if not binary:
             more = write_text(answer, options.format, limit, out)

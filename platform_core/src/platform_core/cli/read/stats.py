@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from platform_core.access.grants import require_grant, require_principal
+from platform_core.access.grants import ANALYSTS, reader_of, require_grant
 from platform_core.cli.grammar import number
 from platform_core.cli.output import answer
 from platform_core.cli.table import print_table
@@ -25,7 +25,7 @@ FACTS = ("column", "type", "null", "distinct", "estimated", "minimum", "quartile
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
     reader = "the principal: analysts (default) or domain:<name>"
-    parser.add_argument("--as", dest="principal", default="analysts", metavar="READER", help=reader)
+    parser.add_argument("--as", dest="principal", metavar="READER", help=reader)
     version = "an older version, which `mesh history` lists"
     parser.add_argument("--version", type=number("--version", 1), metavar="N", help=version)
 
@@ -34,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     registry, location = Registry.open(root), current_lakes(root)
     product = registry.get(product_id(options.product, registry.names()))
-    require_principal(options.principal, registry.domains())
-    require_grant(product, options.principal, root)
+    reader = reader_of(options.principal, ANALYSTS, location.reader, registry.domains())
+    require_grant(product, reader, root)
     versions, damaged = newest_versions(location, [product])
     if damaged:
         raise LakeError(*damaged[product.id])

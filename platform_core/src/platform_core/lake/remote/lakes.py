@@ -48,6 +48,10 @@ class RemoteLakes(LakeLocation):
     lakes: Lakes
     extensions: ClassVar[tuple[str, ...]] = ("postgres_scanner", "httpfs", "ducklake")
 
+    @property
+    def reader(self) -> str | None:
+        return principal()
+
     def exists(self, lake: str) -> bool:
         return lake in self._visible()
 

@@ -173,7 +173,7 @@ class Introspection:
         return location.place or Place(self.root / WORKSPACE)
 
     def _file(self, location: Location, whole: bool = False) -> Path:
-        return self.home.path / "introspection" / f"{location.name}{'.whole' if whole else ''}.json"
+        return self.home.introspection / f"{location.name}{'.whole' if whole else ''}.json"
 
     def _key(self, location: Location) -> list[str]:
         folders = (str(setting.folder() or "") for setting in (CONTRACTS, REGISTRY))

@@ -14,9 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from platform_core.deployment.principal import own_variables
 from platform_core.diagnostics import DefinitionError, Place, shown
 from platform_core.secrets import FILE
-from platform_core.settings import HOME, ROOT, SECRETS, SETTINGS, environment
+from platform_core.settings import HOME, PRINCIPAL, ROOT, SECRETS, SETTINGS, environment
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
 
@@ -70,9 +71,11 @@ def location_options(*others: str) -> argparse.Namespace:
 def mesh_variables(root: Path, home: Home) -> dict[str, str]:
     """The environment of the platform's own processes: this one's without secrets, and the mesh's folders."""
     folders = {s.name: str(folder) for s in SETTINGS if s.kind == "folder" and (folder := s.folder())}
+    files = {s.name: str(file) for s in SETTINGS if s.kind == "file" and (file := s.file())}
     return {
         **without_secrets(),
         **folders,
+        **files,
         ROOT.name: str(root),
         HOME.name: str(home.path),
         "DAGSTER_HOME": str(home.dagster),
@@ -91,7 +94,10 @@ def location_variables(location: Location, root: Path, home: Home) -> dict[str, 
     named = names_of(location.name, root)
     # A secret may be in a file.
     named += tuple(name + FILE for name in named if name.startswith(SECRETS))
+    named += own_variables(location.name)
     own = {name: value for name, value in environment().items() if name in named}
+    # Its credentials of the deployment are those of its domain.
+    own[PRINCIPAL.name] = location.name
     return permitted(mesh_variables(root, home) | own, named)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from platform_core.contracts.product_id import ProductId
+from platform_core.diagnostics import shown
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.reader_files import linked, remove_links
@@ -35,10 +36,10 @@ def of_domain(root: Path, domain: str) -> Iterator[Step]:
     """The records, caches, keys and lakes of a domain."""
     yield from _records(root, lambda product: product.domain == domain)
     home, location, ring = Home.of(root), current_lakes(root), KeyRing.current(root)
-    caches = [*home.path.glob(f"introspection/{domain}.*json"), home.path / "dbt" / domain]
+    caches = [*home.introspection.glob(f"{domain}.*json"), home.path / "dbt" / domain]
     for path in (each for each in (*caches, home.logs / f"{domain}.log") if each.exists()):
         remove = partial(shutil.rmtree, path) if path.is_dir() else partial(path.unlink, missing_ok=True)
-        yield Step(f"the cache or log {path.relative_to(home.path)}", remove)
+        yield Step(f"the cache or log {shown(path)}", remove)
     yield from _keys(ring, [name for name in ring.names() if name.startswith(f"{domain}.")])
     for lake in lakes_of(location, domain):
         found, _ = from_each_lake(location, [lake], published) if location.exists(lake) else ({}, ())
