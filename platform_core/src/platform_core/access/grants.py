@@ -32,8 +32,9 @@ def reader_of(asked: str | None, default: str, known_as: str | None, domains: tu
     Raises UsageError as ``require_principal``; E016 for another principal than the servers know.
     """
     if known_as is None:
-        require_principal(asked or default, domains)
-        return asked or default
+        chosen = default if asked is None else asked
+        require_principal(chosen, domains)
+        return chosen
     own = f"domain:{known_as}" if known_as in domains else known_as
     if asked not in (None, own):
         message = f"{asked} cannot be chosen: the credentials of this process are those of {own}"

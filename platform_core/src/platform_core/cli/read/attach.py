@@ -25,7 +25,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
-    file, reader, home = whole(Path(options.file)), options.principal or ANALYSTS, mesh_home(root)
+    file, reader, home = (
+        whole(Path(options.file)),
+        ANALYSTS if options.principal is None else options.principal,
+        mesh_home(root),
+    )
     views, left_out, faults = attach(file, reader, root, after_runs=options.after_runs)
     record_query(home, reader, views)
     words = f"{shown(file)}: {counted(len(views), 'view')} for {reader}"
