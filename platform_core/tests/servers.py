@@ -13,12 +13,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pyarrow import fs
 
 PASSWORD = "s3cret-Pa55/word@x"
@@ -50,8 +51,31 @@ class Postgres:
         """Run SQL with psql, and return what it prints, without headers."""
         return _psql(self.port, "shop", statements)
 
+    def start(self) -> None:
+        options = ["-D", self.folder / "data", "-p", str(self.port), "-h", "127.0.0.1", "-k", ""]
+        command = [
+            *_unprivileged(),
+            _program("postgres"),
+            *options,
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=200",
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        _wait(self)
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(how)
+        self.process.wait(timeout=_STARTED)
+
+    def kill(self) -> None:
+        """Kill all of its processes, and remove what they leave, as after a crash of the machine."""
+        number = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        for each in (psutil.Process(number), *psutil.Process(number).children()):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         self.process.wait(timeout=_STARTED)
 
 
@@ -65,17 +89,14 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     initdb = ["-D", data, "-U", "owner", "--auth=scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]
     command = [*_unprivileged(), _program("initdb"), *initdb, "--no-locale", "--no-sync"]
     subprocess.run(command, check=True, capture_output=True)
-    port = free_port()
-    options = ["-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*_unprivileged(), _program("postgres"), *options], stdout=log, stderr=log)
-    server = Postgres(folder, port, process)
+    server = Postgres(folder, free_port(), subprocess.Popen(["true"]))
+    server.process.wait()
+    server.start()
     try:
-        _wait(server)
-        _psql(port, "postgres", "CREATE DATABASE shop")
+        _psql(server.port, "postgres", "CREATE DATABASE shop")
         yield server
     finally:
-        if process.poll() is None:
+        if server.process.poll() is None:
             server.stop()
 
 
