@@ -147,6 +147,24 @@ def _unprivileged() -> list[str]:
     return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
 
 
+def dumped(server: Postgres, file: Path) -> Path:
+    """All schemas of the database ``shop``, with their owners and rights, in a file."""
+    _tool(server, "pg_dump", "-d", "shop", "-f", str(file))
+    return file
+
+
+def restored(server: Postgres, database: str, file: Path) -> None:
+    _psql(server.port, "postgres", f"CREATE DATABASE {database}")
+    _tool(server, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", str(file))
+
+
+def _tool(server: Postgres, name: str, *words: str) -> None:
+    command = [_program(name), "-h", "127.0.0.1", "-p", str(server.port), "-U", "owner", *words]
+    environ = {**os.environ, "PGPASSWORD": PASSWORD}
+    done = subprocess.run(command, env=environ, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 OWNER = {"access_key": "OWNER", "secret_key": "owner-s3cret-key", "region": "us-east-1"}
 _WEED = Path(sys.executable).parent / "weed"
 

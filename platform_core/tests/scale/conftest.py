@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from deployed import Deployed, deployed
+from on_servers import Deployed, deployed
 from small_mesh import AMOUNTS, SmallMesh, here
 
 PRODUCTS = """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from deployed import Deployed, deployed
+from on_servers import Deployed, deployed
 from small_mesh import AMOUNTS, ROWS, SmallMesh, here
 
 from platform_core.contracts.model import DataProduct

@@ -13,8 +13,8 @@ import duckdb
 import obstore
 import psycopg2
 import pytest
-from deployed import Deployed
 from obstore.store import S3Store
+from on_servers import Deployed
 
 from platform_core.lake.engine import open_engine
 from platform_core.lake.remote.lakes import RemoteLakes
