@@ -136,7 +136,7 @@ def publish_again() -> None:
     raise LakeError.of("E013", str(current_lakes().sizes(["s3://mesh-shop/data/x"])))
 
 
-def test_a_waiting_writer_is_told_who_writes(shop: Deployed) -> None:
+def test_a_waiting_writer_reads_the_name_of_the_holder(shop: Deployed) -> None:
     with lake_lock(current_lakes(), "shop", holder="shop/orders, run 7"):
         with pytest.raises(LakeLocked) as error, lake_lock(current_lakes(), "shop", holder="b", timeout=0.2):
             pass

@@ -34,7 +34,7 @@ class Home:
 
     @property
     def introspection(self) -> Path:
-        """What was read from the locations, kept."""
+        """The folder of what was read from the locations."""
         deployment = current_deployment()
         kept = deployment.introspection if deployment is not None else None
         return kept or self.path / "introspection"

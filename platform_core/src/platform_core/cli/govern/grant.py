@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if PRINCIPAL.text() is None:
         set_variables({PRINCIPAL.name: ADMIN})
     root = mesh_root()
-    location = current_lakes(root)
+    registry, location = Registry.open(root), current_lakes(root)
     if isinstance(location, LocalLakes):
         message = "the lakes are on this machine: contracts alone decide who may read"
         raise UsageError.of("E004", message, None, "a deployment file with lakes", "Set MESH_DEPLOYMENT.")
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         raise missing(error) from None
     assert isinstance(location, RemoteLakes)
     lakes = location.lakes
-    rights = rights_of(Registry.open(root), lakes)
+    rights = rights_of(registry, lakes)
     steps = apply(location, rights) if options.action == "apply" else plan(lakes, rights)
     facts = {
         "action": options.action,
