@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,6 +69,17 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     finally:
         if process.poll() is None:
             server.stop()
+
+
+def listening(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a server accepts connections."""
+    for _ in range(_STARTED * 20):
+        if process.poll() is not None:
+            raise RuntimeError("the server has ended")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("the server does not accept connections")
 
 
 def _wait(server: Postgres) -> None:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, Final, Literal, get_args, overload
 
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.diagnostics import DefinitionError, Place
@@ -15,6 +15,8 @@ from platform_core.sources.source import Source
 from platform_core.words import did_you_mean, listed
 
 WINDOW: Final = "window"
+Engine = Literal["duckdb", "spark"]
+"""What runs the SQL of a product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,28 @@ class ProductFunction:
     """Whether it takes the window of its run, as the argument ``window``."""
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where each input of a Component stands."""
+    engine: Engine = "duckdb"
+
+    def __post_init__(self) -> None:
+        if self.engine not in get_args(Engine):
+            message, known = f'"{self.name}" has the unknown engine "{self.engine}"', list(get_args(Engine))
+            raise DefinitionError.of(
+                "E070", message, self.place, listed(known), did_you_mean(self.engine, known)
+            )
+        if self.engine != "spark":
+            return
+        returns = inspect.signature(self.function).return_annotation
+        lacks = [
+            "does not declare that it returns SQL" * (returns not in (str, "str")),
+            f"reads {listed([source.name for source in self.sources.values()])}" * bool(self.sources),
+            "reads changes of a stream" * self.reads_changes,
+        ]
+        if what := next(filter(None, lacks), None):
+            message = f'"{self.name}" has the engine spark, but {what}'
+            expected = (
+                "a function with the annotation `-> str` that reads data products alone, or a Component"
+            )
+            raise DefinitionError.of("E071", message, self.place, expected, "Write that, or remove `engine`.")
 
     @property
     def is_component(self) -> bool:
@@ -86,7 +110,10 @@ def data_product(function: Callable[..., Any]) -> ProductFunction: ...
 
 @overload
 def data_product(
-    *, name: str | None = None, inputs: Mapping[str, str | Input | Source] | None = None
+    *,
+    name: str | None = None,
+    inputs: Mapping[str, str | Input | Source] | None = None,
+    engine: Engine = "duckdb",
 ) -> Callable[[Callable[..., Any]], ProductFunction]: ...
 
 
@@ -95,6 +122,7 @@ def data_product(
     *,
     name: str | None = None,
     inputs: Mapping[str, str | Input | Source] | None = None,
+    engine: Engine = "duckdb",
 ) -> ProductFunction | Callable[[Callable[..., Any]], ProductFunction]:
     """Make a data product from a function; everything else is in ``contracts/<name>.odcs.yaml``.
 
@@ -102,7 +130,9 @@ def data_product(
     ``pathlib.Path`` for another source file. The function of a product with partitions may also take
     ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, an Arrow, Polars or
     pandas table, or an iterator of rows as dicts or of Arrow batches, with the columns of the contract.
-    Raises DefinitionError D002 if arguments and inputs differ.
+    With the engine ``spark`` it returns SQL, as its annotation declares, and the Spark server of the
+    deployment runs it. Raises DefinitionError D002 if arguments and inputs differ, E070 and E071 for an
+    engine that cannot run it.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:
@@ -116,6 +146,7 @@ def data_product(
             inputs=declared,
             place=_place_of(function),
             windowed=WINDOW in inspect.signature(function).parameters and WINDOW not in declared,
+            engine=engine,
         )
         _check_arguments(product)
         return product
