@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, overload
+from typing import Any, Final, Literal, overload
 
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.diagnostics import DefinitionError, Place
@@ -51,25 +51,20 @@ class ProductFunction:
     engine: Engine = "duckdb"
 
     def __post_init__(self) -> None:
-        if self.engine not in get_args(Engine):
-            message, known = f'"{self.name}" has the unknown engine "{self.engine}"', list(get_args(Engine))
-            raise DefinitionError.of(
-                "E070", message, self.place, listed(known), did_you_mean(self.engine, known)
-            )
-        if self.engine != "spark":
+        """Raises DefinitionError E070 for an engine that cannot make the product."""
+        if self.engine == "duckdb":
             return
         returns = inspect.signature(self.function).return_annotation
-        lacks = [
-            "does not declare that it returns SQL" * (returns not in (str, "str")),
-            f"reads {listed([source.name for source in self.sources.values()])}" * bool(self.sources),
-            "reads changes of a stream" * self.reads_changes,
-        ]
-        if what := next(filter(None, lacks), None):
-            message = f'"{self.name}" has the engine spark, but {what}'
-            expected = (
-                "a function with the annotation `-> str` that reads data products alone, or a Component"
-            )
-            raise DefinitionError.of("E071", message, self.place, expected, "Write that, or remove `engine`.")
+        lacks = {
+            "the engine is unknown": self.engine != "spark",
+            "its function does not declare that it returns SQL, with `-> str`": returns not in (str, "str"),
+            "it reads a source": bool(self.sources),
+            "it reads the changes of a stream": self.reads_changes,
+        }
+        if what := [why for why, true in lacks.items() if true]:
+            message = f'"{self.name}" cannot have the engine {self.engine}: {what[0]}'
+            expected, fix = "a function of data products that returns SQL, or a Component", "Remove `engine`."
+            raise DefinitionError.of("E070", message, self.place, expected, fix)
 
     @property
     def is_component(self) -> bool:
@@ -131,8 +126,8 @@ def data_product(
     ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, an Arrow, Polars or
     pandas table, or an iterator of rows as dicts or of Arrow batches, with the columns of the contract.
     With the engine ``spark`` it returns SQL, as its annotation declares, and the Spark server of the
-    deployment runs it. Raises DefinitionError D002 if arguments and inputs differ, E070 and E071 for an
-    engine that cannot run it.
+    deployment runs it. Raises DefinitionError D002 if arguments and inputs differ, E070 for an engine
+    that cannot make it.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:

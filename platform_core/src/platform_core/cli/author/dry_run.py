@@ -71,11 +71,7 @@ def dry_run(name: str, registry: Registry, root: Path) -> list[str]:
         faults += _collect(lambda: _twin(product, registry))
         done.append(f"the masked twin of {product.twin_of}")
     elif isinstance(maker, ProductFunction):
-        found = _collect(lambda: _function(product, maker, registry, root))
-        faults += [fault for fault in found if fault.code != "E077"]
-        done += (
-            ["SQL that Spark alone checks, at a run"] if any(fault.code == "E077" for fault in found) else []
-        )
+        faults += _collect(lambda: _function(product, maker, registry, root))
         done += [counted(len(maker.products), "granted input")] if maker.products else []
         done.append(f"{'Component' if maker.is_component else 'function'} {maker.place}")
     elif maker is not None:
