@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import signal
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -127,3 +131,42 @@ def _program(name: str) -> str:
 def _unprivileged() -> list[str]:
     """Postgres refuses root, who is another user in a namespace of its own."""
     return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+
+
+@contextmanager
+def object_store(folder: Path, identities: list[dict[str, object]]) -> Iterator[str]:
+    """SeaweedFS with the identities of its S3 gateway; its address. It ends with SIGKILL, since it would take
+    ten seconds to stop."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    weed = [str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "server", f"-dir={folder}"]
+    weed += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-volume.max=64"]
+    weed += ["-master.volumeSizeLimitMB=64", "-filer", "-s3", f"-s3.config={folder / 's3.json'}"]
+    weed += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    ports = {name: _port_with_sibling() for name in ("master", "volume", "filer", "s3")}
+    weed += [f"-{name}.port={port}" for name, port in ports.items()]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(weed, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{ports['s3']}"
+    try:
+        for _ in range(_STARTED * 10):
+            if process.poll() is not None:
+                raise RuntimeError((folder / "log").read_text())
+            with suppress(OSError), urllib.request.urlopen(f"{address}/healthz"):
+                break
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _port_with_sibling() -> int:
+    """A free port whose sibling for gRPC, 10,000 above it, is free too."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with suppress(OSError):
+            for each in (port, port + 10_000):
+                with socket.socket() as server:
+                    server.bind(("127.0.0.1", each))
+            return port

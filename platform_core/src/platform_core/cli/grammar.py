@@ -64,6 +64,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
     "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
+    "doctor": Verb("operate", "check the deployment or the state folder, end to end", "a check failed"),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
 }
 
