@@ -10,16 +10,13 @@ from platform_core.deployment.file import Credential, DeploymentError, Lakes
 from platform_core.diagnostics import Diagnostic
 from platform_core.extras import missing
 from platform_core.words import shortened
-from platform_core.workspace.doctor.reach import TIMEOUT, Clock, head, skew, unreachable
+from platform_core.workspace.doctor.servers import TIMEOUT, Clock, answered, skew
 
 
 def object_store(lakes: Lakes, clock: Clock) -> Iterator[Diagnostic]:
     """E080 without an answer, E085 for its clock."""
     endpoint = lakes.endpoint or f"https://s3.{lakes.region}.amazonaws.com"
-    try:
-        _, headers = head(endpoint)
-    except OSError as error:
-        raise unreachable("the object store", endpoint, str(error), lakes.place) from None
+    _, headers = answered(endpoint, "the object store", lakes.place)
     if date := headers["Date"]:
         yield from skew("the object store", parsedate_to_datetime(date).timestamp(), lakes.place, clock)
 
@@ -55,18 +52,14 @@ def _refusal(lakes: Lakes, lake: str, credential: Credential | None) -> str | No
         from obstore.store import S3Store
     except ModuleNotFoundError as error:
         raise missing(error) from None
-    keys: dict[str, Any] = {"skip_signature": True}
+    known: dict[str, Any] = {"skip_signature": True, "endpoint": lakes.endpoint}
     if credential is not None:
-        secrets = {"secret_access_key": "secret", "session_token": "session_token"}
-        keys = {"access_key_id": credential.key, **{k: credential.text(v) for k, v in secrets.items()}}
-    store = S3Store(
-        lakes.bucket(lake),
-        **{name: value for name, value in keys.items() if value is not None},
-        **({"endpoint": lakes.endpoint} if lakes.endpoint else {}),
-        region=lakes.region,
-        client_options={"allow_http": True, "timeout": f"{TIMEOUT}s"},
-        retry_config={"max_retries": 0},
-    )
+        known |= {"skip_signature": False, "access_key_id": credential.key}
+        known |= {"secret_access_key": credential.text("secret")}
+        known |= {"session_token": credential.text("session_token")}
+    known |= {"client_options": {"allow_http": True, "timeout": f"{TIMEOUT}s"}}
+    known = {name: value for name, value in known.items() if value is not None}
+    store = S3Store(lakes.bucket(lake), region=lakes.region, retry_config={"max_retries": 0}, **known)
     try:
         next(iter(obstore.list(store, chunk_size=1)), None)
     except BaseError as error:

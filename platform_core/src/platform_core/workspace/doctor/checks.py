@@ -21,8 +21,7 @@ from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home
 from platform_core.workspace.doctor.buckets import object_store, other_bucket, own_bucket
 from platform_core.workspace.doctor.databases import database, roles
-from platform_core.workspace.doctor.reach import Clock
-from platform_core.workspace.doctor.servers import code_server, ui
+from platform_core.workspace.doctor.servers import Clock, code_server, ui
 
 LEAST: Final = 1 << 30
 """The bytes that a disk should have left."""

@@ -11,7 +11,7 @@ from platform_core.deployment.file import ADMIN, Credential, Database, Deploymen
 from platform_core.diagnostics import Diagnostic
 from platform_core.extras import missing
 from platform_core.words import listed
-from platform_core.workspace.doctor.reach import TIMEOUT, Clock, require_listening, skew
+from platform_core.workspace.doctor.servers import TIMEOUT, Clock, require_listening, skew
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -86,9 +86,5 @@ def roles(
         for role, rights in cursor.fetchall():
             if rights:
                 message = f"the role {role} {listed(rights[:1] if 'superuser' in rights[0] else rights)}"
-                fix = (
-                    f"Revoke it: `mesh grant apply` makes roles without it; `mesh grant check` shows {role}."
-                )
-                yield Diagnostic(
-                    "E083", message, by_role[role].place, "a role that owns its lakes alone", fix
-                )
+                fix = f"Revoke it; `mesh grant plan` shows what {role} needs."
+                yield Diagnostic("E083", message, by_role[role].place, "no more than its lakes", fix)
