@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -59,13 +61,19 @@ def contract(**types: str) -> str:
 
 @pytest.fixture(scope="module")
 def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port, folder = free_port(), tmp_path_factory.mktemp("sail")
+    with spark_server(tmp_path_factory.mktemp("sail")) as (_, port):
+        yield port
+
+
+@contextmanager
+def spark_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = free_port()
     command = [str(Path(sys.executable).with_name("sail")), "spark", "server", "--ip", "127.0.0.1"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
     try:
         listening(server, port)
-        yield port
+        yield server, port
     finally:
         server.kill()
         server.wait()
@@ -73,11 +81,15 @@ def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def spark(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch, sail: int) -> SmallMesh:
-    """A mesh with a Spark server, and the published product shop/orders."""
+    """A mesh with a Spark server, and the product shop/orders."""
     deployed(mesh, monkeypatch, f"sc://127.0.0.1:{sail}")
+    declared(mesh)
+    return mesh
+
+
+def declared(mesh: SmallMesh) -> None:
     mesh.contract("shop/orders", contract(**TYPES))
     mesh.code("shop", f"@data_product\ndef orders():\n    return {ROWS!r}\n")
-    return mesh
 
 
 def deployed(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -258,6 +270,35 @@ def test_without_a_server_nothing_is_published(
     assert no_version(spark)
 
 
+@pytest.mark.full
+@pytest.mark.scale
+def test_a_server_that_dies_publishes_nothing(
+    mesh: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is killed when the first rows have arrived, of a billion."""
+    with spark_server(tmp_path) as (server, port):
+        deployed(mesh, monkeypatch, f"sc://127.0.0.1:{port}")
+        declared(mesh)
+        assert mesh.run("shop", "shop/orders", instance).success
+        makes(mesh, "SELECT a.id, b.big FROM orders a, orders b, orders c", id="INTEGER", big="BIGINT")
+        ended = threading.Event()
+
+        def kill() -> None:
+            while not ended.wait(0.05):
+                if any(file.stat().st_size > 1_000_000 for file in mesh.root.rglob("__result.arrow")):
+                    server.kill()
+                    return
+
+        watcher = threading.Thread(target=kill)
+        watcher.start()
+        result = mesh.run("other", "other/copy", instance)
+        ended.set()
+        watcher.join()
+    assert "E072" in failure(result)
+    assert no_version(mesh)
+    assert not list(mesh.root.rglob("__result.arrow"))
+
+
 def test_a_component_has_the_engine(mesh: SmallMesh) -> None:
     mesh.contract("other/copy", contract(id="INTEGER"))
     mesh.code("other", "")
@@ -330,6 +371,6 @@ def test_names_and_texts_have_the_quotes_of_spark() -> None:
 
 
 @pytest.mark.parametrize("part", ["$$x$$", "E'\\''", "x'00'", "/* /* */ 1 */ 1"])
-def test_what_the_engines_split_differently_is_refused(part: str) -> None:
+def test_texts_that_the_engines_split_differently_are_refused(part: str) -> None:
     with pytest.raises(NotAllowed):
         spark_sql(f"SELECT {part} AS x")

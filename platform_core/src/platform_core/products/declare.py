@@ -16,7 +16,7 @@ from platform_core.words import did_you_mean, listed
 
 WINDOW: Final = "window"
 Engine = Literal["duckdb", "spark"]
-"""What runs the SQL of a product."""
+"""The engine that runs the SQL of a product."""
 
 
 @dataclass(frozen=True, slots=True)

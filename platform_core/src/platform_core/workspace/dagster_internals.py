@@ -79,7 +79,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
 def versions_of(host: str, port: int) -> Mapping[str, str]:
     """The libraries of a code server, with their versions. Raises dg.DagsterError without an answer."""
-    return sync_list_repositories_grpc(DagsterGrpcClient(host, port)).dagster_library_versions or {}
+    return sync_list_repositories_grpc(DagsterGrpcClient(port, host=host)).dagster_library_versions or {}
 
 
 def load_repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:

@@ -6,6 +6,7 @@ import argparse
 
 from platform_core.cli.output import answer
 from platform_core.cli.table import print_text
+from platform_core.diagnostics import Diagnostic
 from platform_core.settings import mesh_root
 from platform_core.workspace.doctor.checks import examine
 
@@ -15,11 +16,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    root = mesh_root()
-    checked = []
-    for each in examine(root):
-        checked.append(each)
+    root, checks = mesh_root(), []
+    found: list[Diagnostic] = []
+    for name, faults in examine(root):
+        checks.append({"check": name, "ok": not faults})
+        found += faults
         if options.format == "table":
-            print_text(f"{'fault' if each.faults else 'ok':<7}{each.name}")
-    facts = {"checks": [{"check": each.name, "ok": not each.faults} for each in checked]}
-    return answer(options, root, facts, "", [fault for each in checked for fault in each.faults])
+            print_text(f"{'fault' if faults else 'ok':<7}{name}")
+    return answer(options, root, {"checks": checks}, "", found)

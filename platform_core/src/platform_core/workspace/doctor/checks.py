@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -28,30 +27,24 @@ LEAST: Final = 1 << 30
 Check = tuple[str, Callable[[], Iterable[Diagnostic]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    name: str
-    faults: tuple[Diagnostic, ...]
-
-
-def examine(root: Path, clock: Clock = time.time) -> Iterator[Checked]:
-    """The result of each check, as it ends."""
+def examine(root: Path, clock: Clock = time.time) -> Iterator[tuple[str, tuple[Diagnostic, ...]]]:
+    """Each check with its faults, as it ends."""
+    name = "deployment file"
     try:
         deployment = current_deployment()
-        checks = _embedded(root) if deployment is None else _deployed(deployment, root, clock)
-        for name, check in checks:
+        for name, check in _embedded(root) if deployment is None else _deployed(deployment, root, clock):
             try:
-                yield Checked(name, tuple(check()))
+                yield name, tuple(check())
             except PlatformError as error:
-                yield Checked(name, error.diagnostics)
-    except PlatformError as error:  # of the file
-        yield Checked("deployment file", error.diagnostics)
+                yield name, error.diagnostics
+    except PlatformError as error:  # without which the next check is not known
+        yield name, error.diagnostics
 
 
 def _deployed(deployment: Deployment, root: Path, clock: Clock) -> Iterator[Check]:
     yield f"deployment file {deployment.path}", tuple
-    if (lakes := deployment.lakes) is not None:
-        yield from _lakes(lakes, root, clock)
+    if deployment.lakes is not None:
+        yield from _lakes(deployment.lakes, root, clock)
     if (instance := deployment.instance) is not None:
         name = f"instance database {instance.database.address}/{instance.database.name}"
         yield name, partial(database, instance.database, instance.credential, clock)
@@ -64,29 +57,32 @@ def _deployed(deployment: Deployment, root: Path, clock: Clock) -> Iterator[Chec
 
 
 def _lakes(lakes: Lakes, root: Path, clock: Clock) -> Iterator[Check]:
-    name, credential, where = principal(), credential_of(lakes, principal()), lakes.catalogs
+    where, credential = lakes.catalogs, credential_of(lakes, principal())
     at = f"{where.address}/{where.name} as {credential.user}"
     yield f"catalogs {at}", partial(database, where, credential, clock)
     yield f"rights of roles {at}", partial(roles, where, credential, lakes.credentials)
-    for extension in ("ducklake", "postgres_scanner", "httpfs"):
-        yield f"extension {extension}", partial(_extension, extension)
+    yield from _extensions("ducklake", "postgres_scanner", "httpfs")
     yield f"object store {lakes.endpoint or lakes.region}", partial(object_store, lakes, clock)
     products, _ = Registry.open(root).scan()
     for lake in sorted({product.lake for product in products}):
-        if owns(name, lake):
+        if owns(principal(), lake):
             yield f"bucket {lakes.bucket(lake)}", partial(own_bucket, lakes, lake, credential)
-        elif name != ADMIN and credential.key is not None:
+        elif principal() != ADMIN and credential.key is not None:
             yield f"wall of {lakes.bucket(lake)}", partial(other_bucket, lakes, lake, credential)
 
 
 def _embedded(root: Path) -> Iterator[Check]:
-    home, location = mesh_home(root), LakeLocation.current(root)
-    for folder in dict.fromkeys((home, location.root)):
+    location = LakeLocation.current(root)
+    for folder in dict.fromkeys((mesh_home(root), location.root)):
         yield f"folder {folder}", partial(_folder, folder)
-    for extension in ("ducklake", "sqlite_scanner"):
-        yield f"extension {extension}", partial(_extension, extension)
+    yield from _extensions("ducklake", "sqlite_scanner")
     for lake in sorted(path.name for path in location.root.glob("*") if path.is_dir()):
         yield f"lake {lake}", partial(_lake, location, lake)
+
+
+def _extensions(*names: str) -> Iterator[Check]:
+    for name in names:
+        yield f"extension {name}", partial(_extension, name)
 
 
 def _extension(name: str) -> tuple[Diagnostic, ...]:
