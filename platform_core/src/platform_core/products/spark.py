@@ -67,8 +67,7 @@ def by_spark(
         message = f"{product.id} has the engine spark, but the deployment has no Spark server"
         where = "spark: {url: sc://<host>:15002} in the file that MESH_DEPLOYMENT names"
         raise DeploymentError.of("E071", message, place, where, "Add the server, or remove `engine`.")
-    used = {name: made.used[name] for name in made.reads}
-    rows = _rows(deployment.spark, run, place, {name: inputs[name] for name in used}, used, sql)
+    rows = _rows(deployment.spark, run, place, inputs, replace(made, query=sql))
     return replace(as_query(run.connection, rows, {}, product, place, run.room), used=made.used)
 
 
@@ -97,21 +96,17 @@ def _name(name: str) -> str:
 
 
 def _rows(
-    server: Spark,
-    run: RunContext,
-    place: Place,
-    inputs: Mapping[str, BoundInput],
-    used: Mapping[str, Sequence[str]],
-    sql: str,
+    server: Spark, run: RunContext, place: Place, inputs: Mapping[str, BoundInput], made: MadeQuery
 ) -> Iterator[pyarrow.Table]:
     """The batches of the result, as the server sends them."""
     with _session(server, run.product.id) as session:
         from pyspark.errors import PySparkException
 
         try:
-            for name, bound in inputs.items():
-                _show(session, run, place, name, bound, used[name], server.scheme)
-            result: Any = session.sql(sql)
+            for name in made.reads or ():
+                rows = _read(session, server.scheme, run, place, inputs[name], made.used[name])
+                rows.createOrReplaceTempView(name)
+            result: Any = session.sql(made.query)
             # As DataFrame.toLocalIterator does it, which turns each batch into rows of Python.
             plan: Any = result._plan
             client: Any = session.client
@@ -128,16 +123,10 @@ def _rows(
             raise DefinitionError.of("E073", message, place, expected, sentence(error)) from None
 
 
-def _show(
-    session: SparkSession,
-    run: RunContext,
-    place: Place,
-    name: str,
-    bound: BoundInput,
-    used: Sequence[str],
-    scheme: str,
-) -> None:
-    """Make the used columns of an input visible to a session. Raises DefinitionError E074."""
+def _read(
+    session: SparkSession, scheme: str, run: RunContext, place: Place, bound: BoundInput, used: Sequence[str]
+) -> Any:
+    """The used columns of an input, as a data frame of Spark. Raises DefinitionError E074."""
     product, why, found = bound.product, "has deleted rows or changed columns in its files", None
     with suppress(PermissionError):  # its rows would be copied
         found = product_files(run.connection, product, None, bound.version or 0)
@@ -160,7 +149,7 @@ def _show(
         by, lower, upper = window_bounds(product, types, window)
         kind = {"DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_LTZ"}.get(types[by], "TIMESTAMP_NTZ")
         rows = rows.where(f"{_name(by)} >= {kind} '{lower}' AND {_name(by)} < {kind} '{upper}'")
-    rows.select(*map(_name, columns)).createOrReplaceTempView(name)
+    return rows.select(*map(_name, columns))
 
 
 @contextmanager

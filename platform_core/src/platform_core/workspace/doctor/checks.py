@@ -18,9 +18,16 @@ from platform_core.lake.extensions import extension_path
 from platform_core.lake.location import LakeLocation
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home
-from platform_core.workspace.doctor.buckets import object_store, other_bucket, own_bucket
-from platform_core.workspace.doctor.databases import database, roles
-from platform_core.workspace.doctor.servers import Clock, code_server, ui
+from platform_core.workspace.doctor.elsewhere import (
+    Clock,
+    code_server,
+    database,
+    object_store,
+    other_bucket,
+    own_bucket,
+    roles,
+    ui,
+)
 
 LEAST: Final = 1 << 30
 """The bytes that a disk should have left."""
@@ -63,8 +70,7 @@ def _lakes(lakes: Lakes, root: Path, clock: Clock) -> Iterator[Check]:
     yield f"rights of roles {at}", partial(roles, where, credential, lakes.credentials)
     yield from _extensions("ducklake", "postgres_scanner", "httpfs")
     yield f"object store {lakes.endpoint or lakes.region}", partial(object_store, lakes, clock)
-    products, _ = Registry.open(root).scan()
-    for lake in sorted({product.lake for product in products}):
+    for lake in _names(root):
         if owns(principal(), lake):
             yield f"bucket {lakes.bucket(lake)}", partial(own_bucket, lakes, lake, credential)
         elif principal() != ADMIN and credential.key is not None:
@@ -72,12 +78,16 @@ def _lakes(lakes: Lakes, root: Path, clock: Clock) -> Iterator[Check]:
 
 
 def _embedded(root: Path) -> Iterator[Check]:
-    location = LakeLocation.current(root)
-    for folder in dict.fromkeys((mesh_home(root), location.root)):
-        yield f"folder {folder}", partial(_folder, folder)
+    location, home = LakeLocation.current(root), mesh_home(root)
+    yield f"folder {home}", partial(_folder, home)
     yield from _extensions("ducklake", "sqlite_scanner")
-    for lake in sorted(path.name for path in location.root.glob("*") if path.is_dir()):
+    for lake in filter(location.exists, _names(root)):
         yield f"lake {lake}", partial(_lake, location, lake)
+
+
+def _names(root: Path) -> list[str]:
+    """The lakes of all products."""
+    return sorted({product.lake for product in Registry.open(root).scan()[0]})
 
 
 def _extensions(*names: str) -> Iterator[Check]:
@@ -101,6 +111,7 @@ def _folder(folder: Path) -> Iterator[Diagnostic]:
         yield Diagnostic("E091", message, None, f"{LEAST >> 20:,} MiB", "Free some space.")
 
 
-def _lake(location: LakeLocation, lake: str) -> tuple[Diagnostic, ...]:
+def _lake(location: LakeLocation, lake: str) -> Iterator[Diagnostic]:
+    yield from _folder(location.folder(lake))
     with connect(location, read=[lake]):
-        return ()
+        return
