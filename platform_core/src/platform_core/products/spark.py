@@ -35,15 +35,7 @@ _TOKEN: Final = re.compile(
     r"""|(?P<comment>--[^\n]*|/\*(?:(?!/\*|\*/).)*\*/)|(?P<other>(?!/\*)[^'"`$\\])""",
     re.DOTALL,
 )
-_REFUSED: Final = {
-    "reflect",
-    "try_reflect",
-    "java_method",
-    "secret",
-    "try_secret",
-    "http_request",
-    "ai_query",
-}
+_REFUSED: Final = {"reflect", "try_reflect", "java_method", "secret", "try_secret", "http_request"}
 """Functions of Spark that reach further, which ``sql.allowed`` does not know."""
 _OTHER_VALUES: Final = re.compile("HUGEINT|UUID|INTERVAL|TIME WITH TIME ZONE|TIMESTAMP_NS|UBIGINT")
 """Types of DuckDB whose values in Parquet Spark reads as others."""
@@ -103,7 +95,7 @@ def _rows(
         from pyspark.errors import PySparkException
 
         try:
-            for name in made.reads or ():
+            for name in set(made.reads or ()):
                 rows = _read(session, server.scheme, run, place, inputs[name], made.used[name])
                 rows.createOrReplaceTempView(name)
             result: Any = session.sql(made.query)

@@ -111,7 +111,6 @@ def _folder(folder: Path) -> Iterator[Diagnostic]:
         yield Diagnostic("E091", message, None, f"{LEAST >> 20:,} MiB", "Free some space.")
 
 
-def _lake(location: LakeLocation, lake: str) -> Iterator[Diagnostic]:
-    yield from _folder(location.folder(lake))
-    with connect(location, read=[lake]):
-        return
+def _lake(location: LakeLocation, lake: str) -> tuple[Diagnostic, ...]:
+    with connect(location, write=[lake]):
+        return ()
