@@ -15,6 +15,7 @@ from servers import free_port, listening
 from small_mesh import DAYS, SmallMesh
 
 from platform_core.cli.author.dry_run import dry_run
+from platform_core.deployment.file import DeploymentError, read_deployment
 from platform_core.diagnostics import DefinitionError
 from platform_core.lake.connect import connect
 from platform_core.lake.location import LakeLocation
@@ -374,3 +375,32 @@ def test_names_and_texts_have_the_quotes_of_spark() -> None:
 def test_texts_that_the_engines_split_differently_are_refused(part: str) -> None:
     with pytest.raises(NotAllowed):
         spark_sql(f"SELECT {part} AS x")
+
+
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [
+        ("{url: 'http://spark:15002'}", "E001"),
+        ("{url: 'sc://spark:15002/;token=s3cret'}", "E001"),
+        ("{url: 'sc://spark', token: s3cret}", "E002"),
+        ("{url: 'sc://spark', scheme: gs}", "E001"),
+        ("{url: 'sc://spark', user: me}", "E001"),
+        ("{scheme: s3a}", "E001"),
+    ],
+)
+def test_a_wrong_server_in_the_deployment_file(mesh: SmallMesh, part: str, code: str) -> None:
+    file = mesh.write("mesh.deployment.yaml", f"spark: {part}\n")
+    with pytest.raises(DeploymentError) as refused:
+        read_deployment(file)
+    [fault] = refused.value.diagnostics
+    assert fault.code == code
+    assert "s3cret" not in fault.message
+    assert str(file) in f"{fault.place} {fault.message}"
+
+
+def test_parameters_of_a_server_stay(mesh: SmallMesh) -> None:
+    url = "sc://spark.example.com:443/;x-databricks-cluster-id=1234-ab"
+    file = mesh.write("mesh.deployment.yaml", f"spark: {{url: '{url}', token: {{env: T}}, scheme: s3a}}\n")
+    found = read_deployment(file).spark
+    assert found is not None
+    assert (found.url, found.token, found.scheme) == (url, {"env": "T"}, "s3a")
