@@ -45,6 +45,7 @@ CALLS = {
     "run": ["shop/stores"],
     "register": ["--to", "registry"],
     "completion": ["bash"],
+    "doctor": [],
     "serve": [],
 }
 """Each verb as it works. `mesh serve` is called in test_serve, since it does not end."""
