@@ -255,7 +255,7 @@ def test_an_embedded_mesh(
     mesh.lakes.catalog("shop").write_bytes(b"spoiled" * 1000)
     assert main(["doctor", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
-    assert [each["check"] for each in answer["checks"] if not each["ok"]] == ["lake shop"]
+    assert [each["check"] for each in answer["results"] if not each["ok"]] == ["lake shop"]
     assert [each["code"] for each in answer["diagnostics"]] == ["L004"]
     monkeypatch.setenv("MESH_HOME", str(mesh.write("taken", "") / "home"))
     assert {"E090"} == {fault.code for _, faults in examine(mesh.root) for fault in faults}

@@ -23,4 +23,4 @@ def run(options: argparse.Namespace) -> int:
         found += faults
         if options.format == "table":
             print_text(f"{'fault' if faults else 'ok':<7}{name}")
-    return answer(options, root, {"checks": checks}, "", found)
+    return answer(options, root, {"results": checks}, "", found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -36,22 +36,26 @@ Check = tuple[str, Callable[[], Iterable[Diagnostic]]]
 
 def examine(root: Path, clock: Clock = time.time) -> Iterator[tuple[str, tuple[Diagnostic, ...]]]:
     """Each check with its faults, as it ends."""
-    name = "deployment file"
+    name, lakes = "deployment file", _names(root)  # raises UsageError before the first answer
     try:
         deployment = current_deployment()
-        for name, check in _embedded(root) if deployment is None else _deployed(deployment, root, clock):
+        for name, check in _checks(deployment, root, lakes, clock):
             try:
                 yield name, tuple(check())
             except PlatformError as error:
                 yield name, error.diagnostics
-    except PlatformError as error:  # without which the next check is not known
+    except DeploymentError as error:  # without which the next check is not known
         yield name, error.diagnostics
 
 
-def _deployed(deployment: Deployment, root: Path, clock: Clock) -> Iterator[Check]:
+def _checks(deployment: Deployment | None, root: Path, lakes: Sequence[str], clock: Clock) -> Iterator[Check]:
+    return _embedded(root, lakes) if deployment is None else _deployed(deployment, lakes, clock)
+
+
+def _deployed(deployment: Deployment, lakes: Sequence[str], clock: Clock) -> Iterator[Check]:
     yield f"deployment file {deployment.path}", tuple
     if deployment.lakes is not None:
-        yield from _lakes(deployment.lakes, root, clock)
+        yield from _lakes(deployment.lakes, lakes, clock)
     if (instance := deployment.instance) is not None:
         name = f"instance database {instance.database.address}/{instance.database.name}"
         yield name, partial(database, instance.database, instance.credential, clock)
@@ -63,25 +67,25 @@ def _deployed(deployment: Deployment, root: Path, clock: Clock) -> Iterator[Chec
             yield f"UI at {servers.ui}", partial(ui, servers.ui)
 
 
-def _lakes(lakes: Lakes, root: Path, clock: Clock) -> Iterator[Check]:
+def _lakes(lakes: Lakes, names: Sequence[str], clock: Clock) -> Iterator[Check]:
     where, credential = lakes.catalogs, credential_of(lakes, principal())
     at = f"{where.address}/{where.name} as {credential.user}"
     yield f"catalogs {at}", partial(database, where, credential, clock)
     yield f"rights of roles {at}", partial(roles, where, credential, lakes.credentials)
     yield from _extensions("ducklake", "postgres_scanner", "httpfs")
     yield f"object store {lakes.endpoint or lakes.region}", partial(object_store, lakes, clock)
-    for lake in _names(root):
+    for lake in names:
         if owns(principal(), lake):
             yield f"bucket {lakes.bucket(lake)}", partial(own_bucket, lakes, lake, credential)
         elif principal() != ADMIN and credential.key is not None:
             yield f"wall of {lakes.bucket(lake)}", partial(other_bucket, lakes, lake, credential)
 
 
-def _embedded(root: Path) -> Iterator[Check]:
+def _embedded(root: Path, lakes: Sequence[str]) -> Iterator[Check]:
     location, home = LakeLocation.current(root), mesh_home(root)
     yield f"folder {home}", partial(_folder, home)
     yield from _extensions("ducklake", "sqlite_scanner")
-    for lake in filter(location.exists, _names(root)):
+    for lake in filter(location.exists, lakes):
         yield f"lake {lake}", partial(_lake, location, lake)
 
 
