@@ -100,6 +100,17 @@ def postgres(folder: Path) -> Iterator[Postgres]:
             server.stop()
 
 
+def listening(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a server accepts connections."""
+    for _ in range(_STARTED * 20):
+        if process.poll() is not None:
+            raise RuntimeError("the server has ended")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("the server does not accept connections")
+
+
 def _wait(server: Postgres) -> None:
     ready = [_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port)]
     for _ in range(_STARTED * 20):
@@ -235,12 +246,16 @@ def object_store(
     folder: Path, identities: Mapping[str, tuple[str, list[str]]] | None = None, port: int | None = None
 ) -> Iterator[ObjectStore]:
     """A new server in ``folder``, killed at the end. ``identities`` are the secret and the actions of each
-    key."""
+    key; ``anonymous`` has no secret."""
     folder.mkdir(parents=True, exist_ok=True)
     every = {OWNER["access_key"]: (OWNER["secret_key"], ["Admin", "Read", "Write", "List"])}
     every |= identities or {}
     config: list[dict[str, Any]] = [
-        {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
+        {
+            "name": key,
+            "credentials": [{"accessKey": key, "secretKey": secret}] if secret else [],
+            "actions": actions,
+        }
         for key, (secret, actions) in every.items()
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": config}))

@@ -35,11 +35,12 @@ class DataProduct(dg.Component, dg.Model, dg.Resolvable):
     """A data product made by one SELECT; its contract has everything else. Its name is that of its folder.
 
     ``sql`` is the name of a file in that folder. ``inputs`` are products by their names in the SQL, or the
-    arguments of a source, with its name as ``source``.
+    arguments of a source, with its name as ``source``. ``engine`` runs the SQL: ``duckdb`` or ``spark``.
     """
 
     sql: str
     inputs: Mapping[str, str | Mapping[str, Any]] | None = None
+    engine: str = "duckdb"
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Nothing: ``domain_definitions`` reads the same file and makes the asset."""

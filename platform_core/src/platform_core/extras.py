@@ -6,10 +6,12 @@ from typing import Final
 
 from platform_core.diagnostics import UsageError
 
-_OF_DAGSTER: Final = {"dagster", "dagster_duckdb", "jinja2", "numpy", "psutil"}
-"""The modules that the extra ``dagster`` brings."""
-_OF_REMOTE: Final = {"obstore", "psycopg2"}
-"""The modules that the extra ``remote`` brings."""
+_EXTRAS: Final = {
+    **dict.fromkeys(("dagster", "dagster_duckdb", "jinja2", "numpy", "psutil"), "dagster"),
+    **dict.fromkeys(("obstore", "psycopg2"), "remote"),
+    **dict.fromkeys(("pyspark", "grpc"), "spark"),
+}
+"""The extra that brings a module."""
 
 
 def missing(error: ModuleNotFoundError) -> UsageError:
@@ -17,7 +19,6 @@ def missing(error: ModuleNotFoundError) -> UsageError:
     module = (error.name or "").partition(".")[0]
     if module in ("", "platform_core"):
         raise error
-    extra = "dagster" if module in _OF_DAGSTER else "remote" if module in _OF_REMOTE else None
-    needed = f"platform-core[{extra}]" if extra else module
+    needed = f"platform-core[{_EXTRAS[module]}]" if module in _EXTRAS else module
     message = f"{module} is not installed" + (f", which {needed} brings" if needed != module else "")
     return UsageError.of("U110", message, fix=f"Run `pip install '{needed}'`.")

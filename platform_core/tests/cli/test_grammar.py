@@ -46,6 +46,7 @@ CALLS = {
     "register": ["--to", "registry"],
     "grant": ["check"],
     "completion": ["bash"],
+    "doctor": [],
     "serve": [],
 }
 """Each verb as it works. `mesh serve` is called in test_serve, since it does not end."""

@@ -69,6 +69,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
     "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
+    "doctor": Verb("operate", "check the deployment or the state folder, end to end", "a check failed"),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
 }
 

@@ -34,12 +34,13 @@ FILE: Final = FileKind(
     code="E001",
     raised=DeploymentError,
 )
-_PARTS: Final = ("lakes", "instance", "servers", "access", "keys", "introspection")
+_PARTS: Final = ("lakes", "instance", "servers", "access", "spark", "keys", "introspection")
 _DATABASE: Final = ("host", "port", "database", "sslmode")
 _LAKES: Final = ("catalogs", "buckets", "endpoint", "region", "credentials")
 _CREDENTIAL: Final = ("user", "password", "key", "secret", "session_token")
 _SERVERS: Final = ("ui", "daemon", "domains", "start", "runs", "runs_per_domain", "patience")
 _ACCESS: Final = ("url", "token", "proxies", "user_header", "groups_header")
+_SPARK: Final = ("url", "token", "scheme")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,18 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Spark:
+    """The Spark Connect server that runs the SQL of products with ``engine: spark``."""
+
+    url: str
+    place: Place = field(compare=False, repr=False)
+    token: Secret | None = field(default=None, repr=False)
+    """With a token, the connection is encrypted."""
+    scheme: str = "s3"
+    """How the server names objects of S3: ``s3``, or ``s3a`` for Hadoop."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The parts of a mesh that are not on this machine; a part that is not declared is as without a file."""
 
@@ -146,6 +159,7 @@ class Deployment:
     instance: Instance | None = None
     servers: Servers | None = None
     access: Access | None = None
+    spark: Spark | None = None
     keys: Path | None = None
     introspection: Path | None = None
 
@@ -178,6 +192,7 @@ def read_deployment(path: Path) -> Deployment:
         read.instance(file["instance"]) if file.get("instance") is not None else None,
         read.servers(file["servers"]) if file.get("servers") is not None else None,
         read.access(file["access"]) if file.get("access") is not None else None,
+        read.spark(file["spark"]) if file.get("spark") is not None else None,
         read.path_of(file, "keys"),
         read.path_of(file, "introspection"),
     )
@@ -269,6 +284,17 @@ class _Reader:
             (node.text("user_header") or "x-forwarded-user").lower(),
             (node.text("groups_header") or "x-forwarded-groups").lower(),
         )
+
+    def spark(self, node: Node) -> Spark:
+        node.has_only(_SPARK, "C010", "spark")
+        url, scheme = self.needed(node, "url", "sc://spark.example.com:15002"), node.text("scheme") or "s3"
+        # A token among the parameters would be a secret in plain text.
+        if url and not re.fullmatch(r"sc://[\w.-]+(:\d{1,5})?(/(;(?!token=)[\w-]+=[\w.-]+)*)?", url):
+            example = "such as sc://spark.example.com:15002, with the token in its own key"
+            node["url"].error("C010", "url is not an address of Spark Connect", example)
+        if scheme not in ("s3", "s3a"):
+            node["scheme"].error("C010", f'unknown scheme "{scheme}"', known=("s3", "s3a"))
+        return Spark(url, node.key_place(), self.secret(node, "token"), scheme)
 
     def networks(self, node: Node) -> Iterator[IPv4Network | IPv6Network]:
         for item in node.elements():

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, Final, Literal, overload
 
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.diagnostics import DefinitionError, Place
@@ -15,6 +15,8 @@ from platform_core.sources.source import Source
 from platform_core.words import did_you_mean, listed
 
 WINDOW: Final = "window"
+Engine = Literal["duckdb", "spark"]
+"""The engine that runs the SQL of a product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,23 @@ class ProductFunction:
     """Whether it takes the window of its run, as the argument ``window``."""
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where each input of a Component stands."""
+    engine: Engine = "duckdb"
+
+    def __post_init__(self) -> None:
+        """Raises DefinitionError E070 for an engine that cannot make the product."""
+        if self.engine == "duckdb":
+            return
+        returns = inspect.signature(self.function).return_annotation
+        lacks = {
+            "the engine is unknown": self.engine != "spark",
+            "its function does not declare that it returns SQL, with `-> str`": returns not in (str, "str"),
+            "it reads a source": bool(self.sources),
+            "it reads the changes of a stream": self.reads_changes,
+        }
+        if what := [why for why, true in lacks.items() if true]:
+            message = f'"{self.name}" cannot have the engine {self.engine}: {what[0]}'
+            expected, fix = "a function of data products that returns SQL, or a Component", "Remove `engine`."
+            raise DefinitionError.of("E070", message, self.place, expected, fix)
 
     @property
     def is_component(self) -> bool:
@@ -86,7 +105,10 @@ def data_product(function: Callable[..., Any]) -> ProductFunction: ...
 
 @overload
 def data_product(
-    *, name: str | None = None, inputs: Mapping[str, str | Input | Source] | None = None
+    *,
+    name: str | None = None,
+    inputs: Mapping[str, str | Input | Source] | None = None,
+    engine: Engine = "duckdb",
 ) -> Callable[[Callable[..., Any]], ProductFunction]: ...
 
 
@@ -95,6 +117,7 @@ def data_product(
     *,
     name: str | None = None,
     inputs: Mapping[str, str | Input | Source] | None = None,
+    engine: Engine = "duckdb",
 ) -> ProductFunction | Callable[[Callable[..., Any]], ProductFunction]:
     """Make a data product from a function; everything else is in ``contracts/<name>.odcs.yaml``.
 
@@ -102,7 +125,9 @@ def data_product(
     ``pathlib.Path`` for another source file. The function of a product with partitions may also take
     ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, an Arrow, Polars or
     pandas table, or an iterator of rows as dicts or of Arrow batches, with the columns of the contract.
-    Raises DefinitionError D002 if arguments and inputs differ.
+    With the engine ``spark`` it returns SQL, as its annotation declares, and the Spark server of the
+    deployment runs it. Raises DefinitionError D002 if arguments and inputs differ, E070 for an engine
+    that cannot make it.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:
@@ -116,6 +141,7 @@ def data_product(
             inputs=declared,
             place=_place_of(function),
             windowed=WINDOW in inspect.signature(function).parameters and WINDOW not in declared,
+            engine=engine,
         )
         _check_arguments(product)
         return product

@@ -92,7 +92,7 @@ def evaluate(function: ProductFunction | str, /, **inputs: Any) -> Evaluation:
         for number, made in enumerate(results):
             query = as_query(connection, made, arguments, product, function.place, Path(room)).query
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
-            with sql_faults(product.id, function.place):
+            with sql_faults(product.id, function.place, function.engine):
                 fit = fitted(connection, product, query)
                 with fit.refusals():
                     connection.execute(f"{write} {fit.query}")

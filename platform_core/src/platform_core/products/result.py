@@ -12,10 +12,11 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.diagnostics import DefinitionError, Place
+from platform_core.diagnostics import DefinitionError, Diagnostic, Place
 from platform_core.lake.errors import beyond_inputs, sentence
 from platform_core.lake.publication.column_fit import mapped
 from platform_core.products.batch import Delivered
+from platform_core.products.declare import Engine
 from platform_core.products.dlt_resource import Pull, is_resource
 from platform_core.products.model import Model
 from platform_core.products.rows import Yielded, in_arrow
@@ -155,11 +156,17 @@ def inputs_read(
 
 
 @contextmanager
-def sql_faults(product: str, place: Place | None) -> Iterator[None]:
-    """Raise DuckDB's errors about a product's SQL as D006."""
+def sql_faults(product: str, place: Place | None, engine: Engine = "duckdb") -> Iterator[None]:
+    """Raise DuckDB's errors about a product's SQL as D006, those about SQL of Spark as E075."""
     try:
         yield
     except duckdb.Error as error:
+        if engine == "spark":
+            message = f"the SQL of {product} is checked at a run, by Spark: {sentence(error)}"
+            expected, fix = "SQL that both engines run, to check it without data", "Run it with `mesh run`."
+            raise DefinitionError(
+                Diagnostic("E075", message, place, expected, fix, severity="warning")
+            ) from None
         raise _sql_fault(product, place, error) from None
 
 

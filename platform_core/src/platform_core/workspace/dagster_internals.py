@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+from dagster._api.list_repositories import sync_list_repositories_grpc
 from dagster._core.code_pointer import CodePointer
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dagster._core.definitions.job_base import InMemoryJob
@@ -28,6 +29,7 @@ from dagster._core.storage.compute_log_manager import CapturedLogContext, Comput
 from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 from dagster._core.workspace.load import location_origins_from_yaml_paths
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
@@ -73,6 +75,11 @@ def open_instance(home: Path) -> dg.DagsterInstance:
         quiet = ConfigurableClassData(__name__, RedirectedLogs.__name__, logs.config_yaml)
         ref = ref._replace(compute_logs_data=quiet)
     return dg.DagsterInstance.from_ref(ref)
+
+
+def versions_of(host: str, port: int) -> Mapping[str, str]:
+    """The libraries of a code server, with their versions. Raises dg.DagsterError without an answer."""
+    return sync_list_repositories_grpc(DagsterGrpcClient(port, host=host)).dagster_library_versions or {}
 
 
 def load_repository(module: str, attribute: str | None, directory: str | None) -> dg.RepositoryDefinition:

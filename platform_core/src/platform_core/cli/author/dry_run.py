@@ -143,7 +143,7 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
         if is_iterator(result):
             return  # its first row may be one of a network
         query = as_query(connection, result, arguments, product, function.place, root).query
-        with sql_faults(product.id, function.place):
+        with sql_faults(product.id, function.place, function.engine):
             fit = fitted(connection, product, query)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
         _schema(connection, product, function.place)

@@ -19,6 +19,7 @@ from platform_core.lake.engine import open_engine
 from platform_core.lake.errors import read_fault
 from platform_core.lake.local.faults import environment_fault
 from platform_core.lake.location import FORMAT, RESTRICTED, LakeLocation, PlainCatalog
+from platform_core.lake.remote import owns
 from platform_core.lake.remote.faults import not_made, postgres_fault, store_fault
 from platform_core.lake.remote.postgres import (
     WRITING,
@@ -73,7 +74,7 @@ class RemoteLakes(LakeLocation):
     def prepare(self, lake: str, *, writing: bool) -> None:
         if not writing:
             return
-        if lake.removesuffix(RESTRICTED) != principal():
+        if not owns(principal(), lake):
             message = f'{principal()} cannot write the lake "{lake}"'
             fix = f"Run it on the code server of {lake.removesuffix(RESTRICTED)}, or set MESH_PRINCIPAL."
             raise LakeError.of("E012", message, None, "the credentials of the lake's domain", fix)

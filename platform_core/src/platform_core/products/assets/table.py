@@ -64,6 +64,7 @@ from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.report import check_result, column_facts, parts_metadata, publication_metadata
+from platform_core.products.spark import by_spark
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
@@ -97,6 +98,8 @@ def function_asset(
             result, said = with_metadata(function(**arguments))
             run.function_metadata.update(said)
             made = as_query(connection, run_hooks.rows(result), arguments, product, function.place, run.room)
+            if function.engine == "spark":
+                made = by_spark(run, function, bound, made)
             staging.read(made.used)
             staging.show(connection)
             run.record_sources(source_facts(connection, function, staging))

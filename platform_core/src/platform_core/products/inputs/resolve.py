@@ -65,7 +65,11 @@ def resolve_inputs(function: ProductFunction, registry: Registry) -> dict[str, B
 
 
 def require_uses(product: DataProduct, function: ProductFunction) -> None:
-    """Refuse a window, and a time_column, if the product or the source does not support it (D009)."""
+    """Refuse a window, and a time_column, if the product or the source does not support it (D009); the engine
+    spark for another kind than a table (E070)."""
+    if function.engine == "spark" and product.kind != "table":
+        message = f"{product.id} cannot have the engine spark: it is a {product.kind}"
+        raise DefinitionError.of("E070", message, function.place, "a table", "Remove `engine`.")
     asks = "takes the window of its run" if function.windowed else ""
     needs = "" if product.partitions else "the custom property partitions in its contract"
     for source in function.sources.values():

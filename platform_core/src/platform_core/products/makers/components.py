@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from platform_core.diagnostics import DefinitionError, Diagnostic
-from platform_core.products.declare import Input, ProductFunction
+from platform_core.products.declare import Engine, Input, ProductFunction
 from platform_core.products.makers.places import DEFS, DEFS_FILE
 from platform_core.products.table import Table
 from platform_core.source.cursor import Node, open_leniently
@@ -71,7 +71,9 @@ def read_component(file: Path, domain: str) -> ProductFunction:
     if (
         not root.faults.errors
         and root.has_only(("type", "attributes"), "D080", "a Component")
-        and attributes.is_mapping("D080", "attributes", "sql and inputs", _BEGIN, only=("sql", "inputs"))
+        and attributes.is_mapping(
+            "D080", "attributes", "sql and inputs", _BEGIN, only=("sql", "inputs", "engine")
+        )
     ):
         if root.text("type") != TYPE:
             root["type"].error("D080", "this Component does not declare a product", TYPE, _BEGIN)
@@ -90,6 +92,7 @@ def read_component(file: Path, domain: str) -> ProductFunction:
         {each: Input(read) if isinstance(read, str) else _source(read) for each, read in reads.items()},
         root.place("type"),
         places={each: inputs[each].place() for each in reads},
+        engine=cast(Engine, attributes.text("engine") or "duckdb"),
     )
 
 

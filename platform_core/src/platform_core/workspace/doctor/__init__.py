@@ -1,0 +1,1 @@
+"""Checks of a deployment, or of the state folder, from end to end."""
