@@ -13,11 +13,13 @@ from typing import Final
 
 import dagster as dg
 
+from platform_core.deployment.file import current_deployment
 from platform_core.files import file_lock
 from platform_core.products.run.refusal import restore_check_results
 from platform_core.settings import mesh_root
 from platform_core.source.workspace import read_locations
 from platform_core.workspace.dagster_internals import close_abandoned, open_instance
+from platform_core.workspace.hosts.instance_settings import one_process
 from platform_core.workspace.processes.living import hold_name, is_alive
 from platform_core.workspace.reconcile import reconcile
 
@@ -30,7 +32,7 @@ def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.Dags
     """The instance of a Dagster home. One process at a time opens it: the first creates its database; each
     closes the runs of killed processes, and records the versions that these published in the lakes of
     ``domains``."""
-    with file_lock(home / "instance.lock"):
+    with file_lock(home / "instance.lock"), one_process(current_deployment()):
         instance = open_instance(home)
         closed = close_abandoned(instance, PROCESS_TAG, lambda name: is_alive(name, home / LIVING))
         hold_name(home / LIVING)
