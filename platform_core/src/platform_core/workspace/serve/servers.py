@@ -76,7 +76,7 @@ def serve(
     waiting: Callable[[str], None],
     chosen: Sequence[str] = (),
 ) -> bool:
-    """Serve until interrupted: the ``chosen`` servers of the deployment, or all servers of a mesh without one.
+    """Serve until interrupted: the ``chosen`` servers of the deployment, or all of a mesh without one.
     ``answered`` gets the URL once the UI answers, or an empty text once the code servers listen where this
     machine has no UI; ``waiting`` gets a message about locations that still load, every few seconds.
 
