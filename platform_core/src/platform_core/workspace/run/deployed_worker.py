@@ -214,7 +214,7 @@ class DeployedWorker(WorkerProcess):
         """Follow a run to its end. Returns the reason of one that was lost, which failed without an error."""
         from platform_core.workspace.dagster_internals import remote_event
 
-        cursor, canceled, lost = None, False, None
+        cursor, lost = None, None
         while True:
             found = self._server.ask(_EVENTS, self._stopping.is_set, run=run, cursor=cursor)
             events, status = found["logsForRun"], found["runOrError"].get("status")
@@ -235,8 +235,8 @@ class DeployedWorker(WorkerProcess):
             cursor = events.get("cursor", cursor)
             if status in _ENDED and not events.get("hasMore"):
                 return lost if status == "FAILURE" else None
-            if self._stopping.is_set() and not canceled:
-                canceled = True
+            # A run that has just started may overwrite that it was canceled.
+            if self._stopping.is_set() and status != "CANCELING":
                 self._server.ask(_TERMINATE, self._stopping.is_set, run=run)
             if not events.get("hasMore"):
                 time.sleep(PAUSE)

@@ -167,7 +167,7 @@ def _code_server(location: Location, address: str) -> list[str]:
     if not address.startswith("/"):
         host, _, port = address.rpartition(":")
         # The proxy of `code-server start` does not answer which runs it executes.
-        command[3:] = ["api", "grpc", "--host", host.strip("[]"), "--port", port]
+        command[3:] = ["api", "grpc", "--host", host.strip("[]"), "--port", port, "--lazy-load-user-code"]
     command += ["--module-name", location.module, "--location-name", location.name]
     command += ["--log-level", "warning", "--inject-env-vars-from-instance"]
     if location.attribute is not None:

@@ -113,11 +113,13 @@ def _serve(
     while not (_input_ended(0.5) or hurry()):
         ended = [n for n, each in enumerate(running) if each is None or each.poll() is not None]
         times = [each for each in times if time.monotonic() - each < RESTARTS_WITHIN]
-        if len(ended) + len(times) > restarts:
-            return True
-        if ended:
+        if ended and restarts:
             _kill_orphans({each.pid for each in running if each is not None})
         for number in ended:
+            if len(times) >= restarts:
+                if number >= len(watched) - len(services):
+                    return True
+                continue  # the UI shows it as a location that does not load
             times.append(time.monotonic())
             running[number] = _start(*watched[number])
     return False
