@@ -91,12 +91,14 @@ def test_an_interrupt_cancels_the_run(served: Deployed) -> None:
 
 
 def kill_a_run(served: Deployed) -> None:
-    _kill(until(lambda: served.executing("shop"), "a run"))
+    _until_one_is_recorded(served)
+    _kill(served.executing("shop"))
 
 
 def kill_a_code_server(served: Deployed) -> None:
-    child = until(lambda: served.executing("shop"), "a run")[0]
-    _kill([child.parent()])
+    """Its run goes on as an orphan, if nobody ends it."""
+    _until_one_is_recorded(served)
+    _kill([child.parent() for child in served.executing("shop")])
 
 
 def kill_the_daemon(served: Deployed) -> None:
@@ -104,7 +106,7 @@ def kill_the_daemon(served: Deployed) -> None:
 
 
 def kill_postgres_for_a_while(served: Deployed) -> None:
-    until(lambda: served.executing("shop"), "a run")
+    _until_one_is_recorded(served)
     served.database.stop(signal.SIGKILL)
     time.sleep(8)  # the fault itself
     served.start_database()
@@ -126,6 +128,19 @@ def test_every_product_is_made_once_after(served: Deployed, fault: Callable[[Dep
     assert answer.code == 0, answer.err + answer.out
     assert answer.statuses() == dict.fromkeys(PRODUCTS, "ok")
     assert served.made_since(before) == dict.fromkeys(PRODUCTS, 1)
+
+
+def _until_one_is_recorded(served: Deployed) -> None:
+    """Wait until the run of both products of a location has made the first."""
+    with served.mesh.instance() as instance:
+        key = dg.AssetKey(["shop", "one"])
+
+        def made() -> bool:
+            last = instance.get_latest_materialization_event(key)
+            run = instance.get_run_by_id(last.run_id) if last is not None else None
+            return run is not None and not run.is_finished
+
+        until(made, "a product to be recorded")
 
 
 def _kill(processes: list[psutil.Process]) -> None:

@@ -1,7 +1,7 @@
 """The shared Dagster instance of a mesh.
 
-``python -m platform_core.workspace.instance HOME`` opens it once and ends: two processes that create its
-database at the same time leave it unusable.
+``python -m platform_core.workspace.instance HOME DOMAIN...`` opens it once and ends: two processes that
+create its database at the same time leave it unusable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from platform_core.deployment.file import current_deployment
 from platform_core.files import file_lock
 from platform_core.products.run.refusal import restore_check_results
 from platform_core.settings import mesh_root
-from platform_core.source.workspace import read_locations
 from platform_core.workspace.dagster_internals import close_abandoned, open_instance
 from platform_core.workspace.hosts.instance_settings import one_process
 from platform_core.workspace.processes.living import hold_name, is_alive
@@ -43,5 +42,7 @@ def shared_instance(home: Path, root: Path, domains: Collection[str]) -> dg.Dags
 
 
 if __name__ == "__main__":
-    root = mesh_root()
-    shared_instance(Path(sys.argv[1]), root, [each.name for each in read_locations(root)]).dispose()
+    with shared_instance(Path(sys.argv[1]), mesh_root(), sys.argv[2:]) as opened:
+        if (deployment := current_deployment()) is not None and deployment.instance is not None:
+            with one_process(deployment):
+                opened.upgrade()

@@ -34,45 +34,27 @@ def instance_settings(deployment: Deployment, own: Path) -> str:
     instance, servers = deployment.instance, deployment.servers
     assert instance is not None
     database = instance.database
+    settings = parse(own, _SETTINGS).data if own.exists() else {}
     found = {
         "username": instance.credential.user,
         "password": {"env": PASSWORD} if instance.credential.password else "",
-        "hostname": database.address.host,
+        "hostname": database.address.host.strip("[]"),
         "port": database.address.port,
         "db_name": database.name,
         "params": {"sslmode": database.sslmode} if database.sslmode else {},
     }
-    settings = {**(dict(parse(own, _SETTINGS).data) if own.exists() else {})}
     settings["storage"] = {"postgres": {"postgres_db": found}}
     if servers is not None:
+        settings |= parse(Path(__file__).with_name("dagster.yaml"), _SETTINGS).data
         replicas = {name: list(map(str, addresses)) for name, addresses in servers.domains.items()}
-        limit = {
+        settings["run_launcher"]["config"] = {"replicas": replicas, "patience": servers.patience}
+        per_domain = {
             "key": "dagster/code_location",
             "value": {"applyLimitPerUniqueValue": True},
             "limit": servers.runs_per_domain,
         }
-        settings |= {
-            "run_launcher": {
-                "module": "platform_core.workspace.hosts.launcher",
-                "class": "LeastBusyLauncher",
-                "config": {"patience": servers.patience, "replicas": replicas},
-            },
-            "run_coordinator": {
-                "module": "dagster._core.run_coordinator",
-                "class": "QueuedRunCoordinator",
-                "config": {"dequeue_interval_seconds": 1},
-            },
-            "concurrency": {"runs": {"max_concurrent_runs": servers.runs, "tag_concurrency_limits": [limit]}},
-            "run_monitoring": {
-                "enabled": True,
-                "start_timeout_seconds": 180,
-                "cancel_timeout_seconds": 60,
-                "poll_interval_seconds": 5,
-                "max_resume_run_attempts": 0,
-            },
-            # A lost process is retried; a broken contract fails again.
-            "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
-        }
+        limits = {"max_concurrent_runs": servers.runs, "tag_concurrency_limits": [per_domain]}
+        settings["concurrency"]["runs"] = limits
     return json.dumps(settings, indent=2)  # JSON is YAML too
 
 
@@ -105,7 +87,7 @@ def connected(instance: Instance) -> Iterator[cursor]:
     database = instance.database
     with database_faults(instance):
         connection = psycopg2.connect(
-            host=database.address.host,
+            host=database.address.host.strip("[]"),
             port=database.address.port,
             dbname=database.name,
             user=instance.credential.user,

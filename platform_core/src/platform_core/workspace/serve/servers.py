@@ -135,17 +135,16 @@ def _start(
         UI: [*python, "platform_core.workspace.serve.web_gate", str(workspace), *address],
         DAEMON: [*python, "dagster._daemon", "run", "-w", str(workspace)],
     }
+    deployment = current_deployment()
+    opens = ["-m", "platform_core.workspace.instance", str(home.dagster)]
+    names = [str(entry["grpc_server"]["location_name"]) for entry in started.workspace]
+    own = {at: (names_of(at.name, root), principal_variables(at.name)) for at, _ in started.code}
+    # Only a domain itself can read the lakes of a deployment, and record what a killed run published there.
+    remote = deployment is not None and deployment.lakes is not None
     plan = {
-        "first": [*python, "platform_core.workspace.instance", str(home.dagster)],
-        "servers": [
-            (
-                each,
-                _code_server(location, each),
-                names_of(location.name, root),
-                principal_variables(location.name),
-            )
-            for location, each in started.code
-        ],
+        "first": [([sys.executable, *opens, *([] if remote else names)], [], {})]
+        + [([str(at.python), *opens, at.name], *own[at]) for at in own if remote],
+        "servers": [(each, _code_server(at, each), *own[at]) for at, each in started.code],
         "services": [services[name] for name in started.services],
         "restarts": started.restarts,
     }

@@ -45,8 +45,9 @@ PROGRESS: Final = 0.5
 
 def main() -> int:
     """Start the code servers, and the services once these listen; stop all when a service or standard input
-    ends. The plan is JSON: ``{"first": command, "servers": [[address, command, variables, values]],
-    "services": [command], "restarts": number}``. ``first`` ends before the others start. Code servers and
+    ends. The plan is JSON: ``{"first": [[command, variables, values]], "servers": [[address,
+    command, variables, values]], "services": [command], "restarts": number}``. ``first`` ends before the
+    others start. Code servers and
     services that end are started again, up to that number of times within ``RESTARTS_WITHIN`` seconds. The
     folder has the sockets and is removed at the end. Returns 1 if a service ended."""
     hurry = False
@@ -74,19 +75,20 @@ def main() -> int:
 
 
 def _serve(
-    first: list[str],
+    first: Sequence[tuple[list[str], list[str], dict[str, str]]],
     servers: Sequence[tuple[str, list[str], list[str], dict[str, str]]],
     services: Sequence[list[str]],
     restarts: int,
     hurry: Callable[[], bool],
 ) -> bool:
     """Run until a request to stop (False) or until a process ends by itself (True)."""
-    preparation = _start(first)
-    while preparation is not None and preparation.poll() is None:
-        if _input_ended(0.05) or hurry():
-            return False
-    if preparation is None or preparation.returncode:
-        return True
+    for command, named, more in first:
+        preparation = _start(command, permitted(environment(), named) | more if more else None)
+        while preparation is not None and preparation.poll() is None:
+            if _input_ended(0.05) or hurry():
+                return False
+        if not more and (preparation is None or preparation.returncode):
+            return True
     commands = [(command, permitted(environment(), named) | more) for _, command, named, more in servers]
     started = [_start(*each) for each in commands]
     loading = dict(zip((address for address, *_ in servers), started, strict=True))
