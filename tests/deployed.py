@@ -3,19 +3,22 @@ servers for each domain. Each product takes about a second to make, so that a te
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 from mesh_command import ENOUGH, Mesh
 from servers import PASSWORD, Postgres, free_port, postgres
-from small_mesh import DEADLINE, GOVERNED, KEPT, SmallMesh
+from small_mesh import DAYS, DEADLINE, GOVERNED, KEPT, SmallMesh
 
 CODE = """
 import time
@@ -42,11 +45,19 @@ def four(three: Table) -> str:
 
 """
 CREW = """
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from {domain}.slow import slowly
 
 @data_product
 def zero() -> str:
-    return slowly("SELECT range AS id, 2.0 AS amount FROM range(4)")
+    return slowly(f"SELECT range AS id, {{Path('amount').read_text()}} AS amount FROM range(4)")
+
+@data_product
+def days() -> Iterator[dict]:
+    for day in (30, 31):
+        yield {{"sold": datetime(2024, 3, day, 12), "amount": day}}
 
 @data_product(inputs={{"two": "shop/two"}})
 def three(two: Table) -> str:
@@ -94,6 +105,23 @@ class Deployed:
             if any("spawn_main" in word for word in _words(child))
         ]
 
+    def stop_sensors(self) -> None:
+        """The daemon starts no run by itself: a product would follow its inputs, also while a test counts."""
+        for domain in ("shop", "crew"):
+            selector = f'{{repositoryLocationName: "{domain}", repositoryName: "__repository__"}}'
+            query = f"{{ sensorsOrError(repositorySelector: {selector}) {{ ... on Sensors {{ results {{ id }} }} }} }}"
+            for sensor in self.ask(query)["sensorsOrError"]["results"]:
+                self.ask(f'mutation {{ stopSensor(id: "{sensor["id"]}") {{ __typename }} }}')
+
+    def ask(self, query: str) -> dict[str, Any]:
+        address = f"http://127.0.0.1:{self.ports['ui']}/graphql"
+        body = json.dumps({"query": query}).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=ENOUGH) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        return dict(answer["data"])
+
     def made_since(self, before: dict[str, int]) -> dict[str, int]:
         """How many versions each product got."""
         return {name: count - before.get(name, 0) for name, count in self.counts().items()}
@@ -125,7 +153,13 @@ def small_company(root: Path) -> SmallMesh:
         mesh.code(domain, CODE, "slow")
         mesh.code(domain, code.format(domain=domain))
         mesh.location(domain)
+    described = 'classification: internal, description: "As it is."'
+    days = DAYS.replace("required: true}", f"required: true, primaryKey: true, {described}}}")
+    days = days.replace("100}}", f"100}}, {described}}}")
+    promise = DEADLINE.format(hours=1, schedule=LONG_AGO.format(hour=1)) + KEPT
+    mesh.contract("crew/days", days, roles=roles, promise=promise)
     mesh.write("pause", "0")
+    mesh.write("amount", "2.0")
     return mesh
 
 
@@ -156,7 +190,9 @@ def deployed(folder: Path) -> Iterator[Deployed]:
             assert re.search(r"http://127\.0\.0\.1:\d+", shown), shown + (
                 server.stderr.read() if server.stderr else ""
             )
-            yield Deployed(mesh, database, ports, server)
+            found = Deployed(mesh, database, ports, server)
+            found.stop_sensors()
+            yield found
         finally:
             if server.poll() is None:
                 server.send_signal(signal.SIGINT)

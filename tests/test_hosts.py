@@ -26,17 +26,52 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 def test_a_client_makes_all_products_by_one_run_for_each_stretch_of_a_location(served: Deployed) -> None:
     answer = served.mesh.run()
     assert answer.code == 0, answer.err + answer.out
-    assert answer.statuses() == dict.fromkeys(PRODUCTS, "ok")
+    assert answer.statuses() == dict.fromkeys((*PRODUCTS, "crew/days"), "ok")
     rows = {name: entry["rows"] for name, entry in answer.products().items()}
-    assert rows == {"crew/three": 3, "crew/zero": 4, "shop/four": 3, "shop/one": 3, "shop/two": 3}
+    assert rows == {
+        "crew/days": 2,
+        "crew/three": 3,
+        "crew/zero": 4,
+        "shop/four": 3,
+        "shop/one": 3,
+        "shop/two": 3,
+    }
     assert all(entry["checks"]["passed"] for entry in answer.products().values())
     with served.mesh.instance() as instance:
         runs = instance.get_runs()
     made = sorted(sorted("/".join(key.path) for key in run.asset_selection or ()) for run in runs)
-    assert made == [["crew/three"], ["crew/zero"], ["shop/four"], ["shop/one", "shop/two"]]
+    assert made == [["crew/days"], ["crew/three"], ["crew/zero"], ["shop/four"], ["shop/one", "shop/two"]]
     assert len({run.tags["mesh/invocation"] for run in runs}) == 1
     status = served.mesh.call("status", "--json")
     assert {each["state"] for each in status.document().get("troubles", [])} <= {"stale"}
+
+
+def test_a_run_of_partitions(served: Deployed) -> None:
+    answer = served.mesh.run("crew/days", "--partitions", "2024-03-30..2024-03-31")
+    assert answer.code == 0, answer.err + answer.out
+    assert answer.products()["crew/days"]["partitions"] == "2024-03-30..2024-03-31"
+    with served.mesh.instance() as instance:
+        tags = instance.get_runs(limit=1)[0].tags
+    ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    assert [tags[name] for name in ends] == ["2024-03-30", "2024-03-31"]
+    refused = served.mesh.run("crew/days", "--partitions", "2020-01-01")
+    assert "U024" in refused.err
+
+
+def test_a_refused_product_stops_what_follows(served: Deployed) -> None:
+    served.mesh.run("shop/one")
+    (served.mesh.root / "amount").write_text("-1.0")
+    try:
+        answer = served.mesh.run("crew/zero")
+    finally:
+        (served.mesh.root / "amount").write_text("2.0")
+    assert answer.code == 1
+    failed = answer.products()["crew/zero"]
+    assert failed["status"] == "failed"
+    assert failed["checks"]["failed"] == 1
+    assert "Q0" in failed["error"]
+    with served.mesh.instance() as instance:
+        assert instance.get_runs(limit=1)[0].tags["mesh/order"] == "crew.1.1.0"  # it is not repeated
 
 
 def test_each_code_server_has_the_secrets_of_its_domain_alone(served: Deployed) -> None:
@@ -119,7 +154,7 @@ FAULTS = (kill_a_run, kill_a_code_server, kill_the_daemon, kill_postgres_for_a_w
 def test_every_product_is_made_once_after(served: Deployed, fault: Callable[[Deployed], None]) -> None:
     served.pace(2)
     before = served.counts()
-    client = served.mesh.start("run", "--json")
+    client = served.mesh.start("run", "--json", "+shop/four", "crew/zero")
     try:
         fault(served)
     finally:

@@ -114,7 +114,7 @@ def location_variables(location: Location, root: Path, home: Home) -> dict[str, 
 
 
 def principal_variables(domain: str) -> dict[str, str]:
-    """What makes a process of a domain use the domain's credentials of the deployment."""
+    """The variables that make a process of a domain use the domain's credentials of the deployment."""
     return {} if current_deployment() is None else {PRINCIPAL.name: domain}
 
 

@@ -44,33 +44,6 @@ _AWAY: Final = (
     "UNAVAILABLE",
     "OperationalError",
 )
-_LOCATION: Final = """query($name: String!) { workspaceLocationEntryOrError(name: $name) { __typename
-  ... on PythonError { message }
-  ... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename
-    ... on PythonError { message }
-    ... on RepositoryLocation { dagsterLibraryVersions { name version } repositories { name assetNodes {
-      assetKey { path } isMaterializable isPartitioned partitionKeys opName
-      partitionDefinition { description } backfillPolicy { maxPartitionsPerRun }
-      dependencyKeys { path } dependencies { asset { assetKey { path } } partitionMapping { className } }
-      metadataEntries { label ... on TextMetadataEntry { text } } } } } } } } }"""
-_LAUNCH: Final = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
-  ... on LaunchRunSuccess { run { runId } } ... on Error { message }
-  ... on RunConfigValidationInvalid { errors { message } } } }"""
-_SUBMITTED: Final = """query($tags: [ExecutionTag!]) { runsOrError(filter: {tags: $tags}, limit: 1) {
-  ... on Runs { results { runId } } } }"""
-_TERMINATE: Final = """mutation($run: String!) { terminateRuns(runIds: [$run]) { __typename } }"""
-_EVENTS: Final = """query($run: ID!, $cursor: String) { runOrError(runId: $run) { ... on Run { status } }
-  logsForRun(runId: $run, afterCursor: $cursor, limit: 1000) { ... on EventConnection { cursor hasMore
-    events {
-    __typename ... on MessageEvent { timestamp stepKey eventType message }
-    ... on AssetMaterializationPlannedEvent { assetKey { path } }
-    ... on AssetCheckEvaluationPlannedEvent { checked: assetKey { path } checkName }
-    ... on MaterializationEvent { assetKey { path } metadataEntries {
-      label ... on IntMetadataEntry { intRepr } ... on TextMetadataEntry { text } } }
-    ... on AssetCheckEvaluationEvent { evaluation { assetKey { path } checkName success severity } }
-    ... on ExecutionStepFailureEvent { errorSource failureMetadata { description } error {
-      message className stack causes { message className stack } } }
-    ... on RunFailureEvent { error { message className stack causes { message className stack } } } } } } }"""
 
 
 class DeployedWorker(WorkerProcess):
@@ -125,7 +98,7 @@ class DeployedWorker(WorkerProcess):
     def _assets(self) -> tuple[Asset, ...]:
         name, until = self.location.name, time.monotonic() + self._server.patience
         while True:
-            entry = self._server.ask(_LOCATION, self._stopping.is_set, name=name)[
+            entry = self._server.ask("Location", self._stopping.is_set, name=name)[
                 "workspaceLocationEntryOrError"
             ]
             found = entry.get("locationOrLoadError") or entry
@@ -193,12 +166,12 @@ class DeployedWorker(WorkerProcess):
         until = time.monotonic() + self._server.patience
         while True:
             try:
-                answer = self._server.ask_once(_LAUNCH, params=params)["launchRun"]
+                answer = self._server.ask_once("Launch", params=params)["launchRun"]
             except (OSError, ValueError) as error:
                 answer = {"__typename": "Away", "message": f"{_AWAY[0]}: {error}"}
             if answer["__typename"] == "LaunchRunSuccess":
                 return str(answer["run"]["runId"])
-            known = self._server.ask(_SUBMITTED, self._stopping.is_set, tags=_tags(own))["runsOrError"]
+            known = self._server.ask("Submitted", self._stopping.is_set, tags=_tags(own))["runsOrError"]
             if known.get("results"):
                 return str(known["results"][0]["runId"])
             if answer["__typename"] == "RunConfigValidationInvalid" and params.pop("runConfigData", None):
@@ -216,7 +189,7 @@ class DeployedWorker(WorkerProcess):
 
         cursor, lost = None, None
         while True:
-            found = self._server.ask(_EVENTS, self._stopping.is_set, run=run, cursor=cursor)
+            found = self._server.ask("Events", self._stopping.is_set, run=run, cursor=cursor)
             events, status = found["logsForRun"], found["runOrError"].get("status")
             for each in events.get("events", ()):
                 if each["__typename"].endswith("PlannedEvent"):
@@ -237,7 +210,7 @@ class DeployedWorker(WorkerProcess):
                 return lost if status == "FAILURE" else None
             # A run that has just started may overwrite that it was canceled.
             if self._stopping.is_set() and status != "CANCELING":
-                self._server.ask(_TERMINATE, self._stopping.is_set, run=run)
+                self._server.ask("Terminate", self._stopping.is_set, run=run)
             if not events.get("hasMore"):
                 time.sleep(PAUSE)
 

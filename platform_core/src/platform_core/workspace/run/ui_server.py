@@ -7,7 +7,9 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
 
@@ -43,13 +45,13 @@ class UiServer:
         token = secret_text(access.token) if access and access.token else None
         return cls(url, Place(deployment.path), servers.patience if servers else 600, token)
 
-    def ask(self, query: str, stopped: Callable[[], bool] = lambda: False, **variables: Any) -> Any:
-        """The answer to a query, which is repeated while the server is away. Raises DeploymentError: E034 if
-        it stays away, E035 if it refuses the query."""
+    def ask(self, question: str, stopped: Callable[[], bool] = lambda: False, **variables: Any) -> Any:
+        """The answer to a question of ``questions.graphql``, which is repeated while the server is away.
+        Raises DeploymentError: E034 if it stays away, E035 if it refuses the question."""
         until, tired = time.monotonic() + self.patience, 0
         while True:
             try:
-                return self.ask_once(query, **variables)
+                return self.ask_once(question, **variables)
             except DeploymentError:
                 raise
             except (OSError, HTTPException, ValueError) as error:
@@ -60,9 +62,9 @@ class UiServer:
                     raise DeploymentError.of("E034", message, self.place, expected, fix) from None
                 time.sleep(PAUSE)
 
-    def ask_once(self, query: str, **variables: Any) -> Any:
+    def ask_once(self, question: str, **variables: Any) -> Any:
         """The same without repetition: raises OSError, HTTPException and ValueError too."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
+        body = json.dumps({"query": _questions()[question], "variables": variables}).encode()
         headers = {"Content-Type": "application/json"}
         if self.token is not None:
             headers["Authorization"] = self.token
@@ -80,3 +82,10 @@ class UiServer:
         if errors := answer.get("errors"):
             raise ValueError(errors[0].get("message", "no message"))
         return answer["data"]
+
+
+@cache
+def _questions() -> dict[str, str]:
+    """Each alone: the gate of the UI judges a request by every operation in it."""
+    texts = Path(__file__).with_name("questions.graphql").read_text(encoding="utf-8").split("\n\n")[1:]
+    return {text.partition("(")[0].split()[1]: text for text in texts}
