@@ -109,7 +109,8 @@ class Deployed:
         """The daemon starts no run by itself: a product would follow its inputs, also while a test counts."""
         for domain in ("shop", "crew"):
             selector = f'{{repositoryLocationName: "{domain}", repositoryName: "__repository__"}}'
-            query = f"{{ sensorsOrError(repositorySelector: {selector}) {{ ... on Sensors {{ results {{ id }} }} }} }}"
+            sensors = "{ ... on Sensors { results { id } } }"
+            query = f"{{ sensorsOrError(repositorySelector: {selector}) {sensors} }}"
             for sensor in self.ask(query)["sensorsOrError"]["results"]:
                 self.ask(f'mutation {{ stopSensor(id: "{sensor["id"]}") {{ __typename }} }}')
 
