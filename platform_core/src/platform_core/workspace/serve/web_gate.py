@@ -1,8 +1,8 @@
 """Dagster's webserver behind a gate that refuses requests that pages of other sites cause in a browser.
 
 ``python -m platform_core.workspace.serve.web_gate WORKSPACE ADDRESS PORT HOST...`` serves a workspace file to
-requests that name one of the hosts. The gate checks every route and the websocket. It is not a login: a
-program that reaches the port and sends the UI's requests may do everything.
+requests that name one of the hosts. The gate checks every route and the websocket. It is not a login: without
+``access`` in the deployment, a program that reaches the port and sends the UI's requests may do everything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from platform_core.diagnostics import Diagnostic
+from platform_core.deployment.file import current_deployment
+from platform_core.diagnostics import Diagnostic, PlatformError
+from platform_core.settings import mesh_root
+from platform_core.workspace.serve.visitors import HEALTH, USER, Visitors
 
 if TYPE_CHECKING:  # only the environment of `mesh serve` has it
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,11 +27,14 @@ _HEADERS: Final = [(b"x-frame-options", b"SAMEORIGIN"), (b"cross-origin-resource
 
 
 class Gate:
-    """An ASGI application in front of another one. ``hosts`` are the server's Host headers in lower case."""
+    """An ASGI application in front of another one. ``hosts`` are the server's Host headers in lower case;
+    with ``visitors``, a request needs a user, and the scope of the application names it."""
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str], visitors: Visitors | None = None) -> None:
         self._app = app
         self._hosts = hosts
+        self._visitors = visitors
+        self._origin = visitors.origin if visitors else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def protected(message: Message) -> None:
@@ -36,14 +42,21 @@ class Gate:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        refused = self._refusal(scope)
+        found = self._refusal(scope)
+        refused = (found[0], Diagnostic("A020", found[1], expected=found[2])) if found else None
+        if refused is None and self._visitors and scope["path"] != HEALTH:
+            user = self._visitors.user(scope)
+            if isinstance(user, tuple):
+                refused = user
+            else:
+                scope = {**scope, USER: user}
         if refused is None:
             await self._app(scope, receive, protected)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
+            await send({"type": "websocket.close", "code": 1008, "reason": refused[1].message})
         else:
-            status, what, expected = refused
-            body = Diagnostic("A020", what, expected=expected).render().encode() + b"\n"
+            status, fault = refused
+            body = fault.render().encode() + b"\n"
             kind = (b"content-type", b"text/plain; charset=utf-8")
             await protected({"type": "http.response.start", "status": status, "headers": [kind]})
             await protected({"type": "http.response.body", "body": body})
@@ -58,8 +71,9 @@ class Gate:
         path, method = scope["path"], scope.get("method", "websocket")
         if len(host) != 1 or host[0] not in self._hosts:
             return 421, "the Host is not a name of this server", ", ".join(self._hosts)
-        if any(each != f"http://{host[0]}" for each in origin):
-            return 403, "the request comes from a page of another origin", f"Origin: http://{host[0]}"
+        own = self._origin or f"http://{host[0]}"
+        if any(each != own for each in origin):
+            return 403, "the request comes from a page of another origin", f"Origin: {own}"
         if not path.isprintable():
             # A route's pattern ends in `$`, which also matches before a final line break.
             return 400, "the path has characters that are not printable", "the path of a page"
@@ -70,7 +84,7 @@ class Gate:
             return 403, "the request comes from a page of another site", "Sec-Fetch-Site: same-origin"
         if method == "websocket":
             unnamed = bool(site) and not origin
-            return (403, "the websocket of a browser has no Origin", f"http://{host[0]}") if unnamed else None
+            return (403, "the websocket of a browser has no Origin", own) if unnamed else None
         if path.startswith("/report_asset_"):
             return 403, "Dagster's routes for reports are off", "a run of the product"
         if method not in ("GET", "HEAD", "POST") or (method == "POST") != (path == "/graphql"):
@@ -81,28 +95,47 @@ class Gate:
 
 
 def main() -> None:
-    import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
     workspace, address, port, *hosts = sys.argv[1:]
+    target = WorkspaceFileTarget([workspace])
+    deployment = current_deployment()
+    visitors = Visitors.of(mesh_root(), deployment.access) if deployment and deployment.access else None
+    if visitors and visitors.origin:
+        hosts.append(visitors.origin.partition("://")[2])
     # These are the values of `dagster-webserver`.
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(statement_timeout=15000, pool_recycle=3600, max_overflow=20)
-        target = WorkspaceFileTarget([workspace])
-        with WorkspaceProcessContext(instance, workspace_load_target=target) as process:
-            app = create_app_from_workspace_process_context(process, live_data_poll_rate=2000)
-            uvicorn.run(
-                Gate(app, hosts),
-                host=address,
-                port=int(port),
-                log_level="warning",
-                lifespan="off",
-                proxy_headers=False,  # a client must not choose its own address
-            )
+        if visitors is None:
+            with WorkspaceProcessContext(instance, workspace_load_target=target) as process:
+                app = create_app_from_workspace_process_context(process, live_data_poll_rate=2000)
+                _serve(Gate(app, hosts), address, int(port))
+        else:
+            from platform_core.workspace.serve.permissions import Process, Server
+
+            with Process(instance, workspace_load_target=target) as process:
+                app = Server(process, live_data_poll_rate=2000).create_asgi_app()
+                _serve(Gate(app, hosts, visitors), address, int(port))
+
+
+def _serve(app: ASGIApp, address: str, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        app,
+        host=address,
+        port=port,
+        log_level="warning",
+        lifespan="off",
+        proxy_headers=False,  # a client must not choose its own address
+    )
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PlatformError as error:
+        sys.exit(str(error))
