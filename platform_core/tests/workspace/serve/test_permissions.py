@@ -63,3 +63,145 @@ def test_a_member_of_sales_launches_sales_and_an_outsider_nothing(ui: Ui) -> Non
         assert (status, answer["data"]) == (403, None)
         assert "E052" in answer["errors"][0]["message"]
         assert "errorInfo" not in str(answer)
+
+
+def selector(name: str, **more: Any) -> dict[str, Any]:
+    return {"repositoryLocationName": name, "repositoryName": "__repository__", **more}
+
+
+def asset(name: str, which: str = "plain") -> dict[str, Any]:
+    return {"path": [name, which]}
+
+
+def launched(name: str, **metadata: Any) -> dict[str, Any]:
+    job = selector(name, jobName="__ASSET_JOB", assetSelection=[asset(name)])
+    return {"selector": job, "runConfigData": {}, **({"executionMetadata": metadata} if metadata else {})}
+
+
+def parts(sensor_id: str) -> tuple[str, str]:
+    first, _, second = sensor_id.partition("::")
+    return first, second
+
+
+def arguments(name: str, ids: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The arguments of every mutation, for the things of one location."""
+    run, backfill, sensor, schedule = ids["run"], ids["backfill"], ids["sensor state"], ids["schedule"]
+    again = {"reexecutionParams": {"parentRunId": run, "strategy": "ALL_STEPS"}}
+    names = {"repositorySelector": selector(name), "partitionsDefName": f"names_{name}"}
+    at, end = {"sensorSelector": selector(name, sensorName="watching")}, {"runId": run}
+    schedules = {"scheduleSelector": selector(name, scheduleName="nightly")}
+    component = {"locationName": name, "componentId": "c"}
+    return {
+        "launchPipelineExecution": {"executionParams": launched(name)},
+        "launchRun": {"executionParams": launched(name)},
+        "launchMultipleRuns": {"executionParamsList": [launched(name)]},
+        "launchPipelineReexecution": {
+            "executionParams": launched(name, parentRunId=run, rootRunId=run, tags=[])
+        },
+        "launchRunReexecution": again,
+        "startSchedule": schedules,
+        "stopRunningSchedule": {"id": schedule},
+        "resetSchedule": schedules,
+        "startSensor": at,
+        "setSensorCursor": {**at, "cursor": "1"},
+        "stopSensor": {"id": sensor},
+        "resetSensor": at,
+        "sensorDryRun": {"selectorData": selector(name, sensorName="watching"), "cursor": None},
+        "scheduleDryRun": {"selectorData": selector(name, scheduleName="nightly"), "timestamp": 1.7e9},
+        "terminatePipelineExecution": end,
+        "terminateRun": end,
+        "terminateRuns": {"runIds": [run]},
+        "reloadRepositoryLocation": {"repositoryLocationName": name},
+        "launchPartitionBackfill": {
+            "backfillParams": {"assetSelection": [asset(name, "parts")], "partitionNames": ["a"]}
+        },
+        "cancelPartitionBackfill": {"backfillId": backfill},
+        "resumePartitionBackfill": {"backfillId": backfill},
+        "reexecutePartitionBackfill": {
+            "reexecutionParams": {"parentRunId": backfill, "strategy": "ALL_STEPS"}
+        },
+        "addDynamicPartition": {**names, "partitionKey": "new"},
+        "logTelemetry": dict.fromkeys(("action", "clientId", "clientTime", "metadata"), "1"),
+        "setNuxSeen": {},
+        "deletePipelineRun": end,
+        "deleteRun": end,
+        "wipeAssets": {"assetPartitionRanges": [{"assetKey": asset(name)}]},
+        "reportRunlessAssetEvents": {
+            "eventParams": {"eventType": "ASSET_MATERIALIZATION", "assetKey": asset(name)}
+        },
+        "reportAssetCheckEvaluations": {
+            "eventParams": {"assetKey": asset(name), "checkName": "c", "passed": True}
+        },
+        "deleteDynamicPartitions": {**names, "partitionKeys": ["new"]},
+        "setAppManagedComponent": {**component, "componentType": "t", "attributes": "{}"},
+        "deleteAppManagedComponent": component,
+        "refreshComponentState": {"locationName": name, "defsStateKey": "k"},
+        "setAutoMaterializePaused": {"paused": False},
+        "setConcurrencyLimit": {"concurrencyKey": "k", "limit": 1},
+        "deleteConcurrencyLimit": {"concurrencyKey": "k"},
+        "freeConcurrencySlotsForRun": end,
+        "freeConcurrencySlots": end,
+        "reloadWorkspace": {},
+        "shutdownRepositoryLocation": {"repositoryLocationName": name},
+    }
+
+
+def send(ui: Ui, name: str, values: dict[str, Any], who: Headers) -> tuple[int, str]:
+    """One mutation with its arguments as variables; returns status and the answer as text."""
+    field = FIELDS[name]
+    declared = ", ".join(f"${each}: {field.args[each].type}" for each in values)
+    given = ", ".join(f"{each}: ${each}" for each in values)
+    answer = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
+    head, call = f"({declared})" if values else "", f"({given})" if values else ""
+    status, body = ui.ask(f"mutation {head} {{ {name}{call} {answer} }}", who, **values)
+    return status, str(body)
+
+
+def state(ui: Ui) -> dict[str, Any]:
+    return done(ui, COUNTS)
+
+
+def test_the_table_has_every_mutation_of_the_schema() -> None:
+    assert set(MUTATIONS) == set(FIELDS)
+    assert set(arguments("a", dict.fromkeys(("run", "backfill", "sensor state", "schedule"), ""))) == set(FIELDS)
+
+
+HARMLESS = {name for name, rule in MUTATIONS.items() if rule == "anybody"}
+OWN = {name for name, rule in MUTATIONS.items() if rule == "owners"}
+
+
+def test_each_mutation_is_refused_for_who_may_not(ui: Ui, ids: dict[str, dict[str, str]]) -> None:
+    before = state(ui)
+    let: list[tuple[str, str, int]] = []
+    tried = 0
+    for name in ("sales", "hr"):
+        for mutation, values in arguments(name, ids[name]).items():
+            own = name == "sales" and mutation in OWN
+            for who in (OUTSIDER,) if own else (OUTSIDER, MEMBER):
+                status, answer = send(ui, mutation, values, who)
+                tried += 1
+                if status != 403 or "E052" not in answer:
+                    let.append((mutation, name, status))
+    assert {mutation for mutation, _, _ in let} == HARMLESS
+    assert tried == 2 * 2 * len(FIELDS) - len(OWN)
+    assert state(ui) == before
+
+
+@pytest.mark.parametrize("group", ["owners", "platform"])
+def test_each_mutation_runs_for_who_may(ui: Ui, ids: dict[str, dict[str, str]], group: str) -> None:
+    """The member what owners may, the platform team everything; what ends a location comes last."""
+    wrong = {}
+    for mutation, values in arguments("sales", ids["sales"]).items():
+        if MUTATIONS[mutation] == group:
+            status, answer = send(ui, mutation, values, MEMBER if group == "owners" else PLATFORM)
+            if status != 200 or "UnauthorizedError" in answer or "'data': None" in answer:
+                wrong[mutation] = (status, answer[:300])
+    assert wrong == {}
+
+
+def test_the_platform_team_may_change_every_location(ui: Ui, ids: dict[str, dict[str, str]]) -> None:
+    for mutation, values in arguments("hr", ids["hr"]).items():
+        if mutation in OWN:
+            status, answer = send(ui, mutation, values, PLATFORM)
+            assert status == 200, (mutation, answer)
+            assert "UnauthorizedError" not in answer
