@@ -68,21 +68,29 @@ PLATFORM = of("petra", "data-platform")
 
 @dataclass(frozen=True)
 class Ui:
-    """The address of the server, and its process."""
+    """The address of the server, its process and the home of its instance."""
 
     port: int
     process: subprocess.Popen[bytes]
+    home: Path
 
     def request(
-        self, method: str, path: str, headers: Headers = (), body: str = "", source: str = "127.0.0.1"
+        self,
+        method: str,
+        path: str,
+        headers: Headers = (),
+        body: str = "",
+        source: str = "127.0.0.1",
+        host: str | None = None,
     ) -> tuple[int, str]:
         """Send one request from an address of this machine; returns status and body."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=60, source_address=(source, 0)
         )
         try:
-            connection.putrequest(method, path)
-            for name, value in (*headers, ("Content-Length", str(len(body.encode())))):
+            connection.putrequest(method, path, skip_host=True)
+            own = ("Host", host or f"127.0.0.1:{self.port}")
+            for name, value in (own, *headers, ("Content-Length", str(len(body.encode())))):
                 connection.putheader(name, value)
             connection.endheaders(body.encode())
             answer = connection.getresponse()
@@ -127,7 +135,7 @@ def serving(folder: Path) -> Iterator[Ui]:
         process = subprocess.Popen(
             [*command, "127.0.0.1", str(port), f"127.0.0.1:{port}"], env=variables, stdout=log, stderr=log
         )
-    ui = Ui(port, process)
+    ui = Ui(port, process, folder / "home")
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "log").read_text()
