@@ -12,7 +12,7 @@ from dagster_graphql.schema import create_schema
 from graphql import GraphQLField, GraphQLInputObjectType, get_named_type, is_leaf_type
 from workspace.serve.ui_mesh import MEMBER, OUTSIDER, PLATFORM, Headers, Ui, serving
 
-from platform_core.workspace.serve.permissions import MUTATIONS
+from platform_core.workspace.serve.permissions import RULES
 
 pytestmark = [pytest.mark.full, pytest.mark.scale]
 
@@ -177,7 +177,7 @@ def state(ui: Ui) -> dict[str, Any]:
 
 
 def test_the_table_has_every_mutation_of_the_schema() -> None:
-    assert set(MUTATIONS) == set(FIELDS)
+    assert set(RULES) == set(FIELDS)
     assert set(
         arguments("a", dict.fromkeys(("run", "backfill", "ended", "sensor state", "schedule"), ""))
     ) == set(FIELDS)
@@ -189,8 +189,8 @@ NOT_HERE = {
     "shutdownRepositoryLocation": 500,
 }
 """Dagster itself refuses the first two, and cannot end a server that it has started."""
-HARMLESS = {name for name, rule in MUTATIONS.items() if rule == "anybody"}
-OWN = {name for name, rule in MUTATIONS.items() if rule == "owners"}
+HARMLESS = {name for name, rule in RULES.items() if rule == "anybody"}
+OWN = {name for name, rule in RULES.items() if rule == "owners"}
 
 
 def test_each_mutation_is_refused_for_who_may_not(ui: Ui, ids: dict[str, dict[str, str]]) -> None:
@@ -215,7 +215,7 @@ def test_each_mutation_runs_for_who_may(ui: Ui, ids: dict[str, dict[str, str]], 
     """The member what owners may, the platform team everything; what ends a location comes last."""
     wrong = {}
     for mutation, values in arguments("sales", ids["sales"]).items():
-        if MUTATIONS[mutation] == group:
+        if RULES[mutation] == group:
             status, answer = send(ui, mutation, values, MEMBER if group == "owners" else PLATFORM)
             if status != 200 or "UnauthorizedError" in answer or "'data': None" in answer:
                 wrong[mutation] = status

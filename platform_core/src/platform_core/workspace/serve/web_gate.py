@@ -8,10 +8,9 @@ requests that name one of the hosts. The gate checks every route and the websock
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
-from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.settings import mesh_root
 from platform_core.workspace.serve.visitors import HEALTH, USER, Visitors
@@ -34,7 +33,7 @@ class Gate:
         self._app = app
         self._hosts = hosts
         self._visitors = visitors
-        self._origin = visitors.origin if visitors else None
+        self._origin = visitors.access.url if visitors else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def protected(message: Message) -> None:
@@ -95,43 +94,33 @@ class Gate:
 
 
 def main() -> None:
+    import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
     workspace, address, port, *hosts = sys.argv[1:]
-    target = WorkspaceFileTarget([workspace])
-    deployment = current_deployment()
-    visitors = Visitors.of(mesh_root(), deployment.access) if deployment and deployment.access else None
-    if visitors and visitors.origin:
-        hosts.append(visitors.origin.partition("://")[2])
+    visitors = Visitors.current(mesh_root())
+    opened: Callable[..., WorkspaceProcessContext] = WorkspaceProcessContext
+    application: Callable[..., ASGIApp] = create_app_from_workspace_process_context
+    if visitors is not None:
+        from platform_core.workspace.serve.permissions import Process as opened
+        from platform_core.workspace.serve.permissions import application
+
+        hosts += [visitors.access.url.partition("://")[2]] if visitors.access.url else []
     # These are the values of `dagster-webserver`.
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(statement_timeout=15000, pool_recycle=3600, max_overflow=20)
-        if visitors is None:
-            with WorkspaceProcessContext(instance, workspace_load_target=target) as process:
-                app = create_app_from_workspace_process_context(process, live_data_poll_rate=2000)
-                _serve(Gate(app, hosts), address, int(port))
-        else:
-            from platform_core.workspace.serve.permissions import Process, Server
-
-            with Process(instance, workspace_load_target=target) as process:
-                app = Server(process, live_data_poll_rate=2000).create_asgi_app()
-                _serve(Gate(app, hosts, visitors), address, int(port))
-
-
-def _serve(app: ASGIApp, address: str, port: int) -> None:
-    import uvicorn
-
-    uvicorn.run(
-        app,
-        host=address,
-        port=port,
-        log_level="warning",
-        lifespan="off",
-        proxy_headers=False,  # a client must not choose its own address
-    )
+        with opened(instance, workspace_load_target=WorkspaceFileTarget([workspace])) as process:
+            uvicorn.run(
+                Gate(application(process, live_data_poll_rate=2000), hosts, visitors),
+                host=address,
+                port=int(port),
+                log_level="warning",
+                lifespan="off",
+                proxy_headers=False,  # a client must not choose its own address
+            )
 
 
 if __name__ == "__main__":
