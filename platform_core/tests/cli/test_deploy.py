@@ -98,7 +98,7 @@ def test_a_service_gets_the_secrets_of_its_domain_as_references(
         ("crew:4000", "ui:4000", "E061"),
     ],
 )
-def test_what_compose_cannot_name_is_refused(
+def test_a_server_that_compose_cannot_name_is_refused(
     mesh: SmallMesh, capsys: pytest.CaptureFixture[str], old: str, new: str, code: str
 ) -> None:
     assert DEPLOYMENT.count(old) == 1

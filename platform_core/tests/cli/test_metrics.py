@@ -1,4 +1,4 @@
-"""`mesh metrics` beside a mesh that runs: what Prometheus reads, and that it ends."""
+"""`mesh metrics` next to a mesh that runs: what Prometheus reads, and that it ends."""
 
 from __future__ import annotations
 

@@ -264,7 +264,7 @@ def test_every_argument_of_what_owners_may_has_been_looked_at() -> None:
 
 
 def tricks(ids: dict[str, dict[str, str]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Own things beside those of another domain: mutations and their arguments."""
+    """Own things with those of another domain: mutations and their arguments."""
     own, other = ids["sales"], ids["hr"]
     (origin, chosen), (other_origin, other_chosen) = parts(own["sensor state"]), parts(other["sensor state"])
     yield "terminateRuns", {"runIds": [own["run"], other["run"]]}

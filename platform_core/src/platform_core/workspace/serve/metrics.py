@@ -18,7 +18,7 @@ from platform_core.workspace.records import recorded
 
 
 class Metrics(Collector):
-    """What the instance of a mesh records; ``mesh_instance_up`` is 0 where it does not answer."""
+    """The records of a mesh's instance; ``mesh_instance_up`` is 0 where it does not answer."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -1,4 +1,4 @@
-"""What a user may change in Dagster's UI: its webserver and context, with Dagster's non-public API.
+"""The rights of users in Dagster's UI: its webserver and context, with Dagster's non-public API.
 
 Dagster's own permissions make the UI grey its buttons. The wall is a check before the resolver of every
 mutation: GraphQL has resolved its arguments then, whatever the form of the document.
