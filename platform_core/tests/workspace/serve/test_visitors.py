@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from workspace.serve.ui_mesh import DEPLOYMENT, MEMBER, PLATFORM, Headers, Ui, of, serving
 
-from platform_core.deployment.file import Access
+from platform_core.deployment.file import Access, DeploymentError, read_deployment
 from platform_core.diagnostics import Diagnostic, GovernanceError
 from platform_core.workspace.serve.visitors import User, Visitors
 
@@ -101,6 +101,29 @@ def test_broken_teams_stop_the_server(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(GovernanceError) as caught:
         Visitors.current(tmp_path)
     assert all(isinstance(fault, Diagnostic) for fault in caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        "{}",
+        "{proxies: []}",
+        "{proxies: [proxy.example.com]}",
+        "{proxies: [10.0.0.7/8]}",
+        '{proxies: [10.0.0.7], user_header: "X User"}',
+        '{proxies: [10.0.0.7], groups_header: ""}',
+        "{proxies: [10.0.0.7], groups_header: Gruppe-ü}",
+        "{proxies: [10.0.0.7], url: https://mesh.example.com/ui}",
+        "{proxies: [10.0.0.7], users: X-User}",
+        "{proxies: [10.0.0.7], token: abc}",
+    ],
+)
+def test_a_wrong_access_is_refused(access: str, tmp_path: Path) -> None:
+    (tmp_path / "mesh.deployment.yaml").write_text(f"access: {access}\n", encoding="utf-8")
+    with pytest.raises(DeploymentError) as caught:
+        read_deployment(tmp_path / "mesh.deployment.yaml")
+    assert {fault.code for fault in caught.value.diagnostics} <= {"E001", "E002"}
+    assert all(fault.place or fault.code == "E002" for fault in caught.value.diagnostics)
 
 
 @pytest.fixture(scope="module")
