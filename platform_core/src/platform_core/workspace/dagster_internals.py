@@ -1,5 +1,5 @@
-"""The only module that uses Dagster's non-public API: it loads a location as its code server does, and
-executes a run in this process so that the UI shows it with its location, checks and logs.
+"""Dagster's non-public API, but for the webserver's in ``workspace/serve``: it loads a location as its code
+server does, and executes a run in this process so that the UI shows it with its location, checks and logs.
 
 ``tests/workspace/test_dagster_internals.py`` tests it against the installed version.
 """

@@ -35,7 +35,7 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
     """The valid Host headers of requests; the first is for the URL to show.
 
     Raises UsageError: U027 for an address that cannot be used, U028 for an address that other machines can
-    reach without ``no_login``, U029 for all addresses without a name.
+    reach without ``no_login`` or ``access`` of the deployment, U029 for all addresses without a name.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -49,7 +49,9 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
         fix = f"Write an address of this machine, and a free port: `mesh serve --port {port + 1}`"
         raise UsageError.of("U027", message, fix=fix) from None
     addresses = [ip_address(address[0]) for *_, address in found]
-    if not no_login and not all(address.is_loopback for address in addresses):
+    deployment = current_deployment()
+    protected = no_login or (deployment is not None and deployment.access is not None)
+    if not protected and not all(address.is_loopback for address in addresses):
         message = f"--host {host}: other machines could reach the UI, which has no login"
         tunnel = f"from the other machine: `ssh -L {port}:127.0.0.1:{port} MACHINE`"
         fix = f"Leave out --host, and open a tunnel {tunnel}. If others may do everything, write --no-login."
