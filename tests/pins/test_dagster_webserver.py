@@ -10,6 +10,7 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from platform_core.workspace.serve.permissions import RIGHTS
 from platform_core.workspace.serve.web_gate import FILES
 
 READ = frozenset({"GET", "HEAD"})
@@ -58,6 +59,11 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, frozenset[str]
 
 def test_every_route_has_been_looked_at(routes: dict[str, frozenset[str]]) -> None:
     assert routes == {**GRAPH, **REPORTS, **DOWNLOADS, **PAGES}
+
+
+def test_users_reach_what_is_not_a_report_or_a_notebook() -> None:
+    reached = {path.removeprefix("websocket ") for path in (*GRAPH, *DOWNLOADS, *PAGES)}
+    assert {*RIGHTS["routes"]["users"]} == reached - {"/notebook", "/dagit/notebook"}
 
 
 def test_no_link_from_elsewhere_reaches_a_download() -> None:

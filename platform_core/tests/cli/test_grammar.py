@@ -48,8 +48,10 @@ CALLS = {
     "completion": ["bash"],
     "doctor": [],
     "serve": [],
+    "metrics": [],
+    "deploy": ["compose"],
 }
-"""Each verb as it works. `mesh serve` is called in test_serve, since it does not end."""
+"""Each verb as it works. `mesh serve` and `mesh metrics` do not end, and have tests of their own."""
 
 SEVERAL = ("format", "keys", "run", "register")
 """Those that take one argument more."""

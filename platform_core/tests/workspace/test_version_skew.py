@@ -14,11 +14,12 @@ from small_mesh import SmallMesh
 
 import platform_core
 from platform_core import __version__
-from platform_core.diagnostics import Deprecation, PlatformDeprecation
+from platform_core.diagnostics import Deprecation, Place, PlatformDeprecation
 from platform_core.governance.facts_document import OtherVersion, UnreadableFacts, from_document
 from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.introspect import announced
 from platform_core.workspace.introspection.cache import introspect
+from platform_core.workspace.version_skew import other_code_server
 
 DOCUMENT = Path(__file__).parents[1] / "governance" / "location-0.1.0.json"
 
@@ -134,3 +135,16 @@ class TestDeprecation:
             since, removed = minor(each.since), minor(each.removed)
             assert removed[0] > since[0] or removed[1] >= since[1] + 2, name
             assert removed > minor(__version__), f"{name} was announced to be gone by now"
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [(__version__, False), ("0.1.0", True), ("9.0.0", True), (None, False)]
+)
+def test_a_code_server_is_at_most_one_minor_version_apart(version: str | None, refused: bool) -> None:
+    location = Location("shop", "shop.definitions", Path("python"))
+    found = other_code_server(location, version, Place(Path("mesh.deployment.yaml")))
+    assert (found is not None) == refused
+    if found is not None:
+        assert found.code == "E036"
+        assert version is not None
+        assert version in found.message

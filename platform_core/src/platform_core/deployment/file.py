@@ -275,11 +275,16 @@ class _Reader:
     def access(self, node: Node) -> Access:
         node.has_only(_ACCESS, "C010", "access")
         url = node.text("url")
-        if url is not None and not re.fullmatch(r"https?://[\w.:/~-]+", url):
+        if url is not None and not re.fullmatch(r"https?://[\w.:-]+/?", url):
             node["url"].error("C010", f'"{url}" is not an address', "such as https://mesh.example.com")
+        if not node["proxies"].elements():
+            node.error("C010", "access declares no proxies", "proxies: [10.0.0.7], who send the user's name")
+        for key in ("user_header", "groups_header"):
+            if (name := node.text(key)) is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
+                node[key].error("C010", f'"{name}" is not a name of a header', "such as X-Forwarded-User")
         return Access(
             tuple(self.networks(node["proxies"])),
-            url and url.rstrip("/"),
+            url and url.rstrip("/").lower(),
             self.secret(node, "token"),
             (node.text("user_header") or "x-forwarded-user").lower(),
             (node.text("groups_header") or "x-forwarded-groups").lower(),

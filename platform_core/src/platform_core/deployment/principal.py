@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from platform_core.deployment.file import (
     ANALYSTS,
     Credential,
     DeploymentError,
     Lakes,
-    current_deployment,
 )
 from platform_core.settings import PRINCIPAL
 from platform_core.words import did_you_mean, listed
@@ -33,14 +30,3 @@ def credential_of(lakes: Lakes, name: str) -> Credential:
             did_you_mean(name, known) or f"Set {PRINCIPAL.name}, or add the credentials.",
         )
     return found
-
-
-def own_variables(name: str) -> tuple[str, ...]:
-    """The variables with secrets of the deployment that a principal's processes need."""
-    deployment = current_deployment()
-    if deployment is None:
-        return ()
-    used = [deployment.lakes.credentials.get(name) if deployment.lakes else None]
-    used += [deployment.instance.credential if deployment.instance else None]
-    secrets = [each for own in used if own for each in (own.password, own.secret, own.session_token)]
-    return tuple(each["env"] for each in secrets if isinstance(each, Mapping) and "env" in each)

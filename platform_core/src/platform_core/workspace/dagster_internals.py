@@ -1,5 +1,5 @@
-"""The only module that uses Dagster's non-public API: it loads a location as its code server does, and
-executes a run in this process so that the UI shows it with its location, checks and logs.
+"""Dagster's non-public API, but for the webserver's in ``workspace/serve``: it loads a location as its code
+server does, and executes a run in this process so that the UI shows it with its location, checks and logs.
 
 ``tests/workspace/test_dagster_internals.py`` tests it against the installed version.
 """
@@ -19,10 +19,15 @@ from dagster._core.code_pointer import CodePointer
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer
-from dagster._core.events import StepMaterializationData
+from dagster._core.events import DagsterEventType, JobFailureData, StepMaterializationData
 from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 from dagster._core.execution.compute_logs import redirect_to_file
-from dagster._core.execution.plan.objects import ErrorSource
+from dagster._core.execution.plan.objects import (
+    ErrorSource,
+    StepFailureData,
+    StepSuccessData,
+    UserFailureData,
+)
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RemoteRepositoryOrigin
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
@@ -39,6 +44,7 @@ from platform_core.workspace.protocol import Asset
 
 ASSET_JOB: Final = "__ASSET_JOB"
 MULTI_OR_IN_PROCESS: Final = "multi_or_in_process_executor"
+RETRIES_TAG: Final = "dagster/max_retries"
 ONE_KEY: Final = "dagster/partition"
 RANGE_START: Final = "dagster/asset_partition_range_start"
 UNFINISHED: Final = [
@@ -196,6 +202,41 @@ def _innermost(error: SerializableErrorInfo | None) -> RecordedError | None:
     if error is None:
         return None
     return RecordedError(error.cls_name or "", error.message.strip(), tuple(error.stack))
+
+
+def remote_event(found: Mapping[str, Any]) -> dg.DagsterEvent | None:
+    """An event of a run as GraphQL shows it, if the progress of a run needs it, and what it needs of it."""
+    kind = DagsterEventType[found["eventType"] or "LOGS_CAPTURED"]
+    data: Any = None
+    if kind == DagsterEventType.ASSET_MATERIALIZATION:
+        values = {each["label"]: each.get("text") for each in found["metadataEntries"]}
+        values |= {e["label"]: int(e["intRepr"]) for e in found["metadataEntries"] if "intRepr" in e}
+        key = dg.AssetKey(found["assetKey"]["path"])
+        data = StepMaterializationData(dg.AssetMaterialization(key, metadata=values), [])
+    elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = found["evaluation"]
+        key, severity = dg.AssetKey(check["assetKey"]["path"]), dg.AssetCheckSeverity[check["severity"]]
+        data = dg.AssetCheckEvaluation(key, check["checkName"], check["success"], severity=severity)
+    elif kind == DagsterEventType.STEP_FAILURE:
+        described = found["failureMetadata"]
+        failure = UserFailureData("", described["description"]) if described else None  # type: ignore[no-untyped-call]
+        source = ErrorSource[found["errorSource"]] if found["errorSource"] else None
+        error = _remote_error(found["error"])
+        data = StepFailureData(error, failure, source)  # type: ignore[no-untyped-call]
+    elif kind == DagsterEventType.RUN_FAILURE:
+        data = JobFailureData(_remote_error(found["error"]))
+    elif kind == DagsterEventType.STEP_SUCCESS:
+        data = StepSuccessData(0.0)  # type: ignore[no-untyped-call]
+    elif kind not in (DagsterEventType.STEP_START, DagsterEventType.STEP_SKIPPED):
+        return None
+    return dg.DagsterEvent(kind.value, ASSET_JOB, event_specific_data=data, step_key=found["stepKey"])
+
+
+def _remote_error(error: Mapping[str, Any] | None) -> SerializableErrorInfo | None:
+    if error is None:
+        return None
+    inner = (error["causes"] or [error])[-1]
+    return SerializableErrorInfo(inner["message"], inner["stack"], inner["className"])
 
 
 def announce_cancel(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -9,6 +9,7 @@ from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import RunError, UsageError
 from platform_core.files import write_whole
 from platform_core.settings import mesh_home
+from platform_core.workspace.hosts.instance_settings import claim_home, instance_settings
 
 
 def require_root(root: Path) -> None:
@@ -44,8 +45,10 @@ class Home:
         return self.path / "logs"
 
     def prepare(self, root: Path) -> None:
-        """Create the folders, and copy the mesh's ``dagster.yaml`` into the Dagster home. Raises RunError
-        R010 if the folder cannot be written, or Dagster cannot use its path."""
+        """Create the folders, and write the ``dagster.yaml`` of the mesh or its deployment into the Dagster
+        home. Raises RunError R010 if the folder cannot be written, or Dagster cannot use its path, and
+        DeploymentError E031 for the folder of another deployment."""
+        deployment = current_deployment()
         for path in (root, self.path):
             if "%" in str(path.absolute()):
                 message = f"Dagster's database cannot use a path with a percent sign: {path.absolute()}"
@@ -54,7 +57,10 @@ class Home:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.dagster.mkdir(parents=True, exist_ok=True)
+            claim_home(deployment, self.path)
             wanted = source.read_bytes() if source.exists() else b""
+            if deployment is not None and deployment.instance is not None:
+                wanted = instance_settings(deployment, source).encode()
             if not target.exists() or target.read_bytes() != wanted:
                 write_whole(target, wanted)
         except OSError as error:

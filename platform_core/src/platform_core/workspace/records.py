@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
+from platform_core.deployment.file import current_deployment
 from platform_core.lake.connect import connect
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
@@ -21,6 +22,7 @@ from platform_core.lake.reading import bytes_kept
 from platform_core.lake.versions import Published, published
 from platform_core.workspace.check_counts import Outcome
 from platform_core.workspace.home import Home
+from platform_core.workspace.hosts.instance_settings import connected, database_faults, one_process
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -40,6 +42,17 @@ FROM (
   )
 )
 WHERE json_extract(event, '$.__class__') = 'AssetCheckEvaluation' ORDER BY asset_key, check_name
+"""
+_CHECKED_IN_POSTGRES: Final = """
+SELECT asset_key, check_name, run_id, create_timestamp::text, (event ->> 'success')::boolean,
+  event -> 'severity' ->> '__enum__'
+FROM (
+  SELECT *, evaluation_event::json -> 'dagster_event' -> 'event_specific_data' AS event
+  FROM asset_check_executions WHERE id IN (
+    SELECT max(id) FROM asset_check_executions WHERE asset_key = ANY(%s) GROUP BY asset_key, check_name
+  )
+) AS newest
+WHERE event ->> '__class__' = 'AssetCheckEvaluation' ORDER BY asset_key, check_name
 """
 
 
@@ -89,7 +102,17 @@ class CheckResult:
 @contextmanager
 def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
     """The instance of a mesh for reading; None if nothing has run yet."""
-    folder = Home.of(root).dagster
+    home, deployment = Home.of(root), current_deployment()
+    folder = home.dagster
+    if deployment is not None and deployment.instance is not None:
+        home.prepare(root)
+        with one_process(deployment):
+            import dagster as dg
+
+            opened = dg.DagsterInstance.from_config(str(folder))
+        with database_faults(deployment.instance), opened:
+            yield opened
+        return
     if not (folder / "dagster.yaml").exists() or not (folder / "history").exists():
         yield None
         return
@@ -175,20 +198,31 @@ def checked(folder: Path, products: Iterable[DataProduct]) -> dict[str, dict[str
     ``mesh show``. ``tests/workspace/test_records.py`` compares it with Dagster's own results.
     """
     names = {json.dumps(ProductId(p.id).path): (p.id, {rule.name for rule in p.rules}) for p in products}
-    database = folder / "history" / "runs" / "index.db"
     found: dict[str, dict[str, CheckResult]] = {}
-    if not database.exists():
-        return found
-    read_only = f"{database.resolve().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(read_only, uri=True, timeout=30)) as connection:
-        rows = connection.execute(_CHECKED, [json.dumps(list(names))]).fetchall()
-    for key, name, run_id, created, passed, severity in rows:
+    for key, name, run_id, created, passed, severity in _rows(folder, list(names)):
         product, rules = names[key]
         if name in rules:
             result: Outcome = "passed" if passed else "warned" if severity.endswith(".WARN") else "failed"
             at = datetime.fromisoformat(created).replace(tzinfo=UTC)
             found.setdefault(product, {})[name] = CheckResult(result, at, run_id)
     return found
+
+
+def _rows(folder: Path, keys: list[str]) -> list[tuple[Any, ...]]:
+    deployment = current_deployment()
+    if deployment is not None and deployment.instance is not None:
+        with connected(deployment.instance) as cursor:
+            cursor.execute("SELECT to_regclass('asset_check_executions') IS NOT NULL")
+            if cursor.fetchone() == (True,):
+                cursor.execute(_CHECKED_IN_POSTGRES, [keys])
+                return cursor.fetchall()
+        return []
+    database = folder / "history" / "runs" / "index.db"
+    if not database.exists():
+        return []
+    read_only = f"{database.resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(read_only, uri=True, timeout=30)) as connection:
+        return connection.execute(_CHECKED, [json.dumps(keys)]).fetchall()
 
 
 def outcome(evaluation: dg.AssetCheckEvaluation) -> Outcome:

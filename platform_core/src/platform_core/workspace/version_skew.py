@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from platform_core.diagnostics import Diagnostic, Place, shown
 from platform_core.governance.facts import FORMAT
 from platform_core.governance.facts_document import OtherVersion
@@ -22,6 +24,21 @@ def other_protocol(location: Location, loaded: Loaded) -> Diagnostic:
     message = f"the worker of {location.name} {_runs_on(loaded.platform_core)} and uses protocol "
     expected = f"protocol {PROTOCOL} of platform_core {__version__} of this command"
     return Diagnostic("U081", f"{message}{loaded.protocol}", None, expected, _fix(location))
+
+
+def other_code_server(location: Location, version: str | None, place: Place) -> Diagnostic | None:
+    """E036 for a code server whose platform_core is more than one minor version apart; one that serves no
+    products reports no version."""
+    found, own = (
+        [int(part) for part in re.findall(r"\d+", text)[:2]] for text in (version or "", __version__)
+    )
+    if version is None or (found[:1] == own[:1] and abs(found[1] - own[1]) <= 1):
+        return None
+    message = f"the code server of {location.name} {_runs_on(version)}"
+    expected = f"platform_core {__version__} of this command, or one minor version apart"
+    return Diagnostic(
+        "E036", message, place, expected, "Update the code server, or the mesh of this command."
+    )
 
 
 def _runs_on(version: str) -> str:

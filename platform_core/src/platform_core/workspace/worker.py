@@ -16,7 +16,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
@@ -34,6 +33,7 @@ from platform_core.workspace.protocol import (
     decode,
     encode,
 )
+from platform_core.workspace.run.partition_keys import partition_tags
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 INSIST_SECONDS: Final = 2.5
 STOP_SECONDS: Final = 8.0
 """Seconds for an interrupted run to roll back before its whole process group is killed."""
-
-RETRIES_TAG: Final = "dagster/max_retries"
 
 
 class Channel:
@@ -158,7 +156,7 @@ def _materialize(
     import dagster as dg
 
     from platform_core.products.run.context import INVOCATION_TAG
-    from platform_core.workspace.dagster_internals import PreparedRun
+    from platform_core.workspace.dagster_internals import RETRIES_TAG, PreparedRun
     from platform_core.workspace.failure_text import explain_exception
     from platform_core.workspace.instance import PROCESS_TAG
     from platform_core.workspace.run.progress import Progress
@@ -166,7 +164,7 @@ def _materialize(
     assert channel.instance is not None
     progress = Progress(order.assets)
     keys = [dg.AssetKey.from_user_string(key) for key in order.assets]
-    runs = list(_partition_tags(order.partitions, order.per_run))
+    runs = list(partition_tags(order.partitions, order.per_run))
     reason = Diagnostic("R006", f"the run of {', '.join(order.assets)} ended before this asset").render()
     try:
         for number, tags in enumerate(runs, start=1):
@@ -204,18 +202,6 @@ def _execute(channel: Channel, run: PreparedRun, progress: Progress, last: bool)
                 progress.fail(event)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
-
-
-def _partition_tags(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
-    from platform_core.workspace.dagster_internals import ONE_KEY, RANGE_END, RANGE_START
-
-    if keys is None:
-        yield {}
-        return
-    size = per_run or max(1, len(keys))
-    for start in range(0, len(keys), size):
-        part = keys[start : start + size]
-        yield {ONE_KEY: part[0]} if len(part) == 1 else {RANGE_START: part[0], RANGE_END: part[-1]}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,16 @@ def test_all_addresses_need_no_login_and_a_name(host: str, port: int) -> None:
 
     names = ("mesh.example.com", "2001:db8::7")
     assert known(host, port, *names, no_login=True) == ["mesh.example.com", "[2001:db8::7]", *LOOPBACK]
+
+
+def test_a_proxy_with_a_login_needs_no_option(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_DEPLOYMENT", str(tmp_path / "mesh.deployment.yaml"))
+    (tmp_path / "mesh.deployment.yaml").write_text("access: {proxies: [10.0.0.7]}\n")
+    assert known("0.0.0.0", port, "ui") == ["ui", *LOOPBACK]
+    (tmp_path / "mesh.deployment.yaml").write_text("introspection: kept\n")
+    assert refused("0.0.0.0", port, "ui") == "U028"
 
 
 def test_port_80_is_left_out() -> None:

@@ -38,6 +38,10 @@ FOREIGN_KEY = "mesh/foreign_key"
 """The metadata key of a dependency that only foreign keys refer to."""
 
 
+CHECKED_AGAINST = "mesh/checked_against"
+"""The metadata key with these dependencies, for those that see the product from outside of its location."""
+
+
 def asset_key(product_id: str) -> dg.AssetKey:
     """The asset key of two parts for ``sales/transactions``."""
     return dg.AssetKey(ProductId(product_id).path)
@@ -55,6 +59,8 @@ def product_spec(
 ) -> dg.AssetSpec:
     """The asset of a product, with labelled ``places`` to link to; ``kind`` and ``code`` describe how it
     is made."""
+    deps = list(deps)
+    checked = [dep.asset_key.to_user_string() for dep in deps if FOREIGN_KEY in (dep.metadata or {})]
     references = [page.reference(label, at) for label, at in [("contract", product.place), *places]]
     readers = ", ".join(g.role for g in product.grants if g.access == "read")
     return external_spec(product, page).replace_attributes(
@@ -72,6 +78,7 @@ def product_spec(
                 columns=[_table_column(each, page) for each in product.columns]
             ),
             "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references),
+            **({CHECKED_AGAINST: " ".join(sorted(checked))} if checked else {}),
         },
         code_version=code,
     )

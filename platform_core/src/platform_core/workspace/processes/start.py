@@ -14,12 +14,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from platform_core.deployment.principal import own_variables
+from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import DefinitionError, Place, shown
 from platform_core.secrets import FILE
 from platform_core.settings import HOME, PRINCIPAL, ROOT, SECRETS, SETTINGS, environment
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
+from platform_core.workspace.hosts.instance_settings import instance_variables
 
 _ALWAYS: Final = frozenset(
     {"HOME", "TMPDIR", "TZ", "PATH", "LANG", "LANGUAGE", "PYTHONWARNINGS", "PYTHONUTF8"}
@@ -76,6 +77,7 @@ def mesh_variables(root: Path, home: Home) -> dict[str, str]:
         **without_secrets(),
         **folders,
         **files,
+        **instance_variables(current_deployment()),
         ROOT.name: str(root),
         HOME.name: str(home.path),
         "DAGSTER_HOME": str(home.dagster),
@@ -86,7 +88,24 @@ def mesh_variables(root: Path, home: Home) -> dict[str, str]:
 
 def without_secrets() -> dict[str, str]:
     """This process's environment without secrets, for a process that makes no product."""
-    return {name: value for name, value in environment().items() if not name.startswith(SECRETS)}
+    secret = deployment_secrets()
+    return {n: value for n, value in environment().items() if not n.startswith(SECRETS) and n not in secret}
+
+
+def deployment_secrets(principal: str | None = None) -> frozenset[str]:
+    """The variables with secrets of the deployment: of one principal, by default of all. The password of the
+    instance has another name in the processes that this one starts."""
+    deployment = current_deployment()
+    if deployment is None:
+        return frozenset()
+    known = deployment.lakes.credentials if deployment.lakes else {}
+    credentials = [each for name, each in known.items() if principal in (None, name)]
+    secrets = [secret for each in credentials for secret in (each.password, each.secret, each.session_token)]
+    if deployment.access is not None and principal is None:
+        secrets.append(deployment.access.token)
+    if deployment.spark is not None:
+        secrets.append(deployment.spark.token)
+    return frozenset(each["env"] for each in secrets if isinstance(each, Mapping) and "env" in each)
 
 
 def location_variables(location: Location, root: Path, home: Home) -> dict[str, str]:
@@ -94,28 +113,34 @@ def location_variables(location: Location, root: Path, home: Home) -> dict[str, 
     named = names_of(location.name, root)
     # A secret may be in a file.
     named += tuple(name + FILE for name in named if name.startswith(SECRETS))
-    named += own_variables(location.name)
     own = {name: value for name, value in environment().items() if name in named}
-    # Its credentials of the deployment are those of its domain.
-    own[PRINCIPAL.name] = location.name
-    return permitted(mesh_variables(root, home) | own, named)
+    return permitted(mesh_variables(root, home) | own, named) | principal_variables(location.name)
+
+
+def principal_variables(domain: str) -> dict[str, str]:
+    """The variables that make a process of a domain use the domain's credentials of the deployment."""
+    return {} if current_deployment() is None else {PRINCIPAL.name: domain}
 
 
 def permitted(variables: Mapping[str, str], named: Collection[str]) -> dict[str, str]:
     """The variables for every location, and those that its domain names."""
+    others = deployment_secrets().difference(named)
     return {
         name: value
         for name, value in variables.items()
         if name in named or name in _ALWAYS or (name.startswith(_FAMILIES) and not name.startswith(SECRETS))
+        if name not in others
     }
 
 
 def names_of(domain: str, root: Path) -> tuple[str, ...]:
-    """The variables in a domain's pyproject.toml, ``[tool.platform-core] environment``. Raises
-    DefinitionError D071 for a file that cannot be read, or anything but names of variables."""
+    """The variables in a domain's pyproject.toml, ``[tool.platform-core] environment``, and of its secrets in
+    the deployment. Raises DefinitionError D071 for a file that cannot be read, or anything but names of
+    variables."""
     path = root / "domains" / domain / "pyproject.toml"
+    secret = tuple(deployment_secrets(domain))
     if not path.exists():
-        return ()
+        return secret
     try:
         if not path.is_file():
             raise OSError(None, "not a regular file")
@@ -128,7 +153,7 @@ def names_of(domain: str, root: Path) -> tuple[str, ...]:
     named = table.get("environment", []) if isinstance(table, dict) else None
     if not isinstance(named, list) or not all(isinstance(n, str) and n.isidentifier() for n in named):
         raise _fault(path, f"{shown(path)}: environment of [tool.platform-core] is not a list of variables")
-    return tuple(named)
+    return (*named, *secret)
 
 
 def _fault(path: Path, message: str) -> DefinitionError:

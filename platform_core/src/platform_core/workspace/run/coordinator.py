@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.contracts.product_id import ProductId
+from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import Diagnostic, PlatformError, render
 from platform_core.governance.facts import LocationFacts
 from platform_core.source.workspace import Location
@@ -30,10 +31,12 @@ from platform_core.workspace.protocol import (
     Unloadable,
 )
 from platform_core.workspace.run.affected_partitions import assets_of, resolve_selection
+from platform_core.workspace.run.deployed_worker import DeployedWorker
 from platform_core.workspace.run.partition_keys import chosen_partitions
 from platform_core.workspace.run.plan import FINAL, Plan, cycle_diagnostic, selected_assets
 from platform_core.workspace.run.result import MeshResult, Observer, Results
 from platform_core.workspace.run.selection import Selection, explain_unmade
+from platform_core.workspace.run.ui_server import UiServer
 from platform_core.workspace.run.worker_process import READ, WorkerProcess
 from platform_core.workspace.run.worker_slot import WorkerSlot, workers_to_change
 from platform_core.workspace.version_skew import other_protocol
@@ -73,6 +76,8 @@ class MeshRun:
         self._looks: Mapping[str, Future[LocationFacts]] = {}
         self._keys: Mapping[str, tuple[str, ...]] = {}
         self._results = Results(self._plan, observer)
+        self._server = UiServer.of(current_deployment())
+        """The server that launches the runs; None where this command starts workers."""
         self._closing = False
         self._orders = 0
         self._invocation = uuid.uuid4().hex[:12]
@@ -104,8 +109,10 @@ class MeshRun:
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
         self._expect_products()
+        for seat in self._seats.values() if self._server is not None else ():
+            self._start_worker(seat, selector)
         self._change_workers(selector)
-        if self._selecting:
+        if self._selecting and self._server is None:
             # The workers of wanted products report their assets; introspection covers the other locations.
             others = [seat.location for name, seat in self._seats.items() if not self._plan.of(name)]
             self._looking = Introspection(self._root, self._home)
@@ -129,7 +136,10 @@ class MeshRun:
     def _start_worker(self, seat: WorkerSlot, selector: selectors.BaseSelector) -> None:
         seat.phase, seat.batch = "loading", None
         try:
-            seat.child = WorkerProcess(seat.location, self._root, self._home)
+            if self._server is not None:
+                seat.child = DeployedWorker(seat.location, self._server)
+            else:
+                seat.child = WorkerProcess(seat.location, self._root, self._home)
         except PlatformError as error:
             self._break(seat, str(error))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from platform_core.contracts.partitions import ALL, chosen_keys
 from platform_core.diagnostics import UsageError
@@ -26,3 +26,16 @@ def chosen_partitions(
         asset: known.get(asset) if grid is None or asset in known else chosen_keys(asked, grid, asset)
         for asset, grid in grids.items()
     }
+
+
+def partition_tags(keys: tuple[str, ...] | None, per_run: int) -> Iterator[dict[str, str]]:
+    """The tags of each run over consecutive keys, of at most ``per_run`` keys; 0 for no limit."""
+    from platform_core.workspace.dagster_internals import ONE_KEY, RANGE_END, RANGE_START
+
+    if keys is None:
+        yield {}
+        return
+    size = per_run or max(1, len(keys))
+    for start in range(0, len(keys), size):
+        part = keys[start : start + size]
+        yield {ONE_KEY: part[0]} if len(part) == 1 else {RANGE_START: part[0], RANGE_END: part[-1]}

@@ -53,9 +53,23 @@ class Progress:
                 if seen is not None:
                     seen.waits_for.add(step)
 
-    def take(self, event: dg.DagsterEvent, last: bool) -> Iterator[Moved]:
-        """The assets that an event moves. Only the ``last`` run of an order reports success."""
+    def plan(self, step: str, asset: str, check: str | None = None) -> None:
+        """The same for one step that the run's log announces."""
+        key = dg.AssetKey.from_user_string(asset)
+        self.expect({step: [dg.AssetCheckKey(key, check) if check else key]})
+
+    def unfinished(self) -> list[str]:
+        """The assets that a lost run has not made, for the run that repeats it."""
+        left = [asset for asset, seen in self._seen.items() if seen.waits_for]
+        for asset in left:
+            self._seen[asset].waits_for, self._seen[asset].started = set(), None
+        return left
+
+    def take(self, event: dg.DagsterEvent, last: bool, at: float | None = None) -> Iterator[Moved]:
+        """The assets that an event moves, which happened ``at`` some second or now. Only the ``last`` run of
+        an order reports success."""
         kind, step = event.event_type_value, event.step_key
+        at = time.monotonic() if at is None else at
         if kind == "ASSET_MATERIALIZATION":
             self._materialized(event)
         elif kind == "ASSET_CHECK_EVALUATION":
@@ -66,11 +80,11 @@ class Progress:
         elif step is not None and kind == _STARTED:
             for asset, waiting in self._waiting(step):
                 if waiting.started is None:
-                    waiting.started = time.monotonic()
+                    waiting.started = at
                     yield Moved(asset, "running")
         elif step is not None and kind in _ENDED:
             for asset, waiting in self._waiting(step):
-                yield from self._step_ended(asset, waiting, event, last)
+                yield from self._step_ended(asset, waiting, event, last, at)
 
     def conclude(self, reason: str) -> Iterator[Moved]:
         """End every asset that no event ended: Dagster has no events for assets downstream of a failure.
@@ -93,7 +107,9 @@ class Progress:
     def failed(self) -> bool:
         return any(seen.state != "ok" for seen in self._seen.values())
 
-    def _step_ended(self, asset: str, seen: _Seen, event: dg.DagsterEvent, last: bool) -> Iterator[Moved]:
+    def _step_ended(
+        self, asset: str, seen: _Seen, event: dg.DagsterEvent, last: bool, at: float
+    ) -> Iterator[Moved]:
         seen.waits_for.discard(event.step_key or "")
         state = _ENDED[event.event_type_value]
         if state == "failed" and was_interrupted(event):
@@ -104,7 +120,7 @@ class Progress:
             seen.state = "skipped"
         if not seen.waits_for:
             if seen.started is not None:
-                seen.seconds += time.monotonic() - seen.started
+                seen.seconds += at - seen.started
                 seen.started = None
             if last or seen.state != "ok":
                 yield self._moved(asset, seen)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import json
-import os
 import selectors
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from platform_core.deployment.file import DAEMON, UI, current_deployment
 from platform_core.diagnostics import Diagnostic, RunError, UsageError, shown
 from platform_core.settings import SERVE_TIMEOUT, environment
 from platform_core.source.workspace import Location, read_locations
@@ -24,20 +23,19 @@ from platform_core.words import listed
 from platform_core.workspace.home import Home
 from platform_core.workspace.processes.interrupts import Interrupts
 from platform_core.workspace.processes.living import kill_group
-from platform_core.workspace.processes.start import mesh_variables, names_of, start
+from platform_core.workspace.processes.start import mesh_variables, names_of, principal_variables, start
+from platform_core.workspace.serve.started import Started, all_of_mesh, of_deployment
 from platform_core.workspace.serve.supervisor import FIRMNESS, PATIENCE, listens
 
 TELL_EVERY: Final = 5.0
 """Seconds between messages about locations that still load."""
-_LONGEST: Final = 60
-"""The maximum length of a folder for sockets, Dagster's own included: a socket's path may have 107 bytes."""
 
 
 def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> list[str]:
     """The valid Host headers of requests; the first is for the URL to show.
 
     Raises UsageError: U027 for an address that cannot be used, U028 for an address that other machines can
-    reach without ``no_login``, U029 for all addresses without a name.
+    reach without ``no_login`` or ``access`` of the deployment, U029 for all addresses without a name.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -51,7 +49,9 @@ def known_hosts(host: str, port: int, names: Sequence[str], no_login: bool) -> l
         fix = f"Write an address of this machine, and a free port: `mesh serve --port {port + 1}`"
         raise UsageError.of("U027", message, fix=fix) from None
     addresses = [ip_address(address[0]) for *_, address in found]
-    if not no_login and not all(address.is_loopback for address in addresses):
+    deployment = current_deployment()
+    protected = no_login or (deployment is not None and deployment.access is not None)
+    if not protected and not all(address.is_loopback for address in addresses):
         message = f"--host {host}: other machines could reach the UI, which has no login"
         tunnel = f"from the other machine: `ssh -L {port}:127.0.0.1:{port} MACHINE`"
         fix = f"Leave out --host, and open a tunnel {tunnel}. If others may do everything, write --no-login."
@@ -76,13 +76,15 @@ def serve(
     hosts: Sequence[str],
     answered: Callable[[str], None],
     waiting: Callable[[str], None],
+    chosen: Sequence[str] = (),
 ) -> bool:
-    """Serve until interrupted. ``answered`` gets the URL once the UI answers, ``waiting`` a message about
-    locations that still load, every few seconds.
+    """Serve until interrupted: the ``chosen`` servers of the deployment, or all of a mesh without one.
+    ``answered`` gets the URL once the UI answers, or an empty text once the code servers listen where this
+    machine has no UI; ``waiting`` gets a message about locations that still load, every few seconds.
 
-    Returns whether the UI has answered. All processes have ended when it returns or raises, or soon after it
-    is killed. Raises RunError: R010 as ``Home.prepare``, R011 without Dagster's webserver, R012 if the server
-    ends.
+    Returns whether the servers have answered. All processes have ended when it returns or raises, or soon
+    after it is killed. Raises DeploymentError as ``of_deployment``, and RunError: R010 as ``Home.prepare``,
+    R011 without Dagster's webserver, R012 if the server ends.
     """
     if importlib.util.find_spec("dagster_webserver") is None:
         raise RunError.of("R011", "Dagster's webserver is not installed", fix="`make setup`")
@@ -91,8 +93,12 @@ def serve(
     log = home.logs / "serve.log"
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts, selectors.EVENT_READ)
-        sockets = _sockets(read_locations(root))
-        guard = _start(root, home, sockets, [host, str(port), *hosts], log)
+        locations, deployment = read_locations(root), current_deployment()
+        if deployment is not None and deployment.servers is not None:
+            started = of_deployment(deployment, locations, chosen)
+        else:
+            started = all_of_mesh(locations)
+        guard = _start(root, home, started, [host, str(port), *hosts], log)
         since = shown_at = time.monotonic()
         up = False
         try:
@@ -102,20 +108,17 @@ def serve(
                     raise RunError(_ended(log, up))
                 if not up and time.monotonic() - shown_at > TELL_EVERY:
                     shown_at = time.monotonic()
-                    left = [location.name for location, path in sockets.items() if not listens(path)]
+                    left = [location.name for location, address in started.code if not listens(address)]
                     waiting(_loading(left, shown_at - since))
-                if not up and _answers(host, port, hosts[0]):
+                if not up and UI in started.services and _answers(host, port, hosts[0]):
                     up = True
                     answered(f"http://{hosts[0]}")
+                elif not up and UI not in started.services and all(listens(each) for _, each in started.code):
+                    up = True
+                    answered("")
         finally:
             _stop(guard, interrupts)
     return up
-
-
-def _sockets(locations: Sequence[Location]) -> dict[Location, str]:
-    short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="mesh-", dir=short))
-    return {location: str(folder / f"{number}") for number, location in enumerate(locations)}
 
 
 def _loading(left: Sequence[str], seconds: float) -> str:
@@ -124,26 +127,28 @@ def _loading(left: Sequence[str], seconds: float) -> str:
 
 
 def _start(
-    root: Path, home: Home, sockets: Mapping[Location, str], address: list[str], log: Path
+    root: Path, home: Home, started: Started, address: list[str], log: Path
 ) -> subprocess.Popen[bytes]:
-    folder = Path(next(iter(sockets.values()))).parent
+    folder = started.folder
     workspace = folder / "workspace.yaml"
-    entries = [
-        {"grpc_server": {"socket": path, "location_name": location.name}}
-        for location, path in sockets.items()
-    ]
-    workspace.write_text(json.dumps({"load_from": entries}))  # JSON is YAML too
+    workspace.write_text(json.dumps({"load_from": started.workspace}))  # JSON is YAML too
     python = [sys.executable, "-m"]
+    services = {
+        UI: [*python, "platform_core.workspace.serve.web_gate", str(workspace), *address],
+        DAEMON: [*python, "dagster._daemon", "run", "-w", str(workspace)],
+    }
+    deployment = current_deployment()
+    opens = ["-m", "platform_core.workspace.instance", str(home.dagster)]
+    names = [str(entry["grpc_server"]["location_name"]) for entry in started.workspace]
+    own = {at: (names_of(at.name, root), principal_variables(at.name)) for at, _ in started.code}
+    # Only a domain itself can read the lakes of a deployment, and record what a killed run published there.
+    remote = deployment is not None and deployment.lakes is not None
     plan = {
-        "first": [*python, "platform_core.workspace.instance", str(home.dagster)],
-        "servers": [
-            (path, _code_server(location, path), names_of(location.name, root))
-            for location, path in sockets.items()
-        ],
-        "services": [
-            [*python, "platform_core.workspace.serve.web_gate", str(workspace), *address],
-            [*python, "dagster._daemon", "run", "-w", str(workspace)],
-        ],
+        "first": [([sys.executable, *opens, *([] if remote else names)], [], {})]
+        + [([str(at.python), *opens, at.name], *own[at]) for at in own if remote],
+        "servers": [(each, _code_server(at, each), *own[at]) for at, each in started.code],
+        "services": [services[name] for name in started.services],
+        "restarts": started.restarts,
     }
     with log.open("wb") as output:
         # The guard gets this process's secrets too, and gives each server those of its domain.
@@ -158,8 +163,12 @@ def _start(
         )
 
 
-def _code_server(location: Location, path: str) -> list[str]:
-    command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", path]
+def _code_server(location: Location, address: str) -> list[str]:
+    command = [str(location.python), "-m", "dagster", "code-server", "start", "--socket", address]
+    if not address.startswith("/"):
+        host, _, port = address.rpartition(":")
+        # The proxy of `code-server start` does not answer which runs it executes.
+        command[3:] = ["api", "grpc", "--host", host.strip("[]"), "--port", port, "--lazy-load-user-code"]
     command += ["--module-name", location.module, "--location-name", location.name]
     command += ["--log-level", "warning", "--inject-env-vars-from-instance"]
     if location.attribute is not None:

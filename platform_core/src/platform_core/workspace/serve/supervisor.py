@@ -16,10 +16,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
+
+import psutil
 
 from platform_core.settings import SERVE_TIMEOUT, environment
 from platform_core.workspace.processes.living import (
@@ -36,15 +38,18 @@ PATIENCE: Final = 10.0
 """Seconds between SIGINT and SIGTERM."""
 FIRMNESS: Final = 3.0
 """Seconds between SIGTERM and SIGKILL."""
+RESTARTS_WITHIN: Final = 60.0
 PROGRESS: Final = 0.5
 """CPU seconds that show that a location still loads; a location that hangs uses none."""
 
 
 def main() -> int:
     """Start the code servers, and the services once these listen; stop all when a service or standard input
-    ends. The plan is JSON: ``{"first": command, "servers": [[socket, command, variables]], "services":
-    [command]}``. ``first`` ends before the others start. The folder has the sockets and is removed at the
-    end. Returns 1 if a service ended."""
+    ends. The plan is JSON: ``{"first": [[command, variables, values]], "servers": [[address,
+    command, variables, values]], "services": [command], "restarts": number}``. ``first`` ends before the
+    others start. Code servers and
+    services that end are started again, up to that number of times within ``RESTARTS_WITHIN`` seconds. The
+    folder has the sockets and is removed at the end. Returns 1 if a service ended."""
     hurry = False
 
     def hasten(number: int, frame: FrameType | None) -> None:
@@ -56,7 +61,7 @@ def main() -> int:
     folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
     adopt_orphans()
     try:
-        ended = _serve(plan["first"], plan["servers"], plan["services"], lambda: hurry)
+        ended = _serve(plan["first"], plan["servers"], plan["services"], plan["restarts"], lambda: hurry)
         until = time.monotonic() + PATIENCE
         # As after Ctrl-C in a terminal, runs roll back and servers close.
         send(descendants(os.getpid()), signal.SIGINT)
@@ -70,19 +75,23 @@ def main() -> int:
 
 
 def _serve(
-    first: list[str],
-    servers: Sequence[tuple[str, list[str], list[str]]],
+    first: Sequence[tuple[list[str], list[str], dict[str, str]]],
+    servers: Sequence[tuple[str, list[str], list[str], dict[str, str]]],
     services: Sequence[list[str]],
+    restarts: int,
     hurry: Callable[[], bool],
 ) -> bool:
     """Run until a request to stop (False) or until a process ends by itself (True)."""
-    preparation = _start(first)
-    while preparation is not None and preparation.poll() is None:
-        if _input_ended(0.05) or hurry():
-            return False
-    if preparation is None or preparation.returncode:
-        return True
-    loading = {path: _start(command, permitted(environment(), named)) for path, command, named in servers}
+    for command, named, more in first:
+        preparation = _start(command, permitted(environment(), named) | more if more else None)
+        while preparation is not None and preparation.poll() is None:
+            if _input_ended(0.05) or hurry():
+                return False
+        if not more and (preparation is None or preparation.returncode):
+            return True
+    commands = [(command, permitted(environment(), named) | more) for _, command, named, more in servers]
+    started = [_start(*each) for each in commands]
+    loading = dict(zip((address for address, *_ in servers), started, strict=True))
     patience, used, looked = SERVE_TIMEOUT.seconds(180.0), 0.0, 0.0
     until = time.monotonic() + patience
     while loading and (now := time.monotonic()) < until:
@@ -98,11 +107,33 @@ def _serve(
             for path, server in loading.items()
             if server is not None and server.poll() is None and not listens(path)
         }
-    running = [_start(command) for command in services]
+    watched: list[tuple[list[str], dict[str, str] | None]] = [(command, None) for command in services]
+    running = [_start(*each) for each in watched]
+    if restarts:
+        watched, running = [*commands, *watched], [*started, *running]
+    times: list[float] = []
     while not (_input_ended(0.5) or hurry()):
-        if any(service is None or service.poll() is not None for service in running):
-            return True
+        ended = [n for n, each in enumerate(running) if each is None or each.poll() is not None]
+        times = [each for each in times if time.monotonic() - each < RESTARTS_WITHIN]
+        if ended and restarts:
+            _kill_orphans({each.pid for each in running if each is not None})
+        for number in ended:
+            if len(times) >= restarts:
+                if number >= len(watched) - len(services):
+                    return True
+                continue  # the UI shows it as a location that does not load
+            times.append(time.monotonic())
+            running[number] = _start(*watched[number])
     return False
+
+
+def _kill_orphans(known: Collection[int]) -> None:
+    """Kill the runs of a code server that has ended: they are children of this process now, and the next
+    server does not know them."""
+    for orphan in psutil.Process().children():
+        if orphan.pid not in known:
+            send((*descendants(orphan.pid), orphan.pid), signal.SIGKILL)
+    reap()
 
 
 def _start(command: list[str], variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes] | None:
@@ -119,9 +150,17 @@ def _input_ended(seconds: float) -> bool:
     return bool(readable) and not os.read(0, 1024)
 
 
-def listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(path) == 0
+def listens(address: str) -> bool:
+    """Whether a server listens on a socket's path, or on ``host:port``."""
+    if address.startswith("/"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(address) == 0
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":
