@@ -125,7 +125,8 @@ class Deployed:
 
     def made_since(self, before: dict[str, int]) -> dict[str, int]:
         """How many versions each product got."""
-        return {name: count - before.get(name, 0) for name, count in self.counts().items()}
+        now = self.counts()
+        return {name: now[name] - before.get(name, 0) for name in PRODUCTS}
 
     def counts(self) -> dict[str, int]:
         return {name: len(versions) for name, versions in self.mesh.versions().items()}

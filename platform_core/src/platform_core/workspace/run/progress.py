@@ -35,6 +35,8 @@ class _Seen:
     state: AssetState = "ok"
     error: str | None = None
     reported: bool = False
+    made: bool = False
+    kept: bool = False
 
 
 class Progress:
@@ -56,14 +58,17 @@ class Progress:
     def plan(self, step: str, asset: str, check: str | None = None) -> None:
         """The same for one step that the run's log announces."""
         key = dg.AssetKey.from_user_string(asset)
+        if asset in self._seen:
+            self._seen[asset].made = False
         self.expect({step: [dg.AssetCheckKey(key, check) if check else key]})
 
     def unfinished(self) -> list[str]:
-        """The assets that a lost run has not made, for the run that repeats it."""
-        left = [asset for asset, seen in self._seen.items() if seen.waits_for]
-        for asset in left:
-            self._seen[asset].waits_for, self._seen[asset].started = set(), None
-        return left
+        """The assets that a lost run has not made, for the run that repeats it. An asset whose version is
+        recorded is made, although its step did not end."""
+        cut = {asset: seen for asset, seen in self._seen.items() if seen.waits_for}
+        for seen in cut.values():
+            seen.waits_for, seen.started, seen.kept = set(), None, seen.made
+        return [asset for asset, seen in cut.items() if not seen.made]
 
     def take(self, event: dg.DagsterEvent, last: bool, at: float | None = None) -> Iterator[Moved]:
         """The assets that an event moves, which happened ``at`` some second or now. Only the ``last`` run of
@@ -93,8 +98,9 @@ class Progress:
         for asset, seen in self._seen.items():
             if not seen.reported:
                 seen.waits_for = set()
-                seen.state = "skipped" if skipped and seen.error is None else "failed"
-                seen.error = seen.error or (None if skipped else reason)
+                if not seen.kept:
+                    seen.state = "skipped" if skipped and seen.error is None else "failed"
+                    seen.error = seen.error or (None if skipped else reason)
                 yield self._moved(asset, seen)
 
     def fail(self, event: dg.DagsterEvent) -> None:
@@ -129,6 +135,8 @@ class Progress:
         materialization = event.step_materialization_data.materialization
         seen = self._seen.get(materialization.asset_key.to_user_string())
         rows = materialization.metadata.get(ROW_COUNT)
+        if seen is not None:
+            seen.made = True
         if seen is not None and rows is not None and isinstance(rows.value, int):
             seen.rows = rows.value
         if seen is not None and (warning := materialization.metadata.get(WARNING)) is not None:
