@@ -72,7 +72,8 @@ def test_the_content_of_every_product_is_the_same(
         assert contents(location, made) == here
 
         # Rows as readers get them, by the engine that reads ranges through its parent.
-        asked = "SELECT store_id, count(*) AS n, sum(sales_value) AS sold FROM sales.transactions GROUP BY 1 ORDER BY 1"
+        asked = "SELECT store_id, count(*) AS n, sum(sales_value) AS sold"
+        asked += " FROM sales.transactions GROUP BY 1 ORDER BY 1"
         rows = there.call("query", "--json", asked)
         assert rows.code == 0, rows.err
         assert rows.document()["rows"] == mesh.query(asked)

@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import obstore
 import pytest
-from obstore.store import S3Store
 from servers import PASSWORD, Postgres, free_port, listening, object_store, postgres
 from small_mesh import SmallMesh
 
