@@ -181,7 +181,7 @@ def test_versions_past_their_retention_are_listed_but_never_the_newest(
     assert (kept.product, kept.versions, kept.retention) == ("shop/sales", 1, timedelta(days=30))
 
     # A lake that is closed to this user is not looked into, and hides nothing else.
-    monkeypatch.setattr("platform_core.lake.location.LakeLocation.is_readable", lambda *_: False)
+    monkeypatch.setattr("platform_core.lake.local.lakes.LocalLakes.is_readable", lambda *_: False)
     closed = mesh_status(shop.root, datetime.now(UTC) + timedelta(days=31))
     assert closed.retained == ()
     assert ("shop/sales", "overdue") in troubles(closed)
