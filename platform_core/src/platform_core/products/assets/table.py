@@ -63,7 +63,14 @@ from platform_core.products.run.context import INVOCATION_TAG, Publish, RunConte
 from platform_core.products.run.origin import checks_summary, commit, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
-from platform_core.products.run.report import check_result, column_facts, parts_metadata, publication_metadata
+from platform_core.products.run.repeated import order_of, published_by_lost_run
+from platform_core.products.run.report import (
+    check_result,
+    column_facts,
+    parts_metadata,
+    publication_metadata,
+    published_result,
+)
 from platform_core.products.spark import by_spark
 from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
@@ -177,7 +184,7 @@ def product_asset(
         redaction = Redaction(product, (*reads, *referenced.values()), place, context.run.run_id)
         grid = product.partitions
         window, whole_grid = run_window(grid, context.partition_keys) if grid else (None, True)
-        facts = {**made_by, "commit": commit(root)}
+        facts = {**made_by, "commit": commit(root), **order_of(context.run.tags)}
         stamp = Stamp(run_id=context.run.run_id, asset=product.id, facts=facts, audit_facts=checks_summary)
         parts: dict[str, dict[str, Any]] = {}
 
@@ -206,6 +213,8 @@ def product_asset(
                     room,
                 ]
                 lock_down(connection, files=files_of(sources), folders=folders)
+                if before := published_by_lost_run(connection, product, context.run.tags, window):
+                    return published_result(product.id, *before), []
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}

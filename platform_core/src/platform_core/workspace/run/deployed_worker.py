@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 4
 """Submissions of a run whose process is lost."""
-ORDER_TAG: Final = "mesh/order"
 REPOSITORY: Final = "__repository__"
 _ENDED: Final = ("SUCCESS", "FAILURE", "CANCELED")
 _AWAY: Final = (
@@ -147,6 +146,7 @@ class DeployedWorker(WorkerProcess):
         from dagster import AssetKey
 
         from platform_core.products.run.context import INVOCATION_TAG
+        from platform_core.products.run.repeated import ORDER_TAG
         from platform_core.workspace.dagster_internals import ASSET_JOB, RETRIES_TAG
 
         own = {INVOCATION_TAG: order.invocation, ORDER_TAG: f"{self.location.name}.{number}"}
