@@ -242,7 +242,7 @@ def test_an_embedded_mesh(
     mesh.publish("shop/orders")
     assert main(["doctor"]) == 0
     assert "ok     lake shop" in capsys.readouterr().out.splitlines()
-    mesh.lakes.catalog("shop").write_bytes(b"spoiled" * 1000)
+    mesh.lakes.catalog_file("shop").write_bytes(b"spoiled" * 1000)
     assert main(["doctor", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert [each["check"] for each in answer["results"] if not each["ok"]] == ["lake shop"]

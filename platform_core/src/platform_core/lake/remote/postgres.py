@@ -9,7 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from psycopg2.extensions import connection as Session
 from psycopg2.extensions import cursor as Cursor
 
 from platform_core.deployment.file import Lakes
+from platform_core.deployment.postgres import opened
 from platform_core.deployment.principal import credential_of, principal
 from platform_core.lake.errors import locked, other_fault
 from platform_core.lake.location import DATA_PATH
@@ -37,24 +38,10 @@ def session(lakes: Lakes, lake: str, *, name: str = "mesh", autocommit: bool = F
 
     Raises DeploymentError E002, E003; LakeError E010 to E012.
     """
-    own, database = credential_of(lakes, principal()), lakes.catalogs
-    with postgres_errors(lakes, lake):
-        opened = psycopg2.connect(
-            host=database.address.host,
-            port=database.address.port,
-            dbname=database.name,
-            user=own.user,
-            password=own.text("password"),
-            sslmode=database.sslmode or "prefer",
-            connect_timeout=10,
-            application_name=name[:63],
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-        )
-        with closing(opened):
-            opened.autocommit = autocommit
-            yield opened
+    own = credential_of(lakes, principal())
+    with postgres_errors(lakes, lake), opened(lakes.catalogs, own.user, own.text("password"), name) as found:
+        found.autocommit = autocommit
+        yield found
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.deployment.file import ADMIN, Address, Credential, Database, DeploymentError, Lakes
+from platform_core.deployment.postgres import opened
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.extras import missing
 from platform_core.version import __version__
@@ -105,17 +106,14 @@ def connected(database: Database, credential: Credential) -> Iterator[Connection
     """A connection. Raises DeploymentError E080 if the host is down, E081 if it refuses the role, E082 if it
     has no such database; UsageError U110."""
     try:
-        import psycopg2
+        from psycopg2 import OperationalError
     except ModuleNotFoundError as error:
         raise missing(error) from None
     at, name, user, password = database.address, database.name, credential.user, credential.text("password")
     require_listening(at, "Postgres")
     try:
-        found = psycopg2.connect(
-            host=at.host, port=at.port, dbname=name, user=user, password=password, connect_timeout=TIMEOUT,
-            sslmode=database.sslmode or "prefer",
-        )  # fmt: skip
-    except psycopg2.OperationalError as error:
+        session = opened(database, user, password)
+    except OperationalError as error:
         why = str(error).strip().rpartition("FATAL:")[2].strip()
         place, fix = credential.place, f"Correct the password of {user}, or the role's rights."
         if re.search('^database ".*" does not exist|^permission denied for database', why):
@@ -123,7 +121,7 @@ def connected(database: Database, credential: Credential) -> Iterator[Connection
             raise DeploymentError.of("E082", f"Postgres at {at}: {why}", at.place, name, fix) from None
         message = f"Postgres at {at} refuses the role {user}: {why}"
         raise DeploymentError.of("E081", message, place, "a role that may connect", fix) from None
-    with closing(found):
+    with session as found:
         yield found
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from platform_core.deployment.file import Deployment, DeploymentError, Instance
+from platform_core.deployment.postgres import opened
 from platform_core.diagnostics import Place, RunError, shown
 from platform_core.settings import environment, set_variables
 from platform_core.source.document import parse
@@ -82,22 +83,10 @@ def one_process(deployment: Deployment | None) -> Iterator[None]:
 @contextmanager
 def connected(instance: Instance) -> Iterator[cursor]:
     """A cursor in the database. Raises DeploymentError E030 if it does not answer, in the block too."""
-    import psycopg2
-
-    database = instance.database
-    with database_faults(instance):
-        connection = psycopg2.connect(
-            host=database.address.host.strip("[]"),
-            port=database.address.port,
-            dbname=database.name,
-            user=instance.credential.user,
-            password=environment().get(PASSWORD) or instance.credential.text("password"),
-            sslmode=database.sslmode or "prefer",
-            connect_timeout=10,
-            application_name="mesh",
-        )
-        with closing(connection), connection.cursor() as found:
-            yield found
+    own = instance.credential
+    password = environment().get(PASSWORD) or own.text("password")
+    with database_faults(instance), opened(instance.database, own.user, password) as session:
+        yield session.cursor()
 
 
 @contextmanager
