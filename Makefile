@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-fast attack check validate docs screenshots bench lock clean
+.PHONY: help setup demo materialize test test-full test-scale test-fast attack check validate docs screenshots bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,9 @@ test: setup ## run the tests of the library, of each domain in its own environme
 
 test-full: setup ## run what `make test` leaves out: kills, fuzzing, the UI, other environments
 	@$(BIN)/python scripts/run_tests.py full
+
+test-scale: setup ## run those of `make test-full` that start Postgres, an object store, code servers and Spark
+	@$(BIN)/python scripts/run_tests.py scale
 
 test-fast: setup ## run those of `make test` that do not need the mesh of all products
 	@$(BIN)/python scripts/run_tests.py fast

@@ -1,7 +1,7 @@
 """Run one set of the tests of the mesh, each suite in its own environment.
 
-Without an argument: all tests except those marked `full`. `full`: only those. `fast`: as without an argument,
-but no tests of the mesh of all products.
+Without an argument: all tests except those marked `full`. `full`: only those. `scale`: those of `full` that
+start the servers of a deployment. `fast`: as without an argument, but no tests of the mesh of all products.
 
 The library's suites run in the root environment, each domain's in the domain's own. `tests/`, across domains,
 has two suites: tests of the mesh of all products, and the others. Two suites run at a time, the longest
@@ -30,7 +30,7 @@ AT_ONCE = 2
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 NOTHING_SELECTED = 5
 """Pytest's exit code if it ran no test."""
-SETS = ("most", "full", "fast")
+SETS = ("most", "full", "scale", "fast")
 LONG = ("tests/lake", "tests/products", "tests/workspace")
 """The folders of the library's tests that start processes and write lakes."""
 
@@ -60,6 +60,11 @@ class Result:
 def suites(chosen: str) -> list[Suite]:
     """The suites of a set, the longest first."""
     tools, core = ROOT / ".venv/bin/python", ROOT / "platform_core"
+    if chosen == "scale":
+        return [
+            Suite("tests across domains", ROOT, tools, "scale"),
+            Suite("platform_core", core, tools, "scale"),
+        ]
     only = "full" if chosen == "full" else "not full"
     others = tuple(f"--ignore={folder}" for folder in LONG)
     found = [

@@ -15,6 +15,7 @@ from platform_core.diagnostics import Place
 from platform_core.settings import SECRETS, mesh_root
 from platform_core.source.workspace import read_locations
 from platform_core.words import listed
+from platform_core.workspace.hosts.instance_settings import PASSWORD
 from platform_core.workspace.processes.start import names_of
 
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     texts = tomllib.loads(Path(__file__).with_name("compose.toml").read_text(encoding="utf-8"))
     lakes = deployment.lakes
     password = _variables(deployment.instance.credential) if deployment.instance else []
-    own = _references(password, "DAGSTER_INSTANCE_PASSWORD")
+    own = _references(password, PASSWORD)
     printed = [texts["head"].format(file=_text(str(deployment.path)), password=own)]
     taken = {"daemon", "metrics"}
     for location in (*locations, None):

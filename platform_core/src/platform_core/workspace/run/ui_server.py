@@ -75,13 +75,20 @@ class UiServer:
         except HTTPError as error:
             if error.code >= 500:
                 raise
-            text = error.read(300).decode(errors="replace").strip()
-            message = f"the UI at {self.url} refuses a query with status {error.code}: {text}"
+            message = f"the UI at {self.url} refuses a query with status {error.code}: {_reason(error)}"
             fix = "Correct access.url, and access.token for the proxy."
             raise DeploymentError.of("E035", message, self.place, "an answer to GraphQL", fix) from None
         if errors := answer.get("errors"):
             raise ValueError(errors[0].get("message", "no message"))
         return answer["data"]
+
+
+def _reason(error: HTTPError) -> str:
+    text = error.read(2000).decode(errors="replace").strip()
+    try:
+        return str(json.loads(text)["errors"][0]["message"]).strip()
+    except (ValueError, LookupError, TypeError):  # of the proxy
+        return text[:300]
 
 
 @cache

@@ -86,8 +86,6 @@ def serve(
     after it is killed. Raises DeploymentError as ``of_deployment``, and RunError: R010 as ``Home.prepare``,
     R011 without Dagster's webserver, R012 if the server ends.
     """
-    if importlib.util.find_spec("dagster_webserver") is None:
-        raise RunError.of("R011", "Dagster's webserver is not installed", fix="`make setup`")
     home.prepare(root)
     SERVE_TIMEOUT.seconds(0.0)  # reports a wrong setting of the guard process here
     log = home.logs / "serve.log"
@@ -98,6 +96,8 @@ def serve(
             started = of_deployment(deployment, locations, chosen)
         else:
             started = all_of_mesh(locations)
+        if UI in started.services and importlib.util.find_spec("dagster_webserver") is None:
+            raise RunError.of("R011", "Dagster's webserver is not installed", fix="`make setup`")
         guard = _start(root, home, started, [host, str(port), *hosts], log)
         since = shown_at = time.monotonic()
         up = False
