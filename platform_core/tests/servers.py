@@ -286,3 +286,19 @@ def actions_of(policy: Mapping[str, Any]) -> list[str]:
         if action in words
         for resource in statement["Resource"]
     ]
+
+
+@contextmanager
+def spark_server(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Sail, a server of Spark Connect, with further variables of its environment; its process and port."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("sail")), "spark", "server", "--ip", "127.0.0.1"]
+    with (folder / "log").open("wb") as log:
+        environ = {**os.environ, **variables}
+        server = subprocess.Popen([*command, "--port", str(port)], env=environ, stdout=log, stderr=log)
+    try:
+        listening(server, port)
+        yield server, port
+    finally:
+        server.kill()
+        server.wait()

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from servers import free_port, listening
+from servers import free_port, spark_server
 from small_mesh import DAYS, SmallMesh
 
 from platform_core.cli.author.dry_run import dry_run
 from platform_core.deployment.file import DeploymentError, read_deployment
 from platform_core.diagnostics import DefinitionError
 from platform_core.lake.connect import connect
-from platform_core.lake.location import LakeLocation
+from platform_core.lake.lakes import current_lakes
 from platform_core.lake.transaction import Stamp, transaction
 from platform_core.lake.versions import stamps
 from platform_core.products.makers.components import read_component
@@ -66,20 +64,6 @@ def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-@contextmanager
-def spark_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    port = free_port()
-    command = [str(Path(sys.executable).with_name("sail")), "spark", "server", "--ip", "127.0.0.1"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
-    try:
-        listening(server, port)
-        yield server, port
-    finally:
-        server.kill()
-        server.wait()
-
-
 @pytest.fixture
 def spark(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch, sail: int) -> SmallMesh:
     """A mesh with a Spark server, and the product shop/orders."""
@@ -116,14 +100,14 @@ def makes(mesh: SmallMesh, sql: str, *, engine: str = "spark", **types: str) -> 
 
 def content(mesh: SmallMesh) -> object:
     """The content hash of the published rows, which the stamp of their version has."""
-    with connect(LakeLocation.current(mesh.root), read=("other",)) as connection:
+    with connect(current_lakes(mesh.root), read=("other",)) as connection:
         [(_, _, facts)] = stamps(connection, "other", "other/copy", limit=1)
     return facts["content"]
 
 
 def no_version(mesh: SmallMesh) -> bool:
     """Whether nothing was published, with no lake or an empty one."""
-    return not LakeLocation.current(mesh.root).exists("other") or not mesh.read(
+    return not current_lakes(mesh.root).exists("other") or not mesh.read(
         "SELECT 1 FROM information_schema.tables WHERE table_catalog = 'other'", "other"
     )
 

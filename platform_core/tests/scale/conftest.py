@@ -15,6 +15,10 @@ PRODUCTS = """
 def orders():
     return "SELECT range AS id, range * 1.5::DOUBLE AS amount FROM range(50000)"
 
+@data_product(inputs={"orders": "sales/orders"}, engine="spark")
+def doubled(orders: Table) -> str:
+    return f"SELECT id, 2 * amount AS amount FROM {orders} WHERE id < 1000"
+
 @data_product
 def costs():
     return "SELECT range AS id, range * 7777.5::DOUBLE AS amount FROM range(3)"
@@ -37,6 +41,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMesh]:
         readers = "{role: analysts, access: read}, {role: 'domain:hr', access: read}"
         mesh.contract("sales/orders", roles=f"[{readers}]")
         mesh.contract("sales/costs", roles="[]")
+        mesh.contract("sales/doubled", roles="[]")
         mesh.contract("hr/staff", roles="[]")
         restricted = AMOUNTS.replace("internal, tags", "restricted, tags")
         mesh.contract("hr/pay", restricted, roles="[{role: analysts, access: read}]")
