@@ -277,6 +277,31 @@ def test_grants_follow_the_contracts(shop: Deployed) -> None:
     assert shop.mesh("analysts", *read).returncode == 0
 
 
+def test_a_lock_of_a_stream_makes_no_difference(shop: Deployed) -> None:
+    with lake_lock(current_lakes(), "shop", holder="shop/orders, run 7", stream="orders"):
+        assert shop.mesh("admin", "grant", "check").returncode == 0
+
+
+def test_nobody_reads_the_lake_of_a_domain_that_left(shop: Deployed) -> None:
+    mesh = SmallMesh(shop.root)
+    file = yaml.safe_load(shop.file.read_text())
+    file["lakes"]["credentials"]["gone"] = {**file["lakes"]["credentials"]["shop"], "user": "gone"}
+    shop.file.write_text(yaml.safe_dump(file, sort_keys=False))
+    contract = mesh.contract("gone/things")
+    assert shop.mesh("admin", "grant", "apply").returncode == 0
+    count = "SELECT count(*) FROM gone.mesh_grants"
+    with shop.psql("admin") as session, session.cursor() as cursor:
+        cursor.execute(count)
+        assert cursor.fetchall() == [(1,)]
+        shutil.rmtree(contract.parent.parent)
+        assert shop.mesh("admin", "grant", "check").returncode == 1
+        assert shop.mesh("admin", "grant", "apply").returncode == 0
+        assert shop.mesh("admin", "grant", "check").returncode == 0
+        session.rollback()
+        cursor.execute(f"{count} UNION ALL SELECT has_schema_privilege('analysts', 'gone', 'USAGE')::int")
+        assert cursor.fetchall() == [(0,), (0,)]
+
+
 HALVES = ["_server", "_missing_lakes", "_lakes", "_make"]
 
 

@@ -181,7 +181,9 @@ def _make(location: RemoteLakes, of: LakeRights) -> None:
 
 def _lakes(admin: Session, lakes: Lakes, rights: Sequence[LakeRights]) -> Iterator[Step]:
     """The rights on schemas and tables, and the rows of granted products."""
-    rows, names = _rows(admin), [each.lake for each in rights]
+    rows = _rows(admin)
+    rights = [*rights, *_left(rows, rights)]
+    names = [each.lake for each in rights]
     missing = list(_missing_lakes(admin, lakes, rights))
     yield from missing
     absent = {step.values[0] for step in missing if step.values}
@@ -205,6 +207,16 @@ def _lakes(admin: Session, lakes: Lakes, rights: Sequence[LakeRights]) -> Iterat
         yield from _granted(each, set(map(tuple, granted)))
 
 
+def _left(rows: Rows, rights: Sequence[LakeRights]) -> Iterator[LakeRights]:
+    """The lakes of domains that the mesh no longer has: they stay, and nobody else may read them."""
+    found = rows(
+        "SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname <> ALL(%s)"
+        " AND to_regclass(quote_ident(nspname) || '.' || %s) IS NOT NULL",
+        [[each.lake for each in rights], GRANTS],
+    )
+    return (LakeRights(lake, owner, {}) for lake, owner in found)
+
+
 def _of_lake(of: LakeRights, tables: Mapping[str, Sequence[Any]], acl: set[Any]) -> Iterator[Step]:
     s, owner = quoted(of.lake), quoted(of.owner)
     for table, columns in _OWN_TABLES.items():
@@ -222,6 +234,8 @@ def _of_lake(of: LakeRights, tables: Mapping[str, Sequence[Any]], acl: set[Any])
         words = f"take {privilege} on {of.lake}{'.' + table if table else ''} from {reader}"
         yield Step(words, f"REVOKE {privilege} ON {on} FROM {_role(reader)}")
     for table in sorted(ids):
+        if table.startswith(LOCK):  # only its owner has rights on it; a stream has one too
+            continue
         secured, its_owner, _, digest = tables.get(table, (False, of.owner, False, None))
         on = f"{s}.{quoted(table)}"
         if its_owner != of.owner:
