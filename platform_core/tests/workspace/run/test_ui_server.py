@@ -72,7 +72,7 @@ def test_a_ui_that_is_away_is_a_diagnostic() -> None:
     ("text", "url"),
     [
         ("servers: {ui: '127.0.0.1:3001', domains: {}}\n", "http://127.0.0.1:3001"),
-        ("access: {url: 'https://mesh.example.com/', proxies: []}\n", "https://mesh.example.com"),
+        ("access: {url: 'https://mesh.example.com/', proxies: [10.0.0.7]}\n", "https://mesh.example.com"),
         ("keys: keys\n", None),
     ],
 )
