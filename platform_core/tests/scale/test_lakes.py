@@ -30,6 +30,15 @@ from platform_core.registry.lookup import Registry
 
 pytestmark = [pytest.mark.full, pytest.mark.scale]
 
+VISITS = AMOUNTS.replace(
+    "    properties:",
+    """\
+    physicalType: stream
+    customProperties:
+      - {property: eventTime, value: seen, vendor: platform-core}
+    properties:
+      - {name: seen, logicalType: timestamp, required: true}""",
+)
 WRITER = """
 import os, signal, sys
 from platform_core.lake.connect import connect
@@ -55,6 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with here(tmp_path_factory.mktemp("mesh"), "shop") as mesh:
         for name in (*(f"p{n}" for n in range(16)), "orders"):
             mesh.contract(f"shop/{name}")
+        mesh.contract("shop/visits", VISITS)
         with deployed(mesh, tmp_path_factory.mktemp("servers"), "other") as servers:
             yield servers
 
@@ -278,7 +288,7 @@ def test_grants_follow_the_contracts(shop: Deployed) -> None:
 
 
 def test_a_lock_of_a_stream_makes_no_difference(shop: Deployed) -> None:
-    with lake_lock(current_lakes(), "shop", holder="shop/orders, run 7", stream="orders"):
+    with lake_lock(current_lakes(), "shop", holder="shop/visits, run 7", stream="visits"):
         assert shop.mesh("admin", "grant", "check").returncode == 0
 
 

@@ -105,6 +105,106 @@ def test_a_role_changes_nothing_of_another_lake(servers: Deployed, role: str) ->
     assert checked.returncode == 0, checked.stdout
 
 
+OWN = [
+    "CREATE TABLE sales.mine (a int)",
+    "CREATE FUNCTION sales.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE TRIGGER t BEFORE INSERT ON sales.mesh_grants FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE TRIGGER t BEFORE INSERT ON sales.ducklake_table FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE POLICY p ON sales.ducklake_table USING (true)",
+    "ALTER POLICY mesh_read ON sales.ducklake_table USING (true)",
+    "ALTER TABLE sales.ducklake_table DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE sales.ducklake_table ADD COLUMN x int",
+    "CREATE RULE r AS ON SELECT TO sales.ducklake_table DO INSTEAD SELECT 1",
+    "CREATE VIEW sales.v AS SELECT 1",
+    "GRANT SELECT ON sales.ducklake_table TO analysts",
+    "GRANT USAGE ON SCHEMA sales TO PUBLIC",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA sales GRANT SELECT ON TABLES TO analysts",
+    "INSERT INTO sales.mesh_grants VALUES ('analysts', 'sales/costs', 'costs')",
+    "DELETE FROM sales.mesh_grants WHERE true RETURNING 1",
+    "ALTER SCHEMA sales RENAME TO mine",
+    "DROP TABLE sales.mesh_lock",
+]
+
+
+@pytest.mark.parametrize("statement", OWN)
+def test_a_domain_changes_rows_of_its_lake_and_nothing_else(servers: Deployed, statement: str) -> None:
+    """An owner could let others, the administrator too, execute its code with their rights."""
+    assert stopped(servers, "sales", statement)
+    with closing(servers.psql("sales")) as session, session.cursor() as cursor:
+        cursor.execute("UPDATE sales.ducklake_snapshot SET next_file_id = next_file_id")  # the control
+        assert cursor.rowcount > 0
+
+
+def test_plans_do_not_show_values_of_hidden_rows(servers: Deployed) -> None:
+    with closing(servers.psql("admin")) as session:
+        session.autocommit = True
+        cursor = session.cursor()
+        cursor.execute("ANALYZE")
+        cursor.execute("SELECT max_value FROM sales.ducklake_table_column_stats")
+        hidden = [value for (value,) in cursor.fetchall() if value and value.startswith("15555")]
+        assert hidden
+        cursor.execute("SELECT count(*) FROM pg_stats WHERE schemaname IN ('sales', 'hr', 'hr_restricted')")
+        assert cursor.fetchall() == [(0,)]
+    plans = []
+    with closing(servers.psql("analysts")) as session, session.cursor() as cursor:
+        for value in (hidden[0], "15555.1", "z"):
+            cursor.execute(
+                "EXPLAIN SELECT FROM sales.ducklake_file_column_stats WHERE max_value = %s", [value]
+            )
+            plans.append([line.replace(value, "") for (line,) in cursor.fetchall()])
+    assert plans[0] == plans[1] == plans[2]
+
+
+DRIFT = [
+    "CREATE POLICY other ON sales.ducklake_table USING (true)",
+    "ALTER POLICY mesh_read ON sales.ducklake_table USING (true)",
+    "ALTER POLICY mesh_own ON sales.ducklake_table TO PUBLIC",
+    "DROP POLICY mesh_read ON sales.ducklake_column",
+    "GRANT SELECT (table_name) ON hr.ducklake_table TO analysts",
+    "GRANT SELECT ON sales.mesh_writing TO analysts",
+    "GRANT USAGE ON SCHEMA hr TO PUBLIC",
+    "GRANT sales TO analysts",
+    "ALTER ROLE analysts CREATEDB",
+    "ALTER ROLE analysts BYPASSRLS",
+    "ALTER ROLE analysts PASSWORD 'another'",
+    "ALTER ROLE analysts CONNECTION LIMIT -1",
+    "ALTER TABLE sales.ducklake_column DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE sales.ducklake_column OWNER TO sales",
+    "ALTER TABLE sales.ducklake_column ALTER COLUMN column_name SET STATISTICS 100",
+    "CREATE TRIGGER t BEFORE UPDATE ON sales.ducklake_table FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "INSERT INTO sales.mesh_grants VALUES ('analysts', 'sales/costs', 'costs')",
+    "DELETE FROM sales.mesh_grants",
+    "GRANT CREATE ON SCHEMA public TO PUBLIC",
+    "GRANT TEMPORARY ON DATABASE shop TO PUBLIC",
+    "GRANT CONNECT ON DATABASE postgres TO PUBLIC",
+]
+
+
+@pytest.mark.parametrize("statement", DRIFT)
+def test_what_an_administrator_opened_is_closed_again(servers: Deployed, statement: str) -> None:
+    with closing(servers.psql("admin")) as session:
+        session.autocommit = True
+        session.cursor().execute(statement)
+    assert servers.mesh("admin", "grant", "check").returncode == 1
+    applied = servers.mesh("admin", "grant", "apply")
+    assert applied.returncode == 0, applied.stderr
+    assert servers.mesh("admin", "grant", "check").returncode == 0
+
+
+def test_an_open_transaction_of_a_reader_stops_nobody_for_long(servers: Deployed) -> None:
+    with closing(servers.psql("admin")) as admin, closing(servers.psql("analysts")) as reader:
+        admin.autocommit = True
+        admin.cursor().execute("COMMENT ON POLICY mesh_read ON sales.ducklake_table IS 'another'")
+        reader.cursor().execute("LOCK TABLE sales.ducklake_table IN ACCESS SHARE MODE")
+        refused = servers.mesh("admin", "grant", "apply")
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("error[E018]"), refused.stderr
+    assert servers.mesh("admin", "grant", "apply").returncode == 0
+
+
 @pytest.mark.parametrize("role", ["hr", "analysts"])
 @pytest.mark.parametrize("what", SEEN)
 def test_a_product_that_is_not_granted_is_not_seen_next_to_one_that_is(

@@ -84,7 +84,8 @@ class Credential:
             return secret_text(found)
         except PlatformError as error:
             first = error.diagnostics[0]
-            raise DeploymentError.of("E002", first.message, self.place, first.expected, first.fix) from None
+            expected = "a variable or a file with the secret"
+            raise DeploymentError.of("E002", first.message, self.place, expected, first.fix) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +189,11 @@ def read_deployment(path: Path) -> Deployment:
     read = _Reader(path, file.faults.errors)
     found = Deployment(
         path,
-        read.lakes(file["lakes"]) if file.get("lakes") is not None else None,
-        read.instance(file["instance"]) if file.get("instance") is not None else None,
-        read.servers(file["servers"]) if file.get("servers") is not None else None,
-        read.access(file["access"]) if file.get("access") is not None else None,
-        read.spark(file["spark"]) if file.get("spark") is not None else None,
+        read.lakes(file["lakes"]) if "lakes" in file.mapping() else None,
+        read.instance(file["instance"]) if "instance" in file.mapping() else None,
+        read.servers(file["servers"]) if "servers" in file.mapping() else None,
+        read.access(file["access"]) if "access" in file.mapping() else None,
+        read.spark(file["spark"]) if "spark" in file.mapping() else None,
         read.path_of(file, "keys"),
         read.path_of(file, "introspection"),
     )
@@ -316,7 +317,7 @@ class _Reader:
 
     def needed(self, node: Node, key: str, example: str) -> str:
         text = node.text(key)
-        if not text and node.get(key) is None:
+        if not text and node.get(key) in (None, ""):
             node.lacks([key], "C010", str(node.pointer[-1]), f"{key}: {example}")
         return text or ""
 

@@ -9,7 +9,7 @@ from platform_core.deployment.file import (
     Lakes,
 )
 from platform_core.settings import PRINCIPAL
-from platform_core.words import did_you_mean, listed
+from platform_core.words import listed
 
 
 def principal() -> str:
@@ -27,6 +27,6 @@ def credential_of(lakes: Lakes, name: str) -> Credential:
             f"the deployment has no credentials for {name}",
             lakes.place,
             f"one of {listed(known)}",
-            did_you_mean(name, known) or f"Set {PRINCIPAL.name}, or add the credentials.",
+            f"Write the credentials of {name}, or set {PRINCIPAL.name} to another principal.",
         )
     return found

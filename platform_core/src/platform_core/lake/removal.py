@@ -11,7 +11,6 @@ from typing import Any
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import LakeError
-from platform_core.lake.local.lakes import LocalLakes
 from platform_core.lake.location import RESTRICTED, LakeLocation, PlainCatalog, catalog_of
 from platform_core.sql.quoting import literal, quoted
 
@@ -111,13 +110,25 @@ def lakes_of(location: LakeLocation, domain: str) -> tuple[str, ...]:
     return tuple(lake for lake in both if location.folder(lake).is_dir() or location.exists(lake))
 
 
+def require_local(location: LakeLocation, lake: str) -> None:
+    """Raise LakeError E017 for lakes on servers, which are the administrator's."""
+    if location.reader is not None:
+        message = f'the lake "{lake}" is on a server: {location.where(lake)}'
+        fix = "Drop schema and bucket as their administrator; then run `mesh grant apply`."
+        raise LakeError.of("E017", message, None, "a lake of this machine", fix)
+
+
+def require_owner(location: LakeLocation, domain: str) -> None:
+    """Raise LakeError E012 for a principal that cannot remove from the lakes of a domain."""
+    if location.reader not in (None, domain):
+        message = f"{location.reader} cannot remove from the lakes of {domain}"
+        raise LakeError.of("E012", message, None, "the credentials of the domain", "Set MESH_PRINCIPAL.")
+
+
 def remove_lake(location: LakeLocation, lake: str) -> None:
-    """Remove a lake with all that it holds. Raises LakeLocked; LakeError E017 for a lake on a server."""
+    """Remove a lake with all that it holds. Raises LakeLocked; LakeError E017."""
     from platform_core.lake.lock import lake_lock
 
-    if not isinstance(location, LocalLakes):
-        message = f'the lake "{lake}" is on a server ({location.where(lake)}), which removes it for nobody'
-        fix = "Drop the schema and the bucket as their administrator; then run `mesh grant apply`."
-        raise LakeError.of("E017", message, None, "a lake of this machine", fix)
+    require_local(location, lake)
     with lake_lock(location, lake, holder=f"removal of {lake}"):
         shutil.rmtree(location.folder(lake))

@@ -1,166 +1,124 @@
-"""The steps that bring a Postgres server to the rights of the contracts, and their application."""
+"""The steps that bring the lakes of a Postgres server to the rights of the contracts, and their application.
+
+The administrator owns schemas and tables. A domain changes rows of its catalogs and nothing else: an owner
+could add triggers, functions and policies, which others would execute with their own rights.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from psycopg2.extensions import connection as Session
-
-from platform_core.access.server.rights import GRANTS, POLICY, LakeRights, read_policies
-from platform_core.deployment.file import ADMIN, Credential, Lakes
-from platform_core.diagnostics import LakeError
+from platform_core.access.server.rights import GRANTS, LakeRights, read_policies
+from platform_core.access.server.roles import Rows, Step, role_name, role_steps, rows_of
+from platform_core.deployment.file import Lakes
 from platform_core.lake.engine import SCHEMAS, fill_new_lake, open_engine
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.remote.lakes import RemoteLakes, attach_remote
 from platform_core.lake.remote.postgres import LOCK, WRITING, postgres_errors, run, session
 from platform_core.sql.quoting import literal, quoted
 
-_ATTRIBUTES: Final = ("super", "createrole", "createdb", "replication", "bypassrls")
-_ENGLISH: Final = ("C", "POSIX", "en_US.UTF-8", "C.UTF-8", "en_US.utf8")
+READ, OWN = "mesh_read", "mesh_own"
+_WAIT: Final = "SET lock_timeout = '15s'"
+"""A reader with an open transaction would make everybody wait behind this process."""
 _OWN_TABLES: Final = {
-    LOCK: "()",
-    WRITING: "(since timestamptz NOT NULL)",
-    GRANTS: "(reader text NOT NULL, product text NOT NULL, relation text NOT NULL)",
+    LOCK: ("()", ("SELECT", "UPDATE")),
+    WRITING: ("(since timestamptz NOT NULL)", ("DELETE", "INSERT", "SELECT")),
+    GRANTS: ("(reader text NOT NULL, product text NOT NULL, relation text NOT NULL)", ("SELECT",)),
 }
-_ACL: Final = (
-    "SELECT n.nspname, c.relname, coalesce(r.rolname, 'public'), a.privilege_type FROM pg_class c"
-    " JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a"
-    " LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname = ANY(%s) AND a.grantee <> c.relowner"
+"""The columns of our tables, and the rights of the lake's domain."""
+_CHANGE: Final = ("DELETE", "INSERT", "SELECT", "UPDATE")
+_IN_LAKES: Final = " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY(%s)"
+_COLUMNS: Final = (
+    "ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+    " AND NOT a.attisdropped{} ORDER BY a.attnum)"
 )
-_USAGE: Final = (
-    "SELECT n.nspname, '', coalesce(r.rolname, 'public'), a.privilege_type FROM pg_namespace n"
+_TABLES: Final = (
+    "SELECT n.nspname, c.relname, c.relrowsecurity, pg_get_userbyid(c.relowner) = current_user,"
+    f" {_COLUMNS.format('')}, {_COLUMNS.format(' AND coalesce(a.attstattarget, -1) <> 0')},"
+    " EXISTS (SELECT 1 FROM pg_statistic s WHERE s.starelid = c.oid) FROM pg_class c"
+    + _IN_LAKES
+    + " AND c.relkind = 'r'"
+)
+_POLICIES: Final = (
+    "SELECT n.nspname, c.relname, p.polname, coalesce(obj_description(p.oid, 'pg_policy'), ''),"
+    " coalesce(md5(pg_get_expr(p.polqual, p.polrelid)), ''), ARRAY(SELECT rolname::text FROM pg_roles r WHERE"
+    " r.oid = ANY(p.polroles)) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid" + _IN_LAKES
+)
+_TRIGGERS: Final = (
+    "SELECT n.nspname, c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+    + _IN_LAKES
+    + " AND NOT t.tgisinternal"
+)
+_GRANTED: Final = (
+    "SELECT n.nspname, c.relname, coalesce(r.rolname, 'public'), a.privilege_type, '' FROM pg_class c"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a LEFT JOIN"
+    " pg_roles r ON r.oid = a.grantee WHERE n.nspname = ANY(%(n)s) AND a.grantee <> c.relowner UNION ALL"
+    " SELECT n.nspname, '', coalesce(r.rolname, 'public'), a.privilege_type, '' FROM pg_namespace n"
     " CROSS JOIN LATERAL aclexplode(n.nspacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee"
-    " WHERE n.nspname = ANY(%s) AND a.grantee <> n.nspowner"
+    " WHERE n.nspname = ANY(%(n)s) AND a.grantee <> n.nspowner UNION ALL"
+    " SELECT n.nspname, c.relname, coalesce(r.rolname, 'public'), a.privilege_type, t.attname FROM pg_class c"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute t ON t.attrelid = c.oid CROSS JOIN"
+    " LATERAL aclexplode(t.attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname = ANY(%(n)s)"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A difference between the server and the contracts. ``sql`` has no secret."""
-
-    words: str
-    sql: str
-    values: tuple[str, ...] = ()
+_ABSENT: Final[Sequence[Any]] = (False, True, [], ["reader", "product", "relation"], False)
+"""The table of grants before it is created."""
 
 
-Rows = Callable[..., list[tuple[Any, ...]]]
+@dataclass(slots=True)
+class _Found:
+    """One lake as the server has it."""
+
+    tables: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """By name: whether rows are hidden and the administrator owns it, its columns, those of which Postgres
+    collects statistics, and whether it has any."""
+    policies: dict[tuple[str, str], tuple[str, str, list[str]]] = field(default_factory=dict)
+    """By table and name: comment, digest of the condition, roles."""
+    triggers: list[tuple[str, str]] = field(default_factory=list)
+    granted: set[tuple[str, str, str]] = field(default_factory=set)
+    """Table (empty for the schema), role and right."""
+    columns: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Rights on single columns: table, role, right, column."""
 
 
 def plan(lakes: Lakes, rights: Sequence[LakeRights]) -> list[Step]:
     """The steps of `mesh grant apply`; none where the server agrees with the contracts. Raises LakeError."""
     with session(lakes, "") as admin, postgres_errors(lakes, ""):
-        return [*_server(admin, lakes, rights), *_lakes(admin, lakes, rights)]
+        rows = rows_of(admin)
+        return [*role_steps(rows, lakes), *_missing(rows, rights), *_lakes(rows, rights)]
 
 
 def apply(location: RemoteLakes, rights: Sequence[LakeRights]) -> list[Step]:
     """Bring the server to the contracts; the steps that were taken. An interrupted call leaves whole steps,
     and the next one does the others. Raises LakeError."""
     taken, lakes = list[Step](), location.lakes
-    # A role must exist before its lake, and a lake before the rights on it.
-    for find in (_server, _missing_lakes, _lakes):
-        with session(lakes, "") as admin, postgres_errors(lakes, ""):
-            steps = list(find(admin, lakes, rights))
+    with session(lakes, "") as admin, postgres_errors(lakes, ""):
+        rows = rows_of(admin)
+        # A role must exist before its lake, and a lake before the rights on it.
+        for part in (role_steps(rows, lakes), _missing(rows, rights), _lakes(rows, rights)):
+            run(admin, _WAIT)
+            steps = list(part)  # asks the server now, after the steps before
             for step in steps:
                 if step.sql:
                     run(admin, step.sql, step.values or None)
                 else:
                     admin.commit()  # DuckLake has a session of its own
-                    _make(location, next(each for each in rights if each.lake == step.values[0]))
+                    _make(location, step.values[0])
             admin.commit()
             taken += steps
     return taken
 
 
-def _rows(admin: Session) -> Rows:
-    return lambda sql, values=None: run(admin, sql, values).fetchall()
-
-
-def _roles(lakes: Lakes) -> dict[str, Credential]:
-    return {each.user: each for name, each in lakes.credentials.items() if name != ADMIN}
-
-
-def _server(admin: Session, lakes: Lakes, rights: Sequence[LakeRights]) -> Iterator[Step]:
-    """Roles, and the rights on the database."""
-    rows, roles = _rows(admin), _roles(lakes)
-    [(version, superuser, me)] = rows(
-        "SELECT current_setting('server_version_num')::int, rolsuper, rolname FROM pg_roles"
-        " WHERE rolname = current_user"
-    )
-    if version < 160000:
-        message = f"Postgres {version // 10000} of {lakes.catalogs.address} is too old"
-        raise LakeError.of(
-            "E010", message, lakes.catalogs.address.place, "Postgres 16 or newer", "Upgrade it."
-        )
-    names, columns = list(roles), ", ".join(f"rol{each}" for each in _ATTRIBUTES)
-    known = rows(f"SELECT rolname, rolcanlogin, {columns} FROM pg_roles WHERE rolname = ANY(%s)", [names])
-    found = {name: (login, rest) for name, login, *rest in known}
-    members = rows(
-        "SELECT r.rolname, m.rolname FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid"
-        " JOIN pg_roles m ON m.oid = a.member WHERE m.rolname = ANY(%s) OR (m.rolname = current_user AND"
-        " r.rolname = ANY(%s) AND a.set_option)",
-        [names, names],
-    )
-    language = rows("SHOW lc_messages")[0][0]
-    for name, credential in roles.items():
-        role = quoted(name)
-        login, wide = found.get(name, (None, []))
-        if login is None:
-            password = credential.text("password")
-            sql = f"CREATE ROLE {role} LOGIN"
-            yield Step(f"create the role {name}", f"{sql} PASSWORD %s" if password else sql, _one(password))
-        elif not login or any(wide):
-            too = [word for word, has in zip(_ATTRIBUTES, wide, strict=True) if has] or ["nologin"]
-            no = " ".join(f"NO{word.upper()}" for word in ("superuser", *_ATTRIBUTES[1:]))
-            yield Step(f"take {', '.join(too)} from the role {name}", f"ALTER ROLE {role} LOGIN {no}")
-        # DuckLake finds conflicts that it may retry by English words.
-        if language not in _ENGLISH and not rows(
-            "SELECT 1 FROM pg_roles WHERE rolname = %s AND 'lc_messages=C' = ANY(rolconfig)", [name]
-        ):
-            yield Step(f"set English messages for {name}", f"ALTER ROLE {role} SET lc_messages = 'C'")
-        if not superuser and any(name == each.owner for each in rights) and (name, me) not in members:
-            yield Step(f"let {me} make lakes for {name}", f"GRANT {role} TO {quoted(me)} WITH SET TRUE")
-    for role, member in members:
-        if member != me:
-            yield Step(f"take the role {role} from {member}", f"REVOKE {quoted(role)} FROM {quoted(member)}")
-    yield from _database(rows, lakes, list(roles))
-
-
-def _one(text: str | None) -> tuple[str, ...]:
-    return (text,) if text is not None else ()
-
-
-def _database(rows: Rows, lakes: Lakes, roles: list[str]) -> Iterator[Step]:
-    database = quoted(lakes.catalogs.name)
-    acl = rows(
-        "SELECT coalesce(r.rolname, 'public'), a.privilege_type FROM pg_database d CROSS JOIN LATERAL"
-        " aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a LEFT JOIN pg_roles r"
-        " ON r.oid = a.grantee WHERE datname = current_database() AND a.grantee <> d.datdba"
-    )
-    for name, privilege in acl:
-        if name == "public" or (name in roles and privilege != "CONNECT"):
-            words = f"take {privilege} on the database from {name}"
-            yield Step(words, f"REVOKE {privilege} ON DATABASE {database} FROM {_role(name)}")
-    for name in roles:
-        if (name, "CONNECT") not in acl:
-            yield Step(f"let {name} connect", f"GRANT CONNECT ON DATABASE {database} TO {quoted(name)}")
-    public = "SELECT 1 FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a WHERE"
-    if rows(f"{public} n.nspname = 'public' AND a.grantee = 0"):
-        yield Step("close the schema public", "REVOKE ALL ON SCHEMA public FROM PUBLIC")
-
-
-def _missing_lakes(admin: Session, lakes: Lakes, rights: Sequence[LakeRights]) -> Iterator[Step]:
-    rows = _rows(admin)
-    owners: dict[str, str] = dict(rows("SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace"))
+def _missing(rows: Rows, rights: Sequence[LakeRights]) -> Iterator[Step]:
+    """The lakes that must be made, or were half made."""
+    schemas = {name for (name,) in rows("SELECT nspname FROM pg_namespace")}
     for each in rights:
-        if each.lake not in owners:
-            sql = f"CREATE SCHEMA {quoted(each.lake)} AUTHORIZATION {quoted(each.owner)}"
-            yield Step(f"create the schema {each.lake} of {each.owner}", sql)
-        elif owners[each.lake] != each.owner:
-            sql = f"ALTER SCHEMA {quoted(each.lake)} OWNER TO {quoted(each.owner)}"
-            yield Step(f"give the schema {each.lake} to {each.owner}", sql)
+        if each.lake not in schemas:
+            yield Step(f"create the schema {each.lake}", f"CREATE SCHEMA {quoted(each.lake)}")
         if not _is_whole(rows, each.lake):
             yield Step(f"make the lake {each.lake}", "", (each.lake,))
 
@@ -172,94 +130,121 @@ def _is_whole(rows: Rows, lake: str) -> bool:
     return {name for (name,) in found} >= set(SCHEMAS)
 
 
-def _make(location: RemoteLakes, of: LakeRights) -> None:
-    """Make a lake, or finish one."""
-    with closing(open_engine(location.extensions)) as engine, lake_faults(location, of.lake):
-        attach_remote(engine, location.lakes, of.lake, make_for=of.owner)
-        fill_new_lake(engine, of.lake)
+def _make(location: RemoteLakes, lake: str) -> None:
+    with closing(open_engine(location.extensions)) as engine, lake_faults(location, lake):
+        attach_remote(engine, location.lakes, lake, make=True)
+        fill_new_lake(engine, lake)
 
 
-def _lakes(admin: Session, lakes: Lakes, rights: Sequence[LakeRights]) -> Iterator[Step]:
-    """The rights on schemas and tables, and the rows of granted products."""
-    rows = _rows(admin)
-    rights = [*rights, *_left(rows, rights)]
-    names = [each.lake for each in rights]
-    missing = list(_missing_lakes(admin, lakes, rights))
-    yield from missing
-    absent = {step.values[0] for step in missing if step.values}
-    found = rows(
-        "SELECT n.nspname, c.relname, c.relrowsecurity, pg_get_userbyid(c.relowner), EXISTS (SELECT 1 FROM"
-        " pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'table_id'), (SELECT d.description FROM"
-        " pg_policy p LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_policy'::regclass"
-        " WHERE p.polrelid = c.oid AND p.polname = %s) FROM pg_class c JOIN pg_namespace n"
-        " ON n.oid = c.relnamespace WHERE n.nspname = ANY(%s) AND c.relkind = 'r'",
-        [POLICY, names],
-    )
-    acl = {tuple(row) for row in (*rows(_ACL, [names]), *rows(_USAGE, [names]))}
-    for each in rights:
-        if each.lake in absent:
-            yield Step(f"grant products of {each.lake} to {', '.join(each.readers) or 'nobody'}", "SELECT 1")
-            continue
-        tables = {row[1]: row[2:] for row in found if row[0] == each.lake}
-        yield from _of_lake(each, tables, {row[1:] for row in acl if row[0] == each.lake})
-        there = GRANTS in tables
-        granted = rows(f"SELECT reader, relation FROM {quoted(each.lake)}.{GRANTS}") if there else []
-        yield from _granted(each, set(map(tuple, granted)))
-
-
-def _left(rows: Rows, rights: Sequence[LakeRights]) -> Iterator[LakeRights]:
-    """The lakes of domains that the mesh no longer has: they stay, and nobody else may read them."""
-    found = rows(
-        "SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname <> ALL(%s)"
+def _lakes(rows: Rows, rights: Sequence[LakeRights]) -> Iterator[Step]:
+    """The rights on schemas, tables and rows of every lake that is made."""
+    # The lakes of domains that the mesh no longer has stay, and nobody may read them.
+    left = rows(
+        "SELECT nspname FROM pg_namespace WHERE nspname <> ALL(%s)"
         " AND to_regclass(quote_ident(nspname) || '.' || %s) IS NOT NULL",
         [[each.lake for each in rights], GRANTS],
     )
-    return (LakeRights(lake, owner, {}) for lake, owner in found)
+    every = [*rights, *(LakeRights(lake, "", {}) for (lake,) in left)]
+    names = [each.lake for each in every]
+    found = {name: _Found() for name in names}
+    for lake, table, *facts in rows(_TABLES, [names]):
+        found[lake].tables[table] = facts
+    for lake, table, policy, *each in rows(_POLICIES, [names]):
+        found[lake].policies[table, policy] = (each[0], each[1], each[2])
+    for lake, table, trigger in rows(_TRIGGERS, [names]):
+        found[lake].triggers.append((table, trigger))
+    for lake, table, role, right, column in rows(_GRANTED, {"n": names}):
+        if column:
+            found[lake].columns.append((table, role, right, column))
+        else:
+            found[lake].granted.add((table, role, right))
+    for of in every:
+        if "ducklake_schema" in found[of.lake].tables:
+            yield from _of_lake(of, found[of.lake])
+            there = GRANTS in found[of.lake].tables
+            sql = f"SELECT reader, relation FROM {quoted(of.lake)}.{GRANTS}"
+            yield from _granted(of, set(rows(sql)) if there else set())
 
 
-def _of_lake(of: LakeRights, tables: Mapping[str, Sequence[Any]], acl: set[Any]) -> Iterator[Step]:
-    s, owner = quoted(of.lake), quoted(of.owner)
-    for table, columns in _OWN_TABLES.items():
-        if table not in tables:
-            sql = f"CREATE TABLE {s}.{table} {columns}; ALTER TABLE {s}.{table} OWNER TO {owner}"
-            yield Step(f"create {of.lake}.{table}", sql)
-    ids = dict.fromkeys(_OWN_TABLES, False) | {name: bool(row[2]) for name, row in tables.items()}
-    policies = {table: (condition, digest) for table, condition, digest in read_policies(of.lake, ids)}
-    # DuckLake reads all of its tables; rows without a policy stay hidden.
-    read = {table for table in ids if table.startswith("ducklake_") or table == GRANTS}
-    wanted = {(table, reader, "SELECT") for table in read for reader in of.readers}
-    wanted |= {("", reader, "USAGE") for reader in of.readers}
-    for table, reader, privilege in sorted(acl - wanted):
+def _of_lake(of: LakeRights, found: _Found) -> Iterator[Step]:
+    s = quoted(of.lake)
+    own = _OWN_TABLES | {f"{LOCK}_{name}": _OWN_TABLES[LOCK] for name in of.streams}
+    for table, (columns, _) in own.items():
+        if table not in found.tables:
+            yield Step(f"create {of.lake}.{table}", f"CREATE TABLE {s}.{quoted(table)} {columns}")
+    catalog = {name for name in found.tables if name.startswith("ducklake_")}
+    wanted = {("", role, "USAGE") for role in (of.owner, *of.readers) if role}
+    wanted |= {(table, role, "SELECT") for table in (*catalog, GRANTS) for role in of.readers}
+    if of.owner:
+        rights: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, _CHANGE)
+        rights |= {table: given for table, (_, given) in own.items()}
+        wanted |= {(table, of.owner, right) for table, given in rights.items() for right in given}
+    for table, role, right in sorted(found.granted - wanted):
         on = f"{s}.{quoted(table)}" if table else f"SCHEMA {s}"
-        words = f"take {privilege} on {of.lake}{'.' + table if table else ''} from {reader}"
-        yield Step(words, f"REVOKE {privilege} ON {on} FROM {_role(reader)}")
-    for table in sorted(ids):
-        if table.startswith(LOCK):  # only its owner has rights on it; a stream has one too
-            continue
-        secured, its_owner, _, digest = tables.get(table, (False, of.owner, False, None))
-        on = f"{s}.{quoted(table)}"
-        if its_owner != of.owner:
-            yield Step(f"give {of.lake}.{table} to {of.owner}", f"ALTER TABLE {on} OWNER TO {owner}")
-        if not secured:
-            sql = f"ALTER TABLE {on} ENABLE ROW LEVEL SECURITY"
-            yield Step(f"hide the rows of {of.lake}.{table}", sql)
-        condition, new = policies.get(table, ("", None))
-        if new is not None and digest != new:
-            yield Step(
-                f"show granted rows of {of.lake}.{table}",
-                f"DROP POLICY IF EXISTS {POLICY} ON {on}; CREATE POLICY {POLICY} ON {on} FOR SELECT"
-                f" USING ({condition}); COMMENT ON POLICY {POLICY} ON {on} IS {literal(new)}",
+        words = f"take {right} on {of.lake}{'.' + table if table else ''} from {role}"
+        yield Step(words, f"REVOKE {right} ON {on} FROM {role_name(role)}")
+    for table, role, right, column in found.columns:
+        sql = f"REVOKE {right} ({quoted(column)}) ON {s}.{quoted(table)} FROM {role_name(role)}"
+        yield Step(f"take {right} on a column of {of.lake}.{table} from {role}", sql)
+    for table, trigger in found.triggers:
+        sql = f"DROP TRIGGER {quoted(trigger)} ON {s}.{quoted(table)}"
+        yield Step(f"drop the trigger {trigger} of {of.lake}.{table}", sql)
+    yield from _rows_hidden(of, found, sorted(catalog | {GRANTS}))
+    for role in sorted({role for _, role, _ in wanted}):
+        new = sorted(each for each in wanted - found.granted if each[1] == role)
+        if new:
+            what = "write" if role == of.owner else "read"
+            sql = "; ".join(
+                f"GRANT {right} ON {f'{s}.{quoted(table)}' if table else f'SCHEMA {s}'} TO {quoted(role)}"
+                for table, _, right in new
             )
-    for reader in sorted(of.readers):
-        new_rights = sorted(table for table, name, _ in wanted - acl if name == reader)
-        if new_rights:
-            on = ", ".join(f"{s}.{quoted(table)}" for table in new_rights if table)
-            sql = f"GRANT USAGE ON SCHEMA {s} TO {quoted(reader)}"
-            sql += f"; GRANT SELECT ON {on} TO {quoted(reader)}" if on else ""
-            yield Step(f"let {reader} read the catalog of {of.lake}", sql)
+            yield Step(f"let {role} {what} the catalog of {of.lake}", sql)
 
 
-def _granted(of: LakeRights, there: set[Any]) -> Iterator[Step]:
+def _rows_hidden(of: LakeRights, found: _Found, tables: Sequence[str]) -> Iterator[Step]:
+    """Row-level security, and no statistics: plans would show values of hidden rows by them."""
+    s, nothing = quoted(of.lake), _ABSENT
+    ids = {table: "table_id" in found.tables.get(table, nothing)[2] for table in tables}
+    reading = {table: (condition, digest) for table, condition, digest in read_policies(of.lake, ids)}
+    for table in tables:
+        on, name = f"{s}.{quoted(table)}", f"{of.lake}.{table}"
+        hidden, ours, _, collected, analyzed = found.tables.get(table, nothing)
+        if not ours:
+            yield Step(f"own {name}", f"ALTER TABLE {on} OWNER TO CURRENT_USER")
+        if not hidden:
+            yield Step(f"hide the rows of {name}", f"ALTER TABLE {on} ENABLE ROW LEVEL SECURITY")
+        if collected:
+            off = ", ".join(f"ALTER COLUMN {quoted(column)} SET STATISTICS 0" for column in collected)
+            yield Step(f"collect no statistics of {name}", f"ALTER TABLE {on} {off}")
+        if analyzed:
+            sql = f"DELETE FROM pg_statistic WHERE starelid = {literal(on)}::regclass"
+            yield Step(f"remove the statistics of {name}", sql)
+        for (of_table, policy), _ in found.policies.items():
+            if of_table == table and policy not in (READ, OWN):
+                sql = f"DROP POLICY {quoted(policy)} ON {on}"
+                yield Step(f"drop the policy {policy} of {name}", sql)
+        condition, digest = reading.get(table, ("", ""))
+        comment, printed, _ = found.policies.get((table, READ), ("", "", []))
+        if condition and comment != f"{digest} {printed}":
+            yield Step(f"show granted rows of {name}", _policy(on, condition, digest))
+        roles = found.policies.get((table, OWN), ("", "", []))[2]
+        if of.owner and roles != [of.owner]:
+            sql = f"DROP POLICY IF EXISTS {OWN} ON {on}; CREATE POLICY {OWN} ON {on} TO {quoted(of.owner)}"
+            yield Step(f"show all rows of {name} to {of.owner}", f"{sql} USING (true) WITH CHECK (true)")
+
+
+def _policy(on: str, condition: str, digest: str) -> str:
+    """The policy of readers. Its comment has digests of our condition, and of what Postgres made of it."""
+    made = f"FROM pg_policy WHERE polrelid = {literal(on)}::regclass AND polname = {literal(READ)}"
+    return (
+        f"DROP POLICY IF EXISTS {READ} ON {on};"
+        f" CREATE POLICY {READ} ON {on} FOR SELECT USING ({condition});"
+        f" DO $mesh$ BEGIN EXECUTE format('COMMENT ON POLICY {READ} ON {on} IS %L', {literal(digest + ' ')}"
+        f" || (SELECT md5(pg_get_expr(polqual, polrelid)) {made})); END $mesh$"
+    )
+
+
+def _granted(of: LakeRights, there: set[tuple[Any, ...]]) -> Iterator[Step]:
     table = f"{quoted(of.lake)}.{GRANTS}"
     domain = of.lake.partition("_restricted")[0]
     wanted = {(reader, name) for reader, names in of.readers.items() for name in names}
@@ -269,7 +254,3 @@ def _granted(of: LakeRights, there: set[Any]) -> Iterator[Step]:
     for reader, name in sorted(wanted - there):
         sql = f"INSERT INTO {table} VALUES (%s, %s, %s)"
         yield Step(f"grant {domain}/{name} to {reader}", sql, (reader, f"{domain}/{name}", name))
-
-
-def _role(name: str) -> str:
-    return "PUBLIC" if name == "public" else quoted(name)

@@ -16,7 +16,6 @@ from platform_core.registry.lookup import Registry
 from platform_core.sql.quoting import quoted
 
 GRANTS: Final = "mesh_grants"
-POLICY: Final = "mesh_read"
 OPEN: Final = ("ducklake_metadata", "ducklake_schema", "ducklake_schema_versions", "ducklake_snapshot")
 """DuckLake's tables without names and values of products: readers see all rows."""
 _OWN: Final = "g.reader = current_user"
@@ -32,6 +31,8 @@ class LakeRights:
     lake: str
     owner: str
     readers: Mapping[str, tuple[str, ...]]
+    streams: tuple[str, ...] = ()
+    """The streams of the lake, each of which has a lock."""
 
 
 def rights_of(registry: Registry, lakes: Lakes) -> tuple[LakeRights, ...]:
@@ -54,7 +55,8 @@ def rights_of(registry: Registry, lakes: Lakes) -> tuple[LakeRights, ...]:
                 if name not in (ADMIN, domain):
                     granted = tuple(sorted(p.name for p in own if is_granted(p, reader)))
                     readers.update({credential.user: granted} if granted else {})
-            found.append(LakeRights(lake, owner, readers))
+            streams = tuple(sorted(p.name for p in own if p.kind == "stream"))
+            found.append(LakeRights(lake, owner, readers, streams))
     return tuple(found)
 
 

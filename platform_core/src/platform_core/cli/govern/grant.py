@@ -31,6 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if PRINCIPAL.text() is None:
         set_variables({PRINCIPAL.name: ADMIN})
+    elif PRINCIPAL.text() != ADMIN:
+        message = f"mesh grant uses the credentials {ADMIN}, and {PRINCIPAL.name} is {PRINCIPAL.text()}"
+        raise UsageError.of("E016", message, None, ADMIN, f"Leave {PRINCIPAL.name} out.")
     root = mesh_root()
     registry, location = Registry.open(root), current_lakes(root)
     if isinstance(location, LocalLakes):

@@ -23,6 +23,7 @@ _AWAY: Final = re.compile(
     r"|connection already closed|SSL connection has been closed|failed to prepare|could not receive data",
     re.I,
 )
+_BUSY: Final = re.compile(r"due to lock timeout|tuple concurrently updated|deadlock detected", re.I)
 _NO_KEY: Final = re.compile(
     r"\b(HTTP )?40[13]\b|forbidden|access ?denied|SignatureDoesNotMatch|InvalidAccessKey", re.I
 )
@@ -44,8 +45,12 @@ def postgres_fault(text: str, lakes: Lakes, lake: str) -> LakeError | None:
         fix = "Correct the secret, or run `mesh grant apply` as admin."
         where = credential.place if credential is not None else place
         return LakeError.of("E011", message, where, "a role that may log in, and its password", fix)
+    if _BUSY.search(text):
+        message = f"another session of {server} is in the way: {reason}"
+        fix = "Call again. `SELECT * FROM pg_stat_activity` shows sessions with an open transaction."
+        return LakeError.of("E018", message, place, "no other `mesh grant apply`, no open transaction", fix)
     if _NOT_GRANTED.search(text):
-        message = f'{user} may not do that in the lake "{lake}": {reason}'
+        message = f"{user} may not do that in {f'the lake {lake}' if lake else server}: {reason}"
         fix = "`mesh grant plan` shows what is granted by the contracts; `mesh grant apply` applies it."
         return LakeError.of("E012", message, None, "rights that the contracts grant", fix)
     if _AWAY.search(text):

@@ -242,10 +242,9 @@ def attach_remote(
     lake: str,
     *,
     read_only: bool = False,
-    make_for: str | None = None,
+    make: bool = False,
 ) -> None:
-    """Attach a lake as this process's principal; with ``make_for`` make it, for a role that owns it. Raises
-    duckdb.Error."""
+    """Attach a lake as this process's principal; with ``make`` make it. Raises duckdb.Error."""
     own, database = credential_of(lakes, principal()), lakes.catalogs
     secret = f"pg_{lake}"
     connection.execute(
@@ -260,10 +259,8 @@ def attach_remote(
     options += [f"META_SECRET {literal(secret)}"]
     options += ["READ_ONLY"] if read_only else []
     # Processes that make a lake at the same time disturb each other.
-    options += [] if make_for is not None else ["CREATE_IF_NOT_EXISTS false"]
-    words = [f"sslmode={database.sslmode}"] if database.sslmode else []
-    words += [f"options='-c role={make_for}'"] if make_for is not None else []
-    url = literal(f"ducklake:postgres:{' '.join(words)}")
+    options += [] if make else ["CREATE_IF_NOT_EXISTS false"]
+    url = literal(f"ducklake:postgres:{f'sslmode={database.sslmode}' if database.sslmode else ''}")
     connection.execute(f"ATTACH {url} AS {quoted(lake)} ({', '.join(options)})")
 
 

@@ -85,10 +85,6 @@ def table_lock(
     it: the table has no rights for others."""
     table = f"{quoted(lake)}.{quoted(f'{LOCK}_{stream}' if stream else LOCK)}"
     name = f"{holder[:40]} on {socket.gethostname()[:12]}:{os.getpid()}"
-    if stream:
-        with session(lakes, lake, autocommit=True) as own:
-            if run(own, "SELECT to_regclass(%s)", [table]).fetchone() == (None,):
-                run(own, f"CREATE TABLE IF NOT EXISTS {table} ()")
     with session(lakes, lake, name=name) as own:
         take = f"LOCK TABLE {table} IN EXCLUSIVE MODE"
         try:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -134,7 +135,7 @@ def _store(
         region=region,
         access_key_id=key,
         secret_access_key=secret,
-        client_options={"allow_http": True, "timeout": "60s", "connect_timeout": "10s"},
-        retry_config={"max_retries": 4},
+        client_options={"allow_http": True, "timeout": "30s", "connect_timeout": "10s"},
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=60)},
         **where,
     )

@@ -16,7 +16,14 @@ from platform_core.diagnostics import shown
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.reader_files import linked, remove_links
-from platform_core.lake.removal import lakes_of, may_hold, remove_lake, remove_product
+from platform_core.lake.removal import (
+    lakes_of,
+    may_hold,
+    remove_lake,
+    remove_product,
+    require_local,
+    require_owner,
+)
 from platform_core.lake.versions import published
 from platform_core.masking.keys import KeyRing
 from platform_core.words import counted
@@ -36,6 +43,7 @@ def of_domain(root: Path, domain: str) -> Iterator[Step]:
     """The records, caches, keys and lakes of a domain."""
     yield from _records(root, lambda product: product.domain == domain)
     home, location, ring = Home.of(root), current_lakes(root), KeyRing.current(root)
+    require_local(location, domain)
     caches = [*home.introspection.glob(f"{domain}.*json"), home.path / "dbt" / domain]
     for path in (each for each in (*caches, home.logs / f"{domain}.log") if each.exists()):
         remove = partial(shutil.rmtree, path) if path.is_dir() else partial(path.unlink, missing_ok=True)
@@ -55,6 +63,7 @@ def of_products(root: Path, products: Collection[ProductId], keys: Collection[st
     ring, location = KeyRing.current(root), current_lakes(root)
     yield from _keys(ring, [name for name in ring.names() if name in keys])
     for product in products:
+        require_owner(location, product.domain)
         for lake in lakes_of(location, product.domain):
             if may_hold(location, lake, product):
                 found, _ = from_each_lake(location, [lake], published)
