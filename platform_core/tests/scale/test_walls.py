@@ -120,7 +120,6 @@ OWN = [
     "CREATE VIEW sales.v AS SELECT 1",
     "GRANT SELECT ON sales.ducklake_table TO analysts",
     "GRANT USAGE ON SCHEMA sales TO PUBLIC",
-    "ALTER DEFAULT PRIVILEGES IN SCHEMA sales GRANT SELECT ON TABLES TO analysts",
     "INSERT INTO sales.mesh_grants VALUES ('analysts', 'sales/costs', 'costs')",
     "DELETE FROM sales.mesh_grants WHERE true RETURNING 1",
     "ALTER SCHEMA sales RENAME TO mine",

@@ -9,12 +9,13 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window
-from platform_core.diagnostics import DefinitionError
+from platform_core.diagnostics import DefinitionError, LakeError
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.tables import Publication, publish_table
 from platform_core.lake.transaction import Stamp, one
-from platform_core.masking.files import MASKS, masks_of, twin_files, written_files
+from platform_core.lake.versions import stamps
+from platform_core.masking.files import KEYS, MASKS, masks_of, twin_files, written_files
 from platform_core.masking.keys import KeyRing
 from platform_core.masking.leak_check import find_leaks
 from platform_core.masking.sql import forget_keys, masked_query, set_keys
@@ -41,8 +42,19 @@ def keys_of(twin: DataProduct) -> tuple[str, ...]:
 @contextmanager
 def hashing(connection: duckdb.DuckDBPyConnection, twin: DataProduct) -> Iterator[dict[str, str]]:
     """Set the twin's keys on the connection; yields their fingerprints by name. Raises LakeError L020 for
-    an unusable key."""
+    an unusable key, L021 for one that is lost."""
     ring = KeyRing.current()
+    [(_, _, published)] = list(stamps(connection, twin.lake, twin.id, limit=1)) or [(0, None, {})]
+    for name in keys_of(twin):
+        # A new key would be made in silence, and its hashes would not join with those of before.
+        if name in (published.get(KEYS) or {}) and ring.find(name) is None:
+            message = (
+                f"the key {name}, which hashed the published version of {twin.id}, is not in {ring.folder}"
+            )
+            fix = f"Restore the key from a backup, or replace it with `mesh keys rotate {name}`."
+            raise LakeError.of(
+                "L021", message, twin.place, "the key of the published hashes", fix, plain=True
+            )
     keys = [ring.get(name) for name in keys_of(twin)]
     set_keys(connection, keys)
     try:
