@@ -18,6 +18,7 @@ from platform_core.words import listed
 from platform_core.workspace.hosts.instance_settings import PASSWORD
 from platform_core.workspace.processes.start import names_of
 
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     known = one_of("ACTION", ("compose",))
     parser.add_argument("action", type=known, metavar="ACTION", help="compose: print a compose file")
