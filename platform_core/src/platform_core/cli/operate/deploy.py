@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from platform_core.cli.exit_status import OK
@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     password = _variables(deployment.instance.credential) if deployment.instance else []
     own = _references(password, PASSWORD)
     printed = [texts["head"].format(file=_text(str(deployment.path)), password=own)]
+    networks = {each.name: _text(f"code-{each.name}") for each in locations}
+    volumes = {each.name: _text(f"keys-{each.name}") for each in locations}
     taken = {"daemon", "metrics"}
     for location in (*locations, None):
         words, secrets = [], ""
@@ -65,8 +67,12 @@ def run(options: argparse.Namespace) -> int:
                     location=_text(name),
                     words=", ".join(map(_text, words)),
                     secrets=secrets,
+                    network=networks.get(name),
+                    networks=", ".join(networks.values()),
+                    volume=volumes.get(name),
                 )
             )
+    printed.append(texts["tail"].format(networks=_made(networks), volumes=_made(volumes)))
     print("".join(printed), end="")
     return OK
 
@@ -74,6 +80,10 @@ def run(options: argparse.Namespace) -> int:
 def _text(value: str) -> str:
     """A text of YAML in which compose replaces nothing."""
     return json.dumps(value.replace("$", "$$"))
+
+
+def _made(names: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {{}}" for name in names.values())
 
 
 def _variables(credential: Credential | None) -> list[str]:
