@@ -183,7 +183,7 @@ DRIFT = [
 
 
 @pytest.mark.parametrize("statement", DRIFT)
-def test_what_an_administrator_opened_is_closed_again(servers: Deployed, statement: str) -> None:
+def test_an_opening_by_an_administrator_is_closed_again(servers: Deployed, statement: str) -> None:
     with closing(servers.psql("admin")) as session:
         session.autocommit = True
         session.cursor().execute(statement)

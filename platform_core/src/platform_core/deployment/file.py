@@ -336,14 +336,11 @@ class _Reader:
             name, text = next(iter(value.items()))
             if isinstance(text, str) and text:
                 return {name: str(self.path.parent / Path(text).expanduser()) if name == "file" else text}
-        plain = f"{key} is written in the file" if isinstance(value, str) else f"{key} is not a reference"
-        # The message and its place must not show the secret: the place is that of the key.
-        fault = Diagnostic(
-            "E002", plain, None, "{env: <variable>} or {file: <path>}", f"Write {key}: {{env: <variable>}}."
-        )
-        where = found.key_place()
-        message = f"{fault.message} ({where})"
-        self.errors.append(Diagnostic("E002", message, None, fault.expected, fault.fix))
+        how = "is written in the file" if isinstance(value, str) else "is not a reference"
+        # Without a place, since its line would show the secret.
+        message, expected = f"{key} {how} ({found.key_place()})", "{env: <variable>} or {file: <path>}"
+        fix = f"Write {key}: {{env: <variable>}}."
+        self.errors.append(Diagnostic("E002", message, None, expected, fix))
         return None
 
     def path_of(self, node: Node, key: str) -> Path | None:

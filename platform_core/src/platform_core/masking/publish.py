@@ -44,17 +44,14 @@ def hashing(connection: duckdb.DuckDBPyConnection, twin: DataProduct) -> Iterato
     """Set the twin's keys on the connection; yields their fingerprints by name. Raises LakeError L020 for
     an unusable key, L021 for one that is lost."""
     ring = KeyRing.current()
-    [(_, _, published)] = list(stamps(connection, twin.lake, twin.id, limit=1)) or [(0, None, {})]
+    used = [facts.get(KEYS) or {} for _, _, facts in stamps(connection, twin.lake, twin.id, limit=1)]
     for name in keys_of(twin):
         # A new key would be made in silence, and its hashes would not join with those of before.
-        if name in (published.get(KEYS) or {}) and ring.find(name) is None:
-            message = (
-                f"the key {name}, which hashed the published version of {twin.id}, is not in {ring.folder}"
-            )
+        if any(name in keys for keys in used) and ring.find(name) is None:
+            message = f"{ring.folder} has no key {name}, which hashed the published version of {twin.id}"
+            expected = "the key of the published hashes"
             fix = f"Restore the key from a backup, or replace it with `mesh keys rotate {name}`."
-            raise LakeError.of(
-                "L021", message, twin.place, "the key of the published hashes", fix, plain=True
-            )
+            raise LakeError.of("L021", message, twin.place, expected, fix, plain=True)
     keys = [ring.get(name) for name in keys_of(twin)]
     set_keys(connection, keys)
     try:

@@ -100,6 +100,22 @@ def test_a_twin_is_published_without_raw_values(
     assert keys["shop.person"]["fingerprint"] != person.fingerprint
 
 
+def test_a_lost_key_is_not_replaced_in_silence(people: SmallMesh, instance: dg.DagsterInstance) -> None:
+    for product in ("shop/people", "shop/profiles"):
+        assert people.run("shop", product, instance).success
+    [key] = KeyRing.current(people.root).folder.glob("shop.person.key")
+    saved = key.read_bytes()
+    key.unlink()
+    result = people.run("shop", "shop/profiles", instance)
+    assert not result.success
+    words = "\n".join(repr(record) for record in instance.all_logs(result.run_id))
+    assert "L021" in words
+    assert not key.exists()
+    key.touch(0o600)
+    key.write_bytes(saved)
+    assert people.run("shop", "shop/profiles", instance).success
+
+
 def test_a_twin_with_raw_values_is_refused(
     people: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
