@@ -190,10 +190,11 @@ def _durations(instance: dg.DagsterInstance) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for state in instance.all_instigator_state():
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id)
-        ended = [tick for tick in reversed(ticks) if tick.end_timestamp is not None]
-        if failed := [tick.error for tick in ended if tick.error]:
+        if failed := [tick.error for tick in ticks if tick.error]:
             raise BenchmarkFailed(f"a tick has failed: {failed[0]}")
-        found[state.selector_id] = [tick.end_timestamp - tick.timestamp for tick in ended]
+        found[state.selector_id] = [
+            tick.end_timestamp - tick.timestamp for tick in reversed(ticks) if tick.end_timestamp is not None
+        ]
     return found
 
 
