@@ -17,7 +17,7 @@ import dagster as dg
 import psutil
 import yaml
 from mesh_command import ENOUGH, Mesh  # type: ignore[import-not-found]
-from servers import PASSWORD, Postgres, postgres  # type: ignore[import-not-found]
+from servers import PASSWORD, Postgres, free_port, postgres  # type: ignore[import-not-found]
 
 from benchmarks.generated import product, write_domain, write_federation
 from benchmarks.measure import MESH, ROOT, BenchmarkFailed, Measured, fresh_home, run
@@ -168,7 +168,7 @@ def _serving(mesh: Mesh) -> Iterator[psutil.Popen]:
     mesh.home.mkdir(parents=True)
     with (mesh.home / "output").open("wb") as output:
         server = psutil.Popen(
-            [str(MESH), "serve", "--port", "0"],
+            [str(MESH), "serve", "--port", str(free_port())],
             cwd=mesh.root,
             env=mesh.environment(),
             stdout=output,
@@ -177,6 +177,9 @@ def _serving(mesh: Mesh) -> Iterator[psutil.Popen]:
         )
         try:
             yield server
+        except BenchmarkFailed as error:
+            end = (mesh.home / "output").read_text(errors="replace").strip().splitlines()[-15:]
+            raise BenchmarkFailed("\n  ".join([str(error), *end])) from None
         finally:
             if server.poll() is None:
                 server.send_signal(signal.SIGINT)
