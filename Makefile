@@ -64,7 +64,7 @@ bench: setup ## measure publication, concurrency and running the mesh, side by s
 	$(environments) benchmarks
 	@benchmarks/.venv/bin/python -m benchmarks
 
-bench-scale: setup ## measure the mesh on servers beside the embedded one, and 10 beside 20 domains (half an hour)
+bench-scale: setup ## measure the mesh on servers next to the embedded one, and 10 domains next to 20
 	@PYTHONPATH=platform_core/tests:tests $(BIN)/python -m benchmarks.scale
 
 # Versions stay as they are locked unless they must change; UPGRADE=1 takes the newest. A universal lock
