@@ -1,4 +1,4 @@
-"""``python -m benchmarks.scale [--rounds N] [lakes | batch | growth]``: the mesh past one machine.
+"""``python -m benchmarks.scale [--rounds N] [--products N] [lakes | batch | growth]``: the mesh past one machine.
 
 Postgres, the object store and all code servers run on this machine, from the wheels of the tests.
 """
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
@@ -179,23 +180,24 @@ def _run_ids(served: Deployed) -> set[str]:
 BENCHMARKS: dict[str, Callable[[int], list[Section]]] = {
     "lakes": lakes,
     "batch": batch,
-    "growth": scale_growth.measure,
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=", ".join(BENCHMARKS))
+    parser.add_argument("--products", type=int, default=500, help="of each domain of growth (default 500)")
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="lakes, batch, growth")
     options = parser.parse_args()
-    if unknown := set(options.benchmarks) - BENCHMARKS.keys():
-        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
+    known = {**BENCHMARKS, "growth": partial(scale_growth.measure, products=options.products)}
+    if unknown := set(options.benchmarks) - known.keys():
+        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     sections: list[Section] = []
     failed = False
-    for name in options.benchmarks or BENCHMARKS:
+    for name in options.benchmarks or known:
         print(f"Measuring {name} ...", file=sys.stderr, flush=True)
         try:
-            found = BENCHMARKS[name](options.rounds)
+            found = known[name](options.rounds)
         except BenchmarkFailed as error:
             print(f"\n{name}: {error}\n", file=sys.stderr)
             failed = True
