@@ -1,4 +1,4 @@
-"""``python -m benchmarks.scale [--rounds N] [--products N] [lakes | batch | growth]``: the mesh past one machine.
+"""``python -m benchmarks.scale [--rounds N] [--products N] [BENCHMARK]``: the mesh past one machine.
 
 Postgres, the object store and all code servers run on this machine, from the wheels of the tests.
 """
@@ -189,7 +189,8 @@ def main() -> int:
     parser.add_argument("--products", type=int, default=500, help="of each domain of growth (default 500)")
     parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="lakes, batch, growth")
     options = parser.parse_args()
-    known = {**BENCHMARKS, "growth": partial(scale_growth.measure, products=options.products)}
+    growth = partial(scale_growth.measure, products=options.products)
+    known: dict[str, Callable[[int], list[Section]]] = {**BENCHMARKS, "growth": growth}
     if unknown := set(options.benchmarks) - known.keys():
         parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     sections: list[Section] = []
