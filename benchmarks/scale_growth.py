@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import sys
 import time
@@ -187,7 +186,7 @@ def _serving(mesh: Mesh) -> Iterator[psutil.Popen]:
             raise BenchmarkFailed("\n  ".join([str(error), *end])) from None
         finally:
             if server.poll() is None:
-                server.send_signal(signal.SIGINT)
+                server.terminate()
                 server.wait(timeout=ENOUGH)
             for left in mesh.processes():
                 left.kill()
