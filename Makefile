@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-scale test-fast attack check validate docs screenshots bench lock clean
+.PHONY: help setup demo materialize test test-full test-scale test-fast attack check validate docs screenshots bench bench-scale lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -66,6 +66,9 @@ screenshots: setup ## take the pictures of the documentation, of the UI (needs c
 bench: setup ## measure publication, concurrency and running the mesh, side by side (some minutes)
 	$(environments) benchmarks
 	@benchmarks/.venv/bin/python -m benchmarks
+
+bench-scale: setup ## measure the mesh on servers next to the embedded one, and 10 domains next to 20
+	@PYTHONPATH=platform_core/tests:tests $(BIN)/python -m benchmarks.scale
 
 # Versions stay as they are locked unless they must change; UPGRADE=1 takes the newest. A universal lock
 # serves every platform and Python from 3.11 on.

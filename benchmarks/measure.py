@@ -42,8 +42,8 @@ class Measured:
 
 
 def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
-    """Run a command; the last line of its standard output may be a JSON object. Raises BenchmarkFailed for an
-    exit code other than 0."""
+    """Run a command; its standard output or the last line of it may be a JSON object. Raises BenchmarkFailed
+    for an exit code other than 0."""
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = subprocess.Popen(
@@ -66,7 +66,8 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
             raise BenchmarkFailed(
                 "\n  ".join([f"{' '.join(command)} ended with {process.returncode}:", *end])
             )
-    last = output.strip().rpartition("\n")[2]
+    whole = output.strip()
+    last = whole if whole.startswith("{\n") else whole.rpartition("\n")[2]
     said = json.loads(last) if last.startswith("{") else {}
     return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * PEAK_UNIT, said)
 
