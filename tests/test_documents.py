@@ -23,6 +23,7 @@ DOCUMENTS = [ROOT / "README.md", *(page for page in PAGES if page.name != "tutor
 ONLY_NAMED = {
     "make attack",
     "make bench",
+    "make bench-scale",
     "make check",
     "make demo",
     "make docs",
@@ -32,6 +33,7 @@ ONLY_NAMED = {
     "make test",
     "make test-fast",
     "make test-full",
+    "make test-scale",
 }
 # What `make test` does anyway, or what a test of its own below does.
 ELSEWHERE = {
