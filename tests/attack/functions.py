@@ -196,7 +196,7 @@ def standing(walls: Collection[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(writer: duckdb.DuckDBPyConnection, *_: object) -> Iterator[Callable[[], Any]]:
+def _writing(_: object, writer: duckdb.DuckDBPyConnection, *_others: object) -> Iterator[Callable[[], Any]]:
     yield lambda: writer
 
 
