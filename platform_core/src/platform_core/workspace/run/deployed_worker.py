@@ -197,6 +197,9 @@ class DeployedWorker(WorkerProcess):
                         each["stepKey"], _key(each.get("checked") or each["assetKey"]), each.get("checkName")
                     )
                     continue
+                if _of_records(each.get("error")):
+                    lost = each["error"]["message"].strip()
+                    continue
                 event = remote_event(each)
                 for moved in progress.take(event, last, int(each["timestamp"]) / 1000) if event else ():
                     self._emit(moved)
@@ -213,6 +216,12 @@ class DeployedWorker(WorkerProcess):
                 self._server.ask("Terminate", self._stopping.is_set, run=run)
             if not events.get("hasMore"):
                 time.sleep(PAUSE)
+
+
+def _of_records(error: Mapping[str, Any] | None) -> bool:
+    """Whether a run failed at writing its own records: their database was away."""
+    found = [error, *(error["causes"] or ())] if error else []
+    return any("dagster_postgres" in line for each in found for line in each["stack"] or ())
 
 
 def _key(key: Mapping[str, Any]) -> str:
