@@ -1,4 +1,4 @@
-"""One deployed small mesh for all walls: two domains, readers, and a product of each kind of right."""
+"""A deployed small mesh for each module: two domains, readers, and a product of each kind of right."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pay():
 """
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMesh]:
     root = tmp_path_factory.mktemp("mesh")
     with here(root, "sales", "hr") as mesh:
@@ -51,7 +51,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMesh]:
         yield mesh
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def servers(mesh: SmallMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Its servers, with every product published by the role of its domain."""
     with deployed(mesh, tmp_path_factory.mktemp("servers")) as servers, pytest.MonkeyPatch.context() as patch:
