@@ -24,6 +24,7 @@ PART = (
     "sales/products",  # a table
     "sales/stores",
     "sales/transactions",  # in partitions
+    "sales/net_sales_by_department",
     "sales/store_performance",  # a model of dbt, over two domains
     "hr/employees",  # restricted, with a masked twin
     "hr/workforce_profiles",
