@@ -22,8 +22,7 @@ from benchmarks import (
     whole_mesh,
     yielded,
 )
-from benchmarks.measure import BenchmarkFailed
-from benchmarks.report import text, write
+from benchmarks.command import parsed, run_all
 
 BENCHMARKS = {
     "commands": commands.measure,
@@ -45,27 +44,8 @@ BENCHMARKS = {
 
 
 def main() -> int:
-    """Run the benchmarks one after the other, print and write their tables; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=", ".join(BENCHMARKS))
-    options = parser.parse_args()
-    if unknown := set(options.benchmarks) - BENCHMARKS.keys():
-        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
-    sections, failed = [], False
-    for name in options.benchmarks or BENCHMARKS:
-        print(f"Measuring {name} ...", file=sys.stderr, flush=True)
-        try:
-            section = BENCHMARKS[name](options.rounds)
-        except BenchmarkFailed as error:
-            print(f"\n{name}: {error}\n", file=sys.stderr)
-            failed = True
-            continue
-        sections.append(section)
-        print(f"\n{text(section)}\n", flush=True)
-    if sections:
-        print(f"All figures: {write(sections)}")
-    return 1 if failed else 0
+    options = parsed(argparse.ArgumentParser(prog="python -m benchmarks"), [*BENCHMARKS])
+    return run_all(BENCHMARKS, options.benchmarks, options.rounds)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from mesh_command import Mesh  # type: ignore[import-not-found]
 from small_mesh import SmallMesh  # type: ignore[import-not-found]
 
 from benchmarks import scale_growth
+from benchmarks.command import parsed, run_all
 from benchmarks.measure import MESH, ROOT, BenchmarkFailed, Measured, fresh_home, run
-from benchmarks.report import Aim, Figure, Section, peak, processor, seconds, text, write
+from benchmarks.report import Aim, Figure, Section, peak, processor, seconds
 
 PRODUCT = "sales/transactions"
 QUERIES = {
@@ -177,38 +178,12 @@ def _run_ids(served: Deployed) -> set[str]:
         return {run.run_id for run in instance.get_runs()}
 
 
-BENCHMARKS: dict[str, Callable[[int], list[Section]]] = {
-    "lakes": lakes,
-    "batch": batch,
-}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each variant (default 3)")
     parser.add_argument("--products", type=int, default=500, help="of each domain of growth (default 500)")
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="lakes, batch, growth")
-    options = parser.parse_args()
+    options = parsed(parser, ["lakes", "batch", "growth"])
     growth = partial(scale_growth.measure, products=options.products)
-    known: dict[str, Callable[[int], list[Section]]] = {**BENCHMARKS, "growth": growth}
-    if unknown := set(options.benchmarks) - known.keys():
-        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    sections: list[Section] = []
-    failed = False
-    for name in options.benchmarks or known:
-        print(f"Measuring {name} ...", file=sys.stderr, flush=True)
-        try:
-            found = known[name](options.rounds)
-        except BenchmarkFailed as error:
-            print(f"\n{name}: {error}\n", file=sys.stderr)
-            failed = True
-            continue
-        sections += found
-        for section in found:
-            print(f"\n{text(section)}\n", flush=True)
-    if sections:
-        print(f"All figures: {write(sections)}")
-    return 1 if failed else 0
+    return run_all({"lakes": lakes, "batch": batch, "growth": growth}, options.benchmarks, options.rounds)
 
 
 if __name__ == "__main__":

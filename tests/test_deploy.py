@@ -14,7 +14,8 @@ import yaml
 from mesh_command import ROOT
 
 from platform_core.cli import main
-from platform_core.deployment.file import Deployment, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import Deployment
 from platform_core.masking.publish import keys_of
 from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations

@@ -16,7 +16,8 @@ from servers import OWNER, PASSWORD, ObjectStore, Postgres, actions_of, free_pai
 from small_mesh import SmallMesh
 
 from platform_core.access.server.rights import LakeRights, rights_of, store_policies
-from platform_core.deployment.file import Lakes, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import Lakes
 from platform_core.registry.lookup import Registry
 
 

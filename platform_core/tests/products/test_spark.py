@@ -13,7 +13,8 @@ from servers import free_port, spark_server
 from small_mesh import DAYS, SmallMesh
 
 from platform_core.cli.author.dry_run import dry_run
-from platform_core.deployment.file import DeploymentError, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import DeploymentError
 from platform_core.diagnostics import DefinitionError
 from platform_core.lake.connect import connect
 from platform_core.lake.lakes import current_lakes

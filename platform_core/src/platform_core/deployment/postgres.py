@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from platform_core.deployment.file import Database
+from platform_core.deployment.model import Database
 from platform_core.extras import missing
 
 if TYPE_CHECKING:

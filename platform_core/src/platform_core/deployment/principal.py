@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from platform_core.deployment.file import (
-    ANALYSTS,
-    Credential,
-    DeploymentError,
-    Lakes,
-)
+from platform_core.deployment.model import ANALYSTS, Credential, DeploymentError, Lakes
 from platform_core.settings import PRINCIPAL
 from platform_core.words import listed
 

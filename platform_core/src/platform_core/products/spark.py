@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from platform_core.contracts.partitions import window_read
-from platform_core.deployment.file import Credential, DeploymentError, Spark, current_deployment
+from platform_core.deployment.file import current_deployment
+from platform_core.deployment.model import Credential, DeploymentError, Spark
 from platform_core.diagnostics import DefinitionError, Place, PlatformError
 from platform_core.extras import missing
 from platform_core.lake.errors import beyond_inputs, sentence

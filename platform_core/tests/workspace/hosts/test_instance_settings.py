@@ -12,7 +12,8 @@ import pytest
 from servers import PASSWORD, Postgres, free_port, postgres
 from small_mesh import AMOUNTS, SmallMesh
 
-from platform_core.deployment.file import Deployment, DeploymentError, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import Deployment, DeploymentError
 from platform_core.settings import DEPLOYMENT
 from platform_core.workspace.home import Home
 from platform_core.workspace.hosts.instance_settings import (

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from servers import free_port
 
-from platform_core.deployment.file import DeploymentError, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import DeploymentError
 from platform_core.diagnostics import Place
 from platform_core.workspace.run.ui_server import UiServer
 

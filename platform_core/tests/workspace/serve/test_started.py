@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from servers import free_port
 
-from platform_core.deployment.file import Deployment, DeploymentError, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import Deployment, DeploymentError
 from platform_core.source.workspace import Location
 from platform_core.workspace.serve.started import of_deployment
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from workspace.serve.ui_mesh import DEPLOYMENT, MEMBER, PLATFORM, Headers, Ui, of, serving
 
-from platform_core.deployment.file import Access, DeploymentError, read_deployment
+from platform_core.deployment.file import read_deployment
+from platform_core.deployment.model import Access, DeploymentError
 from platform_core.diagnostics import Diagnostic, GovernanceError
 from platform_core.workspace.serve.visitors import User, Visitors
 

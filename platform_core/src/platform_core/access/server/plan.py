@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from platform_core.access.server.rights import GRANTS, LakeRights, read_policies
 from platform_core.access.server.roles import Rows, Step, role_name, role_steps, rows_of
-from platform_core.deployment.file import Lakes
+from platform_core.deployment.model import Lakes
 from platform_core.lake.engine import SCHEMAS, fill_new_lake, open_engine
 from platform_core.lake.errors import lake_faults
 from platform_core.lake.remote.lakes import RemoteLakes, attach_remote

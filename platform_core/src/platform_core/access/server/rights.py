@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from platform_core.access.grants import is_granted
-from platform_core.deployment.file import ADMIN, Lakes
+from platform_core.deployment.model import ADMIN, Lakes
 from platform_core.deployment.principal import credential_of
 from platform_core.diagnostics import PlatformError
 from platform_core.lake.location import RESTRICTED

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg2
 from psycopg2.extensions import connection as Session
 
-from platform_core.deployment.file import ADMIN, Credential, Lakes
+from platform_core.deployment.model import ADMIN, Credential, Lakes
 from platform_core.deployment.postgres import opened
 from platform_core.diagnostics import LakeError
 from platform_core.lake.remote.postgres import run

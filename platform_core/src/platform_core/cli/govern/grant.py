@@ -8,7 +8,7 @@ import json
 from platform_core.cli.exit_status import FAILED, OK
 from platform_core.cli.grammar import one_of
 from platform_core.cli.output import answer
-from platform_core.deployment.file import ADMIN
+from platform_core.deployment.model import ADMIN
 from platform_core.diagnostics import UsageError
 from platform_core.extras import missing
 from platform_core.lake.lakes import current_lakes

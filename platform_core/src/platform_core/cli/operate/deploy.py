@@ -10,7 +10,8 @@ from pathlib import Path
 
 from platform_core.cli.exit_status import OK
 from platform_core.cli.grammar import one_of
-from platform_core.deployment.file import Credential, DeploymentError, current_deployment
+from platform_core.deployment.file import current_deployment
+from platform_core.deployment.model import Credential, DeploymentError
 from platform_core.diagnostics import Place
 from platform_core.settings import SECRETS, mesh_root
 from platform_core.source.workspace import read_locations

@@ -10,7 +10,8 @@ from functools import partial
 from platform_core.cli.exit_status import INTERRUPTED, OK
 from platform_core.cli.grammar import number
 from platform_core.cli.output import note
-from platform_core.deployment.file import UI, current_deployment
+from platform_core.deployment.file import current_deployment
+from platform_core.deployment.model import UI
 from platform_core.diagnostics import Diagnostic, UsageError
 from platform_core.sealed.landlock import MISSING, has_landlock
 from platform_core.settings import mesh_root

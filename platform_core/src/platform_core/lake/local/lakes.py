@@ -212,7 +212,7 @@ class LocalLakes(LakeLocation):
         return f"{self.data_folder(lake)}/"
 
     def sizes(self, paths: Collection[str]) -> dict[str, int | None]:
-        return {path: os.stat(path).st_size if os.path.isfile(path) else None for path in paths}  # noqa: PTH113, PTH116
+        return {path: Path(path).stat().st_size if Path(path).is_file() else None for path in paths}
 
     def files_below(self, folder: str) -> tuple[str, ...]:
         return tuple(sorted(map(str, Path(folder).rglob("*.parquet"))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from platform_core.deployment.file import Lakes
+from platform_core.deployment.model import Lakes
 from platform_core.deployment.principal import principal
 from platform_core.diagnostics import LakeError
 from platform_core.words import shortened

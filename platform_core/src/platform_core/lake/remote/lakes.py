@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 import duckdb
 from psycopg2.extensions import connection as Session
 
-from platform_core.deployment.file import Credential, Lakes
+from platform_core.deployment.model import Credential, Lakes
 from platform_core.deployment.principal import credential_of, principal
 from platform_core.diagnostics import LakeError, PlatformError
 from platform_core.lake.engine import open_engine

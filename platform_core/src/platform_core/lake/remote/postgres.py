@@ -18,7 +18,7 @@ import psycopg2.errors
 from psycopg2.extensions import connection as Session
 from psycopg2.extensions import cursor as Cursor
 
-from platform_core.deployment.file import Lakes
+from platform_core.deployment.model import Lakes
 from platform_core.deployment.postgres import opened
 from platform_core.deployment.principal import credential_of, principal
 from platform_core.lake.errors import locked, other_fault

@@ -16,7 +16,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from platform_core.deployment.file import Lakes
+from platform_core.deployment.model import Lakes
 from platform_core.deployment.principal import credential_of, principal
 from platform_core.files import draft_beside, link_over
 from platform_core.lake.errors import other_fault

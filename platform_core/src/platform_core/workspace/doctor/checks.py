@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from platform_core.deployment.file import ADMIN, Deployment, DeploymentError, Lakes, current_deployment
+from platform_core.deployment.file import current_deployment
+from platform_core.deployment.model import ADMIN, Deployment, DeploymentError, Lakes
 from platform_core.deployment.principal import credential_of, principal
 from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.lake.connect import connect

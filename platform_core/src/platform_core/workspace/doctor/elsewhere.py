@@ -12,7 +12,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_core.deployment.file import ADMIN, Address, Credential, Database, DeploymentError, Lakes
+from platform_core.deployment.model import ADMIN, Address, Credential, Database, DeploymentError, Lakes
 from platform_core.deployment.postgres import opened
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.extras import missing

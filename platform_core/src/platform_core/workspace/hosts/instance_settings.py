@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from platform_core.deployment.file import Deployment, DeploymentError, Instance
+from platform_core.deployment.model import Deployment, DeploymentError, Instance
 from platform_core.deployment.postgres import opened
 from platform_core.diagnostics import Place, RunError, shown
 from platform_core.settings import environment, set_variables

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_core.deployment.file import DeploymentError
+from platform_core.deployment.model import DeploymentError
 from platform_core.diagnostics import Diagnostic, PlatformError, RunError
 from platform_core.source.workspace import Location
 from platform_core.version import __version__

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
 
-from platform_core.deployment.file import Deployment, DeploymentError
+from platform_core.deployment.model import Deployment, DeploymentError
 from platform_core.diagnostics import Place
 from platform_core.secrets import secret_text
 

@@ -15,7 +15,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from platform_core.deployment.file import DAEMON, UI, current_deployment
+from platform_core.deployment.file import current_deployment
+from platform_core.deployment.model import DAEMON, UI
 from platform_core.diagnostics import Diagnostic, RunError, UsageError, shown
 from platform_core.settings import SERVE_TIMEOUT, environment
 from platform_core.source.workspace import Location, read_locations

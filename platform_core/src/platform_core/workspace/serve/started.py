@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platform_core.deployment.file import DAEMON, UI, Address, Deployment, DeploymentError
+from platform_core.deployment.model import DAEMON, UI, Address, Deployment, DeploymentError
 from platform_core.diagnostics import Place
 from platform_core.source.workspace import Location
 from platform_core.words import did_you_mean, listed

@@ -8,7 +8,8 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from platform_core.deployment.file import Access, current_deployment
+from platform_core.deployment.file import current_deployment
+from platform_core.deployment.model import Access
 from platform_core.diagnostics import Diagnostic, GovernanceError
 from platform_core.source.federation import read_federation
 
