@@ -3,20 +3,15 @@ servers for each domain. Each product takes about a second to make, so that a te
 
 from __future__ import annotations
 
-import json
-import re
-import signal
-import subprocess
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from mesh_command import ENOUGH, Mesh
+from mesh_command import Mesh
+from mesh_served import Served, serving
 from servers import PASSWORD, Postgres, free_port, postgres
 from small_mesh import DAYS, DEADLINE, GOVERNED, KEPT, SmallMesh
 
@@ -85,7 +80,7 @@ class Deployed:
     mesh: Mesh
     database: Postgres
     ports: dict[str, int]
-    server: subprocess.Popen[str]
+    served: Served
 
     def pace(self, seconds: float) -> None:
         (self.mesh.root / "pause").write_text(str(seconds))
@@ -111,17 +106,8 @@ class Deployed:
             selector = f'{{repositoryLocationName: "{domain}", repositoryName: "__repository__"}}'
             sensors = "{ ... on Sensors { results { id } } }"
             query = f"{{ sensorsOrError(repositorySelector: {selector}) {sensors} }}"
-            for sensor in self.ask(query)["sensorsOrError"]["results"]:
-                self.ask(f'mutation {{ stopSensor(id: "{sensor["id"]}") {{ __typename }} }}')
-
-    def ask(self, query: str) -> dict[str, Any]:
-        address = f"http://127.0.0.1:{self.ports['ui']}/graphql"
-        body = json.dumps({"query": query}).encode()
-        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=ENOUGH) as response:
-            answer = json.load(response)
-        assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"])
+            for sensor in self.served.ask(query)["sensorsOrError"]["results"]:
+                self.served.ask(f'mutation {{ stopSensor(id: "{sensor["id"]}") {{ __typename }} }}')
 
     def made_since(self, before: dict[str, int]) -> dict[str, int]:
         """How many versions each product got."""
@@ -130,18 +116,6 @@ class Deployed:
 
     def counts(self) -> dict[str, int]:
         return {name: len(versions) for name, versions in self.mesh.versions().items()}
-
-    def start_database(self) -> None:
-        """Start Postgres again, on the same port."""
-        import servers
-
-        port = ["-p", str(self.database.port), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
-        command = [servers._program("postgres"), "-D", str(self.database.folder / "data"), *port]
-        with (self.database.folder / "log").open("ab") as log:
-            self.database.process = subprocess.Popen(
-                [*servers._unprivileged(), *command], stdout=log, stderr=log
-            )
-        servers._wait(self.database)
 
 
 def small_company(root: Path) -> SmallMesh:
@@ -185,22 +159,10 @@ def deployed(folder: Path) -> Iterator[Deployed]:
             root, folder / "state", {**settings, "MESH_SECRET_SHOP_ONLY": "x", "MESH_SECRET_CREW_ONLY": "y"}
         )
         patch.setenv("DAGSTER_INSTANCE_PASSWORD", PASSWORD)
-        server = mesh.start("serve")
-        assert server.stdout is not None
-        try:
-            shown = server.stdout.readline()
-            assert re.search(r"http://127\.0\.0\.1:\d+", shown), shown + (
-                server.stderr.read() if server.stderr else ""
-            )
-            found = Deployed(mesh, database, ports, server)
+        with serving(mesh, ()) as served:
+            found = Deployed(mesh, database, ports, served)
             found.stop_sensors()
             yield found
-        finally:
-            if server.poll() is None:
-                server.send_signal(signal.SIGINT)
-                server.communicate(timeout=ENOUGH)
-            for left in mesh.processes():
-                left.kill()
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from mesh_command import ENOUGH, Mesh, until
+from servers import free_port
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,9 @@ class Served:
 
 
 @contextmanager
-def serving(mesh: Mesh) -> Iterator[Served]:
-    """Serve a mesh on a free port; whatever is left of it at the end is killed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = mesh.start("serve", "--port", str(port))
+def serving(mesh: Mesh, words: Sequence[str] | None = None) -> Iterator[Served]:
+    """`mesh serve` with words, by default on a free port; whatever is left of it at the end is killed."""
+    process = mesh.start("serve", *(("--port", str(free_port())) if words is None else words))
     assert process.stdout is not None
     try:
         said = process.stdout.readline()

@@ -144,7 +144,7 @@ def kill_postgres_for_a_while(served: Deployed) -> None:
     _until_one_is_recorded(served)
     served.database.stop(signal.SIGKILL)
     time.sleep(8)  # the fault itself
-    served.start_database()
+    served.database.start()
 
 
 FAULTS = (kill_a_run, kill_a_code_server, kill_the_daemon, kill_postgres_for_a_while)

@@ -122,7 +122,9 @@ def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
     if product.masking is not None:
         yield "Masked twin", [f"{product.domain}/{product.masking.name}, for principals without this grant"]
     if version is None:
-        yield "Published", [f"never; `mesh run {product.id}`"]
+        reader = current_lakes(known.root).reader
+        none = f"no version that {reader} can read" if reader else f"never; `mesh run {product.id}`"
+        yield "Published", [none]
     else:
         size = f", {version.bytes:,} bytes" if version.bytes is not None else ""
         at = f"{age_in_words(version.published_at)} ago ({version.published_at:%Y-%m-%d %H:%M %Z})"
