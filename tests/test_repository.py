@@ -66,10 +66,10 @@ def runner(monkeypatch):
     return module
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(("full", "scale"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("real_mesh", [False, True])
-def test_every_test_is_run_once_by_make_test_and_make_test_full_together(runner, real_mesh, full):
-    marks = {"real_mesh": real_mesh, "full": full}
+def test_every_test_is_run_once_by_make_test_and_make_test_full_together(runner, real_mesh, full, scale):
+    marks = {"real_mesh": real_mesh, "full": full, "scale": scale}
     most, rest = runner.suites("most"), runner.suites("full")
     for folder in (ROOT, ROOT / "platform_core", *(ROOT / "domains" / name for name in DOMAINS)):
         running = [each for each in (*most, *rest) if each.folder == folder and eval(each.only, {}, marks)]

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 RESTRICTED: Final = "_restricted"
 """The suffix of a restricted lake's name."""
-
-
 FORMAT: Final = "1.0"
 """The version of DuckLake's tables that are read without DuckLake."""
 DATA_PATH: Final = "mesh_data_path"

@@ -63,8 +63,6 @@ _GRANTED: Final = (
     " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute t ON t.attrelid = c.oid CROSS JOIN"
     " LATERAL aclexplode(t.attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname = ANY(%(n)s)"
 )
-
-
 _ABSENT: Final[Sequence[Any]] = (False, True, [], ["reader", "product", "relation"], False)
 """The table of grants before it is created."""
 

@@ -39,20 +39,17 @@ Check = tuple[str, Callable[[], Iterable[Diagnostic]]]
 
 def examine(root: Path, clock: Clock = time.time) -> Iterator[tuple[str, tuple[Diagnostic, ...]]]:
     """Each check with its faults, as it ends."""
-    name, lakes = "deployment file", _names(root)  # raises UsageError before the first answer
+    products, _ = Registry.open(root).scan()  # raises UsageError before the first answer
+    name, lakes = "deployment file", sorted({product.lake for product in products})
     try:
         deployment = current_deployment()
-        for name, check in _checks(deployment, root, lakes, clock):
+        for name, check in _deployed(deployment, lakes, clock) if deployment else _embedded(root, lakes):
             try:
                 yield name, tuple(check())
             except PlatformError as error:
                 yield name, error.diagnostics
     except DeploymentError as error:  # without which the next check is not known
         yield name, error.diagnostics
-
-
-def _checks(deployment: Deployment | None, root: Path, lakes: Sequence[str], clock: Clock) -> Iterator[Check]:
-    return _embedded(root, lakes) if deployment is None else _deployed(deployment, lakes, clock)
 
 
 def _deployed(deployment: Deployment, lakes: Sequence[str], clock: Clock) -> Iterator[Check]:
@@ -90,11 +87,6 @@ def _embedded(root: Path, lakes: Sequence[str]) -> Iterator[Check]:
     yield from _extensions("ducklake", "sqlite_scanner")
     for lake in filter(location.exists, lakes):
         yield f"lake {lake}", partial(_lake, location, lake)
-
-
-def _names(root: Path) -> list[str]:
-    """The lakes of all products."""
-    return sorted({product.lake for product in Registry.open(root).scan()[0]})
 
 
 def _extensions(*names: str) -> Iterator[Check]:
