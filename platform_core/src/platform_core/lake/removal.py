@@ -43,7 +43,8 @@ def remove_product(location: LakeLocation, lake: str, product: ProductId, holder
         if not (location.is_removing(by, product.name) or may_hold(location, lake, product)):
             return
         with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
-            folders = _folders(location, lake, product)
+            with location.tables(lake, write=False) as catalog:
+                folders = _folders(location, catalog, lake, product)
             with location.removing(lake, product.name, folders, by):
                 _forget(location, lake, product)
     except sqlite3.Error as error:
@@ -57,12 +58,11 @@ def holds(location: LakeLocation, lake: str, product: ProductId) -> bool:
         return False
     with location.tables(lake, write=False) as catalog:
         listed = _ask(catalog, lake, product, f"{_TABLES} UNION ALL {_VIEWS}")
-    return bool(listed or _folders(location, lake, product))
+        return bool(listed or _folders(location, catalog, lake, product))
 
 
-def _folders(location: LakeLocation, lake: str, product: ProductId) -> list[str]:
-    with location.tables(lake, write=False) as catalog:
-        paths = {path.rstrip("/") for _, path in _ask(catalog, lake, product, _TABLES)}
+def _folders(location: LakeLocation, catalog: PlainCatalog, lake: str, product: ProductId) -> list[str]:
+    paths = {path.rstrip("/") for _, path in _ask(catalog, lake, product, _TABLES)}
     names = [f"data/{path}" for path in sorted(paths | {f"products/{product.name}"})]
     return [name for name in (*names, f"files/{product.name}") if location.has_files(lake, name)]
 
