@@ -461,6 +461,7 @@ for number in range(12):
 """
 
 
+@pytest.mark.full
 def test_a_lake_is_read_while_it_is_published(tmp_path: Path) -> None:
     mesh = published_mesh(tmp_path)
     helpers = str(Path(__file__).parents[1])

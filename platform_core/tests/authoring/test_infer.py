@@ -176,6 +176,7 @@ def test_mixed_types_are_text_with_a_warning_that_quotes_no_value(capsys: Captur
     assert "secret" not in err + out
 
 
+@pytest.mark.full
 def test_a_wide_table_is_inferred_with_a_warning(capsys: Capture, tmp_path: Path) -> None:
     columns = ", ".join(f"range % {n + 2} AS c{n}" for n in range(2000))
     duckdb.sql(f"COPY (SELECT {columns} FROM range(50)) TO '{tmp_path / 'wide.parquet'}'")

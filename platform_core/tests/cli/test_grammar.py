@@ -483,6 +483,7 @@ class TestInterrupted:
         self.interrupt(process, root, alone)
 
     @pytest.mark.parametrize("verb", ["infer", "new", "query"])
+    @pytest.mark.full
     def test_while_duckdb_computes(self, root: Path, verb: str) -> None:
         words = ["product", "shop/long", "--from", self.LONG] if verb == "new" else [self.LONG]
         process = mesh(root, verb, *words)

@@ -66,6 +66,7 @@ def stop(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
+@pytest.mark.full
 def test_no_update_is_lost_among_writers(con: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
     con.execute("CREATE TABLE sales.products.counter AS SELECT 0 AS n")
     writers = [

@@ -101,6 +101,7 @@ def test_its_versions_leave_the_shared_lake_and_those_of_others_stay(
 
 
 @pytest.mark.parametrize("step", ["move_folder", "_forget", "rmtree"])
+@pytest.mark.full
 def test_a_process_that_is_killed_leaves_nothing_readable(
     moved: SmallMesh, instance: dg.DagsterInstance, step: str
 ) -> None:

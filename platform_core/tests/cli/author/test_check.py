@@ -155,6 +155,7 @@ def test_an_unrelated_draft_is_not_a_fault_of_a_product(
     assert "error[C023]" in check(capfd, "shop/draft")[2]
 
 
+@pytest.mark.full
 def test_the_readers_are_one_line(shop: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
     domain = "from platform_core import domain_definitions\n\ndefs = domain_definitions('shop')\n"
     shop.write("domains/shop/src/shop/definitions.py", domain)

@@ -82,6 +82,7 @@ def test_a_column_with_consumers_can_only_be_removed_in_a_major_version(
     assert "(contract 2.0.0), published 20" in failed
 
 
+@pytest.mark.full
 def test_an_unread_column_can_be_removed_and_a_location_that_does_not_load_keeps_its_reads(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:
@@ -103,6 +104,7 @@ def test_an_unread_column_can_be_removed_and_a_location_that_does_not_load_keeps
     assert make(mesh, instance) == ""
 
 
+@pytest.mark.full
 def test_a_consumer_with_a_broken_contract_keeps_its_reads(
     mesh: SmallMesh, instance: dg.DagsterInstance
 ) -> None:

@@ -175,6 +175,7 @@ NOT_KEPT = {"broken", "repeated", "object", "frame", "frozen", "said", "event", 
 """What is told nowhere at all, or in other words."""
 
 
+@pytest.mark.full
 def test_values_are_in_the_restricted_lake_alone(mesh: SmallMesh) -> None:
     plant(mesh, OF_EACH_STAGE, {"made": OPEN})
     everybody, own, output = searched(mesh)
@@ -199,6 +200,7 @@ def test_no_way_leads_a_value_out(mesh: SmallMesh, rest: str) -> None:
     assert own >= {f"Zqx{name}" for name in ways if name not in NOT_KEPT}
 
 
+@pytest.mark.full
 def test_an_interrupt_in_the_function_shows_no_text(mesh: SmallMesh) -> None:
     plant(mesh, ["interrupt"], {"made": OPEN})
     everybody, own, _ = searched(mesh)

@@ -95,6 +95,7 @@ def test_a_selection_runs_its_products_and_their_upstream_in_the_location(mesh: 
     assert keys == {"shop/raw", "shop/goods", "staff/people"}
 
 
+@pytest.mark.full
 def test_a_range_of_partitions(mesh: SmallMesh) -> None:
     mesh.location("shop", SHOP, "goods sales report")
     result = mesh.coordinate("shop/sales", partitions="2017-02-01..2017-04-01")
