@@ -108,21 +108,50 @@ def test_two_replicas_execute_runs_at_the_same_time(served: Deployed) -> None:
 
 
 def test_an_interrupt_cancels_the_run(served: Deployed) -> None:
-    served.pace(60)
-    try:
-        client = served.mesh.start("run", "crew/zero")
-        until(lambda: served.executing("crew"), "the run to start")
-        client.send_signal(signal.SIGINT)
-        answer = finished(client)
-    finally:
-        served.pace(0)
-    assert answer.code == 130
     with served.mesh.instance() as instance:
-        newest = instance.get_runs(limit=1)[0].run_id
-        until(lambda: instance.get_run_by_id(newest).is_finished, "the run to end")  # type: ignore[union-attr]
-        found = instance.get_run_by_id(newest)
-    assert found is not None
-    assert found.status == dg.DagsterRunStatus.CANCELED
+        before = {run.run_id for run in instance.get_runs()}
+        served.pace(60)
+        try:
+            client = served.mesh.start("run", "crew/zero")
+            until(lambda: served.executing("crew"), "the run to start")
+            client.send_signal(signal.SIGINT)
+            answer = finished(client)
+            (new,) = (run.run_id for run in instance.get_runs() if run.run_id not in before)
+            # The pace stays until the end: a run that is not canceled succeeds only after it.
+            until(lambda: instance.get_run_by_id(new).is_finished, "the run to end")  # type: ignore[union-attr]
+        finally:
+            served.pace(0)
+        assert answer.code == 130
+        found = instance.get_run_by_id(new)
+        assert found is not None
+        events = [f"{each.timestamp:.3f} {each.message}" for each in instance.all_logs(new)]
+        assert found.status == dg.DagsterRunStatus.CANCELED, "\n".join([*events, answer.err])
+
+
+def test_a_second_interrupt_names_the_run_that_goes_on(served: Deployed) -> None:
+    served.pace(5)
+    code_servers = served.code_servers("crew")
+    with served.mesh.instance() as instance:
+        before = {run.run_id for run in instance.get_runs()}
+        client = served.mesh.start("run", "crew/zero")
+        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+        until(lambda: {run.run_id for run in instance.get_runs(started)} - before, "the run to start")
+        try:
+            for server in code_servers:
+                server.suspend()  # so that no run can be canceled
+            client.send_signal(signal.SIGINT)
+            time.sleep(1)  # the first is taken before the second
+            client.send_signal(signal.SIGINT)
+            answer = finished(client)
+        finally:
+            for server in code_servers:
+                server.resume()
+            served.pace(0)
+        (new,) = (run.run_id for run in instance.get_runs() if run.run_id not in before)
+        assert answer.code == 130
+        assert "E037" in answer.err
+        assert new in answer.err
+        until(lambda: instance.get_run_by_id(new).is_finished, "the run to end")  # type: ignore[union-attr]
 
 
 def kill_a_run(served: Deployed) -> None:

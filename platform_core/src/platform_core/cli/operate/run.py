@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         if not result.interrupted:
             print_table(*run_table(result.products))
             sys.stdout.flush()
-        if result.faults and not result.interrupted:
+        if result.faults:
             print("\n" + "\n\n".join(result.faults), file=sys.stderr)
 
     # A run needs no governance files, so their faults are warnings.

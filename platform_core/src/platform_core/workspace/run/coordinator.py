@@ -43,6 +43,8 @@ from platform_core.workspace.version_skew import other_protocol
 
 PATIENCE: Final = 10.0
 """Seconds for interrupted workers to roll back before they are killed."""
+CANCELED_WITHIN: Final = 60.0
+"""Seconds for the servers of a deployment to cancel interrupted runs."""
 TICK: Final = 0.2
 
 
@@ -101,6 +103,8 @@ class MeshRun:
                 for seat in seats:
                     if seat.child is not None:
                         seat.child.kill()
+                        if (left := seat.child.left_behind()) is not None:
+                            self._results.faults[left.render()] = None
         for key in self._plan.open():
             self._end(key, "canceled", None)
         products = tuple(self._results.products[name] for name in sorted(self._plan.wanted))
@@ -297,7 +301,7 @@ class MeshRun:
         for seat in self._seats.values():
             if seat.child is not None:
                 seat.child.stop()
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + (PATIENCE if self._server is None else CANCELED_WITHIN)
         # A second Ctrl-C ends the wait.
         enough = max(1, interrupts.count) + 1
         while any(seat.child for seat in self._seats.values()) and time.monotonic() < until:

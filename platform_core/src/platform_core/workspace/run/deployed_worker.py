@@ -51,6 +51,8 @@ class DeployedWorker(WorkerProcess):
     def __init__(self, location: Location, server: UiServer) -> None:
         self.location, self._server = location, server
         self._half = b""
+        self._run: str | None = None
+        """The run that has not ended."""
         self._work: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         read, self._write = os.pipe()
@@ -74,6 +76,14 @@ class DeployedWorker(WorkerProcess):
     def kill(self) -> None:
         self.stop()
         self.output.close()
+
+    def left_behind(self) -> Diagnostic | None:
+        if (run := self._run) is None:
+            return None
+        message = f"the run {run} of {self.location.name} has not ended yet"
+        return Diagnostic(
+            "E037", message, fix=f"Look at it, and cancel it there: {self._server.url}/runs/{run}."
+        )
 
     def exit_report(self, doing: str, published: Iterable[str] = ()) -> Diagnostic:
         message = f"the runs of {self.location.name} could not be watched {doing}"
@@ -125,8 +135,9 @@ class DeployedWorker(WorkerProcess):
             for number, tags in enumerate(runs, start=1):
                 left: Sequence[str] = order.assets
                 for attempt in range(ATTEMPTS):
-                    run = self._submit(left, tags, order, f"{order.number}.{number}.{attempt}")
+                    run = self._run = self._submit(left, tags, order, f"{order.number}.{number}.{attempt}")
                     lost = self._watch(run, progress, last=number == len(runs))
+                    self._run = None
                     if lost is None or self._stopping.is_set() or not (left := progress.unfinished()):
                         break
                     fix = f"Look at the run: {self._server.url}/runs/{run}."
@@ -189,7 +200,8 @@ class DeployedWorker(WorkerProcess):
 
         cursor, lost = None, None
         while True:
-            found = self._server.ask("Events", self._stopping.is_set, run=run, cursor=cursor)
+            # A failed answer does not end it: an interrupted run must still be canceled.
+            found = self._server.ask("Events", run=run, cursor=cursor)
             events, status = found["logsForRun"], found["runOrError"].get("status")
             for each in events.get("events", ()):
                 if each["__typename"].endswith("PlannedEvent"):
@@ -213,7 +225,7 @@ class DeployedWorker(WorkerProcess):
                 return lost if status == "FAILURE" else None
             # A run that has just started may overwrite that it was canceled.
             if self._stopping.is_set() and status != "CANCELING":
-                self._server.ask("Terminate", self._stopping.is_set, run=run)
+                self._server.ask("Terminate", run=run)
             if not events.get("hasMore"):
                 time.sleep(PAUSE)
 

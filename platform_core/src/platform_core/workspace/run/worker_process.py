@@ -83,6 +83,10 @@ class WorkerProcess:
         self._sweep()
         self._process.wait()
 
+    def left_behind(self) -> Diagnostic | None:
+        """The work that goes on after ``kill``; None for a process."""
+        return None
+
     def _sweep(self) -> None:
         # Only once, because another process may get its id afterwards.
         if not self._over:
