@@ -25,11 +25,13 @@ _AWAY: Final = re.compile(
 )
 _BUSY: Final = re.compile(r"due to lock timeout|tuple concurrently updated|deadlock detected", re.I)
 _NO_KEY: Final = re.compile(
-    r"\b(HTTP )?40[13]\b|forbidden|access ?denied|SignatureDoesNotMatch|InvalidAccessKey", re.I
+    r"HTTP 40[13]\b|forbidden|access ?denied|SignatureDoesNotMatch|InvalidAccessKey", re.I
 )
 _NO_BUCKET: Final = re.compile(r"NoSuchBucket|bucket does not exist|HTTP 404", re.I)
+_PATH: Final = re.compile(r"[^\s<>]*/[^\s<>]*")
+"""Addresses and names of objects, which may have the words of an error."""
 _STORE_AWAY: Final = re.compile(
-    r"could not establish connection|connection error for http|error sending request|HTTP 5\d\d"
+    r"could not establish connection|connection error for|error sending request|HTTP 5\d\d"
     r"|after \d+ retries|operation timed out|http error",
     re.I,
 )
@@ -64,6 +66,7 @@ def store_fault(text: str, lakes: Lakes, lake: str) -> LakeError | None:
     """The diagnostic for an error of the object store; None for another one."""
     bucket, store = lakes.bucket(lake), lakes.endpoint or f"AWS in {lakes.region}"
     reason = _reason(text)
+    text = _PATH.sub(" ", text)
     if _NO_BUCKET.search(text):
         message = f"the bucket {bucket} of {store} is missing: {reason}"
         fix = f"Create it; `mesh grant plan` prints its policies. Or correct buckets: {lakes.buckets}."
