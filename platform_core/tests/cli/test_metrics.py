@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from cli.one_shop import one_shop
 from prometheus_client.parser import text_string_to_metric_families
+from servers import free_port
 
 from platform_core.cli import main
 
@@ -24,9 +25,7 @@ pytestmark = pytest.mark.full
 @contextmanager
 def metrics(root: Path) -> Iterator[str]:
     """Serve metrics on a free port; yields the address, and checks that Ctrl-C ends it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "platform_core.cli", "metrics", "--port", str(port)]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
     try:

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from servers import free_port
 
 from platform_core.diagnostics import UsageError
 from platform_core.workspace.serve.servers import known_hosts
@@ -16,9 +17,7 @@ SIX = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine h
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def known(host: str, port: int, *names: str, no_login: bool = False) -> list[str]:

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from servers import free_port
 from small_mesh import AMOUNTS, PLAIN, SETTINGS, SmallMesh
 from workspace.run.test_interrupt import ENOUGH, processes_of, wait_for
 
@@ -66,9 +66,7 @@ RELOAD = 'mutation {reloadRepositoryLocation(repositoryLocationName: "b") {__typ
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

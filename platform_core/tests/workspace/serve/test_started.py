@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from platform_core.deployment.file import read_deployment
 from platform_core.deployment.model import Deployment, DeploymentError
 from platform_core.source.workspace import Location
 from platform_core.workspace.serve.started import of_deployment
+from platform_core.workspace.serve.supervisor import listens
 
 LOCATIONS = [Location(name, f"{name}.definitions", Path("python")) for name in ("shop", "crew")]
 
@@ -58,3 +60,12 @@ def test_an_address_that_is_used_is_refused_before_anything_starts(tmp_path: Pat
     assert fault.code == "E033"
     assert fault.place is not None
     assert fault.place.line == 3
+
+
+def test_a_probe_that_is_connected_to_itself_is_not_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    port, connect = free_port(), socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", partial(connect, source_address=("127.0.0.1", port)))
+    assert not listens(f"127.0.0.1:{port}")
+    monkeypatch.undo()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert listens(f"127.0.0.1:{server.getsockname()[1]}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from servers import free_port
 from workspace.run.test_interrupt import wait_for
 
 CODE = """
@@ -120,9 +120,7 @@ def serving(folder: Path) -> Iterator[Ui]:
     (folder / "governance" / "mesh.yaml").write_text("central_team: data-platform\n")
     (folder / "mesh.deployment.yaml").write_text(DEPLOYMENT)
     (folder / "home").mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "platform_core.workspace.serve.web_gate", str(folder / "workspace.yaml")]
     variables = {
         **os.environ,

@@ -157,8 +157,9 @@ def listens(address: str) -> bool:
             return probe.connect_ex(address) == 0
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
-            return True
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2) as probe:
+            # Without a server, the system may connect a probe to itself.
+            return bool(probe.getsockname() != probe.getpeername())
     except OSError:
         return False
 
