@@ -129,29 +129,31 @@ def test_an_interrupt_cancels_the_run(served: Deployed) -> None:
 
 
 def test_a_second_interrupt_names_the_run_that_goes_on(served: Deployed) -> None:
-    served.pace(5)
+    served.pace(60)
     code_servers = served.code_servers("crew")
     with served.mesh.instance() as instance:
         before = {run.run_id for run in instance.get_runs()}
-        client = served.mesh.start("run", "crew/zero")
-        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-        until(lambda: {run.run_id for run in instance.get_runs(started)} - before, "the run to start")
+
+        def new(status: dg.DagsterRunStatus) -> set[str]:
+            return {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[status]))} - before
+
         try:
+            client = served.mesh.start("run", "crew/zero")
+            (run,) = until(lambda: new(dg.DagsterRunStatus.STARTED), "the run to start")
             for server in code_servers:
                 server.suspend()  # so that no run can be canceled
             client.send_signal(signal.SIGINT)
-            time.sleep(1)  # the first is taken before the second
+            until(lambda: new(dg.DagsterRunStatus.CANCELING), "the first interrupt to be taken")
             client.send_signal(signal.SIGINT)
             answer = finished(client)
         finally:
             for server in code_servers:
                 server.resume()
             served.pace(0)
-        (new,) = (run.run_id for run in instance.get_runs() if run.run_id not in before)
         assert answer.code == 130
         assert "E037" in answer.err
-        assert new in answer.err
-        until(lambda: instance.get_run_by_id(new).is_finished, "the run to end")  # type: ignore[union-attr]
+        assert run in answer.err
+        until(lambda: instance.get_run_by_id(run).is_finished, "the run to end")  # type: ignore[union-attr]
 
 
 def kill_a_run(served: Deployed) -> None:

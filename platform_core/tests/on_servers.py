@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg2
 import yaml
-from servers import OWNER, PASSWORD, ObjectStore, Postgres, actions_of, free_pair, object_store, postgres
+from servers import OWNER, PASSWORD, ObjectStore, Postgres, actions_of, free_port, object_store, postgres
 from small_mesh import SmallMesh
 
 from platform_core.access.server.rights import LakeRights, rights_of, store_policies
@@ -107,7 +107,7 @@ def deployed(mesh: SmallMesh, folder: Path, *groups: str) -> Iterator[Deployed]:
     domains."""
     registry = Registry.open(mesh.root)
     principals = [*registry.domains(), "analysts", *groups]
-    port = free_pair()
+    port = free_port(10_000)
     with postgres(folder / "pg") as server:
         file = write_deployment(mesh.root, server.port, port, principals)
         lakes = read_deployment(file).lakes

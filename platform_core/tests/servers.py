@@ -27,13 +27,15 @@ _STARTED = 60
 """Seconds that a server may take to start; a test that passes takes two."""
 
 
-def free_port() -> int:
-    """A free port below those that the system gives to clients: a client that waits for a server on one of
-    those may be connected to itself."""
+def free_port(*above: int) -> int:
+    """A free port, with free siblings ``above`` it by so much. It is below those that the system gives to
+    clients: a client that waits for a server on one of those may be connected to itself."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as server, suppress(OSError):
-            server.bind(("127.0.0.1", port))
+        with suppress(OSError):
+            for each in (0, *above):
+                with socket.socket() as server:
+                    server.bind(("127.0.0.1", port + each))
             return port
 
 
@@ -232,19 +234,6 @@ class ObjectStore:
         self.process.wait()
 
 
-def free_pair() -> int:
-    """A free port whose sibling for gRPC, 10,000 above it, is free too."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        try:
-            for each in (port, port + 10_000):
-                with socket.socket() as server:
-                    server.bind(("127.0.0.1", each))
-            return port
-        except OSError:
-            continue
-
-
 @contextmanager
 def object_store(
     folder: Path, identities: Mapping[str, tuple[str, list[str]]] | None = None, port: int | None = None
@@ -263,11 +252,11 @@ def object_store(
         for key, (secret, actions) in every.items()
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": config}))
-    port = port or free_pair()
+    port = port or free_port(10_000)
     command = [str(_WEED), "-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1"]
     command += ["-ip.bind=127.0.0.1", "-master.telemetry=false", "-volume.max=64"]
     command += ["-master.volumeSizeLimitMB=64", "-filer", "-filer.disableHttp", "-s3"]
-    command += [f"-master.port={free_pair()}", f"-volume.port={free_pair()}", f"-filer.port={free_pair()}"]
+    command += [f"-{name}.port={free_port(10_000)}" for name in ("master", "volume", "filer")]
     command += [f"-s3.port={port}", f"-s3.config={folder / 's3.json'}"]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     store = ObjectStore(folder, port, command, subprocess.Popen(["true"]))

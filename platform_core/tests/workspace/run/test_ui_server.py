@@ -15,6 +15,9 @@ from servers import free_port
 from platform_core.deployment.file import read_deployment
 from platform_core.deployment.model import DeploymentError
 from platform_core.diagnostics import Place
+from platform_core.source.workspace import Location
+from platform_core.workspace.protocol import Order
+from platform_core.workspace.run.deployed_worker import DeployedWorker
 from platform_core.workspace.run.ui_server import UiServer
 
 FILE = Place(Path("mesh.deployment.yaml"))
@@ -85,3 +88,24 @@ def test_mesh_run_is_a_client_where_the_deployment_has_a_ui(
     found = UiServer.of(read_deployment(path))
     assert (found.url if found else None) == url
     assert UiServer.of(None) is None
+
+
+def test_a_run_that_may_not_be_canceled_is_named() -> None:
+    location = {"__typename": "RepositoryLocation", "dagsterLibraryVersions": None, "repositories": []}
+    answers = (
+        {"workspaceLocationEntryOrError": {"loadStatus": "LOADED", "locationOrLoadError": location}},
+        {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}}},
+        {"logsForRun": {"events": [], "cursor": "1"}, "runOrError": {"status": "STARTED"}},
+    )
+    texts = [(200, json.dumps({"data": each})) for each in answers]
+    with answering(*texts, (403, "not a member of shop")) as (url, seen):
+        server = UiServer(url, FILE, patience=60)
+        worker = DeployedWorker(Location("shop", "shop.definitions", Path("python")), server)
+        worker.send(Order(1, ("shop/one",), None, 0, "i"))
+        worker.stop()
+        assert worker.ended(60)
+        assert len(seen) == 4
+    left = worker.left_behind()
+    assert left is not None
+    assert left.code == "E037"
+    assert "r1" in left.message

@@ -103,8 +103,7 @@ class MeshRun:
                 for seat in seats:
                     if seat.child is not None:
                         seat.child.kill()
-                        if (left := seat.child.left_behind()) is not None:
-                            self._results.faults[left.render()] = None
+                        self._name_left_behind(seat.child)
         for key in self._plan.open():
             self._end(key, "canceled", None)
         products = tuple(self._results.products[name] for name in sorted(self._plan.wanted))
@@ -262,6 +261,7 @@ class MeshRun:
         phase, seat.phase = seat.phase, "gone"
         if not child.ended(PATIENCE):
             child.kill()
+        self._name_left_behind(child)
         if self._closing or phase == "closing" or seat.fault is not None:
             if seat.fault is None and (self._gate or not self._plan.done(seat.location.name)):
                 seat.phase = "waiting"  # it was stopped to make room for another worker
@@ -279,6 +279,10 @@ class MeshRun:
         # A new worker closes the run of the dead one, and makes its remaining assets.
         self._plan.reopen(key for key in left if key not in unfinished)
         self._start_worker(seat, selector)
+
+    def _name_left_behind(self, child: WorkerProcess) -> None:
+        if (left := child.left_behind()) is not None:
+            self._results.faults[left.render()] = None
 
     def _break(self, seat: WorkerSlot, text: str) -> None:
         seat.fault = text
