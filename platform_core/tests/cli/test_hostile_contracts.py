@@ -17,8 +17,8 @@ from small_mesh import SmallMesh, here
 
 from platform_core.cli.author.dry_run import dry_run
 from platform_core.diagnostics import DefinitionError, Place, PlatformError
-from platform_core.governance.column_lineage import of_model
 from platform_core.lake.connect import connect
+from platform_core.products.column_use import of_model
 from platform_core.products.evaluate import evaluate, judge
 from platform_core.products.inputs.bind import in_memory
 from platform_core.products.inputs.rows import no_rows

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from platform_core.fingerprint.query import digest
+from platform_core.fingerprint.made_from import digest
 
 DYNAMIC: Final = frozenset(
     {"__import__", "compile", "eval", "exec", "getattr", "globals", "import_module", "locals", "setattr"}
@@ -22,11 +22,25 @@ DYNAMIC: Final = frozenset(
 )
 """Names through which code uses names that it does not write."""
 OUTSIDE: Final = frozenset(
-    {"aiohttp", "boto3", "fsspec", "glob", "http", "httpx", "io", "numpy.random", "obstore", "os", "pathlib"}
+    {
+        "aiohttp",
+        "boto3",
+        "platform_core.client",
+        "platform_core.mesh",
+        "fsspec",
+        "glob",
+        "http",
+        "httpx",
+        "io",
+        "numpy.random",
+        "obstore",
+        "os",
+        "pathlib",
+    }
     | {"random", "requests", "secrets", "socket", "sqlite3", "subprocess", "tempfile", "time", "urllib"}
     | {"urllib3", "uuid"}
 )
-"""Modules whose calls read what no fingerprint covers: files, the network, the clock, chance."""
+"""Modules whose calls read what no fingerprint covers: files, the network, the mesh, the clock, chance."""
 _CLOCK: Final = frozenset({"now", "today", "utcnow"})
 _SIMPLE: Final = (ast.AnnAssign, ast.Assign, ast.AsyncFunctionDef, ast.ClassDef, ast.FunctionDef)
 _WHOLE, _EFFECTS = "", "*"

@@ -88,7 +88,7 @@ class _Normal:
         return found
 
     def _source(self, node: Plan) -> str:
-        files = (node.get("function_data") or {}).get("files") or ()
+        files: list[str] = (node.get("function_data") or {}).get("files") or []
         name = PurePath(files[0]).stem if len(files) == 1 else ""
         # Functions that compute their rows have no file.
         return self._tables.get(name, str(node.get("name")))

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
 
+from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, Slice, TableShape, digest
 from platform_core.fingerprint.plan import normalized
 from platform_core.fingerprint.stability import order_dependent, unstable
 from platform_core.sql.engine import lock_down
@@ -24,50 +24,23 @@ from platform_core.sql.parser import Node, nodes, parse, written
 from platform_core.sql.quoting import literal, quoted
 from platform_core.sql.types import describe
 
-Uses = Mapping[str, tuple[str, ...]]
-"""The columns used of each table; a table without columns counts by its rows."""
 _OPTIMIZERS: Final = frozenset(
     {"cte_filter_pusher", "cte_inlining", "deliminator", "expression_rewriter", "filter_pullup"}
     | {"filter_pushdown", "in_clause", "regex_range", "statistics_propagation", "unnest_rewriter"}
     | {"unused_columns"}
 )
 """The optimizers whose result depends on the query alone, and not on the size of its inputs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The fingerprint of an output column, or of the rows, and what it depends on."""
-
-    fingerprint: str
-    uses: Uses
-
-
-@dataclass(frozen=True, slots=True)
-class QueryPrint:
-    """The fingerprints of a query.
-
-    With ``unread``, a reason in words, the plan could not be read: every slice then depends on the whole text
-    and on all columns of all tables.
-    """
-
-    engine: str
-    """The version of DuckDB; fingerprints of other versions are not comparable."""
-    rows: Slice
-    columns: Mapping[str, Slice]
-    unread: str = ""
-    unstable: tuple[str, ...] = ()
-    """The parts that return other values at each run, such as ``now()``."""
-    ordered: tuple[str, ...] = ()
-    """The parts whose result depends on the order of rows, such as ``LIMIT``."""
+_NOTHING: Final[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
 
 
 @dataclass
 class PlanEngine:
     """DuckDB with tables that have types and no rows; for a ``with`` block."""
 
-    _tables: dict[str, str] = field(default_factory=dict)
-    """The identity of the table in each file."""
-    _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _files: dict[TableShape, str] = field(default_factory=dict)
+    """The names of the empty files by the tables with their columns."""
+    _sources: dict[str, str] = field(default_factory=dict)
+    """The source behind each file."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -83,37 +56,55 @@ class PlanEngine:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def table(self, name: str, types: Mapping[str, str], identity: str) -> None:
-        """Define a table by its name in the queries that follow. ``identity`` stands for it in fingerprints
-        and uses, so that renaming an argument changes nothing."""
-        schema, _, last = name.rpartition(".")
-        shown = f"{quoted(schema)}.{quoted(last)}" if schema else quoted(last)
-        if schema:
-            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
-        path = self._folder / f"{len(self._tables)}.parquet"
-        self._tables[path.stem], self._columns[identity] = identity, tuple(types)
-        # A view of a file without row groups: the statistics of a table in memory would show that it is
-        # empty, and parts of the plan would vanish.
-        empty = ", ".join(f"NULL::{kind} AS {quoted(column)}" for column, kind in types.items())
-        file = literal(str(path))
-        self._connection.execute(f"COPY (SELECT {empty} LIMIT 0) TO {file} (FORMAT parquet)")
+    def fingerprints(self, made_from: MadeFrom) -> QueryPrint:
+        """The fingerprints of a maker. The names of tables do not count. A query that does not bind, and
+        Python, count by their whole text."""
+        if not made_from.query:
+            return QueryPrint.whole("", made_from, "it is Python")
+        with self._views(made_from.tables):
+            return self._of_query(made_from)
+
+    @contextmanager
+    def _views(self, tables: Sequence[TableShape]) -> Iterator[None]:
+        shown = []
+        try:
+            for table in tables:
+                schema, _, last = table.name.rpartition(".")
+                if schema:
+                    self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+                shown.append(f"{quoted(schema)}.{quoted(last)}" if schema else quoted(last))
+                self._connection.execute(f"CREATE OR REPLACE VIEW {shown[-1]} AS {self._empty(table)}")
+            yield
+        finally:
+            for name in shown:
+                self._connection.execute(f"DROP VIEW IF EXISTS {name}")
+
+    def _empty(self, table: TableShape) -> str:
+        # A file without row groups: the statistics of a table in memory would show that it is empty, and
+        # parts of the plan would vanish.
+        known = replace(table, name="")
+        if known not in self._files:
+            self._files[known] = stem = str(len(self._files))
+            self._sources[stem] = f"{table.source}#{table.how}"
+            empty = ", ".join(f"NULL::{kind} AS {quoted(column)}" for column, kind in table.columns)
+            file = literal(str(self._folder / f"{stem}.parquet"))
+            self._connection.execute(f"COPY (SELECT {empty} LIMIT 0) TO {file} (FORMAT parquet)")
+        file = literal(str(self._folder / f"{self._files[known]}.parquet"))
         held = describe(self._connection, f"FROM read_parquet({file})")
         columns = ", ".join(
             quoted(column) if held[column] == kind else f"{quoted(column)}::{kind} AS {quoted(column)}"
-            for column, kind in types.items()
+            for column, kind in table.columns
         )
-        view = f"CREATE OR REPLACE VIEW {shown} AS SELECT {columns} FROM read_parquet({file})"
-        self._connection.execute(view)
+        return f"SELECT {columns} FROM read_parquet({file})"
 
-    def fingerprints(self, query: str) -> QueryPrint:
-        """The fingerprints of one SELECT over the tables. Raises duckdb.Error for one that does not bind."""
-        query = query.strip().rstrip(";")
-        trees = parse(query)
-        types = describe(self._connection, f"({query}\n)")
-        if trees is None or len(trees) != 1:
-            return self._whole(query, types, "it is not a plain SELECT")
-        found = (unstable(trees[0]), order_dependent(trees[0]))
+    def _of_query(self, made_from: MadeFrom) -> QueryPrint:
+        query, found = made_from.query.strip().rstrip(";"), _NOTHING
         try:
+            trees = parse(query)
+            types = describe(self._connection, f"({query}\n)")
+            if trees is None or len(trees) != 1:
+                raise _Unread("it is not a plain SELECT")
+            found = unstable(trees[0]), order_dependent(trees[0])
             inlined = written(_never_materialized(trees[0])).rstrip(";")
             rows = self._slice(f"SELECT 1 FROM ({inlined}) AS x")
             columns = {
@@ -121,7 +112,8 @@ class PlanEngine:
                 for column, kind in types.items()
             }
         except (_Unread, duckdb.Error, RecursionError) as error:
-            return self._whole(query, types, str(error).partition("\n")[0], *found)
+            whole = QueryPrint.whole(duckdb.__version__, made_from, str(error).partition("\n")[0])
+            return replace(whole, unstable=found[0], ordered=found[1])
         return QueryPrint(duckdb.__version__, rows, columns, "", *found)
 
     def _slice(self, query: str, kind: str = "") -> Slice:
@@ -130,24 +122,16 @@ class PlanEngine:
         answer: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
         if answer["error"]:
             raise _Unread(answer.get("error_message", "the engine does not show its plan"))
-        plan, uses = normalized(answer["plans"], self._tables)
-        return Slice(digest(json.dumps(plan, sort_keys=True), kind), uses)
-
-    def _whole(
-        self, query: str, types: Mapping[str, str], reason: str, *found: tuple[str, ...]
-    ) -> QueryPrint:
-        rows = Slice(digest(query), dict(self._columns))
-        columns = {column: Slice(digest(query, kind), rows.uses) for column, kind in types.items()}
-        return QueryPrint(duckdb.__version__, rows, columns, reason, *found)
+        plan, uses = normalized(answer["plans"], self._sources)
+        read: dict[str, set[str]] = {}
+        for source, columns in uses.items():
+            read.setdefault(source.partition("#")[0], set()).update(columns)
+        shown = {source: tuple(sorted(columns)) for source, columns in sorted(read.items())}
+        return Slice(digest(json.dumps(plan, sort_keys=True), kind), shown)
 
 
 class _Unread(Exception):
     """A plan that the engine does not show."""
-
-
-def digest(*parts: str) -> str:
-    """24 letters for texts."""
-    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _never_materialized(tree: Node) -> Node:

@@ -12,8 +12,8 @@ from typing import Final
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import ContractError, DefinitionError, Diagnostic, Place
-from platform_core.governance import column_lineage
 from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
+from platform_core.products import column_use, made_from
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.products.makers.domain import Domain
@@ -45,7 +45,7 @@ def collect(
     makers += (_model(domain, project, name, sql) for name, project in domain.models.items())
     found += (fault for _, unknown in makers for fault in unknown)
     factories = [factory for factory, _ in makers]
-    factories += (_twin(product) for product in domain.products.values() if product.twin_of is not None)
+    factories += (_twin(domain, product) for product in domain.products.values() if product.twin_of)
     elsewhere, unread = _elsewhere(domain, factories)
     found += unread
     return LocationFacts(
@@ -95,11 +95,9 @@ def _function(
     domain: Domain, function: ProductFunction, sql: bool
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
     contracts = _contracts(domain, {name: read.product for name, read in function.products.items()})
-    known = column_lineage.Columns()
+    known = column_use.Columns()
     if sql and len(contracts) == len(function.products):
-        known = column_lineage.of_function(
-            function, contracts, domain.name, domain.products.get(function.name)
-        )
+        known = column_use.of_function(function, contracts, domain.name, domain.products.get(function.name))
     inputs = tuple(
         InputFacts(
             name=name,
@@ -110,15 +108,20 @@ def _function(
         )
         for name, read in function.products.items()
     )
-    made = (known.produced, known.contradicts)
+    parts = None
+    if sql and len(contracts) == len(function.products):
+        parts = made_from.of_function(function, known, contracts, domain.products.get(function.name))
+    made = (known.produced, known.contradicts, parts)
     return FactoryFacts(function.name, "function", function.place, inputs, *made), known.faults
 
 
-def _twin(product: DataProduct) -> FactoryFacts:
+def _twin(domain: Domain, product: DataProduct) -> FactoryFacts:
     parent = product.twin_of or ""
     shown = tuple(column.name for column in product.columns)
     reads = InputFacts(ProductId(parent).name, parent, shown, product.place)
-    return FactoryFacts(product.name, "masked", product.place, (reads,), shown)
+    contracts = _contracts(domain, {parent: parent})
+    parts = made_from.of_twin(product, contracts[parent]) if parent in contracts else None
+    return FactoryFacts(product.name, "masked", product.place, (reads,), shown, (), parts)
 
 
 def _model(
@@ -126,16 +129,17 @@ def _model(
 ) -> tuple[FactoryFacts, tuple[Diagnostic, ...]]:
     place = Place(project.models[name])
     places, unread = project.reads(name, domain.own)
-    known = column_lineage.Columns()
+    known = column_use.Columns()
     contracts = _contracts(domain, {product: product for product in places})
-    if sql and len(contracts) == len(places):
-        by_name = {ProductId(product).in_sql: contract for product, contract in contracts.items()}
-        known = column_lineage.of_model(project.sql(name), by_name, place, domain.products[name])
+    by_name = {ProductId(product).in_sql: contract for product, contract in contracts.items()}
+    if complete := sql and len(contracts) == len(places):
+        known = column_use.of_model(project.sql(name), by_name, place, domain.products[name])
     inputs = tuple(
         InputFacts(product, product, known.used.get(ProductId(product).in_sql), where)
         for product, where in places.items()
     )
-    made = (known.produced, known.contradicts)
+    parts = made_from.of_model(project, known, by_name, domain.products[name]) if complete else None
+    made = (known.produced, known.contradicts, parts)
     return FactoryFacts(name, "dbt", place, inputs, *made), (*unread, *known.faults)
 
 

@@ -15,6 +15,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place
+from platform_core.fingerprint.made_from import MadeFrom
 from platform_core.source.federation import Federation
 
 FORMAT = "platform-core/location/1"
@@ -43,6 +44,8 @@ class FactoryFacts:
     produces: tuple[str, ...] | None = None
     contradicts: tuple[str, ...] = ()
     """Columns of another type than in the contract, in words."""
+    made_from: MadeFrom | None = None
+    """What a change of the product is noticed by; None where the location does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class LocationFacts:
     """Names of masked twins whose parent's contract is unreadable."""
     elsewhere: tuple[DataProduct, ...] = ()
     """Products that it reads from other repositories, by the registry."""
+    library: str = ""
+    """The digest of the sources of its ``platform_core``."""
     format: str = FORMAT
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from platform_core.diagnostics import SourceError, UsageError, shown
+from platform_core.fingerprint.made_from import digest
 from platform_core.lake.publication.extracts import LONG_LINES, LONGEST
 from platform_core.secrets import Secret
 from platform_core.settings import KEYS, LAKE, mesh_home
@@ -133,6 +134,13 @@ class Source:
         if self.kind == "file":
             return urlsplit(self.path).path if self.remote else self.path
         return f"{self.kind} {self.table or self.path}"
+
+    @property
+    def definition(self) -> str:
+        """A digest of all that decides which rows it has; not of its words and promises."""
+        columns = sorted((self.columns or {}).items())
+        parts = (self.name, self.kind, self.path, self.package, self.table, self.version, self.time_column)
+        return digest(repr((*parts, self.secret, columns)))
 
     def folder(self) -> Path:
         """The folder that the path is relative to. Raises SourceError S001 if the package is not

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from platform_core.diagnostics import Diagnostic, GovernanceError, Place, PlatformDeprecation
+from platform_core.fingerprint.made_from import library_digest
 from platform_core.governance.collect import contracts_read
 from platform_core.governance.facts import LocationFacts
 from platform_core.registry.lookup import Registry
@@ -58,7 +59,7 @@ def _introspected(options: argparse.Namespace) -> dict[str, Any]:
         lost = replace(unloadable(options.location, root, faults), platform_core=__version__)
         return {"facts": to_document(lost, root)}
     faults = (*found.faults, *dict.fromkeys(deprecations))
-    facts = replace(found, faults=faults, platform_core=__version__)
+    facts = replace(found, faults=faults, platform_core=__version__, library=library_digest())
     return {"facts": to_document(facts, root), "watch": asdict(_watch(facts, root))}
 
 

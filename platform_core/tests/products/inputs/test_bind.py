@@ -12,7 +12,7 @@ from small_mesh import SALES, SmallMesh
 
 from platform_core.cli.author.dry_run import dry_run
 from platform_core.diagnostics import PlatformError, SourceError, UsageError
-from platform_core.governance.column_lineage import Columns, of_function
+from platform_core.products.column_use import Columns, of_function
 from platform_core.products.declare import ProductFunction
 from platform_core.registry.lookup import Registry
 from platform_core.testing import evaluate

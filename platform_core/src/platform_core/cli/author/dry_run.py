@@ -25,11 +25,11 @@ from platform_core.diagnostics import (
     render,
     shown,
 )
-from platform_core.governance.column_lineage import of_model
 from platform_core.lake.publication.column_fit import fitted
 from platform_core.masking.publish import parent_of
 from platform_core.masking.sql import masked_query
 from platform_core.products.batch import first_rows
+from platform_core.products.column_use import of_model
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.dbt.run import reads_more, require_dbt, with_manifest
 from platform_core.products.declare import ProductFunction

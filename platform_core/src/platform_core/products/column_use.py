@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,9 +13,10 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import function_window
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import DefinitionError, Diagnostic, Place, PlatformError, SourceError
+from platform_core.fingerprint.made_from import TableShape
 from platform_core.lake.publication.column_fit import fitted
 from platform_core.products.batch import first_rows
-from platform_core.products.declare import ProductFunction
+from platform_core.products.declare import Input, ProductFunction
 from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import BoundInput
@@ -27,7 +28,7 @@ from platform_core.sql.allowed import NotAllowed, require_one_select
 from platform_core.sql.columns import columns_used
 from platform_core.sql.names import UnknownColumn
 from platform_core.sql.quoting import quoted
-from platform_core.sql.types import describe
+from platform_core.sql.types import describe, duckdb_type
 
 MOST_COLUMNS: Final = 2000
 """The most columns of a table in the search for unknown columns."""
@@ -42,6 +43,10 @@ class Columns:
     contradicts: tuple[str, ...] = ()
     """Columns of another type than the contract's, in words."""
     faults: tuple[Diagnostic, ...] = ()
+    query: str = ""
+    """The SQL; empty if it is unknown without rows."""
+    tables: tuple[TableShape, ...] = ()
+    """The tables of the SQL."""
 
 
 def of_function(
@@ -98,7 +103,8 @@ def of_function(
         products = {name: declared[name] or columns for name, columns in shown.items()}
         try:
             inputs_read(connection, sql, arguments, product_id, function.place)
-            return _of_sql(connection, sql, products, sources, function.place, promised)
+            found = _of_sql(connection, sql, products, sources, function.place, promised)
+            return replace(found, query=sql, tables=_tables(connection, function, inputs))
         except PlatformError as error:
             return Columns(faults=error.diagnostics)
 
@@ -110,15 +116,49 @@ def of_model(
     if sql is None:
         return Columns()
     shown = {name: tuple(column.name for column in product.columns) for name, product in inputs.items()}
+    tables = tuple(TableShape(name, product.id, types_of(product)) for name, product in inputs.items())
     with in_memory() as connection:
         for product in inputs.values():
             schema, name = quoted(product.domain), quoted(product.name)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE VIEW {schema}.{name} AS FROM {no_rows(product)}")
         try:
-            return _of_sql(connection, sql, shown, {}, place, promised)
+            return replace(_of_sql(connection, sql, shown, {}, place, promised), query=sql, tables=tables)
         except PlatformError as error:
             return Columns(faults=error.diagnostics)
+
+
+def types_of(product: DataProduct, columns: Collection[str] | None = None) -> tuple[tuple[str, str], ...]:
+    """The columns of a product with their DuckDB types; all, or the declared ones."""
+    wanted = (each for each in product.columns if not columns or each.name in columns)
+    return tuple((column.name, duckdb_type(column)) for column in wanted)
+
+
+def shapes(function: ProductFunction, inputs: Mapping[str, DataProduct]) -> tuple[TableShape, ...]:
+    """The products that a function reads, as tables."""
+    return tuple(
+        TableShape(name, product.id, types_of(product, read.columns), _way(read))
+        for name, product in inputs.items()
+        for read in (function.products[name],)
+    )
+
+
+def _way(read: Input) -> str:
+    return " ".join([*([read.partitions] if read.partitions else []), *(["changes"] if read.changes else [])])
+
+
+def _tables(
+    connection: duckdb.DuckDBPyConnection,
+    function: ProductFunction,
+    inputs: Mapping[str, DataProduct],
+) -> tuple[TableShape, ...]:
+    sources = (
+        TableShape(
+            name, source.name, tuple(describe(connection, f"FROM {quoted(name)}").items()), source.definition
+        )
+        for name, source in function.sources.items()
+    )
+    return (*shapes(function, inputs), *sources)
 
 
 def _known(columns: tuple[str, ...] | None, product: DataProduct) -> tuple[str, ...] | None:

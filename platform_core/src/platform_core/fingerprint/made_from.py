@@ -1,0 +1,129 @@
+"""The parts that a version of a product is made from, as facts of its location, and their fingerprints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+from platform_core.version import LIBRARY
+
+Uses = Mapping[str, tuple[str, ...]]
+"""The columns used of each source; a source without columns counts by its rows."""
+
+
+def digest(*parts: str) -> str:
+    """24 letters for texts."""
+    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+@cache
+def library_digest() -> str:
+    """The digest of the sources of this ``platform_core``."""
+    files = sorted(file for kind in ("*.py", "*.toml", "*.sql") for file in LIBRARY.rglob(kind))
+    return digest(*(f"{file.relative_to(LIBRARY)} {digest(file.read_text('utf-8'))}" for file in files))
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """A table in a query. ``source`` is a product's id or a source's name; ``how`` stands for the way it is
+    read, such as the definition of a source. ``columns`` are names and types of DuckDB."""
+
+    name: str
+    source: str
+    columns: tuple[tuple[str, str], ...]
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """The parts of a maker. Without a ``query`` it is Python, which may use every column of ``tables`` for
+    each of its own."""
+
+    text: str
+    """The digest of its own text."""
+    query: str = ""
+    """One SELECT over ``tables``."""
+    tables: tuple[TableShape, ...] = ()
+    columns: tuple[str, ...] = ()
+    """The columns that the contract promises."""
+    packages: tuple[tuple[str, str], ...] = ()
+    """The installed packages that it uses, with their versions."""
+    outside: tuple[str, ...] = ()
+    """Calls of Python that may read what no fingerprint covers."""
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """The way in which it reads each source and product."""
+        return {table.source: table.how for table in self.tables}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The fingerprint of an output column, or of the rows, and the columns on which it depends."""
+
+    fingerprint: str
+    uses: Uses
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPrint:
+    """The fingerprints of a maker.
+
+    With ``unread``, a reason in words, the plan could not be read: every slice then depends on the whole text
+    and on all columns of all tables.
+    """
+
+    engine: str
+    """The version of DuckDB; fingerprints of other versions are not comparable. Empty for Python."""
+    rows: Slice
+    columns: Mapping[str, Slice]
+    unread: str = ""
+    unstable: tuple[str, ...] = ()
+    """The parts that return other values at each run, such as ``now()``."""
+    ordered: tuple[str, ...] = ()
+    """The parts whose result depends on the order of rows, such as ``LIMIT``."""
+
+    @classmethod
+    def whole(cls, engine: str, made_from: MadeFrom, reason: str) -> QueryPrint:
+        """The fingerprints of a maker by its whole text."""
+        read = {table.source: tuple(name for name, _ in table.columns) for table in made_from.tables}
+        how = sorted(f"{table.source} {table.how} {table.columns}" for table in made_from.tables)
+        rows = Slice(digest(made_from.query or made_from.text, *how), read)
+        return cls(engine, rows, dict.fromkeys(made_from.columns, rows), reason)
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> QueryPrint:
+        slices = {
+            name: Slice(each["fingerprint"], {source: tuple(used) for source, used in each["uses"].items()})
+            for name, each in document["columns"].items()
+        }
+        rows = Slice(document["rows"]["fingerprint"], document["rows"]["uses"])
+        found = {name: tuple(document[name]) for name in ("unstable", "ordered")}
+        return cls(document["engine"], rows, slices, document["unread"], **found)
+
+
+def stamped(made_from: MadeFrom, prints: QueryPrint) -> dict[str, Any]:
+    """The facts for a version's stamp: fingerprints, and what they are of."""
+    return {
+        "engine": prints.engine,
+        "library": library_digest(),
+        "text": made_from.text,
+        "reads": made_from.reads,
+        "packages": dict(made_from.packages),
+        "rows": prints.rows.fingerprint,
+        "columns": {name: each.fingerprint for name, each in prints.columns.items()},
+    }
+
+
+def identity(made_from: MadeFrom) -> str:
+    """Equal for makers with equal fingerprints of any engine."""
+    return digest(json.dumps(asdict(made_from), sort_keys=True))
+
+
+def of_sources(uses: Uses, known: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The uses of sources and products, without functions of the engine that yield rows."""
+    return ((source, columns) for source, columns in uses.items() if source in known)
