@@ -193,9 +193,16 @@ PRINCIPAL: Final = Setting(
     "Whose credentials of the deployment this process uses: a domain, a group of readers or `admin`.",
     "U035",
 )
+BASE: Final = Setting(
+    "MESH_BASE",
+    "name",
+    "the merge base with the main branch",
+    "The commit with which `mesh validate` compares contracts, and the UI the products.",
+    "U096",
+)
 SETTINGS: Final = (
     ROOT, HOME, CONTRACTS, REGISTRY, LAKE, KEYS, MEMORY, LOCK_TIMEOUT, SOURCE_TIMEOUT, INTROSPECT_TIMEOUT,
-    SERVE_TIMEOUT, DOCS_URL, REPOSITORY, DEPLOYMENT, PRINCIPAL,
+    SERVE_TIMEOUT, DOCS_URL, REPOSITORY, DEPLOYMENT, PRINCIPAL, BASE,
 )  # fmt: skip
 
 

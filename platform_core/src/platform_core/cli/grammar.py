@@ -62,6 +62,12 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "stats": Verb("read", "show statistics of a product's columns", "the version has none"),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
+    "plan": Verb(
+        "operate",
+        "show what a change does to products and their readers",
+        "a location or a lake cannot be read",
+        ("table", "json", "markdown"),
+    ),
     "grant": Verb(
         "govern",
         "plan or apply the rights of contracts on servers",

@@ -22,23 +22,9 @@ DYNAMIC: Final = frozenset(
 )
 """Names through which code uses names that it does not write."""
 OUTSIDE: Final = frozenset(
-    {
-        "aiohttp",
-        "boto3",
-        "platform_core.client",
-        "platform_core.mesh",
-        "fsspec",
-        "glob",
-        "http",
-        "httpx",
-        "io",
-        "numpy.random",
-        "obstore",
-        "os",
-        "pathlib",
-    }
-    | {"random", "requests", "secrets", "socket", "sqlite3", "subprocess", "tempfile", "time", "urllib"}
-    | {"urllib3", "uuid"}
+    {"aiohttp", "boto3", "fsspec", "glob", "http", "httpx", "io", "numpy.random", "obstore", "os", "pathlib"}
+    | {"platform_core.client", "platform_core.mesh", "random", "requests", "secrets", "socket", "sqlite3"}
+    | {"subprocess", "tempfile", "time", "urllib", "urllib3", "uuid"}
 )
 """Modules whose calls read what no fingerprint covers: files, the network, the mesh, the clock, chance."""
 _CLOCK: Final = frozenset({"now", "today", "utcnow"})

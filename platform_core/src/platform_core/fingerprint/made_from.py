@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from platform_core.version import LIBRARY
@@ -21,10 +22,10 @@ def digest(*parts: str) -> str:
 
 
 @cache
-def library_digest() -> str:
-    """The digest of the sources of this ``platform_core``."""
-    files = sorted(file for kind in ("*.py", "*.toml", "*.sql") for file in LIBRARY.rglob(kind))
-    return digest(*(f"{file.relative_to(LIBRARY)} {digest(file.read_text('utf-8'))}" for file in files))
+def library_digest(folder: Path = LIBRARY) -> str:
+    """The digest of the sources of a ``platform_core``, by default of this one."""
+    files = sorted(file for kind in ("*.py", "*.toml", "*.sql") for file in folder.rglob(kind))
+    return digest(*(f"{file.relative_to(folder)} {digest(file.read_text('utf-8'))}" for file in files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class TableShape:
     source: str
     columns: tuple[tuple[str, str], ...]
     how: str = ""
+    outside: bool = False
+    """Whether it is a source outside of the mesh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ class QueryPrint:
             name: Slice(each["fingerprint"], {source: tuple(used) for source, used in each["uses"].items()})
             for name, each in document["columns"].items()
         }
-        rows = Slice(document["rows"]["fingerprint"], document["rows"]["uses"])
+        used = {source: tuple(columns) for source, columns in document["rows"]["uses"].items()}
+        rows = Slice(document["rows"]["fingerprint"], used)
         found = {name: tuple(document[name]) for name in ("unstable", "ordered")}
         return cls(document["engine"], rows, slices, document["unread"], **found)
 
@@ -121,9 +125,5 @@ def stamped(made_from: MadeFrom, prints: QueryPrint) -> dict[str, Any]:
 
 def identity(made_from: MadeFrom) -> str:
     """Equal for makers with equal fingerprints of any engine."""
-    return digest(json.dumps(asdict(made_from), sort_keys=True))
-
-
-def of_sources(uses: Uses, known: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The uses of sources and products, without functions of the engine that yield rows."""
-    return ((source, columns) for source, columns in uses.items() if source in known)
+    text = made_from.query or made_from.text
+    return digest(text, json.dumps([asdict(table) for table in made_from.tables]), *made_from.columns)

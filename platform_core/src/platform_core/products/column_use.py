@@ -153,10 +153,9 @@ def _tables(
     inputs: Mapping[str, DataProduct],
 ) -> tuple[TableShape, ...]:
     sources = (
-        TableShape(
-            name, source.name, tuple(describe(connection, f"FROM {quoted(name)}").items()), source.definition
-        )
+        TableShape(name, source.name, tuple(types.items()), source.definition, outside=True)
         for name, source in function.sources.items()
+        for types in (describe(connection, f"FROM {quoted(name)}"),)
     )
     return (*shapes(function, inputs), *sources)
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.contracts.model import Column, DataProduct
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place
 from platform_core.fingerprint.code import Package
 from platform_core.fingerprint.made_from import MadeFrom, TableShape, digest
 from platform_core.products.column_use import Columns, shapes, types_of
+from platform_core.products.column_use import of_function as columns_of_function
+from platform_core.products.column_use import of_model as columns_of_model
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import ProductFunction
 from platform_core.sql.quoting import literal, quoted
@@ -26,15 +29,39 @@ _NOWHERE: Final = Place(Path())
 _REQUIRED: Final = re.compile(r"[\w.-]+")
 
 
+def parts_of_function(
+    function: ProductFunction, inputs: Mapping[str, DataProduct], promised: DataProduct
+) -> MadeFrom:
+    """The parts of a function, which is called with empty inputs if it returns SQL."""
+    known = Columns()
+    if not _by_code(function, promised):
+        known = columns_of_function(function, inputs, promised.domain, promised)
+    return of_function(function, known, inputs, promised)
+
+
+def parts_of_model(project: DbtProject, inputs: Iterable[DataProduct], promised: DataProduct) -> MadeFrom:
+    """The parts of a dbt model."""
+    by_name = {ProductId(each.id).in_sql: each for each in inputs}
+    place = Place(project.models[promised.name])
+    return of_model(
+        project, columns_of_model(project.sql(promised.name), by_name, place, promised), by_name, promised
+    )
+
+
+def _by_code(function: ProductFunction, promised: DataProduct | None) -> bool:
+    """Whether its SQL without rows does not stand for all that it returns: it depends on the window of the
+    run, or comes in batches."""
+    batches = promised is not None and promised.kind == "stream" and not function.reads_changes
+    return function.windowed or batches
+
+
 def of_function(
     function: ProductFunction, known: Columns, inputs: Mapping[str, DataProduct], promised: DataProduct | None
 ) -> MadeFrom:
-    """The parts of a function: its SQL if ``known`` has it, else its Python code. A function that depends on
-    the window of its run, or that yields batches, is Python."""
+    """The parts of a function: its SQL if ``known`` has it, else its Python code."""
     columns = tuple(column.name for column in promised.columns) if promised is not None else ()
     of_sources = packages_of(source.package for source in function.sources.values() if source.package)
-    batches = promised is not None and promised.kind == "stream" and not function.reads_changes
-    if known.query and not (function.windowed or batches):
+    if known.query and not _by_code(function, promised):
         text = digest(known.query)
         return MadeFrom(text, known.query, (*known.tables,), columns, of_sources)
     package = _package(Path(str(sys.modules[function.domain].__file__)).parent)
@@ -42,7 +69,10 @@ def of_function(
     code = package.code_of(made.__module__, made.__qualname__.partition(".")[0])
     # A Component has its SQL beside the code that is shared by all Components.
     declared = function.place.path.read_text("utf-8") if function.is_component else ""
-    sources = (TableShape(name, each.name, (), each.definition) for name, each in function.sources.items())
+    sources = (
+        TableShape(argument, each.name, (), each.definition, outside=True)
+        for argument, each in function.sources.items()
+    )
     return MadeFrom(
         digest(code.fingerprint, declared, known.query),
         tables=(*shapes(function, inputs), *sources),

@@ -15,6 +15,16 @@ LOCK: Final = "requirements.lock"
 _TOOLS: Final = ("pytest", "flit-core")
 
 
+def locked(domain: Path, names: Iterable[str]) -> dict[str, str]:
+    """The versions of some packages in the lock of a domain, which may have none of them."""
+    lock = domain / LOCK
+    text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    wanted = {_plain(name) for name in names}
+    entries = ((_plain(entry[1]), entry[0]) for entry in _ENTRY.finditer(text))
+    versions = ((name, re.search(r"==([^\s;\\]+)", text)) for name, text in entries if name in wanted)
+    return {name: version[1] for name, version in versions if version is not None}
+
+
 def lock_of(root: Path, dbt: bool) -> str | None:
     """The text of ``requirements.lock``, out of the lock and the environment of an existing domain; None
     where no domain has all the packages."""

@@ -101,7 +101,8 @@ def _dry_run(options: argparse.Namespace, expected: Forecast) -> int:
 
     unknown = sum(each.seconds is None for each in products)
     size = sum(each.bytes or 0 for each in products)
-    status = answer(options, mesh_root(), asdict(expected), table)
+    facts = {"products": [asdict(each) for each in products], "seconds": expected.seconds}
+    status = answer(options, mesh_root(), facts, table)
     if options.format == "table":
         words = (
             f"{counted(len(products), 'product')}, about {expected.seconds:.0f} s and {size / 1e6:,.1f} MB"

@@ -60,6 +60,16 @@ def added(one: Content, other: Content, sign: int = 1) -> Content | None:
     return {**one, "rows": one["rows"] + sign * other["rows"], "key": key, "columns": columns}
 
 
+def columns_differing(one: Content, other: Content) -> frozenset[str] | None:
+    """The columns with other values; None if the rows differ, or the contents are not comparable."""
+    kinds = [[each["duckdb"], each["by"], each["rows"], each["key"]] for each in (one, other)]
+    if kinds[0] != kinds[1]:
+        return None
+    values = (one["columns"], other["columns"])
+    names = values[0].keys() | values[1].keys()
+    return frozenset(name for name in names if values[0].get(name) != values[1].get(name))
+
+
 def data_version(stamp: Mapping[str, Any]) -> str | None:
     """A short hash of a version's content and file, from its stamp; None for a stamp without content."""
     held = [stamp.get("content"), stamp.get("file", {}).get("sha256")]

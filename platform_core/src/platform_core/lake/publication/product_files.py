@@ -77,8 +77,12 @@ class ProductFiles:
 
     def fetch(self, version: int) -> None:
         """Bring the files of a version to this machine. Raises LakeError."""
-        for name in filter(None, (self.product.file, CARD, STATISTICS)):
+        for name in filter(None, (self.product.file, CARD, STATISTICS, self.product.path.name)):
             self.location.fetch(self.folder / str(version) / name)
+
+    def contract(self, version: int) -> Path:
+        """Where the text of the contract that a version was published with is kept."""
+        return self.folder / str(version) / self.product.path.name
 
     def statistics(self, version: int) -> Path:
         """Where the statistics of a version's columns are kept, for every kind of product."""

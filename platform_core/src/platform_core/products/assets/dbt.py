@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 
 import dagster as dg
 import duckdb
@@ -19,6 +20,7 @@ from platform_core.products.catalog.spec import asset_key
 from platform_core.products.dbt.project import STAGING, DbtProject
 from platform_core.products.dbt.run import dbt, dbt_messages, write_profile
 from platform_core.products.inputs.resolve import look_up
+from platform_core.products.made_from import parts_of_model
 from platform_core.products.result import streamed
 from platform_core.products.run.context import RunContext
 from platform_core.quality.outcome import Outcomes
@@ -82,6 +84,7 @@ def dbt_asset(
         place=place,
         kind="dbt",
         publish=publish,
+        made_from=partial(parts_of_model, project, reads, product),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from platform_core.products.assets.table import product_asset
 from platform_core.products.catalog.spec import asset_key, partition_mapping
 from platform_core.products.dbt.project import DbtProject
 from platform_core.products.declare import Input, ProductFunction
+from platform_core.products.made_from import of_twin
 from platform_core.products.run.context import RunContext
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
@@ -56,6 +58,7 @@ def masked_asset(twin: DataProduct, registry: Registry) -> dg.AssetsDefinition:
         place=twin.place,
         kind="masked",
         publish=publish,
+        made_from=partial(of_twin, twin, parent),
     )
 
 

@@ -19,7 +19,7 @@ from platform_core.lake.location import table_of
 from platform_core.lake.publication.streams import Appended, Stream, open_stream
 from platform_core.lake.publication.tables import Publication
 from platform_core.lake.versions import latest
-from platform_core.products.assets.table import made_by
+from platform_core.products.assets.table import function_product
 from platform_core.products.batch import Batch, yielded
 from platform_core.products.catalog.spec import asset_key
 from platform_core.products.declare import ProductFunction
@@ -81,7 +81,7 @@ def stream_asset(product: DataProduct, function: ProductFunction, registry: Regi
                 tuple(sorted(outcomes, key=lambda outcome: order[outcome.rule.name])),
             )
 
-    return made_by(function, product, registry, inputs, publish)
+    return function_product(function, product, registry, inputs, publish)
 
 
 @dataclass

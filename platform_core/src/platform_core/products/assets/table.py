@@ -15,6 +15,7 @@ from platform_core.access.grants import require_grant
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import run_window
 from platform_core.diagnostics import Diagnostic, Place
+from platform_core.fingerprint.made_from import MadeFrom
 from platform_core.lake.damage import report_damage, whole_files
 from platform_core.lake.lakes import current_lakes
 from platform_core.lake.local.spill import spill_folder, spill_into
@@ -57,10 +58,11 @@ from platform_core.products.inputs.versions import (
     version_reads,
     versions_read,
 )
+from platform_core.products.made_from import parts_of_function
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.run.context import INVOCATION_TAG, Publish, RunContext
-from platform_core.products.run.origin import checks_summary, commit, origin
+from platform_core.products.run.origin import checks_summary, commit, fingerprints, of_all_partitions, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.repeated import order_of, published_by_lost_run
@@ -113,10 +115,10 @@ def function_asset(
             run.readings.extend(version_reads(product, bound, run.window, made.used))
             return run_hooks.publish(made.query, reads=made.reads, window=run.window)
 
-    return made_by(function, product, registry, inputs, publish)
+    return function_product(function, product, registry, inputs, publish)
 
 
-def made_by(
+def function_product(
     function: ProductFunction,
     product: DataProduct,
     registry: Registry,
@@ -139,6 +141,9 @@ def made_by(
         place=function.place,
         kind="sql" if function.is_component else "python",
         publish=publish,
+        made_from=partial(
+            parts_of_function, function, {name: bound.product for name, bound in inputs.items()}, product
+        ),
         sources=function.sources.values(),
     )
 
@@ -152,6 +157,7 @@ def product_asset(
     place: Place,
     kind: str,
     publish: Publish,
+    made_from: Callable[[], MadeFrom],
     sources: Iterable[Source] = (),
 ) -> dg.AssetsDefinition:
     """An asset around ``publish``: a materialization after publication, or failed checks without one.
@@ -217,6 +223,10 @@ def product_asset(
                     return published_result(product.id, *before), []
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
+                prints = fingerprints(product, kind, root, made_by, made_from)
+                stamp.facts["made_from"] = prints and of_all_partitions(
+                    prints.facts, connection, product, None if whole_grid else window
+                )
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 files = [
                     (read, file)

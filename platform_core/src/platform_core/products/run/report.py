@@ -155,13 +155,17 @@ def publication_metadata(
 
 
 def column_facts(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
-    """The statistics of the columns as a table, after they were written to the version's folder. A fault is a
-    warning, because the version is published."""
+    """The statistics of the columns as a table, after they and the contract were written to the version's
+    folder. A fault is a warning, because the version is published."""
     try:
         found = statistics(run.connection, run.product, preview)
         file = ProductFiles(run.location, run.product).statistics(version)
-        write_whole(file, json.dumps(found, indent=2), 0o600 if run.product.restricted else None)
+        mode = 0o600 if run.product.restricted else None
+        write_whole(file, json.dumps(found, indent=2), mode)
         run.location.keep(file)
+        contract = ProductFiles(run.location, run.product).contract(version)
+        write_whole(contract, run.product.path.read_bytes(), mode)
+        run.location.keep(contract)
     except (duckdb.Error, OSError, LakeError) as error:
         return {WARNING: f"the version has no statistics: {type(error).__name__}"}
     return {"mesh/statistics": _table(found)}

@@ -68,6 +68,8 @@ class Introspection:
     home: Home
     timeout: float = field(default_factory=lambda: INTROSPECT_TIMEOUT.seconds(DEFAULT_TIMEOUT, least=0.001))
     observer: FileObserver = field(default_factory=FileObserver)
+    packages: tuple[Path, ...] = ()
+    """Folders with packages that replace those of the locations' environments."""
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE))
     _begun: dict[str, Future[LocationFacts]] = field(default_factory=dict)
     _running: set[int] = field(default_factory=set)
@@ -127,6 +129,8 @@ class Introspection:
         command = location_command(location, module, "--root", str(self.root))
         try:
             variables = location_variables(location, self.root, self.home)
+            if self.packages:
+                variables["PYTHONPATH"] = os.pathsep.join(map(str, self.packages))
         except DefinitionError as error:
             return error.diagnostics[0]
         with tempfile.TemporaryFile() as errors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_core.contracts.product_id import ProductId
@@ -36,6 +36,8 @@ class Forecast:
 
     products: tuple[Expected, ...]
     seconds: float
+    ends: Mapping[str, float] = field(default_factory=dict)
+    """The seconds until each product ends."""
 
 
 def forecast(
@@ -57,12 +59,23 @@ def forecast(
     grids = {key: tuple(w.key for w in windows[key]) if key in windows else None for key in sorted(wanted)}
     partitions = chosen_partitions(asked, grids, known)
     upstream = {key: assets[key].upstream if key in assets else () for key in grids}
+    return estimate(root, partitions, grids, upstream)
+
+
+def estimate(
+    root: Path,
+    partitions: Mapping[str, Sequence[str] | None],
+    grids: Mapping[str, Sequence[str] | None],
+    upstream: Mapping[str, Sequence[str]],
+) -> Forecast:
+    """The forecast of a run that makes ``partitions`` of each product, whose partitions are ``grids``."""
     with recorded(root) as instance:
-        made = newest(instance, wanted) if instance is not None else {}
+        made = newest(instance, grids) if instance is not None else {}
     order = [key for key in ordered(upstream) if key in grids]
     keys = [*order, *sorted(grids.keys() - set(order))]  # the rest wait for each other
     expected = {key: _expected(key, partitions[key], grids[key], made.get(key)) for key in keys}
-    return Forecast(tuple(expected.values()), _ends(expected, upstream))
+    ends = _ends(expected, upstream)
+    return Forecast(tuple(expected.values()), max(ends.values(), default=0.0), ends)
 
 
 def _expected(
@@ -80,11 +93,11 @@ def _expected(
     return Expected(key, part, rows, seconds, size)
 
 
-def _ends(expected: Mapping[str, Expected], upstream: Mapping[str, Sequence[str]]) -> float:
+def _ends(expected: Mapping[str, Expected], upstream: Mapping[str, Sequence[str]]) -> dict[str, float]:
     ends: dict[str, float] = {}
     free: dict[str, float] = {}
     for key, each in expected.items():
         location = ProductId(key).domain
         begins = max([free.get(location, 0.0), *(ends.get(up, 0.0) for up in upstream[key])])
         ends[key] = free[location] = begins + (each.seconds or 0.0)
-    return max(ends.values(), default=0.0)
+    return ends

@@ -1,0 +1,111 @@
+"""A revision of the mesh's git repository, and its files."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from platform_core.diagnostics import UsageError
+from platform_core.settings import BASE
+
+MAIN: Final = ("origin/main", "main", "origin/master", "master")
+"""The names of the main branch, the first that exists."""
+_SHALLOW: Final = "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow."
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A commit, and the folder of the mesh in its repository, which ends with / unless it is the root."""
+
+    root: Path
+    commit: str
+    prefix: str
+
+    def files(self, *folders: str) -> bytes:
+        """The files of the mesh as a tar archive, by default all."""
+        tree = f"{self.commit}:{self.prefix}" if self.prefix else self.commit
+        return _git(self.root, "archive", "--format=tar", tree, *folders)
+
+    def extract(self, folder: Path) -> Path:
+        """The mesh at this commit as a folder, which is made once."""
+        target = folder / self.commit
+        if not target.is_dir():
+            draft = folder / f".{self.commit}"
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+            with tarfile.open(fileobj=io.BytesIO(self.files())) as archive:
+                archive.extractall(draft, filter="data")
+            draft.rename(target)
+        return target
+
+    def changed(self) -> frozenset[str]:
+        """The files of the mesh that differ from this commit now, with untracked ones."""
+        names = ("--no-ext-diff", "--name-only", "--relative", "-z")
+        tracked = _git(self.root, "diff", *names, self.commit, "--", ".")
+        others = _git(self.root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
+        return frozenset(filter(None, (tracked + others).decode().split("\0")))
+
+
+def revision(root: Path, name: str) -> Revision:
+    """The commit of a name. Raises UsageError: U095 without a git repository, U096 for an unknown name."""
+    prefix = _prefix(root)
+    found = _ask(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if found is None:
+        fix = _SHALLOW if _shallow(root) else "Name a branch, a tag or a commit of this repository."
+        raise UsageError.of("U096", f'git knows no commit "{name}"', None, "a commit", fix)
+    return Revision(root, found, prefix)
+
+
+def common_revision(root: Path, name: str) -> Revision:
+    """The merge base of the checked-out commit with ``name``. Raises UsageError: U095 without a git
+    repository, U096 for an unknown name, U097 without a common commit."""
+    other = revision(root, name)
+    found = _ask(root, "merge-base", "HEAD", other.commit)
+    if found is None:
+        message = f'the checked-out commit has no history in common with "{name}"'
+        fix = _SHALLOW if _shallow(root) else "Name a commit of the same history, or set MESH_BASE."
+        raise UsageError.of("U097", message, None, "a common commit", fix)
+    return Revision(root, found, other.prefix)
+
+
+def default_revision(root: Path) -> Revision | None:
+    """The base of ``mesh validate``: MESH_BASE, else the merge base with the main branch; None without git,
+    and without a main branch. Raises UsageError: U096, U097."""
+    if (named := BASE.text()) is not None:
+        return revision(root, named)
+    if _ask(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
+        return None
+    for name in MAIN:
+        if _ask(root, "rev-parse", "--verify", "--quiet", name) is not None:
+            return common_revision(root, name)
+    return None
+
+
+def _prefix(root: Path) -> str:
+    found = _ask(root, "rev-parse", "--show-prefix")
+    if found is None:
+        message = "the mesh is not in a git repository, so that no other state can be read"
+        fix = "Call it in a clone, or without a base."
+        raise UsageError.of("U095", message, None, "git, and a repository", fix)
+    return found
+
+
+def _shallow(root: Path) -> bool:
+    return _ask(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def _ask(root: Path, *words: str) -> str | None:
+    """The answer of git in one line; None for an error, or without git."""
+    try:
+        return _git(root, *words).decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(root: Path, *words: str) -> bytes:
+    return subprocess.run(("git", "-C", str(root), *words), capture_output=True, check=True).stdout
