@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
-from platform_core.change.plan import ChangePlan, Planned, plan
+from platform_core.change.plan import ChangePlan, Planned, Reader, plan
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table, print_text
 from platform_core.registry.lookup import Registry
@@ -67,16 +68,7 @@ def facts(found: ChangePlan) -> dict[str, Any]:
                 "expected": each.expected
                 and {"seconds": each.expected.seconds, "bytes": each.expected.bytes},
                 "demands_version": each.demands,
-                "readers": [
-                    {
-                        "product": r.product,
-                        "domain": r.domain,
-                        "owner": r.owner,
-                        "columns": r.columns,
-                        "place": r.place,
-                    }
-                    for r in each.readers
-                ],
+                "readers": [asdict(reader) for reader in each.readers],
                 "endangered": each.endangered or None,
                 "notes": list(each.notes),
             }
@@ -88,7 +80,7 @@ def facts(found: ChangePlan) -> dict[str, Any]:
 def summary(found: ChangePlan) -> str:
     """``2 changed, 3 affected, 1 assumed unaffected, 22 unaffected; about 12 s``."""
     words = {"changed": "changed", "affected": "affected", "assumed": "assumed unaffected"}
-    counts = Counter(each.verdict.change for each in found.products)
+    counts = Counter[str](each.verdict.change for each in found.products)
     parts = [f"{counts[kind]} {word}" for kind, word in words.items() if counts[kind]]
     parts.append(f"{counts['unaffected']} unaffected")
     return f"{', '.join(parts)}; about {found.seconds:.0f} s to make; nothing was made"
@@ -119,11 +111,11 @@ def _print(found: ChangePlan) -> None:
         print_table(HEAD, rows, [False, False, False, False, True])
     for cause, count in shared.items():
         print_text(f"{counted(count, 'product')}: {cause}")
-    for line in _lines(found.products):
+    for line in _lines(found.products, shared):
         print_text(line)
 
 
-def _lines(products: Sequence[Planned]) -> Iterator[str]:
+def _lines(products: Sequence[Planned], shared: Container[str]) -> Iterator[str]:
     """What people have to do or to know, one line each."""
     for each in products:
         name = each.verdict.product
@@ -132,9 +124,14 @@ def _lines(products: Sequence[Planned]) -> Iterator[str]:
         if each.endangered:
             yield f"{name}: {each.endangered}"
         yield from (f"{name}: {words}" for words in each.notes if each.verdict.change != "unaffected")
-        for reader in each.readers:
-            what = listed(reader.columns, 6) if reader.columns is not None else "its rows"
-            yield f"{name}: {reader.product} of {reader.owner or reader.domain} reads {what} ({reader.place})"
+        # Readers of a product without a version, or whose library alone changed, have nothing to look at.
+        if each.readers and any(cause not in shared for cause in each.verdict.because):
+            yield f"{name}: read by {listed([_reader(reader) for reader in each.readers], 6)}"
+
+
+def _reader(reader: Reader) -> str:
+    what = f" ({listed(reader.columns, 6)})" if reader.columns is not None else ""
+    return f"{reader.product}{what} of {reader.owner or reader.domain}"
 
 
 def markdown(found: ChangePlan) -> str:
@@ -146,4 +143,4 @@ def markdown(found: ChangePlan) -> str:
         lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
         lines.append("")
     lines += [f"- {counted(count, 'product')}: {cause}" for cause, count in shared.items()]
-    return "\n".join([*lines, *(f"- {line}" for line in _lines(found.products))])
+    return "\n".join([*lines, *(f"- {line}" for line in _lines(found.products, shared))])
