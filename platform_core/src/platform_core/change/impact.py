@@ -91,7 +91,8 @@ def _verdict(product: str, now: Current, before: Sequence[Former], known: Mappin
         inputs = list(_input_causes(now, former, known))
         part = _union([own_moved for _, own_moved in own] + [moved for _, moved in inputs])
         causes |= dict.fromkeys(words for words, _ in own)
-        reasons |= dict.fromkeys(words for words, _ in inputs)
+        if not any(own_moved.rows for _, own_moved in own):  # else its inputs change nothing more
+            reasons |= dict.fromkeys(words for words, _ in inputs)
         moved = _union([moved, part])
         if own or inputs:
             keys = None if keys is None or former.partitions is None else keys | {*former.partitions}
