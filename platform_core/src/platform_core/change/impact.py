@@ -17,6 +17,7 @@ from platform_core.words import listed
 Kind = Literal["changed", "affected", "assumed", "unaffected"]
 WORDS: Final = {"function": "its function", "dbt": "its dbt model", "masked": "its masks"}
 LIBRARY: Final = "platform_core has other sources"
+NEVER: Final = "it was never made"
 SHOWN: Final = 6
 
 
@@ -47,6 +48,10 @@ class Former:
     partitions: tuple[str, ...] | None = None
     """The partitions that this state is of; None: all."""
 
+    def moved_before(self) -> Iterator[tuple[str, Moved]]:
+        """The inputs that have a newer version, and what differs."""
+        return ((name, moved) for name, (moved, _) in self.behind.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Current:
@@ -64,10 +69,19 @@ class Verdict:
 
     product: str
     change: Kind
-    because: tuple[str, ...]
+    own: tuple[str, ...]
+    """Its own causes, or the doubts about a product that is assumed unaffected."""
+    inputs: tuple[str, ...]
+    """The changes of its inputs that it uses."""
     moved: Moved
     partitions: tuple[str, ...] | None = None
     """The partitions to make; None: all."""
+    certain: bool = True
+    """Whether a run makes it even if its inputs turn out to be equal."""
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        return (*self.own, *self.inputs)
 
 
 def impact(now: Mapping[str, Current], before: Mapping[str, Sequence[Former]]) -> dict[str, Verdict]:
@@ -83,7 +97,7 @@ def impact(now: Mapping[str, Current], before: Mapping[str, Sequence[Former]]) -
 
 def _verdict(product: str, now: Current, before: Sequence[Former], known: Mapping[str, Verdict]) -> Verdict:
     if not before:
-        return Verdict(product, "changed", ("it was never made",), Moved(rows=True))
+        return Verdict(product, "changed", (NEVER,), (), Moved(rows=True))
     causes, reasons, moved = dict[str, None](), dict[str, None](), Moved()
     keys: set[str] | None = set()
     for former in before:
@@ -98,12 +112,13 @@ def _verdict(product: str, now: Current, before: Sequence[Former], known: Mappin
             keys = None if keys is None or former.partitions is None else keys | {*former.partitions}
     partitions = tuple(sorted(keys)) if keys else None
     if causes:
-        return Verdict(product, "changed", (*causes, *reasons), moved, partitions)
+        return Verdict(product, "changed", tuple(causes), tuple(reasons), moved, partitions)
     if reasons:
-        return Verdict(product, "affected", tuple(reasons), moved, partitions)
+        certain = any(_hit(now, *each)[0] for former in before for each in former.moved_before())
+        return Verdict(product, "affected", (), tuple(reasons), moved, partitions, certain)
     if doubts := tuple(dict.fromkeys(_doubts(now, known))):
-        return Verdict(product, "assumed", doubts, Moved())
-    return Verdict(product, "unaffected", (), Moved())
+        return Verdict(product, "assumed", doubts, (), Moved())
+    return Verdict(product, "unaffected", (), (), Moved())
 
 
 def _own_causes(now: Current, before: Former) -> Iterator[tuple[str, Moved]]:

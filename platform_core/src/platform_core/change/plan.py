@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,9 @@ from platform_core.source.workspace import read_locations
 from platform_core.words import duration_in_words
 from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import introspect
+from platform_core.workspace.run.cutoff import ChangedProducts, Cutoff
 from platform_core.workspace.run.forecast import Expected, Forecast, estimate
+from platform_core.workspace.run.selection import Selection
 
 _NOTHING = Forecast((), 0.0)
 
@@ -56,6 +58,8 @@ class Planned:
     """The promise that a run now would break, in words."""
     inputs: tuple[str, ...] = ()
     """The products that it reads."""
+    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The columns that it uses of each."""
     notes: tuple[str, ...] = ()
     """Why its fingerprints are coarse, and what depends on the order of rows."""
 
@@ -75,10 +79,19 @@ class ChangePlan:
     seconds: float = 0.0
     """About how long a run takes."""
 
-    def of(self, products: Iterable[str]) -> ChangePlan:
-        """The part of some products."""
-        wanted = set(products)
+    def of(self, selection: Selection) -> ChangePlan:
+        """The part of a selection of products."""
+        if not selection.terms:
+            return self
+        wanted = selection.resolve({each.verdict.product: each.inputs for each in self.products})
         return replace(self, products=tuple(each for each in self.products if each.verdict.product in wanted))
+
+
+def changed_products(found: ChangePlan) -> ChangedProducts:
+    """The products that a run of the plan makes, or leaves as they are."""
+    made = [each for each in found.products if each.made and each.expected is not None]
+    reads = {each.verdict.product: each.uses for each in made if not each.verdict.certain}
+    return ChangedProducts({each.verdict.product: each.verdict.partitions for each in made}, Cutoff(reads))
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,7 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
             tuple(_readers(mesh, here, verdict)),
             _endangered(here.products().get(name), forecast.ends.get(name), moment),
             tuple(read.product for read in _factory_inputs(mesh, name)),
+            _uses(current.get(name)),
             tuple(_notes(current.get(name))),
         )
         for name, verdict in (*verdicts.items(), *gone.items())
@@ -179,7 +193,7 @@ def _disappeared(name: str, base: Base, here: _Now) -> Verdict:
     )
     renamed = next(same, None)
     words = f"it has no contract any more; {renamed} is made by the same code" if renamed else "it is removed"
-    return Verdict(name, "changed", (words,), Moved(rows=True))
+    return Verdict(name, "changed", (words,), (), Moved(rows=True))
 
 
 def _forecast(root: Path, here: _Now, made: Mapping[str, Verdict]) -> Forecast:
@@ -227,6 +241,16 @@ def _endangered(product: DataProduct | None, seconds: float | None, now: datetim
         return ""
     takes = duration_in_words(timedelta(seconds=round(seconds)))
     return f"due {due:%a %H:%M} {deadline.timezone}, but a run now takes {takes}"
+
+
+def _uses(current: Current | None) -> dict[str, frozenset[str]]:
+    if current is None or current.prints is None:
+        return {}
+    found: dict[str, frozenset[str]] = {}
+    for each in (current.prints.rows, *current.prints.columns.values()):
+        for name, columns in each.uses.items():
+            found[name] = found.get(name, frozenset()) | set(columns)
+    return found
 
 
 def _notes(current: Current | None) -> Iterator[str]:

@@ -20,7 +20,8 @@ from platform_core.governance.facts_document import made, written
 PROTOCOL: Final = 1
 """Increases when the other side would misunderstand a changed message."""
 
-AssetState = Literal["running", "ok", "failed", "skipped", "canceled"]
+AssetState = Literal["running", "ok", "unchanged", "failed", "skipped", "canceled"]
+"""``unchanged``: it was not made, because no column that it reads has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Moved:
     warned: int = 0
     """Failed checks of severity WARN; 0.2 counted them in ``failed``."""
     error: str | None = None
+    changed: tuple[str, ...] | None = None
+    """The columns that differ from the version before; None: the rows, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)

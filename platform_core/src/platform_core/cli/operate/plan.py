@@ -41,9 +41,7 @@ def run(options: argparse.Namespace) -> int:
     names = Registry.open(root).names()
     selection = parse_selection(options.selection, names)
     found = plan(root, revision(root, options.base) if options.base is not None else None)
-    if selection.terms:
-        upstream = {each.verdict.product: each.inputs for each in found.products}
-        found = found.of(selection.resolve(upstream))
+    found = found.of(selection)
     if options.format == "markdown":
         print(markdown(found))
     status = answer(options, root, facts(found), lambda: _print(found), found.faults)
@@ -88,7 +86,7 @@ def summary(found: ChangePlan) -> str:
 
 def _shared(found: ChangePlan) -> dict[str, int]:
     """The causes that many products have, with their number."""
-    counts = Counter(cause for each in found.products for cause in each.verdict.because)
+    counts = Counter(cause for each in found.products for cause in each.verdict.own)
     return {cause: count for cause, count in counts.items() if count >= SHARED}
 
 

@@ -8,11 +8,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from platform_core.access.bi_file import refresh_attached
+from platform_core.change.plan import changed_products, plan
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
 from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
-from platform_core.diagnostics import RunError
+from platform_core.diagnostics import RunError, UsageError
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
@@ -40,6 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "downstream partitions of the same time",
     )
     parser.add_argument(
+        "--changed",
+        action="store_true",
+        help="only what `mesh plan` names, and of that nothing whose inputs turn out to be equal",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="print what would be made, about how long and how many bytes, and make nothing",
@@ -57,12 +63,19 @@ def run(options: argparse.Namespace) -> int:
     if not selection.named():
         fix = "`mesh new product DOMAIN/PRODUCT --from FILE`"
         raise RunError.of("R007", "no data product has a contract yet", fix=fix)
+    changed = None
+    if options.changed:
+        if options.dry_run or options.partitions is not None:
+            message, fix = "--changed chooses the products and their partitions", "`mesh plan` shows them."
+            raise UsageError.of("U098", message, None, "--changed without other options", fix)
+        changed = changed_products(plan(root).of(selection))
+        selection = replace(selection, terms=())
     if options.dry_run:
         return _dry_run(options, forecast(root, Home.of(root), locations, selection, options.partitions))
     silent = options.format == "json" or options.verbosity < 0
     observer = Observer() if silent else Screen() if sys.stderr.isatty() else Lines()
     try:
-        mesh = MeshRun(root, Home.of(root), locations, selection, options.partitions, observer)
+        mesh = MeshRun(root, Home.of(root), locations, selection, options.partitions, observer, changed)
         result = mesh.execute()
     finally:
         observer.close()

@@ -101,7 +101,8 @@ def figures(product: ProductResult) -> tuple[str, str, str]:
 
 
 def summary(products: Sequence[ProductResult], seconds: float) -> str:
-    words = {"ok": "made", "failed": "failed", "skipped": "skipped", "canceled": "not made"}
+    words = {"ok": "made", "unchanged": "unchanged", "failed": "failed", "skipped": "skipped"}
+    words["canceled"] = "not made"
     counts = {state: sum(product.status == state for product in products) for state in words}
     parts = [f"{count} {words[state]}" for state, count in counts.items() if count]
     if warned := [product.checks.warned for product in products if product.checks.warned]:

@@ -67,6 +67,7 @@ from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.repeated import order_of, published_by_lost_run
 from platform_core.products.run.report import (
+    changed_columns,
     check_result,
     column_facts,
     parts_metadata,
@@ -219,13 +220,15 @@ def product_asset(
                     room,
                 ]
                 lock_down(connection, files=files_of(sources), folders=folders)
-                if before := published_by_lost_run(connection, product, context.run.tags, window):
-                    return published_result(product.id, *before), []
+                if lost := published_by_lost_run(connection, product, context.run.tags, window):
+                    return published_result(product.id, *lost), []
                 require_published(connection, reads, product.id)
                 versions = stamp.facts["inputs"] = versions_read(connection, reads)
+                before = stamps(connection, product.lake, product.id, limit=1)
+                previous = next((facts for *_, facts in before), None)
                 prints = fingerprints(product, kind, root, made_by, made_from)
                 stamp.facts["made_from"] = prints and of_all_partitions(
-                    prints.facts, connection, product, None if whole_grid else window
+                    prints.facts, previous, product, None if whole_grid else window
                 )
                 known: dict[str, DataProduct] = {read.id: read for read in (*audited, *reads)}
                 files = [
@@ -269,6 +272,7 @@ def product_asset(
                     )
                 )
                 metadata |= column_facts(run, publication.version, preview)
+                metadata |= changed_columns(made, previous)
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # after the new version is readable

@@ -12,13 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import duckdb
-
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window, partition_windows
 from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, stamped
 from platform_core.fingerprint.query import PlanEngine
-from platform_core.lake.versions import stamps
 from platform_core.products.dbt.project import DbtProject
 from platform_core.quality.outcome import CheckOutcome
 from platform_core.version import __version__
@@ -57,13 +54,12 @@ def fingerprints(
 
 def of_all_partitions(
     facts: Mapping[str, Any],
-    connection: duckdb.DuckDBPyConnection,
+    previous: Mapping[str, Any] | None,
     product: DataProduct,
     window: Window | None,
 ) -> dict[str, Any]:
     """The facts of a version whose run makes the partitions of ``window``, None for all: with those of the
-    other partitions where they differ."""
-    previous = next((stamp for *_, stamp in stamps(connection, product.lake, product.id, limit=1)), None)
+    other partitions where they differ. ``previous`` is the stamp of the version before."""
     if previous is None or window is None or product.partitions is None:
         return dict(facts)
     grid, made = [each.key for each in partition_windows(product.partitions)], window.keys

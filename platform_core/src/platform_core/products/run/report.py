@@ -16,7 +16,7 @@ from platform_core.diagnostics import LakeError
 from platform_core.files import write_whole
 from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
-from platform_core.lake.publication.content_hash import data_version
+from platform_core.lake.publication.content_hash import columns_differing, data_version
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.publication.tables import Publication
 from platform_core.products.catalog.spec import SEVERITY_IN_DAGSTER, asset_key
@@ -34,6 +34,8 @@ from platform_core.words import counted
 PREVIEW_ROWS = 5
 MAX_PARTS = 100
 """The most partitions of a run that are reported one by one; Dagster looks up each among all."""
+CHANGED = "mesh/changed_columns"
+"""The metadata key of the columns that differ from the version before; absent where the rows do."""
 WARNING = "mesh/warning"
 """The metadata key of a fault after publication; the version is valid."""
 
@@ -152,6 +154,13 @@ def publication_metadata(
     metadata["mesh/summary"] = f"version {publication.version}: {counts}, made in {seconds:.1f} s"
     metadata |= version_metadata(publication.version, facts)
     return metadata | {"mesh/bytes": publication.bytes, "mesh/platform_core": __version__}
+
+
+def changed_columns(made: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The columns of a version, by its stamp, that differ from the one before; nothing where the rows do."""
+    contents = (made.get("content"), (before or {}).get("content"))
+    columns = columns_differing(contents[0], contents[1]) if contents[0] and contents[1] else None
+    return {} if columns is None else {CHANGED: dg.MetadataValue.json(sorted(columns))}
 
 
 def column_facts(run: RunContext, version: int, preview: bool) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from platform_core.workspace.protocol import (
     Unloadable,
 )
 from platform_core.workspace.run.affected_partitions import assets_of, resolve_selection
+from platform_core.workspace.run.cutoff import ChangedProducts, Cutoff
 from platform_core.workspace.run.deployed_worker import DeployedWorker
 from platform_core.workspace.run.partition_keys import chosen_partitions
 from platform_core.workspace.run.plan import FINAL, Plan, cycle_diagnostic, selected_assets
@@ -59,24 +60,28 @@ class MeshRun:
         selection: Selection,
         partitions: str | None,
         observer: Observer,
+        changed: ChangedProducts | None = None,
     ) -> None:
         self._root, self._home = root, home
         self._selection, self._asked, self._observer = selection, partitions, observer
         named = selection.named()
+        if changed is not None:
+            named &= changed.partitions.keys()
         domains = {ProductId(name).domain for name in named}
         self._seats = {
             location.name: WorkerSlot(location)
             for location in locations
-            if selection.follows_graph or location.name in domains
+            if (selection.follows_graph and changed is None) or location.name in domains
         }
         # Without + the selected products are known at once. --partitions is checked before the first run, so
         # all locations of the run must load first.
-        self._selecting = selection.follows_graph
+        self._selecting = selection.follows_graph and changed is None
         self._gate = self._selecting or partitions is not None
-        self._plan = Plan(named)
+        self._plan = Plan(named, cutoff=changed.cutoff if changed is not None else Cutoff())
         self._looking: Introspection | None = None
         self._looks: Mapping[str, Future[LocationFacts]] = {}
-        self._keys: Mapping[str, tuple[str, ...]] = {}
+        known = changed.partitions if changed is not None else {}
+        self._keys: Mapping[str, tuple[str, ...]] = {key: each for key, each in known.items() if each}
         self._results = Results(self._plan, observer)
         self._server = UiServer.of(current_deployment())
         """The server that launches the runs; None where this command starts workers."""
@@ -233,6 +238,9 @@ class MeshRun:
         while blocked := self._plan.blocked():
             for key in blocked:
                 self._end(key, "skipped", None)
+        while spared := self._plan.spared():
+            for key in spared:
+                self._end(key, "unchanged", None)
         for seat in self._seats.values():
             if seat.phase == "idle":
                 self._assign(seat)

@@ -15,8 +15,10 @@ from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic
 from platform_core.graph import reached, shortest_cycles
 from platform_core.workspace.protocol import Asset, AssetState, Moved
+from platform_core.workspace.run.cutoff import Changed, Cutoff
 
-FINAL: Final[frozenset[AssetState]] = frozenset({"ok", "failed", "skipped", "canceled"})
+GOOD: Final[frozenset[AssetState]] = frozenset({"ok", "unchanged"})
+FINAL: Final[frozenset[AssetState]] = GOOD | {"failed", "skipped", "canceled"}
 
 
 @dataclass(slots=True)
@@ -60,6 +62,9 @@ class Plan:
     steps: dict[str, Step] = field(default_factory=dict)
     outcomes: dict[str, AssetState] = field(default_factory=dict)
     """The results of wanted products without a step."""
+    cutoff: Cutoff = field(default_factory=Cutoff)
+    changed: dict[str, Changed] = field(default_factory=dict)
+    """What differs in the products that this run has made."""
 
     def add(
         self, location: str, assets: Iterable[Asset], partitions: Mapping[str, tuple[str, ...] | None]
@@ -75,6 +80,8 @@ class Plan:
         return step.state if step is not None else self.outcomes.get(key)
 
     def move(self, moved: Moved) -> None:
+        if moved.state == "ok":
+            self.changed[moved.key] = frozenset(moved.changed) if moved.changed is not None else None
         if moved.key in self.steps:
             self.steps[moved.key].state = moved.state
         else:
@@ -91,10 +98,21 @@ class Plan:
         waiting = (key for key, step in self.steps.items() if step.state is None and not step.ordered)
         return tuple(key for key in waiting if self.cause(key) is not None)
 
+    def spared(self) -> tuple[str, ...]:
+        """The waiting assets whose inputs have ended without a change that concerns them."""
+        waiting = (step for step in self.steps.values() if step.state is None and not step.ordered)
+        return tuple(
+            step.asset.key
+            for step in waiting
+            if step.asset.key in self.cutoff
+            and self._ready(step, ())
+            and self.cutoff.spares(step.asset.key, self.changed)
+        )
+
     def cause(self, key: str) -> str | None:
         """The first upstream asset that failed or was skipped."""
         upstream = self.steps[key].asset.upstream if key in self.steps else ()
-        return next((up for up in upstream if self.state(up) in FINAL - {"ok"}), None)
+        return next((up for up in upstream if self.state(up) in FINAL - GOOD), None)
 
     def ready(self, location: str) -> list[Step]:
         """The steps that a worker of the location can make now."""
@@ -157,8 +175,10 @@ class Plan:
 
     def _ready(self, step: Step, along: Collection[str]) -> bool:
         together = step.asset.together
+        if step.asset.key in self.cutoff:
+            along = ()  # whether it is made depends on the result of its inputs
         return all(
-            up in along or up in together or self.state(up) == "ok"
+            up in along or up in together or self.state(up) in GOOD
             for up in step.asset.upstream
             if up in self.steps or up in self.wanted
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
-from platform_core.products.run.report import WARNING
+from platform_core.products.run.report import CHANGED, WARNING
 from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.dagster_internals import run_error, was_interrupted
 from platform_core.workspace.failure_text import explain_error, explain_event
@@ -37,6 +37,8 @@ class _Seen:
     reported: bool = False
     made: bool = False
     kept: bool = False
+    changed: set[str] | None = field(default_factory=set)
+    """The columns that changed in this order; None: the rows, or unknown."""
 
 
 class Progress:
@@ -137,6 +139,10 @@ class Progress:
         rows = materialization.metadata.get(ROW_COUNT)
         if seen is not None:
             seen.made = True
+            changed = materialization.metadata.get(CHANGED)
+            columns: Any = changed.value if changed is not None else None
+            known = seen.changed is not None and columns is not None
+            seen.changed = {*(seen.changed or ()), *columns} if known else None
         if seen is not None and rows is not None and isinstance(rows.value, int):
             seen.rows = rows.value
         if seen is not None and (warning := materialization.metadata.get(WARNING)) is not None:
@@ -154,4 +160,5 @@ class Progress:
             seconds=round(seen.seconds, 3) if seen.state in ("ok", "failed", "canceled") else None,
             **asdict(Checks.of(list(seen.checks.values()))),
             error=seen.error,
+            changed=tuple(sorted(seen.changed)) if seen.made and seen.changed is not None else None,
         )

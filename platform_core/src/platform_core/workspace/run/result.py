@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from platform_core.contracts.product_id import ProductId
 from platform_core.workspace.check_counts import NONE, Checks
 from platform_core.workspace.protocol import AssetState, Moved
-from platform_core.workspace.run.plan import Plan
+from platform_core.workspace.run.plan import GOOD, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class MeshResult:
 
     @property
     def ok(self) -> bool:
-        return not self.interrupted and all(product.status == "ok" for product in self.products)
+        return not self.interrupted and all(product.status in GOOD for product in self.products)
 
 
 class Observer:
@@ -73,6 +73,8 @@ class Results:
             error = moved.error
             if moved.state == "skipped":
                 error = self._why_skipped(moved.key)
+            if moved.state == "unchanged":
+                error = "not made, because no column that it reads has changed"
             location = self.products[moved.key].location
             step = self._plan.steps.get(moved.key)
             part = step.part if step is not None else ""
