@@ -11,7 +11,7 @@ from platform_core.change.base import Base, base_of, locked_packages
 from platform_core.change.contracts import contract_words, demanded_version, regrouped
 from platform_core.change.impact import Current, Former, Moved, Verdict, impact
 from platform_core.change.kept_prints import KeptPrints
-from platform_core.change.published import published_states
+from platform_core.change.published import last_runs, published_states
 from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partition_windows
@@ -204,7 +204,8 @@ def _forecast(root: Path, here: _Now, made: Mapping[str, Verdict]) -> Forecast:
     grids = {name: tuple(each.key for each in windows[name]) if name in windows else None for name in made}
     partitions = {name: each.partitions or grids[name] for name, each in made.items()}
     reads = {name: [read.product for read in _factory_inputs(here.mesh, name)] for name in made}
-    return estimate(root, partitions, grids, reads)
+    runs = last_runs(current_lakes(root), {name: products[name] for name in made})
+    return estimate(runs, partitions, grids, reads)
 
 
 def _factory_inputs(mesh: MeshFacts, name: str) -> Sequence[InputFacts]:

@@ -16,9 +16,10 @@ from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import columns_differing
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import Catalog, stamps
+from platform_core.lake.versions import Catalog, latest_of, stamps
 from platform_core.odcs.masked_twin import masked_twin
 from platform_core.odcs.reader import load_contract
+from platform_core.workspace.records import Materialization
 
 _UNKNOWN = "its version was published without fingerprints"
 
@@ -59,6 +60,28 @@ def published_states(
         elif product.lake in hidden or (product.lake in readable and product.lake not in newest):
             states[name] = [Former(None, f'the lake "{product.lake}" cannot be read')]
     return states, contracts, (*faults, *more)
+
+
+def last_runs(location: LakeLocation, products: Mapping[str, DataProduct]) -> dict[str, Materialization]:
+    """The last run of each product by the stamp of its version, without lakes that cannot be read."""
+    lakes = {product.lake for product in products.values() if location.is_readable(product.lake)}
+
+    def ask(catalog: Catalog, lake: str) -> list[Materialization]:
+        return [
+            Materialization(
+                product.id,
+                made.published_at,
+                made.run_id,
+                made.version,
+                made.rows,
+                made.rows_written,
+                made.seconds,
+                made.bytes,
+            )
+            for product, made, _ in latest_of(catalog, lake, products.values())
+        ]
+
+    return {made.product: made for held in from_each_lake(location, lakes, ask)[0].values() for made in held}
 
 
 def _newest(catalog: Catalog, lake: str) -> dict[str, _Stamped]:

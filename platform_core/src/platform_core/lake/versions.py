@@ -44,6 +44,8 @@ class Version:
     file: FileFacts | None = None
     keys: dict[str, str] = field(default_factory=dict)
     """For a masked twin: the fingerprints of the keys of its hashes, by name."""
+    seconds: float | None = None
+    """How long its run took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def _version(
         partition=facts.get("partition"),
         bytes=size,
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
+        seconds=facts.get("seconds"),
         # Before 0.4 the name of a key had no domain.
         keys={
             name if "." in name else f"{product.domain}.{name}": key

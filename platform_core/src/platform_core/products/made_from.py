@@ -74,7 +74,7 @@ def of_function(
         for argument, each in function.sources.items()
     )
     return MadeFrom(
-        digest(code.fingerprint, declared, known.query),
+        digest(code.fingerprint, declared),
         tables=(*shapes(function, inputs), *sources),
         columns=columns,
         packages=tuple(sorted({*packages_of(code.packages), *of_sources})),

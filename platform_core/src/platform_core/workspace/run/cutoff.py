@@ -28,7 +28,7 @@ class Cutoff:
 
 @dataclass(frozen=True, slots=True)
 class ChangedProducts:
-    """The products of a plan with the partitions of each, None for all, and those that may stay as they are."""
+    """The products of a plan with the partitions of each, None for all, and those that may stay unmade."""
 
     partitions: Mapping[str, tuple[str, ...] | None]
     cutoff: Cutoff

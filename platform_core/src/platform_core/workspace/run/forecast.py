@@ -59,18 +59,19 @@ def forecast(
     grids = {key: tuple(w.key for w in windows[key]) if key in windows else None for key in sorted(wanted)}
     partitions = chosen_partitions(asked, grids, known)
     upstream = {key: assets[key].upstream if key in assets else () for key in grids}
-    return estimate(root, partitions, grids, upstream)
+    with recorded(root) as instance:
+        made = newest(instance, grids) if instance is not None else {}
+    return estimate(made, partitions, grids, upstream)
 
 
 def estimate(
-    root: Path,
+    made: Mapping[str, Materialization],
     partitions: Mapping[str, Sequence[str] | None],
     grids: Mapping[str, Sequence[str] | None],
     upstream: Mapping[str, Sequence[str]],
 ) -> Forecast:
-    """The forecast of a run that makes ``partitions`` of each product, whose partitions are ``grids``."""
-    with recorded(root) as instance:
-        made = newest(instance, grids) if instance is not None else {}
+    """The forecast of a run that makes ``partitions`` of each product, whose partitions are ``grids``; ``made``
+    has the last run of each."""
     order = [key for key in ordered(upstream) if key in grids]
     keys = [*order, *sorted(grids.keys() - set(order))]  # the rest wait for each other
     expected = {key: _expected(key, partitions[key], grids[key], made.get(key)) for key in keys}
