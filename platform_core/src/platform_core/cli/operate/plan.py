@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from platform_core.change.impact import WORDS
 from platform_core.change.plan import ChangePlan, Planned, Reader, plan
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table, print_text
@@ -87,7 +88,9 @@ def summary(found: ChangePlan) -> str:
 def _shared(found: ChangePlan) -> dict[str, int]:
     """The causes that many products have, with their number."""
     counts = Counter(cause for each in found.products for cause in each.verdict.own)
-    return {cause: count for cause, count in counts.items() if count >= SHARED}
+    return {
+        cause: count for cause, count in counts.items() if count >= SHARED and cause not in WORDS.values()
+    }
 
 
 def _rows(found: ChangePlan, shared: dict[str, int]) -> Iterator[list[str]]:

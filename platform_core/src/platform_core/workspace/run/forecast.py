@@ -70,8 +70,8 @@ def estimate(
     grids: Mapping[str, Sequence[str] | None],
     upstream: Mapping[str, Sequence[str]],
 ) -> Forecast:
-    """The forecast of a run that makes ``partitions`` of each product, whose partitions are ``grids``; ``made``
-    has the last run of each."""
+    """The forecast of a run that makes ``partitions`` of each product, whose partitions are ``grids``;
+    ``made`` has the last run of each."""
     order = [key for key in ordered(upstream) if key in grids]
     keys = [*order, *sorted(grids.keys() - set(order))]  # the rest wait for each other
     expected = {key: _expected(key, partitions[key], grids[key], made.get(key)) for key in keys}
