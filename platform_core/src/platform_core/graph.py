@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
 
-Edges = Mapping[str, Collection[str]]
+N = TypeVar("N", bound=Hashable)
+Edges = Mapping[N, Collection[N]]
 """The targets of each node."""
 
 
-def reached(start: Iterable[str], edges: Edges) -> set[str]:
+def reached(start: Iterable[N], edges: Edges[N]) -> set[N]:
     """The nodes reachable from ``start``, including ``start``."""
     found = set(start)
     queue = list(found)
@@ -23,29 +25,29 @@ def reached(start: Iterable[str], edges: Edges) -> set[str]:
     return found
 
 
-def reversed_edges(edges: Edges) -> dict[str, set[str]]:
+def reversed_edges(edges: Edges[N]) -> dict[N, set[N]]:
     """The graph with all edges reversed."""
-    found: dict[str, set[str]] = {}
+    found: dict[N, set[N]] = {}
     for node, targets in edges.items():
         for target in targets:
             found.setdefault(target, set()).add(node)
     return found
 
 
-def ordered(edges: Edges) -> list[str]:
+def ordered(edges: Edges[N]) -> list[N]:
     """All nodes, each after its targets, without nodes that are on a cycle or lead to one."""
     sorter = TopologicalSorter(edges)
     # After a CycleError, the sorter still returns the nodes that no cycle blocks.
     with suppress(CycleError):
         sorter.prepare()
-    found: list[str] = []
+    found: list[N] = []
     while ready := sorter.get_ready():
         found += ready
         sorter.done(*ready)
     return found
 
 
-def shortest_cycles(edges: Edges) -> Iterator[list[str]]:
+def shortest_cycles(edges: Edges[str]) -> Iterator[list[str]]:
     """One cycle, a short one, for each group of nodes that reach each other."""
     leading = edges.keys() - ordered(edges)
     # Nodes that only lead to a cycle, or are only reached from one, are left out.
@@ -61,11 +63,11 @@ def shortest_cycles(edges: Edges) -> Iterator[list[str]]:
         left -= group
 
 
-def _within(edges: Edges, nodes: Collection[str]) -> dict[str, list[str]]:
+def _within(edges: Edges[str], nodes: Collection[str]) -> dict[str, list[str]]:
     return {node: [target for target in edges.get(node, ()) if target in nodes] for node in nodes}
 
 
-def _cycle_at(start: str, edges: Edges) -> list[str] | None:
+def _cycle_at(start: str, edges: Edges[str]) -> list[str] | None:
     previous: dict[str, str] = {}
     queue = deque([start])
     while queue:

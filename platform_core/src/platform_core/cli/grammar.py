@@ -60,6 +60,9 @@ VERBS: Final[Mapping[str, Verb]] = {
     "attach": Verb(
         "read", "write a DuckDB file of granted products for BI tools", "a contract or a lake cannot be read"
     ),
+    "lineage": Verb(
+        "read", "show from which columns a column is made, and where it flows", "a location cannot be read"
+    ),
     "stats": Verb("read", "show statistics of a product's columns", "the version has none"),
     "run": Verb("operate", "materialize products of all code locations", "a product was not made"),
     "plan": Verb(

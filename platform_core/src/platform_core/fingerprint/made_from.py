@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -70,6 +70,8 @@ class Slice:
 
     fingerprint: str
     uses: Uses
+    values: Uses = field(default_factory=dict)
+    """The columns whose values flow into it; of a plan that does not show them, all that it uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +97,20 @@ class QueryPrint:
         """The fingerprints of a maker by its whole text."""
         read = {table.source: tuple(name for name, _ in table.columns) for table in made_from.tables}
         how = sorted(f"{table.source} {table.how} {table.columns}" for table in made_from.tables)
-        rows = Slice(digest(made_from.query or made_from.text, *how), read)
+        rows = Slice(digest(made_from.query or made_from.text, *how), read, read)
         return cls(engine, rows, dict.fromkeys(made_from.columns, rows), reason)
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> QueryPrint:
-        slices = {
-            name: Slice(each["fingerprint"], {source: tuple(used) for source, used in each["uses"].items()})
-            for name, each in document["columns"].items()
-        }
-        used = {source: tuple(columns) for source, columns in document["rows"]["uses"].items()}
-        rows = Slice(document["rows"]["fingerprint"], used)
+        slices = {name: _slice(each) for name, each in document["columns"].items()}
         found = {name: tuple(document[name]) for name in ("unstable", "ordered")}
-        return cls(document["engine"], rows, slices, document["unread"], **found)
+        return cls(document["engine"], _slice(document["rows"]), slices, document["unread"], **found)
+
+
+def _slice(document: Mapping[str, Any]) -> Slice:
+    kinds = (document["uses"], document["values"])
+    uses, values = ({source: tuple(used) for source, used in kind.items()} for kind in kinds)
+    return Slice(document["fingerprint"], uses, values)
 
 
 def stamped(made_from: MadeFrom, prints: QueryPrint) -> dict[str, Any]:

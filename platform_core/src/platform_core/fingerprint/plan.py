@@ -71,7 +71,7 @@ class _Normal:
         columns = [each.get("index", 0) if isinstance(each, dict) else each for each in read]
         # A number after the columns is that of the row.
         shown = [(names[n], types[n]) if n < len(names) else ("", None) for n in columns]
-        source = self._source(node)
+        source = source_of(node, self._tables)
         self.uses.setdefault(source, set()).update(name for name, _ in shown if name)
         inner = [
             [each.get("child_indexes"), each.get("field")] if isinstance(each, dict) else None
@@ -87,11 +87,12 @@ class _Normal:
             )
         return found
 
-    def _source(self, node: Plan) -> str:
-        files: list[str] = (node.get("function_data") or {}).get("files") or []
-        name = PurePath(files[0]).stem if len(files) == 1 else ""
-        # Functions that compute their rows have no file.
-        return self._tables.get(name, str(node.get("name")))
+
+def source_of(scan: Plan, tables: Mapping[str, str]) -> str:
+    """The source of a scan, by the name of its file; of a function that computes its rows, its name."""
+    files: list[str] = (scan.get("function_data") or {}).get("files") or []
+    name = PurePath(files[0]).stem if len(files) == 1 else ""
+    return tables.get(name, str(scan.get("name")))
 
 
 def _collapsed(plan: Plan) -> Plan:

@@ -16,9 +16,10 @@ from typing import Any, Final, Self
 
 import duckdb
 
-from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, Slice, TableShape, digest
-from platform_core.fingerprint.plan import normalized
+from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, Slice, TableShape, Uses, digest
+from platform_core.fingerprint.plan import normalized, source_of
 from platform_core.fingerprint.stability import order_dependent, unstable
+from platform_core.fingerprint.values import UnknownOperator, origins
 from platform_core.sql.engine import lock_down
 from platform_core.sql.parser import Node, nodes, parse, written
 from platform_core.sql.quoting import literal, quoted
@@ -129,8 +130,18 @@ class PlanEngine:
         read: dict[str, set[str]] = {}
         for source, columns in uses.items():
             read.setdefault(source.partition("#")[0], set()).update(columns)
-        shown = {source: tuple(sorted(columns)) for source, columns in sorted(read.items())}
-        return Slice(digest(json.dumps(plan, sort_keys=True), kind), shown)
+        used = {source: tuple(sorted(columns)) for source, columns in sorted(read.items())}
+        return Slice(
+            digest(json.dumps(plan, sort_keys=True), kind), used, self._values(answer["plans"][0], used)
+        )
+
+    def _values(self, plan: Any, used: Uses) -> Uses:
+        try:
+            [found] = origins(plan, lambda scan: source_of(scan, self._sources).partition("#")[0])
+        except (UnknownOperator, ValueError, LookupError):
+            return used
+        names = sorted({source for source, _ in found})
+        return {name: tuple(sorted(column for source, column in found if source == name)) for name in names}
 
 
 class _Unread(Exception):

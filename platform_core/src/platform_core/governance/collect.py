@@ -12,6 +12,8 @@ from typing import Final
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import ContractError, DefinitionError, Diagnostic, Place
+from platform_core.fingerprint.made_from import MadeFrom
+from platform_core.fingerprint.query import PlanEngine
 from platform_core.governance.facts import AssetFacts, FactoryFacts, InputFacts, LocationFacts
 from platform_core.products import column_use, made_from
 from platform_core.products.dbt.project import DbtProject
@@ -111,7 +113,7 @@ def _function(
     parts = None
     if sql and len(contracts) == len(function.products):
         parts = made_from.of_function(function, known, contracts, domain.products.get(function.name))
-    made = (known.produced, known.contradicts, parts)
+    made = (known.produced, known.contradicts, parts, _from_personal(parts, contracts.values()))
     return FactoryFacts(function.name, "function", function.place, inputs, *made), known.faults
 
 
@@ -139,8 +141,26 @@ def _model(
         for product, where in places.items()
     )
     parts = made_from.of_model(project, known, by_name, domain.products[name]) if complete else None
-    made = (known.produced, known.contradicts, parts)
+    made = (known.produced, known.contradicts, parts, _from_personal(parts, contracts.values()))
     return FactoryFacts(name, "dbt", place, inputs, *made), (*unread, *known.faults)
+
+
+def _from_personal(parts: MadeFrom | None, inputs: Iterable[DataProduct]) -> tuple[tuple[str, str, str], ...]:
+    """The columns that a query makes from the values of personal columns. Python does not show them."""
+    personal: dict[str, set[str]] = {
+        each.id: {column.name for column in each.columns if column.personal} for each in inputs
+    }
+    if parts is None or not parts.query or not any(personal.values()):
+        return ()
+    with PlanEngine() as engine:
+        prints = engine.fingerprints(parts)
+    return tuple(
+        (name, source, column)
+        for name, each in ({} if prints.unread else prints.columns).items()
+        for source, used in each.values.items()
+        for column in used
+        if column in personal.get(source, ())
+    )
 
 
 def _contracts(domain: Domain, wanted: Mapping[str, str]) -> dict[str, DataProduct]:

@@ -45,7 +45,9 @@ class FactoryFacts:
     contradicts: tuple[str, ...] = ()
     """Columns of another type than in the contract, in words."""
     made_from: MadeFrom | None = None
-    """What a change of the product is noticed by; None where the location does not tell."""
+    """The parts by which a change is noticed; None where the location does not show them."""
+    from_personal: tuple[tuple[str, str, str], ...] = ()
+    """Columns that are made from the values of personal ones: the column, the product and its column."""
 
 
 @dataclass(frozen=True, slots=True)

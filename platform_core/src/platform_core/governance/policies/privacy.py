@@ -7,6 +7,7 @@ from typing import Final
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.personal_names import looks_personal
+from platform_core.governance.facts import LocationFacts
 from platform_core.governance.policy import Violation, policy
 from platform_core.odcs.columns import CLASSIFICATIONS
 from platform_core.odcs.masked_twin import MASKED
@@ -48,6 +49,19 @@ def personal_restricted(product: DataProduct) -> Iterator[Violation]:
         if grant.role != f"domain:{product.domain}" and grant.access != MASKED:
             message = f'{product.id} with personal data ("{personal[0].name}") is granted to {grant.role}'
             yield Violation(message, grant.place, product.id, "no grant to others")
+
+
+@policy("G123", scope="product")
+def personal_made(product: DataProduct, location: LocationFacts) -> Iterator[Violation]:
+    factory = location.factory.get(product.name)
+    disclosed = any(rule.kind == "disclosure" for rule in product.rules)
+    if factory is None or disclosed or product.twin_of is not None:
+        return
+    for name, source, used in factory.from_personal:
+        column = product.column(name)
+        if column is not None and not column.personal and not column.not_personal:
+            message = f'the column "{name}" of {product.id} is made from the personal column {source}.{used}'
+            yield Violation(message, column.place, product.id, "tags: [personal], a mask or a disclosure")
 
 
 @policy("G112", scope="product")

@@ -70,6 +70,7 @@ from platform_core.products.run.report import (
     changed_columns,
     check_result,
     column_facts,
+    column_lineage,
     parts_metadata,
     publication_metadata,
     published_result,
@@ -273,6 +274,7 @@ def product_asset(
                 )
                 metadata |= column_facts(run, publication.version, preview)
                 metadata |= changed_columns(made, previous)
+                metadata |= column_lineage(prints.prints) if prints else {}
                 if window is not None:
                     parts.update(parts_metadata(connection, product, window, preview))
             if not product.restricted:  # after the new version is readable

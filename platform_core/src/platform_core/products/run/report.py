@@ -14,6 +14,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import Window, partition_windows
 from platform_core.diagnostics import LakeError
 from platform_core.files import write_whole
+from platform_core.fingerprint.made_from import QueryPrint
 from platform_core.lake.location import table_of
 from platform_core.lake.partition_filter import window_predicate
 from platform_core.lake.publication.content_hash import columns_differing, data_version
@@ -36,6 +37,7 @@ MAX_PARTS = 100
 """The most partitions of a run that are reported one by one; Dagster looks up each among all."""
 CHANGED = "mesh/changed_columns"
 """The metadata key of the columns that differ from the version before; absent where the rows do."""
+LINEAGE = "dagster/column_lineage"
 WARNING = "mesh/warning"
 """The metadata key of a fault after publication; the version is valid."""
 
@@ -161,6 +163,19 @@ def changed_columns(made: Mapping[str, Any], before: Mapping[str, Any] | None) -
     contents = (made.get("content"), (before or {}).get("content"))
     columns = columns_differing(contents[0], contents[1]) if contents[0] and contents[1] else None
     return {} if columns is None else {CHANGED: dg.MetadataValue.json(sorted(columns))}
+
+
+def column_lineage(prints: QueryPrint) -> dict[str, Any]:
+    """The columns from which each column is made, over all domains, for the UI."""
+    found = {
+        column: [
+            dg.TableColumnDep(asset_key(source), name)
+            for source, names in each.values.items()
+            for name in names
+        ]
+        for column, each in prints.columns.items()
+    }
+    return {LINEAGE: dg.TableColumnLineage(deps_by_column=found)}
 
 
 def column_facts(run: RunContext, version: int, preview: bool) -> dict[str, Any]:
