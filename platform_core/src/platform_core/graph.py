@@ -51,16 +51,22 @@ def shortest_cycles(edges: Edges[str]) -> Iterator[list[str]]:
     """One cycle, a short one, for each group of nodes that reach each other."""
     leading = edges.keys() - ordered(edges)
     # Nodes that only lead to a cycle, or are only reached from one, are left out.
-    left = leading - set(ordered(reversed_edges(_within(edges, leading))))
+    behind: list[str] = ordered(_back(_within(edges, leading)))
+    left = leading - set(behind)
     while left:
         start = min(left)
         within = _within(edges, left)
-        group = reached([start], within) & reached([start], reversed_edges(within))
+        group, behind_it = reached([start], within), reached([start], _back(within))
+        group &= behind_it
         # A shortest cycle through one of the first nodes is short enough to read.
         cycles = [cycle for node in sorted(group)[:20] if (cycle := _cycle_at(node, within)) is not None]
         if cycles:
             yield min(cycles, key=len)
         left -= group
+
+
+def _back(edges: Edges[str]) -> dict[str, set[str]]:
+    return reversed_edges(edges)
 
 
 def _within(edges: Edges[str], nodes: Collection[str]) -> dict[str, list[str]]:

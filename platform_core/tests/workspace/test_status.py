@@ -76,6 +76,10 @@ def test_a_sound_mesh_and_a_stale_product(
     assert "3 of 3 products as promised\nchecks: 15 ok\n" in capsys.readouterr().out
 
     make(shop, instance, "shop/sales")
+    assert troubles(mesh_status(shop.root)) == {}, "the new version has the same content"
+
+    returning(shop, GOOD.replace("2.5", "3.5"))
+    make(shop, instance, "shop/sales")
     found = troubles(mesh_status(shop.root))
 
     assert list(found) == [("other/copy", "stale")]

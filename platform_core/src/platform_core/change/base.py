@@ -14,6 +14,7 @@ from platform_core.authoring.domain.lock import locked
 from platform_core.diagnostics import Diagnostic
 from platform_core.fingerprint.made_from import library_digest
 from platform_core.governance.facts import LocationFacts, MeshFacts
+from platform_core.settings import WORKSPACE
 from platform_core.source.federation import read_federation
 from platform_core.source.revision import Revision
 from platform_core.source.workspace import Location, read_locations
@@ -46,7 +47,8 @@ def base_of(root: Path, home: Home, found: Revision, now: Sequence[LocationFacts
     own = {location.name: location for location in read_locations(root)}
     same: dict[str, LocationFacts] = {}
     others: list[Location] = []
-    for location in read_locations(folder):
+    there = read_locations(folder) if (folder / WORKSPACE).is_file() else ()  # before the mesh existed
+    for location in there:
         facts = known.get(location.name)
         if facts is not None and facts.loads and not any(_concerns(file, facts) for file in changed):
             same[location.name] = facts
@@ -60,7 +62,7 @@ def base_of(root: Path, home: Home, found: Revision, now: Sequence[LocationFacts
         begun = {name: future.result() for name, future in looking.begin(others).items()}
     finally:
         looking.stop()
-    locations = tuple((same | begun)[each.name] for each in read_locations(folder))
+    locations = tuple((same | begun)[each.name] for each in there)
     sources = folder / _LIBRARY
     library = library_digest(sources) if sources.is_dir() else library_digest()
     return Base(folder, MeshFacts(locations, read_federation(folder)), library)

@@ -18,6 +18,7 @@ Kind = Literal["changed", "affected", "assumed", "unaffected"]
 WORDS: Final = {"function": "its function", "dbt": "its dbt model", "masked": "its masks"}
 LIBRARY: Final = "platform_core has other sources"
 NEVER: Final = "it was never made"
+NEW: Final = "it is new"
 SHOWN: Final = 6
 
 
@@ -84,20 +85,25 @@ class Verdict:
         return (*self.own, *self.inputs)
 
 
-def impact(now: Mapping[str, Current], before: Mapping[str, Sequence[Former]]) -> dict[str, Verdict]:
+def impact(
+    now: Mapping[str, Current], before: Mapping[str, Sequence[Former]], absent: str = NEVER
+) -> dict[str, Verdict]:
     """The verdict on each product, each after its inputs. ``before`` has several states of a product whose
-    partitions were made by different code, and none of a product that was never made."""
+    partitions were made by different code, and none of a new product; ``absent`` are the words for that."""
     edges = {product: [name for name in _inputs(each) if name in now] for product, each in now.items()}
     order = ordered(edges)
     found: dict[str, Verdict] = {}
     for product in (*order, *sorted(now.keys() - set(order))):
-        found[product] = _verdict(product, now[product], before.get(product, ()), found)
+        states = before.get(product, ())
+        found[product] = (
+            _verdict(product, now[product], states, found)
+            if states
+            else Verdict(product, "changed", (absent,), (), Moved(rows=True))
+        )
     return found
 
 
 def _verdict(product: str, now: Current, before: Sequence[Former], known: Mapping[str, Verdict]) -> Verdict:
-    if not before:
-        return Verdict(product, "changed", (NEVER,), (), Moved(rows=True))
     causes, reasons, moved = dict[str, None](), dict[str, None](), Moved()
     keys: set[str] | None = set()
     for former in before:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platform_core.change.base import Base, base_of, locked_packages
 from platform_core.change.contracts import contract_words, demanded_version, regrouped
-from platform_core.change.impact import Current, Former, Moved, Verdict, impact
+from platform_core.change.impact import NEVER, NEW, Current, Former, Moved, Verdict, impact
 from platform_core.change.kept_prints import KeptPrints
 from platform_core.change.published import last_runs, published_states
 from platform_core.contracts.cron import Schedule
@@ -139,7 +139,7 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
         states, former, faults = published_states(current_lakes(root), here.products())
     else:
         states, former, faults = *_base_states(base, here), base.faults
-    verdicts = impact(current, states)
+    verdicts = impact(current, states, NEVER if base is None else NEW)
     gone = {name: _disappeared(name, base, here) for name in former if name not in verdicts} if base else {}
     made = {name: each for name, each in verdicts.items() if each.change in ("changed", "affected")}
     forecast = _forecast(root, here, made) if made else _NOTHING

@@ -50,10 +50,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """When a version of a product was published."""
+    """When a version of a product was published, and its content as in the stamp."""
 
     version: int
     at: datetime
+    content: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def published(connection: Catalog, lake: str) -> dict[str, tuple[Published, ...]
     """The versions that a lake keeps, by product id, the newest first."""
     found: dict[str, list[Published]] = {}
     for version, at, facts in stamps(connection, lake):
-        found.setdefault(facts["asset"], []).append(Published(version, at))
+        found.setdefault(facts["asset"], []).append(Published(version, at, facts.get("content")))
     return {product: tuple(versions) for product, versions in found.items()}
 
 

@@ -20,25 +20,25 @@ _SHALLOW: Final = "Fetch the whole history: `git fetch --unshallow`, or `fetch-d
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A commit, and the folder of the mesh in its repository, which ends with / unless it is the root."""
+    """A commit of the repository in which the mesh is, or which it is."""
 
     root: Path
     commit: str
-    prefix: str
-
-    def files(self, *folders: str) -> bytes:
-        """The files of the mesh as a tar archive, by default all."""
-        tree = f"{self.commit}:{self.prefix}" if self.prefix else self.commit
-        return _git(self.root, "archive", "--format=tar", tree, *folders)
 
     def extract(self, folder: Path) -> Path:
-        """The mesh at this commit as a folder, which is made once."""
+        """The mesh at this commit as a folder, which is made once. Raises UsageError U096 for a commit
+        without the mesh."""
         target = folder / self.commit
         if not target.is_dir():
             draft = folder / f".{self.commit}"
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
-            with tarfile.open(fileobj=io.BytesIO(self.files())) as archive:
+            try:
+                files = _git(self.root, "archive", "--format=tar", self.commit)
+            except subprocess.CalledProcessError as error:
+                message = f"the commit {self.commit[:12]} has no files here: {error.stderr.decode().strip()}"
+                raise UsageError.of("U096", message, None, "a commit that has the mesh") from None
+            with tarfile.open(fileobj=io.BytesIO(files)) as archive:
                 archive.extractall(draft, filter="data")
             draft.rename(target)
         return target
@@ -53,12 +53,15 @@ class Revision:
 
 def revision(root: Path, name: str) -> Revision:
     """The commit of a name. Raises UsageError: U095 without a git repository, U096 for an unknown name."""
-    prefix = _prefix(root)
+    if _ask(root, "rev-parse", "--git-dir") is None:
+        message = "the mesh is not in a git repository, so that no other state can be read"
+        fix = "Call it in a clone, or without a base."
+        raise UsageError.of("U095", message, None, "git, and a repository", fix)
     found = _ask(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found is None:
         fix = _SHALLOW if _shallow(root) else "Name a branch, a tag or a commit of this repository."
         raise UsageError.of("U096", f'git knows no commit "{name}"', None, "a commit", fix)
-    return Revision(root, found, prefix)
+    return Revision(root, found)
 
 
 def common_revision(root: Path, name: str) -> Revision:
@@ -70,7 +73,7 @@ def common_revision(root: Path, name: str) -> Revision:
         message = f'the checked-out commit has no history in common with "{name}"'
         fix = _SHALLOW if _shallow(root) else "Name a commit of the same history, or set MESH_BASE."
         raise UsageError.of("U097", message, None, "a common commit", fix)
-    return Revision(root, found, other.prefix)
+    return Revision(root, found)
 
 
 def default_revision(root: Path) -> Revision | None:
@@ -84,15 +87,6 @@ def default_revision(root: Path) -> Revision | None:
         if _ask(root, "rev-parse", "--verify", "--quiet", name) is not None:
             return common_revision(root, name)
     return None
-
-
-def _prefix(root: Path) -> str:
-    found = _ask(root, "rev-parse", "--show-prefix")
-    if found is None:
-        message = "the mesh is not in a git repository, so that no other state can be read"
-        fix = "Call it in a clone, or without a base."
-        raise UsageError.of("U095", message, None, "git, and a repository", fix)
-    return found
 
 
 def _shallow(root: Path) -> bool:

@@ -147,13 +147,21 @@ def _troubles(
             if due < now:
                 promise = f"promised within {duration_in_words(allowed)}"
                 yield "overdue", due, f"its source {name} had no newer row, {promise}"
-    newer = {
-        name: [v.at for v in versions.get(name, ()) if v.version > read]
+    behind = {
+        name: min(newer)
         for name, read in (own.inputs or {}).items()
+        if (newer := _newer(versions.get(name, ()), read))
     }
-    behind = {name: min(found) for name, found in newer.items() if found}
     if behind:
         yield "stale", min(behind.values()), f"older than {listed(sorted(behind))}"
+
+
+def _newer(versions: Sequence[Published], read: int) -> list[datetime]:
+    """The times of the versions after the one that was read, unless the newest has the same content."""
+    then = next((each.content for each in versions if each.version == read), None)
+    if then is not None and versions[0].content == then:
+        return []
+    return [each.at for each in versions if each.version > read]
 
 
 def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datetime, str] | None:

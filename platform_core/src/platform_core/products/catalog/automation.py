@@ -75,22 +75,29 @@ def automation(product: DataProduct, upstream: Upstream) -> Condition:
 
 @cache
 def follows(checked_against: tuple[dg.AssetKey, ...], by_partition: tuple[dg.AssetKey, ...]) -> Condition:
-    """An update of an input refreshes the product, unless a check of severity error fails for an input.
+    """An update of an input with other content refreshes the product, unless a check of severity error fails
+    for an input.
 
     The latest partition follows all inputs. An earlier one follows only its own data: a late correction
     refreshes it, a change of master data does not.
     """
-    updated = When.any_deps_updated()
+    updated = _changed_inputs()
     if checked_against:
         updated = updated.ignore(dg.AssetSelection.assets(*checked_against))
     since = (When.newly_missing() | updated).since_last_handled().with_label("an input was updated")
     changed: Condition = LATEST & since
     if by_partition:
-        corrected = When.any_deps_updated().allow(dg.AssetSelection.assets(*by_partition))
+        corrected = _changed_inputs().allow(dg.AssetSelection.assets(*by_partition))
         changed = changed | corrected.since_last_handled().with_label("an earlier partition was corrected")
     return (changed & (~When.any_deps_missing()).with_label("every input exists") & READY).with_label(
         "upstream updated and its checks passed"
     )
+
+
+def _changed_inputs() -> dg.DepsAutomationCondition[Any]:
+    """``any_deps_updated``, without updates with the same data version, which is the hash of the content."""
+    new = When.newly_updated() & When.data_version_changed() & ~When.executed_with_root_target()
+    return When.any_deps_match(new | When.will_be_requested()).with_label("an input has other content")
 
 
 @cache
