@@ -22,7 +22,7 @@ from platform_core.fingerprint.stability import order_dependent, unstable
 from platform_core.fingerprint.values import UnknownOperator, origins
 from platform_core.sql.engine import lock_down
 from platform_core.sql.parser import Node, nodes, parse, written
-from platform_core.sql.quoting import literal, quoted
+from platform_core.sql.quoting import fold, literal, quoted
 from platform_core.sql.types import describe
 
 _OPTIMIZERS: Final = frozenset(
@@ -111,8 +111,12 @@ class PlanEngine:
                 raise _Unread(f"{', '.join(found[0])} has another value at each run")
             inlined = written(_never_materialized(trees[0])).rstrip(";")
             rows = self._slice(f"SELECT 1 FROM ({inlined}) AS x")
+            # Names that differ only in case are one, as in SQL.
+            known = {fold(name): name for name in made_from.columns}
             columns = {
-                column: self._slice(f"SELECT {quoted(column)} FROM ({inlined}) AS x", kind)
+                known.get(fold(column), column): self._slice(
+                    f"SELECT {quoted(column)} FROM ({inlined}) AS x", kind
+                )
                 for column, kind in types.items()
             }
         except (_Unread, duckdb.Error, RecursionError) as error:
