@@ -22,8 +22,9 @@ from typing import Any
 
 import griffe
 
+from platform_core.compatibility.change import Grade
+from platform_core.compatibility.versions import behind, demanded, enough
 from platform_core.diagnostics import Diagnostic, Place, render
-from platform_core.registry.compatibility import breaking_after, number, raised
 
 ROOT = Path(__file__).resolve().parent.parent
 # Domains use the pytest plugin only by its name.
@@ -149,9 +150,8 @@ def _object(written: Mapping[str, Any]) -> Any:
 
 def check(library: Library, released: str, face: Face) -> Iterator[Diagnostic]:
     """The faults that prevent this tree from being the next version of the released one."""
-    now, before = number(library.version) or (), number(released) or ()
     place = Place(ROOT / "platform_core/src/platform_core/__init__.py")
-    if now < before:
+    if behind(library.version, released):
         yield Diagnostic("U088", f"platform_core is {library.version}, and {released} was released", place)
         return
     section = _section(library.changelog, library.version)
@@ -163,13 +163,13 @@ def check(library: Library, released: str, face: Face) -> Iterator[Diagnostic]:
             expected=f"## {library.version}",
             fix="Write its changes, and its breaking changes.",
         )
-    is_breaking = raised(released, library.version)
+    is_breaking = enough(released, library.version, Grade.BREAKING)
     for breakage, path in broken(face, library):
         name = ".".join(part for part in path.split(".") if part not in CALLED)
         # The section of the released version is not about the next one.
         if is_breaking and section and re.search(rf"\b{re.escape(_public(name))}\b", section):
             continue
-        steps = [] if is_breaking else [f'Write __version__ = "{breaking_after(released)}".']
+        steps = [] if is_breaking else [f'Write __version__ = "{demanded(released, Grade.BREAKING)}".']
         steps.append(f"Write in the changelog what replaces `{_public(name)}`.")
         if not is_breaking:
             steps.append("Or keep it, and announce its end by a Deprecation (docs/platform.md).")

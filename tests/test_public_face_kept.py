@@ -15,7 +15,8 @@ import pytest
 from mesh_command import ROOT
 
 from platform_core import __version__
-from platform_core.registry.compatibility import breaking_after
+from platform_core.compatibility.change import Grade
+from platform_core.compatibility.versions import demanded
 
 LIBRARY = ROOT / "platform_core"
 EDITS = {
@@ -99,7 +100,7 @@ def test_breaks_are_found_where_they_are(script: ModuleType, now: Any, mutated: 
     assert "class Source" in _text_after(places["platform_core.Source"])
     (block,) = [fault.render() for fault in found if "Input" in fault.message]
     assert block.startswith("error[U088]: platform_core.Input: parameter is now required")
-    assert f'Write __version__ = "{breaking_after(now.version)}".' in block
+    assert f'Write __version__ = "{demanded(now.version, Grade.BREAKING)}".' in block
     assert "Write in the changelog what replaces `Input`" in block
     assert "Deprecation" in block
 
@@ -108,7 +109,7 @@ def test_a_declared_breaking_version_may_break(
     script: ModuleType, now: Any, mutated: Any, tmp_path: Path
 ) -> None:
     changelog = tmp_path / "CHANGELOG.md"
-    later = replace(mutated, version=breaking_after(now.version), changelog=changelog)
+    later = replace(mutated, version=demanded(now.version, Grade.BREAKING), changelog=changelog)
     changelog.write_text("# Changelog\n")
     unsaid = list(script.check(later, now.version, now.face))
     assert [fault.code for fault in unsaid if fault.code == "U089"] == ["U089"]

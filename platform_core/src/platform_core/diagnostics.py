@@ -54,8 +54,8 @@ class Diagnostic:
     """One fault: a stable code, a message, a place, the expected form and a fix.
 
     ``code`` is a letter for the family and three digits: ``C`` contract, ``D`` definition,
-    ``E`` deployment, ``G`` governance, ``S`` source, ``L`` lake, ``Q`` quality, ``A`` access,
-    ``U`` usage, ``R`` run.
+    ``E`` deployment, ``G`` governance, ``K`` compatibility, ``S`` source, ``L`` lake, ``Q`` quality,
+    ``A`` access, ``U`` usage, ``R`` run.
     """
 
     code: str

@@ -17,6 +17,8 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from platform_core.compatibility.change import Grade
+from platform_core.compatibility.versions import demanded, enough
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError, PublicationRefused
@@ -26,7 +28,6 @@ from platform_core.lake.location import LakeLocation, table_of
 from platform_core.lake.publication.tables import lost_columns
 from platform_core.lake.reclassified import has_left, left_lake
 from platform_core.lake.versions import columns_gone, relation_kind, stamps
-from platform_core.registry.compatibility import breaking_after, raised
 from platform_core.settings import ROOT, environment
 from platform_core.sql.quoting import quoted
 from platform_core.sql.types import describe
@@ -92,10 +93,10 @@ def break_guard(
 def _require(
     product: DataProduct, found: PublishedShape, lost: Mapping[str, str], root: Path, *, within: bool = True
 ) -> None:
-    if not lost or raised(found.contract, product.version):
+    if not lost or enough(found.contract, product.version, Grade.BREAKING):
         return
     if hurt := list(_affected(product, lost, root, within)):
-        changes, next_one = listed(list(lost.values()), 6), breaking_after(found.contract)
+        changes, next_one = listed(list(lost.values()), 6), demanded(found.contract, Grade.BREAKING)
         message = f"{product.id} {product.version} breaks readers of version {found.version}: {changes}"
         fix = f"Restore it, or write version: {next_one}. Until then readers keep version {found.version}."
         place = product.places.get("/version") or product.place

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-FAMILIES: Final = "ACDEGLQRSU"
+FAMILIES: Final = "ACDEGKLQRSU"
 """The first letters of the library's own codes."""
 
 

@@ -7,15 +7,21 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
+from platform_core.compatibility.change import Grade
+from platform_core.compatibility.compare import changes
+from platform_core.compatibility.versions import demanded, enough
 from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import ContractError, Diagnostic, Place, UsageError, shown
 from platform_core.files import file_lock, write_whole
 from platform_core.odcs.identity import stem_of
 from platform_core.odcs.reader import load_contract
-from platform_core.registry.compatibility import breaking_after, breaks, raised
 from platform_core.registry.lookup import Registry
 from platform_core.registry.shared import same_content
+
+_EFFECTS: Final = {Grade.BREAKING: "breaks consumers of", Grade.RISKY: "weakens a promise of"}
+_INFORM: Final = "Inform the readers concerned, or undo the change."
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class Registered:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    weakened: tuple[Diagnostic, ...] = ()
+    """Warnings: the risky changes that the versions announce."""
 
 
 def register(
@@ -40,9 +48,9 @@ def register(
     Raises:
         UsageError: U083 where a domain has no contracts here, U084 where the folder cannot be written.
         ContractError: faults of the contracts; C057 a foreign key to an unregistered product; C140 and C141
-            a version with other content or a newer version in the registry; C142 a breaking change without
-            a breaking version; C143 a registered foreign key that would lose its target; C144 a removed
-            contract that was not retired.
+            a version with other content or a newer version in the registry; C142 a breaking or risky change
+            that the version does not announce; C143 a registered foreign key that would lose its target;
+            C144 a removed contract that was not retired.
     """
     with _locked(to) if write else nullcontext():
         own = Registry(registry.base, registry.inner, to, frozenset(domains))
@@ -90,7 +98,7 @@ class _Plan:
         try:
             for product in self.products:
                 yield from self.own.unresolved(product)
-                yield from self._broken_readers(product)
+                yield from (found for found in self._announced(product) if found.severity == "error")
             for name in self.left_over:
                 old = load_contract(self.registered[name], self.domain)
                 if old.status != "retired":
@@ -101,20 +109,25 @@ class _Plan:
         except ContractError as error:
             yield from error.diagnostics
 
-    def _broken_readers(self, product: DataProduct) -> Iterator[Diagnostic]:
+    def _announced(self, product: DataProduct) -> Iterator[Diagnostic]:
+        """The risky and breaking changes of a registered contract: C142 for those that its version does not
+        announce, a warning for any other risky one."""
         file = self.registered.get(product.name)
         if file is None or same_content(product.path, file):
             return
         old = load_contract(file, self.domain)
-        if raised(old.version, product.version):
-            return
-        for found in breaks(old, product):
+        for found in changes(old, product):
+            if (effect := _EFFECTS.get(found.grade)) is None:
+                break
+            message = f"{product.id} {product.version} {effect} {old.version}: {found.message}"
+            if enough(old.version, product.version, found.grade):
+                if found.grade is Grade.RISKY:
+                    yield Diagnostic(found.code, message, found.place, fix=_INFORM, severity="warning")
+                continue
+            least = demanded(old.version, found.grade)
+            expected = f"version {least} or higher, since the change is {found.grade.word} ({found.code})"
             yield Diagnostic(
-                "C142",
-                f"{product.id} {product.version} breaks consumers of {old.version}: {found.message}",
-                found.place,
-                expected="a version that announces a break, or a change that only adds",
-                fix=f"Write version: {breaking_after(old.version)}, or undo the change.",
+                "C142", message, found.place, expected, f"Write version: {least}, or undo the change."
             )
 
     def broken_references(self) -> Iterator[Diagnostic]:
@@ -143,6 +156,7 @@ class _Plan:
             changed=tuple(each.name for each in known if each.name not in same),
             removed=self.left_over,
             unchanged=tuple(sorted(same)),
+            weakened=tuple(found for each in self.products for found in self._announced(each)),
         )
 
 

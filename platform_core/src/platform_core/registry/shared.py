@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from platform_core.compatibility.versions import behind, same
 from platform_core.contracts.model import DataProduct, place_in
 from platform_core.diagnostics import ContractError, shown
 from platform_core.odcs.identity import SUFFIXES
 from platform_core.odcs.reader import load_contract
-from platform_core.registry.compatibility import number
 from platform_core.registry.contract_files import rivals
 from platform_core.source.document import parse
 
@@ -33,14 +33,13 @@ def require_not_behind(product: DataProduct, shared: Path) -> None:
         return
     registered = files[0]
     there = load_contract(registered, product.domain).version
-    ours, theirs = number(product.version), number(there)
     place = place_in(product, "/version")
-    if product.version == there:
+    if same(product.version, there):
         message = f"{product.id} {there} has other content in the registry"
         expected = f"the content of {shown(registered)}, or another version"
         fix = "Raise the version and register it, or restore the registered contract."
         raise ContractError.of("C140", message, place, expected, fix)
-    if ours is not None and theirs is not None and ours < theirs:
+    if behind(product.version, there):
         message = f"{product.id} is {product.version} here, but {there} in the registry"
         fix = "Update this checkout."
         raise ContractError.of("C141", message, place, f"{there} or newer, as in {shown(registered)}", fix)

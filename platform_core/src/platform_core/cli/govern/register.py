@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         counted = ", ".join(f"{len(names)} {what}" for what, names in changes.items())
         lines.append(f"{domain} in {shown(to)}: {counted}")
     facts = {"registry": to, "written": bool(done) and not options.check, "domains": registered}
-    status = answer(options, root, facts, "\n".join(lines), faults)
+    found = [*faults, *(warning for each in done for warning in each.weakened)]
+    status = answer(options, root, facts, "\n".join(lines), found)
     if faults:
         note(options, "nothing was registered")
     return status

@@ -1,0 +1,125 @@
+"""Changes of a product's quality rules: each is weaker, stronger, or neither.
+
+The rules that follow from another key, such as ``required``, are compared with that key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, get_args
+
+from platform_core.compatibility.bounds import ANY, within
+from platform_core.compatibility.change import Change
+from platform_core.compatibility.columns import remasked
+from platform_core.contracts.model import DataProduct, Rule, RuleKind, place_in
+from platform_core.diagnostics import Severity
+from platform_core.odcs.rules.column_rules import join_name
+
+_DERIVED: Final[frozenset[RuleKind]] = frozenset(
+    {"schema", "file", "baseline", "no_raw_values", "no_raw_values_before"}
+)
+_CODES: Final[dict[str, tuple[str, str]]] = {
+    "accepted_values": ("K220", "K320"),
+    "range": ("K221", "K321"),
+    "length": ("K222", "K322"),
+    "pattern": ("K223", "K323"),
+    "reference": ("K234", "K334"),
+    # A higher minimum leaves out more rows: here the stronger rule is the weaker promise.
+    "group_size": ("K333", "K233"),
+}
+_OTHER: Final = ("K224", "K324")
+_WARNS: Final = "K424"
+_SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+_SCOPES: Final = ("product", "partition", "batch")
+"""Each checks fewer rows than the one before."""
+
+
+def rule_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
+    """The changes of the rules on columns that both versions show alike."""
+    alike = frozenset(
+        one.name
+        for one in old.columns
+        if (two := new.column(one.name)) is not None and not remasked(old, one, two)
+    )
+    rules = _declared(old, alike), _declared(new, alike)
+    names = {rule.name for rule in rules[0]} & {rule.name for rule in rules[1]}
+    first, second = (_by_subject(each, names) for each in rules)
+    for subject in dict.fromkeys((*first, *second)):
+        before, after = first.get(subject), second.get(subject)
+        weaker, stronger = _CODES.get((after or before).kind, _OTHER)  # type: ignore[union-attr]
+        if before is None and after is not None:
+            yield _change(stronger if after.severity == "error" else _WARNS, after, "is added")
+        elif after is None and before is not None:
+            change = _change(weaker if before.severity == "error" else _WARNS, before, "is removed")
+            place = place_in(new, "/schema")
+            yield Change(change.code, change.message, place, change.columns)
+        elif before is not None and after is not None:
+            yield from _compared(before, after, weaker, stronger)
+
+
+def _declared(product: DataProduct, alike: frozenset[str]) -> list[Rule]:
+    found = []
+    for rule in product.rules:
+        columns = [product.column(name) for name in rule.columns]
+        one = columns[0] if len(columns) == 1 else None
+        follows = rule.name == join_name(rule.kind, *rule.columns) and (
+            (rule.kind == "not_null" and one is not None and one.required)
+            or (rule.kind == "unique" and (rule.columns == product.key or (one is not None and one.unique)))
+        )
+        if rule.kind not in _DERIVED and not follows and alike.issuperset(rule.columns):
+            found.append(rule)
+    return found
+
+
+def _by_subject(rules: list[Rule], names: set[str]) -> dict[str, Rule]:
+    """The rules by their name where both versions have it, else by their subject: a rule may get a name."""
+    found: dict[str, Rule] = {}
+    for rule in rules:
+        columns = () if rule.kind == "group_size" else rule.columns
+        subject = rule.name if rule.name in names else f"{rule.kind}: {columns} {rule.query}"
+        found[rule.name if subject in found else subject] = rule
+    return found
+
+
+def _compared(before: Rule, after: Rule, weaker: str, stronger: str) -> Iterator[Change]:
+    verdicts = _verdicts(before, after)
+    if after.kind == "group_size" and before.columns != after.columns:
+        yield _change("K233", after, "forms groups by other columns")
+    elif -1 in verdicts:
+        code = weaker if before.severity == "error" else _WARNS
+        yield _change(code, after, "is looser, or cannot be compared with the one before")
+    elif 1 in verdicts:
+        yield _change(stronger if after.severity == "error" else _WARNS, after, "is stronger")
+    if before.severity != after.severity:
+        lower = _SEVERITIES.index(after.severity) > _SEVERITIES.index(before.severity)
+        words = f"was {before.severity} and is {after.severity}"
+        yield _change("K225" if lower else "K325", after, words)
+    if (before.name, before.description) != (after.name, after.description):
+        yield _change("K441", after, "has another name or description")
+
+
+def _verdicts(before: Rule, after: Rule) -> set[int]:
+    """-1 where a part of the new rule is weaker or cannot be compared, 1 where a part is stronger."""
+    subjects = [(r.kind, r.columns, r.pattern, r.reference, _query(r)) for r in (before, after)]
+    found = {0 if subjects[0] == subjects[1] else -1}
+    for one, two in ((before.limits or ANY, after.limits or ANY), (before.allowed, after.allowed)):
+        found.add(within(two, one) - within(one, two) if within(two, one) or within(one, two) else -1)
+    for small, large in (
+        (set(before.values), set(after.values)),
+        (set(after.missing_values), set(before.missing_values)),
+    ):
+        if small != large:
+            found.add(1 if large < small else -1)
+    ages = [float("inf") if r.maximum_age is None else r.maximum_age.total_seconds() for r in (before, after)]
+    ranks = [_SCOPES.index(rule.scope) for rule in (before, after)]
+    for least, most in (ages, ranks):
+        found.add((least > most) - (least < most))
+    return found
+
+
+def _query(rule: Rule) -> str:
+    return " ".join((rule.query or "").split())
+
+
+def _change(code: str, rule: Rule, words: str) -> Change:
+    return Change(code, f"the rule {rule.name} {words}", rule.place, rule.columns or None)
