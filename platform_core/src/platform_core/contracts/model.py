@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -140,6 +140,8 @@ class Column:
     tags: tuple[str, ...] = ()
     not_personal: str = ""
     """The declared reason why the column is not personal, in spite of its name; empty without one."""
+    deprecated: bool = False
+    """Whether readers should no longer use it."""
     mask: Mask | None = None
     """The column's mask in the masked twin; for a twin's own column, the applied mask."""
 
@@ -220,6 +222,23 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a product. From ``end_of_support`` on nobody repairs it, from ``end_of_life`` on nobody may
+    read it."""
+
+    place: Place
+    end_of_support: date | None = None
+    end_of_life: date | None = None
+    successor: str | None = None
+    """The id of the product to move to."""
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which it may be read."""
+        return self.end_of_life or self.end_of_support
+
+
+@dataclass(frozen=True, slots=True)
 class Support:
     channel: str
     url: str | None = None
@@ -270,6 +289,8 @@ class DataProduct:
     """The column of a stream with the time of the event."""
     masking: Masking | None = None
     """The masked twin of this product."""
+    ending: Ending | None = None
+    """The announced end of this product."""
     twin_of: str | None = None
     """The id of the parent, for a masked twin, which has no contract of its own."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

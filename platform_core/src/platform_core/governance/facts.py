@@ -7,15 +7,17 @@ they never import Dagster or the code of a domain.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+from platform_core.compatibility.change import Change
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.fingerprint.made_from import MadeFrom
+from platform_core.source.acknowledgements import Acknowledgements
 from platform_core.source.federation import Federation
 
 FORMAT = "platform-core/location/1"
@@ -142,6 +144,23 @@ class Read:
 
 
 @dataclass(frozen=True)
+class ContractChange:
+    """A contract that differs from the base, with the acknowledgements of its new version."""
+
+    old: DataProduct
+    new: DataProduct
+    acknowledged: Acknowledgements = field(default_factory=Acknowledgements)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of the contract, the worst first."""
+        # Imported here, since most calls have no changed contract.
+        from platform_core.compatibility.compare import changes
+
+        return changes(self.old, self.new)
+
+
+@dataclass(frozen=True)
 class MeshFacts:
     """The whole mesh, or a single location."""
 
@@ -149,6 +168,8 @@ class MeshFacts:
     federation: Federation
     complete: bool = True
     """False for a single location, to which mesh policies do not apply."""
+    changes: tuple[ContractChange, ...] = ()
+    """The contracts that differ from the base."""
 
     @cached_property
     def products(self) -> dict[str, DataProduct]:

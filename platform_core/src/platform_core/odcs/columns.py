@@ -51,6 +51,7 @@ def read_columns(table: Node, domain: str) -> tuple[Column, ...]:
                 classification=_classification(item),
                 tags=tags,
                 not_personal=_not_personal(item, tags),
+                deprecated=item.get("deprecated") is True,
             )
         )
     positions = _key_positions(items)

@@ -17,7 +17,10 @@ _SEVERITY: Final = "`error` refuses a version that breaks it, `warning` publishe
 class Level(Enum):
     """The parts of a contract with custom properties, and the platform's properties in each."""
 
-    CONTRACT = ("the contract", dict[str, str]())
+    CONTRACT = (
+        "the contract",
+        {"successor": "The product to which the readers of this one move, as `<domain>/<product>`."},
+    )
     TABLE = (
         "a schema object",
         {

@@ -54,6 +54,7 @@ def masked_twin(parent: DataProduct) -> DataProduct:
         signature=None,
         file=None,
         event_time=None,
+        ending=replace(parent.ending, successor=None) if parent.ending is not None else None,
         twin_of=parent.id,
         remarks=(),
     )

@@ -10,6 +10,7 @@ from platform_core.diagnostics import ContractError
 from platform_core.odcs import validation
 from platform_core.odcs.columns import read_columns
 from platform_core.odcs.custom_properties import Level, check_properties
+from platform_core.odcs.ending import read_ending
 from platform_core.odcs.identity import identify, is_ours
 from platform_core.odcs.kinds import file_rule, read_file_name, read_kind
 from platform_core.odcs.masks import read_masking
@@ -85,6 +86,7 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         partitions=partitions,
         event_time=read_event_time(table, kind, columns, partitions),
         masking=read_masking(table, identity, columns),
+        ending=read_ending(contract, identity),
         places=document.places(),
         remarks=tuple(faults.remarks),
     )

@@ -11,13 +11,14 @@ from typing import Any
 from platform_core.contracts.model import Column, Deadline, MaximumAge, Rule
 from platform_core.contracts.time_units import UNITS, BadCron, cron_interval, duration
 from platform_core.odcs.custom_properties import Level, check_properties, find_property
+from platform_core.odcs.ending import ENDS
 from platform_core.odcs.identity import Identity
 from platform_core.odcs.partitions import read_zone
 from platform_core.odcs.rules.rule_fields import read_scope, read_severity
 from platform_core.source.cursor import Node
 from platform_core.words import did_you_mean, duration_in_words, listed
 
-_ACTED_ON = ("latency", "retention")
+_ACTED_ON = ("latency", "retention", "endOfSupport", "endOfLife")
 _LEAST = timedelta(minutes=1)
 _UNIT_WORDS = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
 # A misspelled name would lose a promise silently; other vendors' names are not that close.
@@ -46,7 +47,9 @@ def read_sla(
         if name not in _ACTED_ON:
             if close := did_you_mean(name.lower(), _ACTED_ON, _NEAR):
                 message = f'unknown service level "{name}"'
-                node["property"].error("C060", message, "latency or retention", close)
+                node["property"].error("C060", message, listed(_ACTED_ON), close)
+            continue
+        if name in ENDS:
             continue
         check_properties(node, Level.SLA)
         span = _span(node["value"], node["value"].value, node["unit"], node["unit"].value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from platform_core.source.dg_workspace import disagreements
 from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.words import did_you_mean, listed
+from platform_core.workspace.contract_changes import contract_changes
 from platform_core.workspace.introspection.cache import introspect
 
 
@@ -64,6 +65,7 @@ def examine(root: Path, today: date) -> Examination:
     """Judge the mesh at ``root``. Raises DefinitionError D070 for a broken workspace file."""
     locations = introspect(root, read_locations(root))
     mesh = MeshFacts(locations, read_federation(root))
+    mesh = replace(mesh, changes=contract_changes(root, mesh.products))
     catalogue = load_policies(root, [location.domain for location in locations])
     return Examination(mesh, catalogue, judge(mesh, catalogue, today))
 
