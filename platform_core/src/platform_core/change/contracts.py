@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from platform_core.compatibility.change import Grade
 from platform_core.compatibility.compare import changes
-from platform_core.compatibility.versions import demanded, enough
 from platform_core.contracts.model import DataProduct
 
 
@@ -12,12 +11,6 @@ def contract_words(old: DataProduct, new: DataProduct) -> tuple[str, ...]:
     """The changes of a contract without neutral ones, in words, with their codes."""
     found = (each for each in changes(old, new) if each.grade > Grade.NEUTRAL)
     return tuple(f"{each.code} {each.message}" for each in found)
-
-
-def demanded_version(old: DataProduct, new: DataProduct) -> str | None:
-    """The lowest version that the changes of a contract need; None if it has that, or a higher one."""
-    grade = max((each.grade for each in changes(old, new)), default=Grade.NEUTRAL)
-    return None if enough(old.version, new.version, grade) else demanded(old.version, grade)
 
 
 def regrouped(old: DataProduct, new: DataProduct) -> bool:

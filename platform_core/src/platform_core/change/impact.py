@@ -15,10 +15,13 @@ from platform_core.graph import ordered
 from platform_core.words import listed
 
 Kind = Literal["changed", "affected", "assumed", "unaffected"]
+Mark = Literal["new", "code", "inputs", "partitions", "contract"]
 WORDS: Final = {"function": "its function", "dbt": "its dbt model", "masked": "its masks"}
 LIBRARY: Final = "platform_core has other sources"
 NEVER: Final = "it was never made"
 NEW: Final = "it is new"
+CONTRACT: Final = "its contract: "
+REGROUPED: Final = f"{CONTRACT}other partitions"
 SHOWN: Final = 6
 
 
@@ -84,6 +87,18 @@ class Verdict:
     def because(self) -> tuple[str, ...]:
         return (*self.own, *self.inputs)
 
+    @property
+    def mark(self) -> Mark | None:
+        """The kind of the change in one word, by its first cause; None without a change."""
+        if self.change in ("assumed", "unaffected"):
+            return None
+        kinds = ["contract" if cause.startswith(CONTRACT) else "code" for cause in self.own]
+        if set(self.own) & {NEVER, NEW}:
+            return "new"
+        if REGROUPED in self.own:
+            return "partitions"
+        return "code" if "code" in kinds else "contract" if kinds else "inputs"
+
 
 def impact(
     now: Mapping[str, Current], before: Mapping[str, Sequence[Former]], absent: str = NEVER
@@ -131,9 +146,9 @@ def _own_causes(now: Current, before: Former) -> Iterator[tuple[str, Moved]]:
     """The causes of a product's own, with the data that each may change."""
     every = Moved(rows=True)
     for words in before.contract:
-        yield f"its contract: {words}", Moved()
+        yield f"{CONTRACT}{words}", Moved()
     if before.regrouped:
-        yield "its contract: other partitions", every
+        yield REGROUPED, every
     if before.stamp is None:
         yield before.unknown, every
         return

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from platform_core.change.base import Base, base_of, locked_packages
-from platform_core.change.contracts import contract_words, demanded_version, regrouped
+from platform_core.change.contracts import contract_words, regrouped
 from platform_core.change.impact import NEVER, NEW, Current, Former, Moved, Verdict, impact
 from platform_core.change.kept_prints import KeptPrints
 from platform_core.change.published import last_runs, published_states
@@ -17,7 +17,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partition_windows
 from platform_core.diagnostics import Diagnostic
 from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, stamped
-from platform_core.governance.facts import InputFacts, MeshFacts
+from platform_core.governance.facts import ContractChange, InputFacts, MeshFacts
 from platform_core.lake.lakes import current_lakes
 from platform_core.source.federation import read_federation
 from platform_core.source.revision import Revision
@@ -54,6 +54,8 @@ class Planned:
     demands: str | None = None
     """The lowest version that the changes of its contract need, if the contract has a lower one."""
     readers: tuple[Reader, ...] = ()
+    ends: float | None = None
+    """The seconds until its run ends, with those before it."""
     endangered: str = ""
     """The promise that a run now would break, in words."""
     inputs: tuple[str, ...] = ()
@@ -76,8 +78,15 @@ class ChangePlan:
     products: tuple[Planned, ...]
     base: str | None = None
     faults: tuple[Diagnostic, ...] = ()
-    seconds: float = 0.0
-    """About how long a run takes."""
+
+    @property
+    def seconds(self) -> float:
+        """About how long a run takes."""
+        return max((each.ends or 0.0 for each in self.products), default=0.0)
+
+    def marks(self) -> dict[str, str]:
+        """The kind of the change of each product that has one."""
+        return {each.verdict.product: mark for each in self.products if (mark := each.verdict.mark)}
 
     def of(self, selection: Selection) -> ChangePlan:
         """The part of a selection of products."""
@@ -151,6 +160,7 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
             expected.get(name),
             _demands(former.get(name), here.products().get(name)),
             tuple(_readers(mesh, here, verdict)),
+            forecast.ends.get(name),
             _endangered(here.products().get(name), forecast.ends.get(name), moment),
             tuple(read.product for read in _factory_inputs(mesh, name)),
             _uses(current.get(name)),
@@ -160,7 +170,7 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     )
     unloaded = tuple(fault for each in facts if not each.loads for fault in each.faults)
     commit = found.commit if found is not None else None
-    return ChangePlan(tuple(planned), commit, (*unloaded, *faults), forecast.seconds)
+    return ChangePlan(tuple(planned), commit, (*unloaded, *faults))
 
 
 def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[str, DataProduct]]:
@@ -214,7 +224,7 @@ def _factory_inputs(mesh: MeshFacts, name: str) -> Sequence[InputFacts]:
 
 
 def _demands(old: DataProduct | None, new: DataProduct | None) -> str | None:
-    return demanded_version(old, new) if old is not None and new is not None else None
+    return ContractChange(old, new).version_demanded if old is not None and new is not None else None
 
 
 def _readers(mesh: MeshFacts, here: _Now, verdict: Verdict) -> Iterator[Reader]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from platform_core.compatibility.change import Change
+from platform_core.compatibility.change import Change, Grade
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import PartitionsRead
 from platform_core.contracts.product_id import ProductId
@@ -158,6 +158,21 @@ class ContractChange:
         from platform_core.compatibility.compare import changes
 
         return changes(self.old, self.new)
+
+    @property
+    def grade(self) -> Grade:
+        """The grade of the worst change."""
+        return max((each.grade for each in self.changes), default=Grade.NEUTRAL)
+
+    @property
+    def version_demanded(self) -> str | None:
+        """The lowest version that the changes need; None if the contract has that, or a higher one."""
+        from platform_core.compatibility.versions import demanded, enough
+
+        grade = self.grade
+        return (
+            None if enough(self.old.version, self.new.version, grade) else demanded(self.old.version, grade)
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The announced end of a product: ``endOfSupport`` and ``endOfLife`` of ``slaProperties``, and ``successor``."""
+"""The announced end of a product: ``endOfSupport``, ``endOfLife`` and ``successor`` of a contract."""
 
 from __future__ import annotations
 

@@ -8,12 +8,15 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from platform_core.change.acknowledge import write_drafts
 from platform_core.change.impact import WORDS
 from platform_core.change.plan import ChangePlan, Planned, Reader, plan
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table, print_text
+from platform_core.diagnostics import shown
+from platform_core.products.catalog.mark import write_marks
 from platform_core.registry.lookup import Registry
-from platform_core.settings import mesh_root
+from platform_core.settings import mesh_home, mesh_root
 from platform_core.source.revision import revision
 from platform_core.words import counted, listed
 from platform_core.workspace.run.selection import parse_selection
@@ -35,19 +38,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REV",
         help="compare with a commit, such as origin/main; by default with what is published",
     )
+    parser.add_argument(
+        "--write-change",
+        action="store_true",
+        help="draft the files in which the readers of breaking changes acknowledge them",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     root = mesh_root()
     names = Registry.open(root).names()
     selection = parse_selection(options.selection, names)
-    found = plan(root, revision(root, options.base) if options.base is not None else None)
+    base = revision(root, options.base) if options.base is not None else None
+    found = plan(root, base)
+    if base is not None:
+        write_marks(mesh_home(root), options.base, found.marks())
     found = found.of(selection)
     if options.format == "markdown":
         print(markdown(found))
     status = answer(options, root, facts(found), lambda: _print(found), found.faults)
     if options.format == "table":
         note(options, summary(found))
+    for file in write_drafts(root, base) if options.write_change else ():
+        note(options, f"written: {shown(file)}")
     return status
 
 

@@ -7,14 +7,17 @@ import re
 import sys
 from functools import partial
 
+from platform_core.change.plan import plan
 from platform_core.cli.exit_status import INTERRUPTED, OK
 from platform_core.cli.grammar import number
 from platform_core.cli.output import note
 from platform_core.deployment.file import current_deployment
 from platform_core.deployment.model import UI
 from platform_core.diagnostics import Diagnostic, UsageError
+from platform_core.products.catalog.mark import write_marks
 from platform_core.sealed.landlock import MISSING, has_landlock
-from platform_core.settings import mesh_root
+from platform_core.settings import BASE, mesh_home, mesh_root
+from platform_core.source.revision import revision
 from platform_core.source.workspace import read_locations
 from platform_core.words import listed
 from platform_core.workspace.home import Home, require_root
@@ -59,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
     if not has_landlock():
         note(options, MISSING)
     what = f"the code locations {names}" if servers is None else listed(chosen)
+    if (base := BASE.text()) is not None:
+        note(options, f"comparing with {base} ...")
+        write_marks(mesh_home(root), base, plan(root, revision(root, base)).marks())
     note(options, f"starting {what} ...")
 
     def show(address: str) -> None:

@@ -15,6 +15,8 @@ from platform_core.cli.read.products import contract
 from platform_core.cli.table import print_table, print_text, visible
 from platform_core.contracts.model import Column, DataProduct
 from platform_core.diagnostics import shown
+from platform_core.governance.facts import MeshFacts
+from platform_core.governance.policies.change import readers_of
 from platform_core.lake.damage import newest_versions
 from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.product_files import ProductFiles
@@ -30,10 +32,21 @@ from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
 from platform_core.source.federation import Team, read_teams
-from platform_core.words import age_in_words
+from platform_core.source.workspace import read_locations
+from platform_core.words import age_in_words, counted, listed
 from platform_core.workspace.check_counts import Checks
 from platform_core.workspace.home import Home
+from platform_core.workspace.introspection.cache import kept_facts
 from platform_core.workspace.records import checked
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A reader that has to move to another product: its place, and the columns that the successor lacks."""
+
+    reader: str
+    place: str
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,8 @@ class ProductFacts:
     team: Team | None
     file: dict[str, Any] | None
     checks: Checks | None
+    moves: tuple[Move, ...] = ()
+    """The readers that have to move, because its end is announced."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     checks = Checks.of([each.outcome for each in results.values()]) if results else None
     # Faults of the file or of teams.yaml do not prevent the display: the table can still be read.
     file = None if gone else _file(product, version, root)
-    known = ProductFacts(product, version, root, team, file, checks)
+    known = ProductFacts(product, version, root, team, file, checks, tuple(_moves(product, root)))
     return answer(options, root, _facts(known), lambda: _print(known), (*gone, *teams.faults))
 
 
@@ -143,7 +158,33 @@ def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
         margin = f"at least {signature.margin:g} {over} its baseline"
         features = (f"takes {feature.name} ({feature.type})" for feature in signature.features)
         yield "Model", [f"predicts {signature.target}, judged by {signature.metric}: {margin}", *features]
+    if (ending := product.ending) is not None:
+        until = f"until {ending.last_day}, " if ending.last_day else ""
+        to = f"move to {ending.successor}" if ending.successor else "without a successor"
+        yield (
+            "Ends",
+            [
+                f"{until}{to}: {counted(len({each.reader for each in known.moves}), 'reader')} left",
+                *map(_move, known.moves),
+            ],
+        )
     yield "Contract", [shown(product.path)]
+
+
+def _moves(product: DataProduct, root: Path) -> Iterator[Move]:
+    ending = product.ending
+    if ending is None:
+        return
+    mesh = MeshFacts(kept_facts(root, read_locations(root)), read_teams(root))
+    successor = mesh.known.get(ending.successor or "")
+    for read in readers_of(mesh, product):
+        lacking = (name for name in read.columns or () if successor and successor.column(name) is None)
+        yield Move(read.reader, str(read.place or ""), tuple(lacking))
+
+
+def _move(move: Move) -> str:
+    lacking = f", which has no {listed(move.missing)}" if move.missing else ""
+    return f"{move.reader} at {move.place}: name the successor{lacking}"
 
 
 def _owner(product: DataProduct, team: Team | None) -> list[str]:
@@ -200,4 +241,9 @@ def _facts(known: ProductFacts) -> dict[str, Any]:
         "file": known.file,
         "published": version and asdict(version),
         "checks": known.checks and asdict(known.checks),
+        "ending": product.ending
+        and {
+            **picked(product.ending, "end_of_support", "end_of_life", "successor"),
+            "readers": [asdict(move) for move in known.moves],
+        },
     }

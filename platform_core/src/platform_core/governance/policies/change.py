@@ -19,15 +19,11 @@ _SHOWN = 6
 @policy("G501", scope="mesh")
 def version_announces(mesh: MeshFacts) -> Iterator[Violation]:
     for change in mesh.changes:
-        from platform_core.compatibility.versions import demanded, enough  # only where a contract changed
-
-        old, new = change.old.version, change.new
-        grade = max((each.grade for each in change.changes), default=Grade.NEUTRAL)
-        if enough(old, new.version, grade):
+        if (version := change.version_demanded) is None:
             continue
+        old, new, grade = change.old.version, change.new, change.grade
         worst = [f"{each.code}: {each.message}" for each in change.changes if each.grade == grade]
         message = f"{new.id} {new.version} has {grade.word} changes: {listed(worst, _SHOWN)}"
-        version = demanded(old, grade)
         fix = f"Write version: {version}, or undo the change."
         yield Violation(message, place_in(new, "/version"), new.id, f"{version} or later, after {old}", fix)
 
@@ -47,6 +43,8 @@ def acknowledged(mesh: MeshFacts) -> Iterator[Violation]:
     for change in mesh.changes:
         for fault in change.acknowledged.faults:
             yield Violation(fault.message, fault.place, change.new.id, fault.expected, fault.fix)
+        if change.version_demanded is not None:
+            continue  # its file is named after the version
         for reader, columns in sorted(readers_broken(mesh, change).items()):
             speakers = mesh.federation.representatives.get(ProductId(reader).domain, ())
             if (lacking := _lacking(change, reader, speakers)) is not None:

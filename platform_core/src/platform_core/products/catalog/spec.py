@@ -14,6 +14,7 @@ from platform_core.contracts.partitions import partitions_read
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place
 from platform_core.products.catalog.automation import Upstream, automation, freshness_policy
+from platform_core.products.catalog.mark import mark_of
 from platform_core.products.catalog.page import Page
 from platform_core.products.catalog.text import rule_in_words
 from platform_core.products.declare import Input
@@ -66,6 +67,7 @@ def product_spec(
     return external_spec(product, page).replace_attributes(
         deps=deps,
         kinds={"duckdb", product.kind, kind},
+        tags={**tags(product), **mark_of(product.id, page.root)},
         freshness_policy=freshness_policy(product),
         automation_condition=automation(product, upstream),
         metadata={
