@@ -65,20 +65,7 @@ def document_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     before, after = parse(old.path), parse(new.path)
     names = [[str(item.get("name")) for item in each.data.get("schema") or ()] for each in (before, after)]
     tables = frozenset(new.name if new.name in each else "".join(each[:1]) for each in names)
-    yield from _Comparison(after, tables).changes(before.data, after.data, _Key("", "", ()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    path: str
-    words: str
-    """The path with the names of items: ``schema[stores].properties[city].examples``."""
-    pointer: Pointer
-    """In the new document, to the nearest value that it has."""
-
-    def member(self, name: str) -> _Key:
-        dot = "." if self.path else ""
-        return _Key(f"{self.path}{dot}{name}", f"{self.words}{dot}{name}", (*self.pointer, name))
+    yield from _Comparison(after, tables).changes(before.data, after.data, "", "", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +74,38 @@ class _Comparison:
     tables: frozenset[str]
     """The names of the schema object that the product publishes."""
 
-    def changes(self, one: Any, two: Any, key: _Key) -> Iterator[Change]:
+    def changes(self, one: Any, two: Any, path: str, words: str, at: Pointer) -> Iterator[Change]:
+        """``words`` is the path with the names of items, ``at`` the pointer into the new document."""
         if one == two:
             return
         sides = [side for side in (one, two) if side is not None]
         mappings = all(isinstance(side, dict) for side in sides)
         nested = mappings or all(_has_items(side) for side in sides)
-        codes = keys().codes(key.path) if len(sides) == 1 or not nested else None
+        codes = keys().codes(path) if len(sides) == 1 or not nested else None
         if codes is None and mappings:
             for name in dict.fromkeys(name for side in sides for name in side):
-                yield from self.changes((one or {}).get(name), (two or {}).get(name), key.member(name))
+                inner, shown = (f"{outer}.{name}".removeprefix(".") for outer in (path, words))
+                old, new = ((side or {}).get(name) for side in (one, two))
+                yield from self.changes(old, new, inner, shown, (*at, name))
         elif codes is None and nested:
-            before, after = self._items(one or (), key), self._items(two or (), key)
+            before, after = self._items(one or (), path), self._items(two or (), path)
             for each in dict.fromkeys((*before, *after)):
                 (_, old), (index, new) = before.get(each, ((), None)), after.get(each, ((), None))
-                inner = _Key(f"{key.path}[{each[0]}]", f"{key.words}[{each[1]}]", (*key.pointer, *index))
-                yield from self.changes(old, new, inner)
+                kind, name, _ = each
+                yield from self.changes(old, new, f"{path}[{kind}]", f"{words}[{name}]", (*at, *index))
         elif codes != ():
             code = (codes or ("K440",))[-1 if one is None else 0]
             what = "changed" if len(sides) == 2 else "added" if one is None else "removed"
-            column = _COLUMN.match(key.words)
+            column = _COLUMN.match(words)
             columns = (column[1],) if column else None
-            yield Change(code, f"{key.words} is {what}", self.new.place(*key.pointer), columns)
+            yield Change(code, f"{words} is {what}", self.new.place(*at), columns)
 
-    def _items(self, items: Sequence[Any], key: _Key) -> dict[tuple[str, str, int], tuple[Pointer, Any]]:
+    def _items(self, items: Sequence[Any], path: str) -> dict[tuple[str, str, int], tuple[Pointer, Any]]:
         """The items with their index, by their kind, their name and the number of the same name."""
         found: dict[tuple[str, str, int], tuple[Pointer, Any]] = {}
         for index, item in enumerate(items):
             name = next((str(item[word]) for word in _NAMES if item.get(word) is not None), "")
-            kind = self._kind(item, key.path.rpartition(".")[2])
+            kind = self._kind(item, path.rpartition(".")[2])
             number = sum(each[:2] == (kind, name) for each in found)
             found[kind, name, number] = ((index,), item)
         return found

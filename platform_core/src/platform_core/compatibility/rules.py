@@ -1,7 +1,4 @@
-"""Changes of a product's quality rules: each is weaker, stronger, or neither.
-
-The rules that follow from another key, such as ``required``, are compared with that key.
-"""
+"""Changes of a product's quality rules, apart from those that follow from another key."""
 
 from __future__ import annotations
 
@@ -38,11 +35,8 @@ _SCOPES: Final = ("product", "partition", "batch")
 
 def rule_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     """The changes of the rules on columns that both versions show alike."""
-    alike = frozenset(
-        one.name
-        for one in old.columns
-        if (two := new.column(one.name)) is not None and not remasked(old, one, two)
-    )
+    pairs = ((one, new.column(one.name)) for one in old.columns)
+    alike = frozenset(one.name for one, two in pairs if two is not None and not remasked(old, one, two))
     rules = _declared(old, alike), _declared(new, alike)
     names = {rule.name for rule in rules[0]} & {rule.name for rule in rules[1]}
     first, second = (_by_subject(each, names) for each in rules)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from platform_core.compatibility.change import Change
-from platform_core.contracts.model import DataProduct, Deadline, place_in
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.contracts.time_units import cron_days, cron_times
 from platform_core.diagnostics import Place
 from platform_core.odcs.masked_twin import MASKED
@@ -75,8 +75,9 @@ def _grants(old: DataProduct, new: DataProduct) -> Iterator[Change]:
 def _freshness(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     one, two, at = old.deadline, new.deadline, place_in(new, "/slaProperties")
     if one is not None and two is not None:
-        (first, days), (second, days_after) = (_ticks(each) for each in (one, two))
-        alike = days == days_after and one.timezone == two.timezone
+        first, second = (cron_times(each.schedule) for each in (one, two))
+        days, days_after = ([*cron_days(each.schedule, *_TWO_YEARS)] for each in (one, two))
+        alike = days == days_after and one.timezone == two.timezone  # two texts may be one schedule
         earlier = len(first) == len(second) and all(a >= b for a, b in zip(first, second, strict=True))
         better = alike and (earlier or set(first) <= set(second)) and two.lower_bound <= one.lower_bound
         if not alike or first != second or one.lower_bound != two.lower_bound:
@@ -94,11 +95,6 @@ def _freshness(old: DataProduct, new: DataProduct) -> Iterator[Change]:
         yield Change("K442", "the warning before the maximum age moves", at)
     codes = ("K327", "K227") if old.retention and new.retention else ("K227", "K327")
     yield from _span("retention", codes, old.retention, new.retention, at=at)
-
-
-def _ticks(deadline: Deadline) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The ticks of a day and the days: two texts may be one schedule."""
-    return cron_times(deadline.schedule), tuple(cron_days(deadline.schedule, *_TWO_YEARS))
 
 
 def _span(
