@@ -15,7 +15,7 @@ from typing import Any
 import griffe
 
 from platform_core.cli.grammar import VERBS, parser_of
-from platform_core.codes import FAMILIES, Meaning, family
+from platform_core.codes import FAMILIES, Meaning, family, labels
 from platform_core.governance.policy_set import BUILT_IN
 from platform_core.odcs.custom_properties import Level
 from platform_core.odcs.editions import schema_of
@@ -148,7 +148,7 @@ def _code(code: str, texts: Meaning) -> Iterator[str]:
         severity = {"error": "error", "warn": "warning"}[policy.severity]
         yield f"A [policy](../../governance.md) on a {policy.scope}, {severity}.\n"
     yield f"{texts.rationale}\n"
-    for label, example in (("Breaks it", texts.failing), ("Keeps it", texts.passing)):
+    for label, example in zip(labels(code), (texts.failing, texts.passing), strict=True):
         yield f"{label}:\n\n```text\n{example}\n```\n"
     if texts.fix:
         yield f"Fix: {texts.fix}\n" if "\n" not in texts.fix else f"Fix:\n\n```text\n{texts.fix}\n```\n"

@@ -13,6 +13,9 @@ import yaml
 from company import add_domain, repository
 from mesh_command import ENOUGH, ROOT, Mesh
 
+from platform_core.codes import family
+from platform_core.compatibility.change import GRADE_OF
+from platform_core.compatibility.document import keys
 from platform_core.contracts.product_id import ProductId
 from platform_core.registry.lookup import Registry
 
@@ -161,6 +164,16 @@ def test_the_picture_of_the_readme_has_every_domain() -> None:
     (picture,) = blocks(ROOT / "README.md", "mermaid")
     drawn = {name: int(count) for name, count in re.findall(r'\["(\w+)<br>(\d+) products', picture)}
     assert drawn == Counter(ProductId(name).domain for name in Registry.open(ROOT).names())
+
+
+def test_the_page_of_compatibility_has_each_rule_and_each_key() -> None:
+    """Where this fails, copy the rows that it prints into the page."""
+    table, texts = keys(), family("K").codes
+    rows = [f"| `{code}` | {GRADE_OF[code[1]].word} | {texts[code].title} |" for code in texts]
+    for part in (table.model, table.document):
+        rows += [f"| `{key}` | {' '.join(codes)} |" for key, codes in part.items() if codes]
+    page = (ROOT / "docs/compatibility.md").read_text()
+    assert [line for line in page.splitlines() if line.startswith("| `")] == rows, "\n".join(rows)
 
 
 def test_every_link_leads_somewhere() -> None:

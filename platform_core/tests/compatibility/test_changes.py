@@ -107,13 +107,14 @@ class TestMaskedTwins:
     @pytest.mark.parametrize("pair", [pair for pair in PAIRS if "~" in pair.codes], ids=lambda pair: pair.new)
     def test_two_twins_have_the_changes_that_their_parents_announce(self, load: Load, pair: Pair) -> None:
         old, new = load(pair.base, pair.old, pair.new)
-        of_twins = {each.code for each in changes(masked_twin(old), masked_twin(new))}
-        announced = {each.code for each in changes(old, new) if each.twin}
-        assert announced - {"K115"} <= of_twins
+        of_twins = changes(masked_twin(old), masked_twin(new))
+        announced = [each for each in changes(old, new) if each.twin and each.code != "K115"]
+        assert set(announced) <= set(of_twins)
 
     def test_a_change_of_both_is_reported_once(self, load: Load) -> None:
         old, new = load("people", "city, logicalType: string", "city, logicalType: date")
-        assert codes(changes(old, new)) == codes(changes(masked_twin(old), masked_twin(new))) == "K102"
+        assert codes(changes(old, new)) == "K102"
+        assert codes(changes(masked_twin(old), masked_twin(new))) == "~K102"
 
     def test_a_hidden_column_does_not_concern_readers_of_the_twin(self, load: Load) -> None:
         old, new = load("people", "      - {name: income, logicalType: integer, tags: [personal]}\n", "")

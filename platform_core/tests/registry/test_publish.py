@@ -233,6 +233,60 @@ class TestBreakingReaders:
         settled.edit("shop/stores", ("version: 1.3.0", "version: 2.0.0"))
         assert settled.register("shop").changed == ("stores",)
 
+    def test_the_refusal_names_the_code_and_the_version_of_each_break(self, settled: Two) -> None:
+        settled.edit("shop/stores", BREAKS["a type"], BREAKS["a grant"], ("version: 1.2.0", "version: 1.2.1"))
+        with pytest.raises(ContractError) as caught:
+            settled.register("shop")
+        found = [(each.code, each.expected) for each in caught.value.diagnostics]
+        words = "version 2.0.0 or higher, since the change is breaking (K10{})"
+        assert found == [("C142", words.format(2)), ("C142", words.replace("K10", "K11").format(0))]
+
+    def test_a_weaker_promise_needs_a_minor_version_and_a_warning(self, settled: Two) -> None:
+        rule = "    quality: [{metric: rowCount, mustBeGreaterThan: 10}]\n"
+        weaker = rule.replace("10", "5")
+        settled.write("shop/stores", settled.file("shop/stores").read_text().replace("1.2.0", "1.2.1") + rule)
+        assert settled.register("shop").weakened == ()
+        settled.edit("shop/stores", (rule, weaker), ("version: 1.2.1", "version: 1.2.2"))
+        found = fault(lambda: settled.register("shop"))
+        assert (found.code, found.fix) == ("C142", "Write version: 1.3.0, or undo the change.")
+        assert "risky (K224)" in (found.expected or "")
+        settled.edit("shop/stores", ("version: 1.2.2", "version: 1.3.0"))
+        done = settled.register("shop")
+        assert done.changed == ("stores",)
+        assert [(each.code, each.severity) for each in done.weakened] == [("K224", "warning")]
+        assert "the rule row_count is looser" in done.weakened[0].message
+        assert settled.register("shop").weakened == ()
+
+    @pytest.mark.parametrize("version", ["2.0.0-rc.1", "2.0.0", "3.1"])
+    def test_a_version_that_announces_the_break(self, settled: Two, version: str) -> None:
+        settled.edit("shop/stores", BREAKS["a type"], ("version: 1.2.0", f"version: '{version}'"))
+        assert settled.register("shop").changed == ("stores",)
+
+    @pytest.mark.parametrize("version", ["1.2.0+2", "1.2"])
+    def test_a_build_is_the_same_version(self, settled: Two, version: str) -> None:
+        settled.edit("shop/stores", ("logicalType: string", "logicalType: date"))
+        settled.edit("shop/stores", ("version: 1.2.0", f"version: '{version}'"))
+        assert fault(lambda: settled.register("shop")).code == "C140"
+
+    @pytest.mark.parametrize("version", ["1.2.0-rc.1", "1.1"])
+    def test_a_prerelease_comes_before_its_version(self, settled: Two, version: str) -> None:
+        settled.edit("shop/stores", ("version: 1.2.0", f"version: '{version}'"))
+        assert fault(lambda: settled.register("shop")).code == "C141"
+
+    def test_a_version_without_an_order_announces_no_break(self, settled: Two) -> None:
+        settled.edit("shop/stores", BREAKS["a type"], ("version: 1.2.0", "version: '2024-10'"))
+        assert fault(lambda: settled.register("shop")).fix == "Write version: 2.0.0, or undo the change."
+
+    def test_another_spelling_of_a_type_does_not_break(self, settled: Two) -> None:
+        settled.edit(
+            "shop/stores",
+            ("store_id, logicalType: integer", "store_id, logicalType: integer, physicalType: BIGINT"),
+            ("1.2.0", "1.2.1"),
+        )
+        settled.register("shop")
+        settled.edit("shop/stores", ("BIGINT", "int8"), ("1.2.1", "1.2.2"))
+        assert settled.register("shop").changed == ("stores",)
+
     def test_an_addition_does_not_break(self, settled: Two) -> None:
         more = "required: true}\n      - {name: opened, logicalType: date}"
         settled.edit("shop/stores", ("string, required: true}", f"string, {more}"), ("1.2.0", "1.2.1"))

@@ -18,6 +18,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from platform_core.compatibility.change import Grade
+from platform_core.compatibility.columns import widens
 from platform_core.compatibility.versions import demanded, enough
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
@@ -78,25 +79,33 @@ def break_guard(
     """A function to call before the COMMIT of a version. ``moved`` is the version in the lake that it left.
 
     It raises PublicationRefused Q040 if the version removes or retypes a column that a product reads and the
-    contract has no new major version.
+    contract has no new major version, or, where types are only wider, no new minor version.
     """
     found = published_shape(connection, product, product.lake) or moved
 
     def require() -> None:
         if found is not None:
             new = describe(connection, f"FROM {table_of(product)}")
-            _require(product, found, lost_columns(found.columns, new), root)
+            lost = lost_columns(found.columns, new)
+            wider = all(widens(found.columns[name], new.get(name, "")) for name in lost)
+            _require(product, found, lost, root, Grade.RISKY if wider else Grade.BREAKING)
 
     return require
 
 
 def _require(
-    product: DataProduct, found: PublishedShape, lost: Mapping[str, str], root: Path, *, within: bool = True
+    product: DataProduct,
+    found: PublishedShape,
+    lost: Mapping[str, str],
+    root: Path,
+    grade: Grade = Grade.BREAKING,
+    *,
+    within: bool = True,
 ) -> None:
-    if not lost or enough(found.contract, product.version, Grade.BREAKING):
+    if not lost or enough(found.contract, product.version, grade):
         return
     if hurt := list(_affected(product, lost, root, within)):
-        changes, next_one = listed(list(lost.values()), 6), demanded(found.contract, Grade.BREAKING)
+        changes, next_one = listed(list(lost.values()), 6), demanded(found.contract, grade)
         message = f"{product.id} {product.version} breaks readers of version {found.version}: {changes}"
         fix = f"Restore it, or write version: {next_one}. Until then readers keep version {found.version}."
         place = product.places.get("/version") or product.place

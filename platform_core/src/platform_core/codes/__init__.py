@@ -47,6 +47,11 @@ def meaning(code: str) -> Meaning | None:
     return family(code[0]).codes.get(code) if code and code[0] in FAMILIES else None
 
 
+def labels(code: str) -> tuple[str, str]:
+    """The words before the two examples of a code: the changes of a contract are not faults."""
+    return ("The change", "Its version") if meaning(code) and code[0] == "K" else ("Breaks it", "Keeps it")
+
+
 def known_codes() -> list[str]:
     """Every code of the library, in order."""
     return [code for letter in FAMILIES for code in family(letter).codes]

@@ -25,11 +25,11 @@ _UNDECLARED: Final = CLASSIFICATIONS.index("internal")
 def column_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     """The changes of all columns and of the key."""
     kept = [column.name for column in new.columns if old.column(column.name)]
+    schema = place_in(new, "/schema")
     for before in old.columns:
         after = new.column(before.name)
         if after is None:
-            place = place_in(new, "/schema")
-            yield Change("K101", f'the column "{before.name}" is removed', place, (before.name,))
+            yield Change("K101", f'the column "{before.name}" is removed', schema, (before.name,))
         elif remasked(old, before, after):
             message = f'the masked twin shows "{before.name}" by another mask, or by none'
             yield Change("K116", message, after.place, (before.name,))
@@ -38,15 +38,14 @@ def column_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     for after in new.columns:
         if after.name not in kept:
             yield Change("K301", f'the column "{after.name}" is added', after.place, (after.name,))
-    if kept != [column.name for column in old.columns if column.name in kept] or (
-        new.kind == "file" and [column.name for column in new.columns][: len(kept)] != kept
-    ):
-        code = "K207" if new.kind == "file" else "K407"
-        yield Change(code, "the columns stand in another order", place_in(new, "/schema"))
+    moved = kept != [column.name for column in old.columns if column.name in kept]
+    if new.kind == "file" and (moved or kept != [column.name for column in new.columns][: len(kept)]):
+        yield Change("K207", "the columns of the file stand in another order", schema)
+    elif moved:
+        yield Change("K407", "the columns stand in another order", schema)
     if old.key != new.key:
         message = f"the key was {listed(old.key) or 'none'} and is {listed(new.key) or 'none'}"
-        place = place_in(new, "/schema")
-        yield Change("K105" if old.key else "K305", message, place, old.key or new.key)
+        yield Change("K105" if old.key else "K305", message, schema)
 
 
 def remasked(product: DataProduct, before: Column, after: Column) -> bool:
@@ -59,8 +58,7 @@ def remasked(product: DataProduct, before: Column, after: Column) -> bool:
 def type_code(old: Column, new: Column) -> str | None:
     """The code of a changed type; None where both spell the same one."""
     before, after = duckdb_type(old), duckdb_type(new)
-    declared = (old.logical_type, old.physical_type), (new.logical_type, new.physical_type)
-    if declared[0] == declared[1]:
+    if (old.logical_type, old.physical_type) == (new.logical_type, new.physical_type):
         return None
     was_open, is_open = old.physical_type is None, new.physical_type is None
     if before == after and (was_open or not is_open):
@@ -84,8 +82,8 @@ def widens(old: str, new: str) -> bool:
 def _column(old: DataProduct, new: DataProduct, before: Column, after: Column) -> Iterator[Change]:
     codes: list[tuple[str, str]] = []
     if (code := type_code(before, after)) is not None:
-        types = [duckdb_type(c) + ("" if c.physical_type else " (open)") for c in (before, after)]
-        codes.append((code, f"was {types[0]} and is {types[1]}"))
+        one, two = (duckdb_type(c) + ("" if c.physical_type else " (open)") for c in (before, after))
+        codes.append((code, f"was {one} and is {two}"))
     if before.required != after.required:
         codes.append(("K303", "is now required") if after.required else ("K103", "may now be missing"))
     sole_key = [product.key == (before.name,) for product in (old, new)]
@@ -94,20 +92,16 @@ def _column(old: DataProduct, new: DataProduct, before: Column, after: Column) -
     if after.unique and not (before.unique or sole_key[0]):
         codes.append(("K304", "is now unique"))
     if before.classification != after.classification:
-        words = [column.classification or "without a class" for column in (before, after)]
-        up = _rank(after) > _rank(before)
-        codes.append(("K230" if up else "K330", f"was {words[0]} and is {words[1]}"))
-    for tag in CATEGORIES:
-        if (tag in before.tags) != (tag in after.tags):
-            more = tag in after.tags
-            codes.append(("K231" if more else "K331", f"is {'now' if more else 'not'} {tag}"))
-    others = [sorted(set(column.tags) - set(CATEGORIES)) for column in (before, after)]
-    if others[0] != others[1]:
+        code = "K230" if _rank(after) > _rank(before) else "K330"
+        codes.append((code, f"was {before.classification or 'open'} and is {after.classification or 'open'}"))
+    for tag in sorted(set(CATEGORIES) & (set(before.tags) ^ set(after.tags))):
+        codes.append(("K231", f"is now {tag}") if tag in after.tags else ("K331", f"is not {tag}"))
+    if (set(before.tags) ^ set(after.tags)) - set(CATEGORIES):
         codes.append(("K442", "has other tags"))
     if (before.description, before.not_personal) != (after.description, after.not_personal):
         codes.append(("K441", "is described in other words"))
-    for code, words_of in codes:
-        yield Change(code, f'"{before.name}" {words_of}', after.place, (before.name,))
+    for code, words in codes:
+        yield Change(code, f'"{before.name}" {words}', after.place, (before.name,))
 
 
 def _rank(column: Column) -> int:

@@ -17,12 +17,13 @@ from platform_core.odcs.masked_twin import masked_twin
 def changes(old: DataProduct, new: DataProduct) -> tuple[Change, ...]:
     """The changes that a new version makes, the worst first, at their places in the new contract.
 
-    The comparison of two parents reports everything, ``twin`` for the changes that only readers of the masked
-    twin notice. The comparison of two twins reports what readers of the twin notice, by the same codes: it is
-    for a caller that has no parent at hand.
+    The comparison of two parents reports everything once: ``twin`` marks the changes that readers of the
+    masked twin alone notice. The comparison of two twins reports all that their readers notice, marked so.
     """
     found = [*_changes(old, new)]
-    if old.twin_of is None and new.twin_of is None:
+    if old.twin_of is not None and new.twin_of is not None:
+        found = [replace(change, twin=True) for change in found]
+    else:
         found += _of_twin(old, new, found)
         found += document_changes(old, new)
     return tuple(sorted(dict.fromkeys(found), key=lambda c: (-c.grade, c.code, c.place.line, c.message)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,21 +18,8 @@ from platform_core.source.document import Document, Pointer, parse
 DOCUMENT_CODES: Final = ("K140", "K229", "K240", "K340", "K341", "K440", "K441", "K442")
 """The codes of the table's part ``document``."""
 _OURS: Final = {name for level in Level for name in level.known}
-_NAMES: Final = (
-    "name",
-    "property",
-    "role",
-    "channel",
-    "server",
-    "username",
-    "value",
-    "id",
-    "metric",
-    "to",
-    "url",
-)
+_NAMES: Final = ("name", "property", "role", "channel", "server", "username", "value", "id", "metric")
 """The keys that identify an item of a list, which has no order."""
-_LEVELS: Final = ("latency", "retention")
 _COLUMN: Final = re.compile(r"schema\[[^]]*\]\.properties\[(.+?)\]")
 
 
@@ -60,10 +47,8 @@ class Keys:
 @cache
 def keys() -> Keys:
     table = tomllib.loads(Path(__file__).with_name("keys.toml").read_text(encoding="utf-8"))
-    model, document = (
-        {k: tuple(v.split()) for k, v in table[part].items()} for part in ("model", "document")
-    )
-    return Keys(model, {key: (codes[0], codes[-1]) for key, codes in document.items()})
+    parts = [{key: tuple(codes.split()) for key, codes in table[part].items()} for part in table]
+    return Keys(*parts)
 
 
 @cache
@@ -78,26 +63,9 @@ def document_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     if not (old.path.is_file() and new.path.is_file()) or old.path.read_bytes() == new.path.read_bytes():
         return
     before, after = parse(old.path), parse(new.path)
-    tables = frozenset(_table(document, new.name) for document in (before, after))
-    yield from _Comparison(after, tables).changes(before.data, after.data, _Key("", "", ()))
-
-
-def _table(document: Document, product: str) -> str:
-    names = [str(item.get("name")) for item in document.data.get("schema") or ()]
-    return product if product in names else names[0] if names else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    path: str
-    words: str
-    """The path with the names of items: ``schema[stores].properties[city].examples``."""
-    pointer: Pointer
-    """In the new document, to the nearest value that it has."""
-
-    def member(self, key: str) -> _Key:
-        dot = "." if self.path else ""
-        return _Key(f"{self.path}{dot}{key}", f"{self.words}{dot}{key}", (*self.pointer, key))
+    names = [[str(item.get("name")) for item in each.data.get("schema") or ()] for each in (before, after)]
+    tables = frozenset(new.name if new.name in each else "".join(each[:1]) for each in names)
+    yield from _Comparison(after, tables).changes(before.data, after.data, "", "", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,67 +74,55 @@ class _Comparison:
     tables: frozenset[str]
     """The names of the schema object that the product publishes."""
 
-    def changes(self, one: Any, two: Any, key: _Key) -> Iterator[Change]:
+    def changes(self, one: Any, two: Any, path: str, words: str, at: Pointer) -> Iterator[Change]:
+        """``words`` is the path with the names of items, ``at`` the pointer into the new document."""
         if one == two:
             return
         sides = [side for side in (one, two) if side is not None]
-        nested = all(map(_is_mapping, sides)) or all(map(_is_list_of_mappings, sides))
-        whole = len(sides) == 1 or not nested
-        codes = keys().codes(key.path) if whole else None
-        if codes == ():
-            return
-        if codes is None and nested:
-            yield from self._members(one, two, key)
-            return
-        codes = codes or ("K440",)
-        place = self.new.place(*key.pointer)
-        what = "changed" if len(sides) == 2 else "added" if one is None else "removed"
-        column = _COLUMN.match(key.words)
-        yield Change(
-            codes[-1 if one is None else 0], f"{key.words} is {what}", place, (column[1],) if column else None
-        )
+        mappings = all(isinstance(side, dict) for side in sides)
+        nested = mappings or all(_has_items(side) for side in sides)
+        codes = keys().codes(path) if len(sides) == 1 or not nested else None
+        if codes is None and mappings:
+            for name in dict.fromkeys(name for side in sides for name in side):
+                inner, shown = (f"{outer}.{name}".removeprefix(".") for outer in (path, words))
+                old, new = ((side or {}).get(name) for side in (one, two))
+                yield from self.changes(old, new, inner, shown, (*at, name))
+        elif codes is None and nested:
+            before, after = self._items(one or (), path), self._items(two or (), path)
+            for each in dict.fromkeys((*before, *after)):
+                (_, old), (index, new) = before.get(each, ((), None)), after.get(each, ((), None))
+                kind, name, _ = each
+                yield from self.changes(old, new, f"{path}[{kind}]", f"{words}[{name}]", (*at, *index))
+        elif codes != ():
+            code = (codes or ("K440",))[-1 if one is None else 0]
+            what = "changed" if len(sides) == 2 else "added" if one is None else "removed"
+            column = _COLUMN.match(words)
+            columns = (column[1],) if column else None
+            yield Change(code, f"{words} is {what}", self.new.place(*at), columns)
 
-    def _members(self, one: Any, two: Any, key: _Key) -> Iterator[Change]:
-        if _is_mapping(one) or _is_mapping(two):
-            for name in dict.fromkeys((*(one or ()), *(two or ()))):
-                yield from self.changes((one or {}).get(name), (two or {}).get(name), key.member(name))
-            return
-        before, after = (self._items(side or [], key) for side in (one, two))
-        for each in dict.fromkeys((*before, *after)):
-            index, new = after.get(each, (None, None))
-            _, old = before.get(each, (None, None))
-            kind, name, _ = each
-            pointer = key.pointer if index is None else (*key.pointer, index)
-            yield from self.changes(old, new, _Key(f"{key.path}[{kind}]", f"{key.words}[{name}]", pointer))
-
-    def _items(self, items: list[Any], key: _Key) -> dict[tuple[str, str, int], tuple[int, Any]]:
+    def _items(self, items: Sequence[Any], path: str) -> dict[tuple[str, str, int], tuple[Pointer, Any]]:
         """The items with their index, by their kind, their name and the number of the same name."""
-        found: dict[tuple[str, str, int], tuple[int, Any]] = {}
+        found: dict[tuple[str, str, int], tuple[Pointer, Any]] = {}
         for index, item in enumerate(items):
             name = next((str(item[word]) for word in _NAMES if item.get(word) is not None), "")
-            number = 0
-            while (self._kind(item, key), name, number) in found:
-                number += 1
-            found[self._kind(item, key), name, number] = (index, item)
+            kind = self._kind(item, path.rpartition(".")[2])
+            number = sum(each[:2] == (kind, name) for each in found)
+            found[kind, name, number] = ((index,), item)
         return found
 
-    def _kind(self, item: Any, key: _Key) -> str:
-        match key.path.rpartition(".")[2]:
+    def _kind(self, item: Any, of: str) -> str:
+        match of:
             case "schema":
                 return "" if str(item.get("name")) in self.tables else "other"
             case "quality":
                 return "custom" if item.get("type") in ("text", "custom") else ""
             case "slaProperties":
-                return "" if item.get("property") in _LEVELS else "other"
+                return "" if item.get("property") in ("latency", "retention") else "other"
             case "customProperties":
                 ours = item.get("property") in _OURS and item.get("vendor") in (None, VENDOR)
                 return str(item["property"]) if ours else "other"
         return ""
 
 
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_list_of_mappings(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_mapping, value))
+def _has_items(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)

@@ -1,16 +1,14 @@
-"""Changes of a product's quality rules: each is weaker, stronger, or neither.
-
-The rules that follow from another key, such as ``required``, are compared with that key.
-"""
+"""Changes of a product's quality rules, apart from those that follow from another key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, get_args
 
-from platform_core.compatibility.bounds import ANY, within
 from platform_core.compatibility.change import Change
 from platform_core.compatibility.columns import remasked
+from platform_core.contracts.bounds import Bounds
 from platform_core.contracts.model import DataProduct, Rule, RuleKind, place_in
 from platform_core.diagnostics import Severity
 from platform_core.odcs.rules.column_rules import join_name
@@ -27,6 +25,7 @@ _CODES: Final[dict[str, tuple[str, str]]] = {
     # A higher minimum leaves out more rows: here the stronger rule is the weaker promise.
     "group_size": ("K333", "K233"),
 }
+_ANY: Final = Bounds()
 _OTHER: Final = ("K224", "K324")
 _WARNS: Final = "K424"
 _SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
@@ -36,39 +35,27 @@ _SCOPES: Final = ("product", "partition", "batch")
 
 def rule_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     """The changes of the rules on columns that both versions show alike."""
-    alike = frozenset(
-        one.name
-        for one in old.columns
-        if (two := new.column(one.name)) is not None and not remasked(old, one, two)
-    )
+    pairs = ((one, new.column(one.name)) for one in old.columns)
+    alike = frozenset(one.name for one, two in pairs if two is not None and not remasked(old, one, two))
     rules = _declared(old, alike), _declared(new, alike)
     names = {rule.name for rule in rules[0]} & {rule.name for rule in rules[1]}
     first, second = (_by_subject(each, names) for each in rules)
     for subject in dict.fromkeys((*first, *second)):
         before, after = first.get(subject), second.get(subject)
-        weaker, stronger = _CODES.get((after or before).kind, _OTHER)  # type: ignore[union-attr]
-        if before is None and after is not None:
-            yield _change(stronger if after.severity == "error" else _WARNS, after, "is added")
-        elif after is None and before is not None:
-            change = _change(weaker if before.severity == "error" else _WARNS, before, "is removed")
-            place = place_in(new, "/schema")
-            yield Change(change.code, change.message, place, change.columns)
-        elif before is not None and after is not None:
-            yield from _compared(before, after, weaker, stronger)
+        if before is not None and after is not None:
+            yield from _compared(before, after)
+        elif after is not None:
+            yield _change(_codes(after)[1], after, "is added")
+        elif before is not None:
+            yield replace(_change(_codes(before)[0], before, "is removed"), place=place_in(new, "/schema"))
 
 
 def _declared(product: DataProduct, alike: frozenset[str]) -> list[Rule]:
-    found = []
-    for rule in product.rules:
-        columns = [product.column(name) for name in rule.columns]
-        one = columns[0] if len(columns) == 1 else None
-        follows = rule.name == join_name(rule.kind, *rule.columns) and (
-            (rule.kind == "not_null" and one is not None and one.required)
-            or (rule.kind == "unique" and (rule.columns == product.key or (one is not None and one.unique)))
-        )
-        if rule.kind not in _DERIVED and not follows and alike.issuperset(rule.columns):
-            found.append(rule)
-    return found
+    follows = {join_name("not_null", column.name) for column in product.columns if column.required}
+    follows |= {join_name("unique", column.name) for column in product.columns if column.unique}
+    follows |= {join_name("unique", *product.key)} if product.key else set()
+    rules = (rule for rule in product.rules if rule.kind not in _DERIVED and rule.name not in follows)
+    return [rule for rule in rules if alike.issuperset(rule.columns)]
 
 
 def _by_subject(rules: list[Rule], names: set[str]) -> dict[str, Rule]:
@@ -81,15 +68,19 @@ def _by_subject(rules: list[Rule], names: set[str]) -> dict[str, Rule]:
     return found
 
 
-def _compared(before: Rule, after: Rule, weaker: str, stronger: str) -> Iterator[Change]:
+def _codes(rule: Rule) -> tuple[str, str]:
+    """The codes of a weaker and of a stronger rule."""
+    return _CODES.get(rule.kind, _OTHER) if rule.severity == "error" else (_WARNS, _WARNS)
+
+
+def _compared(before: Rule, after: Rule) -> Iterator[Change]:
     verdicts = _verdicts(before, after)
     if after.kind == "group_size" and before.columns != after.columns:
         yield _change("K233", after, "forms groups by other columns")
     elif -1 in verdicts:
-        code = weaker if before.severity == "error" else _WARNS
-        yield _change(code, after, "is looser, or cannot be compared with the one before")
+        yield _change(_codes(before)[0], after, "is looser, or cannot be compared with the one before")
     elif 1 in verdicts:
-        yield _change(stronger if after.severity == "error" else _WARNS, after, "is stronger")
+        yield _change(_codes(after)[1], after, "is stronger")
     if before.severity != after.severity:
         lower = _SEVERITIES.index(after.severity) > _SEVERITIES.index(before.severity)
         words = f"was {before.severity} and is {after.severity}"
@@ -102,19 +93,14 @@ def _verdicts(before: Rule, after: Rule) -> set[int]:
     """-1 where a part of the new rule is weaker or cannot be compared, 1 where a part is stronger."""
     subjects = [(r.kind, r.columns, r.pattern, r.reference, _query(r)) for r in (before, after)]
     found = {0 if subjects[0] == subjects[1] else -1}
-    for one, two in ((before.limits or ANY, after.limits or ANY), (before.allowed, after.allowed)):
+    for one, two in ((before.limits or _ANY, after.limits or _ANY), (before.allowed, after.allowed)):
         found.add(within(two, one) - within(one, two) if within(two, one) or within(one, two) else -1)
-    for small, large in (
-        (set(before.values), set(after.values)),
-        (set(after.missing_values), set(before.missing_values)),
-    ):
-        if small != large:
-            found.add(1 if large < small else -1)
+    values = set(before.values), set(after.values)
+    missing = set(after.missing_values), set(before.missing_values)
+    found |= {1 if large < small else -1 for small, large in (values, missing) if small != large}
     ages = [float("inf") if r.maximum_age is None else r.maximum_age.total_seconds() for r in (before, after)]
     ranks = [_SCOPES.index(rule.scope) for rule in (before, after)]
-    for least, most in (ages, ranks):
-        found.add((least > most) - (least < most))
-    return found
+    return found | {(least > most) - (least < most) for least, most in (ages, ranks)}
 
 
 def _query(rule: Rule) -> str:
@@ -123,3 +109,24 @@ def _query(rule: Rule) -> str:
 
 def _change(code: str, rule: Rule, words: str) -> Change:
     return Change(code, f"the rule {rule.name} {words}", rule.place, rule.columns or None)
+
+
+def within(inner: Bounds, outer: Bounds) -> bool:
+    """Whether every number that passes ``inner`` surely passes ``outer``; False where that is unknown."""
+    apart = inner.unit != outer.unit or inner.outside or outer.outside or inner.special > outer.special
+    if inner == outer or apart:
+        return inner == outer
+    try:
+        if outer.step is not None and (inner.step is None or inner.step % outer.step):
+            return False
+        if inner.equal is not None:
+            return outer.passes(inner.equal)
+        if outer.not_equal not in (None, inner.not_equal) and inner.passes(outer.not_equal):
+            return False
+        low, high = ((each.minimum, each.minimum_exclusive) for each in (outer, inner))
+        above = low[0] is None or (high[0] is not None and low <= high)
+        low, high = ((each.maximum, not each.maximum_exclusive) for each in (inner, outer))
+        below = high[0] is None or (low[0] is not None and low <= high)
+        return outer.equal is None and above and below
+    except TypeError:  # a time with a zone and one without, or a number and a text
+        return False

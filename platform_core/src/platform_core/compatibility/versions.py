@@ -15,24 +15,18 @@ from semver import Version
 
 from platform_core.compatibility.change import Grade
 
-_SHORT: Final = re.compile(r"([0-9]+)(\.[0-9]+)?")
+_MONTH: Final = re.compile("[0-9]+-")
 FIRST: Final = "1.0.0"
 """The version to write where the old one has no order."""
 
 
 def order(version: str) -> Version | None:
-    """A version with its order; None for a text that semver cannot order, such as ``2024-01`` or ``final``.
-
-    ``1.2``, ``1.2-rc.1`` and ``v3`` are accepted as 1.2.0, 1.2.0-rc.1 and 3.0.0.
-    """
+    """A version with its order; None for a text that semver cannot order, such as ``2024-10`` or ``final``.
+    ``1.2``, ``1.2-rc.1`` and ``v3`` are accepted as 1.2.0, 1.2.0-rc.1 and 3.0.0."""
     text = version.strip().removeprefix("v")
-    numbers = re.split(r"[-+]", text, maxsplit=1)[0]
-    short = _SHORT.fullmatch(numbers)
-    # 2024-01 is a month, not a prerelease.
-    if short is not None and (short[2] or text == numbers):
-        text = f"{numbers}{'.0' if short[2] else '.0.0'}{text[len(numbers) :]}"
     try:
-        return Version.parse(text)
+        # 2024-10 is a month, not a prerelease.
+        return None if _MONTH.match(text) else Version.parse(text, optional_minor_and_patch=True)
     except ValueError:
         return None
 
@@ -60,12 +54,11 @@ def demanded(old_version: str, grade: Grade) -> str:
         return old_version
     if old is None:
         return FIRST
-    part = ["patch", "minor", "major"][(grade is Grade.BREAKING) + (old.major > 0)]
     core = old.finalize_version()
-    lower = {"major": (core.minor, core.patch), "minor": (core.patch,), "patch": ()}[part]
-    if old.prerelease and not any(lower):
-        return str(core)
-    return str(getattr(core, f"bump_{part}")())
+    steps = [core.bump_patch(), core.bump_minor(), core.bump_major()]
+    level = (grade is Grade.BREAKING) + (old.major > 0)
+    due = not any(core.to_tuple()[3 - level : 3])
+    return str(core if old.prerelease and due else steps[level])
 
 
 def enough(old_version: str, new_version: str, grade: Grade) -> bool:

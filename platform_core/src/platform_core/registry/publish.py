@@ -20,7 +20,6 @@ from platform_core.odcs.reader import load_contract
 from platform_core.registry.lookup import Registry
 from platform_core.registry.shared import same_content
 
-_EFFECTS: Final = {Grade.BREAKING: "breaks consumers of", Grade.RISKY: "weakens a promise of"}
 _INFORM: Final = "Inform the readers concerned, or undo the change."
 
 
@@ -117,18 +116,17 @@ class _Plan:
             return
         old = load_contract(file, self.domain)
         for found in changes(old, product):
-            if (effect := _EFFECTS.get(found.grade)) is None:
+            if found.grade < Grade.RISKY:
                 break
-            message = f"{product.id} {product.version} {effect} {old.version}: {found.message}"
-            if enough(old.version, product.version, found.grade):
-                if found.grade is Grade.RISKY:
-                    yield Diagnostic(found.code, message, found.place, fix=_INFORM, severity="warning")
-                continue
+            effect = "breaks consumers" if found.grade is Grade.BREAKING else "weakens a promise"
+            message = f"{product.id} {product.version} {effect} of {old.version}: {found.message}"
             least = demanded(old.version, found.grade)
-            expected = f"version {least} or higher, since the change is {found.grade.word} ({found.code})"
-            yield Diagnostic(
-                "C142", message, found.place, expected, f"Write version: {least}, or undo the change."
-            )
+            if not enough(old.version, product.version, found.grade):
+                expected = f"version {least} or higher, since the change is {found.grade.word} ({found.code})"
+                fix = f"Write version: {least}, or undo the change."
+                yield Diagnostic("C142", message, found.place, expected, fix)
+            elif found.grade is Grade.RISKY:
+                yield Diagnostic(found.code, message, found.place, fix=_INFORM, severity="warning")
 
     def broken_references(self) -> Iterator[Diagnostic]:
         """Foreign keys of other registered domains that would lose their target."""

@@ -82,6 +82,21 @@ def test_a_column_with_consumers_can_only_be_removed_in_a_major_version(
     assert "(contract 2.0.0), published 20" in failed
 
 
+def test_a_wider_integer_needs_a_minor_version(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:
+    mesh.location("shop")
+    reading(mesh, "other", "amount")
+    typed = AMOUNTS.replace("amount, logicalType: number", "amount, logicalType: integer, physicalType: {}")
+    rows = "SELECT range AS id, 7::{} AS amount FROM range(3)"
+    sales(mesh, typed.replace("{}", "INTEGER"), rows.format("INTEGER"))
+    assert make(mesh, instance) == ""
+    sales(mesh, typed.replace("{}", "BIGINT"), rows.format("BIGINT"), "1.2.1")
+    assert "write version: 1.3.0" in make(mesh, instance)
+    sales(mesh, typed.replace("{}", "BIGINT"), rows.format("BIGINT"), "1.3.0")
+    assert make(mesh, instance) == ""
+    sales(mesh, typed.replace("{}", "INTEGER"), rows.format("INTEGER"), "1.4.0")
+    assert "write version: 2.0.0" in make(mesh, instance)
+
+
 @pytest.mark.full
 def test_an_unread_column_can_be_removed_and_a_location_that_does_not_load_keeps_its_reads(
     mesh: SmallMesh, instance: dg.DagsterInstance

@@ -11,7 +11,7 @@ from typing import Any
 
 from platform_core.cli.documents import picked
 from platform_core.cli.output import answer
-from platform_core.codes import family, known_codes, meaning
+from platform_core.codes import family, known_codes, labels, meaning
 from platform_core.diagnostics import UsageError
 from platform_core.governance.policy_set import BUILT_IN, PolicySet, load_policies
 from platform_core.registry.lookup import Registry
@@ -74,6 +74,6 @@ def _in_words(facts: Mapping[str, Any]) -> str:
         added = f", added by {facts['domain']}" if facts["domain"] else ""
         parts[0] += f"\n{severity}; looks at {scope}{added}"
     parts.append(textwrap.fill(facts["why"], 100))
-    for label, name in (("Breaks it", "failing"), ("Keeps it", "passing")):
+    for label, name in zip(labels(facts["code"]), ("failing", "passing"), strict=True):
         parts.append(f"{label}:\n\n{textwrap.indent(facts[name].strip(), '    ')}")
     return "\n\n".join([*parts, f"Fix: {facts['fix']}"] if facts["fix"] else parts)
