@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from heapq import nsmallest
-from operator import itemgetter
 from typing import Any, Final
 
-import duckdb
+from duckdb import DuckDBPyConnection
 
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
@@ -16,9 +14,9 @@ from platform_core.sql.quoting import literal, quoted
 JOINED: Final = 3_000_000
 """The rows of a side that are compared at once, so that a join does not take too much memory."""
 SIGNS: Final = (("old", -1), ("new", 1))
+MASKED: Final = "(masked)"
 _EXAMPLES: Final = 3
-_BITS: Final = 16
-"""Larger relations are divided into 2**16 buckets by the hash of the key."""
+_BITS: Final = 16  # larger relations are divided into 2**16 buckets by the hash of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,19 @@ class RowCounts:
     added: int = 0
     removed: int = 0
     changed: int = 0
-    columns: dict[str, tuple[int, list[dict[str, Any]]]] = field(default_factory=dict)
-    """By column the changed rows, and those with the smallest hashes: texts of ``key``, ``old``, ``new``."""
+    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By column the rows ``changed``, and ``examples`` with the texts of ``key``, ``old`` and ``new``."""
 
 
 def compare_keys(
-    connection: duckdb.DuckDBPyConnection, key: Sequence[str], columns: Sequence[str], most: int
+    connection: DuckDBPyConnection, key: list[str], columns: list[str], hidden: set[str], most: int
 ) -> RowCounts | None:
-    """The rows by their key; those of both relations are compared in ``columns``. None if a key repeats."""
+    """The rows by their key; those of both relations are compared in ``columns``. Examples are those with the
+    smallest hashes, with a mask for ``hidden`` columns. None if a key repeats."""
+
+    def text(name: str, value: str) -> str:
+        return literal(MASKED) if name in hidden else f"{value}::VARCHAR"
+
     names = [f"{quoted(name)} AS k{n}" for n, name in enumerate(key)]
     names += [f"{quoted(name)} AS c{n}" for n, name in enumerate(columns)]
     same = " AND ".join(f"old.k{n} IS NOT DISTINCT FROM new.k{n}" for n in range(len(key)))
@@ -41,13 +44,13 @@ def compare_keys(
     counted = ["old.i IS NULL", "new.i IS NULL", " OR ".join(differ) or "false", *differ]
     asked = [f"count(*) FILTER ({each})" for each in counted]
     of_key = ", ".join(f"new.k{n}" for n in range(len(key)))
-    # Texts are made of the examples only.
-    texts = ", ".join(f"x.key[{n}]::VARCHAR" for n in range(1, len(key) + 1))
-    text = f"{{'at': x.at, 'key': [{texts}], 'old': x.old::VARCHAR, 'new': x.new::VARCHAR}}"
-    for n, each in enumerate(differ):
+    of_row = ", ".join(f"{literal(name)}: {text(name, f'x.key[{n}]')}" for n, name in enumerate(key, 1))
+    for n, (name, each) in enumerate(zip(columns, differ, strict=True)):
         row = f"{{'at': hash({of_key}), 'key': row({of_key}), 'old': old.c{n}, 'new': new.c{n}}}"
         first = f"arg_min({row}, hash({of_key}), {_EXAMPLES}) FILTER ({each})"
-        asked.append(f"coalesce(list_transform({first}, lambda x: {text}), [])")
+        # Texts are made of these rows only.
+        texts = f"{{'key': {{{of_row}}}, 'old': {text(name, 'x.old')}, 'new': {text(name, 'x.new')}}}"
+        asked.append(f"coalesce(list_transform({first}, lambda x: {{'at': x.at, 'row': {texts}}}), [])")
     totals: list[int] = [0] * len(counted)
     examples: list[list[dict[str, Any]]] = [[] for _ in columns]
     for part in _parts(connection, key, [*key, *columns], most):
@@ -58,13 +61,17 @@ def compare_keys(
         found = one(connection, f"SELECT {', '.join(asked)} FROM {old} FULL JOIN {new} ON {same}")
         totals = [total + more for total, more in zip(totals, found, strict=False)]
         pairs = zip(examples, found[len(totals) :], strict=True)
-        examples = [nsmallest(_EXAMPLES, [*kept, *more], itemgetter("at")) for kept, more in pairs]
+        examples = [sorted([*kept, *more], key=lambda each: each["at"])[:_EXAMPLES] for kept, more in pairs]
     added, removed, changed, *counts = totals
-    each_column = zip(columns, counts, examples, strict=True)
-    return RowCounts(added, removed, changed, {name: (n, kept) for name, n, kept in each_column if n})
+    every = {
+        name: {"changed": count, "examples": [each["row"] for each in kept]}
+        for name, count, kept in zip(columns, counts, examples, strict=True)
+        if count
+    }
+    return RowCounts(added, removed, changed, every)
 
 
-def compare_rows(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], most: int) -> RowCounts:
+def compare_rows(connection: DuckDBPyConnection, columns: list[str], most: int) -> RowCounts:
     """The rows without a key: how often each row occurs more, or less, than in ``old``."""
     added = removed = 0
     names = ", ".join(f"{quoted(name)} AS c{n}" for n, name in enumerate(columns))
@@ -77,11 +84,8 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], 
     return RowCounts(added, removed)
 
 
-def _parts(
-    connection: duckdb.DuckDBPyConnection, by: Sequence[str], columns: Sequence[str], most: int
-) -> Iterator[str]:
-    """Conditions under which each side has about ``most`` rows. Rows that differ meet one of them; buckets of
-    equal rows meet none."""
+def _parts(connection: DuckDBPyConnection, by: list[str], columns: list[str], most: int) -> Iterator[str]:
+    """Conditions that about ``most`` rows of a side meet each, and together all rows that may differ."""
     if max(number(connection, f"SELECT count(*) FROM {side}") for side, _ in SIGNS) <= most:
         yield ""
         return
@@ -98,8 +102,7 @@ def _parts(
     ).fetchall()
     parts = -(-sum(rows for _, rows in odd) // most)
     for part in range(parts):
-        bits = bytearray(b"0" * 2**_BITS)
-        for chosen, _ in odd[part::parts]:
-            bits[chosen] = ord("1")
+        chosen = {each for each, _ in odd[part::parts]}
+        bits = "".join("01"[n in chosen] for n in range(2**_BITS))
         # Not a join: DuckDB may load the larger side for it.
-        yield f" WHERE get_bit({literal(bits.decode())}::BIT, {bucket}) = 1"
+        yield f" WHERE get_bit({literal(bits)}::BIT, {bucket}) = 1"
