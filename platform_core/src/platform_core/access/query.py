@@ -58,7 +58,7 @@ class Answer:
     def rows(self, count: int) -> Any:
         """Up to ``count`` more rows: a list of tuples, for Arrow and Parquet a table of Arrow; none at the
         end. Raises UsageError U040, U044 or U045, as ``granted_query`` does."""
-        with _query_faults():
+        with query_faults():
             return self._query.rows(count)
 
 
@@ -86,7 +86,7 @@ class GrantedRows:
     @contextmanager
     def faults(self) -> Iterator[None]:
         """Raise errors of the engine in the block as UsageError U040 or U045, or LakeError L004."""
-        with self._lock, naming_damage(self._shown, self._location, self._files), _query_faults():
+        with self._lock, naming_damage(self._shown, self._location, self._files), query_faults():
             yield
 
 
@@ -115,7 +115,7 @@ def granted_query(
     """
     require_principal(principal, registry.domains())
     MEMORY.memory()
-    with sealed_query(sql, seconds) as query, _query_faults():
+    with sealed_query(sql, seconds) as query, query_faults():
         with _refusals():
             named = query.tables()
         asked, described = _asked(named, principal, registry, root, as_of)
@@ -160,7 +160,7 @@ def rows_of(
     ``before``. ``opened`` opens the versions, and may write copies into the folder."""
     MEMORY.memory()
     shown: dict[str, DataProduct] = {product.id: product for product in products}
-    with opened_files(shown, location) as (files, room), _query_faults():
+    with opened_files(shown, location) as (files, room), query_faults():
         versions = opened(files, room)
         connection = new_engine()
         files.show(connection)
@@ -255,7 +255,8 @@ def _require_one_lake(as_of: str | None, lakes: Collection[str]) -> None:
 
 
 @contextmanager
-def _query_faults() -> Iterator[None]:
+def query_faults() -> Iterator[None]:
+    """Raise errors of the engine as UsageError U040 or U045."""
     try:
         yield
     except QueryEnded as ended:

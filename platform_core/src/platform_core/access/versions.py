@@ -38,7 +38,7 @@ def files_of_versions(
     the folder for copies. Raises RunError (R020, R023) and LakeError."""
     for product, _ in asked.values():
         if not location.exists(product.lake):
-            raise _never_published(product, location)
+            raise never_published(product, location)
     found: dict[K, VersionFiles] = {}
     for lake in sorted({product.lake for product, _ in asked.values()}):
         of_lake = {key: each for key, each in asked.items() if each[0].lake == lake}
@@ -55,7 +55,7 @@ def _versions(
     for key, (product, at) in asked.items():
         version = version_at(catalog, product, moment(at)) if at else published_version(catalog, product)
         if version is None:
-            raise not_kept(product, at) if at else _never_published(product, location)
+            raise not_kept(product, at) if at else never_published(product, location)
         found[key] = product_files(location, catalog, product, room, version)
     return found
 
@@ -92,7 +92,7 @@ def not_kept(product: DataProduct, at: str) -> RunError:
     return RunError.of("R023", message, None, expected, f"`mesh history {product.id}` lists the versions.")
 
 
-def _never_published(product: DataProduct, location: LakeLocation) -> RunError:
+def never_published(product: DataProduct, location: LakeLocation) -> RunError:
     expected = "a published version of every product in the query"
     fix = f"`mesh run {product.id}`"
     if location.reader is not None:

@@ -50,6 +50,12 @@ VERBS: Final[Mapping[str, Verb]] = {
     "status": Verb("operate", "list overdue, failing and stale products", "a product is not as promised"),
     "show": Verb("read", "show a product: contract, columns, checks", "a contract or a file is broken"),
     "history": Verb("read", "list the versions of a product, with their runs", "the product cannot be read"),
+    "diff": Verb(
+        "read",
+        "compare the published version of a product with another",
+        "a version cannot be read; differences have status 0",
+        ("table", "json", "markdown"),
+    ),
     "keys": Verb("operate", "list the keys of masked products, or rotate one", "a contract is broken"),
     "query": Verb(
         "read",

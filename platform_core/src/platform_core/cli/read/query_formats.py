@@ -91,12 +91,14 @@ def _csv(answer: Answer, rows: Rows) -> Iterator[str]:
 
 
 def _markdown(answer: Answer, rows: Rows) -> Iterator[str]:
-    def line(row: Sequence[str | None]) -> str:
-        cells = (visible("NULL" if v is None else v.replace("\\", "\\\\"), keep="\n") for v in row)
-        shown = (cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>") for cell in cells)
-        return f"| {' | '.join(shown)} |"
+    return map(markdown_line, chain([answer.columns, ["---"] * len(answer.columns)], rows))
 
-    return map(line, chain([answer.columns, ["---"] * len(answer.columns)], rows))
+
+def markdown_line(row: Sequence[str | None]) -> str:
+    """A row of a table in Markdown."""
+    cells = (visible("NULL" if v is None else v.replace("\\", "\\\\"), keep="\n") for v in row)
+    shown = (cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>") for cell in cells)
+    return f"| {' | '.join(shown)} |"
 
 
 def _json_lines(answer: Answer, rows: Rows) -> Iterator[str]:
