@@ -42,6 +42,9 @@ CALLS = {
     "query": ["SELECT * FROM shop.stores ORDER BY store_id"],
     "attach": ["mesh.duckdb"],
     "stats": ["shop/stores"],
+    "diff": ["shop/stores"],
+    "lineage": ["shop/stores"],
+    "plan": [],
     "run": ["shop/stores"],
     "register": ["--to", "registry"],
     "grant": ["check"],
@@ -179,7 +182,9 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
     assert bool(named) == (
-        verb in ("new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run")
+        verb
+        in ("new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run")
+        + ("diff", "lineage", "plan")
     )
     counted = [value for key, value in members(document) if key == "checks"]
     if verb in ("run", "status", "show", "history"):
@@ -382,6 +387,9 @@ SAME = {
         "show": ["shop/store"],
         "history": ["shop/store"],
         "stats": ["shop/store"],
+        "diff": ["shop/store"],
+        "lineage": ["shop/store"],
+        "plan": ["shop/store"],
         "run": ["shop/store"],
         "query": ["FROM shop.store"],
         "infer": ["SELECT * FROM shop.store"],
@@ -395,6 +403,7 @@ SAME = {
         "show": ["shp/stores"],
         "history": ["shp/stores"],
         "stats": ["shp.stores"],
+        "plan": ["shp.stores"],
         "run": ["shp/stores"],
         "query": ["FROM shp.stores"],
     }),
@@ -417,6 +426,7 @@ SAME = {
         "query": ["--as", "domain:shp", "SELECT 1"],
         "attach": ["--as", "domain:shp", "mesh.duckdb"],
         "run": ["shp"],
+        "plan": ["shp"],
         "register": ["shp", "--to", "registry"],
     }),
 }  # fmt: skip
@@ -457,7 +467,7 @@ class TestNoMesh:
     @pytest.mark.parametrize(
         "text", ["", "load_from: [", "- 1", "load_from: []", "load_from: [{python_file: x}]"]
     )
-    @pytest.mark.parametrize("verb", ["check", "validate", "scorecard", "status", "run", "register", "serve"])
+    @pytest.mark.parametrize("verb", ["check", "validate", "scorecard", "status", "plan", "run", "register", "serve"])
     def test_a_broken_workspace(self, call: Call, root: Path, verb: str, text: str) -> None:
         """For verbs that need the code locations."""
         (root / "workspace.yaml").write_text(text)

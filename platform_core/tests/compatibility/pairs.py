@@ -286,6 +286,12 @@ PAIRS: Final = (
     o("  - {property: availability, value: 99, unit: percent}\n", "", "K240"),
     p("value: 2, unit: d", "value: 3, unit: d", "K228"),
     p("value: 2, unit: d", "value: 1, unit: d", "K328"),
+    p("value: 2, unit: d}", "value: 2, unit: d}, {property: endOfLife, value: 2027-03-31}", "K336"),
+    p(
+        "value: 2, unit: d}, {property: endOfLife, value: 2027-03-31}",
+        "value: 2, unit: d}, {property: endOfLife, value: 2027-01-31}",
+        "K236",
+    ),
     # Partitions.
     o("end: 2025-01-01", "end: 2024-06-01", "K109"),
     o("start: 2024-01-01", "start: 2024-02-01", "K109"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from platform_core.contracts.model import (
     Column,
     DataProduct,
     Deadline,
+    Ending,
     Feature,
     Grant,
     Mask,
@@ -64,6 +65,7 @@ MUTATED: Mapping[type, Mapping[str, Any]] = {
         "partitions": None,
         "event_time": "seen_at",
         "masking": None,
+        "ending": Ending(AT, date(2027, 3, 31)),
     },
     Column: {
         "name": "renamed",
@@ -77,6 +79,12 @@ MUTATED: Mapping[type, Mapping[str, Any]] = {
         "tags": ("personal",),
         "not_personal": "why",
         "mask": Mask("redact", AT),
+        "deprecated": True,
+    },
+    Ending: {
+        "end_of_support": date(2025, 1, 1),
+        "end_of_life": date(2025, 1, 1),
+        "successor": "shop/other",
     },
     Rule: {
         "name": "renamed",
@@ -186,6 +194,9 @@ def mutated(load: Callable[[str], DataProduct], kind: type, field: str) -> tuple
         case "Reference":
             name = "references__store_id"
             return product, rule(product, name, lambda e: replace(e, reference=change(e.reference)))
+        case "Ending":
+            ends = replace(product, ending=Ending(AT, date(2026, 1, 1), date(2026, 6, 1), "shop/x"))
+            return ends, replace(ends, ending=change(ends.ending))
         case "Mask":
             return product, column(product, "age", lambda each: replace(each, mask=change(each.mask)))
         case "Suppression":
@@ -291,7 +302,8 @@ def test_every_property_of_the_platform_is_in_the_table() -> None:
     }
     for level in Level:
         for name in level.known:
-            assert keys().codes(f"{paths[level]}.customProperties[{name}]") == (), name
+            path = f"{paths[level]}.customProperties[{name}]".removeprefix(".")
+            assert keys().codes(path) == (), name
 
 
 def test_every_pattern_fits_a_key() -> None:
@@ -299,6 +311,7 @@ def test_every_pattern_fits_a_key() -> None:
     found += [f"schema[].customProperties[{name}]" for name in Level.TABLE.known]
     found += [f"schema[].properties[].customProperties[{name}]" for name in Level.COLUMN.known]
     found += [f"slaProperties[].customProperties[{name}]" for name in Level.SLA.known]
+    found += [f"customProperties[{name}]" for name in Level.CONTRACT.known]
     for part in ("quality", "relationships"):
         found += [f"schema[].{part}[].customProperties[{name}]" for name in Level.RELATIONSHIP.known]
     table = keys()

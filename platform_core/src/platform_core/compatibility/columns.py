@@ -100,6 +100,8 @@ def _column(old: DataProduct, new: DataProduct, before: Column, after: Column) -
         codes.append(("K442", "has other tags"))
     if (before.description, before.not_personal) != (after.description, after.not_personal):
         codes.append(("K441", "is described in other words"))
+    if before.deprecated != after.deprecated:
+        codes.append(("K341", f"is {'now' if after.deprecated else 'not'} deprecated"))
     for code, words in codes:
         yield Change(code, f'"{before.name}" {words}', after.place, (before.name,))
 

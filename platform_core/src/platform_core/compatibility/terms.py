@@ -47,6 +47,7 @@ def term_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     yield from _freshness(old, new)
     yield from _partitions(old, new)
     yield from _model(old, new)
+    yield from _ending(old, new)
 
 
 def _status(old: str, new: str) -> str:
@@ -55,6 +56,19 @@ def _status(old: str, new: str) -> str:
     if new == "deprecated":
         return "K317"
     return "K217" if new != "active" and old in ("active", "deprecated") else "K318"
+
+
+def _ending(old: DataProduct, new: DataProduct) -> Iterator[Change]:
+    one, two = old.ending, new.ending
+    place = two.place if two is not None else new.place
+    names = ("end_of_support", "end_of_life")
+    before, after = ([getattr(each, name, None) for name in names] for each in (one, two))
+    if before != after:
+        # The first announcement breaks nobody; an earlier day takes time from those who counted on it.
+        earlier = any(a and b and b < a for a, b in zip(before, after, strict=True))
+        yield Change("K236" if earlier else "K336", "its end is announced for another day", place)
+    if getattr(one, "successor", None) != getattr(two, "successor", None):
+        yield Change("K336", "it has another successor", place)
 
 
 def _grants(old: DataProduct, new: DataProduct) -> Iterator[Change]:
