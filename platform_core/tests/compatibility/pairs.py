@@ -282,6 +282,8 @@ PAIRS: Final = (
     o("value: 1, unit: y", "value: 1, unit: mo", "K227"),
     o("value: 1, unit: y", "value: 2, unit: y", "K327"),
     o("  - {property: retention, value: 1, unit: y}\n", "", "K227"),
+    o("unit: h, element", "unit: h, description: New., element", "K441"),
+    o("value: 1, unit: y", "value: 1, unit: y, description: Long.", "K441"),
     o("value: 99, unit", "value: 95, unit", "K240"),
     o("  - {property: availability, value: 99, unit: percent}\n", "", "K240"),
     p("value: 2, unit: d", "value: 3, unit: d", "K228"),

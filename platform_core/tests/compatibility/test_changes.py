@@ -90,6 +90,12 @@ class TestPlaces:
         assert found.roles == ("analysts",)
         assert "analysts" in (found.place.source_line() or "")
 
+    def test_a_service_level_has_the_line_of_its_entry(self, load: Load) -> None:
+        old, new = load("orders", "value: 1, unit: y", "value: 1, unit: mo")
+        (found,) = changes(old, new)
+        assert "property: retention" in (found.place.source_line() or "")
+        assert found.message == "the retention was 365 days and is 30 days"
+
     def test_a_key_of_the_document_has_its_path(self, load: Load) -> None:
         old, new = load("orders", "path: data", "path: files")
         (found,) = changes(old, new)

@@ -85,7 +85,8 @@ def _compared(before: Rule, after: Rule) -> Iterator[Change]:
         lower = _SEVERITIES.index(after.severity) > _SEVERITIES.index(before.severity)
         words = f"was {before.severity} and is {after.severity}"
         yield _change("K225" if lower else "K325", after, words)
-    if (before.name, before.description) != (after.name, after.description):
+    texts = [(r.name, r.description) for r in (before, after) if r.kind != "recency"]  # of slaProperties
+    if len(set(texts)) > 1:
         yield _change("K441", after, "has another name or description")
 
 

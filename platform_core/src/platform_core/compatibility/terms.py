@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -107,8 +108,13 @@ def _freshness(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     yield from _span("maximum age", ("K228", "K328"), *ages, at=after.place if after else at)
     if (before and before.warn_after) != (after and after.warn_after):
         yield Change("K442", "the warning before the maximum age moves", at)
-    codes = ("K327", "K227") if old.retention and new.retention else ("K227", "K327")
-    yield from _span("retention", codes, old.retention, new.retention, at=at)
+    if old.retention != new.retention:
+        codes = ("K327", "K227") if old.retention and new.retention else ("K227", "K327")
+        names = (
+            place for key, place in new.places.items() if re.fullmatch("/slaProperties/.*/property", key)
+        )
+        entry = next((place for place in names if "retention" in (place.source_line() or "")), at)
+        yield from _span("retention", codes, old.retention, new.retention, at=entry)
 
 
 def _span(
