@@ -56,7 +56,7 @@ CALLS = {
 }
 """Each verb as it works. `mesh serve` and `mesh metrics` do not end, and have tests of their own."""
 
-SEVERAL = ("format", "keys", "run", "register")
+SEVERAL = ("format", "keys", "plan", "run", "register")
 """Those that take one argument more."""
 
 ANSWERING = [verb for verb in VERBS if VERBS[verb].formats and verb != "grant"]

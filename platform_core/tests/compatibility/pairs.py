@@ -71,7 +71,7 @@ id: shop/people
 version: 1.0.0
 status: active
 roles: [{role: analysts, access: masked}, {role: auditors, access: read}]
-slaProperties: [{property: latency, value: 2, unit: d}]
+slaProperties: [{property: latency, value: 2, unit: d}, {property: endOfLife, value: 2027-03-31}]
 schema:
   - name: people
     customProperties:
@@ -288,12 +288,9 @@ PAIRS: Final = (
     o("  - {property: availability, value: 99, unit: percent}\n", "", "K240"),
     p("value: 2, unit: d", "value: 3, unit: d", "K228"),
     p("value: 2, unit: d", "value: 1, unit: d", "K328"),
-    p("value: 2, unit: d}", "value: 2, unit: d}, {property: endOfLife, value: 2027-03-31}", "K336"),
-    p(
-        "value: 2, unit: d}, {property: endOfLife, value: 2027-03-31}",
-        "value: 2, unit: d}, {property: endOfLife, value: 2027-01-31}",
-        "K236",
-    ),
+    p("2027-03-31", "2027-01-31", "K236"),
+    p("2027-03-31", "2027-06-30", "K336"),
+    p(", {property: endOfLife, value: 2027-03-31}", "", "K336"),
     # Partitions.
     o("end: 2025-01-01", "end: 2024-06-01", "K109"),
     o("start: 2024-01-01", "start: 2024-02-01", "K109"),

@@ -127,6 +127,8 @@ def _print(found: ChangePlan) -> None:
         print_text(f"{counted(count, 'product')}: {cause}")
     for line in _lines(found.products, shared):
         print_text(line)
+    if not (rows or shared):
+        print_text(f"{counted(len(found.products), 'product')} as before")
 
 
 def _lines(products: Sequence[Planned], shared: Container[str]) -> Iterator[str]:
