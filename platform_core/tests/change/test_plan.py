@@ -80,7 +80,7 @@ def committed(shop: SmallMesh) -> SmallMesh:
 
 
 @pytest.mark.full
-def test_what_is_published(
+def test_against_the_published_state(
     shop: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shop.root)

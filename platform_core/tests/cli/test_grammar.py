@@ -181,11 +181,8 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
 
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
-    assert bool(named) == (
-        verb
-        in ("new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run")
-        + ("diff", "lineage", "plan")
-    )
+    naming = {"new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run"}
+    assert bool(named) == (verb in naming | {"diff", "lineage", "plan"})
     counted = [value for key, value in members(document) if key == "checks"]
     if verb in ("run", "status", "show", "history"):
         assert counted == [{"passed": 4, "warned": 1, "failed": 0}]
@@ -467,7 +464,9 @@ class TestNoMesh:
     @pytest.mark.parametrize(
         "text", ["", "load_from: [", "- 1", "load_from: []", "load_from: [{python_file: x}]"]
     )
-    @pytest.mark.parametrize("verb", ["check", "validate", "scorecard", "status", "plan", "run", "register", "serve"])
+    @pytest.mark.parametrize(
+        "verb", ["check", "validate", "scorecard", "status", "plan", "run", "register", "serve"]
+    )
     def test_a_broken_workspace(self, call: Call, root: Path, verb: str, text: str) -> None:
         """For verbs that need the code locations."""
         (root / "workspace.yaml").write_text(text)

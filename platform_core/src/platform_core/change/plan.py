@@ -50,7 +50,7 @@ class Planned:
 
     verdict: Verdict
     expected: Expected | None = None
-    """What its run takes, from the last one; None if it is not made."""
+    """The time and bytes of its run, from the last one; None if it is not made."""
     demands: str | None = None
     """The lowest version that the changes of its contract need, if the contract has a lower one."""
     readers: tuple[Reader, ...] = ()
@@ -116,7 +116,7 @@ class _Now:
         return {name: each for name, each in self.mesh.products.items() if each.domain in own}
 
     def current(self, packages: bool) -> dict[str, Current]:
-        """What each product is made from. ``packages``: by the locks instead of the environments."""
+        """The parts that each product is made from; ``packages``: by the locks, not the environments."""
         libraries = {each.domain: each.library for each in self.mesh.locations}
         found = {}
         for name, product in self.products().items():
@@ -147,7 +147,8 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     if base is None:
         states, former, faults = published_states(current_lakes(root), here.products())
     else:
-        states, former, faults = *_base_states(base, here), base.faults
+        states, former = _base_states(base, here)
+        faults = base.faults
     verdicts = impact(current, states, NEVER if base is None else NEW)
     gone = {name: _disappeared(name, base, here) for name in former if name not in verdicts} if base else {}
     made = {name: each for name, each in verdicts.items() if each.change in ("changed", "affected")}

@@ -132,7 +132,7 @@ def _print(found: ChangePlan) -> None:
 
 
 def _lines(products: Sequence[Planned], shared: Container[str]) -> Iterator[str]:
-    """What people have to do or to know, one line each."""
+    """One line for each thing that people have to do or to know."""
     for each in products:
         name = each.verdict.product
         if each.demands is not None:

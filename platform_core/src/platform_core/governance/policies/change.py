@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from platform_core.compatibility.change import Change, Grade
-from platform_core.contracts.model import DataProduct, Ending, place_in
+from platform_core.contracts.ending import Ending
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import ContractChange, MeshFacts, Read

@@ -9,10 +9,9 @@ from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import ContractError, DefinitionError
 from platform_core.governance.facts import ContractChange
 from platform_core.registry.lookup import Registry
-from platform_core.settings import CONTRACTS
+from platform_core.settings import CONTRACTS, mesh_home
 from platform_core.source.acknowledgements import acknowledgements
 from platform_core.source.revision import Revision, default_revision
-from platform_core.workspace.home import Home
 
 
 def contract_changes(
@@ -32,7 +31,7 @@ def contract_changes(
 
 
 def _changes(root: Path, base: Revision, wanted: list[DataProduct]) -> Iterator[ContractChange]:
-    before = Registry.open(base.extract(Home.of(root).path / "base"))
+    before = Registry.open(base.extract(mesh_home(root) / "base"))
     for product in wanted:
         try:
             old = before.get(product.id)
