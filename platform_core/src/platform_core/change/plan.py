@@ -145,12 +145,17 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     here = _Now(root, mesh, prints)
     current = here.current(packages=base is not None)
     if base is None:
-        states, former, faults = published_states(current_lakes(root), here.products())
+        published = published_states(current_lakes(root), here.products())
+        states, former, faults = published.states, published.contracts, published.faults
     else:
         states, former = _base_states(base, here)
         faults = base.faults
-    verdicts = impact(current, states, NEVER if base is None else NEW)
-    gone = {name: _disappeared(name, base, here) for name in former if name not in verdicts} if base else {}
+    verdicts = {
+        name: replace(each, partitions=_covering(here.products()[name], each.partitions))
+        for name, each in impact(current, states, NEVER if base is None else NEW).items()
+    }
+    lost = published.gone if base is None else [name for name in former if name not in verdicts]
+    gone = {name: _disappeared(name, base, here) for name in lost}
     made = {name: each for name, each in verdicts.items() if each.change in ("changed", "affected")}
     forecast = _forecast(root, here, made) if made else _NOTHING
     expected = {each.product: each for each in forecast.products}
@@ -174,6 +179,16 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     return ChangePlan(tuple(planned), commit, (*unloaded, *faults))
 
 
+def _covering(product: DataProduct, keys: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The partitions from the first to the last of some, as one run makes them; None for all of them."""
+    if keys is None or product.partitions is None:
+        return None
+    grid = [each.key for each in partition_windows(product.partitions)]
+    places = [number for number, key in enumerate(grid) if key in keys]
+    found = tuple(grid[places[0] : places[-1] + 1]) if places else ()
+    return None if len(found) == len(grid) else found
+
+
 def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[str, DataProduct]]:
     """The states of products at the base, and their contracts there."""
     there = replace(here, root=base.folder, mesh=base.mesh)
@@ -193,9 +208,9 @@ def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[
     return states, contracts
 
 
-def _disappeared(name: str, base: Base, here: _Now) -> Verdict:
+def _disappeared(name: str, base: Base | None, here: _Now) -> Verdict:
     """The verdict on a product that has no contract any more."""
-    factories = base.mesh.factories
+    factories = base.mesh.factories if base is not None else {}
     before = factories[name].made_from if name in factories else None
     same = (
         new

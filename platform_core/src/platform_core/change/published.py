@@ -11,17 +11,29 @@ from platform_core.change.contracts import contract_words, regrouped
 from platform_core.change.impact import Former, Moved
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partition_windows
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import columns_differing
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import Catalog, latest_of, stamps
+from platform_core.lake.versions import Catalog, files_of, latest_of, stamps, table_behind
 from platform_core.odcs.masked_twin import masked_twin
 from platform_core.odcs.reader import load_contract
 from platform_core.workspace.records import Materialization
 
 _UNKNOWN = "its version was published without fingerprints"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The states of products with a version, and their contracts of that version where it was another one."""
+
+    states: Mapping[str, Sequence[Former]]
+    contracts: Mapping[str, DataProduct]
+    gone: tuple[str, ...]
+    """Products that have a version, but no contract any more."""
+    faults: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +42,8 @@ class _Stamped:
     facts: Mapping[str, Any]
 
 
-def published_states(
-    location: LakeLocation, products: Mapping[str, DataProduct]
-) -> tuple[dict[str, list[Former]], dict[str, DataProduct], tuple[Diagnostic, ...]]:
-    """The states of products with a published version, their contracts of that version where it was another
-    one, and the faults of lakes that cannot be read. The products of such lakes count as unknown."""
+def published_states(location: LakeLocation, products: Mapping[str, DataProduct]) -> Published:
+    """The published state of products. Those of lakes that cannot be read count as unknown."""
     lakes = {product.lake for product in products.values()}
     readable = {lake for lake in lakes if location.is_readable(lake)}
     hidden = {lake for lake in lakes - readable if location.exists(lake)}
@@ -59,7 +68,8 @@ def published_states(
             states[name] = list(_states(product, found[name], behind, contract, unknown))
         elif product.lake in hidden or (product.lake in readable and product.lake not in newest):
             states[name] = [Former(None, f'the lake "{product.lake}" cannot be read')]
-    return states, contracts, (*faults, *more)
+    gone = tuple(name for held in newest.values() for name in held if name not in products)
+    return Published(states, contracts, gone, (*faults, *more))
 
 
 def last_runs(location: LakeLocation, products: Mapping[str, DataProduct]) -> dict[str, Materialization]:
@@ -85,8 +95,13 @@ def last_runs(location: LakeLocation, products: Mapping[str, DataProduct]) -> di
 
 
 def _newest(catalog: Catalog, lake: str) -> dict[str, _Stamped]:
-    found = stamps(catalog, lake, newest=True)
-    return {facts["asset"]: _Stamped(number, facts) for number, _, facts in found}
+    found = {
+        facts["asset"]: _Stamped(number, facts) for number, _, facts in stamps(catalog, lake, newest=True)
+    }
+    tables = [table_behind(ProductId(name).name, each.version, each.facts) for name, each in found.items()]
+    held = files_of(catalog, lake, tables)
+    # The stamps of a table outlive it.
+    return {name: found[name] for name, files in zip(found, held, strict=True) if files is not None}
 
 
 def _older(
