@@ -77,7 +77,7 @@ def compare_rows(connection: DuckDBPyConnection, columns: list[str], most: int) 
     names = ", ".join(f"{quoted(name)} AS c{n}" for n, name in enumerate(columns))
     for part in _parts(connection, columns, columns, most):
         sides = (f"SELECT {sign} AS times, {names} FROM {side}{part}" for side, sign in SIGNS)
-        rows = f"SELECT sum(times) AS n FROM ({' UNION ALL '.join(sides)}) GROUP BY ALL EXCLUDE (times)"
+        rows = f"SELECT * EXCLUDE (times), sum(times) AS n FROM ({' UNION ALL '.join(sides)}) GROUP BY ALL"
         counts = "coalesce(sum(n) FILTER (n > 0), 0), coalesce(-sum(n) FILTER (n < 0), 0)"
         more, less = one(connection, f"SELECT {counts} FROM ({rows})")
         added, removed = added + int(more), removed + int(less)

@@ -23,9 +23,8 @@ from platform_core.sql.allowed import moment_text
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
     past = "a version of the lake, or a time such as 2026-01-31T12:00 (UTC); default: the version before"
-    parser.add_argument(
-        "--against", type=partial(moment_text, "--against"), metavar="VERSION|TIME", help=past
-    )
+    moment = partial(moment_text, "--against")
+    parser.add_argument("--against", type=moment, metavar="VERSION|TIME", help=past)
     reader = "the principal: analysts (default) or domain:<name>"
     parser.add_argument("--as", dest="principal", metavar="READER", help=reader)
 
