@@ -304,7 +304,8 @@ def test_windows_share_files(mesh: SmallMesh, compared_rows: list[int]) -> None:
 
     def publish(amounts: str, *days: int) -> Difference:
         rows = (
-            f"SELECT TIMESTAMP '2024-03-30 12:00' + INTERVAL {day} DAY AS sold, range AS amount FROM {amounts}"
+            f"SELECT TIMESTAMP '2024-03-30 12:00' + INTERVAL {day} DAY AS sold, range AS amount"
+            f" FROM {amounts}"
             for day in days
         )
         with connect(mesh.lakes, write=["shop"]) as con:

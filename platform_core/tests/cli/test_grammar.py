@@ -38,6 +38,7 @@ CALLS = {
     "status": [],
     "show": ["shop/stores"],
     "history": ["shop/stores"],
+    "diff": ["shop/stores"],
     "keys": [],
     "query": ["SELECT * FROM shop.stores ORDER BY store_id"],
     "attach": ["mesh.duckdb"],
@@ -179,7 +180,7 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
     assert bool(named) == (
-        verb in ("new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run")
+        verb in ("new", "remove", "check", "scorecard", "products", "show", "history", "diff", "stats", "run")
     )
     counted = [value for key, value in members(document) if key == "checks"]
     if verb in ("run", "status", "show", "history"):
@@ -328,7 +329,7 @@ class TestUsage:
         assert "error[U094]" in self.fault(call, verb, *CALLS[verb], "--json=yes")
         assert "error[U093]: --format needs a value" in self.fault(call, verb, *CALLS[verb], "--format")
 
-    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "query"])
+    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "diff", "query"])
     def test_a_missing_argument(self, call: Call, verb: str) -> None:
         said = self.fault(call, verb, "--json")
         assert re.search(r"error\[U093\]: [A-Z|]+ is missing", said)
@@ -381,6 +382,7 @@ SAME = {
         "check": ["shop/store"],
         "show": ["shop/store"],
         "history": ["shop/store"],
+        "diff": ["shop/store"],
         "stats": ["shop/store"],
         "run": ["shop/store"],
         "query": ["FROM shop.store"],
@@ -394,6 +396,7 @@ SAME = {
         "remove": ["product", "shp.stores"],
         "show": ["shp/stores"],
         "history": ["shp/stores"],
+        "diff": ["shp/stores"],
         "stats": ["shp.stores"],
         "run": ["shp/stores"],
         "query": ["FROM shp.stores"],
@@ -403,6 +406,7 @@ SAME = {
         "check": ["stores"],
         "show": ["stores"],
         "history": ["stores"],
+        "diff": ["stores"],
         "stats": ["stores"],
         "run": ["stores"],
         "query": ["FROM stores"],
