@@ -11,8 +11,7 @@ from duckdb import DuckDBPyConnection
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
 
-JOINED: Final = 3_000_000
-"""The rows of a side that are compared at once, so that a join does not take too much memory."""
+JOINED: Final = 3_000_000  # rows of a side in one join, so that it does not take too much memory
 SIGNS: Final = (("old", -1), ("new", 1))
 MASKED: Final = "(masked)"
 _EXAMPLES: Final = 3

@@ -73,10 +73,8 @@ def _columns(found: Difference) -> Iterator[list[str]]:
     for name, each in found.columns.items():
         words = f"{each['changed']:,} changed"
         for row in each["examples"]:
-            key = ", ".join(f"{part} {_text(value)}" for part, value in row["key"].items())
-            yield [name, words, f"{key}: {_text(row['old'])} -> {_text(row['new'])}"]
+            values = (row["old"], row["new"], *row["key"].values())
+            old, new, *key = ("NULL" if value is None else value for value in values)
+            names = map(" ".join, zip(row["key"], key, strict=True))
+            yield [name, words, f"{', '.join(names)}: {old} -> {new}"]
             name = words = ""
-
-
-def _text(value: str | None) -> str:
-    return "NULL" if value is None else value
