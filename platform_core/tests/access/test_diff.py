@@ -361,6 +361,30 @@ def test_a_pinned_view(mesh: SmallMesh) -> None:
     assert sorted(examples(found, "amount")) == [("1", "1", "2"), ("2", "2", "4")]
 
 
+def test_a_masked_twin(mesh: SmallMesh) -> None:
+    """It is a product like any other: its readers may see all its values, and its parent is restricted."""
+    masks = "customProperties: [{{property: mask, value: {}, vendor: platform-core}}]"
+    table = (
+        "    customProperties: [{property: maskedAs, value: ages, vendor: platform-core}]\n    properties:\n"
+        "      - {name: id, logicalType: integer, primaryKey: true, classification: restricted, MASK}\n"
+        "      - {name: age, logicalType: integer, classification: restricted, BANDS}\n"
+    )
+    table = table.replace("MASK", masks.format("{method: hash, key: people}"))
+    table = table.replace("BANDS", masks.format("{method: generalize, width: 10}"))
+    mesh.contract("shop/people", table, roles="[{role: analysts, access: masked}]")
+    for age in ("'30-39'", "'40-49'"):
+        mesh.publish("shop/ages", f"SELECT 'a1b2' AS id, {age} AS age")
+    found = difference(mesh.registry.get("shop/ages"), mesh.lakes)
+    assert (found.rows, examples(found, "age")) == (
+        {**SAME, "changed": 1, "same": 0},
+        [("a1b2", "30-39", "40-49")],
+    )
+    for age in (30, 40):
+        mesh.publish("shop/people", f"SELECT 1 AS id, {age} AS age")
+    parent = difference(mesh.registry.get("shop/people"), mesh.lakes)
+    assert (parent.rows, parent.columns) == ({**SAME, "changed": 1, "same": 0}, {})
+
+
 def expected(old: dict[Any, Any], new: dict[Any, Any]) -> RowCounts:
     both = old.keys() & new.keys()
     differ = {n: sum(old[key][n] != new[key][n] for key in both) for n in (0, 1)}
