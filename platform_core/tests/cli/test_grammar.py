@@ -330,7 +330,7 @@ class TestUsage:
         assert "error[U094]" in self.fault(call, verb, *CALLS[verb], "--json=yes")
         assert "error[U093]: --format needs a value" in self.fault(call, verb, *CALLS[verb], "--format")
 
-    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "query"])
+    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "diff", "query"])
     def test_a_missing_argument(self, call: Call, verb: str) -> None:
         said = self.fault(call, verb, "--json")
         assert re.search(r"error\[U093\]: [A-Z|]+ is missing", said)
@@ -383,8 +383,8 @@ SAME = {
         "check": ["shop/store"],
         "show": ["shop/store"],
         "history": ["shop/store"],
-        "stats": ["shop/store"],
         "diff": ["shop/store"],
+        "stats": ["shop/store"],
         "lineage": ["shop/store"],
         "plan": ["shop/store"],
         "run": ["shop/store"],
@@ -399,6 +399,7 @@ SAME = {
         "remove": ["product", "shp.stores"],
         "show": ["shp/stores"],
         "history": ["shp/stores"],
+        "diff": ["shp/stores"],
         "stats": ["shp.stores"],
         "plan": ["shp.stores"],
         "run": ["shp/stores"],
@@ -409,6 +410,7 @@ SAME = {
         "check": ["stores"],
         "show": ["stores"],
         "history": ["stores"],
+        "diff": ["stores"],
         "stats": ["stores"],
         "run": ["stores"],
         "query": ["FROM stores"],
