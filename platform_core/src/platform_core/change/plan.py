@@ -145,7 +145,7 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     here = _Now(root, mesh, prints)
     current = here.current(packages=base is not None)
     if base is None:
-        published = published_states(current_lakes(root), here.products())
+        published = published_states(current_lakes(root), here.products(), mesh.known)
         states, former, faults = published.states, published.contracts, published.faults
     else:
         states, former = _base_states(base, here)

@@ -42,19 +42,22 @@ class _Stamped:
     facts: Mapping[str, Any]
 
 
-def published_states(location: LakeLocation, products: Mapping[str, DataProduct]) -> Published:
-    """The published state of products. Those of lakes that cannot be read count as unknown."""
-    lakes = {product.lake for product in products.values()}
+def published_states(
+    location: LakeLocation, products: Mapping[str, DataProduct], known: Mapping[str, DataProduct]
+) -> Published:
+    """The published state of products. Those of lakes that cannot be read count as unknown. ``known`` has also
+    the products of other repositories, which they may read."""
+    lakes = {product.lake for product in known.values()}
     readable = {lake for lake in lakes if location.is_readable(lake)}
     hidden = {lake for lake in lakes - readable if location.exists(lake)}
     newest, faults = from_each_lake(location, readable, _newest)
-    found = {name: each for held in newest.values() for name, each in held.items() if name in products}
+    found = {name: each for held in newest.values() for name, each in held.items() if name in known}
     read = {name: each.facts.get("inputs") or {} for name, each in found.items()}
     wanted: dict[str, set[tuple[str, int]]] = {}
     for inputs in read.values():
         for name, version in inputs.items():
             if name in found and version != found[name].version:
-                wanted.setdefault(products[name].lake, set()).add((name, version))
+                wanted.setdefault(known[name].lake, set()).add((name, version))
     older, more = from_each_lake(location, wanted, lambda catalog, lake: _older(catalog, lake, wanted[lake]))
     former = {name: facts for held in older.values() for name, facts in held.items()}
     states: dict[str, list[Former]] = {}
@@ -68,7 +71,7 @@ def published_states(location: LakeLocation, products: Mapping[str, DataProduct]
             states[name] = list(_states(product, found[name], behind, contract, unknown))
         elif product.lake in hidden or (product.lake in readable and product.lake not in newest):
             states[name] = [Former(None, f'the lake "{product.lake}" cannot be read')]
-    gone = tuple(name for held in newest.values() for name in held if name not in products)
+    gone = tuple(name for held in newest.values() for name in held if name not in known)
     return Published(states, contracts, gone, (*faults, *more))
 
 
