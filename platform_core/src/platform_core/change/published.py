@@ -45,8 +45,8 @@ class _Stamped:
 def published_states(
     location: LakeLocation, products: Mapping[str, DataProduct], known: Mapping[str, DataProduct]
 ) -> Published:
-    """The published state of products. Those of lakes that cannot be read count as unknown. ``known`` has also
-    the products of other repositories, which they may read."""
+    """The published state of products. Those of lakes that cannot be read count as unknown. ``known`` also
+    has the products of other repositories, which they may read."""
     lakes = {product.lake for product in known.values()}
     readable = {lake for lake in lakes if location.is_readable(lake)}
     hidden = {lake for lake in lakes - readable if location.exists(lake)}
