@@ -61,7 +61,7 @@ class PlanEngine:
         Python, count by their whole text."""
         if not made_from.query:
             return QueryPrint.whole("", made_from, "it is Python")
-        found = mentioned(made_from.query), ()
+        found: tuple[tuple[str, ...], tuple[str, ...]] = mentioned(made_from.query), ()
         try:
             trees = parse(made_from.query)
             if trees is None or len(trees) != 1:

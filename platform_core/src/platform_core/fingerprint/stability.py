@@ -43,8 +43,8 @@ _SORTING: Final = frozenset({"array_reverse_sort", "array_sort", "list_reverse_s
 
 
 def unstable(tree: Node, tables: Collection[str] = ()) -> tuple[str, ...]:
-    """The parts that return other values at each run, sorted: ``now()``, ``USING SAMPLE``; and those that read
-    something else than ``tables``, such as ``read_csv()`` and ``information_schema.tables``."""
+    """The parts that return other values at each run, sorted: ``now()``, ``USING SAMPLE``. Also those that
+    read something else than ``tables``, such as ``read_csv()`` and ``information_schema.tables``."""
     known = {fold(name) for name in tables}
     for node in nodes(tree):
         known |= {fold(entry["key"]) for entry in node["cte_map"]["map"]} if "cte_map" in node else set()
