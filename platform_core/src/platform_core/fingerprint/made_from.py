@@ -96,7 +96,7 @@ class QueryPrint:
     def whole(cls, engine: str, made_from: MadeFrom, reason: str) -> QueryPrint:
         """The fingerprints of a maker by its whole text."""
         read = {table.source: tuple(name for name, _ in table.columns) for table in made_from.tables}
-        how = sorted(f"{table.source} {table.how} {table.columns}" for table in made_from.tables)
+        how = sorted(f"{table.name} {table.source} {table.how} {table.columns}" for table in made_from.tables)
         rows = Slice(digest(made_from.query or made_from.text, *how), read, read)
         return cls(engine, rows, dict.fromkeys(made_from.columns, rows), reason)
 
