@@ -122,7 +122,9 @@ class PlanEngine:
         # Names that differ only in case are one, as in SQL.
         known = {fold(name): name for name in made_from.columns}
         columns = {
-            known.get(fold(column), column): self._slice(f"SELECT {quoted(column)} FROM ({inlined}) AS x", kind)
+            known.get(fold(column), column): self._slice(
+                f"SELECT {quoted(column)} FROM ({inlined}) AS x", kind
+            )
             for column, kind in types.items()
         }
         return self._slice(f"SELECT 1 FROM ({inlined}) AS x"), columns
@@ -151,7 +153,7 @@ class PlanEngine:
 
     def _source(self, scan: Any) -> str:
         """The source of a scan; empty for a function that computes its rows."""
-        files = (scan.get("function_data") or {}).get("files") or ()
+        files = (scan.get("function_data") or {}).get("files") or []
         return self._sources[PurePath(files[0]).stem].partition("#")[0] if len(files) == 1 else ""
 
 
