@@ -17,6 +17,8 @@ from platform_core.settings import BASE
 
 MAIN: Final = ("origin/main", "main", "origin/master", "master")
 """The names of the main branch, the first that exists."""
+_KEPT: Final = 4
+"""The number of commits whose files are kept."""
 _PATIENCE: Final = 60.0
 """Seconds for one call of git."""
 _SHALLOW: Final = "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow."
@@ -45,6 +47,9 @@ class Revision:
             with tarfile.open(fileobj=io.BytesIO(files)) as archive:
                 archive.extractall(draft, filter="data")
             move_folder(draft, target)
+            others = sorted(folder.glob("[!.]*"), key=lambda each: each.stat().st_mtime)
+            for old in others[:-_KEPT]:
+                shutil.rmtree(old, ignore_errors=True)
         return target
 
     def changed(self) -> frozenset[str]:
