@@ -6,6 +6,8 @@ import io
 import shutil
 import subprocess
 import tarfile
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,17 +38,18 @@ class Revision:
         without the mesh."""
         target = folder / self.commit
         if not target.is_dir():
-            draft = folder / f".{self.commit}"
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir(parents=True)
             try:
                 files = _git(self.root, "archive", "--format=tar", self.commit)
             except subprocess.CalledProcessError as error:
                 message = f"the commit {self.commit[:12]} has no files here: {error.stderr.decode().strip()}"
                 raise UsageError.of("U096", message, None, "a commit that has the mesh") from None
-            with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-                archive.extractall(draft, filter="data")
-            move_folder(draft, target)
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".") as room:
+                draft = Path(room) / self.commit
+                with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+                    archive.extractall(draft, filter="data")
+                with suppress(OSError):  # another process was faster
+                    move_folder(draft, target)
             others = sorted(folder.glob("[!.]*"), key=lambda each: each.stat().st_mtime)
             for old in others[:-_KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
