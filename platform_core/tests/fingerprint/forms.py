@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries in one line
 """Queries of every form over two tables, and random rows for these tables."""
 
 from __future__ import annotations
@@ -326,7 +327,9 @@ def filled(
         f"{value.replace('h(', f'hash({seed + (1000 if column in other else 0)}, i, ')} AS {column}"
         for column, value in _DRAWN[name].items()
     )
-    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {', '.join(drawn)} FROM range({rows}) AS r(i)")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {name} AS SELECT {', '.join(drawn)} FROM range({rows}) AS r(i)"
+    )
 
 
 def columns_of(name: str) -> list[str]:
