@@ -161,7 +161,7 @@ def test_equal_fingerprints_mean_equal_data(
         if new.unread or old.ordered or new.ordered:
             others = []
         alike = dict.fromkeys(others, True)
-        for seed in range(len(SIZES)):
+        for seed in range(len(SIZES) if pairs >= 1_000 else 2):
             first, second = (Rows(data, each, f"data{seed}") for each in (query, other))
             if not first.names or not second.names:
                 continue  # a query that fails publishes nothing
