@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries in one line
 """Queries of every form over two tables, and random rows for these tables."""
 
 from __future__ import annotations

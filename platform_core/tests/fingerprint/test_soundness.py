@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries in one line
 """Equal fingerprints mean equal data, and columns that are not used do not matter: by data, for every form."""
 
 from __future__ import annotations
@@ -160,8 +161,10 @@ def test_equal_fingerprints_mean_equal_data(
         if new.unread or old.ordered or new.ordered:
             others = []
         alike = dict.fromkeys(others, True)
-        for seed in range(len(SIZES)):
+        for seed in range(len(SIZES) if pairs >= 1_000 else 2):
             first, second = (Rows(data, each, f"data{seed}") for each in (query, other))
+            if not first.names or not second.names:
+                continue  # a query that fails publishes nothing
             if same and first.of(same) != second.of(same):
                 unsound.append((form, query, other, same))
             if same_rows and len(first.rows) != len(second.rows):
@@ -172,9 +175,9 @@ def test_equal_fingerprints_mean_equal_data(
         compared += len(others)
         moved_though_equal += sum(alike.values())
     with capsys.disabled():
-        print(f"\n{pairs} pairs: {kept} columns kept their fingerprint, {len(unsound)} with other data;")
-        print(f"{moved_though_equal} of {compared} moved columns have equal data; {fallbacks} fallbacks")
-        print(", ".join(f"{form} {number}" for form, number in sorted(done.items())))
+        print(f"\n{pairs} pairs: {kept} columns kept their fingerprint, {len(unsound)} with other data;")  # noqa: T201
+        print(f"{moved_though_equal} of {compared} moved columns have equal data; {fallbacks} fallbacks")  # noqa: T201
+        print(", ".join(f"{form} {number}" for form, number in sorted(done.items())))  # noqa: T201
     assert not unsound
     assert fallbacks <= pairs / 10
     assert pairs < 1_000 or {*done} == FORMS.keys() - WITHOUT_PLAN

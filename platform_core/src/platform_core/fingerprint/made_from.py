@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -129,4 +128,4 @@ def stamped(made_from: MadeFrom, prints: QueryPrint) -> dict[str, Any]:
 def identity(made_from: MadeFrom) -> str:
     """Equal for makers with equal fingerprints of any engine."""
     text = made_from.query or made_from.text
-    return digest(text, json.dumps([asdict(table) for table in made_from.tables]), *made_from.columns)
+    return digest(text, repr(made_from.tables), *made_from.columns)
