@@ -122,7 +122,7 @@ class TestTheBase:
         with pytest.raises(UsageError, match="U097"):
             default_revision(committed.root)
 
-    def test_a_shallow_clone_says_what_to_fetch(self, committed: SmallMesh, tmp_path: Path) -> None:
+    def test_a_shallow_clone_names_what_to_fetch(self, committed: SmallMesh, tmp_path: Path) -> None:
         git(committed, "commit", "-q", "--allow-empty", "-m", "two")
         clone = SmallMesh(tmp_path / "clone")
         git(committed, "clone", "-q", "--depth", "1", f"file://{committed.root}", str(clone.root))

@@ -50,7 +50,7 @@ def test_both_directions_over_domains(
 
 
 @pytest.mark.full
-def test_a_filter_is_no_origin(
+def test_a_filter_is_not_an_origin(
     shop: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shop.root)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import replace
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
