@@ -217,7 +217,7 @@ MOVING = {
 
 
 @pytest.mark.parametrize("case", MOVING)
-def test_what_a_function_depends_on(case: str) -> None:
+def test_parts_that_a_function_depends_on(case: str) -> None:
     (texts,) = MOVING[case]
     one, two, again = (
         prints({name: text.replace("{}", value) for name, text in texts.items()})
@@ -255,7 +255,7 @@ def test_what_a_function_depends_on(case: str) -> None:
         ),
     ],
 )
-def test_what_may_read_outside(text: str, named: str) -> None:
+def test_code_that_may_read_outside(text: str, named: str) -> None:
     assert named in prints({"p.main": text}).outside
 
 
@@ -270,7 +270,7 @@ def test_what_may_read_outside(text: str, named: str) -> None:
         "import requests\ndef other(): return requests.get('x')\ndef made(): return 1",
     ],
 )
-def test_what_reads_nothing_outside(text: str) -> None:
+def test_code_that_reads_nothing_outside(text: str) -> None:
     assert prints({"p.main": text}).outside == ()
 
 
