@@ -158,6 +158,16 @@ MOVING = {
     "a registry in another module": (
         {"p.main": "from p.registry import FOUND\ndef made(): return FOUND", "p.registry": "FOUND = []\ndef known(f):\n    FOUND.append(f)\n    return f", "p.other": "from p.registry import known\n@known\ndef f(): return {}"},
     ),
+    "an assignment to a part": ({"p.main": "X = [0]\nX[0], Y = {}, 1\ndef made(): return X"},),
+    "a module's name for another value": (
+        {"p.main": "from p import sub\ndef made(): return sub", "p": "sub = {}", "p.sub": "X = 1"},
+    ),
+    "a registry behind another function": (
+        {"p.main": "from p.registry import FOUND\ndef made(): return FOUND", "p.registry": "FOUND = []\ndef known(f):\n    FOUND.append(f)\n    return f", "p.api": "from p.registry import known\ndef mark(f): return known(f)", "p.other": "from p.api import mark\n@mark\ndef f(): return {}"},
+    ),
+    "singledispatch": (
+        {"p.main": "from functools import singledispatch\n@singledispatch\ndef f(x): return 0\n@f.register\ndef _(x: int): return {}\ndef made(): return f(1)"},
+    ),
     "a call": ({"p.main": "FOUND = []\nFOUND.append({})\ndef made(): return FOUND"},),
     "a call with a result": ({"p.main": "FOUND = []\n_ = FOUND.append({})\ndef made(): return FOUND"},),
     "a subclass": (
@@ -207,7 +217,7 @@ MOVING = {
 
 
 @pytest.mark.parametrize("case", MOVING)
-def test_what_a_function_depends_on(case: str) -> None:
+def test_parts_that_a_function_depends_on(case: str) -> None:
     (texts,) = MOVING[case]
     one, two, again = (
         prints({name: text.replace("{}", value) for name, text in texts.items()})
@@ -245,7 +255,7 @@ def test_what_a_function_depends_on(case: str) -> None:
         ),
     ],
 )
-def test_what_may_read_outside(text: str, named: str) -> None:
+def test_code_that_may_read_outside(text: str, named: str) -> None:
     assert named in prints({"p.main": text}).outside
 
 
@@ -260,7 +270,7 @@ def test_what_may_read_outside(text: str, named: str) -> None:
         "import requests\ndef other(): return requests.get('x')\ndef made(): return 1",
     ],
 )
-def test_what_reads_nothing_outside(text: str) -> None:
+def test_code_that_reads_nothing_outside(text: str) -> None:
     assert prints({"p.main": text}).outside == ()
 
 

@@ -1,6 +1,6 @@
 # ruff: noqa: E501 - queries in one line
 """The effect of changes of a query on the products behind it: the example of SQLMesh's RFC 6062, and pairs of
-queries with what their fingerprints are to do."""
+queries with the effect on their fingerprints."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Rows:
             self.rows = [(type(error).__name__,)]
 
     def of(self, columns: Collection[str]) -> Counter[str]:
-        """The multiset of some columns, beside each other; without columns their number."""
+        """The multiset of some columns together; without columns their number."""
         places = [self.names.index(column) for column in columns if self.names]
         return Counter(repr([row[place] for place in places]) for row in self.rows)
 

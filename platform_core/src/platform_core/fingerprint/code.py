@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import copy
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from platform_core.fingerprint.made_from import digest
+from platform_core.fingerprint.outside import reads_outside
 
 DYNAMIC: Final = frozenset(
     {"__dict__", "__doc__", "__file__", "__globals__", "__import__", "__subclasses__", "attrgetter"}
@@ -24,25 +24,6 @@ DYNAMIC: Final = frozenset(
     | {"methodcaller", "modules", "reload", "resolve_name", "run_module", "run_path", "setattr", "vars"}
 )
 """Names through which code uses names, or files of the package, that it does not write."""
-OUTSIDE: Final = frozenset(
-    {"aiohttp", "boto3", "bz2", "dbm", "duckdb", "fileinput", "fsspec", "ftplib", "getpass", "glob", "gzip"}
-    | {"http", "httpx", "importlib.resources", "io", "linecache", "locale", "lzma", "mmap", "numpy.random"}
-    | {"obstore", "os", "paramiko", "pathlib", "pkgutil", "platform", "platform_core.client"}
-    | {"platform_core.mesh", "psycopg", "psycopg2", "pyarrow.dataset", "pyarrow.fs", "pyarrow.parquet"}
-    | {"random", "requests", "s3fs", "secrets", "shelve", "shutil", "socket", "sqlalchemy", "sqlite3"}
-    | {"subprocess", "sys.argv", "sys.stdin", "tarfile", "tempfile", "time", "urllib", "urllib3", "uuid"}
-    | {"zipfile"}
-)
-"""Modules with what no fingerprint covers: files, the network, the mesh, the clock, chance."""
-_PURE: Final = frozenset(
-    {"os.path.basename", "os.path.dirname", "os.path.join", "os.path.splitext", "os.sep"}
-)
-_READING: Final = re.compile(
-    r"(read|scan)(_\w+)?|connect|exists|fromfile|genfromtxt|getenv|glob|is_dir|is_file|iterdir|load|loadtxt"
-    r"|open|rglob|safe_load|stat|urlopen"
-)
-"""Methods that read, by their names."""
-_CLOCK: Final = frozenset({"now", "today", "utcnow"})
 _SIMPLE: Final = (ast.AnnAssign, ast.Assign, ast.AsyncFunctionDef, ast.ClassDef, ast.FunctionDef)
 _WHOLE, _EFFECTS = "", "*"
 """Instead of a name: the whole module, and only its effects."""
@@ -84,15 +65,13 @@ class Package:
             if (real := os.path.realpath(at)) in seen:
                 folders.clear()  # a link to a folder above
             seen.add(real)
-            for file in (Path(at, each) for each in files):
-                parts = (folder.name, *file.relative_to(folder).with_suffix("").parts)
-                if not file.is_file():
-                    continue
+            for file in (Path(at, each) for each in files if Path(at, each).is_file()):
+                path = file.relative_to(folder)
                 if file.suffix == ".py":
-                    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-                    texts[name] = file.read_bytes()
+                    name = ".".join((folder.name, *path.with_suffix("").parts))
+                    texts[name.removesuffix(".__init__")] = file.read_bytes()
                 else:
-                    others[file.relative_to(folder).as_posix()] = file.read_bytes()
+                    others[path.as_posix()] = file.read_bytes()
         return cls(texts, others)
 
     def code_of(self, module: str, name: str) -> CodePrint:
@@ -116,7 +95,7 @@ class Package:
         if dynamic := dynamic | {what for _, what in seen if what in DYNAMIC}:
             texts = [each.whole for _, each in sorted(self._modules.items())] + self._others
         foreign = {at for at, _ in seen if at not in self._modules}
-        outside = {each for found, node in parts.values() for each in found.reads_outside(node)}
+        outside = {each for found, node in parts.values() for each in found.outside(node)}
         return CodePrint(
             digest(*texts),
             tuple(sorted({_root(each) for each in foreign} - self._own - {"platform_core"})),
@@ -136,23 +115,25 @@ class Package:
                 left += found.leads_to(at[1])
                 left += (target for node in found.nodes(at[1]) for target in found.uses(node)[1])
                 if at[1] == _WHOLE:
+                    above, _, last = at[0].rpartition(".")
+                    left += (
+                        [(above, last)] if above in self._modules and self._modules[above].has(last) else []
+                    )
                     left += ((each, _WHOLE) for each in self._known if each.startswith(f"{at[0]}."))
         return seen
 
     def _touches(self, module: str, seen: set[Name]) -> bool:
         """Whether the effects of a module may change what is used."""
-        direct = [
+        direct = {
             target for node in self._modules[module].effects for target in self._modules[module].uses(node)[1]
-        ]
+        }
         if module not in self._affected:
             self._affected[module] = {each for each in self._closure([*direct]) if each[1] != _EFFECTS}
         modules = {at for at, _ in seen}
-        foreign = {_root(at) for at in modules} - self._own
-        return (
-            not seen.isdisjoint(self._affected[module])
-            or any(what == _WHOLE and at in modules for at, what in self._affected[module])
-            or any(_root(at) in foreign for at, _ in direct)
-        )
+        wholes = {at for at, what in self._affected[module] if what == _WHOLE}
+        foreign = {_root(at) for at, _ in direct} - self._own
+        shared = not seen.isdisjoint(self._affected[module]) or not modules.isdisjoint(wholes)
+        return shared or not foreign.isdisjoint(map(_root, modules))
 
 
 class _Module:
@@ -180,10 +161,16 @@ class _Module:
                 self.effects.append(statement)
 
     def _has_effects(self, statement: ast.stmt) -> bool:
-        """Whether an own decorator, an own base class or a call of an own name may change something else."""
+        """Whether an own decorator, an own base class, a call of an own name or an assignment to a part of
+        something may change something else."""
         run = [*_run_at_import(statement)]
-        called = [each.func for part in run for each in ast.walk(part) if isinstance(each, ast.Call)]
-        names = {_leftmost(each) for each in (*run, *called)}
+        inner = [each for part in run for each in ast.walk(part)]
+        if any(
+            isinstance(each, ast.Attribute | ast.Subscript) and isinstance(each.ctx, ast.Store)
+            for each in inner
+        ):
+            return True
+        names = map(_leftmost, (*run, *(each.func for each in inner if isinstance(each, ast.Call))))
         return any(
             each in self._definitions or any(at in self._known for at, _ in self._imports.get(each, ()))
             for each in names
@@ -197,13 +184,16 @@ class _Module:
         else:
             yield from self._definitions.get(name, ())
 
+    def has(self, name: str) -> bool:
+        return name in self._definitions or name in self._imports
+
     def leads_to(self, name: str) -> Iterator[Name]:
         """The places from which this module has a name that another one uses."""
         if name == _WHOLE:
             yield from (target for found in self._imports.values() for target in found)
         elif name != _EFFECTS:
             yield from self.targets(name)
-            if name not in self._definitions and name not in self._imports:
+            if not self.has(name):
                 yield self.name, _WHOLE  # __getattr__, or a module that something else imports
 
     def targets(self, name: str) -> Iterator[Name]:
@@ -219,26 +209,12 @@ class _Module:
         names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         found = [target for each in names for target in self.targets(each)]
         found += (target for _, target in _imports(node, self.name, self._known))
-        return names | (
-            {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} & DYNAMIC
-        ), found
+        names |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} & DYNAMIC
+        return names, found
 
-    def reads_outside(self, node: ast.stmt) -> Iterator[str]:
-        """The names in a statement through which it may read what no fingerprint covers."""
-        imports = [*((name, at) for name, found in self._imports.items() for at in found)]
-        imports += _imports(node, self.name, self._known)
-        hidden = {id(each) for part in ast.walk(node) for each in _left_out(part)}
-        for each in ast.walk(node):
-            if not isinstance(each, ast.Name | ast.Attribute) or id(each) in hidden:
-                continue
-            path = _dotted(each) or ["", each.attr if isinstance(each, ast.Attribute) else ""]
-            found = {".".join(filter(None, (*at, *path[1:]))) for name, at in imports if name == path[0]}
-            if found:
-                yield from filter(_is_outside, found)
-            elif isinstance(each, ast.Attribute) and _READING.fullmatch(path[-1]):
-                yield f".{path[-1]}"
-            elif path in (["open"], ["input"]) and path[0] not in self._definitions:
-                yield path[0]
+    def outside(self, node: ast.stmt) -> Iterator[str]:
+        imports = [(name, at) for name, found in self._imports.items() for at in found]
+        return reads_outside(node, [*imports, *_imports(node, self.name, self._known)], self._definitions)
 
     def digest(self, node: ast.stmt) -> str:
         if id(node) not in self._digests:
@@ -306,21 +282,6 @@ def _root(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _is_outside(name: str) -> bool:
-    last = name.rpartition(".")[2]
-    clock = name.startswith("datetime.") and last in _CLOCK
-    module = any(f"{name}.".startswith(f"{each}.") for each in OUTSIDE)
-    return name not in _PURE and (clock or module or _READING.fullmatch(last) is not None)
-
-
-def _left_out(node: ast.AST) -> Iterator[ast.AST]:
-    """The parts of a node that do not count as names of their own: annotations, and the start of a path."""
-    if isinstance(node, ast.Attribute):
-        yield node.value
-    for field in ("annotation", "returns"):
-        yield from ast.walk(found) if (found := getattr(node, field, None)) is not None else ()
-
-
 def _imports(node: ast.stmt, module: str, known: frozenset[str]) -> Iterator[tuple[str, Name]]:
     """The imports in a statement: the bound name, and its target."""
     for each in ast.walk(node):
@@ -339,15 +300,6 @@ def _imports(node: ast.stmt, module: str, known: frozenset[str]) -> Iterator[tup
                 inner = f"{base}.{alias.name}"
                 target = (inner, _WHOLE) if inner in known else (base, alias.name)
                 yield alias.asname or alias.name, (base, _WHOLE) if alias.name == "*" else target
-
-
-def _dotted(node: ast.expr) -> list[str]:
-    """``["os", "path", "join"]``; empty for another expression."""
-    if isinstance(node, ast.Name):
-        return [node.id]
-    if isinstance(node, ast.Attribute) and (path := _dotted(node.value)):
-        return [*path, node.attr]
-    return []
 
 
 def _above(module: str) -> Iterator[str]:
