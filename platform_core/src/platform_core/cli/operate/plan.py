@@ -54,9 +54,8 @@ def run(options: argparse.Namespace) -> int:
     if base is not None:
         write_marks(mesh_home(root), options.base, found.marks())
     found = found.of(selection)
-    if options.format == "markdown":
-        print(markdown(found))
-    status = answer(options, root, facts(found), lambda: _print(found), found.faults)
+    text = markdown(found) if options.format == "markdown" else lambda: _print(found)
+    status = answer(options, root, facts(found), text, found.faults)
     if options.format == "table":
         note(options, summary(found))
     for file in write_drafts(root, base) if options.write_change else ():
