@@ -167,7 +167,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         calls(*(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output"))),
         "workspace/processes/start.py",
         {
-            "products/run/origin.py": "it asks git for the commit",
+            "source/revision.py": "it asks git",
             "sources/staging.py": "a run starts it, whose own variables it narrows",
             "authoring/product/scaffold.py": "it asks the tree's ruff for the form of new code",
             "access/breaking_changes.py": "it asks the workspace, a layer above, who reads a product",
@@ -188,6 +188,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
 DATABASES = {
     "lake/engine.py": "the connection that lakes are attached to",
     "sql/engine.py": "where texts are parsed and tried: in memory, without files",
+    "fingerprint/query.py": "plans of queries over tables without rows, in memory",
     "products/inputs/bind.py": "made-up inputs and inputs without rows, in memory",
     "sealed/engine.py": "where versions are read that somebody was granted: files alone, no lake",
     "sources/readers/relation.py": "files and table formats outside of the mesh, in the staging process",

@@ -181,11 +181,8 @@ def test_every_answer_as_text_and_as_a_document(call: Call, root: Path, verb: st
 
     named = [name for key, name in members(document) if key == "product" and name is not None]
     assert all(re.fullmatch(r"[a-z_]+/[a-z_]+", name) for name in named), named
-    assert bool(named) == (
-        verb
-        in ("new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run")
-        + ("diff", "lineage", "plan")
-    )
+    naming = {"new", "remove", "check", "scorecard", "products", "show", "history", "stats", "run"}
+    assert bool(named) == (verb in naming | {"diff", "lineage", "plan"})
     counted = [value for key, value in members(document) if key == "checks"]
     if verb in ("run", "status", "show", "history"):
         assert counted == [{"passed": 4, "warned": 1, "failed": 0}]
@@ -333,7 +330,7 @@ class TestUsage:
         assert "error[U094]" in self.fault(call, verb, *CALLS[verb], "--json=yes")
         assert "error[U093]: --format needs a value" in self.fault(call, verb, *CALLS[verb], "--format")
 
-    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "query"])
+    @pytest.mark.parametrize("verb", ["infer", "new", "check", "show", "history", "diff", "query"])
     def test_a_missing_argument(self, call: Call, verb: str) -> None:
         said = self.fault(call, verb, "--json")
         assert re.search(r"error\[U093\]: [A-Z|]+ is missing", said)
@@ -386,8 +383,8 @@ SAME = {
         "check": ["shop/store"],
         "show": ["shop/store"],
         "history": ["shop/store"],
-        "stats": ["shop/store"],
         "diff": ["shop/store"],
+        "stats": ["shop/store"],
         "lineage": ["shop/store"],
         "plan": ["shop/store"],
         "run": ["shop/store"],
@@ -402,6 +399,7 @@ SAME = {
         "remove": ["product", "shp.stores"],
         "show": ["shp/stores"],
         "history": ["shp/stores"],
+        "diff": ["shp/stores"],
         "stats": ["shp.stores"],
         "plan": ["shp.stores"],
         "run": ["shp/stores"],
@@ -412,6 +410,7 @@ SAME = {
         "check": ["stores"],
         "show": ["stores"],
         "history": ["stores"],
+        "diff": ["stores"],
         "stats": ["stores"],
         "run": ["stores"],
         "query": ["FROM stores"],
@@ -467,7 +466,9 @@ class TestNoMesh:
     @pytest.mark.parametrize(
         "text", ["", "load_from: [", "- 1", "load_from: []", "load_from: [{python_file: x}]"]
     )
-    @pytest.mark.parametrize("verb", ["check", "validate", "scorecard", "status", "plan", "run", "register", "serve"])
+    @pytest.mark.parametrize(
+        "verb", ["check", "validate", "scorecard", "status", "plan", "run", "register", "serve"]
+    )
     def test_a_broken_workspace(self, call: Call, root: Path, verb: str, text: str) -> None:
         """For verbs that need the code locations."""
         (root / "workspace.yaml").write_text(text)

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -14,11 +14,13 @@ import yaml
 
 from platform_core.governance.asset_facts import asset_facts
 from platform_core.governance.collect import collect
+from platform_core.governance.contract_changes import changes_since
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policy_set import PolicySet, load_policies
 from platform_core.products.definitions import assemble
 from platform_core.products.makers.domain import read_domain
+from platform_core.registry.lookup import Registry
 from platform_core.source.federation import read_federation
 
 VALID = Path(__file__).parent / "mesh"
@@ -54,6 +56,8 @@ class Mutation:
     file: str
     line: str
     today: date = TODAY
+    since: bool = False
+    """Whether it changes contracts since the valid mesh, which is the base then."""
 
     def __str__(self) -> str:
         return f"{self.code}-{self.name}"
@@ -66,21 +70,27 @@ def valid_copy(root: Path, *edits: Edit) -> Path:
     return root
 
 
-def look(root: Path, domains: tuple[str, ...] | None = None) -> MeshFacts:
-    """The facts of a mesh on disk, its locations loaded in this process."""
+def look(root: Path, domains: tuple[str, ...] | None = None, *, since: bool = False) -> MeshFacts:
+    """The facts of a mesh on disk, its locations loaded in this process; ``since``: with the contracts that
+    differ from those of the valid mesh."""
     entries = yaml.safe_load((root / "workspace.yaml").read_text())["load_from"]
     named = [(e["python_module"]["location_name"], e["python_module"]["module_name"]) for e in entries]
     locations = [_location(root, name, module.partition(".")[0]) for name, module in named]
     wanted = tuple(each for each in locations if domains is None or each.domain in domains)
-    return MeshFacts(wanted, read_federation(root), complete=domains is None)
+    mesh = MeshFacts(wanted, read_federation(root), complete=domains is None)
+    before = Registry.open(VALID)
+    changes = tuple(changes_since(before, root, mesh.products.values())) if since else ()
+    return replace(mesh, changes=changes)
 
 
 def catalogue_of(root: Path, mesh: MeshFacts) -> PolicySet:
     return load_policies(root, [location.domain for location in mesh.locations])
 
 
-def judged(root: Path, today: date = TODAY, domains: tuple[str, ...] | None = None) -> Judgement:
-    mesh = look(root, domains)
+def judged(
+    root: Path, today: date = TODAY, domains: tuple[str, ...] | None = None, *, since: bool = False
+) -> Judgement:
+    mesh = look(root, domains, since=since)
     return judge(mesh, catalogue_of(root, mesh), today)
 
 

@@ -21,6 +21,8 @@ MESH = "governance/mesh.yaml"
 WAIVERS = "governance/waivers.yaml"
 CUSTOMERS = "governance/policies/customers.py"
 WORKSPACE = "workspace.yaml"
+CHANGES = "governance/changes/shop/stores@2.0.0.yaml"
+END = "  - {{property: endOfLife, value: {}-03-31}}\n"
 
 BOTH = ("shop-owner@example.com", "crew-owner@example.com")
 OWNER = "team: {name: shop-team}"
@@ -383,6 +385,118 @@ MUTATIONS: tuple[Mutation, ...] = (
         "@dg.asset",
     ),
     Mutation("G311", "retired", _read_by_an_asset("retired"), TABLES, "@dg.asset"),
+    Mutation(
+        "G123",
+        "month-of-birth",
+        (
+            Edit(
+                ROSTER,
+                "    quality:",
+                "      - {name: born_in, logicalType: integer, classification: internal, description: B.}\n"
+                "    quality:",
+            ),
+            Edit(
+                CREW, "employee_id, store_id FROM", "employee_id, store_id, month(birth_date) AS born_in FROM"
+            ),
+        ),
+        ROSTER,
+        "born_in",
+    ),
+    Mutation("G501", "column", (Edit(STORES, "required: true, ", ""),), STORES, "version: 1.0.0", since=True),
+    Mutation(
+        "G501",
+        "added",
+        (
+            Edit(
+                STORES,
+                "    quality:",
+                "      - {name: city, logicalType: string, classification: public, "
+                "description: City.}\n    quality:",
+            ),
+            Edit(SHOP, "AS sale_count FROM", "AS sale_count, 'x' AS city FROM"),
+        ),
+        STORES,
+        "version: 1.0.0",
+        since=True,
+    ),
+    Mutation(
+        "G502",
+        "rule",
+        (Edit(STORES, "version: 1.0.0", "version: 1.1.0"), Edit(STORES, "value: 6", "value: 7")),
+        STORES,
+        'schedule: "30 5',
+        since=True,
+    ),
+    Mutation(
+        "G503",
+        "nobody",
+        (
+            Edit(STORES, "version: 1.0.0", "version: 3.0.0"),
+            Edit(STORES, "required: true, ", ""),
+        ),
+        STORES,
+        "version: 3.0.0",
+        since=True,
+    ),
+    Mutation(
+        "G503",
+        "late",
+        (
+            Edit(STORES, "version: 1.0.0", "version: 2.0.0"),
+            Edit(STORES, "required: true, ", ""),
+            Edit(CHANGES, "2031-06-30", "2030-02-28"),
+        ),
+        CHANGES,
+        "reader: shop/performance",
+        since=True,
+    ),
+    Mutation(
+        "G503",
+        "another",
+        (
+            Edit(STORES, "version: 1.0.0", "version: 2.0.0"),
+            Edit(STORES, "required: true, ", ""),
+            Edit(CHANGES, "shop-owner@", "crew-owner@"),
+        ),
+        CHANGES,
+        "reader: shop/performance",
+        since=True,
+    ),
+    _one(
+        "G504",
+        "column",
+        STORES,
+        "{name: sale_count, ",
+        "{name: sale_count, deprecated: true, ",
+        '"stores": Input(',
+        at=SHOP,
+    ),
+    _one(
+        "G505",
+        "ends",
+        ROSTER,
+        "slaProperties:",
+        "slaProperties:\n" + END.format(2031),
+        '"roster": Input(',
+        at=SHOP,
+    ),
+    _one(
+        "G506",
+        "ended",
+        ROSTER,
+        "slaProperties:",
+        "slaProperties:\n" + END.format(2029),
+        '"roster": Input(',
+        at=SHOP,
+    ),
+    _one(
+        "G507",
+        "nowhere",
+        VISITS,
+        "slaProperties:",
+        "customProperties: [{property: successor, value: shop/none, vendor: platform-core}]\nslaProperties:",
+        "shop/none",
+    ),
     _one("G401", "over", WAIVERS, "waivers:", _waiver("G105", "shop/visits", BOTH, "2030-02-28"), "G105"),
     _one(
         "G402",

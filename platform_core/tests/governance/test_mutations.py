@@ -29,7 +29,7 @@ def test_the_valid_mesh_is_silent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_a_mutation_breaks_its_policy_and_no_other(mutation: Mutation, tmp_path: Path) -> None:
     root = valid_copy(tmp_path, *mutation.edits)
-    mesh = look(root)
+    mesh = look(root, since=mutation.since)
     catalogue = catalogue_of(root, mesh)
     judgement = judge(mesh, catalogue, mutation.today)
     assert {d.code for d in judgement.diagnostics} == {mutation.code}, [

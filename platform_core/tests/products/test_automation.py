@@ -129,3 +129,39 @@ def test_an_ageing_product_is_made_again_once_per_state(
     )
     assert clock.requested(1) == {KEY}
     assert clock.requested(2) == set()
+
+
+def test_an_input_with_equal_content_starts_nothing(shop: SmallMesh, instance: dg.DagsterInstance) -> None:
+    copy = dg.AssetKey(["shop", "copy"])
+    shop.contract("shop/copy", SALES)
+    code = """
+    @data_product
+    def sales():
+        return "SELECT 1::BIGINT AS id, {}::DOUBLE AS amount, 'Ada' AS who"
+
+
+    @data_product(inputs={{"sales": "shop/sales"}})
+    def copy(sales: Table) -> str:
+        return f"FROM {{sales}}"
+    """
+    shop.code("shop", code.format(2.5))
+    for product in ("shop/sales", "shop/copy"):
+        assert shop.run("shop", product, instance).success
+    clock = Clock(shop, instance)
+
+    def asked(hour: float) -> int:
+        result = dg.evaluate_automation_conditions(
+            clock.definitions,
+            instance,
+            cursor=clock.cursor,
+            evaluation_time=MIDNIGHT + timedelta(hours=hour),
+        )
+        clock.cursor = result.cursor
+        return int(result.get_num_requested(copy))
+
+    assert asked(0) == 0
+    assert shop.run("shop", "shop/sales", instance).success
+    assert asked(0.1) == 0, "the new version has the same content"
+    shop.code("shop", code.format(3.5))
+    assert shop.run("shop", "shop/sales", instance).success
+    assert asked(0.2) == 1

@@ -21,6 +21,7 @@ from platform_core.diagnostics import LakeError, LakeLocked, PlatformError
 from platform_core.lake.connect import connect, read_catalog
 from platform_core.lake.lakes import current_lakes
 from platform_core.lake.lock import lake_lock
+from platform_core.lake.publication.streams import open_stream
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.reclassified import exposed_leftovers, remove_left
 from platform_core.lake.remote.store import Bucket
@@ -43,6 +44,7 @@ WRITER = """
 import os, signal, sys
 from platform_core.lake.connect import connect
 from platform_core.lake.lakes import current_lakes
+from platform_core.lake.publication.streams import open_stream
 from platform_core.lake.publication.tables import publish_table
 from platform_core.lake.transaction import Stamp
 from platform_core.registry.lookup import Registry
@@ -285,6 +287,25 @@ def test_grants_follow_the_contracts(shop: Deployed) -> None:
     assert shop.mesh("admin", "grant", "apply").returncode == 0
     assert shop.mesh("admin", "grant", "check").returncode == 0
     assert shop.mesh("analysts", *read).returncode == 0
+
+
+def test_versions_on_servers_differ_as_local_ones(shop: Deployed) -> None:
+    publish()
+    publish(f"{ROWS} WHERE range <> 1 UNION ALL SELECT 9, 9")
+    found = json.loads(shop.mesh("analysts", "diff", "shop/orders", "--json").stdout)
+    assert found["rows"] == {"added": 1, "removed": 1, "changed": 0, "same": 2}
+    with (
+        connect(current_lakes(), write=["shop"]) as con,
+        open_stream(
+            con, current_lakes(), Registry.open().get("shop/visits"), stamp=Stamp("run", "shop/visits")
+        ) as stream,
+    ):
+        for batch in "ab":
+            rows = f"SELECT ascii('{batch}') AS id, 1.5 AS amount, TIMESTAMP '2024-01-01' AS seen"
+            stream.append(batch, rows, audit=lambda *_: None)
+    found = json.loads(shop.mesh("analysts", "diff", "shop/visits", "--json").stdout)
+    assert found["rows"] == {"added": 1, "removed": 0, "changed": 0, "same": 1}
+    assert shop.mesh("other", "diff", "shop/orders").stderr.startswith("error[A001]")
 
 
 def test_a_lock_of_a_stream_makes_no_difference(shop: Deployed) -> None:

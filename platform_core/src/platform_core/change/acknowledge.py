@@ -6,13 +6,13 @@ from pathlib import Path
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.files import write_whole
+from platform_core.governance.contract_changes import contract_changes
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policies.change import readers_broken
 from platform_core.source.acknowledgements import draft
 from platform_core.source.federation import read_federation
 from platform_core.source.revision import Revision
 from platform_core.source.workspace import read_locations
-from platform_core.workspace.contract_changes import contract_changes
 from platform_core.workspace.introspection.cache import introspect
 
 

@@ -189,7 +189,7 @@ def _other_packages(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[
 
 
 def _input_causes(now: Current, before: Former, known: Mapping[str, Verdict]) -> Iterator[tuple[str, Moved]]:
-    """What its inputs change, with the data of the product that each may change."""
+    """The changes of its inputs, with the data of the product that each may change."""
     if now.prints is None or now.parts is None:
         return
     for name in _inputs(now):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.files import write_whole
-from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, identity
+from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, identity, library_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class KeptPrints:
 
     def of(self, makers: Iterable[MadeFrom]) -> dict[MadeFrom, QueryPrint]:
         """The fingerprints of makers. Those that are not kept are made now, and all are kept."""
-        # DuckDB is imported only for a new text.
-        engine = version("duckdb")
+        # DuckDB is imported only for a new text. Other sources may make other fingerprints.
+        engine = f"{version('duckdb')} {library_digest()}"
         kept = self._kept(engine)
         wanted = {maker: identity(maker) for maker in makers}
         found = {maker: kept[key] for maker, key in wanted.items() if key in kept}

@@ -50,7 +50,7 @@ class Planned:
 
     verdict: Verdict
     expected: Expected | None = None
-    """What its run takes, from the last one; None if it is not made."""
+    """The time and bytes of its run, from the last one; None if it is not made."""
     demands: str | None = None
     """The lowest version that the changes of its contract need, if the contract has a lower one."""
     readers: tuple[Reader, ...] = ()
@@ -116,7 +116,7 @@ class _Now:
         return {name: each for name, each in self.mesh.products.items() if each.domain in own}
 
     def current(self, packages: bool) -> dict[str, Current]:
-        """What each product is made from. ``packages``: by the locks instead of the environments."""
+        """The parts that each product is made from; ``packages``: by the locks, not the environments."""
         libraries = {each.domain: each.library for each in self.mesh.locations}
         found = {}
         for name, product in self.products().items():
@@ -145,11 +145,17 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     here = _Now(root, mesh, prints)
     current = here.current(packages=base is not None)
     if base is None:
-        states, former, faults = published_states(current_lakes(root), here.products())
+        published = published_states(current_lakes(root), here.products(), mesh.known)
+        states, former, faults = published.states, published.contracts, published.faults
     else:
-        states, former, faults = *_base_states(base, here), base.faults
-    verdicts = impact(current, states, NEVER if base is None else NEW)
-    gone = {name: _disappeared(name, base, here) for name in former if name not in verdicts} if base else {}
+        states, former = _base_states(base, here)
+        faults = base.faults
+    verdicts = {
+        name: replace(each, partitions=_covering(here.products()[name], each.partitions))
+        for name, each in impact(current, states, NEVER if base is None else NEW).items()
+    }
+    lost = published.gone if base is None else [name for name in former if name not in verdicts]
+    gone = {name: _disappeared(name, base, here) for name in lost}
     made = {name: each for name, each in verdicts.items() if each.change in ("changed", "affected")}
     forecast = _forecast(root, here, made) if made else _NOTHING
     expected = {each.product: each for each in forecast.products}
@@ -173,6 +179,16 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     return ChangePlan(tuple(planned), commit, (*unloaded, *faults))
 
 
+def _covering(product: DataProduct, keys: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The partitions from the first to the last of some, as one run makes them; None for all of them."""
+    if keys is None or product.partitions is None:
+        return None
+    grid = [each.key for each in partition_windows(product.partitions)]
+    places = [number for number, key in enumerate(grid) if key in keys]
+    found = tuple(grid[places[0] : places[-1] + 1]) if places else ()
+    return None if len(found) == len(grid) else found
+
+
 def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[str, DataProduct]]:
     """The states of products at the base, and their contracts there."""
     there = replace(here, root=base.folder, mesh=base.mesh)
@@ -192,11 +208,11 @@ def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[
     return states, contracts
 
 
-def _disappeared(name: str, base: Base, here: _Now) -> Verdict:
+def _disappeared(name: str, base: Base | None, here: _Now) -> Verdict:
     """The verdict on a product that has no contract any more, or one that cannot be read."""
     if name in here.mesh.unread:
         return Verdict(name, "changed", ("its contract cannot be read",), (), Moved(rows=True))
-    factories = base.mesh.factories
+    factories = base.mesh.factories if base is not None else {}
     before = factories[name].made_from if name in factories else None
     same = (
         new

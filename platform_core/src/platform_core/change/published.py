@@ -11,17 +11,29 @@ from platform_core.change.contracts import contract_words, regrouped
 from platform_core.change.impact import Former, Moved
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partition_windows
+from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.content_hash import columns_differing
 from platform_core.lake.publication.product_files import ProductFiles
-from platform_core.lake.versions import Catalog, latest_of, stamps
+from platform_core.lake.versions import Catalog, files_of, latest_of, stamps, table_behind
 from platform_core.odcs.masked_twin import masked_twin
 from platform_core.odcs.reader import load_contract
 from platform_core.workspace.records import Materialization
 
 _UNKNOWN = "its version was published without fingerprints"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The states of products with a version, and their contracts of that version where it was another one."""
+
+    states: Mapping[str, Sequence[Former]]
+    contracts: Mapping[str, DataProduct]
+    gone: tuple[str, ...]
+    """Products that have a version, but no contract any more."""
+    faults: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +43,21 @@ class _Stamped:
 
 
 def published_states(
-    location: LakeLocation, products: Mapping[str, DataProduct]
-) -> tuple[dict[str, list[Former]], dict[str, DataProduct], tuple[Diagnostic, ...]]:
-    """The states of products with a published version, their contracts of that version where it was another
-    one, and the faults of lakes that cannot be read. The products of such lakes count as unknown."""
-    lakes = {product.lake for product in products.values()}
+    location: LakeLocation, products: Mapping[str, DataProduct], known: Mapping[str, DataProduct]
+) -> Published:
+    """The published state of products. Those of lakes that cannot be read count as unknown. ``known`` also
+    has the products of other repositories, which they may read."""
+    lakes = {product.lake for product in known.values()}
     readable = {lake for lake in lakes if location.is_readable(lake)}
     hidden = {lake for lake in lakes - readable if location.exists(lake)}
     newest, faults = from_each_lake(location, readable, _newest)
-    found = {name: each for held in newest.values() for name, each in held.items() if name in products}
+    found = {name: each for held in newest.values() for name, each in held.items() if name in known}
     read = {name: each.facts.get("inputs") or {} for name, each in found.items()}
     wanted: dict[str, set[tuple[str, int]]] = {}
     for inputs in read.values():
         for name, version in inputs.items():
             if name in found and version != found[name].version:
-                wanted.setdefault(products[name].lake, set()).add((name, version))
+                wanted.setdefault(known[name].lake, set()).add((name, version))
     older, more = from_each_lake(location, wanted, lambda catalog, lake: _older(catalog, lake, wanted[lake]))
     former = {name: facts for held in older.values() for name, facts in held.items()}
     states: dict[str, list[Former]] = {}
@@ -59,7 +71,8 @@ def published_states(
             states[name] = list(_states(product, found[name], behind, contract, unknown))
         elif product.lake in hidden or (product.lake in readable and product.lake not in newest):
             states[name] = [Former(None, f'the lake "{product.lake}" cannot be read')]
-    return states, contracts, (*faults, *more)
+    gone = tuple(name for held in newest.values() for name in held if name not in known)
+    return Published(states, contracts, gone, (*faults, *more))
 
 
 def last_runs(location: LakeLocation, products: Mapping[str, DataProduct]) -> dict[str, Materialization]:
@@ -85,8 +98,13 @@ def last_runs(location: LakeLocation, products: Mapping[str, DataProduct]) -> di
 
 
 def _newest(catalog: Catalog, lake: str) -> dict[str, _Stamped]:
-    found = stamps(catalog, lake, newest=True)
-    return {facts["asset"]: _Stamped(number, facts) for number, _, facts in found}
+    found = {
+        facts["asset"]: _Stamped(number, facts) for number, _, facts in stamps(catalog, lake, newest=True)
+    }
+    tables = [table_behind(ProductId(name).name, each.version, each.facts) for name, each in found.items()]
+    held = files_of(catalog, lake, tables)
+    # The stamps of a table outlive it.
+    return {name: found[name] for name, files in zip(found, held, strict=True) if files is not None}
 
 
 def _older(

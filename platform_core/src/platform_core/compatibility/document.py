@@ -13,7 +13,7 @@ from typing import Any, Final
 from platform_core.compatibility.change import Change
 from platform_core.contracts.model import DataProduct
 from platform_core.odcs.custom_properties import VENDOR, Level
-from platform_core.odcs.ending import ENDS
+from platform_core.odcs.service_levels import ACTED_ON
 from platform_core.source.document import Document, Pointer, parse
 
 DOCUMENT_CODES: Final = ("K140", "K229", "K240", "K340", "K341", "K440", "K441", "K442")
@@ -118,7 +118,7 @@ class _Comparison:
             case "quality":
                 return "custom" if item.get("type") in ("text", "custom") else ""
             case "slaProperties":
-                return "" if item.get("property") in ("latency", "retention", *ENDS) else "other"
+                return "" if item.get("property") in ACTED_ON else "other"
             case "customProperties":
                 ours = item.get("property") in _OURS and item.get("vendor") in (None, VENDOR)
                 return str(item["property"]) if ours else "other"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
 from platform_core.contracts.bounds import NONE_ALLOWED, Bounds, Scalar
+from platform_core.contracts.ending import Ending
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place, Severity
 
@@ -219,23 +220,6 @@ class Signature:
     margin: float = 0.0
     better: Literal["higher", "lower"] = "higher"
     trusted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The end of a product. From ``end_of_support`` on nobody repairs it, from ``end_of_life`` on nobody may
-    read it."""
-
-    place: Place
-    end_of_support: date | None = None
-    end_of_life: date | None = None
-    successor: str | None = None
-    """The id of the product to move to."""
-
-    @property
-    def last_day(self) -> date | None:
-        """The last day on which it may be read."""
-        return self.end_of_life or self.end_of_support
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -96,7 +95,7 @@ class QueryPrint:
     def whole(cls, engine: str, made_from: MadeFrom, reason: str) -> QueryPrint:
         """The fingerprints of a maker by its whole text."""
         read = {table.source: tuple(name for name, _ in table.columns) for table in made_from.tables}
-        how = sorted(f"{table.source} {table.how} {table.columns}" for table in made_from.tables)
+        how = sorted(f"{table.name} {table.source} {table.how} {table.columns}" for table in made_from.tables)
         rows = Slice(digest(made_from.query or made_from.text, *how), read, read)
         return cls(engine, rows, dict.fromkeys(made_from.columns, rows), reason)
 
@@ -129,4 +128,4 @@ def stamped(made_from: MadeFrom, prints: QueryPrint) -> dict[str, Any]:
 def identity(made_from: MadeFrom) -> str:
     """Equal for makers with equal fingerprints of any engine."""
     text = made_from.query or made_from.text
-    return digest(text, json.dumps([asdict(table) for table in made_from.tables]), *made_from.columns)
+    return digest(text, repr(made_from.tables), *made_from.columns)

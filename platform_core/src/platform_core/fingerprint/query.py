@@ -11,14 +11,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Self
 
 import duckdb
 
 from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, Slice, TableShape, Uses, digest
-from platform_core.fingerprint.plan import normalized, source_of
-from platform_core.fingerprint.stability import order_dependent, unstable
+from platform_core.fingerprint.plan import normalized
+from platform_core.fingerprint.stability import mentioned, order_dependent, unstable
 from platform_core.fingerprint.values import UnknownOperator, origins
 from platform_core.sql.engine import lock_down
 from platform_core.sql.parser import Node, nodes, parse, written
@@ -31,7 +31,6 @@ _OPTIMIZERS: Final = frozenset(
     | {"unused_columns"}
 )
 """The optimizers whose result depends on the query alone, and not on the size of its inputs."""
-_NOTHING: Final[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
 
 
 @dataclass
@@ -51,6 +50,7 @@ class PlanEngine:
         every = [name for (name,) in self._connection.execute("FROM duckdb_optimizers()").fetchall()]
         off = ",".join(name for name in every if name not in _OPTIMIZERS)
         self._connection.execute(f"SET disabled_optimizers = '{off}'; SET TimeZone = 'UTC'")
+        self._connection.execute("SET parquet_metadata_cache = true")
         lock_down(self._connection, folders=[self._folder])
         return self
 
@@ -62,8 +62,22 @@ class PlanEngine:
         Python, count by their whole text."""
         if not made_from.query:
             return QueryPrint.whole("", made_from, "it is Python")
-        with self._views(made_from.tables):
-            return self._of_query(made_from)
+        found: tuple[tuple[str, ...], tuple[str, ...]] = mentioned(made_from.query), ()
+        try:
+            trees = parse(made_from.query)
+            if trees is None or len(trees) != 1:
+                raise _Unread("it is not a plain SELECT")
+            found = unstable(trees[0], {each.name for each in made_from.tables}), order_dependent(trees[0])
+            if found[0]:
+                # The optimizer replaces them by their value, which would move the fingerprint at each call.
+                raise _Unread(f"{', '.join(found[0])} has another value at each run")
+            with self._views(made_from.tables):
+                rows, columns = self._slices(made_from, trees[0])
+        # The engine's JSON has faults, such as constants of the type BIT without quotes.
+        except (_Unread, duckdb.Error, LookupError, RecursionError, ValueError) as error:
+            whole = QueryPrint.whole(duckdb.__version__, made_from, str(error).partition("\n")[0])
+            return replace(whole, unstable=found[0], ordered=found[1])
+        return QueryPrint(duckdb.__version__, rows, columns, "", *found)
 
     @contextmanager
     def _views(self, tables: Sequence[TableShape]) -> Iterator[None]:
@@ -98,31 +112,22 @@ class PlanEngine:
         )
         return f"SELECT {columns} FROM read_parquet({file})"
 
-    def _of_query(self, made_from: MadeFrom) -> QueryPrint:
-        query, found = made_from.query.strip().rstrip(";"), _NOTHING
-        try:
-            trees = parse(query)
-            types = describe(self._connection, f"({query}\n)")
-            if trees is None or len(trees) != 1:
-                raise _Unread("it is not a plain SELECT")
-            found = unstable(trees[0]), order_dependent(trees[0])
-            if found[0]:
-                # The optimizer replaces them by their value, which would move the fingerprint at each call.
-                raise _Unread(f"{', '.join(found[0])} has another value at each run")
-            inlined = written(_never_materialized(trees[0])).rstrip(";")
-            rows = self._slice(f"SELECT 1 FROM ({inlined}) AS x")
-            # Names that differ only in case are one, as in SQL.
-            known = {fold(name): name for name in made_from.columns}
-            columns = {
-                known.get(fold(column), column): self._slice(
-                    f"SELECT {quoted(column)} FROM ({inlined}) AS x", kind
-                )
-                for column, kind in types.items()
-            }
-        except (_Unread, duckdb.Error, RecursionError) as error:
-            whole = QueryPrint.whole(duckdb.__version__, made_from, str(error).partition("\n")[0])
-            return replace(whole, unstable=found[0], ordered=found[1])
-        return QueryPrint(duckdb.__version__, rows, columns, "", *found)
+    def _slices(self, made_from: MadeFrom, tree: Node) -> tuple[Slice, dict[str, Slice]]:
+        query = made_from.query.strip().rstrip(";")
+        described = self._connection.execute(f"DESCRIBE ({query}\n)").fetchall()
+        types = {name: kind for name, kind, *_ in described}
+        if len({*map(fold, types)}) < len(described):
+            raise _Unread("two columns have one name")
+        inlined = written(_never_materialized(tree)).rstrip(";")
+        # Names that differ only in case are one, as in SQL.
+        known = {fold(name): name for name in made_from.columns}
+        columns = {
+            known.get(fold(column), column): self._slice(
+                f"SELECT {quoted(column)} FROM ({inlined}) AS x", kind
+            )
+            for column, kind in types.items()
+        }
+        return self._slice(f"SELECT 1 FROM ({inlined}) AS x"), columns
 
     def _slice(self, query: str, kind: str = "") -> Slice:
         asked = f"SELECT json_serialize_plan({literal(query)}, optimize := true, skip_null := true)"
@@ -135,17 +140,21 @@ class PlanEngine:
         for source, columns in uses.items():
             read.setdefault(source.partition("#")[0], set()).update(columns)
         used = {source: tuple(sorted(columns)) for source, columns in sorted(read.items())}
-        return Slice(
-            digest(json.dumps(plan, sort_keys=True), kind), used, self._values(answer["plans"][0], used)
-        )
+        values = self._values(answer["plans"][0], used)
+        return Slice(digest(json.dumps(plan, sort_keys=True), kind), used, values)
 
     def _values(self, plan: Any, used: Uses) -> Uses:
         try:
-            [found] = origins(plan, lambda scan: source_of(scan, self._sources).partition("#")[0])
+            [found] = origins(plan, self._source)
         except (UnknownOperator, ValueError, LookupError):
             return used
-        names = sorted({source for source, _ in found})
+        names = sorted({source for source, _ in found if source})
         return {name: tuple(sorted(column for source, column in found if source == name)) for name in names}
+
+    def _source(self, scan: Any) -> str:
+        """The source of a scan; empty for a function that computes its rows."""
+        files = (scan.get("function_data") or {}).get("files") or []
+        return self._sources[PurePath(files[0]).stem].partition("#")[0] if len(files) == 1 else ""
 
 
 class _Unread(Exception):

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from platform_core.sql.parser import nodes
-
 Plan = Any
 """JSON."""
 Origin = frozenset[tuple[str, str]]
@@ -91,9 +89,16 @@ def _of(expression: Plan, below: list[Origin]) -> Origin:
 
 
 def _references(expression: Plan) -> Iterator[Plan]:
-    # The number of rows does not show a value.
-    if isinstance(expression, dict) and expression.get("name") in _COUNTS and "aggregate_type" in expression:
-        return
-    for node in nodes(expression):
-        if node.get("expression_class") == "BOUND_REF" and "index" in node:
-            yield node
+    if isinstance(expression, list):
+        for each in expression:
+            yield from _references(each)
+    elif isinstance(expression, dict):
+        # The number of rows does not show a value.
+        if expression.get("name") in _COUNTS and "aggregate_type" in expression:
+            return
+        if expression.get("expression_class") == "BOUND_REF" and "index" in expression:
+            yield expression
+        for key, value in expression.items():
+            # The body of a lambda refers to its own parameters.
+            if key != "function_data":
+                yield from _references(value)

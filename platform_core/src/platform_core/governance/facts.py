@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from typing import Literal
 
@@ -185,6 +186,7 @@ class MeshFacts:
     """False for a single location, to which mesh policies do not apply."""
     changes: tuple[ContractChange, ...] = ()
     """The contracts that differ from the base."""
+    today: date = field(default_factory=date.today)
 
     @cached_property
     def products(self) -> dict[str, DataProduct]:

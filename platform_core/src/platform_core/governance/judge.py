@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ def judge(mesh: MeshFacts, catalogue: PolicySet, today: date) -> Judgement:
     A mesh that is not ``complete`` is a single location, without mesh policies and without the waivers of
     other locations. A policy that raises becomes a diagnostic (G490).
     """
+    mesh = mesh if mesh.today == today else replace(mesh, today=today)
     broken_by: dict[tuple[str, str], PolicyState] = {}
     by_subject: dict[str, list[Diagnostic]] = {}
     found: list[Diagnostic] = [*mesh.federation.faults, *catalogue.faults]

@@ -34,7 +34,7 @@ def whole_files(
     """The files that hold the rows of a published version, by default the newest. Raises LakeError L004
     if a file is missing or has another size."""
     for number, _, facts in stamps(connection, product.lake, product.id, version=version, limit=1):
-        [files] = files_of(connection, product.lake, [table_behind(product, number, facts)])
+        [files] = files_of(connection, product.lake, [table_behind(product.name, number, facts)])
         return _whole(location, product, files or ())
     return ()
 

@@ -108,7 +108,7 @@ def bytes_of_columns(
     stamp = next(stamps(connection, product.lake, product.id, version=version), None)
     if stamp is None:
         return 0
-    schema, table, snapshot = table_behind(product, version, stamp[2])
+    schema, table, snapshot = table_behind(product.name, version, stamp[2])
     catalog = catalog_of(product.lake)
 
     named = " OR ".join(f"c.column_name = {literal(column)}" for column in columns or ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -94,7 +94,7 @@ def history(connection: Catalog, product: DataProduct, *, limit: int | None = No
     """The published versions that the lake keeps, the newest first; empty if the lake is not attached."""
     found = list(stamps(connection, product.lake, product.id, limit=limit))
     sizes = bytes_of(
-        connection, product.lake, [table_behind(product, number, facts) for number, _, facts in found]
+        connection, product.lake, [table_behind(product.name, number, facts) for number, _, facts in found]
     )
     return tuple(_version(product, *stamp, size) for stamp, size in zip(found, sizes, strict=True))
 
@@ -106,7 +106,7 @@ def latest_of(
     own: dict[str, DataProduct] = {product.id: product for product in products if product.lake == lake}
     found = [(own[s[2]["asset"]], s) for s in stamps(connection, lake, newest=True) if s[2]["asset"] in own]
     files = files_of(
-        connection, lake, [table_behind(product, number, facts) for product, (number, _, facts) in found]
+        connection, lake, [table_behind(product.name, number, facts) for product, (number, _, facts) in found]
     )
     for (product, stamp), held in zip(found, files, strict=True):
         size = None if held is None else sum(file.bytes + file.deletions_bytes for file in held)
@@ -205,11 +205,12 @@ def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) ->
     }
 
 
-def table_behind(product: DataProduct, version: int, facts: dict[str, Any]) -> tuple[str, str, int]:
-    """Schema, table and snapshot of a version's rows: a published view is pinned to a staged table."""
+def table_behind(name: str, version: int, facts: Mapping[str, Any]) -> tuple[str, str, int]:
+    """Schema, table and snapshot of the rows of a product's version: a published view is pinned to a staged
+    table."""
     if facts.get("kind") == "view":
         return "staging", facts["staged"], facts["pinned"]
-    return "products", product.name, version
+    return "products", name, version
 
 
 def relation_kind(

@@ -10,7 +10,6 @@ from platform_core.diagnostics import ContractError
 from platform_core.odcs import validation
 from platform_core.odcs.columns import read_columns
 from platform_core.odcs.custom_properties import Level, check_properties
-from platform_core.odcs.ending import read_ending
 from platform_core.odcs.identity import identify, is_ours
 from platform_core.odcs.kinds import file_rule, read_file_name, read_kind
 from platform_core.odcs.masks import read_masking
@@ -20,7 +19,7 @@ from platform_core.odcs.placeholders import undecided
 from platform_core.odcs.rules.all_rules import read_rules
 from platform_core.odcs.rules.disclosure import disclosure_rules
 from platform_core.odcs.rules.safe_together import together_rules
-from platform_core.odcs.service_levels import read_sla
+from platform_core.odcs.service_levels import read_ending, read_sla
 from platform_core.odcs.streams import by_batch, read_event_time
 from platform_core.source.cursor import Faults, Node
 from platform_core.source.document import Document, parse

@@ -1,24 +1,27 @@
-"""Service levels: deadline, maximum age, recency of the data, retention."""
+"""Service levels: deadline, maximum age, recency of the data, retention, the end of the product."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
+from platform_core.contracts.ending import Ending
 from platform_core.contracts.model import Column, Deadline, MaximumAge, Rule
+from platform_core.contracts.product_id import ProductId
 from platform_core.contracts.time_units import UNITS, BadCron, cron_interval, duration
-from platform_core.odcs.custom_properties import Level, check_properties, find_property
-from platform_core.odcs.ending import ENDS
+from platform_core.odcs.custom_properties import Level, check_properties, find_property, text_property
 from platform_core.odcs.identity import Identity
 from platform_core.odcs.partitions import read_zone
 from platform_core.odcs.rules.rule_fields import read_scope, read_severity
 from platform_core.source.cursor import Node
 from platform_core.words import did_you_mean, duration_in_words, listed
 
-_ACTED_ON = ("latency", "retention", "endOfSupport", "endOfLife")
+ENDS: Final = ("endOfSupport", "endOfLife")
+ACTED_ON: Final = ("latency", "retention", *ENDS)
+"""The service levels that the platform acts on."""
 _LEAST = timedelta(minutes=1)
 _UNIT_WORDS = ("seconds", "minutes", "hours", "days", "weeks", "months", "years")
 # A misspelled name would lose a promise silently; other vendors' names are not that close.
@@ -44,10 +47,10 @@ def read_sla(
     levels = ServiceLevels()
     for node in contract.items("slaProperties"):
         name = node.text("property") or ""
-        if name not in _ACTED_ON:
-            if close := did_you_mean(name.lower(), _ACTED_ON, _NEAR):
+        if name not in ACTED_ON:
+            if close := did_you_mean(name.lower(), ACTED_ON, _NEAR):
                 message = f'unknown service level "{name}"'
-                node["property"].error("C060", message, listed(_ACTED_ON), close)
+                node["property"].error("C060", message, listed(ACTED_ON), close)
             continue
         if name in ENDS:
             continue
@@ -218,3 +221,45 @@ def _describes(node: Node, table: str) -> bool:
 
 def _twice(node: Node, what: str) -> None:
     node["property"].error("C063", f"duplicate {what}", f"one {what}")
+
+
+def read_ending(contract: Node, identity: Identity) -> Ending | None:
+    """The end that a contract announces; None without one. Faults: C066 for a value that is not a date, for
+    two of a kind, for an end of life before that of support, and for a successor that is not another
+    product's id."""
+    found: dict[str, date] = {}
+    place = None
+    for node in contract.items("slaProperties"):
+        name, value = node.text("property") or "", node["value"]
+        if name not in ENDS:
+            continue
+        if name in found:
+            node["property"].error("C066", f"duplicate {name}", f"one {name}")
+        if (day := _day(value.value)) is None:
+            value.error("C066", f'"{value.value}" is not a date', f"{name}: a date as 2027-03-31")
+            continue
+        found[name], place = day, place or value.place()
+        if found.get("endOfSupport", day) > found.get("endOfLife", date.max):
+            value.error("C066", "the life ends before the support does", "endOfLife on that day or later")
+    successor = text_property(contract, "successor")
+    if successor is not None:
+        name = ProductId(str(successor.value).strip())
+        if not (name.domain and name.name) or name == ProductId.of(identity.domain, identity.name):
+            successor.error("C066", f'"{name}" is not another product', "successor: <domain>/<product>")
+    if not found and successor is None:
+        return None
+    return Ending(
+        place or (successor or contract).place(),
+        found.get("endOfSupport"),
+        found.get("endOfLife"),
+        str(successor.value).strip() if successor is not None else None,
+    )
+
+
+def _day(value: object) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        return None

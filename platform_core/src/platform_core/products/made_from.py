@@ -67,7 +67,7 @@ def of_function(
     package = _package(Path(str(sys.modules[function.domain].__file__)).parent)
     made = function.function
     code = package.code_of(made.__module__, made.__qualname__.partition(".")[0])
-    # A Component has its SQL beside the code that is shared by all Components.
+    # The SQL of a Component is not in the code, which all Components share.
     declared = function.place.path.read_text("utf-8") if function.is_component else ""
     sources = (
         TableShape(argument, each.name, (), each.definition, outside=True)

@@ -152,7 +152,7 @@ def product_files(
     """``version_files`` of a published version. Raises LakeError L004 for a damaged file."""
     [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
     whole_files(location, connection, product, version)
-    rows = version_files(connection, product.lake, *table_behind(product, version, facts), copies)
+    rows = version_files(connection, product.lake, *table_behind(product.name, version, facts), copies)
     return replace(rows, version=version)
 
 

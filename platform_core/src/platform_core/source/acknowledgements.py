@@ -51,8 +51,10 @@ def acknowledgements(root: Path, product: str, version: str) -> Acknowledgements
     for entry in file.items("acknowledged"):
         entry.has_only(_ENTRY, "C010", path.name)
         until = entry.get("until")
-        day = until if isinstance(until, date) else None
-        if until is not None and day is None:
+        try:
+            day = date.fromisoformat(str(until)) if until is not None else None
+        except ValueError:
+            day = None
             entry["until"].error("C010", f'"{until}" is not a date', "a date as 2026-12-31")
         reader = entry.text("reader")
         if reader:

@@ -6,15 +6,23 @@ import io
 import shutil
 import subprocess
 import tarfile
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from platform_core.diagnostics import UsageError
+from platform_core.files import move_folder
 from platform_core.settings import BASE
 
 MAIN: Final = ("origin/main", "main", "origin/master", "master")
 """The names of the main branch, the first that exists."""
+_KEPT: Final = 4
+"""The number of commits whose files are kept."""
+_PATIENCE: Final = 60.0
+"""Seconds for one call of git."""
 _SHALLOW: Final = "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow."
 
 
@@ -30,17 +38,21 @@ class Revision:
         without the mesh."""
         target = folder / self.commit
         if not target.is_dir():
-            draft = folder / f".{self.commit}"
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir(parents=True)
             try:
                 files = _git(self.root, "archive", "--format=tar", self.commit)
             except subprocess.CalledProcessError as error:
                 message = f"the commit {self.commit[:12]} has no files here: {error.stderr.decode().strip()}"
                 raise UsageError.of("U096", message, None, "a commit that has the mesh") from None
-            with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-                archive.extractall(draft, filter="data")
-            draft.rename(target)
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".") as room:
+                draft = Path(room) / self.commit
+                with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+                    archive.extractall(draft, filter="data")
+                with suppress(OSError):  # another process was faster
+                    move_folder(draft, target)
+            others = sorted(folder.glob("[!.]*"), key=lambda each: each.stat().st_mtime)
+            for old in others[:-_KEPT]:
+                shutil.rmtree(old, ignore_errors=True)
         return target
 
     def changed(self) -> frozenset[str]:
@@ -89,6 +101,12 @@ def default_revision(root: Path) -> Revision | None:
     return None
 
 
+@cache
+def commit(folder: Path) -> str | None:
+    """The commit that is checked out at a folder; None without git or a commit."""
+    return _ask(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+
+
 def _shallow(root: Path) -> bool:
     return _ask(root, "rev-parse", "--is-shallow-repository") == "true"
 
@@ -96,10 +114,12 @@ def _shallow(root: Path) -> bool:
 def _ask(root: Path, *words: str) -> str | None:
     """The answer of git in one line; None for an error, or without git."""
     try:
-        return _git(root, *words).decode().strip()
-    except (OSError, subprocess.CalledProcessError):
+        return _git(root, *words).decode().strip() or None
+    except (OSError, subprocess.SubprocessError):
         return None
 
 
 def _git(root: Path, *words: str) -> bytes:
-    return subprocess.run(("git", "-C", str(root), *words), capture_output=True, check=True).stdout
+    return subprocess.run(
+        ("git", "-C", str(root), *words), capture_output=True, check=True, timeout=_PATIENCE
+    ).stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 from platform_core.codes import known_codes
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError, UsageError
+from platform_core.governance.contract_changes import contract_changes
 from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.governance.judge import Judgement, judge
 from platform_core.governance.policy_set import PolicySet, load_policies
@@ -19,7 +20,6 @@ from platform_core.source.dg_workspace import disagreements
 from platform_core.source.federation import Waiver, read_federation
 from platform_core.source.workspace import read_locations
 from platform_core.words import did_you_mean, listed
-from platform_core.workspace.contract_changes import contract_changes
 from platform_core.workspace.introspection.cache import introspect
 
 

@@ -174,7 +174,7 @@ def test_each_version_has_the_bytes_of_its_files(published: SmallMesh) -> None:
             product = published.registry.get(f"sales/{name}")
             found = history(con, product)
             expected = [
-                (version, listed(con, *table_behind(product, version, facts)))
+                (version, listed(con, *table_behind(product.name, version, facts)))
                 for version, _, facts in stamps(con, "sales", product.id)
             ]
             assert [(each.version, each.bytes) for each in found] == expected

@@ -93,7 +93,7 @@ def test_a_csv_holds_the_version_and_the_catalog_has_its_path(
     assert metadata["mesh/file_bytes"].value == len(CSV.encode())
     assert metadata["mesh/file_sha256"].value == hashlib.sha256(CSV.encode()).hexdigest()
     version = metadata["mesh/version"].value
-    kept = ("card.json", "extract.csv", "statistics.json")
+    kept = ("card.json", "extract.csv", "extract.odcs.yaml", "statistics.json")
     assert names(folder()) == [*(f"{version}/{name}" for name in kept), "extract.csv"]
     card = json.loads((folder() / str(version) / "card.json").read_text())
     assert (card["version"], card["rows"], card["sha256"]) == (version, 4, metadata["mesh/file_sha256"].value)
@@ -114,7 +114,7 @@ def test_parquet_is_the_same_bytes_for_the_same_rows(mesh: SmallMesh, instance: 
     assert mesh.run("shop", "shop/extract", instance).success
     assert (folder() / "rows.parquet").read_bytes() == first
     assert duckdb.sql(f"SELECT count(*) FROM '{folder() / 'rows.parquet'}'").fetchall() == [(4,)]
-    assert len(names(folder())) == 7, "both versions are kept"
+    assert len(names(folder())) == 9, "both versions are kept"
 
 
 def test_a_refused_version_leaves_the_old_file(mesh: SmallMesh, instance: dg.DagsterInstance) -> None:

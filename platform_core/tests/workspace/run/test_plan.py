@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from platform_core.workspace.protocol import Asset, Moved
+from platform_core.workspace.run.cutoff import Cutoff
 from platform_core.workspace.run.plan import Plan, selected_assets
 
 MONTHS = ("2017-01-01", "2017-02-01", "2017-03-01")
@@ -121,3 +122,44 @@ def test_a_step_names_its_part_of_the_partitions() -> None:
     plan.add("a", [*month.values(), Asset("a/whole")], keys)
     parts = {key: step.part for key, step in plan.steps.items()}
     assert parts == {"a/one": "2017-01-01", "a/some": "2017-01-01..2017-02-01", "a/all": "", "a/whole": ""}
+
+
+class TestCutoff:
+    """b/1 reads the column x of a/1, and a/2 reads b/1."""
+
+    def plan(self) -> Plan:
+        assets = {"a": [Asset("a/1"), Asset("a/2", ("b/1",))], "b": [Asset("b/1", ("a/1",))]}
+        plan = plan_of(**assets)
+        plan.cutoff = Cutoff({"b/1": {"a/1": frozenset("x")}, "a/2": {"b/1": frozenset()}})
+        return plan
+
+    def test_equal_columns_end_it(self) -> None:
+        plan = self.plan()
+        assert taken(plan, "a") == ["a/1"]
+        assert plan.spared() == (), "a/1 has not ended"
+        plan.move(Moved("a/1", "ok", changed=("y",)))
+        assert plan.spared() == ("b/1",)
+        plan.move(Moved("b/1", "unchanged"))
+        assert plan.spared() == ("a/2",), "its input was not made"
+        plan.move(Moved("a/2", "unchanged"))
+        assert plan.open() == ()
+
+    def test_a_changed_column_or_unknown_rows_do_not(self) -> None:
+        for changed in (("x",), None):
+            plan = self.plan()
+            plan.move(Moved("a/1", "ok", changed=changed))
+            assert plan.spared() == ()
+            assert taken(plan, "b") == ["b/1"]
+
+    def test_it_shares_no_run_with_its_input(self) -> None:
+        plan = plan_of(a=[Asset("a/1"), Asset("a/2", ("a/1",))])
+        plan.cutoff = Cutoff({"a/2": {"a/1": frozenset("x")}})
+        assert taken(plan, "a") == ["a/1"]
+        plan.move(Moved("a/1", "ok", changed=("x",)))
+        assert taken(plan, "a") == ["a/2"]
+
+    def test_a_failed_input_stops_it(self) -> None:
+        plan = self.plan()
+        plan.move(Moved("a/1", "failed"))
+        assert plan.spared() == ()
+        assert plan.blocked() == ("b/1",)

@@ -11,8 +11,7 @@ from duckdb import DuckDBPyConnection
 from platform_core.lake.transaction import number, one
 from platform_core.sql.quoting import literal, quoted
 
-JOINED: Final = 3_000_000
-"""The rows of a side that are compared at once, so that a join does not take too much memory."""
+JOINED: Final = 3_000_000  # rows of a side in one join, so that it does not take too much memory
 SIGNS: Final = (("old", -1), ("new", 1))
 MASKED: Final = "(masked)"
 _EXAMPLES: Final = 3
@@ -77,7 +76,7 @@ def compare_rows(connection: DuckDBPyConnection, columns: list[str], most: int) 
     names = ", ".join(f"{quoted(name)} AS c{n}" for n, name in enumerate(columns))
     for part in _parts(connection, columns, columns, most):
         sides = (f"SELECT {sign} AS times, {names} FROM {side}{part}" for side, sign in SIGNS)
-        rows = f"SELECT sum(times) AS n FROM ({' UNION ALL '.join(sides)}) GROUP BY ALL EXCLUDE (times)"
+        rows = f"SELECT * EXCLUDE (times), sum(times) AS n FROM ({' UNION ALL '.join(sides)}) GROUP BY ALL"
         counts = "coalesce(sum(n) FILTER (n > 0), 0), coalesce(-sum(n) FILTER (n < 0), 0)"
         more, less = one(connection, f"SELECT {counts} FROM ({rows})")
         added, removed = added + int(more), removed + int(less)

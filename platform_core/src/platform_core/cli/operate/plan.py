@@ -54,8 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if base is not None:
         write_marks(mesh_home(root), options.base, found.marks())
     found = found.of(selection)
-    text = markdown(found) if options.format == "markdown" else lambda: _print(found)
-    status = answer(options, root, facts(found), text, found.faults)
+    status = answer(options, root, facts(found), lambda: _print(found, options.format), found.faults)
     if options.format == "table":
         note(options, summary(found))
     for file in write_drafts(root, base) if options.write_change else ():
@@ -118,7 +117,10 @@ def _rows(found: ChangePlan, shared: dict[str, int]) -> Iterator[list[str]]:
         yield [verdict.product, word, "; ".join(own), parts, "" if about is None else f"{about:,.1f}"]
 
 
-def _print(found: ChangePlan) -> None:
+def _print(found: ChangePlan, format: str) -> None:
+    if format == "markdown":
+        print(markdown(found))
+        return
     shared = _shared(found)
     if rows := list(_rows(found, shared)):
         print_table(HEAD, rows, [False, False, False, False, True])
@@ -131,7 +133,7 @@ def _print(found: ChangePlan) -> None:
 
 
 def _lines(products: Sequence[Planned], shared: Container[str]) -> Iterator[str]:
-    """What people have to do or to know, one line each."""
+    """One line for each thing that people have to do or to know."""
     for each in products:
         name = each.verdict.product
         if each.demands is not None:

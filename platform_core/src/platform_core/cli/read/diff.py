@@ -23,9 +23,8 @@ from platform_core.sql.allowed import moment_text
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="such as sales/transactions")
     past = "a version of the lake, or a time such as 2026-01-31T12:00 (UTC); default: the version before"
-    parser.add_argument(
-        "--against", type=partial(moment_text, "--against"), metavar="VERSION|TIME", help=past
-    )
+    moment = partial(moment_text, "--against")
+    parser.add_argument("--against", type=moment, metavar="VERSION|TIME", help=past)
     reader = "the principal: analysts (default) or domain:<name>"
     parser.add_argument("--as", dest="principal", metavar="READER", help=reader)
 
@@ -74,10 +73,8 @@ def _columns(found: Difference) -> Iterator[list[str]]:
     for name, each in found.columns.items():
         words = f"{each['changed']:,} changed"
         for row in each["examples"]:
-            key = ", ".join(f"{part} {_text(value)}" for part, value in row["key"].items())
-            yield [name, words, f"{key}: {_text(row['old'])} -> {_text(row['new'])}"]
+            values = (row["old"], row["new"], *row["key"].values())
+            old, new, *key = ("NULL" if value is None else value for value in values)
+            names = map(" ".join, zip(row["key"], key, strict=True))
+            yield [name, words, f"{', '.join(names)}: {old} -> {new}"]
             name = words = ""
-
-
-def _text(value: str | None) -> str:
-    return "NULL" if value is None else value

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if location.exists(product.lake):
         with connect(location, read=[product.lake]) as connection:
             found = list(stamps(connection, product.lake, product.id, limit=limit + 1 if limit else None))
-            tables = [table_behind(product, number, facts) for number, _, facts in found]
+            tables = [table_behind(product.name, number, facts) for number, _, facts in found]
             sizes = bytes_of(connection, product.lake, tables)
         versions = [_facts(*stamp, size) for stamp, size in zip(found, sizes, strict=True)]
     shown, never = versions[: limit or None], f"{product.id} was never published; `mesh run {product.id}`"

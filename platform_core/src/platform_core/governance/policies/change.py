@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from platform_core.compatibility.change import Change, Grade
-from platform_core.contracts.model import DataProduct, Ending, place_in
+from platform_core.contracts.ending import Ending
+from platform_core.contracts.model import DataProduct, place_in
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Place
 from platform_core.governance.facts import ContractChange, MeshFacts, Read
@@ -47,7 +48,7 @@ def acknowledged(mesh: MeshFacts) -> Iterator[Violation]:
             continue  # its file is named after the version
         for reader, columns in sorted(readers_broken(mesh, change).items()):
             speakers = mesh.federation.representatives.get(ProductId(reader).domain, ())
-            if (lacking := _lacking(change, reader, speakers)) is not None:
+            if (lacking := _lacking(change, reader, speakers, mesh.today)) is not None:
                 place, what = lacking
                 version = f"{change.new.id} {change.new.version}"
                 message = f"{version} breaks {reader}, which reads {listed(columns, _SHOWN)}: {what}"
@@ -55,7 +56,9 @@ def acknowledged(mesh: MeshFacts) -> Iterator[Violation]:
                 yield Violation(message, place, change.new.id, expected)
 
 
-def _lacking(change: ContractChange, reader: str, speakers: tuple[str, ...]) -> tuple[Place, str] | None:
+def _lacking(
+    change: ContractChange, reader: str, speakers: tuple[str, ...], today: date
+) -> tuple[Place, str] | None:
     """Where and why the acknowledgement of a reader does not hold; None if it does."""
     file = change.acknowledged
     given = file.given.get(reader)
@@ -64,7 +67,7 @@ def _lacking(change: ContractChange, reader: str, speakers: tuple[str, ...]) -> 
         return place, "it has not acknowledged that"
     if given.by not in speakers:
         return given.place, f"{given.by} does not speak for it" if given.by else "nobody speaks for it yet"
-    if given.until is None or given.until < date.today():
+    if given.until is None or given.until < today:
         return given.place, f"its time ended on {given.until}" if given.until else "it names no last day"
     return None
 
@@ -137,7 +140,7 @@ def readers_of(mesh: MeshFacts, product: DataProduct) -> list[Read]:
 def _reads_of_ending(mesh: MeshFacts, *, ended: bool) -> Iterator[Violation]:
     for product in mesh.known.values():
         ending = product.ending
-        if ending is None or (ending.last_day is not None and ending.last_day < date.today()) is not ended:
+        if ending is None or (ending.last_day is not None and ending.last_day < mesh.today) is not ended:
             continue
         for read in readers_of(mesh, product):
             message = f"{read.reader} reads {product.id}, {_ends(ending)}"

@@ -62,7 +62,7 @@ from platform_core.products.made_from import parts_of_function
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
 from platform_core.products.run.context import INVOCATION_TAG, Publish, RunContext
-from platform_core.products.run.origin import checks_summary, commit, fingerprints, of_all_partitions, origin
+from platform_core.products.run.origin import checks_summary, fingerprints, of_all_partitions, origin
 from platform_core.products.run.redaction import Redaction
 from platform_core.products.run.refusal import failed_run, interrupted
 from platform_core.products.run.repeated import order_of, published_by_lost_run
@@ -80,6 +80,7 @@ from platform_core.quality.gate import ContractBroken, gate
 from platform_core.quality.outcome import Outcomes
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home, mesh_root
+from platform_core.source.revision import commit
 from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -83,16 +82,6 @@ def _code(product: DataProduct, kind: str, root: Path) -> str:
         made_by = _digest(product.path) if kind == "masked" else _sources(sys.modules[product.domain])
     lock = _digest(root / "domains" / product.domain / "requirements.lock")
     return hashlib.sha256(f"{__version__} {made_by} {lock}".encode()).hexdigest()[:16]
-
-
-@cache
-def commit(folder: Path) -> str | None:
-    """The commit that is checked out at a folder; None without git or a commit."""
-    asked = ("git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD")
-    try:
-        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip() or None
-    except (OSError, subprocess.TimeoutExpired):
-        return None
 
 
 def checks_summary(outcomes: Iterable[CheckOutcome]) -> dict[str, Any]:

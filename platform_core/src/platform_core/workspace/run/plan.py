@@ -64,7 +64,7 @@ class Plan:
     """The results of wanted products without a step."""
     cutoff: Cutoff = field(default_factory=Cutoff)
     changed: dict[str, Changed] = field(default_factory=dict)
-    """What differs in the products that this run has made."""
+    """The columns that differ in the products that this run has made."""
 
     def add(
         self, location: str, assets: Iterable[Asset], partitions: Mapping[str, tuple[str, ...] | None]

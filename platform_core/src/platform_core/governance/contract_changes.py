@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import ContractError, DefinitionError
 from platform_core.governance.facts import ContractChange
 from platform_core.registry.lookup import Registry
-from platform_core.settings import CONTRACTS
+from platform_core.settings import CONTRACTS, mesh_home
 from platform_core.source.acknowledgements import acknowledgements
 from platform_core.source.revision import Revision, default_revision
-from platform_core.workspace.home import Home
 
 
 def contract_changes(
@@ -27,13 +26,17 @@ def contract_changes(
     if found is None:
         return ()
     changed = {root / file for file in found.changed() if "/contracts/" in file}
-    wanted = [each for each in products.values() if each.path in changed and each.twin_of is None]
-    return tuple(_changes(root, found, wanted)) if wanted else ()
+    wanted = [each for each in products.values() if each.path in changed]
+    if not wanted:
+        return ()
+    return tuple(changes_since(Registry.open(found.extract(mesh_home(root) / "base")), root, wanted))
 
 
-def _changes(root: Path, base: Revision, wanted: list[DataProduct]) -> Iterator[ContractChange]:
-    before = Registry.open(base.extract(Home.of(root).path / "base"))
-    for product in wanted:
+def changes_since(before: Registry, root: Path, products: Iterable[DataProduct]) -> Iterator[ContractChange]:
+    """The contracts of products with the former ones, as far as ``before`` has them."""
+    for product in products:
+        if product.twin_of is not None:
+            continue  # its parent has the contract
         try:
             old = before.get(product.id)
         except (ContractError, DefinitionError):
