@@ -201,6 +201,10 @@ def test_the_owners_are_those_of_the_contracts(tmp_path: Path) -> None:
     mesh = repository(tmp_path)
     for domain in ("crew", "shop"):
         add_domain(mesh, domain)
+    teams = tmp_path / "governance/teams.yaml"
+    text = teams.read_text().replace('"#shop", tool: slack', '"@company/shop", tool: github')
+    teams.write_text(f"{text}  platform: {{name: The platform, email: platform@example.com}}\n")
+    mesh.write("governance/mesh.yaml", "email_domains: [example.com]\ncentral_team: platform\n")
     (tmp_path / ".github").mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
@@ -212,6 +216,21 @@ def test_the_owners_are_those_of_the_contracts(tmp_path: Path) -> None:
     assert codeowners().returncode == 0
     lines = (tmp_path / ".github/CODEOWNERS").read_text().splitlines()
     owned = dict(line.split(maxsplit=1) for line in lines if not line.startswith("#"))
+    assert owned == {
+        "*": "platform@example.com",
+        "/domains/crew/": "crew-owner@example.com",
+        "/dbt_projects/crew/": "crew-owner@example.com",
+        "/governance/changes/crew/": "crew-owner@example.com",
+        "/domains/crew/contracts/roster.odcs.yaml": "crew-owner@example.com",
+        "/domains/crew/src/crew/products.py": "crew-owner@example.com",
+        "/domains/shop/": "@company/shop",
+        "/dbt_projects/shop/": "@company/shop",
+        "/governance/changes/shop/": "@company/shop",
+        "/domains/shop/contracts/performance.odcs.yaml": "@company/shop",
+        "/domains/shop/contracts/stores.odcs.yaml": "@company/shop",
+        "/domains/shop/src/shop/products.py": "@company/shop",
+    }
+    assert next(iter(owned)) == "*", "the last pattern that matches counts"
     assert codeowners("--check").returncode == 0
     contract = tmp_path / "domains/shop/contracts/stores.odcs.yaml"
     contract.write_text(re.sub(r"team: .*", "team: {name: crew-team}", contract.read_text()))
