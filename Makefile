@@ -7,7 +7,7 @@ new_enough = $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and p
 needs_python = $(if $(new_enough),,$(error The mesh needs Python 3.11 or newer and `$(PYTHON)` is $(or $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 | tail -n 1),missing). Name another: make $(firstword $(MAKECMDGOALS) setup) PYTHON=/path/to/python3.11))
 environments = $(needs_python)@$(PYTHON) scripts/make_environments.py
 
-.PHONY: help setup demo materialize test test-full test-scale test-fast attack check validate docs screenshots bench bench-scale lock clean
+.PHONY: help setup demo materialize test test-full test-scale test-fast attack check validate ci docs screenshots bench bench-scale lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,7 +38,7 @@ test-fast: setup ## run those of `make test` that do not need the mesh of all pr
 attack: setup ## run every attack that the tests know, and again with each wall switched off (half an hour)
 	@$(BIN)/python scripts/run_attacks.py
 
-check: setup ## lint, types, the layers of the tree, the public face, links, then validate
+check: setup ## lint, types, the layers of the tree, the public face, links, owners, then validate
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --cache-dir .mypy_cache/tools platform_core/src scripts benchmarks
@@ -50,11 +50,15 @@ check: setup ## lint, types, the layers of the tree, the public face, links, the
 	$(BIN)/python scripts/lint_imports.py
 	$(BIN)/python scripts/public_face.py
 	$(BIN)/python scripts/build_site.py --check
+	$(BIN)/python scripts/codeowners.py --check
 	@$(MAKE) --no-print-directory validate
 
 validate: setup ## the definitions of all code locations, and the policies over the whole workspace
 	$(BIN)/dg check defs
 	$(BIN)/mesh validate
+
+ci: setup ## what a pull request runs, on a scratch repository with two commits (a minute)
+	@$(BIN)/python scripts/try_ci.py
 
 docs: setup ## build the documentation as a site that opens without a network
 	$(environments) docs/site

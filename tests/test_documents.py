@@ -28,6 +28,7 @@ ONLY_NAMED = {
     "make bench",
     "make bench-scale",
     "make check",
+    "make ci",
     "make demo",
     "make docs",
     "make screenshots",
@@ -49,6 +50,11 @@ ELSEWHERE = {
     ".venv/bin/dg check defs",
     # test_bi_file: here the file of the last test run, with another state, stands in its way.
     ".venv/bin/mesh attach --as analysts .mesh/mesh.duckdb",
+    # test_pull_requests, in a scratch repository.
+    ".ci/plan origin/main plan.md",
+    ".venv/bin/python scripts/codeowners.py",
+    # In a small mesh: platform_core/tests/change.
+    ".venv/bin/mesh run --changed",
     # In a new clone: test_tutorial.
     ".venv/bin/mesh new domain travel --team travel-analytics",
 }

@@ -209,7 +209,9 @@ def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[
 
 
 def _disappeared(name: str, base: Base | None, here: _Now) -> Verdict:
-    """The verdict on a product that has no contract any more."""
+    """The verdict on a product that has no contract any more, or one that cannot be read."""
+    if name in here.mesh.unread:
+        return Verdict(name, "changed", ("its contract cannot be read",), (), Moved(rows=True))
     factories = base.mesh.factories if base is not None else {}
     before = factories[name].made_from if name in factories else None
     same = (
