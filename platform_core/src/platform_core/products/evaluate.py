@@ -21,7 +21,6 @@ from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import look_up, require_uses, resolve_inputs
 from platform_core.products.inputs.rows import MadeUpRows
-from platform_core.products.inputs.view import require_select, require_view
 from platform_core.products.makers.lookup import find_maker
 from platform_core.products.result import as_query, sql_faults
 from platform_core.quality.audit import audit
@@ -72,7 +71,6 @@ def evaluate(function: ProductFunction | str, /, **inputs: Any) -> Evaluation:
     product = look_up(registry, ProductId.of(function.domain, function.name), function.place)
     bound = resolve_inputs(function, registry)
     require_uses(product, function)
-    require_view(product, function, bound)
     keys = inputs.pop(WINDOW, ()) if function.windowed else ()
     window = function_window(product.partitions, [keys] if isinstance(keys, str) else keys)
     require_known("input", inputs, list(function.inputs), f'"{function.name}"', function.place)
@@ -92,10 +90,7 @@ def evaluate(function: ProductFunction | str, /, **inputs: Any) -> Evaluation:
         else:
             results = [result]
         for number, made in enumerate(results):
-            read = as_query(connection, made, arguments, product, function.place, Path(room))
-            query = read.query
-            if function.view:
-                require_select(product.id, query if read.reads is not None else None, function.place)
+            query = as_query(connection, made, arguments, product, function.place, Path(room)).query
             write = f"INSERT INTO {MADE} BY NAME" if number else f"CREATE TEMP TABLE {MADE} AS"
             with sql_faults(product.id, function.place, function.engine):
                 fit = fitted(connection, product, query)

@@ -23,7 +23,6 @@ from platform_core.lake.publication.content_hash import data_version
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.publication.reader_files import remove_links
 from platform_core.lake.publication.tables import Publication
-from platform_core.lake.publication.views import PinnedSelect, publish_view
 from platform_core.lake.reclassified import left_lake, remove_left
 from platform_core.lake.transaction import Stamp
 from platform_core.lake.versions import stamps
@@ -59,10 +58,10 @@ from platform_core.products.inputs.versions import (
     version_reads,
     versions_read,
 )
-from platform_core.products.inputs.view import require_lake, require_select, require_view
+from platform_core.products.inputs.view import pinned_select, require_view
 from platform_core.products.made_from import parts_of_function
 from platform_core.products.resource import LakeResource
-from platform_core.products.result import MadeQuery, as_query, with_metadata
+from platform_core.products.result import as_query, with_metadata
 from platform_core.products.run.context import INVOCATION_TAG, Publish, RunContext
 from platform_core.products.run.origin import checks_summary, fingerprints, of_all_partitions, origin
 from platform_core.products.run.redaction import Redaction
@@ -85,7 +84,6 @@ from platform_core.settings import mesh_home, mesh_root
 from platform_core.source.revision import commit
 from platform_core.sources.source import Source
 from platform_core.sql.engine import lock_down
-from platform_core.sql.quoting import quoted
 
 Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation]
 
@@ -119,36 +117,13 @@ def function_asset(
             staging.show(connection)
             run.record_sources(source_facts(connection, function, staging))
             run.readings.extend(version_reads(product, bound, run.window, made.used))
+            query, pin = made.query, None
             if function.view:
-                return _publish_view(run, function, bound, rows, made)
-            return run_hooks.publish(made.query, reads=made.reads, window=run.window)
+                text = query if made.reads is not None else None
+                query, pin = pinned_select(function, run.location, rows, bound, text)
+            return run_hooks.publish(query, reads=made.reads, window=run.window, pin=pin)
 
     return function_product(function, product, registry, inputs, publish)
-
-
-def _publish_view(
-    run: RunContext,
-    function: ProductFunction,
-    inputs: Mapping[str, BoundInput],
-    rows: LakeRows,
-    made: MadeQuery,
-) -> Publication[Outcomes]:
-    """Publish a function's SELECT as a view that is pinned to the run's version of its only input."""
-    [(name, bound)] = inputs.items()
-    require_lake(run.location, run.connection, run.product, bound.product, function.place)
-    require_select(run.product.id, made.query if made.reads is not None else None, function.place)
-    shown = f"SELECT {', '.join(map(quoted, bound.declared.columns or ())) or '*'}"
-    select = f"{shown} FROM {rows.of_product(name, bound)}"
-    pinned = PinnedSelect(made.query, name, select, bound.product.id, run.versions[bound.product.id])
-    return publish_view(
-        run.connection,
-        run.location,
-        run.product,
-        pinned,
-        stamp=run.stamp,
-        audit=run.audit,
-        reads=made.reads or (),
-    )
 
 
 def function_product(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import DefinitionError, Place
 from platform_core.fingerprint.stability import order_dependent, unstable
-from platform_core.lake.location import LakeLocation
-from platform_core.lake.versions import Catalog, stamps
+from platform_core.lake.location import VIEW_OF, LakeLocation
+from platform_core.lake.versions import stamps
 from platform_core.products.declare import ProductFunction
 from platform_core.products.inputs.resolve import BoundInput
+from platform_core.products.inputs.rows import LakeRows
 from platform_core.sql.parser import parse
+from platform_core.sql.quoting import quoted
 
 
 def require_view(product: DataProduct, function: ProductFunction, inputs: Mapping[str, BoundInput]) -> None:
@@ -46,20 +49,30 @@ def require_select(product: str, query: object, place: Place | None) -> None:
     raise _refused("D082", product, why, place, "a SELECT that returns the same rows at every read", fix)
 
 
-def require_lake(
-    location: LakeLocation, connection: Catalog, product: DataProduct, read: DataProduct, place: Place
-) -> None:
-    """Refuse lakes on servers, and an input that is a view itself (D083)."""
-    [(_, _, facts)] = stamps(connection, read.lake, read.id, limit=1)
+def pinned_select(
+    function: ProductFunction,
+    location: LakeLocation,
+    rows: LakeRows,
+    inputs: Mapping[str, BoundInput],
+    select: str | None,
+) -> tuple[str, dict[str, Any]]:
+    """A function's SELECT over its input at the version of the run, as SQL that stands for itself, and the
+    facts for its stamp. ``select`` is None for a result that is not SQL. Refuses also lakes on servers, and
+    an input that is a view itself (D083)."""
+    product, [(name, bound)] = rows.consumer.id, inputs.items()
+    require_select(product, select, function.place)
+    [(_, _, facts)] = stamps(rows.connection, bound.product.lake, bound.product.id, version=bound.version)
     if location.reader is not None:
-        why = f"its readers would need rights on all columns of {read.id} on the server"
+        why = f"its readers would need rights on all columns of {bound.product.id} on the server"
         expected, fix = "lakes of this machine", "Remove `view`: each run then writes the rows."
-    elif facts.get("kind") == "view":
-        why, expected = f"{read.id} is a view itself", "an input that is a table"
-        fix = f"Read {facts.get('view_of') or 'another product'} instead."
-    else:
-        return
-    raise _refused("D083", product.id, why, place, expected, fix)
+        raise _refused("D083", product, why, function.place, expected, fix)
+    if facts.get("kind") == "view":
+        why, fix = f"{bound.product.id} is a view itself", f"Read {facts.get(VIEW_OF, 'a table')} instead."
+        raise _refused("D083", product, why, function.place, "an input that is a table", fix)
+    shown = ", ".join(map(quoted, bound.declared.columns or ())) or "*"
+    text = f"WITH {quoted(name)} AS (SELECT {shown} FROM {rows.of_product(name, bound)})"
+    pin = {VIEW_OF: bound.product.id, "pinned": bound.version, "select": select}
+    return f"{text} SELECT * FROM ({select}\n)", pin
 
 
 def _refused(
