@@ -104,16 +104,8 @@ def publish_table(
         if content is None or content["rows"] != rows:
             content = content_of(connection, product, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
-        commit.sign(
-            stamp,
-            {
-                "kind": "view" if pin else "table",
-                **(pin or {}),
-                **facts,
-                "content": content,
-                **stamp.audit_facts(audited),
-            },
-        )
+        facts |= {"kind": "view", **pin} if pin else {"kind": "table"}
+        commit.sign(stamp, {**facts, "content": content, **stamp.audit_facts(audited)})
     [size] = bytes_of(connection, product.lake, [("products", product.name, commit.version)])
     return Publication(commit.version, rows, written, size or 0, audited)
 
