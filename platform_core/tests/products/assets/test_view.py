@@ -41,7 +41,7 @@ SECOND = [(0, 0.0), (1, 3.0), (2, 6.0)]
 
 
 def new(mesh: SmallMesh, factor: int) -> None:
-    """What ``shop/new`` publishes next."""
+    """Make ``shop/new`` publish its rows times a factor next."""
     sql = ROWS.format(factor)
     mesh.code("shop", f"@data_product\ndef new() -> str:\n    return {sql!r}\n", "new")
 
@@ -249,7 +249,7 @@ def test_damage_behind_a_view_is_reported_for_it(shop: SmallMesh) -> None:
         asked(shop, "FROM shop.old")
 
 
-def test_what_a_view_is_pinned_to_cannot_be_removed_before_it(shop: SmallMesh) -> None:
+def test_the_product_behind_a_view_cannot_be_removed_before_it(shop: SmallMesh) -> None:
     location, product = current_lakes(shop.root), ProductId("shop/new")
     for remove in (
         lambda: remove_product(location, "shop", product, "test", "shop"),
