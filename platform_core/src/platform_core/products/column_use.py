@@ -104,7 +104,7 @@ def of_function(
         products = {name: declared[name] or columns for name, columns in shown.items()}
         try:
             if function.view:
-                require_select(product_id, sql, function.place)
+                require_select(product_id, sql, [*products], function.place)
             inputs_read(connection, sql, arguments, product_id, function.place)
             found = _of_sql(connection, sql, products, sources, function.place, promised)
             return replace(found, query=sql, tables=_tables(connection, function, inputs))

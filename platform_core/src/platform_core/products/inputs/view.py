@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from platform_core.contracts.model import DataProduct
@@ -36,12 +36,13 @@ def require_view(product: DataProduct, function: ProductFunction, inputs: Mappin
         raise _refused("D081", product.id, why[0], function.place, expected, "Remove `view`.")
 
 
-def require_select(product: str, query: object, place: Place | None) -> None:
-    """Refuse a result that is not one SELECT, or whose rows may differ between two reads (D082)."""
+def require_select(product: str, query: object, tables: Collection[str], place: Place | None) -> None:
+    """Refuse a result that is not one SELECT over ``tables``, or whose rows may differ between two reads
+    (D082)."""
     trees = parse(query) if isinstance(query, str) else None
     if trees is None:
         why, fix = "its function does not return one plain SELECT", "Return the text of one SELECT."
-    elif parts := (*unstable(trees[0]), *order_dependent(trees[0])):
+    elif parts := (*unstable(trees[0], tables), *order_dependent(trees[0])):
         why = f"{parts[0]} may return other rows at each read"
         fix = f"Do without {parts[0]}, or state an order."
     else:
@@ -60,7 +61,7 @@ def pinned_select(
     facts for its stamp. ``select`` is None for a result that is not SQL. Refuses also lakes on servers, and
     an input that is a view itself (D083)."""
     product, [(name, bound)] = rows.consumer.id, inputs.items()
-    require_select(product, select, function.place)
+    require_select(product, select, [name], function.place)
     [(_, _, facts)] = stamps(rows.connection, bound.product.lake, bound.product.id, version=bound.version)
     if location.reader is not None:
         why = f"its readers would need rights on all columns of {bound.product.id} on the server"
