@@ -131,7 +131,7 @@ def test_trained_twice_a_model_is_the_same_and_comes_back(lab: Lab) -> None:
     assert hashes[0] == hashes[1]
     assert hashlib.sha256((lab.folder / "chances.skops").read_bytes()).hexdigest() == hashes[0]
     assert metadata["mesh/metric/roc_auc"] > metadata["mesh/baseline/roc_auc"] == 0.5
-    assert len(lab.files()) == 7, "two versions, each with card and statistics, and the stable name"
+    assert len(lab.files()) == 9, "two versions, each with card, contract and statistics, and the stable name"
 
     found = Model.load("lab/chances", reader="domain:lab")
     assert found.sha256 == hashes[0]

@@ -36,11 +36,13 @@ class DataProduct(dg.Component, dg.Model, dg.Resolvable):
 
     ``sql`` is the name of a file in that folder. ``inputs`` are products by their names in the SQL, or the
     arguments of a source, with its name as ``source``. ``engine`` runs the SQL: ``duckdb`` or ``spark``.
+    ``view`` publishes the SELECT as a view, without a copy of the rows.
     """
 
     sql: str
     inputs: Mapping[str, str | Mapping[str, Any]] | None = None
     engine: str = "duckdb"
+    view: bool = False
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Nothing: ``domain_definitions`` reads the same file and makes the asset."""

@@ -224,7 +224,7 @@ def _doubts(now: Current, known: Mapping[str, Verdict]) -> Iterator[str]:
     if now.parts is not None and now.parts.outside:
         yield f"its function calls {listed(sorted(now.parts.outside), SHOWN)}"
     if now.prints is not None and now.prints.unstable:
-        yield f"{listed(now.prints.unstable)} has another value at each run"
+        yield f"{listed(now.prints.unstable)} may have another value at each run"
     for name in _inputs(now):
         if name in known and known[name].change == "assumed":
             yield f"{name} is only assumed unaffected"

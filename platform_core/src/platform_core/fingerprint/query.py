@@ -70,7 +70,7 @@ class PlanEngine:
             found = unstable(trees[0], {each.name for each in made_from.tables}), order_dependent(trees[0])
             if found[0]:
                 # The optimizer replaces them by their value, which would move the fingerprint at each call.
-                raise _Unread(f"{', '.join(found[0])} has another value at each run")
+                raise _Unread(f"{', '.join(found[0])} may have another value at each run")
             with self._views(made_from.tables):
                 rows, columns = self._slices(made_from, trees[0])
         # The engine's JSON has faults, such as constants of the type BIT without quotes.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESTRICTED: Final = "_restricted"
 """The suffix of a restricted lake's name."""
+VIEW_OF: Final = "view_of"
+"""The fact of a stamp that names the product whose version, ``pinned``, a view reads."""
 FORMAT: Final = "1.0"
 """The version of DuckLake's tables that are read without DuckLake."""
 DATA_PATH: Final = "mesh_data_path"

@@ -10,7 +10,7 @@ import duckdb
 
 from platform_core.contracts.model import DataProduct, Partitions
 from platform_core.contracts.partitions import Window
-from platform_core.lake.location import catalog_of
+from platform_core.lake.location import VIEW_OF, catalog_of
 from platform_core.lake.transaction import number
 from platform_core.lake.versions import Catalog, alive, in_utc, stamps, table_behind, tables_in
 from platform_core.sql.quoting import literal
@@ -121,7 +121,8 @@ def bytes_of_columns(
         f" WHERE s.schema_name = {literal(schema)} AND t.table_name = {literal(table)}"
         f" AND {alive('f', snapshot)}"
     )
-    only = f" AND ({named})" if columns is not None else ""
+    of_table = columns is not None and VIEW_OF not in stamp[2]  # a view has names of its own
+    only = f" AND ({named})" if of_table else ""
     if window is not None and product.partitions is not None:
         only += (
             f" AND f.data_file_id IN (SELECT f.data_file_id {chunks}"

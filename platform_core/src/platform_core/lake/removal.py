@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import suppress
 from typing import Any
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import LakeError
-from platform_core.lake.location import RESTRICTED, LakeLocation, PlainCatalog, catalog_of
+from platform_core.lake.location import RESTRICTED, VIEW_OF, LakeLocation, PlainCatalog, catalog_of
 from platform_core.sql.quoting import literal, quoted
+from platform_core.words import listed
 
 _FACTS = "CASE WHEN json_valid(commit_extra_info) THEN commit_extra_info END"
 _SIGNED = "{c}.ducklake_snapshot_changes WHERE json_extract(" + _FACTS + ", '$.asset') = {id}"
@@ -28,13 +30,19 @@ _VIEWS = (
 )
 
 
+_PINNED = (
+    f"SELECT DISTINCT json_extract({_FACTS}, '$.asset') FROM {{c}}.ducklake_snapshot_changes"
+    f" WHERE json_extract({_FACTS}, '$.{VIEW_OF}') = {{id}}"
+)
+
+
 def remove_product(location: LakeLocation, lake: str, product: ProductId, holder: str, by: str) -> None:
     """Remove all versions of a product, with their files, from a lake. Local files are first moved into the
     folder of the lake ``by``.
 
     DuckLake's expiry would also remove snapshots of other products. No connection of this process may have
     the lake attached, because SQLite's locks belong to the process. The next call finishes the work of a
-    killed process. Raises LakeLocked, LakeError.
+    killed process. Raises LakeLocked; LakeError, L051 if views are pinned to its versions.
     """
     from platform_core.lake.errors import damaged, lake_faults
     from platform_core.lake.lock import lake_lock
@@ -43,6 +51,7 @@ def remove_product(location: LakeLocation, lake: str, product: ProductId, holder
         if not (location.is_removing(by, product.name) or may_hold(location, lake, product)):
             return
         with lake_lock(location, lake, holder=holder), lake_faults(location, lake):
+            require_unpinned(location, lake, product)
             with location.tables(lake, write=False) as catalog:
                 folders = _folders(location, catalog, lake, product)
             with location.removing(lake, product.name, folders, by):
@@ -59,6 +68,19 @@ def holds(location: LakeLocation, lake: str, product: ProductId) -> bool:
     with location.tables(lake, write=False) as catalog:
         listed = _ask(catalog, lake, product, f"{_TABLES} UNION ALL {_VIEWS}")
         return bool(listed or _folders(location, catalog, lake, product))
+
+
+def require_unpinned(location: LakeLocation, lake: str, product: ProductId) -> None:
+    """Raise LakeError L051 for a product of which a lake keeps views."""
+    views: list[str] = []
+    with suppress(sqlite3.Error, LakeError):  # the removal reports a broken lake
+        if location.is_readable(lake):
+            with location.tables(lake, write=False) as catalog:
+                views = sorted(str(view) for [view] in _ask(catalog, lake, product, _PINNED))
+    if views:
+        message = f'versions of {listed(views)} in the lake "{lake}" are views of {product}'
+        fix = f"Remove {views[0]} first: `mesh remove {views[0]}`."
+        raise LakeError.of("L051", message, None, "a product of which no view is kept", fix)
 
 
 def _folders(location: LakeLocation, catalog: PlainCatalog, lake: str, product: ProductId) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import duckdb
 
 from platform_core.contracts.model import DataProduct
-from platform_core.lake.location import DATA_PATH, PlainCatalog, catalog_of
+from platform_core.contracts.product_id import ProductId
+from platform_core.lake.location import DATA_PATH, VIEW_OF, PlainCatalog, catalog_of
 from platform_core.sql.quoting import literal
 
 Catalog = duckdb.DuckDBPyConnection | PlainCatalog
@@ -123,7 +124,7 @@ def _version(
         rows=facts["rows"],
         rows_written=facts["rows_written"],
         partition=facts.get("partition"),
-        bytes=size,
+        bytes=own_bytes(facts, size),
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
         seconds=facts.get("seconds"),
         # Before 0.4 the name of a key had no domain.
@@ -188,6 +189,8 @@ def in_utc(written: str | datetime) -> datetime:
 
 def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) -> dict[str, str]:
     """The columns that only earlier versions of a product have, and the version that removed each."""
+    if relation_kind(connection, product.lake, product.name) == "VIEW":
+        return {}  # the catalog has no columns of views
     try:
         rows = connection.execute(
             f"SELECT column_name, max(c.end_snapshot) FROM {catalog_of(product.lake)}.ducklake_column c"
@@ -206,11 +209,18 @@ def columns_gone(connection: duckdb.DuckDBPyConnection, product: DataProduct) ->
 
 
 def table_behind(name: str, version: int, facts: Mapping[str, Any]) -> tuple[str, str, int]:
-    """Schema, table and snapshot of the rows of a product's version: a published view is pinned to a staged
-    table."""
+    """Schema, table and snapshot of the rows of a product's version: a view is pinned to a version of another
+    product, or, published before 0.4, of a staged table."""
+    if VIEW_OF in facts:
+        return "products", ProductId(facts[VIEW_OF]).name, facts["pinned"]
     if facts.get("kind") == "view":
         return "staging", facts["staged"], facts["pinned"]
     return "products", name, version
+
+
+def own_bytes(facts: Mapping[str, Any], size: int | None) -> int | None:
+    """The bytes of a version by the ``size`` of the files that it reads: a view over a product has none."""
+    return 0 if VIEW_OF in facts and size is not None else size
 
 
 def relation_kind(

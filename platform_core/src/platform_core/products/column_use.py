@@ -21,6 +21,7 @@ from platform_core.products.inputs.bind import bind, in_memory
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import BoundInput
 from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.inputs.view import require_select
 from platform_core.products.result import inputs_read
 from platform_core.products.table import RowsNotShown, Table
 from platform_core.quality.query_checks import other_type
@@ -102,6 +103,8 @@ def of_function(
         sources = {name: shown.pop(name) for name in function.sources}
         products = {name: declared[name] or columns for name, columns in shown.items()}
         try:
+            if function.view:
+                require_select(product_id, sql, function.place)
             inputs_read(connection, sql, arguments, product_id, function.place)
             found = _of_sql(connection, sql, products, sources, function.place, promised)
             return replace(found, query=sql, tables=_tables(connection, function, inputs))

@@ -49,6 +49,8 @@ class ProductFunction:
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where each input of a Component stands."""
     engine: Engine = "duckdb"
+    view: bool = False
+    """Whether its SELECT is published as a view, without a copy of the rows."""
 
     def __post_init__(self) -> None:
         """Raises DefinitionError E070 for an engine that cannot make the product."""
@@ -60,6 +62,7 @@ class ProductFunction:
             "its function does not declare that it returns SQL, with `-> str`": returns not in (str, "str"),
             "it reads a source": bool(self.sources),
             "it reads the changes of a stream": self.reads_changes,
+            "it is a view": self.view,
         }
         if what := [why for why, true in lacks.items() if true]:
             message = f'"{self.name}" cannot have the engine {self.engine}: {what[0]}'
@@ -109,6 +112,7 @@ def data_product(
     name: str | None = None,
     inputs: Mapping[str, str | Input | Source] | None = None,
     engine: Engine = "duckdb",
+    view: bool = False,
 ) -> Callable[[Callable[..., Any]], ProductFunction]: ...
 
 
@@ -118,6 +122,7 @@ def data_product(
     name: str | None = None,
     inputs: Mapping[str, str | Input | Source] | None = None,
     engine: Engine = "duckdb",
+    view: bool = False,
 ) -> ProductFunction | Callable[[Callable[..., Any]], ProductFunction]:
     """Make a data product from a function; everything else is in ``contracts/<name>.odcs.yaml``.
 
@@ -126,8 +131,9 @@ def data_product(
     ``window``, the :class:`Window` of its run. It returns SQL text, a DuckDB relation, an Arrow, Polars or
     pandas table, or an iterator of rows as dicts or of Arrow batches, with the columns of the contract.
     With the engine ``spark`` it returns SQL, as its annotation declares, and the Spark server of the
-    deployment runs it. Raises DefinitionError D002 if arguments and inputs differ, E070 for an engine
-    that cannot make it.
+    deployment runs it. With ``view`` it returns one SELECT over one product of the same lake, and its
+    versions are views that are pinned to versions of that product. Raises DefinitionError D002 if
+    arguments and inputs differ, E070 for an engine that cannot make it.
     """
 
     def declare(function: Callable[..., Any]) -> ProductFunction:
@@ -142,6 +148,7 @@ def data_product(
             place=_place_of(function),
             windowed=WINDOW in inspect.signature(function).parameters and WINDOW not in declared,
             engine=engine,
+            view=view,
         )
         _check_arguments(product)
         return product

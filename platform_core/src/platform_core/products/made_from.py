@@ -62,7 +62,7 @@ def of_function(
     columns = tuple(column.name for column in promised.columns) if promised is not None else ()
     of_sources = packages_of(source.package for source in function.sources.values() if source.package)
     if known.query and not _by_code(function, promised):
-        text = digest(known.query)
+        text = digest(known.query, *(["view"] if function.view else []))
         return MadeFrom(text, known.query, (*known.tables,), columns, of_sources)
     package = _package(Path(str(sys.modules[function.domain].__file__)).parent)
     made = function.function

@@ -15,7 +15,7 @@ import duckdb
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.connect import LakeNeeded
 from platform_core.lake.damage import whole_files
-from platform_core.lake.location import LakeLocation, catalog_of
+from platform_core.lake.location import VIEW_OF, LakeLocation, catalog_of
 from platform_core.lake.reading import at_version
 from platform_core.lake.versions import Catalog, alive, files_of, stamps, table_behind, tables_in
 from platform_core.sealed.files import SealedFiles
@@ -149,10 +149,14 @@ def _beyond_files(connection: Catalog, lake: str, found: str, version: int) -> b
 def product_files(
     location: LakeLocation, connection: Catalog, product: DataProduct, copies: Path | None, version: int
 ) -> VersionFiles:
-    """``version_files`` of a published version. Raises LakeError L004 for a damaged file."""
+    """``version_files`` of a published version. A view over a product is copied: that product's files have
+    columns and rows that an engine of the view's readers may not open. Raises LakeError L004 for a damaged
+    file."""
     [(_, _, facts)] = stamps(connection, product.lake, product.id, version=version)
     whole_files(location, connection, product, version)
-    rows = version_files(connection, product.lake, *table_behind(product.name, version, facts), copies)
+    view = ("products", product.name, version)  # no table, so it is copied
+    behind = view if VIEW_OF in facts else table_behind(product.name, version, facts)
+    rows = version_files(connection, product.lake, *behind, copies)
     return replace(rows, version=version)
 
 

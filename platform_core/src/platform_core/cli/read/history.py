@@ -14,7 +14,7 @@ from platform_core.cli.table import print_table
 from platform_core.lake.connect import connect
 from platform_core.lake.damage import newest_versions
 from platform_core.lake.lakes import current_lakes
-from platform_core.lake.versions import bytes_of, stamps, table_behind
+from platform_core.lake.versions import bytes_of, own_bytes, stamps, table_behind
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 def _facts(version: int, at: datetime, stamp: dict[str, Any], size: int | None) -> dict[str, Any]:
     results = stamp.get("checks")
     checks = None if results is None else asdict(Checks.of([each["status"] for each in results]))
-    own = {"version": version, "published_at": at, "bytes": size}
+    own = {"version": version, "published_at": at, "bytes": own_bytes(stamp, size)}
     return {**own, **stamp, "checks": checks, "results": results}
 
 

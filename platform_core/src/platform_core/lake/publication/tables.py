@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import duckdb
 
@@ -47,6 +47,7 @@ def publish_table(
     *,
     window: Window | None = None,
     replace: bool = False,
+    pin: Mapping[str, Any] | None = None,
     stamp: Stamp,
     audit: Callable[[str], T],
     reads: Iterable[str] | None = None,
@@ -55,7 +56,8 @@ def publish_table(
     """Publish the rows of a query as the product's table.
 
     Without a window the table is replaced; with one only its rows are, unless ``replace`` is set because the
-    window covers all partitions. ``reads`` are the relations that the query may read. ``audit`` takes the
+    window covers all partitions. With ``pin``, facts for the stamp, the query itself is published as a view,
+    which writes no file. ``reads`` are the relations that the query may read. ``audit`` takes the
     uncommitted relation and raises to refuse the version; after any exception and Ctrl-C the published
     version and the lock are as before. ``committed`` is called with the version before the lock is released.
 
@@ -77,8 +79,8 @@ def publish_table(
         inside = window_predicate(product, new, window) if window else None
         rest = None
         of_window = f"(FROM {relation} WHERE {inside})"
-        if kind == "VIEW":
-            connection.execute(f"DROP VIEW {relation}")
+        if kind is not None and (kind == "VIEW" or pin):
+            connection.execute(f"DROP {kind.removeprefix('BASE ')} {relation}")
         if into:
             _same_columns(product, old, new)
             if (rest := published_content(connection, product)) is not None:
@@ -87,6 +89,9 @@ def publish_table(
             write = f"INSERT INTO {relation} BY NAME {select}"
         else:
             write = f"CREATE OR REPLACE TABLE {relation} AS {select}"
+        if pin:
+            connection.execute(f"CREATE VIEW {relation} AS {select}")
+            write = f"SELECT 0, bit_xor(hash(COLUMNS(*))) FROM {relation}"  # so that it computes every value
         with query_faults(location, product), fit.refusals():
             written = number(connection, write)
             if written > MANY:
@@ -99,7 +104,8 @@ def publish_table(
         if content is None or content["rows"] != rows:
             content = content_of(connection, product, relation)
         facts = {"rows": rows, "rows_written": written, "partition": window.key if window else None}
-        commit.sign(stamp, {"kind": "table", **facts, "content": content, **stamp.audit_facts(audited)})
+        facts |= {"kind": "view", **pin} if pin else {"kind": "table"}
+        commit.sign(stamp, {**facts, "content": content, **stamp.audit_facts(audited)})
     [size] = bytes_of(connection, product.lake, [("products", product.name, commit.version)])
     return Publication(commit.version, rows, written, size or 0, audited)
 

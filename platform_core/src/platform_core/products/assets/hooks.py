@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from platform_core.contracts.partitions import Window
@@ -43,7 +43,12 @@ class RunHooks:
         return result
 
     def publish(
-        self, query: str, *, reads: Iterable[str] | None = None, window: Window | None = None
+        self,
+        query: str,
+        *,
+        reads: Iterable[str] | None = None,
+        window: Window | None = None,
+        pin: Mapping[str, Any] | None = None,
     ) -> Publication[Outcomes]:
         """Publish the rows of a query. Raises what ``publish_table`` does."""
         run = self.run
@@ -55,6 +60,7 @@ class RunHooks:
             reads=reads,
             window=window,
             replace=run.whole,
+            pin=pin,
             stamp=run.stamp,
             audit=self.audit,
             committed=self.file_draft.committed if self.file_draft is not None else None,

@@ -58,6 +58,7 @@ from platform_core.products.inputs.versions import (
     version_reads,
     versions_read,
 )
+from platform_core.products.inputs.view import pinned_select, require_view
 from platform_core.products.made_from import parts_of_function
 from platform_core.products.resource import LakeResource
 from platform_core.products.result import as_query, with_metadata
@@ -116,7 +117,11 @@ def function_asset(
             staging.show(connection)
             run.record_sources(source_facts(connection, function, staging))
             run.readings.extend(version_reads(product, bound, run.window, made.used))
-            return run_hooks.publish(made.query, reads=made.reads, window=run.window)
+            query, pin = made.query, None
+            if function.view:
+                text = query if made.reads is not None else None
+                query, pin = pinned_select(function, run.location, rows, bound, text)
+            return run_hooks.publish(query, reads=made.reads, window=run.window, pin=pin)
 
     return function_product(function, product, registry, inputs, publish)
 
@@ -132,6 +137,7 @@ def function_product(
     D051 for changes that cannot be read, D008, D009 for an unsupported source or window."""
     require_streams(product, inputs, function.place)
     require_uses(product, function)
+    require_view(product, function, inputs)
     deps = [dg.AssetDep(asset_key(source.name)) for source in function.sources.values()]
     for bound in inputs.values():
         mapping = partition_mapping(product, bound.declared, bound.product)

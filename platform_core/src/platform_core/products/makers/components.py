@@ -72,7 +72,7 @@ def read_component(file: Path, domain: str) -> ProductFunction:
         not root.faults.errors
         and root.has_only(("type", "attributes"), "D080", "a Component")
         and attributes.is_mapping(
-            "D080", "attributes", "sql and inputs", _BEGIN, only=("sql", "inputs", "engine")
+            "D080", "attributes", "sql and inputs", _BEGIN, only=("sql", "inputs", "engine", "view")
         )
     ):
         if root.text("type") != TYPE:
@@ -82,6 +82,8 @@ def read_component(file: Path, domain: str) -> ProductFunction:
         elif "/" in name or not (file.parent / name).is_file():
             message = f'"{name}" is not a file in the folder of the Component'
             attributes["sql"].error("D080", message, "a file with one SELECT", "Write it there.")
+        elif attributes["view"].value not in (None, True, False):
+            attributes["view"].error("D080", "view is not true or false", "view: true", "Write view: true.")
         for each in reads:
             _require_input(each, inputs[each])
     if root.faults.errors:
@@ -93,6 +95,7 @@ def read_component(file: Path, domain: str) -> ProductFunction:
         root.place("type"),
         places={each: inputs[each].place() for each in reads},
         engine=cast(Engine, attributes.text("engine") or "duckdb"),
+        view=bool(attributes["view"].value),
     )
 
 

@@ -23,6 +23,7 @@ from platform_core.lake.removal import (
     remove_product,
     require_local,
     require_owner,
+    require_unpinned,
 )
 from platform_core.lake.versions import published
 from platform_core.masking.keys import KeyRing
@@ -66,6 +67,7 @@ def of_products(root: Path, products: Collection[ProductId], keys: Collection[st
         require_owner(location, product.domain)
         for lake in lakes_of(location, product.domain):
             if may_hold(location, lake, product):
+                require_unpinned(location, lake, product)
                 found, _ = from_each_lake(location, [lake], published)
                 versions = counted(len(found.get(lake, {}).get(product, ())), "version")
                 remove = partial(remove_product, location, lake, product, f"removal of {product}", lake)
