@@ -137,6 +137,17 @@ def test_against_a_commit(
 
 
 @pytest.mark.full
+@pytest.mark.full
+def test_a_product_whose_contract_cannot_be_read_is_not_called_removed(
+    committed: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(committed.root)
+    contract = committed.root / "domains/shop/contracts/orders.odcs.yaml"
+    contract.write_text(contract.read_text().replace("schema:", "shcema:"))
+    found = changes(capsys, "--base", "main")
+    assert found["shop/orders"] == ("changed", ["its contract cannot be read"])
+
+
 def test_a_renamed_product_is_named(
     committed: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
