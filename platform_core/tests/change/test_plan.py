@@ -137,7 +137,6 @@ def test_against_a_commit(
 
 
 @pytest.mark.full
-@pytest.mark.full
 def test_a_product_whose_contract_cannot_be_read_is_not_called_removed(
     committed: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +147,7 @@ def test_a_product_whose_contract_cannot_be_read_is_not_called_removed(
     assert found["shop/orders"] == ("changed", ["its contract cannot be read"])
 
 
+@pytest.mark.full
 def test_a_renamed_product_is_named(
     committed: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
