@@ -29,7 +29,7 @@ def test_pages_pictures_and_search_need_no_network() -> None:
         page.goto((home / "reference/codes/C010.html").as_uri())
         assert "a property is unknown here" in page.locator("article").inner_text().lower()
         page.keyboard.press("/")
-        page.locator("input:visible").fill("masked twin")
+        page.locator("input:visible").fill("personal data masked twin")
         page.locator("a", has_text="Personal data, and a masked twin").first.wait_for()
     assert asked
     assert not [url for url in asked if url.startswith("http")]

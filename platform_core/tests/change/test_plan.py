@@ -143,8 +143,12 @@ def test_a_product_whose_contract_cannot_be_read_is_not_called_removed(
     monkeypatch.chdir(committed.root)
     contract = committed.root / "domains/shop/contracts/orders.odcs.yaml"
     contract.write_text(contract.read_text().replace("schema:", "shcema:"))
-    found = changes(capsys, "--base", "main")
+    capsys.readouterr()
+    assert main(["plan", "--base", "main", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    found = {each["product"]: (each["change"], each["because"]) for each in document["products"]}
     assert found["shop/orders"] == ("changed", ["its contract cannot be read"])
+    assert document["diagnostics"]
 
 
 @pytest.mark.full

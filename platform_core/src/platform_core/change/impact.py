@@ -124,11 +124,11 @@ def _verdict(product: str, now: Current, before: Sequence[Former], known: Mappin
     for former in before:
         own = list(_own_causes(now, former))
         inputs = list(_input_causes(now, former, known))
-        part = _union([own_moved for _, own_moved in own] + [moved for _, moved in inputs])
+        part = union([own_moved for _, own_moved in own] + [moved for _, moved in inputs])
         causes |= dict.fromkeys(words for words, _ in own)
         if not any(own_moved.rows for _, own_moved in own):  # else its inputs change nothing more
             reasons |= dict.fromkeys(words for words, _ in inputs)
-        moved = _union([moved, part])
+        moved = union([moved, part])
         if own or inputs:
             keys = None if keys is None or former.partitions is None else keys | {*former.partitions}
     partitions = tuple(sorted(keys)) if keys else None
@@ -237,7 +237,8 @@ def _inputs(now: Current) -> list[str]:
     return sorted({table.source for table in now.parts.tables if not table.outside})
 
 
-def _union(parts: Iterable[Moved]) -> Moved:
+def union(parts: Iterable[Moved]) -> Moved:
+    """The data that any of the parts has."""
     rows, columns = False, frozenset[str]()
     for part in parts:
         rows, columns = rows or part.rows, columns | part.columns

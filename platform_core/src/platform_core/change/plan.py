@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from platform_core.change.base import Base, base_of, locked_packages
-from platform_core.change.contracts import contract_words, regrouped
-from platform_core.change.impact import NEVER, NEW, Current, Former, Moved, Verdict, impact
+from platform_core.change.contracts import concerned, contract_words, regrouped
+from platform_core.change.impact import NEVER, NEW, Current, Former, Moved, Verdict, impact, union
 from platform_core.change.kept_prints import KeptPrints
 from platform_core.change.published import last_runs, published_states
 from platform_core.contracts.cron import Schedule
@@ -165,7 +165,7 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
             verdict,
             expected.get(name),
             _demands(former.get(name), here.products().get(name)),
-            tuple(_readers(mesh, here, verdict)),
+            tuple(_readers(mesh, here, verdict, former.get(name))),
             forecast.ends.get(name),
             _endangered(here.products().get(name), forecast.ends.get(name), moment),
             tuple(read.product for read in _factory_inputs(mesh, name)),
@@ -174,9 +174,9 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
         )
         for name, verdict in (*verdicts.items(), *gone.items())
     )
-    unloaded = tuple(fault for each in facts if not each.loads for fault in each.faults)
+    broken = (fault for each in facts for fault in each.faults if fault.severity == "error")
     commit = found.commit if found is not None else None
-    return ChangePlan(tuple(planned), commit, (*unloaded, *faults))
+    return ChangePlan(tuple(planned), commit, tuple(dict.fromkeys((*broken, *faults))))
 
 
 def _covering(product: DataProduct, keys: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -245,14 +245,17 @@ def _demands(old: DataProduct | None, new: DataProduct | None) -> str | None:
     return ContractChange(old, new).version_demanded if old is not None and new is not None else None
 
 
-def _readers(mesh: MeshFacts, here: _Now, verdict: Verdict) -> Iterator[Reader]:
+def _readers(mesh: MeshFacts, here: _Now, verdict: Verdict, former: DataProduct | None) -> Iterator[Reader]:
+    """The readers of data that may differ, or of which a promise is broken or weaker."""
     products = here.products()
+    product = products.get(verdict.product)
+    moved = union([verdict.moved, *(concerned(former, product) if former and product else ())])
     for read in mesh.reads:
-        if read.source != verdict.product or read.kind == "reference" or not verdict.moved:
+        if read.source != verdict.product or read.kind == "reference" or not moved:
             continue
         columns = None
-        if not verdict.moved.rows and read.columns is not None:
-            columns = tuple(name for name in read.columns if name in verdict.moved.columns)
+        if not moved.rows and read.columns is not None:
+            columns = tuple(name for name in read.columns if name in moved.columns)
             if not columns:
                 continue
         owner = products[read.reader].owned_by if read.reader in products else None

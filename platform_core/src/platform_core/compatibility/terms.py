@@ -68,8 +68,9 @@ def _ending(old: DataProduct, new: DataProduct) -> Iterator[Change]:
         # The first announcement breaks nobody; an earlier day takes time from those who counted on it.
         earlier = any(a and b and b < a for a, b in zip(before, after, strict=True))
         yield Change("K236" if earlier else "K336", "its end is announced for another day", place)
-    if getattr(one, "successor", None) != getattr(two, "successor", None):
-        yield Change("K336", "it has another successor", place)
+    old_one, new_one = getattr(one, "successor", None), getattr(two, "successor", None)
+    if old_one != new_one:
+        yield Change("K336", f"its successor was {old_one or 'none'} and is {new_one or 'none'}", place)
 
 
 def _grants(old: DataProduct, new: DataProduct) -> Iterator[Change]:

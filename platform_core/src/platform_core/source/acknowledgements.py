@@ -72,5 +72,6 @@ def draft(product: str, version: str, readers: Iterable[tuple[str, Iterable[str]
         "acknowledged:",
     ]
     for reader, addresses in readers:
-        lines += [f"  - reader: {reader}", f"    by:  # {' or '.join(addresses)}", "    until:  # 2027-03-31"]
+        speakers = " or ".join(addresses) or "a representative of its domain, whom governance/mesh.yaml names"
+        lines += [f"  - reader: {reader}", f"    by:  # {speakers}", "    until:  # 2027-03-31"]
     return "\n".join(lines) + "\n"

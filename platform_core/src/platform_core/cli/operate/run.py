@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.changed:
         if options.dry_run or options.partitions is not None:
             message, fix = "--changed chooses the products and their partitions", "`mesh plan` shows them."
-            raise UsageError.of("U098", message, None, "--changed without other options", fix)
+            raise UsageError.of("U098", message, None, "--changed without --partitions and --dry-run", fix)
         changed = changed_products(plan(root).of(selection))
         selection = replace(selection, terms=())
     if options.dry_run:
