@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from platform_core.change.base import Base, base_of, locked_packages
@@ -17,7 +18,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.contracts.partitions import partition_windows
 from platform_core.diagnostics import Diagnostic
 from platform_core.fingerprint.made_from import MadeFrom, QueryPrint, stamped
-from platform_core.governance.facts import ContractChange, InputFacts, MeshFacts
+from platform_core.governance.facts import ContractChange, InputFacts, MeshFacts, Read
 from platform_core.lake.lakes import current_lakes
 from platform_core.source.federation import read_federation
 from platform_core.source.revision import Revision
@@ -111,15 +112,26 @@ class _Now:
     mesh: MeshFacts
     prints: Mapping[MadeFrom, QueryPrint] = field(default_factory=dict)
 
+    @cached_property
     def products(self) -> dict[str, DataProduct]:
+        """The products of the locations, without those of other repositories."""
         own = {location.domain for location in self.mesh.locations}
         return {name: each for name, each in self.mesh.products.items() if each.domain in own}
+
+    @cached_property
+    def reads(self) -> dict[str, list[Read]]:
+        """The reads of data by the product that is read."""
+        found: dict[str, list[Read]] = {}
+        for read in self.mesh.reads:
+            if read.kind != "reference":
+                found.setdefault(read.source, []).append(read)
+        return found
 
     def current(self, packages: bool) -> dict[str, Current]:
         """The parts that each product is made from; ``packages``: by the locks, not the environments."""
         libraries = {each.domain: each.library for each in self.mesh.locations}
         found = {}
-        for name, product in self.products().items():
+        for name, product in self.products.items():
             factory = self.mesh.factories.get(name)
             maker = factory.made_from if factory is not None else None
             if factory is None or maker is None:
@@ -145,13 +157,13 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
     here = _Now(root, mesh, prints)
     current = here.current(packages=base is not None)
     if base is None:
-        published = published_states(current_lakes(root), here.products(), mesh.known)
+        published = published_states(current_lakes(root), here.products, mesh.known)
         states, former, faults = published.states, published.contracts, published.faults
     else:
         states, former = _base_states(base, here)
         faults = base.faults
     verdicts = {
-        name: replace(each, partitions=_covering(here.products()[name], each.partitions))
+        name: replace(each, partitions=_covering(here.products[name], each.partitions))
         for name, each in impact(current, states, NEVER if base is None else NEW).items()
     }
     lost = published.gone if base is None else [name for name in former if name not in verdicts]
@@ -164,10 +176,10 @@ def plan(root: Path, found: Revision | None = None, now: datetime | None = None)
         Planned(
             verdict,
             expected.get(name),
-            _demands(former.get(name), here.products().get(name)),
-            tuple(_readers(mesh, here, verdict, former.get(name))),
+            _demands(former.get(name), here.products.get(name)),
+            tuple(_readers(here, verdict, former.get(name))),
             forecast.ends.get(name),
-            _endangered(here.products().get(name), forecast.ends.get(name), moment),
+            _endangered(here.products.get(name), forecast.ends.get(name), moment),
             tuple(read.product for read in _factory_inputs(mesh, name)),
             _uses(current.get(name)),
             tuple(_notes(current.get(name))),
@@ -192,11 +204,11 @@ def _covering(product: DataProduct, keys: tuple[str, ...] | None) -> tuple[str, 
 def _base_states(base: Base, here: _Now) -> tuple[dict[str, list[Former]], dict[str, DataProduct]]:
     """The states of products at the base, and their contracts there."""
     there = replace(here, root=base.folder, mesh=base.mesh)
-    contracts = there.products()
+    contracts = there.products
     states: dict[str, list[Former]] = {}
     current = there.current(packages=True)
     for name, product in contracts.items():
-        stamp, now = current[name].stamp, here.products().get(name)
+        stamp, now = current[name].stamp, here.products.get(name)
         words = contract_words(product, now) if now is not None else ()
         grid = now is not None and regrouped(product, now)
         if stamp is not None:
@@ -225,7 +237,7 @@ def _disappeared(name: str, base: Base | None, here: _Now) -> Verdict:
 
 
 def _forecast(root: Path, here: _Now, made: Mapping[str, Verdict]) -> Forecast:
-    products = here.products()
+    products = here.products
     windows = {
         name: partition_windows(grid) for name in made if (grid := products[name].partitions) is not None
     }
@@ -247,12 +259,10 @@ def _demands(old: DataProduct | None, new: DataProduct | None) -> str | None:
 
 def _readers(mesh: MeshFacts, here: _Now, verdict: Verdict, former: DataProduct | None) -> Iterator[Reader]:
     """The readers of data that may differ, or of which a promise is broken or weaker."""
-    products = here.products()
+    products = here.products
     product = products.get(verdict.product)
     moved = union([verdict.moved, *(concerned(former, product) if former and product else ())])
-    for read in mesh.reads:
-        if read.source != verdict.product or read.kind == "reference" or not moved:
-            continue
+    for read in here.reads.get(verdict.product, ()) if moved else ():
         columns = None
         if not moved.rows and read.columns is not None:
             columns = tuple(name for name in read.columns if name in moved.columns)
