@@ -257,7 +257,7 @@ def _demands(old: DataProduct | None, new: DataProduct | None) -> str | None:
     return ContractChange(old, new).version_demanded if old is not None and new is not None else None
 
 
-def _readers(mesh: MeshFacts, here: _Now, verdict: Verdict, former: DataProduct | None) -> Iterator[Reader]:
+def _readers(here: _Now, verdict: Verdict, former: DataProduct | None) -> Iterator[Reader]:
     """The readers of data that may differ, or of which a promise is broken or weaker."""
     products = here.products
     product = products.get(verdict.product)
