@@ -47,7 +47,7 @@ SECOND = [(0, 0.0), (1, 3.0), (2, 6.0)]
 
 
 def new(mesh: SmallMesh, factor: int) -> None:
-    """What ``shop/new`` publishes next."""
+    """The rows that ``shop/new`` publishes next."""
     sql = ROWS.format(factor)
     mesh.code("shop", f"@data_product\ndef new() -> str:\n    return {sql!r}\n", "new")
 
@@ -225,10 +225,11 @@ class OnServers(LocalLakes):
 def test_lakes_on_servers_have_no_views(shop: SmallMesh) -> None:
     maker, read = find_maker(ProductId("shop/old"), shop.root), shop.registry.get("shop/new")
     assert maker is not None
-    with connect(shop.lakes, read=["shop"]) as con, pytest.raises(DefinitionError) as refused:
+    with connect(shop.lakes, read=["shop"]) as con:
         bound = {"new": BoundInput(Input("shop/new"), read, published_version(con, read))}
         rows = LakeRows(con, shop.registry.get("shop/old"))
-        pinned_select(maker, OnServers(shop.lakes.root), rows, bound, "FROM new")
+        with pytest.raises(DefinitionError) as refused:
+            pinned_select(maker, OnServers(shop.lakes.root), rows, bound, "FROM new")
     assert [each.code for each in refused.value.diagnostics] == ["D083"]
     assert "its readers would need rights on all columns of shop/new" in str(refused.value)
 
@@ -301,7 +302,7 @@ def test_damage_behind_a_view_is_reported_for_it(shop: SmallMesh) -> None:
         asked(shop, "FROM shop.old")
 
 
-def test_what_a_view_is_pinned_to_cannot_be_removed_before_it(shop: SmallMesh) -> None:
+def test_a_product_cannot_be_removed_before_its_views(shop: SmallMesh) -> None:
     location, product = current_lakes(shop.root), ProductId("shop/new")
     for remove in (
         lambda: remove_product(location, "shop", product, "test", "shop"),
