@@ -10,7 +10,7 @@ from contextlib import suppress
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import Diagnostic, LakeError
 from platform_core.lake.location import RESTRICTED, LakeLocation
-from platform_core.lake.removal import holds, remove_product
+from platform_core.lake.removal import holds, remove_product, views_of
 
 
 def left_lake(product: DataProduct) -> str:
@@ -36,6 +36,8 @@ def has_left(location: LakeLocation, product: DataProduct) -> bool:
 
 
 def remove_left(location: LakeLocation, product: DataProduct, holder: str) -> None:
-    """Remove all versions of a product, with their files, from the lake that it left. Raises LakeLocked,
-    LakeError."""
-    remove_product(location, left_lake(product), product.id, holder, product.domain + RESTRICTED)
+    """Remove all versions of a product, with their files and the views of them, from the lake that it left.
+    Raises LakeLocked, LakeError."""
+    lake = left_lake(product)
+    for each in (*views_of(location, lake, product.id), product.id):
+        remove_product(location, lake, each, holder, product.domain + RESTRICTED)

@@ -70,16 +70,20 @@ def holds(location: LakeLocation, lake: str, product: ProductId) -> bool:
         return bool(listed or _folders(location, catalog, lake, product))
 
 
-def require_unpinned(location: LakeLocation, lake: str, product: ProductId) -> None:
-    """Raise LakeError L051 for a product of which a lake keeps views."""
-    views: list[str] = []
-    with suppress(sqlite3.Error, LakeError):  # the removal reports a broken lake
+def views_of(location: LakeLocation, lake: str, product: ProductId) -> list[ProductId]:
+    """The products of which a lake keeps versions that are views of a product; none of a broken lake."""
+    with suppress(sqlite3.Error, LakeError):
         if location.is_readable(lake):
             with location.tables(lake, write=False) as catalog:
-                views = sorted(str(view) for [view] in _ask(catalog, lake, product, _PINNED))
-    if views:
+                return sorted(ProductId(str(view)) for [view] in _ask(catalog, lake, product, _PINNED))
+    return []
+
+
+def require_unpinned(location: LakeLocation, lake: str, product: ProductId) -> None:
+    """Raise LakeError L051 for a product of which a lake keeps views."""
+    if views := views_of(location, lake, product):
         message = f'versions of {listed(views)} in the lake "{lake}" are views of {product}'
-        fix = f"Remove {views[0]} first: `mesh remove {views[0]}`."
+        fix = f"Remove it first: `mesh remove product {views[0]}`."
         raise LakeError.of("L051", message, None, "a product of which no view is kept", fix)
 
 

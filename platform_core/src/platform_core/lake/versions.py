@@ -47,6 +47,8 @@ class Version:
     """For a masked twin: the fingerprints of the keys of its hashes, by name."""
     seconds: float | None = None
     """How long its run took."""
+    view_of: str = ""
+    """The product and the version that a view reads, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def _version(
         bytes=own_bytes(facts, size),
         file=FileFacts(**facts["file"]) if facts.get("file") else None,
         seconds=facts.get("seconds"),
+        view_of=f"{facts[VIEW_OF]}, version {facts['pinned']}" if VIEW_OF in facts else "",
         # Before 0.4 the name of a key had no domain.
         keys={
             name if "." in name else f"{product.domain}.{name}": key

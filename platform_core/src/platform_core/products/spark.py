@@ -120,7 +120,7 @@ def _read(
     session: SparkSession, scheme: str, run: RunContext, place: Place, bound: BoundInput, used: Sequence[str]
 ) -> Any:
     """The used columns of an input, as a data frame of Spark. Raises DefinitionError E074."""
-    product, why, found = bound.product, "has deleted rows or changed columns in its files", None
+    product, why, found = bound.product, "is a view, or has deleted rows or changed columns", None
     with suppress(PermissionError):  # its rows would be copied
         found = product_files(run.location, run.connection, product, None, bound.version or 0)
     types = {column.name: column.type for column in found.columns} if found is not None else {}

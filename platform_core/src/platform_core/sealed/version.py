@@ -173,7 +173,7 @@ def _copy(location: LakeLocation, file: str, folder: Path) -> str:
 def copied(connection: duckdb.DuckDBPyConnection, relation: str, folder: Path | None) -> VersionFiles:
     """A relation copied to a file of its own. Raises duckdb.Error, PermissionError."""
     if folder is None:
-        raise PermissionError(errno.EACCES, "permission denied to copy a version with deletions")
+        raise PermissionError(errno.EACCES, "permission denied to copy a version")
     file = folder / f"{len(list(folder.iterdir()))}.parquet"
     connection.execute(f"COPY (FROM {relation}) TO {literal(str(file))} (FORMAT parquet)")
     types = describe(connection, f"FROM {relation}")

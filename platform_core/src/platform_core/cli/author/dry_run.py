@@ -39,6 +39,7 @@ from platform_core.products.inputs.changes import require_streams
 from platform_core.products.inputs.inbox import files_of
 from platform_core.products.inputs.resolve import require_uses, resolve_inputs
 from platform_core.products.inputs.rows import NoRows, no_rows
+from platform_core.products.inputs.view import require_select, require_view
 from platform_core.products.makers.lookup import find_maker, maker_of, own_code
 from platform_core.products.result import as_query, is_iterator, sql_faults, with_metadata
 from platform_core.quality.audit import unanswerable
@@ -129,6 +130,7 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
     inputs = resolve_inputs(function, registry)
     require_streams(product, inputs, function.place)
     require_uses(product, function)
+    require_view(product, function, inputs)
     _suffixes(product, function)
     for bound in inputs.values():
         require_grant(bound.product, f"domain:{product.domain}", root)
@@ -142,9 +144,12 @@ def _function(product: DataProduct, function: ProductFunction, registry: Registr
             return  # the stream has no batch
         if is_iterator(result):
             return  # its first row may be one of a network
-        query = as_query(connection, result, arguments, product, function.place, root).query
+        made = as_query(connection, result, arguments, product, function.place, root)
+        if function.view:
+            query = made.query if made.reads is not None else None
+            require_select(product.id, query, [*function.products], function.place)
         with sql_faults(product.id, function.place, function.engine):
-            fit = fitted(connection, product, query)
+            fit = fitted(connection, product, made.query)
             connection.execute(f"CREATE TEMP TABLE {MADE} AS FROM ({fit.query}\n) LIMIT 0")
         _schema(connection, product, function.place)
 

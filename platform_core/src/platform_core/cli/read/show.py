@@ -144,7 +144,8 @@ def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
         size = f", {version.bytes:,} bytes" if version.bytes is not None else ""
         at = f"{age_in_words(version.published_at)} ago ({version.published_at:%Y-%m-%d %H:%M %Z})"
         rows = f"{version.rows:,} rows{size}, by run {version.run_id}"
-        yield "Published", [f"version {version.version}, {at}", rows]
+        view = [f"a view of {version.view_of}"] if version.view_of else []
+        yield "Published", [f"version {version.version}, {at}", rows, *view]
     if product.kind != "table":
         yield "Kind", [product.kind]
     if product.event_time is not None:
