@@ -153,6 +153,7 @@ def test_the_end_of_a_product_in_show(here: SmallMesh, capsys: pytest.CaptureFix
     file.write_text(file.read_text() + successor)
     here.contract("shop/orders_v2", GOVERNED.replace("name: amount", "name: total"), promise=AT_SIX + KEPT)
     assert codes(capsys).count("G505") == 2
+    assert main(["validate", "--select", "G115"]) == 0, "a successor may have a version in its name"
     assert main(["show", "shop/orders"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "until 2097-03-31, move to shop/orders_v2: 2 readers left" in text
