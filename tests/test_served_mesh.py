@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from mesh_command import ENOUGH, Mesh, until
+from mesh_copy import copy_mesh
 from mesh_records import materializations
 from mesh_served import Served, serving
 from playwright.sync_api import Page, expect, sync_playwright
@@ -191,26 +193,45 @@ def test_nothing_runs_by_itself_when_the_server_starts(served: Served, runs_at_s
     assert run_ids(served.mesh) == runs_at_start
 
 
-def test_an_updated_product_updates_its_consumer_in_another_domain(served: Served) -> None:
+@pytest.fixture
+def other_stores(served: Served, tmp_path: Path) -> Iterator[Mesh]:
+    """The served mesh, with code that makes another `sales/stores`; in the end the right one is back."""
+    copy = copy_mesh(tmp_path / "mesh")
+    copy.edit(
+        "domains/sales/src/sales/stores.py",
+        'first_sale_on=("local", "min")',
+        'first_sale_on=("local", "max")',
+    )
+    yield Mesh(copy.root, served.mesh.home, served.mesh.settings)
+    followed_by_staffing(served, served.mesh)
+
+
+def followed_by_staffing(served: Served, code: Mesh) -> dg.DagsterRun:
+    """Make `sales/stores` with some code; returns the run in which `hr/store_staffing` followed, when it
+    ended."""
     with served.mesh.instance() as instance:
-        before = materializations(instance, "hr/store_staffing")
+        before = len(materializations(instance, "hr/store_staffing"))
+        answer = code.run("sales/stores")
+        assert answer.code == 0, answer.out
 
-    answer = served.mesh.run("sales/stores")
-    assert answer.code == 0, answer.out
+        def follower() -> dg.DagsterRun | None:
+            made = materializations(instance, "hr/store_staffing")
+            run = instance.get_run_by_id(made[0].run_id) if len(made) > before else None
+            return run if run is not None and run.is_finished else None
 
-    with served.mesh.instance() as instance:
+        run: dg.DagsterRun = until(follower, "hr/store_staffing to be made again", pause=1.0)
+        return run
 
-        def followed() -> bool:
-            return len(materializations(instance, "hr/store_staffing")) > len(before)
 
-        until(followed, "hr/store_staffing to be made again", pause=1.0)
-        newest = materializations(instance, "hr/store_staffing")[0]
-        run = instance.get_run_by_id(newest.run_id)
-        assert run is not None
-        assert run.tags["dagster/from_automation_condition"] == "true"
-        assert run.tags["dagster/sensor_name"] == "refresh_hr"
-        until(lambda: _success(instance, newest.run_id), "the run to end", pause=0.5)
-    assert served.mesh.published()["hr/store_staffing"].run_id == newest.run_id
+def test_an_updated_product_updates_its_consumer_in_another_domain(
+    served: Served, other_stores: Mesh
+) -> None:
+    run = followed_by_staffing(served, other_stores)
+
+    assert run.is_success
+    assert run.tags["dagster/from_automation_condition"] == "true"
+    assert run.tags["dagster/sensor_name"] == "refresh_hr"
+    assert served.mesh.published()["hr/store_staffing"].run_id == run.run_id
 
 
 def test_ctrl_c_ends_the_server_and_leaves_no_process(served: Served) -> None:
@@ -222,8 +243,3 @@ def test_ctrl_c_ends_the_server_and_leaves_no_process(served: Served) -> None:
     assert said.splitlines()[-1] == "stopped"
     assert "Traceback" not in said
     assert served.mesh.processes() == []
-
-
-def _success(instance: dg.DagsterInstance, run_id: str) -> bool:
-    run = instance.get_run_by_id(run_id)
-    return run is not None and run.is_success
