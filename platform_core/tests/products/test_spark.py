@@ -188,7 +188,7 @@ def test_versions_that_their_files_do_not_hold_are_refused(
             commit.sign(stamp, {"kind": "table", "rows": 998, "rows_written": 0, "partition": None})
     result = spark.run("other", "other/copy", instance)
     assert "E074" in failure(result)
-    assert f"{product.id} has deleted rows" in failure(result)
+    assert f"{product.id} is a view, or has deleted rows" in failure(result)
     assert no_version(spark)
 
 
