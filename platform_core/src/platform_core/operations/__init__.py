@@ -1,0 +1,1 @@
+"""Operation of a mesh: incidents, alerts, and the ledger of kept promises."""

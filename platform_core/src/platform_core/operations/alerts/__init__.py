@@ -1,0 +1,1 @@
+"""Alerts: policies, recipients, messages and their delivery."""

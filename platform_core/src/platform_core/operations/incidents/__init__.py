@@ -1,0 +1,1 @@
+"""Incidents by their cause, from signals."""

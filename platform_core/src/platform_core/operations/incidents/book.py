@@ -1,0 +1,202 @@
+"""The incident book: one incident for each cause, by a replay of signals in the order of their times.
+
+The rules are those of docs/decisions/0089. A product's own fault is an incident of its own. A late product
+joins the farthest open cause that it is made from, else it is a cause itself. A new cause absorbs the open
+incidents of products that are late because of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from platform_core.fingerprint.made_from import digest
+from platform_core.operations.incidents.reach import Reach
+from platform_core.operations.incidents.signals import DAEMON, FAULTS, Kind, Signal
+
+QUIET: Final = timedelta(hours=1)
+"""A fault of the same kind within this time after the repair is the same incident."""
+State = Literal["open", "acknowledged", "resolved"]
+
+
+@dataclass(eq=False)
+class Incident:
+    """One incident; ``kind`` is that of its last fault."""
+
+    id: str
+    cause: str
+    kind: Kind
+    opened: datetime
+    last: Signal
+    """The last signal of its cause."""
+    columns: frozenset[str] | None
+    """The wrong columns; None where all may be."""
+    late: dict[str, datetime] = field(default_factory=dict)
+    """The products that are late because of it, and since when."""
+    absorbed: list[str] = field(default_factory=list)
+    """The ids of incidents that turned out to be its consequences."""
+    resolved: datetime | None = None
+    acknowledged: tuple[str, datetime] | None = None
+    """By whom, and when."""
+
+    @property
+    def state(self) -> State:
+        if self.resolved is not None:
+            return "resolved"
+        return "acknowledged" if self.acknowledged else "open"
+
+    def again(self, signal: Signal) -> None:
+        """Take another fault of the same cause."""
+        if signal.kind != "late":
+            known = self.kind != "late" and self.columns is not None and signal.columns is not None
+            self.columns = (self.columns or frozenset()) | signal.columns if known else signal.columns  # type: ignore[operator]
+            self.kind, self.last = signal.kind, signal
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No message about incidents of a cause until a time."""
+
+    cause: str
+    until: datetime
+    by: str
+    why: str
+
+
+@dataclass
+class Book:
+    """All incidents of the signals that it took."""
+
+    reach: Reach = field(default_factory=Reach)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    newest: dict[str, Signal] = field(default_factory=dict)
+    """The last publication of each product."""
+    silences: dict[str, Silence] = field(default_factory=dict)
+    _open: dict[str, Incident] = field(default_factory=dict)
+    _closed: dict[str, Incident] = field(default_factory=dict)
+
+    @classmethod
+    def replay(cls, signals: Iterable[Signal]) -> Book:
+        """The book of signals, which are in the order of their times."""
+        book = cls()
+        for signal in signals:
+            book.take(signal)
+        return book
+
+    @property
+    def open(self) -> Iterator[Incident]:
+        return iter(self._open.values())
+
+    def take(self, signal: Signal) -> None:
+        match signal.kind:
+            case "graph":
+                self.reach.show(signal.subject, signal.facts["part"])
+            case "published":
+                self._published(signal)
+            case "late":
+                self._late(signal)
+            case "refused" | "failed" | "unchecked" | "broken":
+                self._fault(signal)
+            case "works":
+                self._resolve(signal.subject, signal.at)
+            case "ack":
+                if (incident := self.incidents.get(signal.subject)) is not None:
+                    incident.acknowledged = (signal.facts["by"], signal.at)
+            case "silence":
+                until = datetime.fromisoformat(signal.facts["until"])
+                self.silences[signal.subject] = Silence(
+                    signal.subject, until, signal.facts["by"], signal.facts["why"]
+                )
+
+    def silenced(self, incident: Incident, now: datetime) -> Silence | None:
+        found = (self.silences.get(name) for name in (incident.cause, incident.id))
+        return next((each for each in found if each is not None and now < each.until), None)
+
+    def because_of(self, product: str) -> Incident | None:
+        """The open incident of a product, or the one because of which it is late."""
+        if product in self._open:
+            return self._open[product]
+        return next((each for each in self._open.values() if product in each.late), None)
+
+    def _fault(self, signal: Signal) -> None:
+        source = signal.facts.get("source")
+        cause = f"source:{source}" if source is not None else signal.subject
+        for other in self._open.values():
+            # It is late by a fault of its own now.
+            if other.late.pop(signal.subject, None) and not other.late:
+                self._close_source(other, signal.at)
+        before = self._closed.get(cause)
+        if (incident := self._open.get(cause)) is not None:
+            incident.again(signal)
+        elif before is not None and before.kind == signal.kind and _soon(before, signal):
+            before.resolved, before.acknowledged = None, None
+            before.again(signal)
+            incident = self._open[cause] = self._closed.pop(cause)
+        else:
+            incident = self._begin(cause, signal)
+        if source is not None:
+            incident.late.setdefault(signal.subject, signal.at)
+
+    def _late(self, signal: Signal) -> None:
+        product, source = signal.subject, signal.facts.get("source")
+        if product in self._open:
+            return
+        if source is not None:
+            cause = f"source:{source}"
+            incident = self._open.get(cause) or self._begin(cause, signal)
+        elif (found := self._farthest(product)) is not None:
+            incident = found
+        elif any(product in each.late for each in self._open.values()):
+            return
+        else:
+            self._begin(product, signal)
+            return
+        incident.late.setdefault(product, signal.at)
+
+    def _farthest(self, product: str) -> Incident | None:
+        if DAEMON in self._open:
+            return self._open[DAEMON]
+        causes = self.reach.causes(product)
+        found = [(level, name) for name, level in causes.items() if name in self._open]
+        return self._open[max(found)[1]] if found else None
+
+    def _begin(self, cause: str, signal: Signal) -> Incident:
+        incident = Incident(
+            digest(cause, signal.at.isoformat())[:8], cause, signal.kind, signal.at, signal, signal.columns
+        )
+        self.incidents[incident.id] = self._open[cause] = incident
+        for name, other in list(self._open.items()):
+            if other.kind == "late" and other is not incident and self._follows(name, cause):
+                incident.late |= {name: other.opened, **other.late}
+                incident.absorbed += [other.id, *other.absorbed]
+                del self._open[name], self.incidents[other.id]
+        return incident
+
+    def _follows(self, product: str, cause: str) -> bool:
+        return "/" in product and (cause == DAEMON or cause in self.reach.causes(product))
+
+    def _published(self, signal: Signal) -> None:
+        product, punctual = signal.subject, not signal.facts.get("late")
+        self.newest[product] = signal
+        own = self._open.get(product)
+        if own is not None and (punctual or own.kind in FAULTS):
+            self._resolve(product, signal.at)
+        for incident in list(self._open.values()) if punctual else ():
+            if incident.late.pop(product, None) and not incident.late:
+                self._close_source(incident, signal.at)
+
+    def _close_source(self, incident: Incident, at: datetime) -> None:
+        # A source has no publication of its own: it is back when the last product that waited for it is.
+        if incident.cause.startswith("source:"):
+            self._resolve(incident.cause, at)
+
+    def _resolve(self, cause: str, at: datetime) -> None:
+        if (incident := self._open.pop(cause, None)) is not None:
+            incident.resolved = at
+            self._closed[cause] = incident
+
+
+def _soon(before: Incident, signal: Signal) -> bool:
+    return before.resolved is not None and signal.at - before.resolved < QUIET

@@ -1,0 +1,1 @@
+"""The watch: it reads the facts of a mesh, and keeps its incidents and messages."""
