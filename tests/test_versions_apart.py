@@ -39,8 +39,8 @@ EDITS = {
     # Members that the version here does not know, in what a location says of itself.
     "governance/facts.py": ("    format: str = FORMAT", '    mood: str = ""\n    format: str = FORMAT'),
     "workspace/introspect.py": (
-        "faults=faults, platform_core=__version__)",
-        'faults=faults, platform_core=__version__, mood="good")',
+        "library=library_digest())",
+        'library=library_digest(), mood="good")',
     ),
     "workspace/protocol.py": ("    protocol: int = 1", '    protocol: int = 1\n    mood: str = ""'),
     "workspace/worker.py": ("__version__, PROTOCOL)", '__version__, PROTOCOL, "good")'),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import shutil
 
 import pytest
 from change.two_domains import ORDERS, TOTALS, git
@@ -206,12 +206,20 @@ def test_a_base_whose_code_or_contract_is_broken_is_never_unaffected(
 
 @pytest.mark.full
 def test_a_mesh_in_a_folder_of_its_repository(
-    shop: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shop: SmallMesh,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    monkeypatch.chdir(shop.root)
-    above = SmallMesh(shop.root.parent)
+    above = SmallMesh(tmp_path_factory.mktemp("above"))
+    inside = SmallMesh(above.root / "mesh")
+    shutil.copytree(shop.root, inside.root)
+    monkeypatch.setenv("MESH_ROOT", str(inside.root))
+    monkeypatch.chdir(inside.root)
     git(above, "init", "-q", "-b", "main")
-    git(above, "add", shop.root.name)
+    git(above, "commit", "-q", "--allow-empty", "-m", "before the mesh")
+    assert main(["validate"]) == 0
+    git(above, "add", inside.root.name)
     git(above, "commit", "-qm", "one")
-    shop.code("shop", ORDERS.replace("* 1.5", "* 2.5"))
+    inside.code("shop", ORDERS.replace("* 1.5", "* 2.5"))
     assert changes(capsys, "--base", "main")["shop/orders"] == ("changed", ["its function"])

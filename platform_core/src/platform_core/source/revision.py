@@ -90,14 +90,15 @@ def common_revision(root: Path, name: str) -> Revision:
 
 def default_revision(root: Path) -> Revision | None:
     """The base of ``mesh validate``: MESH_BASE, else the merge base with the main branch; None without git,
-    and without a main branch. Raises UsageError: U096, U097."""
+    without a main branch, and where that does not have the mesh yet. Raises UsageError: U096, U097."""
     if (named := BASE.text()) is not None:
         return revision(root, named)
     if _ask(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
         return None
     for name in MAIN:
         if _ask(root, "rev-parse", "--verify", "--quiet", name) is not None:
-            return common_revision(root, name)
+            found = common_revision(root, name)
+            return found if _ask(root, "ls-tree", "--name-only", found.commit, ".") is not None else None
     return None
 
 
