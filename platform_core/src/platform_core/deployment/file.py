@@ -25,10 +25,10 @@ from platform_core.deployment.model import (
     Spark,
 )
 from platform_core.diagnostics import Diagnostic
-from platform_core.secrets import Secret
 from platform_core.settings import DEPLOYMENT
 from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
+from platform_core.source.secret_reference import secret_reference
 
 FILE: Final = FileKind(
     "deployment file",
@@ -116,15 +116,15 @@ class _Reader:
         return Credential(
             self.needed(node, "user", str(node.pointer[-1])),
             node.key_place(),
-            self.secret(node, "password"),
+            secret_reference(node, "password", "E002"),
             node.text("key"),
-            self.secret(node, "secret"),
-            self.secret(node, "session_token"),
+            secret_reference(node, "secret", "E002"),
+            secret_reference(node, "session_token", "E002"),
         )
 
     def instance(self, node: Node) -> Instance:
         node.has_only((*_DATABASE, "user", "password"), "C010", "instance")
-        user, password = self.needed(node, "user", "dagster"), self.secret(node, "password")
+        user, password = self.needed(node, "user", "dagster"), secret_reference(node, "password", "E002")
         return Instance(self.database(node, also=True), Credential(user, node.key_place(), password))
 
     def database(self, node: Node, *, also: bool = False) -> Database:
@@ -167,7 +167,7 @@ class _Reader:
         return Access(
             tuple(self.networks(node["proxies"])),
             url and url.rstrip("/").lower(),
-            self.secret(node, "token"),
+            secret_reference(node, "token", "E002"),
             (node.text("user_header") or "x-forwarded-user").lower(),
             (node.text("groups_header") or "x-forwarded-groups").lower(),
         )
@@ -181,7 +181,7 @@ class _Reader:
             node["url"].error("C010", "url is not an address of Spark Connect", example)
         if scheme not in ("s3", "s3a"):
             node["scheme"].error("C010", f'unknown scheme "{scheme}"', known=("s3", "s3a"))
-        return Spark(url, node.key_place(), self.secret(node, "token"), scheme)
+        return Spark(url, node.key_place(), secret_reference(node, "token", "E002"), scheme)
 
     def networks(self, node: Node) -> Iterator[IPv4Network | IPv6Network]:
         for item in node.elements():
@@ -208,21 +208,6 @@ class _Reader:
             return value
         node[key].error("C010", f"{key} is {value}", f"a whole number from 1 to {most}")
         return default
-
-    def secret(self, node: Node, key: str) -> Secret | None:
-        value, found = node.get(key), node[key]
-        if value is None:
-            return None
-        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("env", "file"):
-            name, text = next(iter(value.items()))
-            if isinstance(text, str) and text:
-                return {name: str(self.path.parent / Path(text).expanduser()) if name == "file" else text}
-        how = "is written in the file" if isinstance(value, str) else "is not a reference"
-        # Without a place, since its line would show the secret.
-        message, expected = f"{key} {how} ({found.key_place()})", "{env: <variable>} or {file: <path>}"
-        fix = f"Write {key}: {{env: <variable>}}."
-        self.errors.append(Diagnostic("E002", message, None, expected, fix))
-        return None
 
     def path_of(self, node: Node, key: str) -> Path | None:
         text = node.text(key)

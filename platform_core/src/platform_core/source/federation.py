@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from platform_core.diagnostics import Diagnostic, GovernanceError, Place, shown
+from platform_core.secrets import Secret
 from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
+from platform_core.source.secret_reference import secret_reference
 from platform_core.words import listed, slug
 
 Topology = Literal["federated", "governed", "autonomous"]
 
 TOPOLOGIES: Final[tuple[Topology, ...]] = get_args(Topology)
 _TEAM = ("name", "description", "domain", "email", "channels", "members")
-_CHANNEL = ("channel", "tool", "url", "description")
+_CHANNEL = ("channel", "tool", "url", "description", "webhook")
 _MEMBER = ("role", "name", "email")
 _MESH = ("topology", "central_team", "email_domains", "representatives")
 GOVERNANCE: Final = FileKind(
@@ -38,6 +40,8 @@ class Channel:
     name: str
     tool: str | None = None
     url: str | None = None
+    webhook: Secret | None = field(default=None, repr=False)
+    """The secret with the address to which alerts are sent; a channel of the tool ``email`` needs none."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,9 @@ def _teams(file: Node) -> Iterator[Team]:
             email=team.text("email"),
             name=team.text("name"),
             channels=tuple(
-                Channel(channel, item.text("tool"), item.text("url"))
+                Channel(
+                    channel, item.text("tool"), item.text("url"), secret_reference(item, "webhook", "G406")
+                )
                 for item in channels
                 if (channel := item.text("channel"))
             ),

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, PlatformError
@@ -23,10 +22,11 @@ from platform_core.lake.reclassified import exposed_leftovers
 from platform_core.lake.versions import Published
 from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
-from platform_core.words import duration_in_words, listed
+from platform_core.words import listed
 from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import kept_facts
+from platform_core.workspace.lateness import lateness
 from platform_core.workspace.records import (
     Failure,
     Materialization,
@@ -131,22 +131,8 @@ def _troubles(
         if product.id not in versions:
             yield "stale", None, "never made"
         return
-    if (late := _overdue(product, own.at, now)) is not None:
-        yield "overdue", *late
-    for rule in product.rules:
-        # The check judges the age at each run, this the age since then.
-        if rule.kind == "recency" and rule.columns == (product.event_time,) and own.latest_event is not None:
-            allowed = rule.maximum_age or timedelta()
-            if failure is None and own.latest_event + allowed < now:
-                late_by = f"its newest event is older than {duration_in_words(allowed)}"
-                yield "overdue", own.latest_event + allowed, late_by
-    for name, found in own.sources.items():
-        if found.get("latency") is not None and found.get("newest") is not None:
-            allowed = timedelta(seconds=found["latency"])
-            due = datetime.fromisoformat(found["newest"]) + allowed
-            if due < now:
-                promise = f"promised within {duration_in_words(allowed)}"
-                yield "overdue", due, f"its source {name} had no newer row, {promise}"
+    for late in lateness(product, own, now, failing=failure is not None):
+        yield "overdue", late.since, late.why
     behind = {
         name: min(newer)
         for name, read in (own.inputs or {}).items()
@@ -162,19 +148,6 @@ def _newer(versions: Sequence[Published], read: int) -> list[datetime]:
     if then is not None and versions[0].content == then:
         return []
     return [each.at for each in versions if each.version > read]
-
-
-def _overdue(product: DataProduct, made: datetime, now: datetime) -> tuple[datetime, str] | None:
-    if (deadline := product.deadline) is not None:
-        kept_until = made + deadline.lower_bound
-        schedule = Schedule(deadline.schedule, deadline.timezone)
-        # The first deadline that it missed.
-        missed = schedule.clock(schedule.next(int(kept_until.timestamp() // 60)))
-        if missed <= now:
-            return missed.astimezone(UTC), f"was due {missed:%a %H:%M} {deadline.timezone}"
-    elif (age := product.maximum_age) is not None and now - made >= age.fail_after:
-        return made + age.fail_after, f"older than {duration_in_words(age.fail_after)}"
-    return None
 
 
 def _readers(

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,13 +96,22 @@ class Introspection:
         its last complete facts."""
         try:
             kept = json.loads(self._file(location, whole).read_bytes())
-            watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
-            unchanged = kept["key"] == self._key(location)
-            if anyhow or (unchanged and self.observer.unchanged(watch, kept["entries"])):
+            if anyhow or self._current(kept, location):
                 return self._placed(from_document(kept["facts"], self.root), location)
         except (OSError, ValueError, KeyError, TypeError):
             return None  # the cache is empty, or from another version
         return None
+
+    def unchanged(self, location: Location) -> bool:
+        """Whether the cache has the facts of the location as it is."""
+        try:
+            return self._current(json.loads(self._file(location).read_bytes()), location)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _current(self, kept: Mapping[str, Any], location: Location) -> bool:
+        watch = Watch(tuple(kept["watch"]["trees"]), tuple(kept["watch"]["files"]))
+        return kept["key"] == self._key(location) and self.observer.unchanged(watch, kept["entries"])
 
     def _introspect(self, location: Location) -> LocationFacts:
         began = time.time_ns()

@@ -1,0 +1,138 @@
+"""Delivery of the outbox: at least once, each time under the same key.
+
+A message is marked before it is sent and after it was accepted, so a killed sender sends it again. A channel
+that does not accept one waits, with all its messages, up to an hour; none is ever dropped.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import requests
+
+from platform_core.diagnostics import PlatformError
+from platform_core.operations.alerts.layouts import LAYOUTS, mail
+from platform_core.operations.alerts.recipients import Directory, Target
+from platform_core.operations.alerts.text import Text
+from platform_core.operations.store.journal import Journal, Message
+from platform_core.secrets import confidential, secret_text
+from platform_core.source.alerts import MailServer
+
+PATIENCE: Final = 10.0
+"""Seconds that a server may take for one answer."""
+FIRST_WAIT: Final = timedelta(seconds=15)
+LONGEST_WAIT: Final = timedelta(hours=1)
+Clock = Callable[[], datetime]
+
+
+class NotAccepted(Exception):
+    """A channel did not take a message; ``wait`` is how long it asks to wait."""
+
+    def __init__(self, reason: str, wait: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def deliver(journal: Journal, directory: Directory, now: Clock = lambda: datetime.now(UTC)) -> int:
+    """Send the messages that are due; the number of those that were accepted."""
+    journal.take_back()
+    accepted, tired = 0, dict[str, datetime]()
+    for message in journal.due(now()):
+        if message.channel in tired:
+            journal.postpone(message.key, tired[message.channel])
+            continue
+        target = directory.target(message.channel)
+        if target is None:
+            # The team or the channel was removed; it may come back.
+            journal.mark(message.key, "pending", now() + LONGEST_WAIT, "the channel is not declared any more")
+            continue
+        journal.mark(message.key, "sending")
+        try:
+            send(target, Text.of_document(message.body), message.key, directory.alerts.email)
+        except NotAccepted as error:
+            wait = min(error.wait or FIRST_WAIT * 2 ** min(message.attempts, 10), LONGEST_WAIT)
+            tired[message.channel] = now() + wait
+            journal.mark(message.key, "pending", tired[message.channel], str(error))
+        else:
+            journal.mark(message.key, "sent")
+            accepted += 1
+    return accepted
+
+
+def send(target: Target, text: Text, key: str, server: MailServer | None) -> None:
+    """Send one message now. Raises NotAccepted, without a secret in its text."""
+    try:
+        if target.tool == "email":
+            _mail(target, text, key, server)
+        else:
+            _post(target, text, key)
+    except PlatformError as error:  # a secret that is not set
+        raise NotAccepted(error.diagnostics[0].message) from None
+
+
+def _mail(target: Target, text: Text, key: str, server: MailServer | None) -> None:
+    if server is None:
+        raise NotAccepted("governance/alerts.yaml declares no mail server")
+    context = ssl.create_default_context()
+    try:
+        with (
+            smtplib.SMTP_SSL(server.host, server.port, timeout=PATIENCE, context=context)
+            if server.encryption == "tls"
+            else smtplib.SMTP(server.host, server.port, timeout=PATIENCE)
+        ) as session:
+            if server.encryption == "starttls":
+                session.starttls(context=context)
+            if server.user is not None and server.password is not None:
+                session.login(server.user, secret_text(server.password))
+            session.send_message(mail(text, key, server.sender, target.channel.name))
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotAccepted(f"the mail server {server.host}: {type(error).__name__}: {error}") from None
+
+
+def _post(target: Target, text: Text, key: str) -> None:
+    webhook = target.channel.webhook
+    assert webhook is not None  # without one it is no target
+    url, body = secret_text(webhook), LAYOUTS[target.tool](text, key)
+    try:
+        answer = requests.post(
+            url, json=body, headers={"Idempotency-Key": key}, timeout=PATIENCE, allow_redirects=False
+        )
+    except requests.RequestException as error:
+        reason = f"{type(error).__name__}: {error}"
+        for secret in [*confidential(webhook), url.partition("://")[2].partition("/")[2]]:
+            reason = reason.replace(secret, "***") if secret else reason
+        raise NotAccepted(reason) from None
+    if not answer.ok or answer.is_redirect:
+        raise NotAccepted(f"status {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))
+
+
+def _retry_after(words: str | None) -> timedelta | None:
+    """The time to wait that a server names, in seconds or as a date (RFC 9110, 10.2.3)."""
+    if words is None:
+        return None
+    try:
+        if words.strip().isdigit():
+            return timedelta(seconds=int(words))
+        return max(timedelta(0), parsedate_to_datetime(words) - datetime.now(UTC))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def trial(target: Target, now: datetime) -> Message:
+    """A message that shows whether a channel works."""
+    text = Text(
+        "A trial message of the mesh",
+        "This channel gets the alerts of the mesh.",
+        "news",
+        (("Channel", target.name), ("Sent", f"{now:%Y-%m-%d %H:%M} UTC")),
+        (),
+        (),
+        "Somebody called mesh alert test.",
+        "trial",
+    )
+    return Message(f"trial-{now:%Y%m%d%H%M%S%f}", target.name, "trial", text.document())

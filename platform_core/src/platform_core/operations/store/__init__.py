@@ -1,0 +1,1 @@
+"""The one owner of the tables of incidents and messages."""

@@ -1,0 +1,193 @@
+"""Dagster's event log as signals: publications, checks, and failed runs.
+
+One statement reads all kinds of events by their number. A number alone is no position: after a wipe, SQLite
+gives the numbers of the last events again, and Postgres shows numbers out of order. So the position has a
+fingerprint of its event, the last numbers are always read again, and keys of signals make that harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import dagster as dg
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._serdes import deserialize_value
+from sqlalchemy import select
+
+from platform_core.codes import meaning
+from platform_core.contracts.model import DataProduct
+from platform_core.contracts.product_id import ProductId
+from platform_core.operations.incidents.signals import Signal
+from platform_core.workspace.dagster_internals import step_error, was_interrupted
+
+Kinds = dg.DagsterEventType
+READ: Final = (Kinds.RUN_FAILURE, Kinds.ASSET_CHECK_EVALUATION, Kinds.ASSET_MATERIALIZATION)
+OVERLAP: Final = 200
+"""Events before the position that are read again."""
+BACK: Final = 5000
+"""Events that are read again where the position is lost."""
+ENDED: Final = "its run ended before it began"
+_CODE: Final = re.compile(r"error\[(?P<code>[A-Z]\d{3})\]:(?P<text>.*?)(?=^error\[|\Z)", re.DOTALL | re.MULTILINE)
+_PLACE: Final = re.compile(r"^ *--> (?P<place>.+:\d+):\d+$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the log was read: the last number, and the run and time of that event."""
+
+    number: int
+    mark: str
+
+
+@dataclass
+class EventLog:
+    """The events of an instance, for the products of a mesh."""
+
+    instance: dg.DagsterInstance
+    products: Mapping[str, DataProduct]
+    sources: Mapping[str, frozenset[str]]
+    """The sources outside of the mesh that each product reads."""
+    _checks: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+
+    def read(self, after: Position | None, since: datetime) -> tuple[list[Signal], Position | None]:
+        """The signals after a position, or without one, since a time; and the new position."""
+        entries = self._entries(after, since)
+        found: list[Signal] = []
+        for _, entry in entries:  # the connection is closed: a question inside it would wait forever
+            found += self._signals(entry)
+        last = Position(entries[-1][0], _mark(entries[-1][1])) if entries else after
+        return found, last
+
+    def _entries(self, after: Position | None, since: datetime) -> list[tuple[int, dg.EventLogEntry]]:
+        table, storage = SqlEventLogStorageTable, self.instance.event_log_storage
+        assert isinstance(storage, SqlEventLogStorage)
+        number, kinds = table.c.id, table.c.dagster_event_type.in_([each.value for each in READ])
+        wanted = select(number, table.c.event).where(kinds).order_by(number)
+        if after is None:
+            wanted = wanted.where(table.c.timestamp >= since.replace(tzinfo=None))
+        else:
+            wanted = wanted.where(number > max(0, self._from(after)))
+        with storage.index_connection() as connection:
+            rows = connection.execute(wanted).fetchall()
+        return [(int(row[0]), deserialize_value(row[1], dg.EventLogEntry)) for row in rows]
+
+    def _from(self, after: Position) -> int:
+        table, storage = SqlEventLogStorageTable, self.instance.event_log_storage
+        assert isinstance(storage, SqlEventLogStorage)
+        here = select(table.c.event).where(table.c.id == after.number)
+        with storage.index_connection() as connection:
+            rows = connection.execute(here).fetchall()
+        known = bool(rows) and _mark(deserialize_value(rows[0][0], dg.EventLogEntry)) == after.mark
+        return after.number - (OVERLAP if known else BACK)
+
+    def _signals(self, entry: dg.EventLogEntry) -> Iterator[Signal]:
+        event, at = entry.dagster_event, datetime.fromtimestamp(entry.timestamp, UTC)
+        if event is None:
+            return
+        if event.event_type == Kinds.ASSET_MATERIALIZATION and entry.asset_materialization is not None:
+            made = entry.asset_materialization
+            product = "/".join(made.asset_key.path)
+            if product in self.products:
+                facts = {name: value.value for name, value in made.metadata.items()}
+                yield published(product, at, entry.run_id, facts)
+        elif event.event_type == Kinds.ASSET_CHECK_EVALUATION:
+            yield from self._checked(entry.run_id, at, event.asset_check_evaluation_data)
+        elif event.event_type == Kinds.RUN_FAILURE:
+            yield from self._failed(entry.run_id, at)
+
+    def _checked(self, run: str, at: datetime, check: dg.AssetCheckEvaluation) -> Iterator[Signal]:
+        product = "/".join(check.asset_key.path)
+        contract = self.products.get(product)
+        rule = next((r for r in contract.rules if r.name == check.check_name), None) if contract else None
+        if rule is None:
+            return
+        blocking = check.severity == dg.AssetCheckSeverity.ERROR
+        facts = {name: value.value for name, value in check.metadata.items()}
+        asked = bool(facts.keys() & {"violations", "observed"}) or check.passed
+        kind: Any = "warned" if not blocking else "refused" if asked else "unchecked"
+        if blocking and check.passed:
+            return
+        if blocking:
+            self._checks.setdefault((run, product), set()).add(rule.name)
+        yield Signal.of(
+            kind, product, at, run, rule.name,
+            run=run, rule=rule.name, count=facts.get("violations"), rows=facts.get("rows"),
+            columns=list(rule.columns) or None, passed=check.passed, asked=asked,
+        )  # fmt: skip
+
+    def _failed(self, run: str, at: datetime) -> Iterator[Signal]:
+        kinds = {Kinds.STEP_START, Kinds.STEP_FAILURE, Kinds.STEP_SUCCESS}
+        records = self.instance.get_records_for_run(run, of_type=kinds).records
+        steps: dict[str, dg.DagsterEvent] = {}
+        for record in records:
+            event = record.event_log_entry.dagster_event
+            if event is not None and event.step_key is not None:
+                steps[event.step_key] = event
+        by_step = {ProductId(name).step: name for name in self.products}
+        run_itself = self.instance.get_run_by_id(run) if not steps else None
+        for key in (run_itself.asset_selection or ()) if run_itself is not None else ():
+            if (product := "/".join(key.path)) in self.products:
+                yield Signal.of("failed", product, at, run, run=run, code="R006", title=ENDED)
+        for step, event in steps.items():
+            product = by_step.get(step)
+            # A killed process leaves a step without an end.
+            if product is None or event.event_type == Kinds.STEP_SUCCESS or self._refused(run, product):
+                continue
+            if event.event_type == Kinds.STEP_FAILURE and was_interrupted(event):
+                continue
+            yield Signal.of("failed", product, at, run, run=run, **self._reason(product, event))
+
+    def _refused(self, run: str, product: str) -> bool:
+        """Whether a failed check explains the failure of a run."""
+        if (run, product) in self._checks:
+            return True
+        checks = self.instance.get_records_for_run(run, of_type=Kinds.ASSET_CHECK_EVALUATION).records
+        found = (record.event_log_entry.dagster_event for record in checks)
+        return any(
+            not each.passed and each.severity == dg.AssetCheckSeverity.ERROR
+            for event in found
+            if event is not None
+            for each in (event.asset_check_evaluation_data,)
+            if "/".join(each.asset_key.path) == product
+        )
+
+    def _reason(self, product: str, event: dg.DagsterEvent) -> dict[str, Any]:
+        """Code, title and place of a failure, without a value: a message leaves the house."""
+        if event.event_type != Kinds.STEP_FAILURE:
+            return {"code": "R002", "title": "its process was killed"}
+        description, error = step_error(event)
+        text = description or (error.message if error else "")
+        found = _CODE.search(text)
+        code = found["code"] if found else "R003"
+        place = _PLACE.search(text)
+        known = meaning(code)
+        title = known.title if known else "its code fails"
+        if code == "R003" and error is not None:
+            title = f"its code fails with {error.kind or 'an exception'}"
+        facts = {"code": code, "title": title, "place": place["place"] if place else None}
+        if code.startswith("S"):
+            own = self.sources.get(product, frozenset())
+            named = [source for source in sorted(own) if source in text]
+            source = named[0] if named else next(iter(own)) if len(own) == 1 else None
+            facts |= {"source": source} if source else {}
+        return facts
+
+
+def published(product: str, at: datetime, run: str, facts: Mapping[str, Any]) -> Signal:
+    """The signal of a version, from the metadata of its materialization. The partitions of a run are one."""
+    version = facts.get("mesh/version")
+    return Signal.of(
+        "published", product, at, run, str(version),
+        run=run, version=version, rows=facts.get("dagster/row_count"), inputs=facts.get("mesh/inputs") or {},
+        seconds=facts.get("mesh/seconds"), bytes=facts.get("mesh/bytes_read"),
+        contract=facts.get("mesh/contract_version"), changed=facts.get("mesh/changed_columns"),
+    )  # fmt: skip
+
+
+def _mark(entry: dg.EventLogEntry) -> str:
+    return f"{entry.run_id} {entry.timestamp}"
