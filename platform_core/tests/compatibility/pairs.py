@@ -15,6 +15,9 @@ description: {purpose: Orders of the shop., usage: Join by order_id., limitation
 team: {name: shop-team}
 support: [{channel: "#shop", url: "https://chat.example.com/shop", tool: slack}]
 price: {priceAmount: 10, priceCurrency: EUR}
+customProperties:
+  - {property: serviceLevelTarget, value: 98, vendor: platform-core}
+  - {property: budget, value: {seconds: 60}, vendor: platform-core}
 servers: [{server: live, type: local, path: data, format: parquet}]
 roles: [{role: "domain:crew", access: read}, {role: analysts, access: read}]
 slaProperties:
@@ -289,6 +292,9 @@ PAIRS: Final = (
     p("value: 2, unit: d", "value: 3, unit: d", "K228"),
     p("value: 2, unit: d", "value: 1, unit: d", "K328"),
     p("2027-03-31", "2027-01-31", "K236"),
+    o("value: 98", "value: 90", "K237"),
+    o("value: 98", "value: 99.5", "K337"),
+    o("seconds: 60", "seconds: 90", "K442"),
     p("2027-03-31", "2027-06-30", "K336"),
     p(", {property: endOfLife, value: 2027-03-31}", "", "K336"),
     # Partitions.

@@ -15,6 +15,7 @@ from platform_core.codes import family
 from platform_core.compatibility.compare import changes
 from platform_core.compatibility.document import DOCUMENT_CODES, keys
 from platform_core.contracts.bounds import Bounds
+from platform_core.contracts.budget import Budget
 from platform_core.contracts.model import (
     Column,
     DataProduct,
@@ -66,6 +67,8 @@ MUTATED: Mapping[type, Mapping[str, Any]] = {
         "event_time": "seen_at",
         "masking": None,
         "ending": Ending(AT, date(2027, 3, 31)),
+        "target": 90.0,
+        "budget": Budget(60),
     },
     Column: {
         "name": "renamed",
@@ -81,6 +84,7 @@ MUTATED: Mapping[type, Mapping[str, Any]] = {
         "mask": Mask("redact", AT),
         "deprecated": True,
     },
+    Budget: {"seconds": 7.0, "bytes": 7},
     Ending: {
         "end_of_support": date(2025, 1, 1),
         "end_of_life": date(2025, 1, 1),
@@ -197,6 +201,9 @@ def mutated(load: Callable[[str], DataProduct], kind: type, field: str) -> tuple
         case "Ending":
             ends = replace(product, ending=Ending(AT, date(2026, 1, 1), date(2026, 6, 1), "shop/x"))
             return ends, replace(ends, ending=change(ends.ending))
+        case "Budget":
+            own = replace(product, budget=Budget(60, 60))
+            return own, first(own, "budget", change)
         case "Mask":
             return product, column(product, "age", lambda each: replace(each, mask=change(each.mask)))
         case "Suppression":

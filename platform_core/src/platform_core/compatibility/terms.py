@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from platform_core.compatibility.change import Change
+from platform_core.contracts.budget import DEFAULT_TARGET
 from platform_core.contracts.model import DataProduct, place_in
 from platform_core.contracts.time_units import cron_days, cron_times
 from platform_core.diagnostics import Place
@@ -49,6 +50,7 @@ def term_changes(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     yield from _partitions(old, new)
     yield from _model(old, new)
     yield from _ending(old, new)
+    yield from _operation(old, new)
 
 
 def _status(old: str, new: str) -> str:
@@ -71,6 +73,16 @@ def _ending(old: DataProduct, new: DataProduct) -> Iterator[Change]:
     old_one, new_one = getattr(one, "successor", None), getattr(two, "successor", None)
     if old_one != new_one:
         yield Change("K336", f"its successor was {old_one or 'none'} and is {new_one or 'none'}", place)
+
+
+def _operation(old: DataProduct, new: DataProduct) -> Iterator[Change]:
+    at = place_in(new, "/customProperties")
+    one, two = (DEFAULT_TARGET if each.target is None else each.target for each in (old, new))
+    if one != two:
+        words = f"the service level target was {one:g} % and is {two:g} %"
+        yield Change("K237" if two < one else "K337", words, at)
+    if old.budget != new.budget:
+        yield Change("K442", "its budget changed", at)
 
 
 def _grants(old: DataProduct, new: DataProduct) -> Iterator[Change]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from platform_core.contracts.bounds import NONE_ALLOWED, Bounds, Scalar
+from platform_core.contracts.budget import Budget
 from platform_core.contracts.ending import Ending
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import Diagnostic, Place, Severity
@@ -275,6 +276,9 @@ class DataProduct:
     """The masked twin of this product."""
     ending: Ending | None = None
     """The announced end of this product."""
+    target: float | None = None
+    """The percentage of deliveries that are to be kept in time; None for the default."""
+    budget: Budget | None = None
     twin_of: str | None = None
     """The id of the parent, for a masked twin, which has no contract of its own."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

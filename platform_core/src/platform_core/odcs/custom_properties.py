@@ -19,7 +19,11 @@ class Level(Enum):
 
     CONTRACT = (
         "the contract",
-        {"successor": "The product to which the readers of this one move, as `<domain>/<product>`."},
+        {
+            "successor": "The product to which the readers of this one move, as `<domain>/<product>`.",
+            "serviceLevelTarget": "The percentage of the promised deliveries to keep; 95 by default.",
+            "budget": "What its runs may cost in a month: `seconds`, and `bytes` that they read.",
+        },
     )
     TABLE = (
         "a schema object",

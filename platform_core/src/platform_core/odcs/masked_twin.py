@@ -55,6 +55,7 @@ def masked_twin(parent: DataProduct) -> DataProduct:
         file=None,
         event_time=None,
         ending=replace(parent.ending, successor=None) if parent.ending is not None else None,
+        budget=None,
         twin_of=parent.id,
         remarks=(),
     )

@@ -19,6 +19,7 @@ from platform_core.odcs.placeholders import undecided
 from platform_core.odcs.rules.all_rules import read_rules
 from platform_core.odcs.rules.disclosure import disclosure_rules
 from platform_core.odcs.rules.safe_together import together_rules
+from platform_core.odcs.operation import read_budget, read_target
 from platform_core.odcs.service_levels import read_ending, read_sla
 from platform_core.odcs.streams import by_batch, read_event_time
 from platform_core.source.cursor import Faults, Node
@@ -86,6 +87,8 @@ def read(document: Document, domain: str | None = None) -> DataProduct:
         event_time=read_event_time(table, kind, columns, partitions),
         masking=read_masking(table, identity, columns),
         ending=read_ending(contract, identity),
+        target=read_target(contract),
+        budget=read_budget(contract),
         places=document.places(),
         remarks=tuple(faults.remarks),
     )

@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 from platform_core.diagnostics import Diagnostic, GovernanceError, Place, shown
 from platform_core.secrets import Secret
+from platform_core.source.budget import read_budget
 from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
 from platform_core.source.secret_reference import secret_reference
@@ -21,7 +22,7 @@ TOPOLOGIES: Final[tuple[Topology, ...]] = get_args(Topology)
 _TEAM = ("name", "description", "domain", "email", "channels", "members")
 _CHANNEL = ("channel", "tool", "url", "description", "webhook")
 _MEMBER = ("role", "name", "email")
-_MESH = ("topology", "central_team", "email_domains", "representatives")
+_MESH = ("topology", "central_team", "email_domains", "representatives", "budget")
 GOVERNANCE: Final = FileKind(
     "governance file",
     "a file as docs/governance.md shows it",
@@ -82,6 +83,8 @@ class Federation:
     """E-mail addresses of the representatives, by domain."""
     teams: dict[str, Team] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    budget: dict[str, float] = field(default_factory=dict)
+    """The budget of each product that declares none."""
     faults: tuple[Diagnostic, ...] = ()
     readable: bool = True
     """False where one of the files could not be read: its content is then unknown."""
@@ -126,6 +129,7 @@ def read_federation(root: Path) -> Federation:
         representatives={name: representatives.texts(name) for name in representatives.mapping()},
         teams=by_slug,
         waivers=tuple(_waivers(waivers)),
+        budget=read_budget(mesh["budget"], "C010") if "budget" in mesh.mapping() else {},
         faults=tuple(fault for file in files for fault in file.faults.errors),
         readable=all(file.faults.readable for file in files),
     )

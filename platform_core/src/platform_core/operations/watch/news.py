@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from platform_core.contracts.model import Budget, DataProduct
+from platform_core.contracts.budget import Budget
+from platform_core.contracts.model import DataProduct
 from platform_core.governance.facts import MeshFacts
 from platform_core.governance.policies.change import readers_of
 from platform_core.operations.incidents.signals import Signal
