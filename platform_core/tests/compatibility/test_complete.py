@@ -68,7 +68,7 @@ MUTATED: Mapping[type, Mapping[str, Any]] = {
         "masking": None,
         "ending": Ending(AT, date(2027, 3, 31)),
         "target": 90.0,
-        "budget": Budget(60),
+        "budget": Budget(90),
     },
     Column: {
         "name": "renamed",

@@ -85,6 +85,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
     "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
     "doctor": Verb("operate", "check the deployment or the state folder, end to end", "a check failed"),
+    "watch": Verb(
+        "operate",
+        "keep incidents, and send alerts to owners and readers",
+        "a round could not be done",
+    ),
     "serve": Verb("operate", "serve Dagster's UI and daemon", "the server did not start, or ended", ()),
     "metrics": Verb("operate", "serve metrics of the mesh for Prometheus", "it cannot serve", ()),
     "deploy": Verb("operate", "write a compose file of the deployment", "the deployment cannot be read", ()),

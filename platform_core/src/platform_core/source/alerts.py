@@ -32,7 +32,7 @@ READERS: Final = "readers"
 ENCRYPTION: Final = ("tls", "starttls", "none")
 _FILE: Final = ("policies", "email", "heartbeat")
 _POLICY: Final = ("name", "on", "of", "tell", "by", "repeat")
-_OF: Final = ("domain", "owner", "tag", "product")
+_OF: Final = ("domain", "owner", "tag", "selection")
 _EMAIL: Final = ("host", "port", "encryption", "from", "user", "password")
 _SPAN: Final = re.compile(r"(?P<count>[1-9]\d{0,4}) ?(?P<unit>min|h|d)")
 _UNITS: Final = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -48,7 +48,7 @@ class AlertPolicy:
     """``owner``, ``readers``, teams, and ``domain:<name>`` for the teams of a domain."""
     place: Place
     of: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The products by their domain, owner, tag or id."""
+    """The products by their domain, owner, tag, or a selection as that of ``mesh run``."""
     by: tuple[Tool, ...] = ()
     """The tools of the channels; empty for all."""
     repeat: timedelta | None = None

@@ -23,7 +23,5 @@ def secret_reference(node: Node, key: str, code: str) -> Secret | None:
     how = "is written in the file" if isinstance(value, str) else "is not a reference"
     # Without a place, since its line would show the secret.
     message, expected = f"{key} {how} ({found.key_place()})", "{env: <variable>} or {file: <path>}"
-    node.faults.errors.append(
-        Diagnostic(code, message, None, expected, f"Write {key}: {{env: <variable>}}.")
-    )
+    node.faults.errors.append(Diagnostic(code, message, None, expected, f"Write {key}: {{env: <variable>}}."))
     return None

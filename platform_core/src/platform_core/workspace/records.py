@@ -126,7 +126,7 @@ def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, M
     """The last materialization of each product that has one."""
     records = instance.get_asset_records([_key(product) for product in products])
     entries = [record.asset_entry.last_materialization for record in records]
-    return {made.product: made for made in (_made(entry) for entry in entries if entry is not None)}
+    return {made.product: made for made in (materialized(entry) for entry in entries if entry is not None)}
 
 
 def every(instance: dg.DagsterInstance, product: str) -> Iterator[Materialization]:
@@ -137,7 +137,7 @@ def every(instance: dg.DagsterInstance, product: str) -> Iterator[Materializatio
     while True:
         page = instance.fetch_materializations(_key(product), limit=PAGE, cursor=cursor)
         for record in page.records:
-            made = _made(record.event_log_entry)
+            made = materialized(record.event_log_entry)
             if (made.run_id, made.version) not in known:
                 known.add((made.run_id, made.version))
                 yield made
@@ -237,7 +237,8 @@ def _key(product: str) -> dg.AssetKey:
     return dg.AssetKey(ProductId(product).path)
 
 
-def _made(entry: dg.EventLogEntry) -> Materialization:
+def materialized(entry: dg.EventLogEntry) -> Materialization:
+    """The materialization that an event records."""
     event = entry.asset_materialization
     assert event is not None  # the record is one of a materialization
     metadata: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}

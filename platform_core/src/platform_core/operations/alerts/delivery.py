@@ -17,6 +17,7 @@ import requests
 
 from platform_core.diagnostics import PlatformError
 from platform_core.operations.alerts.layouts import LAYOUTS, mail
+from platform_core.operations.alerts.outbox import UI
 from platform_core.operations.alerts.recipients import Directory, Target
 from platform_core.operations.alerts.text import Text
 from platform_core.operations.store.journal import Journal, Message
@@ -38,13 +39,24 @@ class NotAccepted(Exception):
         self.wait = wait
 
 
-def deliver(journal: Journal, directory: Directory, now: Clock = lambda: datetime.now(UTC)) -> int:
-    """Send the messages that are due; the number of those that were accepted."""
+def deliver(
+    journal: Journal,
+    directory: Directory,
+    show: Callable[[Message], None],
+    now: Clock = lambda: datetime.now(UTC),
+) -> int:
+    """Send the messages that are due; the number of those that were accepted. ``show`` shows one on the asset
+    pages."""
     journal.take_back()
     accepted, tired = 0, dict[str, datetime]()
     for message in journal.due(now()):
         if message.channel in tired:
             journal.postpone(message.key, tired[message.channel])
+            continue
+        if message.channel == UI:
+            journal.mark(message.key, "sending")
+            show(message)
+            journal.mark(message.key, "sent")
             continue
         target = directory.target(message.channel)
         if target is None:

@@ -1,4 +1,4 @@
-"""One message in the layouts of the tools: mail, Slack's blocks, an Adaptive Card of Microsoft Teams, JSON."""
+"""One message in the layouts of the tools: mail, Slack's blocks, a card of Microsoft Teams, JSON."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def _page(text: Text) -> str:
     style = f"font:14px sans-serif;border-left:4px solid {COLOURS[text.tone]};padding-left:12px"
     return (
         f'<div style="{style}"><h2 style="font-size:17px">{escape(text.title)}</h2><p>{escape(text.lead)}</p>'
-        f'<table>{rows}</table><ul>{steps}</ul><p>{links}</p><p style="color:#666">{escape(text.why)}</p></div>'
+        f"<table>{rows}</table><ul>{steps}</ul><p>{links}</p>"
+        f'<p style="color:#666">{escape(text.why)}</p></div>'
     )
 
 

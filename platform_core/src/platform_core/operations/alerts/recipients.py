@@ -8,9 +8,11 @@ from typing import Final, Literal
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
-from platform_core.operations.incidents.reach import Reached
+from platform_core.diagnostics import UsageError
+from platform_core.operations.incidents.reach import Reach, Reached
 from platform_core.source.alerts import OWNER, READERS, TOOLS, AlertPolicy, Alerts, Event
 from platform_core.source.federation import Channel, Federation
+from platform_core.workspace.run.selection import parse_selection
 
 Role = Literal["owner", "reader", "named"]
 DOMAIN: Final = "domain:"
@@ -51,6 +53,10 @@ class Happening:
     readers: Mapping[str, Reached] = field(default_factory=dict)
     domain: str | None = None
     """The domain of a location."""
+    late: tuple[str, ...] = ()
+    """The products that are late by it."""
+    reach: Reach = field(default_factory=Reach)
+    """The graph of the mesh, for selections."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,16 @@ class Directory:
     alerts: Alerts
 
     def recipients(
-        self, happening: Happening, *, without: Collection[str] = (), policies: Iterable[AlertPolicy] = ()
+        self,
+        happening: Happening,
+        without: Collection[str] = (),
+        policies: Iterable[AlertPolicy] | None = None,
     ) -> Iterator[Recipient]:
         """The recipients of an event, each channel once: an owner before a reader. ``without`` are the names
         of channels that are the subject; ``policies`` are by default those of the file."""
         seen: set[str] = set()
-        matching = [each for each in policies or self.alerts.policies if self.matches(each, happening)]
+        chosen = self.alerts.policies if policies is None else policies
+        matching = [each for each in chosen if self.matches(each, happening)]
         order: tuple[Role, ...] = ("owner", "reader", "named")
         for role in order:
             for each in matching:
@@ -81,20 +91,29 @@ class Directory:
         """Whether a policy is about an event, by its kind and its products."""
         if not happening.events & set(policy.on):
             return False
-        products = [self.products[name] for name in happening.products if name in self.products]
-        found = {
+        about = {*happening.products, *happening.late}
+        products = [self.products[name] for name in sorted(about & self.products.keys())]
+        found: dict[str, set[str | None]] = {
             "domain": {happening.domain, *(each.domain for each in products)},
             "owner": {each.owner for each in products},
             "tag": {tag for each in products for tag in each.tags},
-            "product": {each.id for each in products},
         }
+        if (words := policy.of.get("selection")) and not about & self._selected(words, happening.reach):
+            return False
         return all(found[key] & set(words) for key, words in policy.of.items() if key in found)
+
+    def _selected(self, words: tuple[str, ...], reach: Reach) -> frozenset[str]:
+        try:
+            chosen = parse_selection(words, self.products)
+        except UsageError:  # mesh validate names the unknown product
+            return frozenset()
+        return chosen.resolve({name: reach.inputs(name) for name in self.products})
 
     def owners(self, happening: Happening) -> set[str]:
         """The teams or addresses that own what an event is about; the central team where nobody does."""
-        found = {
-            self.products[name].owner or "" for name in happening.products if name in self.products
-        } | {team.slug for team in self.federation.teams.values() if team.domain == (happening.domain or "")}
+        found = {self.products[name].owner or "" for name in happening.products if name in self.products} | {
+            team.slug for team in self.federation.teams.values() if team.domain == (happening.domain or "")
+        }
         return {each for each in found if each} or self._central()
 
     def _teams(
@@ -138,7 +157,7 @@ class Directory:
         return [
             Target.of(owner, each)
             for each in channels
-            if each.tool in tools and (each.webhook is not None or (each.tool == "email" and self.alerts.email))
+            if each.tool in tools and (each.webhook or (each.tool == "email" and self.alerts.email))
         ]
 
     def target(self, name: str) -> Target | None:

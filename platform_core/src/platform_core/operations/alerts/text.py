@@ -31,6 +31,7 @@ NEWS: Final = {
     "deprecated": "ends soon and still has readers",
     "waiver": "has a waiver that expires soon",
     "budget": "is over its budget",
+    "silent": "was silent: nobody heard of anything",
 }
 
 
@@ -71,10 +72,11 @@ class Writer:
         """The message about an incident: ``opened``, ``repeat <n>`` or ``resolved``."""
         repaired = incident.resolved is not None and phase == "resolved"
         subject = named(incident.cause)
-        what = "works again" if repaired else self.what(incident)
+        what = "works again" if repaired else what_in_words(incident)
         facts = [*self._facts(incident, recipient)]
         if repaired and incident.resolved is not None:
-            facts.insert(0, ("Repaired after", duration_in_words(_whole(incident.resolved - incident.opened))))
+            took = duration_in_words(_whole(incident.resolved - incident.opened))
+            facts.insert(0, ("Repaired after", took))
         lead = f"{subject} {what}."
         if recipient.role == "reader" and not repaired:
             lead = f"{subject}, which you read, {what}. {self._reach_in_words(incident, recipient)}"
@@ -108,19 +110,6 @@ class Writer:
             thread=signal.key,
         )
 
-    def what(self, incident: Incident) -> str:
-        """What is wrong, in words: a code and its title, or a rule and a count."""
-        facts, kind = incident.last.facts, WHAT[incident.kind]
-        if incident.cause.startswith("source:"):
-            return "is not there, or cannot be read" if incident.kind != "late" else "is late"
-        if incident.kind == "broken":
-            return str(facts.get("what", kind))
-        if incident.kind == "refused" and facts.get("rule"):
-            return f"{kind}: {facts['rule']} fails"
-        if incident.kind == "unchecked":
-            return f"{kind}: {facts['rule']} cannot be checked"
-        return f"{kind}: {facts['title']} ({facts['code']})" if facts.get("code") else kind
-
     def _facts(self, incident: Incident, recipient: Recipient) -> list[tuple[str, str]]:
         cause, facts = incident.cause, incident.last.facts
         found = [("Since", at_in_words(incident.opened))]
@@ -139,12 +128,12 @@ class Writer:
         if incident.late:
             found.append(("Late because of it", listed(sorted(incident.late), SHOWN)))
         if recipient.role == "owner":
-            reached = self.book.reach.readers(bare(cause), incident.columns)
+            reached = self.book.affected(incident)
             found.append(("Affected", listed(sorted(reached), SHOWN) or "no product"))
         return found
 
     def _reach_in_words(self, incident: Incident, recipient: Recipient) -> str:
-        reached = self.book.reach.readers(bare(incident.cause), incident.columns)
+        reached = self.book.affected(incident)
         own = [reached[name] for name in recipient.products if name in reached]
         return f"It concerns {listed([way(each) for each in own], SHOWN)}."
 
@@ -173,6 +162,20 @@ class Writer:
         return [*links, *((f"Support {each.channel}", each.url) for each in support if each.url)]
 
 
+def what_in_words(incident: Incident) -> str:
+    """What is wrong: a code and its title, or a rule."""
+    facts, kind = incident.last.facts, WHAT[incident.kind]
+    if incident.cause.startswith("source:"):
+        return "is not there, or cannot be read" if incident.kind != "late" else "is late"
+    if incident.kind == "broken":
+        return str(facts.get("what", kind))
+    if incident.kind == "refused" and facts.get("rule"):
+        return f"{kind}: {facts['rule']} fails"
+    if incident.kind == "unchecked":
+        return f"{kind}: {facts['rule']} cannot be checked"
+    return f"{kind}: {facts['title']} ({facts['code']})" if facts.get("code") else kind
+
+
 def named(cause: str) -> str:
     """A cause in words."""
     kind, _, name = cause.partition(":")
@@ -180,11 +183,6 @@ def named(cause: str) -> str:
     if cause == "daemon":
         return "Dagster's daemon"
     return f"{words[kind]} {name}" if kind in words else cause
-
-
-def bare(cause: str) -> str:
-    """The name of a cause in the graph."""
-    return cause.removeprefix("source:")
 
 
 def way(reached: Reached) -> str:

@@ -7,13 +7,14 @@ incidents of products that are late because of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from platform_core.contracts.product_id import ProductId
 from platform_core.fingerprint.made_from import digest
-from platform_core.operations.incidents.reach import Reach
+from platform_core.operations.incidents.reach import Reach, Reached
 from platform_core.operations.incidents.signals import DAEMON, FAULTS, Kind, Signal
 
 QUIET: Final = timedelta(hours=1)
@@ -35,17 +36,30 @@ class Incident:
     """The wrong columns; None where all may be."""
     late: dict[str, datetime] = field(default_factory=dict)
     """The products that are late because of it, and since when."""
+    was_late: set[str] = field(default_factory=set)
+    """The products that were late because of it at a time."""
     absorbed: list[str] = field(default_factory=list)
     """The ids of incidents that turned out to be its consequences."""
     resolved: datetime | None = None
     acknowledged: tuple[str, datetime] | None = None
     """By whom, and when."""
+    began: datetime = field(init=False)
+    """The time of its first consequence, which may be known before its cause."""
+    reopened: int = 0
+    """How often its fault came back soon after the repair."""
+
+    def __post_init__(self) -> None:
+        self.began = self.opened
 
     @property
     def state(self) -> State:
         if self.resolved is not None:
             return "resolved"
         return "acknowledged" if self.acknowledged else "open"
+
+    def add_late(self, products: Mapping[str, datetime]) -> None:
+        self.late = {**products, **self.late}
+        self.was_late |= products.keys()
 
     def again(self, signal: Signal) -> None:
         """Take another fault of the same cause."""
@@ -120,6 +134,18 @@ class Book:
             return self._open[product]
         return next((each for each in self._open.values() if product in each.late), None)
 
+    def affected(self, incident: Incident) -> dict[str, Reached]:
+        """The products that an incident reaches by the columns that they use, or that are late by it."""
+        kind, _, name = incident.cause.partition(":")
+        if kind == "location":
+            own = [each for each in self.reach.products if ProductId(each).domain == name]
+            found = {each: Reached(each, incident.cause, None) for each in own}
+            for each in own:
+                found = {**self.reach.readers(each, None), **found}
+        else:
+            found = self.reach.readers(bare(incident.cause), incident.columns)
+        return {each: Reached(each, incident.cause, None) for each in incident.late} | found
+
     def _fault(self, signal: Signal) -> None:
         source = signal.facts.get("source")
         cause = f"source:{source}" if source is not None else signal.subject
@@ -132,12 +158,13 @@ class Book:
             incident.again(signal)
         elif before is not None and before.kind == signal.kind and _soon(before, signal):
             before.resolved, before.acknowledged = None, None
+            before.reopened += 1
             before.again(signal)
             incident = self._open[cause] = self._closed.pop(cause)
         else:
             incident = self._begin(cause, signal)
         if source is not None:
-            incident.late.setdefault(signal.subject, signal.at)
+            incident.add_late({signal.subject: signal.at})
 
     def _late(self, signal: Signal) -> None:
         product, source = signal.subject, signal.facts.get("source")
@@ -153,7 +180,7 @@ class Book:
         else:
             self._begin(product, signal)
             return
-        incident.late.setdefault(product, signal.at)
+        incident.add_late({product: signal.at})
 
     def _farthest(self, product: str) -> Incident | None:
         if DAEMON in self._open:
@@ -169,8 +196,10 @@ class Book:
         self.incidents[incident.id] = self._open[cause] = incident
         for name, other in list(self._open.items()):
             if other.kind == "late" and other is not incident and self._follows(name, cause):
-                incident.late |= {name: other.opened, **other.late}
+                incident.add_late({name: other.opened, **other.late})
+                incident.was_late |= other.was_late
                 incident.absorbed += [other.id, *other.absorbed]
+                incident.began = min(incident.began, other.began)
                 del self._open[name], self.incidents[other.id]
         return incident
 
@@ -196,6 +225,11 @@ class Book:
         if (incident := self._open.pop(cause, None)) is not None:
             incident.resolved = at
             self._closed[cause] = incident
+
+
+def bare(cause: str) -> str:
+    """The name of a cause in the graph."""
+    return cause.removeprefix("source:")
 
 
 def _soon(before: Incident, signal: Signal) -> bool:

@@ -56,6 +56,11 @@ class Reach:
         }
         self._levels, self._order = {}, []
 
+    @property
+    def products(self) -> Iterable[str]:
+        """The products of all locations that were shown."""
+        return self._inputs
+
     def inputs(self, product: str) -> frozenset[str]:
         """The products and sources that it reads."""
         return self._inputs.get(product, frozenset())

@@ -13,7 +13,7 @@ Kind = Literal[
     # faults of products
     "refused", "failed", "unchecked", "late",
     # the other news of products
-    "published", "warned", "contract", "deprecated", "waiver", "budget",
+    "published", "warned", "contract", "deprecated", "waiver", "budget", "silent",
     # causes that are no product
     "broken", "works",
     # the graph of a location, and what people say

@@ -31,13 +31,14 @@ CREATE TABLE IF NOT EXISTS mesh_signal (
   facts TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS mesh_signal_at ON mesh_signal (at, n);
 CREATE TABLE IF NOT EXISTS mesh_incident (
-  id TEXT PRIMARY KEY, cause TEXT NOT NULL, state TEXT NOT NULL, opened TEXT NOT NULL, resolved TEXT,
-  document TEXT NOT NULL);
+  id TEXT PRIMARY KEY, cause TEXT NOT NULL, state TEXT NOT NULL, began TEXT NOT NULL,
+  detected TEXT NOT NULL, opened TEXT NOT NULL, resolved TEXT, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS mesh_message (
   n {serial}, key TEXT UNIQUE NOT NULL, incident TEXT, phase TEXT NOT NULL, channel TEXT NOT NULL,
   body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, made TEXT NOT NULL,
   due TEXT NOT NULL, error TEXT);
 CREATE INDEX IF NOT EXISTS mesh_message_due ON mesh_message (state, due);
+CREATE INDEX IF NOT EXISTS mesh_message_incident ON mesh_message (incident);
 """
 
 
@@ -55,7 +56,7 @@ class Database:
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query. Raises OperationsError O001."""
-        return self._execute(statement, values).fetchall()
+        return list(self._execute(statement, values).fetchall())
 
     def change(self, statement: str, *values: Any) -> int:
         """The number of rows that a statement changed. Raises OperationsError O001."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +41,10 @@ class Journal:
         with opened(root) as database:
             yield cls(database)
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """All of the block, or nothing of it. One writer at a time."""
+        return self.database.transaction()
+
     def fact(self, name: str) -> Any:
         """A kept value, such as the position in a source; None where none is kept."""
         found = self.database.rows("SELECT value FROM mesh_fact WHERE name = ?", name)
@@ -68,32 +72,56 @@ class Journal:
             )
         ]
 
-    def signals(self, since: datetime | None = None) -> Iterator[Signal]:
-        """The signals in the order of their times, and the newest graph of each location before ``since``."""
-        wanted = "key, kind, subject, at, facts"
+    def signals(self, since: datetime) -> Iterator[Signal]:
+        """The signals from a time on in their order, after the last graphs and publications before it."""
         rows = self.database.rows(
-            f"SELECT {wanted} FROM mesh_signal WHERE at >= ? OR kind IN ('graph', 'silence') ORDER BY at, n",
-            written(since) if since is not None else "",
+            "SELECT key, kind, subject, at, facts FROM mesh_signal WHERE at >= ? OR kind = 'silence'"
+            " OR (kind, subject, at) IN (SELECT kind, subject, max(at) FROM mesh_signal"
+            " WHERE at < ? AND kind IN ('graph', 'published') GROUP BY kind, subject) ORDER BY at, n",
+            *(written(since), written(since)),
         )
         for key, kind, subject, at, facts in rows:
             yield Signal(key, kind, subject, datetime.fromisoformat(at), json.loads(facts))
 
-    def put_incidents(self, documents: Mapping[str, Mapping[str, Any]], gone: Iterable[str]) -> None:
-        """Write incidents by id for readers; ``gone`` are ids of incidents that became parts of others."""
+    def newest(self) -> int:
+        """The number of the signal that was stored last; 0 where there is none."""
+        return int(self.database.rows("SELECT coalesce(max(n), 0) FROM mesh_signal")[0][0])
+
+    def put_incidents(
+        self, documents: Mapping[str, Mapping[str, Any]], since: datetime, now: datetime
+    ) -> None:
+        """Write the incidents from a time on by id. Those that are missing became parts of others."""
         for id, each in documents.items():
             self.database.change(
-                "INSERT INTO mesh_incident VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " state = excluded.state, resolved = excluded.resolved, document = excluded.document",
-                *(id, each["cause"], each["state"], each["opened"], each["resolved"], json.dumps(each)),
+                "INSERT INTO mesh_incident VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " state = excluded.state, began = excluded.began, resolved = excluded.resolved,"
+                " document = excluded.document",
+                *(id, each["cause"], each["state"], each["began"], written(now), each["opened"]),
+                *(each["resolved"], json.dumps(each)),
             )
-        for id in gone:
-            self.database.change("DELETE FROM mesh_incident WHERE id = ?", id)
+        for (id,) in self.database.rows("SELECT id FROM mesh_incident WHERE began >= ?", written(since)):
+            if id not in documents:
+                self.database.change("DELETE FROM mesh_incident WHERE id = ?", id)
+
+    def since(self, at: datetime, quiet: timedelta) -> datetime:
+        """The time, at the latest ``at``, from which a replay shows the same incidents as a whole one: none is
+        open then, or was resolved less than ``quiet`` before."""
+        while True:
+            [(began,)] = self.database.rows(
+                "SELECT min(began) FROM mesh_incident WHERE resolved IS NULL OR resolved >= ?",
+                written(at - quiet),
+            )
+            if began is None or began >= written(at):
+                return at
+            at = datetime.fromisoformat(began)
 
     def incidents(self, *, unresolved: bool = False) -> list[dict[str, Any]]:
         """The incidents as they were last written, the newest first."""
-        where = "WHERE state <> 'resolved' " if unresolved else ""
-        rows = self.database.rows(f"SELECT document FROM mesh_incident {where}ORDER BY opened DESC, id")
-        return [json.loads(document) for (document,) in rows]
+        where = "WHERE resolved IS NULL " if unresolved else ""
+        rows = self.database.rows(
+            f"SELECT document, detected FROM mesh_incident {where}ORDER BY opened DESC, id"
+        )
+        return [{**json.loads(document), "detected": detected} for document, detected in rows]
 
     def post(self, message: Message, now: datetime) -> bool:
         """Put a message into the outbox; returns False where one of its key is or was there."""
@@ -106,8 +134,24 @@ class Journal:
             )
         )
 
-    def posted(self, key: str) -> bool:
-        return bool(self.database.rows("SELECT 1 FROM mesh_message WHERE key = ?", key))
+    def told(self, incidents: Iterable[str]) -> dict[str, list[tuple[str, datetime]]]:
+        """The phases of incidents by channel, with the times of their messages, in their order."""
+        ids, found = tuple(incidents), dict[str, list[tuple[str, datetime]]]()
+        rows = self.database.rows(
+            f"SELECT channel, phase, made FROM mesh_message WHERE incident IN ({', '.join('?' * len(ids))})"
+            " ORDER BY n",
+            *ids,
+        )
+        for channel, phase, made in rows:
+            found.setdefault(channel, []).append((phase, datetime.fromisoformat(made)))
+        return found
+
+    def hurry(self, latest: datetime) -> int:
+        """Bring forward what waits longer than until ``latest``, as after a step back of the clock."""
+        return self.database.change(
+            "UPDATE mesh_message SET due = ? WHERE state <> 'sent' AND due > ?",
+            *(written(latest), written(latest)),
+        )
 
     def due(self, now: datetime) -> list[Message]:
         """The messages to send now, the oldest first."""
@@ -117,11 +161,12 @@ class Journal:
             written(now),
         )
         return [
-            Message(key, channel, phase, json.loads(body), *rest)
-            for key, channel, phase, body, *rest in rows
+            Message(key, channel, phase, json.loads(body), *rest) for key, channel, phase, body, *rest in rows
         ]
 
-    def mark(self, key: str, state: MessageState, due: datetime | None = None, error: str | None = None) -> None:
+    def mark(
+        self, key: str, state: MessageState, due: datetime | None = None, error: str | None = None
+    ) -> None:
         """Note the state of a message: before it is sent, after it was sent, or when to try again."""
         self.database.change(
             "UPDATE mesh_message SET state = ?, attempts = attempts + ?, due = coalesce(?, due), error = ?"

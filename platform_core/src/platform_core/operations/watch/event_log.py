@@ -8,31 +8,33 @@ fingerprint of its event, the last numbers are always read again, and keys of si
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import dagster as dg
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import deserialize_value
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.operations.incidents.signals import Signal
 from platform_core.workspace.dagster_internals import step_error, was_interrupted
+from platform_core.workspace.lateness import lateness
+from platform_core.workspace.records import Materialization, materialized
 
 Kinds = dg.DagsterEventType
 READ: Final = (Kinds.RUN_FAILURE, Kinds.ASSET_CHECK_EVALUATION, Kinds.ASSET_MATERIALIZATION)
 OVERLAP: Final = 200
 """Events before the position that are read again."""
-BACK: Final = 5000
-"""Events that are read again where the position is lost."""
+RECENT: Final = timedelta(hours=1)
+"""Where the position is lost, events of this time before it are read again."""
 ENDED: Final = "its run ended before it began"
-_CODE: Final = re.compile(r"error\[(?P<code>[A-Z]\d{3})\]:(?P<text>.*?)(?=^error\[|\Z)", re.DOTALL | re.MULTILINE)
+_CODE: Final = re.compile(r"error\[(?P<code>[A-Z]\d{3})\]:")
 _PLACE: Final = re.compile(r"^ *--> (?P<place>.+:\d+):\d+$", re.MULTILINE)
 
 
@@ -42,6 +44,9 @@ class Position:
 
     number: int
     mark: str
+    at: float
+    """The time of the latest event so far, as a POSIX timestamp. A later event counts as not earlier, even if
+    a clock went back between the two."""
 
 
 @dataclass
@@ -58,43 +63,50 @@ class EventLog:
         """The signals after a position, or without one, since a time; and the new position."""
         entries = self._entries(after, since)
         found: list[Signal] = []
-        for _, entry in entries:  # the connection is closed: a question inside it would wait forever
-            found += self._signals(entry)
-        last = Position(entries[-1][0], _mark(entries[-1][1])) if entries else after
-        return found, last
+        latest = after.at if after is not None else 0.0
+        for number, entry in entries:  # the connection is closed: a question inside it would wait forever
+            at = entry.timestamp
+            if after is None or number > after.number:
+                at = latest = max(at, latest)
+            found += self._signals(entry, datetime.fromtimestamp(at, UTC))
+        if entries:
+            after = Position(entries[-1][0], _mark(entries[-1][1]), latest)
+        return found, after
 
     def _entries(self, after: Position | None, since: datetime) -> list[tuple[int, dg.EventLogEntry]]:
-        table, storage = SqlEventLogStorageTable, self.instance.event_log_storage
-        assert isinstance(storage, SqlEventLogStorage)
-        number, kinds = table.c.id, table.c.dagster_event_type.in_([each.value for each in READ])
-        wanted = select(number, table.c.event).where(kinds).order_by(number)
+        table = SqlEventLogStorageTable.c
         if after is None:
-            wanted = wanted.where(table.c.timestamp >= since.replace(tzinfo=None))
+            wanted = table.timestamp >= since.replace(tzinfo=None)
+        elif self._is_there(after):
+            wanted = table.id > after.number - OVERLAP
         else:
-            wanted = wanted.where(number > max(0, self._from(after)))
+            # Events were wiped: the next ones may have got earlier numbers.
+            recently = datetime.fromtimestamp(after.at, UTC).replace(tzinfo=None) - RECENT
+            wanted = or_(table.id > after.number - OVERLAP, table.timestamp >= recently)
+        kinds = table.dagster_event_type.in_([each.value for each in READ])
+        return self._select(and_(wanted, kinds))
+
+    def _is_there(self, position: Position) -> bool:
+        rows = self._select(SqlEventLogStorageTable.c.id == position.number)
+        return bool(rows) and _mark(rows[0][1]) == position.mark
+
+    def _select(self, wanted: ColumnElement[bool]) -> list[tuple[int, dg.EventLogEntry]]:
+        table, storage = SqlEventLogStorageTable.c, self.instance.event_log_storage
+        assert isinstance(storage, SqlEventLogStorage)
         with storage.index_connection() as connection:
-            rows = connection.execute(wanted).fetchall()
+            query = select(table.id, table.event).where(wanted).order_by(table.id)
+            rows = connection.execute(query).fetchall()
         return [(int(row[0]), deserialize_value(row[1], dg.EventLogEntry)) for row in rows]
 
-    def _from(self, after: Position) -> int:
-        table, storage = SqlEventLogStorageTable, self.instance.event_log_storage
-        assert isinstance(storage, SqlEventLogStorage)
-        here = select(table.c.event).where(table.c.id == after.number)
-        with storage.index_connection() as connection:
-            rows = connection.execute(here).fetchall()
-        known = bool(rows) and _mark(deserialize_value(rows[0][0], dg.EventLogEntry)) == after.mark
-        return after.number - (OVERLAP if known else BACK)
-
-    def _signals(self, entry: dg.EventLogEntry) -> Iterator[Signal]:
-        event, at = entry.dagster_event, datetime.fromtimestamp(entry.timestamp, UTC)
+    def _signals(self, entry: dg.EventLogEntry, at: datetime) -> Iterator[Signal]:
+        event = entry.dagster_event
         if event is None:
             return
         if event.event_type == Kinds.ASSET_MATERIALIZATION and entry.asset_materialization is not None:
             made = entry.asset_materialization
             product = "/".join(made.asset_key.path)
             if product in self.products:
-                facts = {name: value.value for name, value in made.metadata.items()}
-                yield published(product, at, entry.run_id, facts)
+                yield published(self.products[product], materialized(entry), made.metadata, at)
         elif event.event_type == Kinds.ASSET_CHECK_EVALUATION:
             yield from self._checked(entry.run_id, at, event.asset_check_evaluation_data)
         elif event.event_type == Kinds.RUN_FAILURE:
@@ -128,11 +140,11 @@ class EventLog:
             event = record.event_log_entry.dagster_event
             if event is not None and event.step_key is not None:
                 steps[event.step_key] = event
-        by_step = {ProductId(name).step: name for name in self.products}
-        run_itself = self.instance.get_run_by_id(run) if not steps else None
-        for key in (run_itself.asset_selection or ()) if run_itself is not None else ():
-            if (product := "/".join(key.path)) in self.products:
-                yield Signal.of("failed", product, at, run, run=run, code="R006", title=ENDED)
+        by_step: dict[str, str] = {ProductId(name).step: name for name in self.products}
+        ended = self.instance.get_run_by_id(run) if not steps else None
+        for key in (ended.asset_selection if ended is not None else None) or ():
+            if (name := "/".join(key.path)) in self.products:
+                yield Signal.of("failed", name, at, run, run=run, code="R006", title=ENDED)
         for step, event in steps.items():
             product = by_step.get(step)
             # A killed process leaves a step without an end.
@@ -178,14 +190,16 @@ class EventLog:
         return facts
 
 
-def published(product: str, at: datetime, run: str, facts: Mapping[str, Any]) -> Signal:
-    """The signal of a version, from the metadata of its materialization. The partitions of a run are one."""
-    version = facts.get("mesh/version")
+def published(
+    product: DataProduct, made: Materialization, metadata: Mapping[str, dg.MetadataValue], at: datetime
+) -> Signal:
+    """The signal of a version. The partitions of a run are one."""
+    changed = metadata.get("mesh/changed_columns")
+    late = next(lateness(product, made, made.at), None)
     return Signal.of(
-        "published", product, at, run, str(version),
-        run=run, version=version, rows=facts.get("dagster/row_count"), inputs=facts.get("mesh/inputs") or {},
-        seconds=facts.get("mesh/seconds"), bytes=facts.get("mesh/bytes_read"),
-        contract=facts.get("mesh/contract_version"), changed=facts.get("mesh/changed_columns"),
+        "published", made.product, at, made.run_id, str(made.version),
+        run=made.run_id, version=made.version, rows=made.rows, seconds=made.seconds, bytes=made.bytes_read,
+        columns=changed.value if changed is not None else None, late=late is not None,
     )  # fmt: skip
 
 

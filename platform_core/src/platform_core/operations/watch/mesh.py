@@ -19,6 +19,7 @@ from platform_core.governance.facts import LocationFacts, MeshFacts
 from platform_core.operations.alerts.recipients import Directory
 from platform_core.operations.incidents.reach import part_of
 from platform_core.operations.incidents.signals import Signal
+from platform_core.operations.store.database import OperationsError
 from platform_core.registry.lookup import Registry
 from platform_core.source.alerts import read_alerts
 from platform_core.source.federation import Federation, read_federation
@@ -41,24 +42,35 @@ class WatchedMesh:
     directory: Directory = field(default_factory=lambda: Directory({}, Federation(), read_alerts(Path())))
     facts: dict[str, LocationFacts] = field(default_factory=dict)
     faults: tuple[Diagnostic, ...] = ()
+    """The faults of the files with people and policies. While there are some, the former ones count."""
+    unread: frozenset[str] = frozenset()
+    """The products whose contracts cannot be read now."""
+    _readable: bool = False
     _declared: Mapping[str, Any] | None = None
     _broken: dict[str, tuple[datetime, Mapping[str, Any] | None, str]] = field(default_factory=dict)
     """When a location that does not load was tried, its files then, and the code of its fault."""
 
     def refresh(self) -> bool:
-        """Read contracts and people again if a file changed; whether one did."""
+        """Read contracts and people again if a file changed; whether one did. Raises OperationsError with the
+        faults of the files with people and policies, unless it could read these before."""
         folders = [self.root / "governance", *sorted((self.root / "domains").glob("*/contracts"))]
         files = [self.root / "workspace.yaml"]
         watch = Watch(tuple(map(str, folders)), tuple(map(str, files)))
         declared = FileObserver().record(watch, _now_ns())
         if declared is not None and declared == self._declared:
             return False
-        self._declared = declared
-        products, faults = Registry.open(self.root).scan()
+        registry = Registry.open(self.root)
+        products, _ = registry.scan()
         federation, alerts = read_federation(self.root), read_alerts(self.root)
         self.products = {product.id: product for product in products}
+        self.unread = frozenset(registry.names()) - self.products.keys()
+        self.faults = (*federation.faults, *alerts.faults)
+        if self.faults and self._readable:
+            federation, alerts = self.directory.federation, self.directory.alerts
+        elif self.faults:
+            raise OperationsError(*self.faults)
+        self._readable, self._declared = True, declared
         self.directory = Directory(self.products, federation, alerts)
-        self.faults = (*faults, *federation.faults, *alerts.faults)
         return True
 
     @cached_property
@@ -90,8 +102,8 @@ class WatchedMesh:
         makers = {name: each.made_from for name, each in self.mesh.factories.items() if each.made_from}
         prints = KeptPrints(Home.of(self.root).introspection / "fingerprints.json").of(makers.values())
         for facts in changed:
-            own = {name: prints[each] for name, each in makers.items() if ProductId(name).domain == facts.domain}
-            part = part_of(own)
+            own = [name for name in makers if ProductId(name).domain == facts.domain]
+            part = part_of({name: prints[makers[name]] for name in own})
             yield Signal.of("graph", facts.name, now, repr(part), part=part)
 
     @property

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from platform_core.contracts.budget import Budget
 from platform_core.contracts.model import DataProduct
@@ -19,7 +19,9 @@ TICK: Final = timedelta(minutes=1)
 """Automation has this time to make a product that is about to be too old, before anybody hears of it."""
 
 
-def contract_news(known: Mapping[str, str], products: Mapping[str, DataProduct], now: datetime) -> Iterator[Signal]:
+def contract_news(
+    known: Mapping[str, str], products: Mapping[str, DataProduct], now: datetime
+) -> Iterator[Signal]:
     """The contracts with another version than the known one."""
     for name, product in products.items():
         before = known.get(name)
@@ -48,7 +50,9 @@ def waivers(mesh: MeshFacts, now: datetime) -> Iterator[Signal]:
     for waiver in mesh.federation.waivers:
         if days := _notice(date.fromisoformat(waiver.expires), now.date()):
             shown = {"policy": waiver.code, "expires": waiver.expires}
-            yield Signal.of("waiver", waiver.product, now, waiver.code, waiver.expires, str(days), shown=shown)
+            yield Signal.of(
+                "waiver", waiver.product, now, waiver.code, waiver.expires, str(days), shown=shown
+            )
 
 
 def _notice(end: date, today: date) -> int | None:
@@ -62,15 +66,29 @@ def month_of(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def add_spent(before: Mapping[str, Any] | None, new: Iterable[Signal], now: datetime) -> dict[str, Any]:
+    """What the runs of this month cost, with those of new publications: the month, and seconds and bytes by
+    product."""
+    month = f"{now:%Y-%m}"
+    same = before is not None and before["month"] == month
+    products = dict(before["products"]) if same and before is not None else {}
+    for signal in new:
+        if signal.kind == "published" and f"{signal.at:%Y-%m}" == month:
+            seconds, read = products.get(signal.subject, (0.0, 0))
+            more = (signal.facts["seconds"] or 0.0, signal.facts["bytes"] or 0)
+            products[signal.subject] = [seconds + more[0], read + more[1]]
+    return {"month": month, "products": products}
+
+
 def budgets(
-    spent: Mapping[str, tuple[float, int]], products: Mapping[str, DataProduct], default: Budget, now: datetime
+    spent: Mapping[str, Any], products: Mapping[str, DataProduct], default: Budget, now: datetime
 ) -> Iterator[Signal]:
     """The products whose runs of this month took more seconds, or read more bytes, than their budget."""
-    for name, (seconds, read) in spent.items():
+    for name, (seconds, read) in spent["products"].items():
         if (product := products.get(name)) is None:
             continue
         own = product.budget or default
-        month = f"{now:%Y-%m}"
+        month = spent["month"]
         if own.seconds is not None and seconds > own.seconds:
             shown = {"run seconds": f"{seconds:,.0f} of {own.seconds:,.0f} in {month}"}
             yield Signal.of("budget", name, now, month, "seconds", shown=shown)
@@ -85,7 +103,6 @@ def ageing(product: DataProduct, made: datetime, now: datetime) -> Iterator[Sign
     if age is None or age.warn_after is None or product.deadline is not None:
         return
     if age.warn_after + TICK <= now - made < age.fail_after:
-        shown = {
-            "age": f"more than {duration_in_words(age.warn_after)}, at most {duration_in_words(age.fail_after)}"
-        }
+        ages = [duration_in_words(each) for each in (age.warn_after, age.fail_after)]
+        shown = {"age": f"more than {ages[0]}, at most {ages[1]}"}
         yield Signal.of("warned", product.id, now, "age", made.isoformat(), shown=shown)

@@ -1,0 +1,190 @@
+"""A round of the watch: new facts, then one transaction with all that follows from them, then delivery.
+
+Nothing lives in memory that the next round needs: a watch that is killed at any point goes on where the last
+transaction ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from platform_core.contracts.budget import Budget
+from platform_core.diagnostics import PlatformError
+from platform_core.operations.alerts.delivery import LONGEST_WAIT, PATIENCE, deliver
+from platform_core.operations.alerts.outbox import Outbox
+from platform_core.operations.alerts.text import Writer
+from platform_core.operations.incidents.book import Book
+from platform_core.operations.incidents.signals import Signal
+from platform_core.operations.store.journal import Journal, Message
+from platform_core.operations.watch import findings
+from platform_core.operations.watch.asset_pages import show
+from platform_core.operations.watch.event_log import EventLog, Position
+from platform_core.operations.watch.mesh import WatchedMesh
+from platform_core.operations.watch.news import (
+    add_spent,
+    ageing,
+    budgets,
+    contract_news,
+    endings,
+    month_of,
+    waivers,
+)
+from platform_core.operations.watch.settle import settle
+from platform_core.secrets import Secret, secret_text
+from platform_core.words import duration_in_words
+from platform_core.workspace.records import Materialization, newest, recorded
+
+BEHIND: Final = timedelta(minutes=1)
+"""A clock that went back by less is not worth a remark."""
+SILENCE: Final = timedelta(minutes=5)
+"""The shortest time without a round that is news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a round did. ``remarks`` are for the person who watches it."""
+
+    signals: int
+    open: int
+    posted: int
+    accepted: int
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass
+class Rounds:
+    """The rounds of one watch. What it keeps saves work only."""
+
+    root: Path
+    journal: Journal
+    every: timedelta | None
+    """The time between two rounds; None for a single one."""
+    ui: str | None = None
+    mesh: WatchedMesh = field(init=False)
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _made: dict[str, Materialization] = field(default_factory=dict)
+    _book: tuple[int, Book] | None = None
+
+    def __post_init__(self) -> None:
+        self.mesh = WatchedMesh(self.root)
+
+    def round(self, now: datetime) -> Result:
+        """One whole round. Raises OperationsError, after which the next round does all of it again."""
+        remarks: list[str] = []
+        self.mesh.refresh()
+        remarks += [fault.render() for fault in self.mesh.faults]
+        graphs, faults = self.mesh.look(now)
+        position = self.journal.fact("position")
+        with ExitStack() as stack:
+            instance = stack.enter_context(recorded(self.root))
+            found, after = [*graphs], None
+            unresolved = {each["cause"] for each in self.journal.incidents(unresolved=True)}
+            if instance is not None:
+                before = Position(**position) if position else None
+                log = EventLog(instance, self.mesh.products, self.mesh.sources)
+                events, after = log.read(before, month_of(now))
+                found += events
+                if not self._made or after != before:
+                    self._made = newest(instance, self.mesh.products)
+                found += findings.daemon(instance, unresolved, self._lived_since(), now)
+            found += self._found(faults, unresolved, now)
+            book, posted, new = self._commit(found, after, now, remarks)
+            pages = partial(show, instance) if instance is not None else _ignore
+            accepted = deliver(self.journal, self.mesh.directory, pages)
+        waiting = self.journal.waiting()
+        remarks += [
+            f"{name} waits since {at:%Y-%m-%d %H:%M} UTC: {why}" for name, (at, why) in waiting.items()
+        ]
+        remarks += beat(self.mesh.directory.alerts.heartbeat)
+        every = self.every.total_seconds() if self.every is not None else None
+        self.journal.keep("round", {"at": now.isoformat(), "every": every})
+        return Result(new, sum(1 for _ in book.open), posted, accepted, tuple(remarks))
+
+    def _lived_since(self) -> datetime:
+        return self.since if self.every is not None else datetime.min.replace(tzinfo=UTC)
+
+    def _found(
+        self, faults: dict[str, str | None], unresolved: Collection[str], now: datetime
+    ) -> Iterator[Signal]:
+        mesh, products = self.mesh, self.mesh.products
+        yield from findings.late_products(products.values(), self._made, now)
+        yield from findings.locations(faults, unresolved, now)
+        yield from findings.removed(unresolved, {*products, *mesh.unread}, {*faults}, now)
+        yield from findings.channels(self.journal.waiting(), unresolved, now)
+        yield from endings(mesh.mesh, now)
+        yield from waivers(mesh.mesh, now)
+        for name, made in self._made.items():
+            if name in products:
+                yield from ageing(products[name], made.at, now)
+
+    def _commit(
+        self, found: list[Signal], after: Position | None, now: datetime, remarks: list[str]
+    ) -> tuple[Book, int, int]:
+        """Store what was found, with all that follows from it."""
+        journal, products = self.journal, self.mesh.products
+        with journal.transaction():
+            started = journal.fact("started") or now.isoformat()
+            contracts, warnings = journal.fact("contracts") or {}, journal.fact("warnings") or {}
+            found += self._gap(journal.fact("round"), now, remarks)
+            found += contract_news(contracts, products, now)
+            new = journal.record(findings.changed_warnings(found, warnings))
+            spent = add_spent(journal.fact("spent"), new, now)
+            default = Budget(**self.mesh.directory.federation.budget)
+            new += journal.record(budgets(spent, products, default, now))
+            book = self._replayed(new, now)
+            writer = Writer(book, products, self.ui, now)
+            started_at = datetime.fromisoformat(started)
+            posted = Outbox(journal, self.mesh.directory, writer, started_at).post(new)
+            facts = {"started": started, "warnings": warnings, "spent": spent}
+            facts["contracts"] = contracts | {name: product.version for name, product in products.items()}
+            if after is not None:
+                facts["position"] = asdict(after)
+            for name, value in facts.items():
+                journal.keep(name, value)
+        return book, posted, len(new)
+
+    def _replayed(self, new: list[Signal], now: datetime) -> Book:
+        # Another process may have stored a signal: mesh run, mesh incident.
+        number = self.journal.newest()
+        if self._book is None or self._book[0] != number:
+            self._book = number, settle(self.journal, new, now)
+        return self._book[1]
+
+    def _gap(self, last: dict[str, Any] | None, now: datetime, remarks: list[str]) -> Iterator[Signal]:
+        """The time without a round, if somebody should know of it."""
+        if last is None:
+            return
+        before = datetime.fromisoformat(last["at"])
+        if now < before - BEHIND:
+            back = duration_in_words(timedelta(minutes=(before - now) // timedelta(minutes=1)))
+            remarks.append(f"the clock went back by {back}; no message waits longer for it")
+            self.journal.hurry(now + LONGEST_WAIT)
+        if last["every"] is not None and now - before > max(10 * timedelta(seconds=last["every"]), SILENCE):
+            shown = {"from": f"{before:%Y-%m-%d %H:%M} UTC", "until": f"{now:%Y-%m-%d %H:%M} UTC"}
+            yield Signal.of("silent", "watch", now, last["at"], shown=shown)
+
+
+def beat(heartbeat: Secret | None) -> Iterator[str]:
+    """Call the address that shows that the watch lives; yields why it could not."""
+    if heartbeat is None:
+        return
+    try:
+        answer = requests.post(secret_text(heartbeat), timeout=PATIENCE, allow_redirects=False)
+        if not answer.ok:
+            yield f"the heartbeat was answered with status {answer.status_code}"
+    except PlatformError as error:
+        yield error.diagnostics[0].message
+    except requests.RequestException as error:
+        yield f"the heartbeat could not be sent: {type(error).__name__}"  # its text shows the address
+
+
+def _ignore(message: Message) -> None:
+    """Without an instance there are no asset pages."""
