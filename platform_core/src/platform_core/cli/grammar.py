@@ -85,6 +85,8 @@ VERBS: Final[Mapping[str, Verb]] = {
     "register": Verb("govern", "publish contracts for other repositories", "nothing was registered"),
     "completion": Verb("read", "print a script that completes mesh in a shell", "it cannot be written", ()),
     "doctor": Verb("operate", "check the deployment or the state folder, end to end", "a check failed"),
+    "incident": Verb("operate", "list incidents by their causes, and answer to them", "an incident is open"),
+    "alert": Verb("operate", "try a channel, or see who hears of a product", "the channel took no message"),
     "watch": Verb(
         "operate",
         "keep incidents, and send alerts to owners and readers",

@@ -104,8 +104,8 @@ class Journal:
                 self.database.change("DELETE FROM mesh_incident WHERE id = ?", id)
 
     def since(self, at: datetime, quiet: timedelta) -> datetime:
-        """The time, at the latest ``at``, from which a replay shows the same incidents as a whole one: none is
-        open then, or was resolved less than ``quiet`` before."""
+        """The time, at the latest ``at``, from which a replay shows the incidents as a whole one does: none
+        is open then, or was resolved less than ``quiet`` before."""
         while True:
             [(began,)] = self.database.rows(
                 "SELECT min(began) FROM mesh_incident WHERE resolved IS NULL OR resolved >= ?",

@@ -1,0 +1,58 @@
+"""Who would hear of the events of a product, and why: the answer of ``mesh alert explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from platform_core.operations.alerts.outbox import NEWS, happening, opening
+from platform_core.operations.alerts.recipients import Directory, Happening, Recipient
+from platform_core.operations.incidents.book import Book
+from platform_core.operations.incidents.signals import Kind, Signal
+from platform_core.source.alerts import Event
+
+FAULTS: Final[tuple[Kind, ...]] = ("refused", "failed", "unchecked", "late")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A recipient with the events of a product of which it would hear."""
+
+    recipient: Recipient
+    events: tuple[Event, ...]
+
+
+def explain(
+    directory: Directory, book: Book, product: str, columns: frozenset[str] | None, now: datetime
+) -> list[Explained]:
+    """The recipients of each event of a product. With ``columns``, of faults in these columns."""
+    found: dict[tuple[str, str, str], tuple[Recipient, list[Event]]] = {}
+    for event, recipient in _events(directory, book, product, columns, now):
+        key = (recipient.team, recipient.role, recipient.target.name)
+        _, events = found.setdefault(key, (recipient, []))
+        if event not in events:
+            events.append(event)
+    return [Explained(recipient, tuple(events)) for recipient, events in found.values()]
+
+
+def _events(
+    directory: Directory, book: Book, product: str, columns: frozenset[str] | None, now: datetime
+) -> Iterator[tuple[Event, Recipient]]:
+    for kind in FAULTS:
+        facts = {"columns": sorted(columns)} if columns is not None else {}
+        tried = Book(reach=book.reach)
+        tried.take(Signal.of(kind, product, now, **facts))
+        for incident in tried.open:
+            for event in (*opening(incident), "resolved", "recovered"):
+                about = happening(tried, incident, [event])
+                yield from ((event, each) for each in directory.recipients(about))
+    for event in NEWS.values():
+        near = {
+            name: each
+            for name, each in book.reach.readers(product, columns).items()
+            if each.through == product or event == "warned"
+        }
+        about = Happening(frozenset({event}), (product,), near, reach=book.reach)
+        yield from ((event, each) for each in directory.recipients(about) if event != "silent")
