@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from platform_core.operations.alerts.outbox import NEWS, happening, opening
 from platform_core.operations.alerts.recipients import Directory, Happening, Recipient
 from platform_core.operations.incidents.book import Book
-from platform_core.operations.incidents.signals import Kind, Signal
+from platform_core.operations.incidents.signals import Signal
 from platform_core.source.alerts import Event
 
-FAULTS: Final[tuple[Kind, ...]] = ("refused", "failed", "unchecked", "late")
+FAULTS: Final[tuple[Literal["refused", "failed", "unchecked", "late"], ...]] = (
+    "refused",
+    "failed",
+    "unchecked",
+    "late",
+)
+
+BEGINNINGS: Final[tuple[Event, ...]] = ("opened", "repeated", *FAULTS)
+ENDS: Final[tuple[Event, ...]] = ("resolved", "recovered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,13 @@ def explain(
         _, events = found.setdefault(key, (recipient, []))
         if event not in events:
             events.append(event)
-    return [Explained(recipient, tuple(events)) for recipient, events in found.values()]
+    # The end of an incident is for those who heard of its beginning.
+    began = {recipient.target.name for recipient, events in found.values() if {*events} & {*BEGINNINGS}}
+    kept = [
+        (recipient, [event for event in events if event not in ENDS or recipient.target.name in began])
+        for recipient, events in found.values()
+    ]
+    return [Explained(recipient, tuple(events)) for recipient, events in kept if events]
 
 
 def _events(
@@ -45,7 +59,7 @@ def _events(
         tried = Book(reach=book.reach)
         tried.take(Signal.of(kind, product, now, **facts))
         for incident in tried.open:
-            for event in (*opening(incident), "resolved", "recovered"):
+            for event in (*opening(incident), "repeated", *ENDS):
                 about = happening(tried, incident, [event])
                 yield from ((event, each) for each in directory.recipients(about))
     for event in NEWS.values():
