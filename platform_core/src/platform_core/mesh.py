@@ -15,7 +15,7 @@ from platform_core.contracts.model import DataProduct
 from platform_core.lake.lakes import current_lakes
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home, mesh_root
-from platform_core.workspace.records import Materialization, every, recorded, stored
+from platform_core.workspace.records.products import Materialization, every, recorded, stored
 from platform_core.workspace.scorecard import Coverage, Score, Standing, coverage, score, standings
 from platform_core.workspace.validate import examine
 

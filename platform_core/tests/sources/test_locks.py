@@ -14,7 +14,7 @@ from small_mesh import KEPT, TWO_DAYS, SmallMesh
 from platform_core.authoring.outside import source_of
 from platform_core.cli import main
 from platform_core.sources.source import Source
-from platform_core.workspace.records import newest
+from platform_core.workspace.records.products import newest
 
 LOCK = "domains/shop/contracts/sources/till.orders.json"
 TOTALS = """

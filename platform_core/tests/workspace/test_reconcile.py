@@ -25,7 +25,7 @@ from platform_core.workspace.home import Home
 from platform_core.workspace.instance import PROCESS_TAG, shared_instance
 from platform_core.workspace.processes.living import signature
 from platform_core.workspace.reconcile import reconcile
-from platform_core.workspace.records import checked, every
+from platform_core.workspace.records.products import checked, every
 from platform_core.workspace.run.result import MeshResult
 
 pytestmark = pytest.mark.full

@@ -20,7 +20,7 @@ from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Catalog, files_of, latest_of, stamps, table_behind
 from platform_core.odcs.masked_twin import masked_twin
 from platform_core.odcs.reader import load_contract
-from platform_core.workspace.records import Materialization
+from platform_core.workspace.records.products import Materialization
 
 _UNKNOWN = "its version was published without fingerprints"
 

@@ -19,7 +19,7 @@ from platform_core.lake.versions import newest, stamps
 from platform_core.products.run.report import published_events, published_result
 from platform_core.registry.lookup import Registry
 from platform_core.workspace.dagster_internals import record
-from platform_core.workspace.records import newest as recorded
+from platform_core.workspace.records.products import newest as recorded
 
 Version = tuple[int, datetime, dict[str, Any]]
 BROKEN: Final = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]

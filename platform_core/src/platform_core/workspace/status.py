@@ -23,11 +23,11 @@ from platform_core.lake.versions import Published
 from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import read_locations
 from platform_core.words import listed
-from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import kept_facts
-from platform_core.workspace.lateness import lateness
-from platform_core.workspace.records import (
+from platform_core.workspace.records.check_counts import Checks, Outcome
+from platform_core.workspace.records.lateness import lateness
+from platform_core.workspace.records.products import (
     Failure,
     Materialization,
     checked,

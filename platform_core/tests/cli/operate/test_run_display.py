@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from platform_core.cli.operate.run_display import Screen, summary
-from platform_core.workspace.check_counts import Checks
+from platform_core.workspace.records.check_counts import Checks
 from platform_core.workspace.run.result import ProductResult
 
 NAMES = [f"central_data_platform/a_product_with_a_long_name_{n:02}" for n in range(40)]

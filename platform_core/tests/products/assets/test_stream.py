@@ -12,7 +12,7 @@ import pytest
 from small_mesh import SmallMesh
 
 from platform_core.diagnostics import DefinitionError, LakeError
-from platform_core.workspace.records import failures, newest
+from platform_core.workspace.records.products import failures, newest
 
 CLICKS = """\
     physicalType: stream

@@ -25,7 +25,7 @@ from platform_core.workspace.hosts.instance_settings import (
     instance_settings,
 )
 from platform_core.workspace.instance import shared_instance
-from platform_core.workspace.records import checked, newest, recorded
+from platform_core.workspace.records.products import checked, newest, recorded
 
 INSTANCE = "instance: {host: 127.0.0.1, port: %d, database: shop, user: owner, password: {file: secret}}\n"
 SERVERS = "servers: {domains: {shop: ['127.0.0.1:4000', '127.0.0.1:4001']}, runs: 3, patience: 50}\n"

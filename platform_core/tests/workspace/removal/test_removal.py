@@ -15,7 +15,7 @@ from platform_core import files
 from platform_core.cli import main
 from platform_core.lake.lakes import current_lakes
 from platform_core.workspace.home import Home
-from platform_core.workspace.records import recorded
+from platform_core.workspace.records.products import recorded
 
 pytestmark = pytest.mark.full
 Capture = pytest.CaptureFixture[str]

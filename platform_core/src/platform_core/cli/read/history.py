@@ -18,7 +18,7 @@ from platform_core.lake.versions import bytes_of, own_bytes, stamps, table_behin
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
-from platform_core.workspace.check_counts import Checks
+from platform_core.workspace.records.check_counts import Checks
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

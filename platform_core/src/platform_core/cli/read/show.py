@@ -34,10 +34,10 @@ from platform_core.settings import mesh_root
 from platform_core.source.federation import Team, read_teams
 from platform_core.source.workspace import read_locations
 from platform_core.words import age_in_words, counted, listed
-from platform_core.workspace.check_counts import Checks
 from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import kept_facts
-from platform_core.workspace.records import checked
+from platform_core.workspace.records.check_counts import Checks
+from platform_core.workspace.records.products import checked
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import dagster as dg
-from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._serdes import deserialize_value
-from sqlalchemy import ColumnElement, and_, or_, select
 
 from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.operations.incidents.signals import Signal
 from platform_core.workspace.dagster_internals import step_error, was_interrupted
-from platform_core.workspace.lateness import lateness
-from platform_core.workspace.records import Materialization, materialized
+from platform_core.workspace.records.events import event_at, events
+from platform_core.workspace.records.lateness import lateness
+from platform_core.workspace.records.products import Materialization, materialized
 
 Kinds = dg.DagsterEventType
 READ: Final = (Kinds.RUN_FAILURE, Kinds.ASSET_CHECK_EVALUATION, Kinds.ASSET_MATERIALIZATION)
@@ -64,7 +61,7 @@ class EventLog:
         entries = self._entries(after, since)
         found: list[Signal] = []
         latest = after.at if after is not None else 0.0
-        for number, entry in entries:  # the connection is closed: a question inside it would wait forever
+        for number, entry in entries:
             at = entry.timestamp
             if after is None or number > after.number:
                 at = latest = max(at, latest)
@@ -74,29 +71,14 @@ class EventLog:
         return found, after
 
     def _entries(self, after: Position | None, since: datetime) -> list[tuple[int, dg.EventLogEntry]]:
-        table = SqlEventLogStorageTable.c
         if after is None:
-            wanted = table.timestamp >= since.replace(tzinfo=None)
-        elif self._is_there(after):
-            wanted = table.id > after.number - OVERLAP
-        else:
-            # Events were wiped: the next ones may have got earlier numbers.
-            recently = datetime.fromtimestamp(after.at, UTC).replace(tzinfo=None) - RECENT
-            wanted = or_(table.id > after.number - OVERLAP, table.timestamp >= recently)
-        kinds = table.dagster_event_type.in_([each.value for each in READ])
-        return self._select(and_(wanted, kinds))
-
-    def _is_there(self, position: Position) -> bool:
-        rows = self._select(SqlEventLogStorageTable.c.id == position.number)
-        return bool(rows) and _mark(rows[0][1]) == position.mark
-
-    def _select(self, wanted: ColumnElement[bool]) -> list[tuple[int, dg.EventLogEntry]]:
-        table, storage = SqlEventLogStorageTable.c, self.instance.event_log_storage
-        assert isinstance(storage, SqlEventLogStorage)
-        with storage.index_connection() as connection:
-            query = select(table.id, table.event).where(wanted).order_by(table.id)
-            rows = connection.execute(query).fetchall()
-        return [(int(row[0]), deserialize_value(row[1], dg.EventLogEntry)) for row in rows]
+            return events(self.instance, READ, since=since)
+        here = event_at(self.instance, after.number)
+        if here is not None and _mark(here) == after.mark:
+            return events(self.instance, READ, above=after.number - OVERLAP)
+        # Events were wiped: the next ones may have got earlier numbers.
+        recently = datetime.fromtimestamp(after.at, UTC) - RECENT
+        return events(self.instance, READ, above=after.number - OVERLAP, since=recently)
 
     def _signals(self, entry: dg.EventLogEntry, at: datetime) -> Iterator[Signal]:
         event = entry.dagster_event

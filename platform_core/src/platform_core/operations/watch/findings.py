@@ -12,8 +12,8 @@ from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
 from platform_core.operations.incidents.signals import DAEMON, Signal
 from platform_core.words import duration_in_words
-from platform_core.workspace.lateness import lateness
-from platform_core.workspace.records import Materialization
+from platform_core.workspace.records.lateness import lateness
+from platform_core.workspace.records.products import Materialization
 
 SLOT: Final = timedelta(hours=6)
 """A product that stays late is found again after this time: its cause may have ended meanwhile."""

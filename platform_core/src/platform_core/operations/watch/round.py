@@ -40,7 +40,7 @@ from platform_core.operations.watch.news import (
 from platform_core.operations.watch.settle import settle
 from platform_core.secrets import Secret, secret_text
 from platform_core.words import duration_in_words
-from platform_core.workspace.records import Materialization, newest, recorded
+from platform_core.workspace.records.products import Materialization, newest, recorded
 
 BEHIND: Final = timedelta(minutes=1)
 """A clock that went back by less is not worth a remark."""

@@ -29,7 +29,7 @@ from platform_core.lake.versions import published
 from platform_core.masking.keys import KeyRing
 from platform_core.words import counted
 from platform_core.workspace.home import Home
-from platform_core.workspace.records import recorded
+from platform_core.workspace.records.products import recorded
 
 
 @dataclass(frozen=True)

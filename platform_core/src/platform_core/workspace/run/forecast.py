@@ -12,7 +12,7 @@ from platform_core.registry.lookup import Registry
 from platform_core.source.workspace import Location
 from platform_core.workspace.home import Home
 from platform_core.workspace.introspection.cache import Introspection, kept_facts
-from platform_core.workspace.records import Materialization, newest, recorded
+from platform_core.workspace.records.products import Materialization, newest, recorded
 from platform_core.workspace.run.affected_partitions import assets_of, grids_of, resolve_selection
 from platform_core.workspace.run.partition_keys import chosen_partitions
 from platform_core.workspace.run.selection import Selection

@@ -10,11 +10,11 @@ from typing import Any, Final
 import dagster as dg
 
 from platform_core.products.run.report import CHANGED, WARNING
-from platform_core.workspace.check_counts import Checks, Outcome
 from platform_core.workspace.dagster_internals import run_error, was_interrupted
 from platform_core.workspace.failure_text import explain_error, explain_event
 from platform_core.workspace.protocol import AssetState, Moved
-from platform_core.workspace.records import outcome
+from platform_core.workspace.records.check_counts import Checks, Outcome
+from platform_core.workspace.records.products import outcome
 
 ROW_COUNT: Final = "dagster/row_count"
 _STARTED: Final = "STEP_START"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from platform_core.contracts.product_id import ProductId
-from platform_core.workspace.check_counts import NONE, Checks
 from platform_core.workspace.protocol import AssetState, Moved
+from platform_core.workspace.records.check_counts import NONE, Checks
 from platform_core.workspace.run.plan import GOOD, Plan
 
 

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from platform_core.diagnostics import PlatformError
-from platform_core.workspace.records import recorded
+from platform_core.workspace.records.products import recorded
 
 
 class Metrics(Collector):

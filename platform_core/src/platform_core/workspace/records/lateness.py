@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from platform_core.contracts.cron import Schedule
 from platform_core.contracts.model import DataProduct
 from platform_core.words import duration_in_words
-from platform_core.workspace.records import Materialization
+from platform_core.workspace.records.products import Materialization
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 
 from platform_core.contracts.model import DataProduct, Rule
 from platform_core.diagnostics import Place
-from platform_core.workspace.records import checked, outcome
+from platform_core.workspace.records.products import checked, outcome
 
 PLACE = Place(Path("visits.odcs.yaml"))
 KEY = dg.AssetKey(["shop", "visits"])

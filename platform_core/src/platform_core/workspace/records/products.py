@@ -20,9 +20,9 @@ from platform_core.lake.location import LakeLocation
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.reading import bytes_kept
 from platform_core.lake.versions import Published, published
-from platform_core.workspace.check_counts import Outcome
 from platform_core.workspace.home import Home
 from platform_core.workspace.hosts.instance_settings import connected, database_faults, one_process
+from platform_core.workspace.records.check_counts import Outcome
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -146,6 +146,21 @@ def every(instance: dg.DagsterInstance, product: str) -> Iterator[Materializatio
             return
 
 
+def materializations(instance: dg.DagsterInstance, since: datetime) -> Iterator[Materialization]:
+    """The materializations of all products since a time, in their order. A run over many partitions is
+    one."""
+    import dagster as dg
+
+    from platform_core.workspace.records.events import events
+
+    known: set[tuple[str, str, int | None]] = set()
+    for _, entry in events(instance, [dg.DagsterEventType.ASSET_MATERIALIZATION], since=since):
+        made = materialized(entry)
+        if (key := (made.product, made.run_id, made.version)) not in known:
+            known.add(key)
+            yield made
+
+
 def failures(
     instance: dg.DagsterInstance,
     products: Sequence[DataProduct],
@@ -195,7 +210,7 @@ def checked(folder: Path, products: Iterable[DataProduct]) -> dict[str, dict[str
     """The newest result of each check by product and name, without products that were never checked.
 
     It reads the database in ``folder`` directly, because importing Dagster takes longer than the rest of
-    ``mesh show``. ``tests/workspace/test_records.py`` compares it with Dagster's own results.
+    ``mesh show``. ``tests/workspace/records/test_products.py`` compares it with Dagster's own results.
     """
     names = {json.dumps(ProductId(p.id).path): (p.id, {rule.name for rule in p.rules}) for p in products}
     found: dict[str, dict[str, CheckResult]] = {}

@@ -1,0 +1,1 @@
+"""What Dagster and the lakes recorded of products."""
