@@ -159,7 +159,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",
             "lake/errors.py": "errors of a catalog that is read without DuckLake",
-            "workspace/records/products.py": "what checks found, for `mesh show`, which does not import Dagster",
+            "workspace/records/products.py": "what checks found, for `mesh show` without Dagster",
         },
     ),
     "YAML": (imports("yaml", "ruamel"), "source/", {}),

@@ -13,6 +13,9 @@ from datetime import date
 from platform_core.access.query_log import QueryRead, queries
 from platform_core.contracts.model import DataProduct
 from platform_core.lake.lakes import current_lakes
+from platform_core.operations.ledger.deliveries import Nights
+from platform_core.operations.ledger.night import Entry
+from platform_core.operations.store.closed import ClosedIncident, closed_incidents
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_home, mesh_root
 from platform_core.workspace.records.products import Materialization, every, recorded, stored
@@ -21,15 +24,20 @@ from platform_core.workspace.validate import examine
 
 __all__ = [
     "Assessment",
+    "ClosedIncident",
     "Contracts",
     "Coverage",
+    "Entry",
     "Materialization",
+    "Nights",
     "QueryRead",
     "Score",
     "Standing",
     "assess",
     "bytes_stored",
     "contracts",
+    "incidents_closed",
+    "nights",
     "queries_asked",
     "runs",
     "score",
@@ -90,3 +98,13 @@ def assess(today: date) -> Assessment:
     products = found.mesh.products
     each = {name: coverage(found, [product]) for name, product in products.items()}
     return Assessment(products, standings(found, today), coverage(found, list(products.values())), each)
+
+
+def nights(today: date) -> Nights:
+    """The days before ``today`` whose promised deliveries can be judged, by the runs in Dagster."""
+    return Nights(mesh_root(), contracts().products, today)
+
+
+def incidents_closed() -> list[ClosedIncident]:
+    """The incidents that are over, the newest first."""
+    return closed_incidents(mesh_root())

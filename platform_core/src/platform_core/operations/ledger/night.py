@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -130,38 +130,3 @@ def _stale(each: Judged, delivered: Delivery, results: Mapping[str, Sequence[Jud
         for other in results.get(name, ())
         if each.slot.due - DAY < other.slot.due <= each.slot.due
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The figures of promises over a time. ``attained`` is what readers got, ``own`` leaves out what other
-    domains are to blame for, both as shares of 1; ``budget`` is the part of the error budget that is left,
-    below 0 once it is spent, None where the target allows no miss."""
-
-    promised: int
-    kept: int
-    attained: float
-    own: float
-    budget: float | None
-
-
-def level(entries: Iterable[Entry]) -> Level | None:
-    """The figures of one product; None without an entry."""
-    found = list(entries)
-    if not found:
-        return None
-    count, lost = len(found), sum(1 - each.share for each in found)
-    inherited = sum(1 - each.share for each in found if each.blame_domain not in (None, each.domain))
-    allowed = count * (1 - found[-1].target / 100)
-    return Level(
-        count,
-        sum(each.state == "kept" for each in found),
-        1 - lost / count,
-        1 - (lost - inherited) / count,
-        1 - lost / allowed if allowed > 0 else None,
-    )
-
-
-def rolling(entries: Iterable[Entry], last: date, days: int = 28) -> Iterator[Entry]:
-    """The entries of the last days, with the last one."""
-    return (each for each in entries if last - days * DAY < each.day <= last)

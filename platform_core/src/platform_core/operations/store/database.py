@@ -101,6 +101,12 @@ def database_file(root: Path) -> Path:
     return Home.of(root).path / "operate" / "operate.sqlite"
 
 
+def exists(root: Path) -> bool:
+    """Whether there is a database already, or one of a deployment."""
+    deployment = current_deployment()
+    return (deployment is not None and deployment.instance is not None) or database_file(root).exists()
+
+
 @contextmanager
 def opened(root: Path) -> Iterator[Database]:
     """The database of a mesh, whose tables are made at the first time. Raises OperationsError O001, O002;
