@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from platform_core import Batch, Result, Table, data_product
+from platform_core import Batch, Input, Result, Table, data_product
 from platform_core.mesh import Nights, nights
 
 LEDGER = pa.schema(
@@ -34,6 +34,18 @@ LEDGER = pa.schema(
         "contract_version": pa.string(),
         "entered": pa.timestamp("us", tz="UTC"),
     }
+)
+READ = (
+    "product_id",
+    "domain",
+    "day",
+    "due",
+    "state",
+    "share",
+    "stale",
+    "blame_domain",
+    "target",
+    "late_seconds",
 )
 ROLLING = "28 days"
 LEVELS = f"""
@@ -85,7 +97,7 @@ def night(found: Nights, day: date, now: datetime) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=LEDGER)
 
 
-@data_product(inputs={"ledger": "central_data_platform/slo_ledger"})
+@data_product(inputs={"ledger": Input("central_data_platform/slo_ledger", columns=READ)})
 def service_levels(ledger: Table) -> Result:
     levels = levels_of(ledger.arrow())
     return Result(levels, plotted(levels.to_pylist()))
