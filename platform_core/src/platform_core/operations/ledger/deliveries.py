@@ -28,8 +28,10 @@ class Nights:
     today: date
 
     def days(self) -> Iterator[date]:
-        """The days, the oldest first. What happened before the oldest event is not known."""
+        """The days, the oldest first, with yesterday in any case. What happened before the oldest event is not
+        known."""
         first = max(self.today - BACK * DAY, self._deliveries.since.date() + DAY)
+        first = min(first, self.today - DAY)
         while first < self.today:
             yield first
             first += DAY
