@@ -87,6 +87,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "doctor": Verb("operate", "check the deployment or the state folder, end to end", "a check failed"),
     "incident": Verb("operate", "list incidents by their causes, and answer to them", "an incident is open"),
     "alert": Verb("operate", "try a channel, or see who hears of a product", "the channel took no message"),
+    "slo": Verb("operate", "show how well products keep their promises", "a product is below its target"),
     "watch": Verb(
         "operate",
         "keep incidents, and send alerts to owners and readers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final, Literal, get_args
 from platform_core.diagnostics import Diagnostic, Place
 from platform_core.secrets import Secret
 from platform_core.source.cursor import Node, open_leniently
-from platform_core.source.federation import GOVERNANCE
+from platform_core.source.federation import GOVERNANCE, read_teams
 from platform_core.source.secret_reference import secret_reference
 
 Event = Literal[
@@ -146,3 +146,11 @@ def _email(node: Node) -> MailServer | None:
         node["port"].error("C010", f'"{port}" is not a port', "a number from 1 to 65535")
         port = 465
     return MailServer(host, port, how, sender, node.text("user"), secret_reference(node, "password", "G406"))
+
+
+def alert_secrets(root: Path) -> frozenset[str]:
+    """The variables with secrets of channels, of the mail server and of the heartbeat."""
+    alerts = read_alerts(root)
+    secrets = [channel.webhook for team in read_teams(root).teams.values() for channel in team.channels]
+    secrets += [alerts.heartbeat, alerts.email.password if alerts.email is not None else None]
+    return frozenset(each["env"] for each in secrets if isinstance(each, Mapping) and "env" in each)

@@ -22,7 +22,7 @@ TOPOLOGIES: Final[tuple[Topology, ...]] = get_args(Topology)
 _TEAM = ("name", "description", "domain", "email", "channels", "members")
 _CHANNEL = ("channel", "tool", "url", "description", "webhook")
 _MEMBER = ("role", "name", "email")
-_MESH = ("topology", "central_team", "email_domains", "representatives", "budget")
+_MESH = ("topology", "central_team", "email_domains", "representatives", "budget", "service_levels")
 GOVERNANCE: Final = FileKind(
     "governance file",
     "a file as docs/governance.md shows it",
@@ -85,6 +85,8 @@ class Federation:
     waivers: tuple[Waiver, ...] = ()
     budget: dict[str, float] = field(default_factory=dict)
     """The budget of each product that declares none."""
+    service_levels: str | None = None
+    """The product with the service levels of all products."""
     faults: tuple[Diagnostic, ...] = ()
     readable: bool = True
     """False where one of the files could not be read: its content is then unknown."""
@@ -130,6 +132,7 @@ def read_federation(root: Path) -> Federation:
         teams=by_slug,
         waivers=tuple(_waivers(waivers)),
         budget=read_budget(mesh["budget"], "C010") if "budget" in mesh.mapping() else {},
+        service_levels=mesh.text("service_levels"),
         faults=tuple(fault for file in files for fault in file.faults.errors),
         readable=all(file.faults.readable for file in files),
     )

@@ -11,6 +11,7 @@ from platform_core.cli.grammar import domain_option
 from platform_core.cli.output import answer
 from platform_core.cli.table import print_table, print_text
 from platform_core.contracts.product_id import ProductId
+from platform_core.operations.watch.standing import Watched, watched
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import domain_name
 from platform_core.settings import mesh_root
@@ -38,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
         "troubles": [{**asdict(trouble), "domains": trouble.domains} for trouble in found.troubles],
         "past_retention": [asdict(kept) for kept in found.retained],
     }
-    status = answer(options, root, facts, lambda: _print(found, options.domain), found.faults)
+    watch = watched(root)
+    because = {name: id for name, id in watch.because.items() if name in {t.product for t in found.troubles}}
+    facts |= {"because": because, "watch": watch.last}
+    status = answer(options, root, facts, lambda: _print(found, options.domain, watch), found.faults)
     return FAILED if found.troubles else status
 
 
@@ -51,14 +55,20 @@ def _about(found: Status, domain: str) -> Status:
     )
 
 
-def _print(found: Status, domain: str | None) -> None:
+def _print(found: Status, domain: str | None, watch: Watched) -> None:
     if not found.begun:
         print_text("nothing has run in this mesh yet; `mesh run` makes every product")
         return
     troubles = found.troubles
     if troubles:
-        rows = [[t.product, t.state, _age(t.since), t.why, t.owner or "-", _readers(t)] for t in troubles]
-        print_table(("product", "state", "since", "why", "owner", "affects"), rows)
+        rows = [
+            [
+                *(t.product, t.state, _age(t.since), t.why, t.owner or "-", _readers(t)),
+                watch.because.get(t.product, "-"),
+            ]
+            for t in troubles
+        ]
+        print_table(("product", "state", "since", "why", "owner", "affects", "because of"), rows)
         print()
     unwell = {t.product for t in troubles}
     own = [t for t in troubles if domain in (None, ProductId(t.product).domain)]
@@ -74,6 +84,10 @@ def _print(found: Status, domain: str | None) -> None:
         versions = counted(kept.versions, "version")
         past = f"past the retention of {duration_in_words(kept.retention)}"
         print_text(f"{kept.product}: {versions} {past}, the oldest of {age_in_words(kept.oldest)} ago")
+    if watch.last is None:
+        print_text("the watch has never run: nobody is alerted; `mesh serve` or `mesh watch` starts it")
+    else:
+        print_text(f"the watch last ran {age_in_words(watch.last)} ago")
 
 
 def _age(since: datetime | None) -> str:

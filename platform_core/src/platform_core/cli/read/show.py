@@ -21,6 +21,7 @@ from platform_core.lake.damage import newest_versions
 from platform_core.lake.lakes import current_lakes
 from platform_core.lake.publication.product_files import ProductFiles
 from platform_core.lake.versions import Version
+from platform_core.operations.store.journal import kept_in_words
 from platform_core.products.catalog.text import (
     promises_in_words,
     rule_in_words,
@@ -59,6 +60,8 @@ class ProductFacts:
     team: Team | None
     file: dict[str, Any] | None
     checks: Checks | None
+    kept: str | None = None
+    """How it kept its promises."""
     moves: tuple[Move, ...] = ()
     """The readers that have to move, because its end is announced."""
 
@@ -79,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
     checks = Checks.of([each.outcome for each in results.values()]) if results else None
     # Faults of the file or of teams.yaml do not prevent the display: the table can still be read.
     file = None if gone else _file(product, version, root)
-    known = ProductFacts(product, version, root, team, file, checks, tuple(_moves(product, root)))
+    kept, moves = kept_in_words(root, product.id), tuple(_moves(product, root))
+    known = ProductFacts(product, version, root, team, file, checks, kept, moves)
     return answer(options, root, _facts(known), lambda: _print(known), (*gone, *teams.faults))
 
 
@@ -125,7 +129,8 @@ def _sections(known: ProductFacts) -> Iterator[tuple[str, list[str]]]:
     yield "Owner", _owner(product, known.team)
     if support := [f"{s.channel} {s.url or ''}".strip() for s in product.support]:
         yield "Support", support
-    yield "Promise", promises_in_words(product) or ["no deadline and no maximum age"]
+    promises = promises_in_words(product) or ["no deadline and no maximum age"]
+    yield "Promise", [*promises, known.kept] if known.kept else promises
     if (p := product.partitions) is not None:
         end = f"to {p.end:%Y-%m-%d} (exclusive)" if p.end else "on"
         yield "Partitions", [f"one per {p.every} of {p.column}, from {p.start:%Y-%m-%d} {end}, {p.timezone}"]
@@ -227,6 +232,7 @@ def _facts(known: ProductFacts) -> dict[str, Any]:
         },
         "support": [picked(support, "channel", "url", "tool") for support in product.support],
         "sla": sla_in_words(product) or None,
+        "kept": known.kept,
         "partitions": grid and picked(grid, "column", "every", "start", "end", "timezone"),
         "columns": [
             picked(column, "name", "logical_type", "physical_type", "classification", "tags", "description")

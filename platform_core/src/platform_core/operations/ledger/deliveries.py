@@ -28,8 +28,8 @@ class Nights:
     today: date
 
     def days(self) -> Iterator[date]:
-        """The days, the oldest first, with yesterday in any case. What happened before the oldest event is not
-        known."""
+        """The days, the oldest first, with yesterday in any case. Nothing is known of the time before the
+        oldest event."""
         first = max(self.today - BACK * DAY, self._deliveries.since.date() + DAY)
         first = min(first, self.today - DAY)
         while first < self.today:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from operator import attrgetter
 from typing import Literal
 
 from platform_core.contracts.cron import Schedule
@@ -53,11 +56,15 @@ class Judged:
         return self.delivered.at - self.slot.due if self.state == "late" and self.delivered else None
 
 
+_at = attrgetter("at")
+_schedule = cache(Schedule)  # its ticks are kept
+
+
 def slots(product: DataProduct, first: date, last: date) -> Iterator[Slot]:
     """The slots that close on the days of UTC from ``first`` to ``last``."""
     begin, end = (datetime.combine(day, time(), UTC) for day in (first, last + DAY))
     if (deadline := product.deadline) is not None:
-        schedule = Schedule(deadline.schedule, deadline.timezone)
+        schedule = _schedule(deadline.schedule, deadline.timezone)
         tick = schedule.last(schedule.last(int((begin + deadline.lower_bound).timestamp() // 60)) - 1)
         while True:
             following = schedule.next(tick)
@@ -79,8 +86,9 @@ def judged(slot: Slot, deliveries: Sequence[Delivery]) -> Judged:
     """What became of a slot by the deliveries of its product, the oldest first."""
     if slot.age is not None:
         return _of_age(slot, slot.age, deliveries)
-    found = next((each for each in deliveries if slot.opens <= each.at < slot.closes), None)
-    if found is None:
+    index = bisect_left(deliveries, slot.opens, key=_at)
+    found = deliveries[index] if index < len(deliveries) else None
+    if found is None or found.at >= slot.closes:
         return Judged(slot, "missed", 0.0, None)
     kept = found.at <= slot.due
     return Judged(slot, "kept" if kept else "late", float(kept), found)
@@ -88,7 +96,7 @@ def judged(slot: Slot, deliveries: Sequence[Delivery]) -> Judged:
 
 def _of_age(slot: Slot, age: timedelta, deliveries: Sequence[Delivery]) -> Judged:
     exceeded, until, back = timedelta(), slot.opens, None
-    for each in deliveries:
+    for each in deliveries[max(0, bisect_left(deliveries, slot.opens, key=_at) - 1) :]:
         if each.at >= slot.closes:
             back = back or (each if exceeded else None)
             break

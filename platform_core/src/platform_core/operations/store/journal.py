@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platform_core.operations.incidents.signals import Signal
-from platform_core.operations.store.database import Database, opened
+from platform_core.operations.store.database import Database, exists, opened
 
 MessageState = Literal["pending", "sending", "sent"]
 
@@ -194,3 +194,11 @@ class Journal:
 def written(at: datetime) -> str:
     """A time as text that sorts as time."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def kept_in_words(root: Path, product: str) -> str | None:
+    """How a product kept its promises, as the watch last showed it."""
+    if not exists(root):
+        return None
+    with Journal.open(root) as journal:
+        return ((journal.fact("levels") or {}).get("kept") or {}).get(product)

@@ -23,9 +23,10 @@ from platform_core.operations.alerts.outbox import Outbox
 from platform_core.operations.alerts.text import Writer
 from platform_core.operations.incidents.book import Book
 from platform_core.operations.incidents.signals import Signal
+from platform_core.operations.ledger.levels import ROLLING, service_levels
 from platform_core.operations.store.journal import Journal, Message
 from platform_core.operations.watch import findings
-from platform_core.operations.watch.asset_pages import show
+from platform_core.operations.watch.asset_pages import level_message, show
 from platform_core.operations.watch.event_log import EventLog, Position
 from platform_core.operations.watch.mesh import WatchedMesh
 from platform_core.operations.watch.news import (
@@ -97,6 +98,7 @@ class Rounds:
                 found += findings.daemon(instance, unresolved, self._lived_since(), now)
             found += self._found(faults, unresolved, now)
             book, posted, new = self._commit(found, after, now, remarks)
+            remarks += self._show_levels(now)
             pages = partial(show, instance) if instance is not None else _ignore
             accepted = deliver(self.journal, self.mesh.directory, pages)
         waiting = self.journal.waiting()
@@ -150,6 +152,23 @@ class Rounds:
             for name, value in facts.items():
                 journal.keep(name, value)
         return book, posted, len(new)
+
+    def _show_levels(self, now: datetime) -> Iterator[str]:
+        """Show the service levels on the pages of products, once for each version; yields why not."""
+        source = self.mesh.directory.federation.service_levels
+        made = self._made.get(source) if source is not None else None
+        if made is None or (self.journal.fact("levels") or {}).get("version") == made.version:
+            return
+        try:
+            levels = [each for each in service_levels(self.root) if each.period == ROLLING]
+        except PlatformError as error:
+            yield error.diagnostics[0].message
+            return
+        with self.journal.transaction():
+            for level in levels:
+                self.journal.post(level_message(level, made.version), now)
+            kept = {level.product_id: level.words for level in levels}
+            self.journal.keep("levels", {"version": made.version, "kept": kept})
 
     def _replayed(self, new: list[Signal], now: datetime) -> Book:
         # Another process may have stored a signal: mesh run, mesh incident.

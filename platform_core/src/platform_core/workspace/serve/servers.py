@@ -19,6 +19,7 @@ from platform_core.deployment.file import current_deployment
 from platform_core.deployment.model import DAEMON, UI
 from platform_core.diagnostics import Diagnostic, RunError, UsageError, shown
 from platform_core.settings import SERVE_TIMEOUT, environment
+from platform_core.source.alerts import alert_secrets
 from platform_core.source.workspace import Location, read_locations
 from platform_core.words import listed
 from platform_core.workspace.home import Home
@@ -138,6 +139,8 @@ def _start(
         UI: [*python, "platform_core.workspace.serve.web_gate", str(workspace), *address],
         DAEMON: [*python, "dagster._daemon", "run", "-w", str(workspace)],
     }
+    ui = f"http://{address[2]}" if len(address) > 2 else ""
+    watch = [*python, "platform_core.cli", "--quiet", "watch", *(["--ui", ui] if ui else [])]
     deployment = current_deployment()
     opens = ["-m", "platform_core.workspace.instance", str(home.dagster)]
     names = [str(entry["grpc_server"]["location_name"]) for entry in started.workspace]
@@ -149,6 +152,7 @@ def _start(
         + [([str(at.python), *opens, at.name], *own[at]) for at in own if remote],
         "servers": [(each, _code_server(at, each), *own[at]) for at, each in started.code],
         "services": [services[name] for name in started.services],
+        "aside": [(watch, list(alert_secrets(root)))] if DAEMON in started.services else [],
         "restarts": started.restarts,
     }
     with log.open("wb") as output:

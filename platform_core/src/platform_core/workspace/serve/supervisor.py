@@ -39,6 +39,8 @@ PATIENCE: Final = 10.0
 FIRMNESS: Final = 3.0
 """Seconds between SIGTERM and SIGKILL."""
 RESTARTS_WITHIN: Final = 60.0
+AGAIN: Final = 10.0
+"""Seconds between two looks at the processes aside."""
 PROGRESS: Final = 0.5
 """CPU seconds that show that a location still loads; a location that hangs uses none."""
 
@@ -46,8 +48,8 @@ PROGRESS: Final = 0.5
 def main() -> int:
     """Start the code servers, and the services once these listen; stop all when a service or standard input
     ends. The plan is JSON: ``{"first": [[command, variables, values]], "servers": [[address,
-    command, variables, values]], "services": [command], "restarts": number}``. ``first`` ends before the
-    others start. Code servers and
+    command, variables, values]], "services": [command], "aside": [[command, variables]], "restarts":
+    number}``. ``first`` ends before the others start; those ``aside`` may end, and are started again. Code servers and
     services that end are started again, up to that number of times within ``RESTARTS_WITHIN`` seconds. The
     folder has the sockets and is removed at the end. Returns 1 if a service ended."""
     hurry = False
@@ -61,7 +63,8 @@ def main() -> int:
     folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
     adopt_orphans()
     try:
-        ended = _serve(plan["first"], plan["servers"], plan["services"], plan["restarts"], lambda: hurry)
+        parts = [plan[name] for name in ("first", "servers", "services", "aside", "restarts")]
+        ended = _serve(*parts, lambda: hurry)
         until = time.monotonic() + PATIENCE
         # As after Ctrl-C in a terminal, runs roll back and servers close.
         send(descendants(os.getpid()), signal.SIGINT)
@@ -78,6 +81,7 @@ def _serve(
     first: Sequence[tuple[list[str], list[str], dict[str, str]]],
     servers: Sequence[tuple[str, list[str], list[str], dict[str, str]]],
     services: Sequence[list[str]],
+    aside: Sequence[tuple[list[str], list[str]]],
     restarts: int,
     hurry: Callable[[], bool],
 ) -> bool:
@@ -111,12 +115,15 @@ def _serve(
     running = [_start(*each) for each in watched]
     if restarts:
         watched, running = [*commands, *watched], [*started, *running]
+    others = [(command, without_secrets() | _values(named)) for command, named in aside]
+    beside = [_start(*each) for each in others]
     times: list[float] = []
+    again = time.monotonic()
     while not (_input_ended(0.5) or hurry()):
         ended = [n for n, each in enumerate(running) if each is None or each.poll() is not None]
         times = [each for each in times if time.monotonic() - each < RESTARTS_WITHIN]
         if ended and restarts:
-            _kill_orphans({each.pid for each in running if each is not None})
+            _kill_orphans({each.pid for each in (*running, *beside) if each is not None})
         for number in ended:
             if len(times) >= restarts:
                 if number >= len(watched) - len(services):
@@ -124,7 +131,16 @@ def _serve(
                 continue  # the UI shows it as a location that does not load
             times.append(time.monotonic())
             running[number] = _start(*watched[number])
+        if time.monotonic() - again > AGAIN:
+            again = time.monotonic()
+            for number, process in enumerate(beside):
+                if process is None or process.poll() is not None:
+                    beside[number] = _start(*others[number])
     return False
+
+
+def _values(named: Collection[str]) -> dict[str, str]:
+    return {name: value for name, value in environment().items() if name in named}
 
 
 def _kill_orphans(known: Collection[int]) -> None:

@@ -1,0 +1,32 @@
+"""What the watch knows, for ``mesh status``: the open incident of each product, and when it last ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from platform_core.operations.store.database import exists
+from platform_core.operations.store.journal import Journal
+
+
+@dataclass(frozen=True)
+class Watched:
+    """``because`` has the open incident of each product that fails or is late by it, with its cause."""
+
+    last: datetime | None = None
+    because: Mapping[str, str] = field(default_factory=dict)
+
+
+def watched(root: Path) -> Watched:
+    """What the watch of a mesh knows. Raises OperationsError O001, O002."""
+    if not exists(root):
+        return Watched()
+    with Journal.open(root) as journal:
+        last, incidents = journal.fact("round"), journal.incidents(unresolved=True)
+    because: dict[str, str] = {}
+    for each in incidents:
+        for product in (each["cause"], *each["late"]):
+            because.setdefault(product, f"{each['id']} ({each['cause']})")
+    return Watched(datetime.fromisoformat(last["at"]) if last is not None else None, because)
