@@ -3,6 +3,7 @@ texts."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-FAMILIES: Final = "ACDEGKLQRSU"
+FAMILIES: Final = "ACDEGKLOQRSU"
 """The first letters of the library's own codes."""
 
 
@@ -45,6 +46,12 @@ def family(letter: str) -> Family:
 def meaning(code: str) -> Meaning | None:
     """The texts of a code; None where the library has no such code."""
     return family(code[0]).codes.get(code) if code and code[0] in FAMILIES else None
+
+
+def code_in(text: str) -> str | None:
+    """The first code of the library in the text of a fault."""
+    found = re.search(r"error\[([A-Z]\d{3})\]:", text)
+    return found[1] if found else None
 
 
 def labels(code: str) -> tuple[str, str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Final, Literal, get_args
 
-from platform_core.diagnostics import Diagnostic, Place
+from platform_core.diagnostics import Place
 from platform_core.secrets import Secret
-from platform_core.source.cursor import Node, open_leniently
-from platform_core.source.federation import GOVERNANCE, read_teams
+from platform_core.source.cursor import Node
 from platform_core.source.secret_reference import secret_reference
 
 Event = Literal[
@@ -29,9 +27,10 @@ Tool = Literal["email", "slack", "teams", "webhook"]
 TOOLS: Final[tuple[Tool, ...]] = get_args(Tool)
 OWNER: Final = "owner"
 READERS: Final = "readers"
+DOMAIN: Final = "domain:"
 ENCRYPTION: Final = ("tls", "starttls", "none")
 _FILE: Final = ("policies", "email", "heartbeat")
-_POLICY: Final = ("name", "on", "of", "tell", "by", "repeat")
+_POLICY: Final = ("name", "events", "of", "tell", "by", "repeat")
 _OF: Final = ("domain", "owner", "tag", "selection")
 _EMAIL: Final = ("host", "port", "encryption", "from", "user", "password")
 _SPAN: Final = re.compile(r"(?P<count>[1-9]\d{0,4}) ?(?P<unit>min|h|d)")
@@ -43,7 +42,7 @@ class AlertPolicy:
     """Who hears of which events. An empty filter matches everything."""
 
     name: str
-    on: tuple[Event, ...]
+    events: tuple[Event, ...]
     tell: tuple[str, ...]
     """``owner``, ``readers``, teams, and ``domain:<name>`` for the teams of a domain."""
     place: Place
@@ -75,30 +74,29 @@ class Alerts:
     email: MailServer | None = None
     heartbeat: Secret | None = field(default=None, repr=False)
     """The secret with the address that each whole round of the watch calls."""
-    faults: tuple[Diagnostic, ...] = ()
 
 
-def read_alerts(root: Path) -> Alerts:
-    """The alerts of the mesh at ``root``; the faults of the file are in ``faults`` (G406)."""
-    file = open_leniently(root / "governance" / "alerts.yaml", GOVERNANCE)
+def alerts_of(file: Node) -> Alerts:
+    """The alerts of ``governance/alerts.yaml``. Faults have the code G406."""
     file.has_only(_FILE, "C010", "alerts.yaml")
     policies = tuple(_policies(file))
     email = _email(file["email"]) if "email" in file.mapping() else None
-    return Alerts(policies, email, secret_reference(file, "heartbeat", "G406"), tuple(file.faults.errors))
+    return Alerts(policies, email, secret_reference(file, "heartbeat", "G406"))
 
 
 def _policies(file: Node) -> Iterator[AlertPolicy]:
     names: set[str] = set()
     for entry in file.items("policies"):
         entry.has_only(_POLICY, "C010", "a policy of alerts.yaml")
-        name, on, tell, by = entry.text("name") or "", *map(entry.texts, ("on", "tell", "by"))
-        missing = [key for key, value in (("name", name), ("on", on), ("tell", tell)) if not value]
+        name, events, tell, by = entry.text("name") or "", *map(entry.texts, ("events", "tell", "by"))
+        given = (("name", name), ("events", events), ("tell", tell))
+        missing = [key for key, value in given if not value]
         if missing or name in names:
             message = f"a policy without {missing[0]}" if missing else f'a second policy "{name}"'
-            entry.error("C010", message, "name, on and tell; every name once")
+            entry.error("C010", message, "name, events and tell; every name once")
             continue
         names.add(name)
-        for key, words, known in (("on", on, EVENTS), ("by", by, TOOLS)):
+        for key, words, known in (("events", events, EVENTS), ("by", by, TOOLS)):
             for number, word in enumerate(words):
                 if word not in known:
                     entry[key][number].error("C010", f'unknown word "{word}" in {key}', known=known)
@@ -106,7 +104,7 @@ def _policies(file: Node) -> Iterator[AlertPolicy]:
         entry["of"].has_only(_OF, "C010", "of")
         yield AlertPolicy(
             name,
-            tuple(event for event in EVENTS if event in on),
+            tuple(event for event in EVENTS if event in events),
             tell,
             entry.place("name"),
             of,
@@ -146,11 +144,3 @@ def _email(node: Node) -> MailServer | None:
         node["port"].error("C010", f'"{port}" is not a port', "a number from 1 to 65535")
         port = 465
     return MailServer(host, port, how, sender, node.text("user"), secret_reference(node, "password", "G406"))
-
-
-def alert_secrets(root: Path) -> frozenset[str]:
-    """The variables with secrets of channels, of the mail server and of the heartbeat."""
-    alerts = read_alerts(root)
-    secrets = [channel.webhook for team in read_teams(root).teams.values() for channel in team.channels]
-    secrets += [alerts.heartbeat, alerts.email.password if alerts.email is not None else None]
-    return frozenset(each["env"] for each in secrets if isinstance(each, Mapping) and "env" in each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 from platform_core.diagnostics import Diagnostic, GovernanceError, Place, shown
 from platform_core.secrets import Secret
+from platform_core.source.alerts import Alerts, alerts_of
 from platform_core.source.budget import read_budget
 from platform_core.source.cursor import Node, open_leniently
 from platform_core.source.file_kind import FileKind
@@ -87,6 +88,7 @@ class Federation:
     """The budget of each product that declares none."""
     service_levels: str | None = None
     """The product with the service levels of all products."""
+    alerts: Alerts = field(default_factory=Alerts)
     faults: tuple[Diagnostic, ...] = ()
     readable: bool = True
     """False where one of the files could not be read: its content is then unknown."""
@@ -108,8 +110,10 @@ def read_federation(root: Path) -> Federation:
     if folder.is_symlink() and not folder.is_dir():
         lost = Diagnostic("G406", f"{shown(folder)} is a broken link", Place(folder), "a folder")
         return Federation(faults=(lost,), readable=False)
-    files = [open_leniently(folder / f"{name}.yaml", GOVERNANCE) for name in ("teams", "mesh", "waivers")]
-    teams, mesh, waivers = files
+    files = [
+        open_leniently(folder / f"{name}.yaml", GOVERNANCE) for name in ("teams", "mesh", "waivers", "alerts")
+    ]
+    teams, mesh, waivers, alerts = files
     topology = mesh.text("topology") or "federated"
     if topology not in TOPOLOGIES:
         mesh["topology"].error("C010", f'unknown topology "{topology}"', known=TOPOLOGIES)
@@ -133,9 +137,17 @@ def read_federation(root: Path) -> Federation:
         waivers=tuple(_waivers(waivers)),
         budget=read_budget(mesh["budget"], "C010") if "budget" in mesh.mapping() else {},
         service_levels=mesh.text("service_levels"),
+        alerts=alerts_of(alerts),
         faults=tuple(fault for file in files for fault in file.faults.errors),
         readable=all(file.faults.readable for file in files),
     )
+
+
+def alert_secrets(found: Federation) -> frozenset[str]:
+    """The variables with secrets of channels, of the mail server and of the heartbeat."""
+    secrets = [channel.webhook for team in found.teams.values() for channel in team.channels]
+    secrets += [found.alerts.heartbeat, found.alerts.email.password if found.alerts.email else None]
+    return frozenset(each["env"] for each in secrets if isinstance(each, Mapping) and "env" in each)
 
 
 def _teams(file: Node) -> Iterator[Team]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from platform_core.access.bi_file import refresh_attached
@@ -13,7 +14,8 @@ from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
 from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table
-from platform_core.diagnostics import RunError, UsageError
+from platform_core.diagnostics import PlatformError, RunError, UsageError
+from platform_core.operations.watch.answers import report_unloaded
 from platform_core.registry.lookup import Registry
 from platform_core.settings import mesh_root
 from platform_core.source.federation import read_federation
@@ -91,6 +93,11 @@ def run(options: argparse.Namespace) -> int:
     warnings = [replace(fault, severity="warning") for fault in read_federation(root).faults]
     if not result.interrupted:
         warnings += refresh_attached(root)
+    if not result.interrupted:
+        try:
+            report_unloaded(root, result.unloaded, datetime.now(UTC))
+        except PlatformError as error:
+            warnings += [replace(fault, severity="warning") for fault in error.diagnostics]
     answer(options, root, asdict(result), table, warnings)
     words = summary(result.products, result.seconds)
     if result.interrupted:

@@ -82,7 +82,7 @@ class Outbox:
         repeating = [each for each in self.directory.alerts.policies if each.repeat is not None]
         for recipient in self._recipients(incident, *opening(incident), "repeated", policies=repeating):
             times = [at for phase, at in told.get(recipient.target.name, ()) if phase.startswith("opened")]
-            if (times or "repeated" in recipient.policy.on) and recipient.policy.repeat is not None:
+            if (times or "repeated" in recipient.policy.events) and recipient.policy.repeat is not None:
                 number = (self.now - (times[-1] if times else incident.opened)) // recipient.policy.repeat
                 if number > 0:
                     yield self._message(incident, f"repeat {number}", recipient)

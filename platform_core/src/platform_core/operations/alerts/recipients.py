@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.diagnostics import UsageError
 from platform_core.operations.incidents.reach import Reach, Reached
-from platform_core.source.alerts import OWNER, READERS, TOOLS, AlertPolicy, Alerts, Event
+from platform_core.source.alerts import DOMAIN, OWNER, READERS, TOOLS, AlertPolicy, Alerts, Event
 from platform_core.source.federation import Channel, Federation
 from platform_core.workspace.run.selection import parse_selection
 
 Role = Literal["owner", "reader", "named"]
-DOMAIN: Final = "domain:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,10 @@ class Directory:
 
     products: Mapping[str, DataProduct]
     federation: Federation
-    alerts: Alerts
+
+    @property
+    def alerts(self) -> Alerts:
+        return self.federation.alerts
 
     def recipients(
         self,
@@ -89,7 +91,7 @@ class Directory:
 
     def matches(self, policy: AlertPolicy, happening: Happening) -> bool:
         """Whether a policy is about an event, by its kind and its products."""
-        if not happening.events & set(policy.on):
+        if not happening.events & set(policy.events):
             return False
         about = {*happening.products, *happening.late}
         products = [self.products[name] for name in sorted(about & self.products.keys())]

@@ -116,15 +116,20 @@ class Writer:
         product = self.products.get(cause)
         if product is not None and product.owner:
             found.append(("Owner", product.owner))
+        newest = self.book.newest.get(cause)
+        version = None
+        if newest is not None:
+            version = f"version {newest.facts['version']} of {at_in_words(newest.at)}"
+        if incident.resolved is not None:
+            return [*found, ("Published", version)] if version is not None else found
         if facts.get("count") is not None:
             found.append(("Violations", f"{facts['count']:,} of {counted(facts.get('rows') or 0, 'row')}"))
         if incident.columns:
             found.append(("Columns", listed(sorted(incident.columns), SHOWN)))
         if facts.get("why"):
             found.append(("Promise", facts["why"]))
-        if (newest := self.book.newest.get(cause)) is not None:
-            kept = f"version {newest.facts['version']} of {at_in_words(newest.at)}"
-            found.append(("Readers keep" if incident.resolved is None else "Published", kept))
+        if version is not None:
+            found.append(("Readers keep", version))
         if incident.late:
             found.append(("Late because of it", listed(sorted(incident.late), SHOWN)))
         if recipient.role == "owner":

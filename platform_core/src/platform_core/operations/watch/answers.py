@@ -1,4 +1,4 @@
-"""What people say of incidents: that they know of one, or that they want to hear nothing of a cause."""
+"""What others than the watch know of incidents: people who answer, and runs that find a broken location."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from platform_core.codes import code_in
 from platform_core.diagnostics import UsageError
 from platform_core.operations.incidents.signals import Signal
 from platform_core.operations.store.journal import Journal, written
+from platform_core.operations.watch import findings
 from platform_core.operations.watch.settle import settle
 from platform_core.source.alerts import span
 from platform_core.words import did_you_mean, listed
@@ -48,6 +50,17 @@ def silence(root: Path, cause: str, until: datetime, by: str, why: str, now: dat
         facts = {"until": written(until), "by": by, "why": why}
         signal = Signal.of("silence", cause, now, by, now.isoformat(), **facts)
         settle(journal, journal.record([signal]), now)
+
+
+def report_unloaded(root: Path, faults: Mapping[str, str], now: datetime) -> None:
+    """Note the code locations that do not load, by their names; Dagster records nothing of them. Raises
+    OperationsError."""
+    if not faults:
+        return
+    with Journal.open(root) as journal, journal.transaction():
+        known = {each["cause"] for each in journal.incidents(unresolved=True)}
+        codes = {name: code_in(text) or "R001" for name, text in faults.items()}
+        settle(journal, journal.record(findings.locations(codes, known, now)), now)
 
 
 def _answered(journal: Journal, signal: Signal, now: datetime) -> Mapping[str, Any]:

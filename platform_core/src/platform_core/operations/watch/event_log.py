@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from platform_core.codes import meaning
+from platform_core.codes import code_in, meaning
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.operations.incidents.signals import Signal
@@ -31,7 +31,6 @@ OVERLAP: Final = 200
 RECENT: Final = timedelta(hours=1)
 """Where the position is lost, events of this time before it are read again."""
 ENDED: Final = "its run ended before it began"
-_CODE: Final = re.compile(r"error\[(?P<code>[A-Z]\d{3})\]:")
 _PLACE: Final = re.compile(r"^ *--> (?P<place>.+:\d+):\d+$", re.MULTILINE)
 
 
@@ -156,8 +155,7 @@ class EventLog:
             return {"code": "R002", "title": "its process was killed"}
         description, error = step_error(event)
         text = description or (error.message if error else "")
-        found = _CODE.search(text)
-        code = found["code"] if found else "R003"
+        code = code_in(text) or "R003"
         place = _PLACE.search(text)
         known = meaning(code)
         title = known.title if known else "its code fails"

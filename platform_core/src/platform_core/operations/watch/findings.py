@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
@@ -14,6 +12,9 @@ from platform_core.operations.incidents.signals import DAEMON, Signal
 from platform_core.words import duration_in_words
 from platform_core.workspace.records.lateness import lateness
 from platform_core.workspace.records.products import Materialization
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 SLOT: Final = timedelta(hours=6)
 """A product that stays late is found again after this time: its cause may have ended meanwhile."""

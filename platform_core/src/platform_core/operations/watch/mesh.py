@@ -21,7 +21,6 @@ from platform_core.operations.incidents.reach import part_of
 from platform_core.operations.incidents.signals import Signal
 from platform_core.operations.store.database import OperationsError
 from platform_core.registry.lookup import Registry
-from platform_core.source.alerts import read_alerts
 from platform_core.source.federation import Federation, read_federation
 from platform_core.source.workspace import Location, read_locations
 from platform_core.workspace.doctor.elsewhere import code_server
@@ -39,7 +38,7 @@ class WatchedMesh:
 
     root: Path
     products: Mapping[str, DataProduct] = field(default_factory=dict)
-    directory: Directory = field(default_factory=lambda: Directory({}, Federation(), read_alerts(Path())))
+    directory: Directory = field(default_factory=lambda: Directory({}, Federation()))
     facts: dict[str, LocationFacts] = field(default_factory=dict)
     faults: tuple[Diagnostic, ...] = ()
     """The faults of the files with people and policies. While there are some, the former ones count."""
@@ -61,16 +60,16 @@ class WatchedMesh:
             return False
         registry = Registry.open(self.root)
         products, _ = registry.scan()
-        federation, alerts = read_federation(self.root), read_alerts(self.root)
+        federation = read_federation(self.root)
         self.products = {product.id: product for product in products}
         self.unread = frozenset(registry.names()) - self.products.keys()
-        self.faults = (*federation.faults, *alerts.faults)
+        self.faults = federation.faults
         if self.faults and self._readable:
-            federation, alerts = self.directory.federation, self.directory.alerts
+            federation = self.directory.federation
         elif self.faults:
             raise OperationsError(*self.faults)
         self._readable, self._declared = True, declared
-        self.directory = Directory(self.products, federation, alerts)
+        self.directory = Directory(self.products, federation)
         return True
 
     @cached_property

@@ -113,7 +113,8 @@ class MeshRun:
             self._end(key, "canceled", None)
         products = tuple(self._results.products[name] for name in sorted(self._plan.wanted))
         seconds = time.monotonic() - started
-        return MeshResult(products, tuple(self._results.faults), seconds, interrupts.count > 0)
+        lost = {name: s.fault for name, s in self._seats.items() if s.fault is not None and s.assets is None}
+        return MeshResult(products, tuple(self._results.faults), seconds, interrupts.count > 0, lost)
 
     def _begin(self, selector: selectors.BaseSelector) -> None:
         self._expect_products()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from platform_core.contracts.product_id import ProductId
 from platform_core.workspace.protocol import AssetState, Moved
@@ -32,6 +33,8 @@ class MeshResult:
     """Each cause once, rendered, also of assets that are not products."""
     seconds: float
     interrupted: bool = False
+    unloaded: Mapping[str, str] = field(default_factory=dict)
+    """The code locations that do not load, with their faults."""
 
     @property
     def ok(self) -> bool:

@@ -19,7 +19,7 @@ from platform_core.deployment.file import current_deployment
 from platform_core.deployment.model import DAEMON, UI
 from platform_core.diagnostics import Diagnostic, RunError, UsageError, shown
 from platform_core.settings import SERVE_TIMEOUT, environment
-from platform_core.source.alerts import alert_secrets
+from platform_core.source.federation import alert_secrets, read_federation
 from platform_core.source.workspace import Location, read_locations
 from platform_core.words import listed
 from platform_core.workspace.home import Home
@@ -152,7 +152,7 @@ def _start(
         + [([str(at.python), *opens, at.name], *own[at]) for at in own if remote],
         "servers": [(each, _code_server(at, each), *own[at]) for at, each in started.code],
         "services": [services[name] for name in started.services],
-        "aside": [(watch, list(alert_secrets(root)))] if DAEMON in started.services else [],
+        "aside": [(watch, list(alert_secrets(read_federation(root))))] if DAEMON in started.services else [],
         "restarts": started.restarts,
     }
     with log.open("wb") as output:

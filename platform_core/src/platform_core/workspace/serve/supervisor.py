@@ -47,11 +47,11 @@ PROGRESS: Final = 0.5
 
 def main() -> int:
     """Start the code servers, and the services once these listen; stop all when a service or standard input
-    ends. The plan is JSON: ``{"first": [[command, variables, values]], "servers": [[address,
-    command, variables, values]], "services": [command], "aside": [[command, variables]], "restarts":
-    number}``. ``first`` ends before the others start; those ``aside`` may end, and are started again. Code servers and
-    services that end are started again, up to that number of times within ``RESTARTS_WITHIN`` seconds. The
-    folder has the sockets and is removed at the end. Returns 1 if a service ended."""
+    ends. The plan is JSON: ``{"first": [[command, variables, values]], "servers": [[address, command,
+    variables, values]], "services": [command], "aside": [[command, variables]], "restarts": number}``.
+    ``first`` ends before the others start. Code servers and services that end are started again, up to that
+    number of times within ``RESTARTS_WITHIN`` seconds; those ``aside`` always are. The folder has the sockets
+    and is removed at the end. Returns 1 if a service ended."""
     hurry = False
 
     def hasten(number: int, frame: FrameType | None) -> None:
@@ -63,8 +63,8 @@ def main() -> int:
     folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
     adopt_orphans()
     try:
-        parts = [plan[name] for name in ("first", "servers", "services", "aside", "restarts")]
-        ended = _serve(*parts, lambda: hurry)
+        first, servers, services = plan["first"], plan["servers"], plan["services"]
+        ended = _serve(first, servers, services, plan["aside"], plan["restarts"], lambda: hurry)
         until = time.monotonic() + PATIENCE
         # As after Ctrl-C in a terminal, runs roll back and servers close.
         send(descendants(os.getpid()), signal.SIGINT)
