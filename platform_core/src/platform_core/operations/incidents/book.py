@@ -149,9 +149,9 @@ class Book:
     def _fault(self, signal: Signal) -> None:
         source = signal.facts.get("source")
         cause = f"source:{source}" if source is not None else signal.subject
-        for other in self._open.values():
+        for other in list(self._open.values()):
             # It is late by a fault of its own now.
-            if other.late.pop(signal.subject, None) and not other.late:
+            if other.cause != cause and other.late.pop(signal.subject, None) and not other.late:
                 self._close_source(other, signal.at)
         before = self._closed.get(cause)
         if (incident := self._open.get(cause)) is not None:
