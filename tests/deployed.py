@@ -16,11 +16,16 @@ from servers import PASSWORD, Postgres, free_port, postgres
 from small_mesh import DAYS, DEADLINE, GOVERNED, KEPT, SmallMesh
 
 CODE = """
+import os
 import time
 from pathlib import Path
 
 def slowly(select: str) -> str:
-    time.sleep(float(Path("pause").read_text()))
+    began, computing = time.monotonic(), Path(f"computing-{os.getpid()}")
+    computing.touch()
+    while time.monotonic() - began < float(Path("pause").read_text()):
+        time.sleep(0.05)
+    computing.unlink()
     return select
 """
 SHOP = """
@@ -83,7 +88,15 @@ class Deployed:
     served: Served
 
     def pace(self, seconds: float) -> None:
-        (self.mesh.root / "pause").write_text(str(seconds))
+        """How long each product computes, from now on; those that do at this moment too."""
+        new = self.mesh.root / "pause.new"
+        new.write_text(str(seconds))
+        new.replace(self.mesh.root / "pause")
+
+    def computing(self) -> int:
+        """How many products compute at this moment: their runs write nothing meanwhile."""
+        marks = self.mesh.root.glob("computing-*")
+        return sum(psutil.pid_exists(int(mark.name.partition("-")[2])) for mark in marks)
 
     def code_servers(self, domain: str) -> list[psutil.Process]:
         return [each for each in self.mesh.processes() if f"{domain}.definitions" in _words(each)]

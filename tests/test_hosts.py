@@ -172,10 +172,16 @@ def kill_the_daemon(served: Deployed) -> None:
 
 
 def kill_postgres_for_a_while(served: Deployed) -> None:
+    """While all products compute: a run that writes at that moment fails."""
     _until_one_is_recorded(served)
+    served.pace(600)
+    with served.mesh.instance() as instance:
+        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+        until(lambda: 0 < instance.get_runs_count(started) == served.computing(), "all products to compute")
     served.database.stop(signal.SIGKILL)
     time.sleep(8)  # the fault itself
     served.database.start()
+    served.pace(0)
 
 
 FAULTS = (kill_a_run, kill_a_code_server, kill_the_daemon, kill_postgres_for_a_while)

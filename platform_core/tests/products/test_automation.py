@@ -165,3 +165,84 @@ def test_an_input_with_equal_content_starts_nothing(shop: SmallMesh, instance: d
     shop.code("shop", code.format(3.5))
     assert shop.run("shop", "shop/sales", instance).success
     assert asked(0.2) == 1
+
+
+# D: the input gets other content. R: the reader is made. T: Dagster looks, and makes what it requests.
+# t: Dagster looks, and the run that it requests fails. s: Dagster looks, and the run that it requests goes on
+# until E, where it has made the reader of the input that it found at its start. l: Dagster looks meanwhile.
+STORIES = {
+    "T": [0],
+    "TDTT": [0, 1, 0],
+    "TDtT": [0, 1, 0],
+    "TDTDTT": [0, 1, 1, 0],
+    "TDRTT": [0, 0, 0],
+    "TRDTT": [0, 1, 0],
+    "TDRDTT": [0, 1, 0],
+    "TRDRTT": [0, 0, 0],
+    "TDtDTT": [0, 1, 1, 0],
+    "TDtRTT": [0, 1, 0, 0],
+    "TDtRDTT": [0, 1, 1, 0],
+    "TDslDlETT": [0, 1, 0, 0, 1, 0],
+    "TDslDETT": [0, 1, 0, 1, 0],
+    "TDsDETT": [0, 1, 1, 0],
+    "TDslETT": [0, 1, 0, 0, 0],
+}
+QUICK = {"TDtT", "TDTDTT", "TDRTT", "TRDTT"}
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        pytest.param(story, expected, marks=() if story in QUICK else pytest.mark.full)
+        for story, expected in STORIES.items()
+    ],
+)
+def test_every_update_of_an_input_is_followed_once(
+    story: str, expected: list[int], shop: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    copy = dg.AssetKey(["shop", "copy"])
+    shop.contract("shop/copy", SALES)
+    code = """
+    @data_product
+    def sales():
+        return f"SELECT 1::BIGINT AS id, {{open('amount').read()}}::DOUBLE AS amount, 'Ada' AS who"
+
+    @data_product(inputs={{"sales": "shop/sales"}})
+    def copy(sales: Table):
+        return f"FROM {{sales}}"
+    """
+    number = 0
+
+    def make(name: str) -> None:
+        nonlocal number
+        number += name == "sales"
+        shop.code("shop", code.format().replace("open('amount').read()", f"'{number}'"))
+        assert shop.run("shop", f"shop/{name}", instance).success
+
+    make("sales")
+    make("copy")
+    cursor, requests = None, list[int]()
+    running: list[dg.DagsterRun] = []
+    for hour, letter in enumerate(story):
+        if letter == "D":
+            make("sales")
+        elif letter == "R":
+            make("copy")
+        elif letter == "E":
+            make("copy")
+            instance.report_run_canceled(running[0])
+        else:
+            at = MIDNIGHT + timedelta(minutes=hour)
+            result = dg.evaluate_automation_conditions(
+                shop.definitions("shop"), instance, cursor=cursor, evaluation_time=at
+            )
+            cursor = result.cursor
+            requests.append(result.get_num_requested(copy))
+            if requests[-1] and letter == "T":
+                make("copy")
+            if letter == "s":
+                job = shop.definitions("shop").get_repository_def().get_implicit_global_asset_job_def()
+                running = [instance.create_run_for_job(job, asset_selection=frozenset({copy}))]
+                start = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name)
+                instance.report_dagster_event(start, running[0].run_id)
+    assert requests == expected

@@ -84,14 +84,27 @@ def follows(checked_against: tuple[dg.AssetKey, ...], by_partition: tuple[dg.Ass
     updated = _changed_inputs()
     if checked_against:
         updated = updated.ignore(dg.AssetSelection.assets(*checked_against))
-    since = (When.newly_missing() | updated).since_last_handled().with_label("an input was updated")
+    since = (When.newly_missing() | updated).since(_handled(updated)).with_label("an input was updated")
     changed: Condition = LATEST & since
     if by_partition:
         corrected = _changed_inputs().allow(dg.AssetSelection.assets(*by_partition))
-        changed = changed | corrected.since_last_handled().with_label("an earlier partition was corrected")
+        again = corrected.since(_handled(corrected)).with_label("an earlier partition was corrected")
+        changed = changed | again
     return (changed & (~When.any_deps_missing()).with_label("every input exists") & READY).with_label(
         "upstream updated and its checks passed"
     )
+
+
+def _handled(updated: Condition) -> Condition:
+    """When an update of the inputs was followed. Dagster's ``since_last_handled`` loses an update that comes
+    while the product is made, or after that but before the next look."""
+    requested = When.newly_requested() & ~updated
+    ended = (~When.in_progress()).newly_true()
+    running = When.newly_requested() | When.in_progress() | ended
+    missed = (updated & running).since(requested)
+    later = When.any_deps_match(When.newly_updated()).since(When.newly_updated())
+    made = When.newly_updated() & ~missed & ~later
+    return (requested | made | When.initial_evaluation()).with_label("followed")
 
 
 def _changed_inputs() -> dg.DepsAutomationCondition[Any]:
