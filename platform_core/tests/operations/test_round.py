@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from operations.watched import BAD, GOOD, WatchedShop, watched_shop
+from operations.watched import BAD, WatchedShop, watched_shop
 
 pytestmark = pytest.mark.full
 

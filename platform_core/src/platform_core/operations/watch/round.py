@@ -6,6 +6,7 @@ transaction ended.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -79,7 +80,11 @@ class Rounds:
 
     def round(self, now: datetime) -> Result:
         """One whole round. Raises OperationsError, after which the next round does all of it again."""
-        remarks: list[str] = []
+        remarks, began = list[str](), time.monotonic()
+
+        def clock() -> datetime:
+            return now + timedelta(seconds=time.monotonic() - began)
+
         self.mesh.refresh()
         remarks += [fault.render() for fault in self.mesh.faults]
         graphs, faults = self.mesh.look(now)
@@ -100,7 +105,7 @@ class Rounds:
             book, posted, new = self._commit(found, after, now, remarks)
             remarks += self._show_levels(now)
             pages = partial(show, instance) if instance is not None else _ignore
-            accepted = deliver(self.journal, self.mesh.directory, pages)
+            accepted = deliver(self.journal, self.mesh.directory, pages, clock)
         waiting = self.journal.waiting()
         remarks += [
             f"{name} waits since {at:%Y-%m-%d %H:%M} UTC: {why}" for name, (at, why) in waiting.items()
