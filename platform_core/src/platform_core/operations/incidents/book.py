@@ -151,7 +151,8 @@ class Book:
         cause = f"source:{source}" if source is not None else signal.subject
         for other in list(self._open.values()):
             # It is late by a fault of its own now.
-            if other.cause != cause and other.late.pop(signal.subject, None) and not other.late:
+            late = other.cause != cause and other.late.pop(signal.subject, None) is not None
+            if late and not other.late:
                 self._close_source(other, signal.at)
         before = self._closed.get(cause)
         if (incident := self._open.get(cause)) is not None:
