@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from platform_core.change.acknowledge import write_drafts
 from platform_core.change.impact import WORDS
-from platform_core.change.plan import ChangePlan, Planned, Reader, plan
+from platform_core.change.plan import plan
+from platform_core.change.planned import ChangePlan, Planned, Reader
 from platform_core.cli.output import answer, note
 from platform_core.cli.table import print_table, print_text
 from platform_core.diagnostics import shown

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from platform_core.access.bi_file import refresh_attached
-from platform_core.change.plan import changed_products, plan
+from platform_core.change.plan import plan
+from platform_core.change.planned import changed_products
 from platform_core.cli.exit_status import FAILED, INTERRUPTED, OK
 from platform_core.cli.operate.run_display import Lines, Screen, run_table, summary
 from platform_core.cli.output import answer, note
