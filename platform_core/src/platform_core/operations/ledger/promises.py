@@ -83,7 +83,7 @@ def _slots(product: DataProduct, at: datetime) -> Iterator[Slot]:
         tick = schedule.last(int(at.timestamp() // 60))
         while True:
             following = schedule.next(tick)
-            begin, end = (schedule.clock(each).astimezone(UTC) for each in (tick, following))
+            begin, end = (datetime.fromtimestamp(each * 60, UTC) for each in (tick, following))
             yield Slot(product.id, begin - before, begin, end - before)
             tick = following
     elif product.maximum_age is not None:
