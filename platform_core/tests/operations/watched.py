@@ -45,9 +45,9 @@ POLICIES = """\
 policies:
   - name: owners
     events: [opened, repeated, resolved, warned, contract_changed, over_budget]
-    tell: [owner]
+    notify: [owner]
     repeat: 24h
-  - {name: readers, events: [opened, resolved, warned], tell: [readers]}
+  - {name: readers, events: [opened, resolved, warned], notify: [readers]}
 """
 DOMAINS = ("shop", "other", "third", "platform")
 

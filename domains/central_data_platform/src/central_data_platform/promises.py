@@ -1,4 +1,4 @@
-"""The ledger of promised deliveries, and what it says of a month."""
+"""The ledger of promised deliveries, and the service levels of each month."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -108,7 +108,7 @@ def service_levels(ledger: Table) -> Result:
 
 
 def levels_of(ledger: pa.Table) -> pa.Table:
-    """What each product kept in each month, and in the last 28 days of the ledger."""
+    """The deliveries that each product kept in each month, and in the last 28 days of the ledger."""
     return duckdb.from_arrow(ledger).query("ledger", LEVELS).to_arrow_table()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 import requests
 
@@ -108,7 +109,7 @@ def _mail(target: Target, text: Text, key: str, server: MailServer | None) -> No
 
 def _post(target: Target, text: Text, key: str) -> None:
     webhook = target.channel.webhook
-    assert webhook is not None  # without one it is no target
+    assert webhook is not None  # a target has one
     url, body = secret_text(webhook), LAYOUTS[target.tool](text, key)
     try:
         answer = requests.post(
@@ -116,8 +117,9 @@ def _post(target: Target, text: Text, key: str) -> None:
         )
     except requests.RequestException as error:
         reason = f"{type(error).__name__}: {error}"
-        for secret in [*confidential(webhook), url.partition("://")[2].partition("/")[2]]:
-            reason = reason.replace(secret, "***") if secret else reason
+        address = urlsplit(url)
+        for secret in filter(None, [*confidential(webhook), address.path.strip("/"), address.query]):
+            reason = reason.replace(secret, "***")
         raise NotAccepted(reason) from None
     if not answer.ok or answer.is_redirect:
         raise NotAccepted(f"status {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))

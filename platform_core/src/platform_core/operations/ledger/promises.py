@@ -41,7 +41,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of a slot. ``share`` is the part of the promise that was kept, 0 to 1; ``delivered`` is the
+    """The outcome of a slot. ``share`` is the part of the promise that was kept, 0 to 1; ``delivered`` is the
     first delivery in the slot, of a maximum age the first after it was exceeded. ``broke`` is the time from
     which the promise was not kept, and ``due`` where it was."""
 
@@ -94,7 +94,7 @@ def _slots(product: DataProduct, at: datetime) -> Iterator[Slot]:
 
 
 def judged(slot: Slot, deliveries: Sequence[Delivery]) -> Judged:
-    """What became of a slot by the deliveries of its product, the oldest first."""
+    """The outcome of a slot by the deliveries of its product, the oldest first."""
     if slot.age is not None:
         return _of_age(slot, slot.age, deliveries)
     index = bisect_left(deliveries, slot.opens, key=AT)

@@ -1,4 +1,4 @@
-"""What others than the watch know of incidents: people who answer, and runs that find a broken location."""
+"""Facts from others than the watch: answers of people, and broken locations that a run finds."""
 
 from __future__ import annotations
 

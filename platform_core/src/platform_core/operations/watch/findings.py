@@ -1,4 +1,4 @@
-"""What a round finds besides the event log: late products, and causes that began or ended."""
+"""The facts that a round finds outside of the event log: late products, and causes that began or ended."""
 
 from __future__ import annotations
 

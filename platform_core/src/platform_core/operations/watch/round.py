@@ -52,7 +52,7 @@ SILENCE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a round did. ``remarks`` are for the person who watches it."""
+    """The outcome of a round. ``remarks`` are for the person who watches it."""
 
     signals: int
     open: int
@@ -63,7 +63,7 @@ class Result:
 
 @dataclass
 class Rounds:
-    """The rounds of one watch. What it keeps saves work only."""
+    """The rounds of one watch. The values that it keeps save work only."""
 
     root: Path
     journal: Journal
