@@ -39,7 +39,7 @@ def test_times_are_counted_from_the_begin_of_the_incident() -> None:
     assert found.keys() == set(INCIDENTS.names)
 
 
-def test_what_nobody_answered_has_no_time_of_an_answer() -> None:
+def test_an_incident_without_an_answer_has_no_time_of_one() -> None:
     found = closed(acknowledged=None, acknowledged_by=None)
     assert (found["acknowledged"], found["seconds_to_acknowledge"]) == (None, None)
 

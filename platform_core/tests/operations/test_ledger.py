@@ -1,4 +1,4 @@
-"""What becomes of promised deliveries, and whose fault it is where one was not kept."""
+"""The outcome of promised deliveries, and the product that is to blame where one was not kept."""
 
 from __future__ import annotations
 

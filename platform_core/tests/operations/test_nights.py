@@ -118,7 +118,7 @@ def test_the_first_night_enters_each_promise_since_the_first_event(ledger: Ledge
     ]  # fmt: skip
 
 
-def test_what_was_entered_is_never_judged_again(ledger: Ledger) -> None:
+def test_an_entry_is_never_judged_again(ledger: Ledger) -> None:
     first = ledger.night(MONDAY + 7 * DAY)
 
     assert ledger.night(MONDAY + 7 * DAY) == first

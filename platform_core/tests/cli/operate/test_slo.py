@@ -93,7 +93,7 @@ def test_an_empty_ledger_is_not_a_fault(shop: SmallMesh, capsys: Captured) -> No
     assert "O009" in refused(capsys, "slo", "--period", "2026-11")
 
 
-def test_what_cannot_be_answered_is_a_diagnostic(shop: SmallMesh, capsys: Captured) -> None:
+def test_a_question_without_an_answer_is_a_diagnostic(shop: SmallMesh, capsys: Captured) -> None:
     found = refused(capsys, "slo", "--period", "1999-01")
     assert "O009" in found
     assert "2026-10" in found

@@ -76,7 +76,7 @@ def entries(products: Collection[DataProduct], deliveries: Deliveries, day: date
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Night:
     products: Mapping[str, DataProduct]
     deliveries: Deliveries
