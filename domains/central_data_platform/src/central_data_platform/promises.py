@@ -40,6 +40,7 @@ READ = (
     "domain",
     "day",
     "due",
+    "closes",
     "state",
     "share",
     "stale",
@@ -49,10 +50,13 @@ READ = (
 )
 ROLLING = "28 days"
 LEVELS = f"""
-WITH periods AS (
-  SELECT *, strftime(day, '%Y-%m') AS period FROM ledger
+WITH nights AS (
+  -- The night that entered a promise: that of the day in UTC on which it closed.
+  SELECT *, (epoch_us(closes) - 1) // 86400000000 AS night FROM ledger
+), periods AS (
+  SELECT *, strftime(day, '%Y-%m') AS period FROM nights
   UNION ALL
-  SELECT *, '{ROLLING}' FROM ledger WHERE day > (SELECT max(day) FROM ledger) - 28
+  SELECT *, '{ROLLING}' FROM nights WHERE night > (SELECT max(night) FROM nights) - 28
 ), sums AS (
   SELECT
     product_id, any_value(domain) AS domain, period, count(*) AS promised,

@@ -69,6 +69,7 @@ class Reach:
         """Everything that a product is made from, by the longest way to it."""
         if product not in self._levels:
             found: dict[str, int] = {}
+            self._levels[product] = found  # of a cycle, while locations change one after the other
             for source in self.inputs(product):
                 for name, level in {source: 0, **self.upstream(source)}.items():
                     found[name] = max(found.get(name, 0), level + 1)
