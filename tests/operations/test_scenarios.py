@@ -17,7 +17,7 @@ DISCOUNTS = {
     "sales/promoted_sales",  # loyalty_discount
     "sales/store_performance",  # discount_share
 }
-"""Those with a column made of retail_disc; headcount_extract and sales_commissions read their other columns."""
+"""Those with a column made of retail_disc; headcount_extract and sales_commissions use other columns."""
 BY_HOUSEHOLD = {
     "marketing/campaign_attribution",
     "marketing/household_segments",
