@@ -109,6 +109,8 @@ class Book:
         match signal.kind:
             case "graph":
                 self.reach.show(signal.subject, signal.facts["part"])
+                for each in list(self._open.values()):
+                    self._close_source(each, signal.at)
             case "published":
                 self._published(signal)
             case "late":
