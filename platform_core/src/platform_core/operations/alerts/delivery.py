@@ -1,7 +1,8 @@
 """Delivery of the outbox: at least once, each time under the same key.
 
 A message is marked before it is sent and after it was accepted, so a killed sender sends it again. A channel
-that does not accept one waits, with all its messages, up to an hour; none is ever dropped.
+that does not answer as it should waits, with all its messages, up to an hour. A message that a channel refuses
+for what it holds waits alone. None is ever dropped.
 """
 
 from __future__ import annotations
@@ -20,23 +21,27 @@ from platform_core.operations.alerts.layouts import LAYOUTS, mail
 from platform_core.operations.alerts.outbox import UI
 from platform_core.operations.alerts.recipients import Directory, Target
 from platform_core.operations.alerts.text import Text
-from platform_core.operations.store.journal import Journal, Message
-from platform_core.secrets import confidential, secret_text
+from platform_core.operations.store.journal import Journal, Message, written
+from platform_core.secrets import secret_text
 from platform_core.source.alerts import MailServer
 
 PATIENCE: Final = 10.0
 """Seconds that a server may take for one answer."""
 FIRST_WAIT: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(hours=1)
+WAITS: Final = "waits"
+"""The name of the kept value with the channels that wait, until when."""
+OF_THE_MESSAGE: Final = (400, 413, 415, 422)
+"""The statuses by which a server refuses what a message holds."""
 Clock = Callable[[], datetime]
 
 
 class NotAccepted(Exception):
-    """A channel did not take a message; ``wait`` is how long it asks to wait."""
+    """A channel did not take a message; ``wait`` is how long it asks to wait. ``alone``: it may take others."""
 
-    def __init__(self, reason: str, wait: timedelta | None = None) -> None:
+    def __init__(self, reason: str, wait: timedelta | None = None, alone: bool = False) -> None:
         super().__init__(reason)
-        self.wait = wait
+        self.wait, self.alone = wait, alone
 
 
 def deliver(
@@ -48,10 +53,11 @@ def deliver(
     """Send the messages that are due; the number of those that were accepted. ``show`` shows one on the asset
     pages."""
     journal.take_back()
-    accepted, tired = 0, dict[str, datetime]()
-    for message in journal.due(now()):
-        if message.channel in tired:
-            journal.postpone(message.key, tired[message.channel])
+    accepted, kept = 0, (journal.fact(WAITS) or {}).items()
+    # A clock that went back would make a channel wait for longer than the longest time.
+    waits = {name: at for name, at in kept if now() < datetime.fromisoformat(at) <= now() + LONGEST_WAIT}
+    for message in journal.due(now(), waits):
+        if message.channel in waits:
             continue
         if message.channel == UI:
             journal.mark(message.key, "sending")
@@ -67,9 +73,11 @@ def deliver(
         try:
             send(target, Text.of_document(message.body), message.key, directory.alerts.email)
         except NotAccepted as error:
-            wait = min(error.wait or FIRST_WAIT * 2 ** min(message.attempts, 10), LONGEST_WAIT)
-            tired[message.channel] = now() + wait
-            journal.mark(message.key, "pending", tired[message.channel], str(error))
+            due = now() + min(error.wait or FIRST_WAIT * 2 ** min(message.attempts, 10), LONGEST_WAIT)
+            if not error.alone:
+                waits[message.channel] = written(due)
+                journal.keep(WAITS, waits)
+            journal.mark(message.key, "pending", due, str(error))
         else:
             journal.mark(message.key, "sent")
             accepted += 1
@@ -111,16 +119,29 @@ def _post(target: Target, text: Text, key: str) -> None:
     assert webhook is not None  # without one it is no target
     url, body = secret_text(webhook), LAYOUTS[target.tool](text, key)
     try:
-        answer = requests.post(
-            url, json=body, headers={"Idempotency-Key": key}, timeout=PATIENCE, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        reason = f"{type(error).__name__}: {error}"
-        for secret in [*confidential(webhook), url.partition("://")[2].partition("/")[2]]:
-            reason = reason.replace(secret, "***") if secret else reason
-        raise NotAccepted(reason) from None
-    if not answer.ok or answer.is_redirect:
-        raise NotAccepted(f"status {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))
+        # The content of the answer does not matter, and may have no end.
+        with requests.post(
+            url,
+            json=body,
+            headers={"Idempotency-Key": key},
+            timeout=PATIENCE,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            status, after = answer.status_code, answer.headers.get("Retry-After")
+    except (requests.RequestException, ValueError) as error:
+        raise NotAccepted(_reason(error)) from None
+    if not 200 <= status < 300:
+        raise NotAccepted(f"status {status}", _retry_after(after), status in OF_THE_MESSAGE)
+
+
+def _reason(error: BaseException) -> str:
+    """The class of an error with the text of the operating system. Its own text has the address, a secret."""
+    first = error
+    while (before := first.__cause__ or first.__context__) is not None:
+        first = before
+    system = first.strerror if isinstance(first, OSError) else None
+    return f"{type(error).__name__}: {system}" if system else type(error).__name__
 
 
 def _retry_after(words: str | None) -> timedelta | None:
