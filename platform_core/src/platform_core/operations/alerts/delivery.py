@@ -1,8 +1,8 @@
 """Delivery of the outbox: at least once, each time under the same key.
 
 A message is marked before it is sent and after it was accepted, so a killed sender sends it again. A channel
-that does not answer as it should waits, with all its messages, up to an hour. A message that a channel refuses
-for what it holds waits alone. None is ever dropped.
+that does not answer as it should waits, with all its messages, up to an hour. A message that is refused for
+what it holds waits alone. None is ever dropped.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ Clock = Callable[[], datetime]
 
 
 class NotAccepted(Exception):
-    """A channel did not take a message; ``wait`` is how long it asks to wait. ``alone``: it may take others."""
+    """A channel did not take a message; ``wait`` is how long it asks to wait. ``alone``: only this message is
+    refused."""
 
     def __init__(self, reason: str, wait: timedelta | None = None, alone: bool = False) -> None:
         super().__init__(reason)
@@ -110,8 +111,12 @@ def _mail(target: Target, text: Text, key: str, server: MailServer | None) -> No
             if server.user is not None and server.password is not None:
                 session.login(server.user, secret_text(server.password))
             session.send_message(mail(text, key, server.sender, target.channel.name))
-    except (OSError, smtplib.SMTPException) as error:
-        raise NotAccepted(f"the mail server {server.host}: {type(error).__name__}: {error}") from None
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        # The text of these may have the password, or a part of it.
+        private = isinstance(error, smtplib.SMTPAuthenticationError | UnicodeError)
+        reason = type(error).__name__ if private else f"{type(error).__name__}: {error}"
+        alone = isinstance(error, smtplib.SMTPDataError)
+        raise NotAccepted(f"the mail server {server.host}: {reason}", alone=alone) from None
 
 
 def _post(target: Target, text: Text, key: str) -> None:
