@@ -97,7 +97,7 @@ def channels(
     """The channels that take no message for long, and those that do again."""
     for name, (since, error) in waiting.items():
         if now - since > GONE and f"channel:{name}" not in unresolved:
-            what = f"has taken no message since {since:%Y-%m-%d %H:%M} UTC: {error}"
+            what = f"does not take a message of {since:%Y-%m-%d %H:%M} UTC: {error}"
             yield Signal.of("broken", f"channel:{name}", now, since.isoformat(), what=what)
     for cause in unresolved:
         kind, _, name = cause.partition(":")
