@@ -26,12 +26,22 @@ class Receiver:
     taken: list[Received] = field(default_factory=list)
     refused: list[Received] = field(default_factory=list)
     answers: list[tuple[int, str | None]] = field(default_factory=list)
+    unwanted: str | None = None
+    """A message with this text is refused, always."""
+    location: str | None = None
+    """Where an answer sends the caller."""
     stalls: threading.Event = field(default_factory=threading.Event)
     """While it is set, no request is answered."""
     over: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}/{path}"
+
+    def clear(self) -> None:
+        self.taken.clear()
+        self.refused.clear()
+        self.answers.clear()
+        self.stalls.clear()
 
     def keys(self) -> list[str | None]:
         return [each.key for each in self.taken]
@@ -53,10 +63,13 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
                 receiver.over.wait(60)
                 return
             status, after = receiver.answers.pop(0) if receiver.answers else (200, None)
+            if receiver.unwanted is not None and receiver.unwanted in content.decode():
+                status = 400
             (receiver.taken if status == 200 else receiver.refused).append(received)
             self.send_response(status)
-            if after is not None:
-                self.send_header("Retry-After", after)
+            for name, value in (("Retry-After", after), ("Location", receiver.location)):
+                if value is not None:
+                    self.send_header(name, value)
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
@@ -65,7 +78,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     receiver.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield receiver

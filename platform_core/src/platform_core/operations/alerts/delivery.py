@@ -1,7 +1,8 @@
 """Delivery of the outbox: at least once, each time under the same key.
 
 A message is marked before it is sent and after it was accepted, so a killed sender sends it again. A channel
-that does not accept one waits, with all its messages, up to an hour; none is ever dropped.
+that does not answer as it should waits, with all its messages, up to an hour. A message that is refused for
+what it holds waits alone. None is ever dropped.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import requests
 
@@ -21,23 +21,28 @@ from platform_core.operations.alerts.layouts import LAYOUTS, mail
 from platform_core.operations.alerts.outbox import UI
 from platform_core.operations.alerts.recipients import Directory, Target
 from platform_core.operations.alerts.text import Text
-from platform_core.operations.store.journal import Journal, Message
-from platform_core.secrets import confidential, secret_text
+from platform_core.operations.store.journal import Journal, Message, written
+from platform_core.secrets import secret_text
 from platform_core.source.alerts import MailServer
 
 PATIENCE: Final = 10.0
 """Seconds that a server may take for one answer."""
 FIRST_WAIT: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(hours=1)
+WAITS: Final = "waits"
+"""The name of the kept value with the channels that wait, until when."""
+OF_THE_MESSAGE: Final = (400, 413, 415, 422)
+"""The statuses by which a server refuses what a message holds."""
 Clock = Callable[[], datetime]
 
 
 class NotAccepted(Exception):
-    """A channel did not take a message; ``wait`` is how long it asks to wait."""
+    """A channel did not take a message; ``wait`` is how long it asks to wait. ``alone``: only this message is
+    refused."""
 
-    def __init__(self, reason: str, wait: timedelta | None = None) -> None:
+    def __init__(self, reason: str, wait: timedelta | None = None, alone: bool = False) -> None:
         super().__init__(reason)
-        self.wait = wait
+        self.wait, self.alone = wait, alone
 
 
 def deliver(
@@ -49,10 +54,11 @@ def deliver(
     """Send the messages that are due; the number of those that were accepted. ``show`` shows one on the asset
     pages."""
     journal.take_back()
-    accepted, tired = 0, dict[str, datetime]()
-    for message in journal.due(now()):
-        if message.channel in tired:
-            journal.postpone(message.key, tired[message.channel])
+    accepted, kept = 0, (journal.fact(WAITS) or {}).items()
+    # A clock that went back would make a channel wait for longer than the longest time.
+    waits = {name: at for name, at in kept if now() < datetime.fromisoformat(at) <= now() + LONGEST_WAIT}
+    for message in journal.due(now(), waits):
+        if message.channel in waits:
             continue
         if message.channel == UI:
             journal.mark(message.key, "sending")
@@ -68,9 +74,11 @@ def deliver(
         try:
             send(target, Text.of_document(message.body), message.key, directory.alerts.email)
         except NotAccepted as error:
-            wait = min(error.wait or FIRST_WAIT * 2 ** min(message.attempts, 10), LONGEST_WAIT)
-            tired[message.channel] = now() + wait
-            journal.mark(message.key, "pending", tired[message.channel], str(error))
+            due = now() + min(error.wait or FIRST_WAIT * 2 ** min(message.attempts, 10), LONGEST_WAIT)
+            if not error.alone:
+                waits[message.channel] = written(due)
+                journal.keep(WAITS, waits)
+            journal.mark(message.key, "pending", due, str(error))
         else:
             journal.mark(message.key, "sent")
             accepted += 1
@@ -103,8 +111,12 @@ def _mail(target: Target, text: Text, key: str, server: MailServer | None) -> No
             if server.user is not None and server.password is not None:
                 session.login(server.user, secret_text(server.password))
             session.send_message(mail(text, key, server.sender, target.channel.name))
-    except (OSError, smtplib.SMTPException) as error:
-        raise NotAccepted(f"the mail server {server.host}: {type(error).__name__}: {error}") from None
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        # The text of these may have the password, or a part of it.
+        private = isinstance(error, smtplib.SMTPAuthenticationError | UnicodeError)
+        reason = type(error).__name__ if private else f"{type(error).__name__}: {error}"
+        alone = isinstance(error, smtplib.SMTPDataError)
+        raise NotAccepted(f"the mail server {server.host}: {reason}", alone=alone) from None
 
 
 def _post(target: Target, text: Text, key: str) -> None:
@@ -112,17 +124,29 @@ def _post(target: Target, text: Text, key: str) -> None:
     assert webhook is not None  # a target has one
     url, body = secret_text(webhook), LAYOUTS[target.tool](text, key)
     try:
-        answer = requests.post(
-            url, json=body, headers={"Idempotency-Key": key}, timeout=PATIENCE, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        reason = f"{type(error).__name__}: {error}"
-        address = urlsplit(url)
-        for secret in filter(None, [*confidential(webhook), address.path.strip("/"), address.query]):
-            reason = reason.replace(secret, "***")
-        raise NotAccepted(reason) from None
-    if not answer.ok or answer.is_redirect:
-        raise NotAccepted(f"status {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))
+        # The content of the answer does not matter, and may have no end.
+        with requests.post(
+            url,
+            json=body,
+            headers={"Idempotency-Key": key},
+            timeout=PATIENCE,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            status, after = answer.status_code, answer.headers.get("Retry-After")
+    except (requests.RequestException, ValueError) as error:
+        raise NotAccepted(_reason(error)) from None
+    if not 200 <= status < 300:
+        raise NotAccepted(f"status {status}", _retry_after(after), status in OF_THE_MESSAGE)
+
+
+def _reason(error: BaseException) -> str:
+    """The class of an error with the text of the operating system. Its own text has the address, a secret."""
+    first = error
+    while (before := first.__cause__ or first.__context__) is not None:
+        first = before
+    system = first.strerror if isinstance(first, OSError) else None
+    return f"{type(error).__name__}: {system}" if system else type(error).__name__
 
 
 def _retry_after(words: str | None) -> timedelta | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from typing import Any, Final
@@ -13,13 +14,16 @@ COLOURS: Final = {"bad": "#b3261e", "good": "#1b7f3b", "news": "#3b5ba9"}
 CARD: Final = "http://adaptivecards.io/schemas/adaptive-card.json"
 # The limits of Slack's blocks: https://docs.slack.dev/reference/block-kit/blocks
 HEADER, SECTION, FIELD, BUTTON, MOST_FIELDS = 150, 3000, 2000, 75, 10
+# A card of Microsoft Teams has at most 28 kB.
+BLOCK, MOST_BLOCKS = 600, 10
 
 
 def mail(text: Text, key: str, sender: str, address: str) -> EmailMessage:
     """A mail as plain text and HTML. The key is its Message-ID, so that a double is recognised."""
     host = sender.rpartition("@")[2]
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, address, text.title
+    subject = _cut(" ".join(text.title.split()), HEADER)
+    message["From"], message["To"], message["Subject"] = sender, address, subject
     message["Message-ID"] = f"<{key}@{host}>"
     if text.thread != key:
         message["References"] = f"<{text.thread}@{host}>"
@@ -69,30 +73,37 @@ def slack(text: Text, key: str) -> dict[str, Any]:
     """The message in Slack's Block Kit."""
 
     def section(words: str) -> dict[str, Any]:
-        return {"type": "section", "text": {"type": "mrkdwn", "text": words[:SECTION]}}
+        return {"type": "section", "text": {"type": "mrkdwn", "text": _escaped(words, SECTION)}}
 
     fields = [
-        {"type": "mrkdwn", "text": f"*{_escaped(name)}*\n{_escaped(value)}"[:FIELD]}
-        for name, value in text.facts
+        {"type": "mrkdwn", "text": _escaped(f"*{name}*\n{value}", FIELD)}
+        for name, value in text.facts[:MOST_FIELDS]
     ]
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": text.title[:HEADER]}},
-        section(_escaped(text.lead)),
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(text.title, HEADER)}},
+        section(text.lead),
     ]
-    blocks += [{"type": "section", "fields": fields[:MOST_FIELDS]}] if fields else []
-    blocks += [section("\n".join(f"• {_escaped(step)}" for step in text.steps))] if text.steps else []
+    blocks += [{"type": "section", "fields": fields}] if fields else []
+    blocks += [section("\n".join(f"• {step}" for step in text.steps))] if text.steps else []
     if text.links:
         buttons = [
-            {"type": "button", "text": {"type": "plain_text", "text": name[:BUTTON]}, "url": url}
-            for name, url in text.links
+            {"type": "button", "text": {"type": "plain_text", "text": _cut(name, BUTTON)}, "url": url}
+            for name, url in text.links[:MOST_BLOCKS]
         ]
         blocks.append({"type": "actions", "elements": buttons})
-    why = {"type": "mrkdwn", "text": _escaped(text.why)[:FIELD]}
-    return {"text": text.title, "blocks": [*blocks, {"type": "context", "elements": [why]}]}
+    why = {"type": "mrkdwn", "text": _escaped(text.why, FIELD)}
+    title = _escaped(text.title, SECTION)
+    return {"text": title, "blocks": [*blocks, {"type": "context", "elements": [why]}]}
 
 
-def _escaped(words: str) -> str:
-    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def _escaped(words: str, most: int) -> str:
+    """The words without Slack's control characters, cut to a length, but not within an escaped one."""
+    found = html.escape(words, quote=False)
+    return found if len(found) <= most else re.sub(r"&\w*$", "", found[: most - 1]) + "…"
 
 
 def teams(text: Text, key: str) -> dict[str, Any]:
@@ -100,16 +111,19 @@ def teams(text: Text, key: str) -> dict[str, Any]:
     colour = {"bad": "Attention", "good": "Good", "news": "Accent"}[text.tone]
 
     def block(words: str, **more: Any) -> dict[str, Any]:
-        return {"type": "TextBlock", "text": words, "wrap": True, **more}
+        return {"type": "TextBlock", "text": _cut(words, BLOCK), "wrap": True, **more}
+
+    facts = [{"title": _cut(name, BUTTON), "value": _cut(value, BLOCK)} for name, value in text.facts]
 
     body = [
         block(text.title, weight="Bolder", size="Medium", color=colour),
         block(text.lead),
-        {"type": "FactSet", "facts": [{"title": name, "value": value} for name, value in text.facts]},
-        *(block(f"- {step}", spacing="None") for step in text.steps),
+        {"type": "FactSet", "facts": facts[:MOST_BLOCKS]},
+        *(block(f"- {step}", spacing="None") for step in text.steps[:MOST_BLOCKS]),
         block(text.why, isSubtle=True, size="Small"),
     ]
-    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in text.links]
+    links = text.links[:MOST_BLOCKS]
+    actions = [{"type": "Action.OpenUrl", "title": _cut(name, BUTTON), "url": url} for name, url in links]
     card = {"$schema": CARD, "type": "AdaptiveCard", "version": "1.4", "body": body, "actions": actions}
     kind = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": card}]}

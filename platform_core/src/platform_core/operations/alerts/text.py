@@ -164,7 +164,8 @@ class Writer:
             links.append(("Run", f"{self.ui}/runs/{signal.facts['run']}"))
         product = self.products.get(cause)
         support = product.support if product is not None else ()
-        return [*links, *((f"Support {each.channel}", each.url) for each in support if each.url)]
+        pages = [each for each in support if (each.url or "").startswith(("https://", "http://"))]
+        return [*links, *((f"Support {each.channel}", each.url or "") for each in pages)]
 
 
 def what_in_words(incident: Incident) -> str:

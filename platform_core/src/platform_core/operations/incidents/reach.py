@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from platform_core.contracts.product_id import ProductId
 from platform_core.fingerprint.made_from import QueryPrint
 from platform_core.graph import ordered
 
@@ -95,11 +94,10 @@ class Reach:
 
     def causes(self, product: str) -> dict[str, int]:
         """The possible causes of a late product, by their distance: its sources, inputs and locations."""
-        found = dict(self.upstream(product))
+        found: dict[str, int] = {}
         for name, level in {product: 0, **self.upstream(product)}.items():
-            if "/" in name:
-                at = f"location:{ProductId(name).domain}"
-                found[at] = max(found.get(at, 0), level)
+            for cause in (name, f"source:{name}", f"location:{name.partition('/')[0]}"):
+                found[cause] = max(found.get(cause, 0), level)
         return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -153,12 +153,12 @@ class Journal:
             *(written(latest), written(latest)),
         )
 
-    def due(self, now: datetime) -> list[Message]:
-        """The messages to send now, the oldest first."""
+    def due(self, now: datetime, without: Collection[str] = ()) -> list[Message]:
+        """The messages to send now, the oldest first, except those of some channels."""
         rows = self.database.rows(
-            "SELECT key, channel, phase, body, incident, attempts FROM mesh_message"
-            " WHERE state = 'pending' AND due <= ? ORDER BY n",
-            written(now),
+            "SELECT key, channel, phase, body, incident, attempts FROM mesh_message WHERE state = 'pending'"
+            f" AND due <= ? AND channel NOT IN (''{', ?' * len(without)}) ORDER BY n",
+            *(written(now), *without),
         )
         return [
             Message(key, channel, phase, json.loads(body), *rest) for key, channel, phase, body, *rest in rows
@@ -174,19 +174,15 @@ class Journal:
             *(state, int(state == "sending"), written(due) if due else None, error, key),
         )
 
-    def postpone(self, key: str, due: datetime) -> None:
-        """Let a message wait without an attempt."""
-        self.database.change("UPDATE mesh_message SET due = ? WHERE key = ?", written(due), key)
-
     def take_back(self) -> None:
         """Make the messages pending that a dead sender left behind."""
         self.database.change("UPDATE mesh_message SET state = 'pending' WHERE state = 'sending'")
 
     def waiting(self) -> dict[str, tuple[datetime, str]]:
-        """The channels with messages that wait for a second attempt: since when, and the last error."""
+        """The channels with messages that they did not take: since when, and the last error."""
         rows = self.database.rows(
             "SELECT channel, min(made), max(error) FROM mesh_message"
-            " WHERE state <> 'sent' AND attempts > 0 GROUP BY channel"
+            " WHERE state <> 'sent' AND error IS NOT NULL GROUP BY channel"
         )
         return {channel: (datetime.fromisoformat(at), error or "") for channel, at, error in rows}
 
