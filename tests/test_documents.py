@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from platform_core.compatibility.change import GRADE_OF
 from platform_core.compatibility.document import keys
 from platform_core.contracts.product_id import ProductId
 from platform_core.registry.lookup import Registry
+from platform_core.source.alerts import EVENTS
+from platform_core.source.federation import read_federation
 
 # test_tutorial executes the tutorial.
 PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if not {"decisions", ".venv"} & set(p.parts))
@@ -180,6 +183,25 @@ def test_the_page_of_compatibility_has_each_rule_and_each_key() -> None:
         rows += [f"| `{key}` | {' '.join(codes)} |" for key, codes in part.items() if codes]
     page = (ROOT / "docs/compatibility.md").read_text()
     assert [line for line in page.splitlines() if line.startswith("| `")] == rows, "\n".join(rows)
+
+
+def test_the_alerts_of_the_page_are_read_and_its_table_has_every_event(tmp_path: Path) -> None:
+    page = ROOT / "docs/operate.md"
+    alerts, channels = blocks(page, "yaml")
+    team = f"teams:\n  shop-team:\n{textwrap.indent(channels, '    ')}    domain: shop\n"
+    folder = tmp_path / "governance"
+    folder.mkdir()
+    (folder / "alerts.yaml").write_text(alerts)
+    (folder / "teams.yaml").write_text(team)
+
+    found = read_federation(tmp_path)
+
+    assert [fault.render() for fault in found.faults] == []
+    assert [each.name for each in found.alerts.policies] == ["owners", "money", "stores are there"]
+    assert all(channel.webhook for channel in found.teams["shop-team"].channels)
+    rows = page.read_text().partition("| Event | When |")[2].partition("\n\n")[0]
+    named = re.findall(r"^\| (`.*?`) \|", rows, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(named))) == sorted(EVENTS)
 
 
 def test_every_link_leads_somewhere() -> None:
