@@ -320,6 +320,38 @@ def test_an_input_is_to_blame_for_an_age_that_it_let_pass(input_at: float | None
     assert found.blame == blame
 
 
+def test_an_input_is_not_to_blame_for_an_age_if_it_had_a_new_version() -> None:
+    """The version of yesterday evening was late, and that of today is missing."""
+    day, aged = TODAY - DAY, product("desk/aged", age=30)
+    sales = [*days_before(4, 6)[:-2], at(20, day - DAY)]
+    known = {SALES: made(sales), aged: made([at(3, day - DAY), at(13, day)], "crew/sales")}
+    found = {e.product: e for e in ledger(known, first=day)}["desk/aged"]
+    assert (found.state, found.blame) == ("late", "desk/aged")
+
+
+def test_an_input_that_kept_its_promise_is_not_to_blame() -> None:
+    """It was there a minute before its reader had to be."""
+    close = product("crew/close", "59 5 * * *")
+    known = {
+        close: made([*days_before(4), at(5.98, TODAY - DAY)]),
+        REPORT: made(days_before(5)[:-1], "crew/close"),
+    }
+    known[close] = [each for each in known[close] if each.at != at(4, TODAY - DAY)]
+    found = {e.product: e for e in ledger(known)}
+    assert (found["crew/close"].state, found["desk/report"].blame) == ("kept", "desk/report")
+
+
+def test_an_input_that_was_too_old_again_is_to_blame() -> None:
+    """It was there after midnight, and too old until then and before six."""
+    aged = product("shop/aged", age=5.5)
+    known = {
+        aged: made([TODAY - 2 * DAY, at(0.25, TODAY - DAY)]),
+        REPORT: made(days_before(5)[:-1], "shop/aged"),
+    }
+    found = {e.product: e for e in ledger(known)}
+    assert (found["desk/report"].state, found["desk/report"].blame) == ("missed", "shop/aged")
+
+
 def test_an_aged_input_is_to_blame_while_it_is_too_old() -> None:
     aged = product("shop/aged", age=24)
     before = [at(5) - n * DAY for n in range(9, 1, -1)]

@@ -124,8 +124,8 @@ class _Night:
 
     def _came(self, name: str, each: Judged, other: Judged) -> bool:
         """Whether an input had a new version in time, although it did not keep its own promise."""
-        age, there = each.slot.age, other.slot.opens if other.slot.age is None else other.broke
-        since = there if age is None else each.broke - age
+        age = each.slot.age or other.slot.age
+        since = other.slot.opens if age is None else each.broke - age
         own = self.deliveries.of[name]
         index = bisect_left(own, since, key=AT)
         return index < len(own) and own[index].at <= each.broke - MARGIN

@@ -71,9 +71,8 @@ def closing(product: DataProduct, after: datetime, until: datetime) -> Iterator[
 
 
 def due(product: DataProduct, after: datetime, until: datetime) -> Iterator[Slot]:
-    """The slots that are due after a time, up to another, in order."""
-    found = takewhile(lambda slot: slot.due <= until, _slots(product, after))
-    return (slot for slot in found if slot.due > after)
+    """The slots that are due up to a time, from the last one before another on, in order."""
+    return takewhile(lambda slot: slot.due <= until, _slots(product, after))
 
 
 def _slots(product: DataProduct, at: datetime) -> Iterator[Slot]:
