@@ -386,7 +386,7 @@ STATEMENTS: list[tuple[str, str, str]] = [
 
 DEFINED: dict[str, tuple[str, ...]] = {
     # Numbers that say how something is made, or what the study's own description says.
-    "central_data_platform/service_levels": ("`28 days` for the last 28 days of the ledger",),
+    "central_data_platform/service_levels": ("`28 days` for the last 28 days of the ledger", "1 is all"),
     "central_data_platform/slo_ledger": ("at most 28 days back", "ten minutes before the promise broke"),
     "hr/attrition_by_department": ("No group has fewer than 5 people, or 1 to 4 leavers",),
     "hr/headcount_extract": ("no role is smaller than ten of them",),

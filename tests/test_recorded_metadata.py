@@ -37,7 +37,8 @@ def test_a_materialization_has_rows_bytes_version_and_seconds(mesh: Mesh) -> Non
             assert seen["mesh/version"] == newest.version
             assert seen["mesh/bytes"] == newest.bytes
             assert seen["mesh/seconds"] > 0
-            assert len(seen.get("mesh/preview", [])) == (0 if product in DISCREET else min(5, newest.rows or 0))
+            shown = 0 if product in DISCREET else min(5, newest.rows or 0)
+            assert len(seen.get("mesh/preview", [])) == shown
 
 
 def test_a_materialization_has_the_versions_of_its_inputs(mesh: Mesh) -> None:
