@@ -214,6 +214,24 @@ def test_a_publication_with_a_slow_clock_ends_the_lateness_that_it_repairs(
 
 
 @pytest.mark.full
+def test_an_incident_outlives_the_purge_of_the_event_log(shop: WatchedShop) -> None:
+    shop.make("shop/sales", query=BAD)
+    shop.round()
+    for run in shop.instance.get_runs():
+        shop.instance.delete_run(run.run_id)
+    shop.instance.wipe_assets([*shop.instance.get_asset_keys()])
+
+    shop.round(timedelta(days=3))
+    (incident,) = shop.incidents()
+    assert (incident["cause"], incident["kind"]) == ("shop/sales", "refused")
+
+    shop.make("shop/sales")
+    shop.round()
+    assert shop.incidents() == []
+    assert shop.messages("shop")[-1] == "shop/sales works again"
+
+
+@pytest.mark.full
 def test_a_broken_location_recovers_only_when_it_loads(shop: WatchedShop) -> None:
     shop.mesh.code("shop", BROKEN)
     shop.round()
@@ -289,7 +307,7 @@ def graph(location: str, at: datetime, **reads: str) -> Signal:
     return Signal.of("graph", location, at, at.isoformat(), part=part)
 
 
-def test_a_source_that_no_product_reads_any_more_is_no_cause() -> None:
+def test_an_incident_of_a_source_ends_with_its_last_reader() -> None:
     minute = timedelta(minutes=1)
     failed = Signal.of("failed", "shop/sales", START, source="tills", code="S001", title="It is missing")
     signals = [graph("shop", START - minute, sales="tills"), failed]

@@ -46,7 +46,7 @@ def shop(tmp_path: Path, deployment: Path) -> Iterator[WatchedShop]:
         yield shop
 
 
-def test_a_refusal_is_told_from_the_tables_of_the_instance(shop: WatchedShop, server: Postgres) -> None:
+def test_owner_and_reader_hear_once(shop: WatchedShop, server: Postgres) -> None:
     shop.round()
     shop.make("shop/sales", query=BAD)
     shop.round()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from platform_core.contracts.product_id import ProductId
 from platform_core.fingerprint.made_from import QueryPrint
 from platform_core.graph import ordered
 
@@ -95,7 +96,8 @@ class Reach:
         """The possible causes of a late product, by their distance: its sources, inputs and locations."""
         found: dict[str, int] = {}
         for name, level in {product: 0, **self.upstream(product)}.items():
-            for cause in (name, f"source:{name}", f"location:{name.partition('/')[0]}"):
+            at = [f"location:{ProductId(name).domain}"] if "/" in name else []
+            for cause in (name, f"source:{name}", *at):
                 found[cause] = max(found.get(cause, 0), level)
         return found
 
