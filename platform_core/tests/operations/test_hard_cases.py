@@ -221,7 +221,7 @@ def test_an_incident_outlives_the_purge_of_the_event_log(shop: WatchedShop) -> N
         shop.instance.delete_run(run.run_id)
     shop.instance.wipe_assets([*shop.instance.get_asset_keys()])
 
-    shop.round(timedelta(days=3))
+    shop.round(timedelta(hours=1))
     (incident,) = shop.incidents()
     assert (incident["cause"], incident["kind"]) == ("shop/sales", "refused")
 
