@@ -44,6 +44,7 @@ class Reach:
     _parts: dict[str, Part] = field(default_factory=dict)
     _inputs: dict[str, frozenset[str]] = field(default_factory=dict)
     _levels: dict[str, dict[str, int]] = field(default_factory=dict)
+    _causes: dict[str, dict[str, int]] = field(default_factory=dict)
     _order: list[str] = field(default_factory=list)
 
     def show(self, location: str, part: Part) -> None:
@@ -54,7 +55,7 @@ class Reach:
             for each in self._parts.values()
             for reader, columns in each.items()
         }
-        self._levels, self._order = {}, []
+        self._levels, self._causes, self._order = {}, {}, []
 
     @property
     def products(self) -> Iterable[str]:
@@ -92,14 +93,16 @@ class Reach:
                     found.setdefault(reader, Reached(reader, source, through))
         return found
 
-    def causes(self, product: str) -> dict[str, int]:
+    def causes(self, product: str) -> Mapping[str, int]:
         """The possible causes of a late product, by their distance: its sources, inputs and locations."""
-        found: dict[str, int] = {}
-        for name, level in {product: 0, **self.upstream(product)}.items():
-            at = [f"location:{ProductId(name).domain}"] if "/" in name else []
-            for cause in (name, f"source:{name}", *at):
-                found[cause] = max(found.get(cause, 0), level)
-        return found
+        if product not in self._causes:
+            found: dict[str, int] = {}
+            for name, level in {product: 0, **self.upstream(product)}.items():
+                at = [f"location:{ProductId(name).domain}"] if "/" in name else []
+                for cause in (name, f"source:{name}", *at):
+                    found[cause] = max(found.get(cause, 0), level)
+            self._causes[product] = found
+        return self._causes[product]
 
 
 def _hit(
