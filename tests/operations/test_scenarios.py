@@ -131,7 +131,7 @@ def test_5_a_reader_that_breaks_by_itself_is_another(nights: Nights) -> None:
     assert nights.heard(LEDGER) == {SALES: ["opened"]}
 
 
-def test_6_a_warning_is_no_incident_and_is_told_to_the_owner_once(nights: Nights) -> None:
+def test_6_of_a_warning_only_the_owner_hears_and_once(nights: Nights) -> None:
     for hours in (0, 1, 24):
         facts = {"rule": "range__quantity", "count": 3, "rows": 9, "passed": False}
         nights.fault("warned", LEDGER, hours, columns=["quantity"], **facts)

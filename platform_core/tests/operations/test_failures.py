@@ -204,7 +204,7 @@ def test_a_location_that_does_not_load(failing: Failing) -> None:
 
 
 def observations(failing: Failing) -> dict[str, list[str]]:
-    """What the pages of products show of the incident of this test, the oldest first."""
+    """The states of the incident of this test on the pages of products, the oldest first."""
     [id] = [
         each["id"]
         for each in failing.shop.incidents(unresolved=False)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 from operations.receivers import Receiver, receiving
 from small_mesh import GOVERNED, KEPT, TWO_DAYS, SmallMesh, here
 
 from platform_core.operations.store.journal import Journal
 from platform_core.operations.watch.round import Result, Rounds
 from platform_core.workspace.home import Home
+from platform_core.workspace.instance import shared_instance
 
 TABLE = (
     GOVERNED.replace("amount,", "amount, required: true,")
@@ -87,9 +89,11 @@ class WatchedShop:
 
 
 @contextmanager
-def watched_shop(root: Path) -> Iterator[WatchedShop]:
+def watched_shop(root: Path, **variables: str) -> Iterator[WatchedShop]:
     """`other/amounts` reads the amounts of `shop/sales`, and `third/names` its names."""
-    with here(root, *DOMAINS) as mesh, receiving() as receiver:
+    with here(root, *DOMAINS) as mesh, receiving() as receiver, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
         for domain in DOMAINS:
             mesh.write(f"governance/{domain}.txt", receiver.url(domain))
         teams = "".join(TEAM.format(domain=domain) for domain in DOMAINS)
@@ -108,7 +112,7 @@ def watched_shop(root: Path) -> Iterator[WatchedShop]:
             mesh.location(domain)
         home = Home.of(root)
         home.prepare(root)
-        with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        with shared_instance(home.dagster, root, []) as instance:
             shop = WatchedShop(mesh, receiver, instance)
             assert shop.make("shop/sales", "other/amounts", "third/names") == [True] * 3
             yield shop

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from platform_core.contracts.product_id import ProductId
 from platform_core.fingerprint.made_from import QueryPrint
 from platform_core.graph import ordered
 
@@ -45,6 +46,7 @@ class Reach:
     _inputs: dict[str, frozenset[str]] = field(default_factory=dict)
     _readers: dict[str, list[str]] = field(default_factory=dict)
     _levels: dict[str, dict[str, int]] = field(default_factory=dict)
+    _causes: dict[str, dict[str, int]] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
 
     def show(self, location: str, part: Part) -> None:
@@ -59,7 +61,7 @@ class Reach:
         for reader, inputs in self._inputs.items():
             for source in inputs:
                 self._readers.setdefault(source, []).append(reader)
-        self._levels, self._order = {}, {}
+        self._levels, self._causes, self._order = {}, {}, {}
 
     @property
     def products(self) -> Iterable[str]:
@@ -104,13 +106,16 @@ class Reach:
             waiting += new
         return found
 
-    def causes(self, product: str) -> dict[str, int]:
+    def causes(self, product: str) -> Mapping[str, int]:
         """The possible causes of a late product, by their distance: its sources, inputs and locations."""
-        found: dict[str, int] = {}
-        for name, level in {product: 0, **self.upstream(product)}.items():
-            for cause in (name, f"source:{name}", f"location:{name.partition('/')[0]}"):
-                found[cause] = max(found.get(cause, 0), level)
-        return found
+        if product not in self._causes:
+            found: dict[str, int] = {}
+            for name, level in {product: 0, **self.upstream(product)}.items():
+                at = [f"location:{ProductId(name).domain}"] if "/" in name else []
+                for cause in (name, f"source:{name}", *at):
+                    found[cause] = max(found.get(cause, 0), level)
+            self._causes[product] = found
+        return self._causes[product]
 
 
 def _hit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,7 +69,8 @@ class Database:
                 self._execute("LOCK TABLE mesh_fact IN EXCLUSIVE MODE", ())
             yield
         except BaseException:
-            self._execute("ROLLBACK", ())
+            with suppress(OperationsError):  # a full disk has ended it already
+                self._execute("ROLLBACK", ())
             raise
         self._execute("COMMIT", ())
 

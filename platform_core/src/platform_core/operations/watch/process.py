@@ -35,8 +35,9 @@ def watch(
     which the next round does the same again; ``waiting`` is called once where another watch leads."""
     noted = False
     while True:
-        with ExitStack() as stack:
-            try:
+        try:
+            # The connection turns a fault of its server into a diagnostic at its end.
+            with ExitStack() as stack:
                 journal = stack.enter_context(Journal.open(root))
                 leads = stack.enter_context(leadership(root, journal.database))
                 if not leads and not noted:
@@ -47,6 +48,6 @@ def watch(
                     began = time.monotonic()
                     shown(rounds.round(datetime.now(UTC)))
                     time.sleep(max(0.0, every.total_seconds() - (time.monotonic() - began)))
-            except PlatformError as error:
-                failed(error)
+        except PlatformError as error:
+            failed(error)
         time.sleep(every.total_seconds())

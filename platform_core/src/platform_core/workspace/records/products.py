@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.deployment.file import current_deployment
+from platform_core.diagnostics import RunError, shown
 from platform_core.lake.connect import connect
 from platform_core.lake.damage import from_each_lake
 from platform_core.lake.location import LakeLocation
@@ -101,7 +102,8 @@ class CheckResult:
 
 @contextmanager
 def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
-    """The instance of a mesh for reading; None if nothing has run yet."""
+    """The instance of a mesh for reading; None if nothing has run yet. Raises RunError R010 or
+    DeploymentError E030 if its database cannot be used, in the block too."""
     home, deployment = Home.of(root), current_deployment()
     folder = home.dagster
     if deployment is not None and deployment.instance is not None:
@@ -117,9 +119,16 @@ def recorded(root: Path) -> Iterator[dg.DagsterInstance | None]:
         yield None
         return
     import dagster as dg
+    from sqlalchemy.exc import DBAPIError
 
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
-        yield instance
+    try:
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            yield instance
+    except DBAPIError as error:
+        message = f"Dagster's database in {shown(folder)} cannot be read or written: {error.orig}"
+        raise RunError.of(
+            "R010", message, fix="Free some space, or correct the rights of the folder."
+        ) from None
 
 
 def newest(instance: dg.DagsterInstance, products: Iterable[str]) -> dict[str, Materialization]:
