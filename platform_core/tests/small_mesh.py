@@ -264,13 +264,13 @@ class SmallMesh:
         return MeshRun(self.root, home, locations, selection, partitions, self.watcher).execute()
 
     def start(
-        self, *words: str, python: tuple[str, ...] = ("-m", "platform_core.cli")
+        self, *words: str, python: tuple[str, ...] = ("-m", "platform_core.cli"), **variables: str
     ) -> subprocess.Popen[str]:
         """The command as a process of its own."""
         return subprocess.Popen(
             [sys.executable, *python, *words],
             cwd=self.root,
-            env={key: value for key, value in os.environ.items() if not key.startswith("MESH_")},
+            env={key: value for key, value in os.environ.items() if not key.startswith("MESH_")} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

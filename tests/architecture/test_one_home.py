@@ -115,6 +115,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
         "lake/transaction.py",
         {
             "lake/local/lakes.py": "one state of a catalog that is read or changed without its lake",
+            "operations/store/database.py": "the signals of a round with all that follows from them",
             "sources/readers/postgres.py": "one snapshot for all reads of a database outside of the mesh",
             "sources/readers/sqlite.py": "one snapshot for all reads of a database outside of the mesh",
         },
@@ -155,6 +156,7 @@ HOMES: dict[str, tuple[Finder, str, dict[str, str]]] = {
             "sources/readers/sqlite.py": "a database outside of the mesh, by the storage class of each value",
             "lake/local/lakes.py": "a catalog that is read without DuckLake, which is slow to load",
             "lake/local/faults.py": "which catalog is garbled, when the engine fails and names none",
+            "operations/store/database.py": "incidents and messages, which outlive every run",
             "registry/search.py": "the index of the words of all contracts",
             "lake/removal.py": "what DuckLake never removes, and a validation asks for without DuckDB",
             "lake/reclassified.py": "a broken lake, which others report",

@@ -144,6 +144,26 @@ def test_formatting_keeps_comments_and_values_of_aliases(tmp_path: Path) -> None
     assert formatted(path) == once
 
 
+def test_the_terms_of_operation_are_formatted(tmp_path: Path) -> None:
+    path = tmp_path / "any.odcs.yaml"
+    path.write_text(
+        "id: shop/orders\n"
+        "customProperties:\n"
+        "- property: serviceLevelTarget\n"
+        "  value: 99.50\n"
+        "- {value: {bytes: 5000000000, seconds: 60}, property: budget}\n"
+    )
+    once = formatted(path)
+    assert once == (
+        "id: shop/orders\n"
+        "customProperties:\n"
+        "  - {property: serviceLevelTarget, value: 99.5}\n"
+        "  - {property: budget, value: {bytes: 5000000000, seconds: 60}}\n"
+    )
+    path.write_text(once)
+    assert formatted(path) == once
+
+
 def test_other_files_are_not_formatted(tmp_path: Path) -> None:
     path = tmp_path / "any.odcs.yaml"
     path.write_text("id: [")

@@ -22,8 +22,8 @@ WAIVERS = "governance/waivers.yaml"
 CUSTOMERS = "governance/policies/customers.py"
 WORKSPACE = "workspace.yaml"
 ALERTS = "governance/alerts.yaml"
-TELL = "tell: [owner]"
-OF_CREW = "of: {domain: crew}, tell: [owner], by: [slack]"
+NOTIFY = "notify: [owner]"
+OF_CREW = "of: {domain: crew}, notify: [owner], by: [slack]"
 CHANGES = "governance/changes/shop/stores@2.0.0.yaml"
 END = "  - {{property: endOfLife, value: {}-03-31}}\n"
 
@@ -511,12 +511,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         at=WAIVERS,
     ),
     _one("G403", "one-domain", WAIVERS, "waivers:", _waiver("G105", "shop/visits", BOTH[:1]), "G105"),
-    _one("G508", "tag", ALERTS, TELL, "of: {tag: tills}, tell: [owner]", "owners"),
-    _one("G508", "team", ALERTS, TELL, "tell: [shops-team]", "owners"),
-    _one("G508", "domain", ALERTS, TELL, 'tell: ["domain:shops"]', "owners"),
-    _one("G508", "selection", ALERTS, TELL, "of: {selection: shop/visit+}, tell: [owner]", "owners"),
-    _one("G509", "named", ALERTS, TELL, "tell: [crew-team], by: [slack]", "crew-team:", at=TEAMS),
-    _one("G509", "owner", ALERTS, TELL, OF_CREW, "crew-team:", at=TEAMS),
+    _one("G508", "tag", ALERTS, NOTIFY, "of: {tag: tills}, notify: [owner]", "owners"),
+    _one("G508", "team", ALERTS, NOTIFY, "notify: [shops-team]", "owners"),
+    _one("G508", "domain", ALERTS, NOTIFY, 'notify: ["domain:shops"]', "owners"),
+    _one("G508", "selection", ALERTS, NOTIFY, "of: {selection: shop/visit+}, notify: [owner]", "owners"),
+    _one("G509", "named", ALERTS, NOTIFY, "notify: [crew-team], by: [slack]", "crew-team:", at=TEAMS),
+    _one("G509", "owner", ALERTS, NOTIFY, OF_CREW, "crew-team:", at=TEAMS),
     _one("G406", "event", ALERTS, "events: [opened]", "on: [exploded]", "exploded"),
     _one("G404", "product", WAIVERS, "waivers:", _waiver("G105", "shop/visit", BOTH), "G105"),
     _one("G404", "code", WAIVERS, "waivers:", _waiver("G801", "shop/visits", BOTH), "G801"),

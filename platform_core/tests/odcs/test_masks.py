@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_core.contracts.budget import Budget
 from platform_core.contracts.model import DataProduct
 from platform_core.diagnostics import ContractError, DefinitionError
 from platform_core.registry.lookup import Registry
@@ -264,3 +265,16 @@ def test_a_prefix_is_shorter_than_the_longest_value_may_be(write: Write) -> None
     text = text.replace("enum: [{value: Ulm}, {value: Bonn}], ", "logicalTypeOptions: {maxLength: 3}, ", 1)
     with pytest.raises(ContractError, match="hides nothing"):
         write(text).get("shop/people")
+
+
+def test_a_twin_has_the_target_of_its_parent_and_no_budget_of_its_own(write: Write) -> None:
+    terms = (
+        "customProperties:\n"
+        "  - {property: serviceLevelTarget, value: 99, vendor: platform-core}\n"
+        "  - {property: budget, value: {seconds: 60}, vendor: platform-core}\n"
+    )
+    text = CONTRACT.format(**GOOD)
+    registry = write(text.replace("schema:\n", f"{terms}schema:\n", 1))
+    twin, parent = registry.get("shop/profiles"), registry.get("shop/people")
+    assert (parent.target, parent.budget) == (99, Budget(60))
+    assert (twin.target, twin.budget) == (99, None)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from platform_core.contracts.bounds import Bounds
+from platform_core.contracts.budget import Budget
 from platform_core.contracts.model import DataProduct, Reference, Rule
 from platform_core.odcs.reader import load_contract
 
@@ -222,3 +223,16 @@ def test_reading_is_without_dagster_and_imports_are_lazy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_terms_of_operation(load: Load) -> None:
+    assert (load().target, load().budget) == (None, None)
+    terms = (
+        "customProperties:\n"
+        "  - {property: serviceLevelTarget, value: 99.5, vendor: platform-core}\n"
+        "  - {property: budget, value: {seconds: 3600}, vendor: platform-core}\n"
+    )
+    product = load(("tags: [retail]\n", f"tags: [retail]\n{terms}"))
+    assert (product.target, product.budget) == (99.5, Budget(seconds=3600, bytes=None))
+    whole = load(("tags: [retail]\n", f"tags: [retail]\n{terms.replace('99.5', '100')}"))
+    assert whole.target == 100

@@ -29,8 +29,8 @@ TEAM = """\
     channels: [{{channel: "#{domain}", tool: webhook, webhook: {{file: {domain}.txt}}}}]
     members: [{{role: owner, email: {domain}-owner@example.com}}]
 """
-OWNERS = "{name: owners, events: [opened, resolved], tell: [owner], repeat: 24h}"
-READERS = "{name: readers, events: [opened, resolved], tell: [readers]}"
+OWNERS = "{name: owners, events: [opened, resolved], notify: [owner], repeat: 24h}"
+READERS = "{name: readers, events: [opened, resolved], notify: [readers]}"
 MESH = "central_team: platform-team\nemail_domains: [example.com]\n"
 GRAPH = {
     "shop/sales": {"": {"tills": []}, "amount": {"tills": ["amount"]}, "who": {"tills": ["name"]}},

@@ -11,12 +11,18 @@ from typing import Any
 
 import dagster as dg
 from operations.receivers import Receiver, receiving
-from small_mesh import SALES, TWO_DAYS, SmallMesh, here
+from small_mesh import GOVERNED, KEPT, TWO_DAYS, SmallMesh, here
 
 from platform_core.operations.store.journal import Journal
 from platform_core.operations.watch.round import Result, Rounds
 from platform_core.workspace.home import Home
 
+TABLE = (
+    GOVERNED.replace("amount,", "amount, required: true,")
+    + '      - {name: who, logicalType: string, classification: internal, description: "Name."}\n'
+)
+"""A table as the policies want it, since `mesh run` asks them."""
+PROMISE = TWO_DAYS + KEPT
 GOOD = "SELECT 1::BIGINT AS id, 2.5::DOUBLE AS amount, 'Ada' AS who"
 BAD = GOOD.replace("2.5", "-2.5")
 CODE = """
@@ -45,9 +51,9 @@ POLICIES = """\
 policies:
   - name: owners
     events: [opened, repeated, resolved, warned, contract_changed, over_budget]
-    tell: [owner]
+    notify: [owner]
     repeat: 24h
-  - {name: readers, events: [opened, resolved, warned], tell: [readers]}
+  - {name: readers, events: [opened, resolved, warned], notify: [readers]}
 """
 DOMAINS = ("shop", "other", "third", "platform")
 
@@ -91,9 +97,9 @@ def watched_shop(root: Path) -> Iterator[WatchedShop]:
         mesh.write("governance/mesh.yaml", "central_team: platform-team\nemail_domains: [example.com]\n")
         mesh.write("governance/alerts.yaml", POLICIES)
         roles = '[{role: "domain:other", access: read}, {role: "domain:third", access: read}]'
-        mesh.contract("shop/sales", SALES, roles=roles, promise=TWO_DAYS)
-        mesh.contract("other/amounts", SALES, promise=TWO_DAYS)
-        mesh.contract("third/names", SALES, promise=TWO_DAYS)
+        mesh.contract("shop/sales", TABLE, roles=roles, promise=PROMISE)
+        mesh.contract("other/amounts", TABLE, promise=PROMISE)
+        mesh.contract("third/names", TABLE, promise=PROMISE)
         one, two = READERS.strip().split("\n\n\n")
         mesh.code("other", one)
         mesh.code("third", two)

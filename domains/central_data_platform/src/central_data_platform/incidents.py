@@ -37,7 +37,7 @@ def incidents() -> pa.Table:
 
 
 def row(incident: ClosedIncident) -> dict[str, Any]:
-    """The row of an incident. A cause that is no product has no domain, except a code location."""
+    """The row of an incident. A cause other than a product has no domain, except a code location."""
     kind, _, name = incident.cause.partition(":")
     domain = name if kind == "location" else kind.partition("/")[0] if "/" in kind else None
     facts = {key: value for key, value in asdict(incident).items() if key not in ("id", "affected")}

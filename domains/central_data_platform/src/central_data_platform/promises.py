@@ -1,4 +1,4 @@
-"""The ledger of promised deliveries, and what it says of a month."""
+"""The ledger of promised deliveries, and the service levels of each month."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -40,6 +40,7 @@ READ = (
     "domain",
     "day",
     "due",
+    "closes",
     "state",
     "share",
     "stale",
@@ -49,10 +50,13 @@ READ = (
 )
 ROLLING = "28 days"
 LEVELS = f"""
-WITH periods AS (
-  SELECT *, strftime(day, '%Y-%m') AS period FROM ledger
+WITH nights AS (
+  -- The night that entered a promise: that of the day in UTC on which it closed.
+  SELECT *, (epoch_us(closes) - 1) // 86400000000 AS night FROM ledger
+), periods AS (
+  SELECT *, strftime(day, '%Y-%m') AS period FROM nights
   UNION ALL
-  SELECT *, '{ROLLING}' FROM ledger WHERE day > (SELECT max(day) FROM ledger) - 28
+  SELECT *, '{ROLLING}' FROM nights WHERE night > (SELECT max(night) FROM nights) - 28
 ), sums AS (
   SELECT
     product_id, any_value(domain) AS domain, period, count(*) AS promised,
@@ -104,7 +108,7 @@ def service_levels(ledger: Table) -> Result:
 
 
 def levels_of(ledger: pa.Table) -> pa.Table:
-    """What each product kept in each month, and in the last 28 days of the ledger."""
+    """The deliveries that each product kept in each month, and in the last 28 days of the ledger."""
     return duckdb.from_arrow(ledger).query("ledger", LEVELS).to_arrow_table()
 
 

@@ -1,4 +1,4 @@
-"""What the platform needs to operate a product: its budget and its service level target."""
+"""The terms by which the platform operates a product: its budget and its service level target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFAULT_TARGET: Final = 95.0
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What the runs of a product may cost in a calendar month of UTC; None where there is no limit."""
+    """The most that the runs of a product may cost in a calendar month of UTC; None for no limit."""
 
     seconds: float | None = None
     """Seconds of its runs."""

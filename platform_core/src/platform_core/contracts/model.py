@@ -277,7 +277,7 @@ class DataProduct:
     ending: Ending | None = None
     """The announced end of this product."""
     target: float | None = None
-    """The percentage of deliveries that are to be kept in time; None for the default."""
+    """The percentage of deliveries that must be in time; None for the default."""
     budget: Budget | None = None
     twin_of: str | None = None
     """The id of the parent, for a masked twin, which has no contract of its own."""

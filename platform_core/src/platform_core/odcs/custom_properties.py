@@ -22,7 +22,7 @@ class Level(Enum):
         {
             "successor": "The product to which the readers of this one move, as `<domain>/<product>`.",
             "serviceLevelTarget": "The percentage of the promised deliveries to keep; 95 by default.",
-            "budget": "What its runs may cost in a month: `seconds`, and `bytes` that they read.",
+            "budget": "The most that its runs may cost in a month: `seconds`, and `bytes` that they read.",
         },
     )
     TABLE = (

@@ -14,13 +14,12 @@ from platform_core.odcs.identity import identify, is_ours
 from platform_core.odcs.kinds import file_rule, read_file_name, read_kind
 from platform_core.odcs.masks import read_masking
 from platform_core.odcs.model_signature import baseline_rule, read_signature
-from platform_core.odcs.operation import read_budget, read_target
 from platform_core.odcs.partitions import read_partitions
 from platform_core.odcs.placeholders import undecided
 from platform_core.odcs.rules.all_rules import read_rules
 from platform_core.odcs.rules.disclosure import disclosure_rules
 from platform_core.odcs.rules.safe_together import together_rules
-from platform_core.odcs.service_levels import read_ending, read_sla
+from platform_core.odcs.service_levels import read_budget, read_ending, read_sla, read_target
 from platform_core.odcs.streams import by_batch, read_event_time
 from platform_core.source.cursor import Faults, Node
 from platform_core.source.document import Document, parse

@@ -1,4 +1,4 @@
-"""Service levels: deadline, maximum age, recency of the data, retention, the end of the product."""
+"""Service levels: deadline, maximum age, recency, retention, end of the product, target and budget."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from platform_core.contracts.budget import Budget
 from platform_core.contracts.ending import Ending
 from platform_core.contracts.model import Column, Deadline, MaximumAge, Rule
 from platform_core.contracts.product_id import ProductId
@@ -16,6 +17,7 @@ from platform_core.odcs.custom_properties import Level, check_properties, find_p
 from platform_core.odcs.identity import Identity
 from platform_core.odcs.partitions import read_zone
 from platform_core.odcs.rules.rule_fields import read_scope, read_severity
+from platform_core.source.budget import read_budget as budget_at
 from platform_core.source.cursor import Node
 from platform_core.words import did_you_mean, duration_in_words, listed
 
@@ -263,3 +265,21 @@ def _day(value: object) -> date | None:
         return value if isinstance(value, date) else date.fromisoformat(str(value))
     except ValueError:
         return None
+
+
+def read_target(contract: Node) -> float | None:
+    """The percentage of deliveries to keep; None where none is declared. Faults: C031."""
+    found = find_property(contract, "serviceLevelTarget")
+    if found is None:
+        return None
+    value = found.value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        found.error("C031", f'serviceLevelTarget is "{value}"', "a percentage above 0, such as 99.5")
+        return None
+    return float(value)
+
+
+def read_budget(contract: Node) -> Budget | None:
+    """The product's own budget; None where none is declared. Faults: C031."""
+    found = find_property(contract, "budget")
+    return Budget(**budget_at(found, "C031")) if found is not None else None

@@ -30,7 +30,7 @@ READERS: Final = "readers"
 DOMAIN: Final = "domain:"
 ENCRYPTION: Final = ("tls", "starttls", "none")
 _FILE: Final = ("policies", "email", "heartbeat")
-_POLICY: Final = ("name", "events", "of", "tell", "by", "repeat")
+_POLICY: Final = ("name", "events", "of", "notify", "by", "repeat")
 _OF: Final = ("domain", "owner", "tag", "selection")
 _EMAIL: Final = ("host", "port", "encryption", "from", "user", "password")
 _ADDRESS: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+")
@@ -40,11 +40,11 @@ _UNITS: Final = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": time
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """Who hears of which events. An empty filter matches everything."""
+    """The recipients of events. An empty filter matches everything."""
 
     name: str
     events: tuple[Event, ...]
-    tell: tuple[str, ...]
+    notify: tuple[str, ...]
     """``owner``, ``readers``, teams, and ``domain:<name>`` for the teams of a domain."""
     place: Place
     of: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class AlertPolicy:
     by: tuple[Tool, ...] = ()
     """The tools of the channels; empty for all."""
     repeat: timedelta | None = None
-    """How long after the last message an open incident is told again."""
+    """How long after the last message an open incident is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,13 @@ def _policies(file: Node) -> Iterator[AlertPolicy]:
     names: set[str] = set()
     for entry in file.items("policies"):
         entry.has_only(_POLICY, "C010", "a policy of alerts.yaml")
-        name, events, tell, by = entry.text("name") or "", *map(entry.texts, ("events", "tell", "by"))
-        given = (("name", name), ("events", events), ("tell", tell))
+        name = entry.text("name") or ""
+        events, notify, by = map(entry.texts, ("events", "notify", "by"))
+        given = (("name", name), ("events", events), ("notify", notify))
         missing = [key for key, value in given if not value]
         if missing or name in names:
             message = f"a policy without {missing[0]}" if missing else f'a second policy "{name}"'
-            entry.error("C010", message, "name, events and tell; every name once")
+            entry.error("C010", message, "name, events and notify; every name once")
             continue
         names.add(name)
         for key, words, known in (("events", events, EVENTS), ("by", by, TOOLS)):
@@ -106,7 +107,7 @@ def _policies(file: Node) -> Iterator[AlertPolicy]:
         yield AlertPolicy(
             name,
             tuple(event for event in EVENTS if event in events),
-            tell,
+            notify,
             entry.place("name"),
             of,
             tuple(tool for tool in TOOLS if tool in by),
@@ -122,7 +123,7 @@ def _span(node: Node, key: str) -> timedelta | None:
     if (text := node.get(key)) is None:
         return None
     if (found := span(str(text))) is None:
-        node[key].error("C010", f'"{text}" is no span of time', "such as 30 min, 4 h or 7 d")
+        node[key].error("C010", f'"{text}" is not a span of time', "such as 30 min, 4 h or 7 d")
     return found
 
 

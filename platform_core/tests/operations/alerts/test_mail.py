@@ -16,7 +16,7 @@ BAD = "shop/sales was not published: range__amount fails"
 TEAMS = "".join(
     f"  {domain}-team: {{domain: {domain}, email: {domain}@example.com}}\n" for domain in ("shop", "other")
 )
-OWNERS = "{name: all, events: [opened, resolved], tell: [owner, readers]}"
+OWNERS = "{name: all, events: [opened, resolved], notify: [owner, readers]}"
 HOUR = timedelta(hours=1)
 
 

@@ -90,7 +90,7 @@ def test_who_heard_of_the_begin_hears_of_the_end_in_a_silence_too(alerted: Alert
 
 
 def test_the_end_is_for_those_alone_who_heard_of_the_begin(alerted: AlertedMesh) -> None:
-    ends = "{name: ends, events: [resolved], tell: [third-team]}"
+    ends = "{name: ends, events: [resolved], notify: [third-team]}"
     alerted.policies(OWNERS, ends)
     alerted.refuse()
     alerted.round()
@@ -102,7 +102,7 @@ def test_the_end_is_for_those_alone_who_heard_of_the_begin(alerted: AlertedMesh)
 
 
 def test_another_team_hears_of_an_incident_that_stays_open(alerted: AlertedMesh) -> None:
-    higher = "{name: higher, events: [repeated, resolved], tell: [third-team], repeat: 2d}"
+    higher = "{name: higher, events: [repeated, resolved], notify: [third-team], repeat: 2d}"
     alerted.policies(OWNERS, higher)
     alerted.refuse()
     heard = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,13 +12,16 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import psutil
 import pytest
 from servers import free_port
 from small_mesh import AMOUNTS, PLAIN, SETTINGS, SmallMesh
 from workspace.run.test_interrupt import ENOUGH, processes_of, wait_for
 
+from platform_core.operations.store.journal import Journal
 from platform_core.workspace.processes.living import computed, descendants
 from platform_core.workspace.serve.supervisor import PROGRESS
 
@@ -57,6 +61,13 @@ LAUNCH_JOB = """mutation {launchRun(executionParams: {selector: {repositoryLocat
 "__repository__", jobName: "JOB"}, runConfigData: {execution: {config: {in_process: {}}}}})
 {... on LaunchRunSuccess {run {runId}}}}"""
 NEW = "new_job"
+CREW = """
+teams:
+  crew:
+    domain: a
+    channels: [{channel: "#crew", tool: webhook, webhook: {env: MESH_SECRET_CREW_WEBHOOK}}]
+    members: [{role: owner, email: owner@example.com}]
+"""
 JOBS = (
     '{repositoryOrError(repositorySelector: {repositoryLocationName: "b", repositoryName: "__repository__"})'
 )
@@ -80,12 +91,20 @@ def code() -> str:
 
 
 @pytest.fixture
-def server(mesh: SmallMesh, port: int, good: tuple[str, ...], code: str) -> Iterator[subprocess.Popen[str]]:
+def variables() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def server(
+    mesh: SmallMesh, port: int, good: tuple[str, ...], code: str, variables: dict[str, str]
+) -> Iterator[subprocess.Popen[str]]:
     """A served mesh of good locations and one that does not load, once it answers."""
+    mesh.write("governance/teams.yaml", CREW)
     for name in good:
         mesh.location(name, code.format(name=name), "thing long")
     mesh.location("broken", "def broken(:\n", "x")
-    process = mesh.start("serve", "--port", str(port))
+    process = mesh.start("serve", "--port", str(port), **variables)
     assert process.stdout is not None
     try:
         assert process.stdout.readline().startswith(f"Dagster UI: http://127.0.0.1:{port}")
@@ -151,6 +170,40 @@ def test_no_process_is_left_after_a_kill(mesh: SmallMesh, port: int, server: sub
     server.kill()
     server.communicate()
     wait_for(lambda: processes_of(mesh.root) == [])
+
+
+def watches(root: Path) -> dict[int, dict[str, str]]:
+    """The processes of the watch, with their variables."""
+    found = {}
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        if process.info["cwd"] == str(root) and "watch" in (process.info["cmdline"] or []):
+            with contextlib.suppress(psutil.Error):
+                found[process.pid] = process.environ()
+    return found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("good", [("a",)])
+@pytest.mark.parametrize(
+    "variables",
+    [{"MESH_SECRET_CREW_WEBHOOK": "http://127.0.0.1:9/crew", "MESH_SECRET_OTHER": "of a product"}],
+)
+def test_a_served_mesh_is_watched(mesh: SmallMesh, server: subprocess.Popen[str]) -> None:
+    """The watch starts with the servers and again after its end, with the secrets of alerts alone."""
+    wait_for(lambda: len(watches(mesh.root)) == 1)
+    ((first, variables),) = watches(mesh.root).items()
+    assert {name for name in variables if "SECRET" in name} == {"MESH_SECRET_CREW_WEBHOOK"}
+    wait_for(lambda: [each["cause"] for each in incidents(mesh.root)] == ["location:broken"])
+
+    os.kill(first, signal.SIGKILL)
+
+    wait_for(lambda: len(watches(mesh.root).keys() - {first}) == 1)
+    assert server.poll() is None
+
+
+def incidents(root: Path) -> list[dict[str, Any]]:
+    with Journal.open(root) as journal:
+        return journal.incidents(unresolved=True)
 
 
 @pytest.mark.full

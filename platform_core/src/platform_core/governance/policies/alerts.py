@@ -36,10 +36,10 @@ def alerts_have_a_channel(mesh: MeshFacts) -> Iterator[Violation]:
         return
     products = mesh.products.values()
     for each in federation.alerts.policies:
-        named = {team for word in each.tell for team in _teams(word, mesh)}
-        if OWNER in each.tell:
+        named = {team for word in each.notify for team in _teams(word, mesh)}
+        if OWNER in each.notify:
             named |= {product.owner for product in products if product.owner and _is_about(each, product)}
-        if READERS in each.tell:
+        if READERS in each.notify:
             named |= {product.owner for product in products if product.owner}
         for team in sorted(named & federation.teams.keys()):
             if not _has_channel(federation.teams[team], each, mesh):
@@ -51,7 +51,7 @@ def alerts_have_a_channel(mesh: MeshFacts) -> Iterator[Violation]:
 
 
 def _words(each: AlertPolicy) -> Mapping[str, tuple[str, ...]]:
-    people = [word for word in each.tell if word not in (OWNER, READERS)]
+    people = [word for word in each.notify if word not in (OWNER, READERS)]
     domains = tuple(word.removeprefix(DOMAIN) for word in people if word.startswith(DOMAIN))
     chosen = (part for text in each.of.get("selection", ()) for part in text.replace(",", " ").split())
     return {

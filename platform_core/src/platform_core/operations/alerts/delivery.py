@@ -121,7 +121,7 @@ def _mail(target: Target, text: Text, key: str, server: MailServer | None) -> No
 
 def _post(target: Target, text: Text, key: str) -> None:
     webhook = target.channel.webhook
-    assert webhook is not None  # without one it is no target
+    assert webhook is not None  # a target has one
     url, body = secret_text(webhook), LAYOUTS[target.tool](text, key)
     try:
         # The content of the answer does not matter, and may have no end.

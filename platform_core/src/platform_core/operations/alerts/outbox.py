@@ -18,8 +18,8 @@ from platform_core.source.alerts import AlertPolicy, Event
 
 UI: Final = "ui"
 """The channel of the asset pages in Dagster's UI."""
-Told = Mapping[str, Sequence[tuple[str, datetime]]]
-"""The phases that each channel was told of, with their times."""
+Posted = Mapping[str, Sequence[tuple[str, datetime]]]
+"""The phases of which each channel got a message, with their times."""
 NEWS: Final[dict[Kind, Event]] = {
     "published": "published",
     "warned": "warned",
@@ -40,7 +40,7 @@ OPENING: Final[dict[Kind, Event]] = {
 
 @dataclass(frozen=True)
 class Outbox:
-    """Posts the messages of a book. What ended before ``started``, the first round, is not news."""
+    """Posts the messages of a book. A fact from before ``started``, the first round, is not news."""
 
     journal: Journal
     directory: Directory
@@ -56,40 +56,40 @@ class Outbox:
         return self.writer.now
 
     def post(self, new: Iterable[Signal]) -> int:
-        """Post what is to be heard of the incidents and of new signals; the number of messages."""
+        """Post the messages about the incidents and the new signals; returns their number."""
         messages = [*self._incidents(), *(each for signal in new for each in self._news(signal))]
         return sum(self.journal.post(message, self.now) for message in messages)
 
     def _incidents(self) -> Iterator[Message]:
         for incident in self.book.incidents.values():
-            told = self.journal.told([incident.id, *incident.absorbed])
-            yield from self._shown(incident, told)
+            posted = self.journal.posted([incident.id, *incident.absorbed])
+            yield from self._shown(incident, posted)
             if incident.resolved is not None:
-                yield from self._resolved(incident, told)
+                yield from self._resolved(incident, posted)
             elif self.book.silenced(incident, self.now) is None:
-                yield from self._opened(incident, told)
-                yield from self._repeated(incident, told)
+                yield from self._opened(incident, posted)
+                yield from self._repeated(incident, posted)
 
-    def _opened(self, incident: Incident, told: Told) -> Iterator[Message]:
+    def _opened(self, incident: Incident, posted: Posted) -> Iterator[Message]:
         for recipient in self._recipients(incident, *opening(incident)):
-            phases = told.get(recipient.target.name, ())
+            phases = posted.get(recipient.target.name, ())
             if not phases or phases[-1][0].startswith("resolved"):
                 yield self._message(incident, "opened", recipient)
 
-    def _repeated(self, incident: Incident, told: Told) -> Iterator[Message]:
+    def _repeated(self, incident: Incident, posted: Posted) -> Iterator[Message]:
         if incident.acknowledged is not None:
             return
         repeating = [each for each in self.directory.alerts.policies if each.repeat is not None]
         for recipient in self._recipients(incident, *opening(incident), "repeated", policies=repeating):
-            times = [at for phase, at in told.get(recipient.target.name, ()) if phase.startswith("opened")]
+            times = [at for phase, at in posted.get(recipient.target.name, ()) if phase.startswith("opened")]
             if (times or "repeated" in recipient.policy.events) and recipient.policy.repeat is not None:
                 number = (self.now - (times[-1] if times else incident.opened)) // recipient.policy.repeat
                 if number > 0:
                     yield self._message(incident, f"repeat {number}", recipient)
 
-    def _resolved(self, incident: Incident, told: Told) -> Iterator[Message]:
+    def _resolved(self, incident: Incident, posted: Posted) -> Iterator[Message]:
         for recipient in self._recipients(incident, "resolved", "recovered"):
-            if (phases := told.get(recipient.target.name)) and not phases[-1][0].startswith("resolved"):
+            if (phases := posted.get(recipient.target.name)) and not phases[-1][0].startswith("resolved"):
                 yield self._message(incident, "resolved", recipient)
 
     def _recipients(
@@ -104,9 +104,9 @@ class Outbox:
         text = self.writer.incident(incident, phase, recipient)
         return Message(digest(incident.id, name, numbered), name, numbered, text.document(), incident.id)
 
-    def _shown(self, incident: Incident, told: Told) -> Iterator[Message]:
+    def _shown(self, incident: Incident, posted: Posted) -> Iterator[Message]:
         """The observation of the affected assets: one at the opening, and one at the end."""
-        if incident.resolved is None or UI in told:
+        if incident.resolved is None or UI in posted:
             phase = _numbered("opened" if incident.resolved is None else "resolved", incident)
             body = {
                 "assets": sorted({*_products(incident), *self.book.affected(incident)}),

@@ -1,4 +1,4 @@
-"""Who hears of an event: the recipients that policies name, with the channels of their teams."""
+"""The recipients of an event: those that policies name, with the channels of their teams."""
 
 from __future__ import annotations
 
@@ -121,9 +121,9 @@ class Directory:
     def _teams(
         self, policy: AlertPolicy, role: Role, happening: Happening
     ) -> Iterator[tuple[str, tuple[str, ...]]]:
-        if role == "owner" and OWNER in policy.tell:
+        if role == "owner" and OWNER in policy.notify:
             yield from ((team, happening.products) for team in sorted(self.owners(happening)))
-        if role == "reader" and READERS in policy.tell:
+        if role == "reader" and READERS in policy.notify:
             by_team: dict[str, list[str]] = {}
             for name in sorted(happening.readers):
                 product = self.products.get(name)
@@ -131,7 +131,7 @@ class Directory:
                     by_team.setdefault(product.owner, []).append(name)
             yield from ((team, tuple(products)) for team, products in by_team.items())
         if role == "named":
-            for word in policy.tell:
+            for word in policy.notify:
                 if word in (OWNER, READERS):
                     continue
                 domain = word.removeprefix(DOMAIN) if word.startswith(DOMAIN) else None

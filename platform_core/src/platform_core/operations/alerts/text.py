@@ -171,7 +171,7 @@ class Writer:
 
 
 def what_in_words(incident: Incident) -> str:
-    """What is wrong: a code and its title, or a rule."""
+    """The fault of an incident: a code and its title, or a rule."""
     facts, kind = incident.last.facts, WHAT[incident.kind]
     if incident.cause.startswith("source:"):
         return "is not there, or cannot be read" if incident.kind != "late" else "is late"

@@ -90,6 +90,8 @@ class Book:
     silences: dict[str, Silence] = field(default_factory=dict)
     _open: dict[str, Incident] = field(default_factory=dict)
     _closed: dict[str, Incident] = field(default_factory=dict)
+    _repaired: dict[str, datetime] = field(default_factory=dict)
+    """When the cause of each product was repaired that is late still: it needs some time to be made."""
 
     @classmethod
     def replay(cls, signals: Iterable[Signal]) -> Book:
@@ -107,6 +109,8 @@ class Book:
         match signal.kind:
             case "graph":
                 self.reach.show(signal.subject, signal.facts["part"])
+                for each in list(self._open.values()):
+                    self._close_source(each, signal.at)
             case "published":
                 self._published(signal)
             case "late":
@@ -151,13 +155,12 @@ class Book:
         cause = f"source:{source}" if source is not None else signal.subject
         for other in list(self._open.values()):
             # It is late by a fault of its own now.
-            late = other.cause != cause and other.late.pop(signal.subject, None) is not None
-            if late and not other.late:
+            if other.cause != cause and other.late.pop(signal.subject, None) is not None:
                 self._close_source(other, signal.at)
         before = self._closed.get(cause)
         if (incident := self._open.get(cause)) is not None:
             incident.again(signal)
-        elif before is not None and before.kind == signal.kind and _soon(before, signal):
+        elif before is not None and before.kind == signal.kind and _soon(before.resolved, signal):
             before.resolved, before.acknowledged = None, None
             before.reopened += 1
             before.again(signal)
@@ -176,7 +179,9 @@ class Book:
             incident = self._open.get(cause) or self._begin(cause, signal)
         elif (found := self._farthest(product)) is not None:
             incident = found
-        elif any(product in each.late for each in self._open.values()):
+        elif any(product in each.late for each in self._open.values()) or _soon(
+            self._repaired.get(product), signal
+        ):
             return
         else:
             self._begin(product, signal)
@@ -213,19 +218,23 @@ class Book:
         own = self._open.get(product)
         if own is not None and (punctual or own.kind in FAULTS):
             self._resolve(product, signal.at)
+        if punctual:
+            self._repaired.pop(product, None)
         for incident in list(self._open.values()) if punctual else ():
-            if incident.late.pop(product, None) and not incident.late:
+            if incident.late.pop(product, None):
                 self._close_source(incident, signal.at)
 
     def _close_source(self, incident: Incident, at: datetime) -> None:
-        # A source has no publication of its own: it is back when the last product that waited for it is.
-        if incident.cause.startswith("source:"):
+        # A source has no publication of its own: it is back when the last product that reads it is.
+        kind, _, source = incident.cause.partition(":")
+        if kind == "source" and not any(source in self.reach.inputs(name) for name in incident.late):
             self._resolve(incident.cause, at)
 
     def _resolve(self, cause: str, at: datetime) -> None:
         if (incident := self._open.pop(cause, None)) is not None:
             incident.resolved = at
             self._closed[cause] = incident
+            self._repaired |= dict.fromkeys(incident.late, at)
 
 
 def bare(cause: str) -> str:
@@ -233,5 +242,5 @@ def bare(cause: str) -> str:
     return cause.removeprefix("source:")
 
 
-def _soon(before: Incident, signal: Signal) -> bool:
-    return before.resolved is not None and signal.at - before.resolved < QUIET
+def _soon(repaired: datetime | None, signal: Signal) -> bool:
+    return repaired is not None and signal.at - repaired < QUIET

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from platform_core.contracts.product_id import ProductId
 from platform_core.fingerprint.made_from import QueryPrint
 from platform_core.graph import ordered
 
@@ -42,19 +41,25 @@ class Reach:
     """The graph of the mesh as its locations last showed it."""
 
     _parts: dict[str, Part] = field(default_factory=dict)
+    _uses: dict[str, Mapping[str, Mapping[str, Iterable[str]]]] = field(default_factory=dict)
     _inputs: dict[str, frozenset[str]] = field(default_factory=dict)
+    _readers: dict[str, list[str]] = field(default_factory=dict)
     _levels: dict[str, dict[str, int]] = field(default_factory=dict)
-    _order: list[str] = field(default_factory=list)
+    _order: dict[str, int] = field(default_factory=dict)
 
     def show(self, location: str, part: Part) -> None:
         """Take the graph of a location, in place of the former one."""
         self._parts[location] = part
+        self._uses = {reader: uses for each in self._parts.values() for reader, uses in each.items()}
         self._inputs = {
             reader: frozenset(source for uses in columns.values() for source in uses)
-            for each in self._parts.values()
-            for reader, columns in each.items()
+            for reader, columns in self._uses.items()
         }
-        self._levels, self._order = {}, []
+        self._readers = {}
+        for reader, inputs in self._inputs.items():
+            for source in inputs:
+                self._readers.setdefault(source, []).append(reader)
+        self._levels, self._order = {}, {}
 
     @property
     def products(self) -> Iterable[str]:
@@ -69,6 +74,7 @@ class Reach:
         """Everything that a product is made from, by the longest way to it."""
         if product not in self._levels:
             found: dict[str, int] = {}
+            self._levels[product] = found  # of a cycle, while locations change one after the other
             for source in self.inputs(product):
                 for name, level in {source: 0, **self.upstream(source)}.items():
                     found[name] = max(found.get(name, 0), level + 1)
@@ -78,27 +84,32 @@ class Reach:
     def readers(self, cause: str, columns: frozenset[str] | None) -> dict[str, Reached]:
         """The products that wrong ``columns`` of a product or source reach; None: all of it is wrong."""
         if not self._order:
-            self._order = [name for name in ordered(self._inputs) if name in self._inputs]
+            self._order = {name: position for position, name in enumerate(ordered(self._inputs))}
         wrong: dict[str, frozenset[str]] = {cause: frozenset({ROWS}) if columns is None else columns}
         found: dict[str, Reached] = {}
-        uses = {reader: each for part in self._parts.values() for reader, each in part.items()}
-        for reader in self._order:
-            if reader == cause:
-                continue
+        for reader in sorted(self._downstream(cause) & self._order.keys(), key=self._order.__getitem__):
             for source in sorted(wrong.keys() & self.inputs(reader)):
-                hit, through = _hit(uses[reader], source, wrong[source])
+                hit, through = _hit(self._uses[reader], source, wrong[source])
                 if hit:
                     wrong[reader] = wrong.get(reader, frozenset()) | hit
                     found.setdefault(reader, Reached(reader, source, through))
         return found
 
+    def _downstream(self, cause: str) -> set[str]:
+        """Everything that is made from a product or source."""
+        found, waiting = set[str](), [cause]
+        while waiting:
+            new = {*self._readers.get(waiting.pop(), ())} - found - {cause}
+            found |= new
+            waiting += new
+        return found
+
     def causes(self, product: str) -> dict[str, int]:
         """The possible causes of a late product, by their distance: its sources, inputs and locations."""
-        found = dict(self.upstream(product))
+        found: dict[str, int] = {}
         for name, level in {product: 0, **self.upstream(product)}.items():
-            if "/" in name:
-                at = f"location:{ProductId(name).domain}"
-                found[at] = max(found.get(at, 0), level)
+            for cause in (name, f"source:{name}", f"location:{name.partition('/')[0]}"):
+                found[cause] = max(found.get(cause, 0), level)
         return found
 
 

@@ -14,13 +14,13 @@ Kind = Literal[
     "refused", "failed", "unchecked", "late",
     # the other news of products
     "published", "warned", "contract", "deprecated", "waiver", "budget", "silent",
-    # causes that are no product
+    # causes other than products
     "broken", "works",
-    # the graph of a location, and what people say
+    # the graph of a location, and answers of people
     "graph", "ack", "silence",
 ]  # fmt: skip
 FAULTS: Final = frozenset[Kind]({"refused", "failed", "unchecked"})
-"""What is wrong with a product by its own fault; its incident is its own."""
+"""The faults that a product has by itself; such an incident is its own."""
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 DAEMON: Final = "daemon"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
+from itertools import takewhile
 from operator import attrgetter
 from typing import Literal
 
@@ -40,13 +41,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of a slot. ``share`` is the part of the promise that was kept, 0 to 1; ``delivered`` is the
-    first delivery of the slot, of a maximum age the first after it was exceeded."""
+    """The outcome of a slot. ``share`` is the part of the promise that was kept, 0 to 1; ``delivered`` is the
+    first delivery in the slot, of a maximum age the first after it was exceeded. ``broke`` is the time from
+    which the promise was not kept, and ``due`` where it was."""
 
     slot: Slot
     state: State
     share: float
     delivered: Delivery | None
+    broke: datetime
 
     @property
     def late(self) -> timedelta | None:
@@ -56,58 +59,68 @@ class Judged:
         return self.delivered.at - self.slot.due if self.state == "late" and self.delivered else None
 
 
-_at = attrgetter("at")
+AT = attrgetter("at")
+"""The order of deliveries."""
 _schedule = cache(Schedule)  # its ticks are kept
 
 
-def slots(product: DataProduct, first: date, last: date) -> Iterator[Slot]:
-    """The slots that close on the days of UTC from ``first`` to ``last``."""
-    begin, end = (datetime.combine(day, time(), UTC) for day in (first, last + DAY))
+def closing(product: DataProduct, after: datetime, until: datetime) -> Iterator[Slot]:
+    """The slots that close after a time, up to another, in order."""
+    lower_bound = product.deadline.lower_bound if product.deadline is not None else timedelta()
+    return takewhile(lambda slot: slot.closes <= until, _slots(product, after + lower_bound))
+
+
+def due(product: DataProduct, after: datetime, until: datetime) -> Iterator[Slot]:
+    """The slots that are due up to a time, from the last one before another on, in order."""
+    return takewhile(lambda slot: slot.due <= until, _slots(product, after))
+
+
+def _slots(product: DataProduct, at: datetime) -> Iterator[Slot]:
+    """The slots from the last tick, or the day, of a time on."""
     if (deadline := product.deadline) is not None:
-        schedule = _schedule(deadline.schedule, deadline.timezone)
-        tick = schedule.last(schedule.last(int((begin + deadline.lower_bound).timestamp() // 60)) - 1)
+        schedule, before = _schedule(deadline.schedule, deadline.timezone), deadline.lower_bound
+        tick = schedule.last(int(at.timestamp() // 60))
         while True:
             following = schedule.next(tick)
-            due, closes = (schedule.clock(each).astimezone(UTC) for each in (tick, following))
-            opens, closes = due - deadline.lower_bound, closes - deadline.lower_bound
-            if closes >= end:
-                return
-            if closes >= begin:
-                yield Slot(product.id, opens, due, closes)
+            begin, end = (datetime.fromtimestamp(each * 60, UTC) for each in (tick, following))
+            yield Slot(product.id, begin - before, begin, end - before)
             tick = following
     elif product.maximum_age is not None:
-        day = begin
-        while day < end:
+        day = datetime.combine(at.astimezone(UTC).date(), time(), UTC)
+        while True:
             yield Slot(product.id, day, day + DAY, day + DAY, product.maximum_age.fail_after)
             day += DAY
 
 
 def judged(slot: Slot, deliveries: Sequence[Delivery]) -> Judged:
-    """What became of a slot by the deliveries of its product, the oldest first."""
+    """The outcome of a slot by the deliveries of its product, the oldest first."""
     if slot.age is not None:
         return _of_age(slot, slot.age, deliveries)
-    index = bisect_left(deliveries, slot.opens, key=_at)
+    index = bisect_left(deliveries, slot.opens, key=AT)
     found = deliveries[index] if index < len(deliveries) else None
     if found is None or found.at >= slot.closes:
-        return Judged(slot, "missed", 0.0, None)
+        return Judged(slot, "missed", 0.0, None, slot.due)
     kept = found.at <= slot.due
-    return Judged(slot, "kept" if kept else "late", float(kept), found)
+    return Judged(slot, "kept" if kept else "late", float(kept), found, slot.due)
 
 
 def _of_age(slot: Slot, age: timedelta, deliveries: Sequence[Delivery]) -> Judged:
-    exceeded, until, back = timedelta(), slot.opens, None
-    for each in deliveries[max(0, bisect_left(deliveries, slot.opens, key=_at) - 1) :]:
+    exceeded, until = timedelta(), slot.opens
+    back: Delivery | None = None
+    broke: datetime | None = None
+    for each in deliveries[max(0, bisect_left(deliveries, slot.opens, key=AT) - 1) :]:
         if each.at >= slot.closes:
-            back = back or (each if exceeded else None)
             break
         if each.at > until:
             exceeded += each.at - until
-            back = back or each
+            broke, back = broke or until, back or each
         until = max(until, each.at + age)
-    exceeded += max(timedelta(), slot.closes - until)
+    if until < slot.closes:
+        exceeded += slot.closes - until
+        broke = broke or until
     share = 1 - exceeded / (slot.closes - slot.opens)
     state: State = "kept" if not exceeded else "late" if share > 0 else "missed"
-    return Judged(slot, state, share, back if exceeded else None)
+    return Judged(slot, state, share, back, broke or slot.due)
 
 
 def known(slots: Iterable[Slot], deliveries: Sequence[Delivery], since: datetime) -> Iterator[Slot]:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import Timeout
-
 from platform_core.deployment.file import current_deployment
 from platform_core.diagnostics import PlatformError, shown
 from platform_core.files import file_lock
@@ -149,7 +147,7 @@ def leadership(root: Path, database: Database) -> Iterator[bool]:
             try:
                 held.enter_context(file_lock(database_file(root).with_name("watch.lock"), timeout=0))
                 leads = True
-            except Timeout:
+            except TimeoutError:
                 leads = False
         yield bool(leads)
 

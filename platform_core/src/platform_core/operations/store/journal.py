@@ -134,7 +134,7 @@ class Journal:
             )
         )
 
-    def told(self, incidents: Iterable[str]) -> dict[str, list[tuple[str, datetime]]]:
+    def posted(self, incidents: Iterable[str]) -> dict[str, list[tuple[str, datetime]]]:
         """The phases of incidents by channel, with the times of their messages, in their order."""
         ids, found = tuple(incidents), dict[str, list[tuple[str, datetime]]]()
         rows = self.database.rows(

@@ -1,4 +1,4 @@
-"""What others than the watch know of incidents: people who answer, and runs that find a broken location."""
+"""Facts from others than the watch: answers of people, and broken locations that a run finds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def acknowledge(root: Path, id: str, by: str, now: datetime) -> Mapping[str, Any
         if incident["resolved"] is not None:
             message = f"incident {incident['id']} is resolved since {incident['resolved'][:16]}"
             raise UsageError.of("O004", message, None, "an open incident", "There is nothing to do.")
-        return _answered(journal, Signal.of("ack", incident["id"], now, by, now.isoformat(), by=by), now)
+        # The clock may have gone back since.
+        at = max(now, datetime.fromisoformat(incident["opened"]))
+        return _answered(journal, Signal.of("ack", incident["id"], at, by, now.isoformat(), by=by), now)
 
 
 def silence(root: Path, cause: str, until: datetime, by: str, why: str, now: datetime) -> None:

@@ -1,8 +1,9 @@
 """Dagster's event log as signals: publications, checks, and failed runs.
 
-One statement reads all kinds of events by their number. A number alone is no position: after a wipe, SQLite
-gives the numbers of the last events again, and Postgres shows numbers out of order. So the position has a
-fingerprint of its event, the last numbers are always read again, and keys of signals make that harmless.
+One statement reads all kinds of events by their number. A number alone does not show a position: after a
+wipe, SQLite gives the numbers of the last events again, and Postgres shows numbers out of order. So the
+position has a fingerprint of its event, the last numbers are always read again, and keys of signals make
+that harmless.
 """
 
 from __future__ import annotations

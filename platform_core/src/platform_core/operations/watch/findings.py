@@ -1,4 +1,4 @@
-"""What a round finds besides the event log: late products, and causes that began or ended."""
+"""The facts that a round finds outside of the event log: late products, and causes that began or ended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_core.codes import meaning
 from platform_core.contracts.model import DataProduct
+from platform_core.fingerprint.made_from import digest
 from platform_core.operations.incidents.signals import DAEMON, Signal
 from platform_core.words import duration_in_words
 from platform_core.workspace.records.lateness import lateness
@@ -114,7 +115,7 @@ def changed_warnings(found: Iterable[Signal], known: dict[str, Any]) -> Iterator
         at, passed = signal.at.isoformat(), bool(signal.facts["passed"])
         rules = known.setdefault(signal.subject, {})
         before = rules.get(signal.facts["rule"])
-        if before is not None and at <= before[0]:
+        if before is not None and at < before[0]:
             continue
         rules[signal.facts["rule"]] = [at, passed]
         if not passed and (before is None or before[1]):
@@ -122,3 +123,19 @@ def changed_warnings(found: Iterable[Signal], known: dict[str, Any]) -> Iterator
             shown = {"rule": signal.facts["rule"]}
             shown |= {"violations": f"{count:,} of {rows:,} rows"} if count is not None and rows else {}
             yield Signal(signal.key, "warned", signal.subject, signal.at, {**signal.facts, "shown": shown})
+
+
+def changed_graphs(
+    found: Iterable[Signal], known: dict[str, str], locations: Collection[str], now: datetime
+) -> Iterator[Signal]:
+    """The signals without the graphs that are as before, and the empty graphs of locations that are gone.
+    ``known`` has a digest of the last graph of each location, and gets the new ones."""
+    for signal in found:
+        mark = digest(repr(signal.facts.get("part")))
+        if signal.kind != "graph" or known.get(signal.subject) != mark:
+            yield signal
+        if signal.kind == "graph":
+            known[signal.subject] = mark
+    for name in known.keys() - locations:
+        del known[name]
+        yield Signal.of("graph", name, now, now.isoformat(), part={})

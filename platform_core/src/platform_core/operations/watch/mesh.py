@@ -103,7 +103,7 @@ class WatchedMesh:
         for facts in changed:
             own = [name for name in makers if ProductId(name).domain == facts.domain]
             part = part_of({name: prints[makers[name]] for name in own})
-            yield Signal.of("graph", facts.name, now, repr(part), part=part)
+            yield Signal.of("graph", facts.name, now, now.isoformat(), part=part)
 
     @property
     def sources(self) -> dict[str, frozenset[str]]:

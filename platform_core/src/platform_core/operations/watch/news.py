@@ -1,4 +1,4 @@
-"""News of products that are no incident: contracts, announced ends, waivers, budgets, and ages."""
+"""News of products without an incident: contracts, announced ends, waivers, budgets, and ages."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def month_of(now: datetime) -> datetime:
 
 
 def add_spent(before: Mapping[str, Any] | None, new: Iterable[Signal], now: datetime) -> dict[str, Any]:
-    """What the runs of this month cost, with those of new publications: the month, and seconds and bytes by
+    """The cost of the runs of this month, with those of new publications: the month, and seconds and bytes by
     product."""
     month = f"{now:%Y-%m}"
     same = before is not None and before["month"] == month
@@ -91,10 +91,10 @@ def budgets(
         month = spent["month"]
         if own.seconds is not None and seconds > own.seconds:
             shown = {"run seconds": f"{seconds:,.0f} of {own.seconds:,.0f} in {month}"}
-            yield Signal.of("budget", name, now, month, "seconds", shown=shown)
+            yield Signal.of("budget", name, now, f"{month} seconds", shown=shown)
         if own.bytes is not None and read > own.bytes:
             shown = {"read": f"{counted(read, 'byte')} of {own.bytes:,} in {month}"}
-            yield Signal.of("budget", name, now, month, "bytes", shown=shown)
+            yield Signal.of("budget", name, now, f"{month} bytes", shown=shown)
 
 
 def ageing(product: DataProduct, made: datetime, now: datetime) -> Iterator[Signal]:

@@ -33,14 +33,14 @@ def watch(
 ) -> None:
     """Rounds until the process is interrupted. ``shown`` gets the result of each, ``failed`` a fault, after
     which the next round does the same again; ``waiting`` is called once where another watch leads."""
-    told = False
+    noted = False
     while True:
         with ExitStack() as stack:
             try:
                 journal = stack.enter_context(Journal.open(root))
                 leads = stack.enter_context(leadership(root, journal.database))
-                if not leads and not told:
-                    told = True
+                if not leads and not noted:
+                    noted = True
                     waiting()
                 rounds = Rounds(root, journal, every, ui)
                 while leads:

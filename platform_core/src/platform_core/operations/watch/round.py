@@ -7,9 +7,9 @@ transaction ended.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -49,10 +49,12 @@ BEHIND: Final = timedelta(minutes=1)
 SILENCE: Final = timedelta(minutes=5)
 """The shortest time without a round that is news."""
 
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a round did. ``remarks`` are for the person who watches it."""
+    """The outcome of a round. ``remarks`` are for the person who watches it."""
 
     signals: int
     open: int
@@ -63,7 +65,7 @@ class Result:
 
 @dataclass
 class Rounds:
-    """The rounds of one watch. What it keeps saves work only."""
+    """The rounds of one watch. The values that it keeps save work only."""
 
     root: Path
     journal: Journal
@@ -112,11 +114,17 @@ class Rounds:
         ]
         remarks += beat(self.mesh.directory.alerts.heartbeat)
         every = self.every.total_seconds() if self.every is not None else None
-        self.journal.keep("round", {"at": now.isoformat(), "every": every})
+        shown = {"at": now.isoformat(), "latest": max(now, self._latest()).isoformat(), "every": every}
+        self.journal.keep("round", shown)
         return Result(new, sum(1 for _ in book.open), posted, accepted, tuple(remarks))
 
+    def _latest(self) -> datetime:
+        """The latest time of a round so far, which is to come after the clock went back."""
+        last = self.journal.fact("round")
+        return datetime.fromisoformat(last["latest"]) if last is not None else _LONG_AGO
+
     def _lived_since(self) -> datetime:
-        return self.since if self.every is not None else datetime.min.replace(tzinfo=UTC)
+        return self.since if self.every is not None else _LONG_AGO
 
     def _found(
         self, faults: dict[str, str | None], unresolved: Collection[str], now: datetime
@@ -144,9 +152,12 @@ class Rounds:
         with journal.transaction():
             started = journal.fact("started") or now.isoformat()
             contracts, warnings = journal.fact("contracts") or {}, journal.fact("warnings") or {}
+            graphs = journal.fact("graphs") or {}
             found += self._gap(journal.fact("round"), now, remarks)
             found += contract_news(contracts, products, now)
-            new = journal.record(findings.changed_warnings(found, warnings))
+            named = {each.name for each in self.mesh.locations}
+            changes = findings.changed_graphs(findings.changed_warnings(found, warnings), graphs, named, now)
+            new = journal.record(_after(self._latest(), changes))
             spent = add_spent(journal.fact("spent"), new, now)
             default = Budget(**self.mesh.directory.federation.budget)
             new += journal.record(budgets(spent, products, default, now))
@@ -154,7 +165,7 @@ class Rounds:
             writer = Writer(book, products, self.ui, now)
             started_at = datetime.fromisoformat(started)
             posted = Outbox(journal, self.mesh.directory, writer, started_at).post(new)
-            facts = {"started": started, "warnings": warnings, "spent": spent}
+            facts = {"started": started, "warnings": warnings, "graphs": graphs, "spent": spent}
             facts["contracts"] = contracts | {name: product.version for name, product in products.items()}
             if after is not None:
                 facts["position"] = asdict(after)
@@ -212,6 +223,12 @@ def beat(heartbeat: Secret | None) -> Iterator[str]:
         yield error.diagnostics[0].message
     except (requests.RequestException, ValueError) as error:
         yield f"the heartbeat could not be sent: {type(error).__name__}"  # its text shows the address
+
+
+def _after(last: datetime, found: Iterable[Signal]) -> Iterator[Signal]:
+    """The signals of a round, none of them before the last round: it would have seen them. Their clock went
+    back, or that of another machine is slow, and a repair must not come before the fault."""
+    return (replace(each, at=max(each.at, last)) for each in found)
 
 
 def _ignore(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What the watch knows, for ``mesh status``: the open incident of each product, and when it last ran."""
+"""The knowledge of the watch, for ``mesh status``: open incidents by product, and its last round."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Watched:
 
 
 def watched(root: Path) -> Watched:
-    """What the watch of a mesh knows. Raises OperationsError O001, O002."""
+    """The knowledge of the watch of a mesh. Raises OperationsError O001, O002."""
     if not exists(root):
         return Watched()
     with Journal.open(root) as journal:

@@ -1,1 +1,1 @@
-"""What Dagster and the lakes recorded of products."""
+"""The records of Dagster and the lakes about products."""

@@ -116,14 +116,14 @@ def _serve(
     if restarts:
         watched, running = [*commands, *watched], [*started, *running]
     others = [(command, without_secrets() | _values(named)) for command, named in aside]
-    beside = [_start(*each) for each in others]
+    aside_running = [_start(*each) for each in others]
     times: list[float] = []
     again = time.monotonic()
     while not (_input_ended(0.5) or hurry()):
         ended = [n for n, each in enumerate(running) if each is None or each.poll() is not None]
         times = [each for each in times if time.monotonic() - each < RESTARTS_WITHIN]
         if ended and restarts:
-            _kill_orphans({each.pid for each in (*running, *beside) if each is not None})
+            _kill_orphans({each.pid for each in (*running, *aside_running) if each is not None})
         for number in ended:
             if len(times) >= restarts:
                 if number >= len(watched) - len(services):
@@ -133,9 +133,9 @@ def _serve(
             running[number] = _start(*watched[number])
         if time.monotonic() - again > AGAIN:
             again = time.monotonic()
-            for number, process in enumerate(beside):
+            for number, process in enumerate(aside_running):
                 if process is None or process.poll() is not None:
-                    beside[number] = _start(*others[number])
+                    aside_running[number] = _start(*others[number])
     return False
 
 
