@@ -48,7 +48,7 @@ policies:
   - name: owners
     events: [opened, repeated]
     of: {domain: [shop], owner: shop, tag: [sales], selection: shop/sales+}
-    tell: [owner]
+    notify: [owner]
     by: [slack]
     repeat: 24h
 email: {host: mail.example.com, port: 25, encryption: tls, from: a@example.com, user: a, password: {env: P}}

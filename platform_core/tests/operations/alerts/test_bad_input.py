@@ -117,12 +117,12 @@ def test_the_central_team_hears_for_a_team_without_a_channel(alerted: AlertedMes
 @pytest.mark.parametrize(
     "policy",
     [
-        "{name: x, events: [opened], tell: [nobody]}",
-        "{name: x, events: [opened], tell: [nobody@example.com]}",
-        '{name: x, events: [opened], tell: ["domain:nowhere"]}',
-        "{name: x, events: [opened], of: {tag: unknown}, tell: [owner]}",
-        "{name: x, events: [opened], of: {selection: shop/unknown+}, tell: [owner]}",
-        "{name: x, events: [opened], of: {domain: [nowhere]}, tell: [owner]}",
+        "{name: x, events: [opened], notify: [nobody]}",
+        "{name: x, events: [opened], notify: [nobody@example.com]}",
+        '{name: x, events: [opened], notify: ["domain:nowhere"]}',
+        "{name: x, events: [opened], of: {tag: unknown}, notify: [owner]}",
+        "{name: x, events: [opened], of: {selection: shop/unknown+}, notify: [owner]}",
+        "{name: x, events: [opened], of: {domain: [nowhere]}, notify: [owner]}",
     ],
 )
 def test_a_policy_of_something_unknown_holds_up_no_other(alerted: AlertedMesh, policy: str) -> None:
@@ -133,16 +133,16 @@ def test_a_policy_of_something_unknown_holds_up_no_other(alerted: AlertedMesh, p
 
 
 FAULTS = [
-    ("{name: x, events: [opend], tell: [owner]}", 'unknown word "opend" in events', "did you mean"),
-    ("{name: x, events: [], tell: [owner]}", "a policy without events", "name, events and tell"),
-    ("{name: x, events: [opened]}", "a policy without tell", "name, events and tell"),
-    ("{events: [opened], tell: [owner]}", "a policy without name", "name, events and tell"),
-    ("{name: owners, events: [opened], tell: [owner]}", 'a second policy "owners"', "every name once"),
-    ("{name: x, events: [opened], tell: [owner], by: [fax]}", 'unknown word "fax" in by', "email, slack"),
-    ("{name: x, events: [opened], tell: [owner], repeat: daily}", '"daily"', "such as 30 min, 4 h or 7 d"),
-    ("{name: x, events: [opened], tell: [owner], repeat: 0h}", '"0h"', "such as 30 min, 4 h or 7 d"),
-    ("{name: x, events: [opened], tell: [owner], off: {}}", 'unknown key "off"', "did you mean"),
-    ("{name: x, events: [opened], tell: [owner], of: {tags: x}}", 'unknown key "tags"', "did you mean"),
+    ("{name: x, events: [opend], notify: [owner]}", 'unknown word "opend" in events', "did you mean"),
+    ("{name: x, events: [], notify: [owner]}", "a policy without events", "name, events and notify"),
+    ("{name: x, events: [opened]}", "a policy without notify", "name, events and notify"),
+    ("{events: [opened], notify: [owner]}", "a policy without name", "name, events and notify"),
+    ("{name: owners, events: [opened], notify: [owner]}", 'a second policy "owners"', "every name once"),
+    ("{name: x, events: [opened], notify: [owner], by: [fax]}", 'unknown word "fax" in by', "email, slack"),
+    ("{name: x, events: [opened], notify: [owner], repeat: daily}", '"daily"', "such as 30 min, 4 h or 7 d"),
+    ("{name: x, events: [opened], notify: [owner], repeat: 0h}", '"0h"', "such as 30 min, 4 h or 7 d"),
+    ("{name: x, events: [opened], notify: [owner], off: {}}", 'unknown key "off"', "did you mean"),
+    ("{name: x, events: [opened], notify: [owner], of: {tags: x}}", 'unknown key "tags"', "did you mean"),
 ]
 EMAILS = [
     ("{host: mail.example.com}", "email without host or from"),
@@ -189,7 +189,7 @@ def test_a_watch_goes_on_with_the_last_policies_that_it_could_read(alerted: Aler
     assert "error[G406]" in remark
     assert "alerts.yaml:2:" in remark
     assert (alerted.titles("shop"), alerted.titles("other")) == ([BAD], [BAD])
-    alerted.policies("{name: owners, events: [resolved], tell: [owner]}")
+    alerted.policies("{name: owners, events: [resolved], notify: [owner]}")
     alerted.publish()
     assert alerted.round().remarks == ()
     assert (alerted.titles("shop"), alerted.titles("other")) == ([BAD, GOOD], [BAD])

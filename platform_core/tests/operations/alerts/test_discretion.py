@@ -19,7 +19,7 @@ from platform_core.workspace.home import Home
 VALUE = "Lovelace-4711"
 SECRET = "T0KEN-of-the-channel"
 EVENTS = "published, warned, contract_changed, opened, resolved, repeated"
-ALL = f"{{name: all, events: [{EVENTS}], tell: [owner, readers, platform-team]}}"
+ALL = f"{{name: all, events: [{EVENTS}], notify: [owner, readers, platform-team]}}"
 
 
 def kept(mesh: SmallMesh) -> str:
@@ -117,7 +117,7 @@ def test_no_address_of_a_channel_or_heartbeat_is_shown(
     alerted.receiver.unwelcome = f"/refuse/{SECRET}"
     if "/stall/" in address:
         alerted.receiver.stalls.set()
-    policy = "{name: x, events: [opened], tell: [readers]}"
+    policy = "{name: x, events: [opened], notify: [readers]}"
     alerted.policies(policy, more="heartbeat: {env: ADDRESS}\n")
     monkeypatch.setenv("ADDRESS", address)
     webhook = '{channel: "#other", tool: slack, webhook: {env: ADDRESS}}'

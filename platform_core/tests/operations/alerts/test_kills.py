@@ -24,7 +24,7 @@ from platform_core.operations.incidents.signals import Signal
 
 EVERYTHING = (
     "{name: all, events: [opened, resolved, repeated, warned, published, contract_changed], "
-    "tell: [owner, readers, platform-team], repeat: 1h}"
+    "notify: [owner, readers, platform-team], repeat: 1h}"
 )
 PRODUCTS = ("shop/sales", "other/amounts", "third/names")
 Kill = int | float | str

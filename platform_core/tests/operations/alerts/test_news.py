@@ -21,7 +21,7 @@ CONTRACT = "domains/shop/contracts/sales.odcs.yaml"
 @pytest.fixture
 def news(alerted: AlertedMesh) -> AlertedMesh:
     """A mesh after its first round, in which owners and readers hear of all news."""
-    alerted.policies(f"{{name: all, events: [{ALL}], tell: [owner, readers]}}")
+    alerted.policies(f"{{name: all, events: [{ALL}], notify: [owner, readers]}}")
     alerted.round()
     return alerted
 
@@ -43,7 +43,7 @@ def titles(alerted: AlertedMesh) -> dict[str, list[str]]:
 
 @pytest.mark.full
 def test_a_reader_hears_that_a_version_is_there(alerted: AlertedMesh) -> None:
-    there = '{name: there, events: [published], of: {selection: shop/sales}, tell: ["domain:other"]}'
+    there = '{name: there, events: [published], of: {selection: shop/sales}, notify: ["domain:other"]}'
     alerted.policies(there)
     with alerted.events() as events:
         alerted.round()
@@ -61,7 +61,7 @@ def test_a_reader_of_changed_columns_alone_hears_of_a_version(news: AlertedMesh)
 
 @pytest.mark.full
 def test_what_was_published_before_the_first_round_is_no_news(alerted: AlertedMesh) -> None:
-    alerted.policies("{name: all, events: [published], tell: [owner, readers]}")
+    alerted.policies("{name: all, events: [published], notify: [owner, readers]}")
     with alerted.events() as events:
         events.published("shop/sales", 5)
         alerted.now = datetime.now(UTC)
@@ -146,7 +146,7 @@ def test_a_product_over_its_budget_is_heard_of_once_a_month(
         )
         edit(news, CONTRACT, "schema:", own)
         edit(news, "governance/mesh.yaml", "email_domains", "budget: {seconds: 1}\nemail_domains")
-    news.policies("{name: cost, events: [over_budget], of: {domain: shop}, tell: [owner]}")
+    news.policies("{name: cost, events: [over_budget], of: {domain: shop}, notify: [owner]}")
     with news.events() as events:
         for version in (5, 6, 7):
             events.published("shop/sales", version, seconds=75.0, bytes_read=1000)
@@ -173,6 +173,6 @@ def test_a_check_that_could_not_run_is_heard_of(news: AlertedMesh) -> None:
 
 def test_a_watch_that_was_silent_is_heard_of_by_the_central_team(news: AlertedMesh) -> None:
     with Journal.open(news.mesh.root) as journal:
-        journal.keep("round", {"at": news.now.isoformat(), "every": 30})
+        journal.keep("round", {**journal.fact("round"), "every": 30})
     silent = "watch was silent: nobody heard of anything"
     assert titles(news) == {"platform": [silent]}
