@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from operations.alerted import AlertedMesh
+from dagster._daemon.types import DaemonHeartbeat
+from operations.alerted import AlertedMesh, Events
+from operations.watched import watched_shop
 
 from platform_core.operations.store.journal import Journal
 
@@ -60,7 +63,7 @@ def test_a_reader_of_changed_columns_alone_hears_of_a_version(news: AlertedMesh)
 
 
 @pytest.mark.full
-def test_what_was_published_before_the_first_round_is_no_news(alerted: AlertedMesh) -> None:
+def test_the_first_round_sends_no_news_of_the_past(alerted: AlertedMesh) -> None:
     alerted.policies("{name: all, events: [published], notify: [owner, readers]}")
     with alerted.events() as events:
         events.published("shop/sales", 5)
@@ -176,3 +179,47 @@ def test_a_watch_that_was_silent_is_heard_of_by_the_central_team(news: AlertedMe
         journal.keep("round", {**journal.fact("round"), "every": 30})
     silent = "watch was silent: nobody heard of anything"
     assert titles(news) == {"platform": [silent]}
+
+
+@pytest.mark.full
+def test_a_silent_daemon_is_an_incident_of_the_central_team(alerted: AlertedMesh) -> None:
+    alerted.policies("{name: x, events: [silent, resolved], notify: [platform-team]}")
+    with alerted.events() as events:
+        beat(events, alerted.now)
+        alerted.round(timedelta(minutes=1))
+        assert alerted.incidents() == []
+        alerted.round(timedelta(minutes=9))
+        alerted.round(timedelta(minutes=1))
+        beat(events, alerted.now)
+        alerted.round()
+    silent = "Dagster's daemon has not answered for 10 minutes: nothing runs by itself"
+    assert alerted.titles("platform") == [silent, "Dagster's daemon works again"]
+    assert len(alerted.receiver.taken) == 2
+
+
+def beat(events: Events, at: datetime) -> None:
+    heartbeat = DaemonHeartbeat(at.timestamp(), "SENSOR", "x", [])
+    events.instance.add_daemon_heartbeat(heartbeat)
+
+
+@pytest.mark.full
+def test_an_announced_end_is_heard_of_30_7_and_1_days_before(tmp_path: Path) -> None:
+    with watched_shop(tmp_path) as shop:
+        policy = "{name: x, events: [deprecated_read], notify: [owner, readers]}"
+        shop.mesh.write("governance/alerts.yaml", f"policies: [{policy}]\n")
+        shop.round()
+        last = (shop.now + 40 * DAY).date()
+        contract = shop.mesh.root / CONTRACT
+        end = f"slaProperties:\n  - {{property: endOfLife, value: {last}}}\n"
+        contract.write_text(contract.read_text().replace("slaProperties:\n", end))
+        heard = []
+        for days in (0, 9, 1, 5, 17, 1, 5, 1, 1, 1):
+            shop.round(days * DAY)
+            heard.append(len(shop.messages("other")))
+        # 40, 31, 30, 25, 8, 7, 2, 1, 0 and -1 days before.
+        assert heard == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3]
+        assert {*shop.messages("other")} == {"shop/sales ends soon and still has readers"}
+        assert shop.messages("shop") == shop.messages("third") == shop.messages("other")
+        facts = shop.receiver.taken[0].body["facts"]
+        assert facts["Ends on"] == str(last)
+        assert facts["Readers"] == "other/amounts, third/names"
