@@ -28,6 +28,8 @@ class Receiver:
     answers: list[tuple[int, str | None]] = field(default_factory=list)
     unwanted: str | None = None
     """A message with this text is refused, always."""
+    unwelcome: str | None = None
+    """All messages to this path are refused."""
     location: str | None = None
     """Where an answer sends the caller."""
     stalls: threading.Event = field(default_factory=threading.Event)
@@ -41,6 +43,7 @@ class Receiver:
         self.taken.clear()
         self.refused.clear()
         self.answers.clear()
+        self.unwanted = self.unwelcome = self.location = None
         self.stalls.clear()
 
     def keys(self) -> list[str | None]:
@@ -65,6 +68,8 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             status, after = receiver.answers.pop(0) if receiver.answers else (200, None)
             if receiver.unwanted is not None and receiver.unwanted in content.decode():
                 status = 400
+            if receiver.unwelcome == self.path:
+                status = 503
             (receiver.taken if status == 200 else receiver.refused).append(received)
             self.send_response(status)
             for name, value in (("Retry-After", after), ("Location", receiver.location)):

@@ -33,6 +33,7 @@ _FILE: Final = ("policies", "email", "heartbeat")
 _POLICY: Final = ("name", "events", "of", "notify", "by", "repeat")
 _OF: Final = ("domain", "owner", "tag", "selection")
 _EMAIL: Final = ("host", "port", "encryption", "from", "user", "password")
+_ADDRESS: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _SPAN: Final = re.compile(r"(?P<count>[1-9]\d{0,4}) ?(?P<unit>min|h|d)")
 _UNITS: Final = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -101,7 +102,7 @@ def _policies(file: Node) -> Iterator[AlertPolicy]:
             for number, word in enumerate(words):
                 if word not in known:
                     entry[key][number].error("C010", f'unknown word "{word}" in {key}', known=known)
-        of = {key: _words(entry["of"], key) for key in entry["of"].mapping()}
+        of = {key: words for key in entry["of"].mapping() if (words := _words(entry["of"], key))}
         entry["of"].has_only(_OF, "C010", "of")
         yield AlertPolicy(
             name,
@@ -138,10 +139,14 @@ def _email(node: Node) -> MailServer | None:
     if not host or not sender:
         node.error("C010", "email without host or from", "host, from and encryption")
         return None
+    if not _ADDRESS.fullmatch(sender):
+        node["from"].error("C010", f'"{sender}" is not an address', "an address such as mesh@example.com")
+    if ("user" in node.mapping()) is not ("password" in node.mapping()):
+        node.error("C010", "a user without a password, or a password without a user", "both, or neither")
     if how not in ENCRYPTION:
         node["encryption"].error("C010", f'unknown encryption "{how}"', known=ENCRYPTION)
     port = node.get("port") or {"tls": 465, "starttls": 587}.get(how, 25)
-    if not isinstance(port, int) or not 0 < port < 65536:
+    if type(port) is not int or not 0 < port < 65536:
         node["port"].error("C010", f'"{port}" is not a port', "a number from 1 to 65535")
         port = 465
     return MailServer(host, port, how, sender, node.text("user"), secret_reference(node, "password", "G406"))

@@ -88,7 +88,7 @@ def test_a_server_that_asks_to_wait_is_left_alone_so_long(
 
 
 @pytest.mark.parametrize("after", ["soon", "-5", "9" * 30, "", "Wed, 99 Foo 2026 99:00:00 GMT"])
-def test_an_odd_time_to_wait_is_no_fault(alerted: AlertedMesh, own: Receiver, after: str) -> None:
+def test_an_odd_time_to_wait_is_ignored(alerted: AlertedMesh, own: Receiver, after: str) -> None:
     own.answers.append((429, after))
     alerted.refuse()
     alerted.round()

@@ -23,7 +23,7 @@ TEXT = Text(
     why="The team shop-team owns it",
     thread="1a2b3c4d",
 )
-LONG = "é<é word word " * 4_000
+LONG = "é<é word word " * 1_000
 HUGE = Text(
     LONG, LONG, "good", ((LONG, LONG),) * 40, (LONG,) * 40, ((LONG, "https://x.example.com"),) * 40, LONG, "t"
 )

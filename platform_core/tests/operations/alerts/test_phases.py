@@ -1,4 +1,4 @@
-"""What each channel hears of an incident: its opening, repeats and end, each once."""
+"""The messages of an incident: its opening, repeats and end, each once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_an_incident_is_repeated_each_day_until_somebody_acknowledges_it(alerted
     assert alerted.titles("shop") == [BAD] * 3 + [GOOD]
 
 
-def test_a_silence_ends_and_the_first_message_after_it_is_no_repeat(alerted: AlertedMesh) -> None:
+def test_the_first_message_after_a_silence_is_that_of_the_opening(alerted: AlertedMesh) -> None:
     until = alerted.now + 30 * HOUR
     silence(alerted.mesh.root, "shop/sales", until, "ada", "a move", alerted.now)
     alerted.refuse()

@@ -15,6 +15,7 @@ from platform_core.operations.alerts.explain import explain
 from platform_core.operations.alerts.text import Text
 from platform_core.operations.incidents.book import Book
 from platform_core.operations.store.database import OperationsError
+from platform_core.operations.store.journal import Journal
 from platform_core.operations.watch.mesh import WatchedMesh
 from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
@@ -39,6 +40,9 @@ def run(options: argparse.Namespace) -> int:
         return _test(options, mesh, now)
     product = product_id(options.name, sorted(mesh.products))
     signals, _ = mesh.look(now)
+    with Journal.open(root) as journal:
+        # A location that does not load keeps the graph that the watch knows.
+        signals = [*journal.signals(now), *signals]
     columns = frozenset(filter(None, options.columns.split(","))) if options.columns else None
     found = explain(mesh.directory, Book.replay(signals), product, columns, now)
     rows = [

@@ -16,6 +16,8 @@ from platform_core.diagnostics import UsageError
 from platform_core.operations.alerts.text import named
 from platform_core.operations.store.journal import Journal
 from platform_core.operations.watch.answers import acknowledge, incident_of, moment, silence
+from platform_core.registry.lookup import Registry
+from platform_core.registry.typed_names import product_id
 from platform_core.settings import mesh_root
 from platform_core.words import age_in_words, counted, duration_in_words, listed
 
@@ -54,10 +56,12 @@ def run(options: argparse.Namespace) -> int:
             lacking = "--until" if options.until is None else "--why"
             fix = f"`mesh incident silence {options.name} --until 4h --why '...'`"
             raise UsageError.of("U093", f"{lacking} is missing", None, "an end and a reason", fix)
-        until = moment(options.until, now)
-        silence(root, options.name, until, by, options.why, now)
-        words = f"no message about {named(options.name)} until {until:%Y-%m-%d %H:%M} UTC"
-        facts = {"cause": options.name, "until": until, "by": by, "why": options.why}
+        until, name = moment(options.until, now), options.name
+        if "/" in name and ":" not in name:
+            name = product_id(name, Registry.open(root).names())
+        cause = silence(root, name, until, by, options.why, now)
+        words = f"no message about {named(cause)} until {until:%Y-%m-%d %H:%M} UTC, except of its end"
+        facts = {"cause": cause, "until": until, "by": by, "why": options.why}
         return answer(options, root, {"silence": facts}, words)
     if options.action == "ack":
         incident = acknowledge(root, options.name, by, now)

@@ -54,14 +54,17 @@ def explain(
 def _events(
     directory: Directory, book: Book, product: str, columns: frozenset[str] | None, now: datetime
 ) -> Iterator[tuple[Event, Recipient]]:
+    repeating = [each for each in directory.alerts.policies if each.repeat is not None]
     for kind in FAULTS:
         facts = {"columns": sorted(columns)} if columns is not None else {}
         tried = Book(reach=book.reach)
         tried.take(Signal.of(kind, product, now, **facts))
         for incident in tried.open:
-            for event in (*opening(incident), "repeated", *ENDS):
+            for event in (*opening(incident), *ENDS):
                 about = happening(tried, incident, [event])
                 yield from ((event, each) for each in directory.recipients(about))
+            about = happening(tried, incident, [*opening(incident), "repeated"])
+            yield from (("repeated", each) for each in directory.recipients(about, policies=repeating))
     for event in NEWS.values():
         near = {
             name: each

@@ -15,7 +15,7 @@ CARD: Final = "http://adaptivecards.io/schemas/adaptive-card.json"
 # The limits of Slack's blocks: https://docs.slack.dev/reference/block-kit/blocks
 HEADER, SECTION, FIELD, BUTTON, MOST_FIELDS = 150, 3000, 2000, 75, 10
 # A card of Microsoft Teams has at most 28 kB.
-BLOCK, MOST_BLOCKS = 600, 10
+BLOCK, MOST_BLOCKS = 500, 10
 
 
 def mail(text: Text, key: str, sender: str, address: str) -> EmailMessage:

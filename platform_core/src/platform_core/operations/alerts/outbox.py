@@ -155,7 +155,8 @@ def happening(book: Book, incident: Incident, events: Iterable[Event]) -> Happen
 
 def _products(incident: Incident) -> tuple[str, ...]:
     """The product that fails, whose source may be the cause."""
-    return (incident.last.subject,) if "/" in incident.last.subject else ()
+    subject = incident.last.subject
+    return (subject,) if "/" in subject and ":" not in subject else ()
 
 
 def _numbered(phase: str, incident: Incident) -> str:

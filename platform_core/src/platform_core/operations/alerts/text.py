@@ -98,7 +98,7 @@ class Writer:
         facts = [(name.capitalize(), str(value)) for name, value in signal.facts.get("shown", {}).items()]
         if recipient.products and recipient.role == "reader":
             facts.append(("Yours", listed(recipient.products, SHOWN)))
-        what = NEWS[signal.kind]
+        what = signal.facts.get("what", NEWS[signal.kind])
         return Text(
             title=f"{signal.subject} {what}",
             lead=f"{signal.subject} {what}.",
@@ -154,6 +154,8 @@ class Writer:
             steps += [f"mesh validate shows why {name} does not load"]
         elif kind == "daemon":
             steps += ["Start it again: mesh serve"]
+        elif kind == "channel":
+            steps += [f"After the repair: mesh alert test '{name}'"]
         return [*steps, f"Known already? mesh incident ack {incident.id}"]
 
     def _links(self, cause: str, signal: Signal) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from platform_core.codes import code_in
 from platform_core.diagnostics import UsageError
-from platform_core.operations.incidents.signals import Signal
+from platform_core.operations.incidents.signals import DAEMON, Signal
 from platform_core.operations.store.journal import Journal, written
 from platform_core.operations.watch import findings
 from platform_core.operations.watch.settle import settle
@@ -42,16 +42,21 @@ def acknowledge(root: Path, id: str, by: str, now: datetime) -> Mapping[str, Any
         return _answered(journal, Signal.of("ack", incident["id"], at, by, now.isoformat(), by=by), now)
 
 
-def silence(root: Path, cause: str, until: datetime, by: str, why: str, now: datetime) -> None:
-    """Send no message about a cause, or the incident with an id, until a time. Raises UsageError O005 for a
-    time that has passed."""
+def silence(root: Path, name: str, until: datetime, by: str, why: str, now: datetime) -> str:
+    """Send no message about a cause, or the incident with an id, until a time. Returns the cause. Raises
+    UsageError: O003 for an unknown id, O005 for a time that has passed."""
     if until <= now:
         message = f"{until:%Y-%m-%d %H:%M} UTC has passed"
         raise UsageError.of("O005", message, None, "a time to come", "Write --until 4h, or a later day.")
+    cause = subject = name
     with Journal.open(root) as journal, journal.transaction():
+        if "/" not in name and ":" not in name and name != DAEMON:
+            incident = incident_of(journal.incidents(), name)
+            cause, subject = incident["cause"], incident["id"]
         facts = {"until": written(until), "by": by, "why": why}
-        signal = Signal.of("silence", cause, now, by, now.isoformat(), **facts)
+        signal = Signal.of("silence", subject, now, by, now.isoformat(), **facts)
         settle(journal, journal.record([signal]), now)
+    return str(cause)
 
 
 def report_unloaded(root: Path, faults: Mapping[str, str], now: datetime) -> None:

@@ -105,4 +105,5 @@ def ageing(product: DataProduct, made: datetime, now: datetime) -> Iterator[Sign
     if age.warn_after + TICK <= now - made < age.fail_after:
         ages = [duration_in_words(each) for each in (age.warn_after, age.fail_after)]
         shown = {"age": f"more than {ages[0]}, at most {ages[1]}"}
-        yield Signal.of("warned", product.id, now, "age", made.isoformat(), shown=shown)
+        what = "is about to be too old"
+        yield Signal.of("warned", product.id, now, "age", made.isoformat(), shown=shown, what=what)

@@ -133,7 +133,11 @@ class Rounds:
         yield from findings.late_products(products.values(), self._made, now)
         yield from findings.locations(faults, unresolved, now)
         yield from findings.removed(unresolved, {*products, *mesh.unread}, {*faults}, now)
-        yield from findings.channels(self.journal.waiting(), unresolved, now)
+        # The incident of a channel that was removed ends, as that of a product does.
+        waiting = {
+            c: why for c, why in self.journal.waiting().items() if mesh.directory.target(c) is not None
+        }
+        yield from findings.channels(waiting, unresolved, now)
         yield from endings(mesh.mesh, now)
         yield from waivers(mesh.mesh, now)
         for name, made in self._made.items():
@@ -217,7 +221,7 @@ def beat(heartbeat: Secret | None) -> Iterator[str]:
             yield f"the heartbeat was answered with status {answer.status_code}"
     except PlatformError as error:
         yield error.diagnostics[0].message
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
         yield f"the heartbeat could not be sent: {type(error).__name__}"  # its text shows the address
 
 
