@@ -62,6 +62,7 @@ def test_a_team_key_is_read_like_an_owner(key: str, tmp_path: Path) -> None:
         ("teams", "teams: [a]", 1, "teams"),
         ("teams", "teams:\n  a: {emial: a@b.c}", 2, "emial"),
         ("teams", "teams:\n  a: {channels: [{chanel: x}]}", 2, "chanel"),
+        ("teams", "teams:\n  a: {channels: [{channel: x}, {channel: x}]}", 2, 'second channel "x"'),
         ("teams", "teams:\n  a: {members: {email: x}}", 2, "members"),
         ("waivers", "waivers:\n  - code: G108", 2, "without"),
         ("waivers", "waivers:\n  - G108", 2, "waivers"),

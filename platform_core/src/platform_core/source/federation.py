@@ -165,6 +165,11 @@ def _teams(file: Node) -> Iterator[Team]:
         for items, keys in ((channels, _CHANNEL), (members, _MEMBER)):
             for item in items:
                 item.has_only(keys, "C010", "teams.yaml")
+        # Messages are kept by the name of their channel.
+        named = [item.text("channel") for item in channels]
+        for number, item in enumerate(channels):
+            if named[number] is not None and named[number] in named[:number]:
+                item["channel"].error("C010", f'a second channel "{named[number]}"', "every channel once")
         yield Team(
             name,
             team.key_place(),
