@@ -109,7 +109,7 @@ class Nights:
         """The phases that each team heard of the incidents of a cause."""
         found: dict[str, list[str]] = {}
         ids = [each["id"] for each in self.incidents if each["cause"] == cause]
-        for channel, phases in self.journal.told(ids).items():
+        for channel, phases in self.journal.posted(ids).items():
             if channel != "ui":
                 found[channel.partition(" ")[0]] = [phase for phase, _ in phases]
         return found
