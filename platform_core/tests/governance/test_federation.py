@@ -100,6 +100,18 @@ def test_bad_input_is_reported_with_its_place(
     assert fault.fix
 
 
+def test_a_line_with_a_secret_is_not_quoted(tmp_path: Path) -> None:
+    """Also by the faults of other values in it."""
+    text = (
+        "email: {host: m.example.com, port: 70000, encryption: ssl, from: a@b.c, user: u, password: hunter2}"
+    )
+    faults = read_federation(_with(tmp_path, alerts=text)).faults
+    assert len(faults) == 3
+    rendered = [fault.render() for fault in faults]
+    assert not [each for each in rendered if "hunter2" in each]
+    assert all("alerts.yaml:1:" in each for each in rendered)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     root = _with(tmp_path)
     (root / "governance" / "teams.yaml").symlink_to("mesh.yaml")

@@ -385,3 +385,14 @@ def test_status_names_the_incident_and_the_last_round(
     shutil.rmtree(database_file(shop.mesh.root).parent)
     assert main(["status"]) == 1
     assert "the watch has never run: nobody is alerted" in capsys.readouterr().out
+
+
+def test_status_goes_on_without_the_incidents(mesh: SmallMesh, capsys: pytest.CaptureFixture[str]) -> None:
+    file = database_file(mesh.root)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no database at all" * 300)
+    assert main(["status"]) == 1
+    out, err = capsys.readouterr()
+    assert "nothing has run in this mesh yet" in out
+    assert "O001" in err
+    assert "Move the file away" in err

@@ -54,6 +54,12 @@ def code_in(text: str) -> str | None:
     return found[1] if found else None
 
 
+def place_in(text: str) -> str | None:
+    """The first place in the text of a fault: the file and its line."""
+    found = re.search(r"^ *--> (.+:\d+):\d+$", text, re.MULTILINE)
+    return found[1] if found else None
+
+
 def labels(code: str) -> tuple[str, str]:
     """The words before the two examples of a code: the changes of a contract are not faults."""
     return ("The change", "Its version") if meaning(code) and code[0] == "K" else ("Breaks it", "Keeps it")

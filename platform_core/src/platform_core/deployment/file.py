@@ -79,7 +79,7 @@ def read_deployment(path: Path) -> Deployment:
         read.path_of(file, "introspection"),
     )
     if file.faults.errors:
-        raise DeploymentError(*file.faults.errors)
+        raise DeploymentError(*file.faults.quotable())
     return found
 
 

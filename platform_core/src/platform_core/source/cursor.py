@@ -25,6 +25,8 @@ class Faults:
     kind: FileKind = CONTRACT
     errors: list[Diagnostic] = field(default_factory=list)
     remarks: list[Diagnostic] = field(default_factory=list)
+    private: set[int] = field(default_factory=set)
+    """The lines with a secret, which no diagnostic quotes."""
     readable: bool = True
     """False where the file could not be read: its content is then unknown, not empty."""
 
@@ -45,6 +47,15 @@ class Faults:
             self.errors.append(diagnostic)
         else:
             self.remarks.append(replace(diagnostic, severity="info"))
+
+    def quotable(self) -> tuple[Diagnostic, ...]:
+        """The errors; those on a line with a secret name their place and do not quote it."""
+        return tuple(
+            replace(each, place=None, message=f"{each.message} ({each.place})")
+            if each.place is not None and each.place.line in self.private
+            else each
+            for each in self.errors
+        )
 
     def remark(self, code: str, message: str, place: Place, expected: str | None = None) -> None:
         """A remark on something valid that the platform does not act on, in any document."""

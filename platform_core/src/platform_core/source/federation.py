@@ -26,8 +26,8 @@ _MEMBER = ("role", "name", "email")
 _MESH = ("topology", "central_team", "email_domains", "representatives", "budget", "service_levels")
 GOVERNANCE: Final = FileKind(
     "governance file",
-    "a file as docs/governance.md shows it",
-    "docs/governance.md shows the file.",
+    "a file as docs/governance.md or docs/operate.md shows it",
+    "docs/governance.md shows the file, docs/operate.md that of alerts.",
     code="G406",
     raised=GovernanceError,
     may_be_empty=True,
@@ -98,7 +98,7 @@ def read_teams(root: Path) -> Federation:
     """The federation with its teams alone."""
     file = open_leniently(root / "governance" / "teams.yaml", GOVERNANCE)
     found = {team.slug: team for team in _teams(file)}
-    return Federation(teams=found, faults=tuple(file.faults.errors))
+    return Federation(teams=found, faults=file.faults.quotable())
 
 
 def read_federation(root: Path) -> Federation:
@@ -138,7 +138,7 @@ def read_federation(root: Path) -> Federation:
         budget=read_budget(mesh["budget"], "C010") if "budget" in mesh.mapping() else {},
         service_levels=mesh.text("service_levels"),
         alerts=alerts_of(alerts),
-        faults=tuple(fault for file in files for fault in file.faults.errors),
+        faults=tuple(fault for file in files for fault in file.faults.quotable()),
         readable=all(file.faults.readable for file in files),
     )
 

@@ -20,6 +20,9 @@ def secret_reference(node: Node, key: str, code: str) -> Secret | None:
         if isinstance(text, str) and text:
             folder = node.document.path.parent
             return {name: str(folder / Path(text).expanduser()) if name == "file" else text}
+    if isinstance(value, str):
+        first = found.place().line
+        node.faults.private |= {*range(first, first + value.count("\n") + 2)}
     how = "is written in the file" if isinstance(value, str) else "is not a reference"
     # Without a place, since its line would show the secret.
     message, expected = f"{key} {how} ({found.key_place()})", "{env: <variable>} or {file: <path>}"

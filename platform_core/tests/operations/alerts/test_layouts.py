@@ -21,11 +21,22 @@ TEXT = Text(
     steps=("mesh show shop/sales", "After the repair: mesh run shop/sales+"),
     links=(("Product", "https://mesh.example.com/assets/shop/sales?a=1&b=2"),),
     why="The team shop-team owns it",
+    event="opened",
+    subject="shop/sales",
     thread="1a2b3c4d",
 )
 LONG = "é<é word word " * 1_000
 HUGE = Text(
-    LONG, LONG, "good", ((LONG, LONG),) * 40, (LONG,) * 40, ((LONG, "https://x.example.com"),) * 40, LONG, "t"
+    LONG,
+    LONG,
+    "good",
+    ((LONG, LONG),) * 40,
+    (LONG,) * 40,
+    ((LONG, "https://x.example.com"),) * 40,
+    LONG,
+    "opened",
+    LONG,
+    "t",
 )
 LIMITS = {"header": 150, "section": 3000, "button": 75}
 
@@ -121,6 +132,8 @@ def test_a_webhook_gets_everything_as_json() -> None:
     found = document(TEXT, KEY)
     assert found == {
         "key": KEY,
+        "event": "opened",
+        "subject": "shop/sales",
         "title": TEXT.title,
         "lead": TEXT.lead,
         "tone": "bad",

@@ -14,10 +14,11 @@ from platform_core.cli.output import answer
 from platform_core.cli.table import print_table, print_text
 from platform_core.diagnostics import UsageError
 from platform_core.operations.alerts.text import named
+from platform_core.operations.incidents.signals import DAEMON
 from platform_core.operations.store.journal import Journal
 from platform_core.operations.watch.answers import acknowledge, incident_of, moment, silence
 from platform_core.registry.lookup import Registry
-from platform_core.registry.typed_names import product_id
+from platform_core.registry.typed_names import domain_name, product_id
 from platform_core.settings import mesh_root
 from platform_core.words import age_in_words, counted, duration_in_words, listed
 
@@ -45,23 +46,32 @@ def run(options: argparse.Namespace) -> int:
             fix = f"`mesh incident show {options.name}`"
             raise UsageError.of("U091", f'unexpected argument "{options.name}"', fix=fix)
         with Journal.open(root) as journal:
-            found = journal.incidents(unresolved=not options.all)
-        status = answer(options, root, {"incidents": found}, lambda: _list(found))
+            found, watched = journal.incidents(unresolved=not options.all), journal.fact("round") is not None
+        status = answer(options, root, {"incidents": found}, lambda: _list(found, watched))
         return FAILED if any(each["resolved"] is None for each in found) else status
     if options.name is None:
         raise UsageError.of("U093", "ID is missing", None, f"mesh incident {options.action} ID")
     by = options.by or getpass.getuser()
     if options.action == "silence":
-        if options.until is None or options.why is None:
+        if options.until is None or not options.why:
             lacking = "--until" if options.until is None else "--why"
             fix = f"`mesh incident silence {options.name} --until 4h --why '...'`"
             raise UsageError.of("U093", f"{lacking} is missing", None, "an end and a reason", fix)
         until, name = moment(options.until, now), options.name
         if "/" in name and ":" not in name:
             name = product_id(name, Registry.open(root).names())
-        cause = silence(root, name, until, by, options.why, now)
-        words = f"no message about {named(cause)} until {until:%Y-%m-%d %H:%M} UTC, except of its end"
-        facts = {"cause": cause, "until": until, "by": by, "why": options.why}
+        if name.startswith("location:"):
+            name = f"location:{domain_name(name.removeprefix('location:'), Registry.open(root).domains())}"
+        subject = silence(root, name, until, by, options.why, now)
+        is_cause = "/" in name or ":" in name or name == DAEMON
+        what = named(subject) if is_cause else f"incident {subject}"
+        words = f"no message about {what} until {until:%Y-%m-%d %H:%M} UTC, except of its end"
+        facts = {
+            "cause" if is_cause else "incident": subject,
+            "until": until,
+            "by": by,
+            "why": options.why,
+        }
         return answer(options, root, {"silence": facts}, words)
     if options.action == "ack":
         incident = acknowledge(root, options.name, by, now)
@@ -72,12 +82,19 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _list(found: Sequence[Mapping[str, Any]]) -> None:
+def _list(found: Sequence[Mapping[str, Any]], watched: bool) -> None:
     if not found:
-        print_text("no incident is open")
+        print_text("no incident is open" if watched else "the watch has never run: no incident is known")
         return
     rows = [
-        [each["id"], each["state"], named(each["cause"]), each["what"], _age(each["opened"]), _reach(each)]
+        [
+            each["id"],
+            f"{each['state']}{', silent' if each['silenced'] else ''}",
+            named(each["cause"]),
+            each["what"],
+            _age(each["opened"]),
+            _reach(each),
+        ]
         for each in found
     ]
     print_table(("id", "state", "cause", "what", "since", "affects"), rows)

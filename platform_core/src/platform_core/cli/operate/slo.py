@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     found = service_levels(root)
     periods = sorted({level.period for level in found})
     period = options.period or (None if product is not None else ROLLING)
-    if period not in (None, ROLLING, *periods):
+    if found and period not in (None, ROLLING, *periods):
         raise UsageError.of(
             "O009", f'the ledger has no period "{period}"', None, listed(periods) or "a month"
         )

@@ -15,7 +15,7 @@ from platform_core.operations.watch.standing import Watched, watched
 from platform_core.registry.lookup import Registry
 from platform_core.registry.typed_names import domain_name
 from platform_core.settings import mesh_root
-from platform_core.words import age_in_words, counted, duration_in_words
+from platform_core.words import age_in_words, counted, duration_in_words, listed
 from platform_core.workspace.status import Status, Trouble, mesh_status
 
 SHOWN_READERS = 2
@@ -41,9 +41,10 @@ def run(options: argparse.Namespace) -> int:
     }
     watch = watched(root)
     because = {name: id for name, id in watch.because.items() if name in {t.product for t in found.troubles}}
-    facts |= {"because": because, "watch": watch.last}
-    status = answer(options, root, facts, lambda: _print(found, options.domain, watch), found.faults)
-    return FAILED if found.troubles else status
+    facts |= {"because": because, "incidents": list(watch.open), "watch": watch.last}
+    faults = (*found.faults, *watch.faults)
+    status = answer(options, root, facts, lambda: _print(found, options.domain, watch), faults)
+    return FAILED if found.troubles or watch.open else status
 
 
 def _about(found: Status, domain: str) -> Status:
@@ -84,9 +85,11 @@ def _print(found: Status, domain: str | None, watch: Watched) -> None:
         versions = counted(kept.versions, "version")
         past = f"past the retention of {duration_in_words(kept.retention)}"
         print_text(f"{kept.product}: {versions} {past}, the oldest of {age_in_words(kept.oldest)} ago")
-    if watch.last is None:
+    if watch.open:
+        print_text(f"{counted(len(watch.open), 'open incident')}: {listed(watch.open, 6)}")
+    if watch.last is None and not watch.faults:
         print_text("the watch has never run: nobody is alerted; `mesh serve` or `mesh watch` starts it")
-    else:
+    elif watch.last is not None:
         print_text(f"the watch last ran {age_in_words(watch.last)} ago")
 
 

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if options.once:
         result = once(root, ui)
         if result is None:
-            note(options, LED)
+            note(options, "another watch of this mesh does the rounds")
             return OK
         _remarks(result)
         return answer(options, root, asdict(result), lambda: print(words(result)))

@@ -41,6 +41,10 @@ def alerts_have_a_channel(mesh: MeshFacts) -> Iterator[Violation]:
             named |= {product.owner for product in products if product.owner and _is_about(each, product)}
         if READERS in each.notify:
             named |= {product.owner for product in products if product.owner}
+        people = sorted(word for word in each.notify if "@" in word)
+        if people and federation.alerts.email is None:
+            message = f"the alert policy {each.name} notifies {listed(people)}, and there is no mail server"
+            yield Violation(message, each.place, None, "email: {host: ..., from: ...} in alerts.yaml")
         for team in sorted(named & federation.teams.keys()):
             if not _has_channel(federation.teams[team], each, mesh):
                 tools = f" of {listed(each.by)}" if each.by else ""

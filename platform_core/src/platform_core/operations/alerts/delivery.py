@@ -137,7 +137,8 @@ def _post(target: Target, text: Text, key: str) -> None:
     except (requests.RequestException, ValueError) as error:
         raise NotAccepted(_reason(error)) from None
     if not 200 <= status < 300:
-        raise NotAccepted(f"status {status}", _retry_after(after), status in OF_THE_MESSAGE)
+        redirect = ", a redirect, which is not followed" if 300 <= status < 400 else ""
+        raise NotAccepted(f"status {status}{redirect}", _retry_after(after), status in OF_THE_MESSAGE)
 
 
 def _reason(error: BaseException) -> str:
@@ -171,6 +172,8 @@ def trial(target: Target, now: datetime) -> Message:
         (),
         (),
         "Somebody called mesh alert test.",
+        "trial",
+        target.name,
         "trial",
     )
     return Message(f"trial-{now:%Y%m%d%H%M%S%f}", target.name, "trial", text.document())

@@ -56,9 +56,9 @@ class Outbox:
         return self.writer.now
 
     def post(self, new: Iterable[Signal]) -> int:
-        """Post the messages about the incidents and the new signals; returns their number."""
+        """Post the messages about the incidents and new signals; returns the number of those to channels."""
         messages = [*self._incidents(), *(each for signal in new for each in self._news(signal))]
-        return sum(self.journal.post(message, self.now) for message in messages)
+        return sum(self.journal.post(each, self.now) and each.channel != UI for each in messages)
 
     def _incidents(self) -> Iterator[Message]:
         for incident in self.book.incidents.values():
@@ -126,7 +126,7 @@ class Outbox:
             readers = {name: each for name, each in readers.items() if each.through == signal.subject}
         about = Happening(frozenset({event}), products, readers, reach=self.book.reach)
         for recipient in self.directory.recipients(about):
-            body, name = self.writer.news(signal, recipient).document(), recipient.target.name
+            body, name = self.writer.news(signal, event, recipient).document(), recipient.target.name
             yield Message(digest(signal.key, name), name, signal.kind, body)
 
 

@@ -47,6 +47,10 @@ class Text:
     links: tuple[tuple[str, str], ...]
     why: str
     """Why the recipient gets it."""
+    event: str
+    """``opened``, ``repeated``, ``resolved``, or another event of ``governance/alerts.yaml``."""
+    subject: str
+    """The id of a product, or another cause such as ``location:hr``."""
     thread: str
     """The same for all messages of an incident."""
 
@@ -79,7 +83,8 @@ class Writer:
             facts.insert(0, ("Repaired after", took))
         lead = f"{subject} {what}."
         if recipient.role == "reader" and not repaired:
-            lead = f"{subject}, which you read, {what}. {self._reach_in_words(incident, recipient)}"
+            read = "whose products you read" if incident.cause.startswith("location:") else "which you read"
+            lead = f"{subject}, {read}, {what}. {self._reach_in_words(incident, recipient)}"
         elif phase.startswith("repeat"):
             lead = f"{lead} It is still so after {duration_in_words(_whole(self.now - incident.opened))}."
         return Text(
@@ -90,12 +95,23 @@ class Writer:
             steps=() if repaired else tuple(self._steps(incident, recipient)),
             links=tuple(self._links(incident.cause, incident.last)),
             why=_why(recipient, f"incident {incident.id}"),
+            event="repeated" if phase.startswith("repeat") else phase,
+            subject=incident.cause,
             thread=incident.id,
         )
 
-    def news(self, signal: Signal, recipient: Recipient) -> Text:
+    def news(self, signal: Signal, event: str, recipient: Recipient) -> Text:
         """The message about a fact that opens no incident."""
-        facts = [(name.capitalize(), str(value)) for name, value in signal.facts.get("shown", {}).items()]
+        facts = [("Owner", owner) for owner in self._owners(signal.subject)]
+        if signal.kind == "published":
+            rows = signal.facts["rows"]
+            facts.append(
+                (
+                    "Version",
+                    f"{signal.facts['version']}" + (f", {counted(rows, 'row')}" if rows is not None else ""),
+                )
+            )
+        facts += [(name.capitalize(), str(value)) for name, value in signal.facts.get("shown", {}).items()]
         if recipient.products and recipient.role == "reader":
             facts.append(("Yours", listed(recipient.products, SHOWN)))
         what = signal.facts.get("what", NEWS[signal.kind])
@@ -107,23 +123,29 @@ class Writer:
             steps=tuple(signal.facts.get("steps", ())),
             links=tuple(self._links(signal.subject, signal)),
             why=_why(recipient, ""),
+            event=event,
+            subject=signal.subject,
             thread=signal.key,
         )
 
     def _facts(self, incident: Incident, recipient: Recipient) -> list[tuple[str, str]]:
         cause, facts = incident.cause, incident.last.facts
         found = [("Since", at_in_words(incident.opened))]
-        product = self.products.get(cause)
-        if product is not None and product.owner:
-            found.append(("Owner", product.owner))
+        if owners := self._owners(cause):
+            found.append(("Owner", listed(owners, SHOWN)))
         newest = self.book.newest.get(cause)
         version = None
         if newest is not None:
             version = f"version {newest.facts['version']} of {at_in_words(newest.at)}"
         if incident.resolved is not None:
             return [*found, ("Published", version)] if version is not None else found
-        if facts.get("count") is not None:
-            found.append(("Violations", f"{facts['count']:,} of {counted(facts.get('rows') or 0, 'row')}"))
+        if incident.reopened:
+            found.append(("Back", f"{counted(incident.reopened, 'time')}, each soon after the repair"))
+        counts = [_violations(each, len(incident.faults) > 1) for each in incident.faults]
+        if any(counts):
+            found.append(("Violations", listed([*filter(None, counts)], SHOWN)))
+        if facts.get("place"):
+            found.append(("Where", facts["place"]))
         if incident.columns:
             found.append(("Columns", listed(sorted(incident.columns), SHOWN)))
         if facts.get("why"):
@@ -136,6 +158,16 @@ class Writer:
             reached = self.book.affected(incident)
             found.append(("Affected", listed(sorted(reached), SHOWN) or "no product"))
         return found
+
+    def _owners(self, cause: str) -> list[str]:
+        """The owner of a product, or those of all products of a location."""
+        kind, _, name = cause.partition(":")
+        own = [
+            each
+            for each in self.products.values()
+            if each.id == cause or (kind, each.domain) == ("location", name)
+        ]
+        return sorted({each.owner for each in own if each.owner})
 
     def _reach_in_words(self, incident: Incident, recipient: Recipient) -> str:
         reached = self.book.affected(incident)
@@ -178,10 +210,18 @@ def what_in_words(incident: Incident) -> str:
     if incident.kind == "broken":
         return str(facts.get("what", kind))
     if incident.kind == "refused" and facts.get("rule"):
-        return f"{kind}: {facts['rule']} fails"
+        rules = [each.facts["rule"] for each in incident.faults if each.facts.get("rule")]
+        return f"{kind}: {listed(rules, 3)} {'fails' if len(rules) == 1 else 'fail'}"
     if incident.kind == "unchecked":
         return f"{kind}: {facts['rule']} cannot be checked"
     return f"{kind}: {facts['title']} ({facts['code']})" if facts.get("code") else kind
+
+
+def _violations(fault: Signal, named: bool) -> str | None:
+    """The number of rows that break a rule, ``named`` with its name."""
+    count, rows = fault.facts.get("count"), fault.facts.get("rows") or 0
+    words = f"{count:,} of {counted(rows, 'row')}" if count is not None else None
+    return f"{fault.facts['rule']} {words}" if named and words is not None else words
 
 
 def named(cause: str) -> str:

@@ -32,8 +32,8 @@ class Incident:
     opened: datetime
     last: Signal
     """The last signal of its cause."""
-    columns: frozenset[str] | None
-    """The wrong columns; None where all may be."""
+    faults: list[Signal] = field(default_factory=list)
+    """The faults of the last run: one of each rule that failed."""
     late: dict[str, datetime] = field(default_factory=dict)
     """The products that are late because of it, and since when."""
     was_late: set[str] = field(default_factory=set)
@@ -43,13 +43,23 @@ class Incident:
     resolved: datetime | None = None
     acknowledged: tuple[str, datetime] | None = None
     """By whom, and when."""
+    hit: frozenset[str] | None = field(init=False)
+    """The columns that were wrong in any run; None where all may have been."""
     began: datetime = field(init=False)
     """The time of its first consequence, which may be known before its cause."""
     reopened: int = 0
     """How often its fault came back soon after the repair."""
 
     def __post_init__(self) -> None:
-        self.began = self.opened
+        self.began, self.faults = self.opened, [self.last]
+        self.hit = self.columns
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns that the last run had wrong; None where all may be."""
+        found = [each.columns for each in self.faults]
+        known = [each for each in found if each is not None]
+        return frozenset[str]().union(*known) if len(known) == len(found) else None
 
     @property
     def state(self) -> State:
@@ -64,8 +74,11 @@ class Incident:
     def again(self, signal: Signal) -> None:
         """Take another fault of the same cause."""
         if signal.kind != "late":
-            known = self.kind != "late" and self.columns is not None and signal.columns is not None
-            self.columns = (self.columns or frozenset()) | signal.columns if known else signal.columns  # type: ignore[operator]
+            run = signal.facts.get("run")
+            same = run is not None and run == self.last.facts.get("run")
+            self.faults = [*self.faults, signal] if same else [signal]
+            before = self.hit if self.kind != "late" else frozenset()
+            self.hit = None if before is None or self.columns is None else before | self.columns
             self.kind, self.last = signal.kind, signal
 
 
@@ -139,7 +152,8 @@ class Book:
         return next((each for each in self._open.values() if product in each.late), None)
 
     def affected(self, incident: Incident) -> dict[str, Reached]:
-        """The products that an incident reaches by the columns that they use, or that are late by it."""
+        """The products that an incident reaches by the columns that they use, or that are late by it; of one
+        that is over, all that it reached."""
         kind, _, name = incident.cause.partition(":")
         if kind == "location":
             own = [each for each in self.reach.products if ProductId(each).domain == name]
@@ -147,7 +161,8 @@ class Book:
             for each in own:
                 found = {**self.reach.readers(each, None), **found}
         else:
-            found = self.reach.readers(bare(incident.cause), incident.columns)
+            columns = incident.columns if incident.resolved is None else incident.hit
+            found = self.reach.readers(bare(incident.cause), columns)
         return {each: Reached(each, incident.cause, None) for each in incident.late} | found
 
     def _fault(self, signal: Signal) -> None:
@@ -196,9 +211,7 @@ class Book:
         return self._open[max(found)[1]] if found else None
 
     def _begin(self, cause: str, signal: Signal) -> Incident:
-        incident = Incident(
-            digest(cause, signal.at.isoformat())[:8], cause, signal.kind, signal.at, signal, signal.columns
-        )
+        incident = Incident(digest(cause, signal.at.isoformat())[:8], cause, signal.kind, signal.at, signal)
         self.incidents[incident.id] = self._open[cause] = incident
         for name, other in list(self._open.items()):
             if other.kind == "late" and other is not incident and self._follows(name, cause):

@@ -156,4 +156,8 @@ def leadership(root: Path, database: Database) -> Iterator[bool]:
 def _unusable(where: str, reason: str) -> OperationsError:
     message = f"the incidents and messages in {where} cannot be read or written: {reason}"
     fix = "Free some space, or correct the rights of the folder. Nothing of this call was written."
+    if "not a database" in reason or "malformed" in reason:
+        fix = (
+            "Move the file away: the next round finds what is wrong again, without the answers and silences."
+        )
     return OperationsError.of("O001", message, fix=fix)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from platform_core.diagnostics import PlatformError
 from platform_core.operations.incidents.signals import Signal
 from platform_core.operations.store.database import Database, exists, opened
 
@@ -193,8 +194,9 @@ def written(at: datetime) -> str:
 
 
 def kept_in_words(root: Path, product: str) -> str | None:
-    """How a product kept its promises, as the watch last showed it."""
+    """How a product kept its promises, as the watch last showed it; None where that cannot be read."""
     if not exists(root):
         return None
-    with Journal.open(root) as journal:
+    with suppress(PlatformError), Journal.open(root) as journal:  # mesh status reports the fault
         return ((journal.fact("levels") or {}).get("kept") or {}).get(product)
+    return None

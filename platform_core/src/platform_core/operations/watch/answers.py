@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from platform_core.codes import code_in
 from platform_core.diagnostics import UsageError
 from platform_core.operations.incidents.signals import DAEMON, Signal
 from platform_core.operations.store.journal import Journal, written
@@ -43,20 +42,19 @@ def acknowledge(root: Path, id: str, by: str, now: datetime) -> Mapping[str, Any
 
 
 def silence(root: Path, name: str, until: datetime, by: str, why: str, now: datetime) -> str:
-    """Send no message about a cause, or the incident with an id, until a time. Returns the cause. Raises
+    """Send no message about a cause, or the incident with an id, until a time. Returns what is silent. Raises
     UsageError: O003 for an unknown id, O005 for a time that has passed."""
     if until <= now:
         message = f"{until:%Y-%m-%d %H:%M} UTC has passed"
         raise UsageError.of("O005", message, None, "a time to come", "Write --until 4h, or a later day.")
-    cause = subject = name
+    subject = name
     with Journal.open(root) as journal, journal.transaction():
         if "/" not in name and ":" not in name and name != DAEMON:
-            incident = incident_of(journal.incidents(), name)
-            cause, subject = incident["cause"], incident["id"]
+            subject = incident_of(journal.incidents(), name)["id"]
         facts = {"until": written(until), "by": by, "why": why}
         signal = Signal.of("silence", subject, now, by, now.isoformat(), **facts)
         settle(journal, journal.record([signal]), now)
-    return str(cause)
+    return subject
 
 
 def report_unloaded(root: Path, faults: Mapping[str, str], now: datetime) -> None:
@@ -66,8 +64,7 @@ def report_unloaded(root: Path, faults: Mapping[str, str], now: datetime) -> Non
         return
     with Journal.open(root) as journal, journal.transaction():
         known = {each["cause"] for each in journal.incidents(unresolved=True)}
-        codes = {name: code_in(text) or "R001" for name, text in faults.items()}
-        settle(journal, journal.record(findings.locations(codes, known, now)), now)
+        settle(journal, journal.record(findings.locations(faults, known, now)), now)
 
 
 def _answered(journal: Journal, signal: Signal, now: datetime) -> Mapping[str, Any]:

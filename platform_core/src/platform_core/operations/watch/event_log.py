@@ -8,7 +8,6 @@ that harmless.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from platform_core.codes import code_in, meaning
+from platform_core.codes import code_in, meaning, place_in
 from platform_core.contracts.model import DataProduct
 from platform_core.contracts.product_id import ProductId
 from platform_core.operations.incidents.signals import Signal
@@ -32,7 +31,6 @@ OVERLAP: Final = 200
 RECENT: Final = timedelta(hours=1)
 """Where the position is lost, events of this time before it are read again."""
 ENDED: Final = "its run ended before it began"
-_PLACE: Final = re.compile(r"^ *--> (?P<place>.+:\d+):\d+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +155,11 @@ class EventLog:
         description, error = step_error(event)
         text = description or (error.message if error else "")
         code = code_in(text) or "R003"
-        place = _PLACE.search(text)
         known = meaning(code)
         title = known.title if known else "its code fails"
         if code == "R003" and error is not None:
             title = f"its code fails with {error.kind or 'an exception'}"
-        facts = {"code": code, "title": title, "place": place["place"] if place else None}
+        facts = {"code": code, "title": title, "place": place_in(text)}
         if code.startswith("S"):
             own = self.sources.get(product, frozenset())
             named = [source for source in sorted(own) if source in text]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_core.codes import meaning
+from platform_core.codes import code_in, place_in
 from platform_core.contracts.model import DataProduct
 from platform_core.fingerprint.made_from import digest
 from platform_core.operations.incidents.signals import DAEMON, Signal
@@ -41,19 +41,16 @@ def late_products(
 def locations(
     faults: Mapping[str, str | None], unresolved: Collection[str], now: datetime
 ) -> Iterator[Signal]:
-    """The code locations that stopped or began to load. ``faults`` has the code of those that do not."""
-    for name, code in faults.items():
+    """The code locations that stopped or began to load. ``faults`` has the fault of those that do not, as
+    text."""
+    for name, text in faults.items():
         cause = f"location:{name}"
-        if code is not None and cause not in unresolved:
-            yield broken_location(name, code, now)
-        elif code is None and cause in unresolved:
+        if text is not None and cause not in unresolved:
+            code = code_in(text) or "R001"
+            facts = {"code": code, "place": place_in(text), "what": f"does not load ({code})"}
+            yield Signal.of("broken", cause, now, now.isoformat(), **facts)
+        elif text is None and cause in unresolved:
             yield works(cause, now)
-
-
-def broken_location(name: str, code: str, now: datetime) -> Signal:
-    known = meaning(code)
-    what = f"does not load: {known.title[:1].lower()}{known.title[1:]} ({code})" if known else "does not load"
-    return Signal.of("broken", f"location:{name}", now, now.isoformat(), code=code, what=what)
 
 
 def works(cause: str, now: datetime) -> Signal:

@@ -136,9 +136,9 @@ class WatchedMesh:
         if facts.loads:
             self._broken.pop(location.name, None)
             return facts, None
-        code = facts.faults[0].code if facts.faults else "G491"
-        self._broken[location.name] = now, files, code
-        return next(iter(kept_facts(self.root, [location])), None), code
+        text = facts.faults[0].render(quote=False) if facts.faults else "error[G491]: it does not load"
+        self._broken[location.name] = now, files, text
+        return next(iter(kept_facts(self.root, [location])), None), text
 
     def _files(self, location: Location) -> Mapping[str, Any] | None:
         folder = self.root / "domains" / location.name
@@ -146,11 +146,11 @@ class WatchedMesh:
 
 
 def _silent(name: str, address: Address) -> str | None:
-    """The code of the fault of a code server that does not answer."""
+    """The fault of a code server that does not answer, as text."""
     try:
-        return next((each.code for each in code_server(name, address) if each.code == "E080"), None)
+        return next((each.render() for each in code_server(name, address) if each.code == "E080"), None)
     except PlatformError as error:
-        return error.diagnostics[0].code
+        return error.diagnostics[0].render()
 
 
 def _now_ns() -> int:

@@ -25,7 +25,8 @@ def settle(journal: Journal, new: Iterable[Signal], now: datetime) -> Book:
 
 def document(book: Book, incident: Incident, now: datetime) -> dict[str, Any]:
     """An incident for readers, as JSON."""
-    acknowledged, silence = incident.acknowledged, book.silenced(incident, now)
+    acknowledged = incident.acknowledged
+    silence = book.silenced(incident, now) if incident.resolved is None else None
     return {
         "id": incident.id,
         "cause": incident.cause,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from platform_core.diagnostics import Diagnostic, PlatformError
 from platform_core.operations.store.database import exists
 from platform_core.operations.store.journal import Journal
 
@@ -17,16 +18,24 @@ class Watched:
 
     last: datetime | None = None
     because: Mapping[str, str] = field(default_factory=dict)
+    open: tuple[str, ...] = ()
+    """The open incidents, by id and cause."""
+    faults: tuple[Diagnostic, ...] = ()
+    """Why nothing is known of the watch."""
 
 
 def watched(root: Path) -> Watched:
-    """The knowledge of the watch of a mesh. Raises OperationsError O001, O002."""
+    """The knowledge of the watch of a mesh, or the fault O001, O002 of its database."""
     if not exists(root):
         return Watched()
-    with Journal.open(root) as journal:
-        last, incidents = journal.fact("round"), journal.incidents(unresolved=True)
-    because: dict[str, str] = {}
-    for each in incidents:
+    try:
+        with Journal.open(root) as journal:
+            last, incidents = journal.fact("round"), journal.incidents(unresolved=True)
+    except PlatformError as error:
+        return Watched(faults=error.diagnostics)
+    because, names = dict[str, str](), [f"{each['id']} ({each['cause']})" for each in incidents]
+    for each, name in zip(incidents, names, strict=True):
         for product in (each["cause"], *each["late"]):
-            because.setdefault(product, f"{each['id']} ({each['cause']})")
-    return Watched(datetime.fromisoformat(last["at"]) if last is not None else None, because)
+            because.setdefault(product, name)
+    at = datetime.fromisoformat(last["at"]) if last is not None else None
+    return Watched(at, because, tuple(names))
