@@ -46,6 +46,8 @@ def answer(capsys: Captured, *words: str, status: int = 0) -> dict[str, Any]:
 class TestIncident:
     def test_the_document_of_open_incidents(self, alerted: AlertedMesh, capsys: Captured) -> None:
         assert answer(capsys, "incident")["incidents"] == []
+        assert call(capsys, "incident")[0] == "the watch has never run: no incident is known\n"
+        alerted.round()
         assert call(capsys, "incident")[0] == "no incident is open\n"
         alerted.refuse()
         [found] = answer(capsys, "incident", "list", status=1)["incidents"]
@@ -94,7 +96,8 @@ class TestIncident:
         [found] = answer(capsys, "incident", status=1)["incidents"]
         name = {"id": found["id"], "beginning": found["id"][:4]}.get(name, name)
         said = call(capsys, "incident", "silence", name, "--until", "4h", "--why", "a move", "--by", "ada")[0]
-        assert said.startswith("no message about shop/sales until ")
+        what = name if "/" in name else f"incident {found['id']}"
+        assert said.startswith(f"no message about {what} until ")
         [silenced] = answer(capsys, "incident", status=1)["incidents"]
         assert (silenced["silenced"]["by"], silenced["silenced"]["why"]) == ("ada", "a move")
         assert "ada: a move" in call(capsys, "incident", "show", found["id"])[0]
@@ -219,6 +222,9 @@ class TestAlert:
 
     def test_faults(self, alerted: AlertedMesh, capsys: Captured) -> None:
         assert "error[U043]" in call(capsys, "alert", "explain", "shop/sale", status=2)[1]
+        said = call(capsys, "alert", "explain", "shop/sales", "--columns", "whom", status=2)[1]
+        assert "error[U099]" in said
+        assert "who" in said
         alerted.policies("{name: x, events: [opend], notify: [owner]}")
         errors = call(capsys, "alert", "explain", "shop/sales", status=1)[1]
         assert 'error[G406]: unknown word "opend" in events' in errors

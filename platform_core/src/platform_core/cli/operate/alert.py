@@ -39,11 +39,15 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "test":
         return _test(options, mesh, now)
     product = product_id(options.name, sorted(mesh.products))
+    columns = frozenset(filter(None, options.columns.split(","))) if options.columns else None
+    known = [column.name for column in mesh.products[product].columns]
+    for column in sorted((columns or frozenset()) - {*known}):
+        message = f'{product} has no column "{column}"'
+        raise UsageError.of("U099", message, None, listed(known), did_you_mean(column, known))
     signals, _ = mesh.look(now)
     with Journal.open(root) as journal:
         # A location that does not load keeps the graph that the watch knows.
         signals = [*journal.signals(now), *signals]
-    columns = frozenset(filter(None, options.columns.split(","))) if options.columns else None
     found = explain(mesh.directory, Book.replay(signals), product, columns, now)
     rows = [
         {
