@@ -64,6 +64,7 @@ def test_a_team_key_is_read_like_an_owner(key: str, tmp_path: Path) -> None:
         ("teams", "teams:\n  a: {channels: [{chanel: x}]}", 2, "chanel"),
         ("teams", "teams:\n  a: {channels: [{channel: x}, {channel: x}]}", 2, 'second channel "x"'),
         ("teams", "teams:\n  a: {members: {email: x}}", 2, "members"),
+        ("alerts", "policies:\n  - {name: x, events: [repeated], notify: [owner]}", 2, "without a time"),
         ("waivers", "waivers:\n  - code: G108", 2, "without"),
         ("waivers", "waivers:\n  - G108", 2, "waivers"),
         ("waivers", "waivers: {code: G108}", 1, "waivers"),

@@ -99,7 +99,7 @@ def _policies(file: Node) -> Iterator[AlertPolicy]:
             continue
         names.add(name)
         if "repeated" in events and entry.get("repeat") is None:
-            entry.error("C010", f'the policy "{name}" has the event repeated without a time', "repeat: 24h")
+            entry["events"].error("C010", "the event repeated without a time", "the key repeat, such as 24h")
         for key, words, known in (("events", events, EVENTS), ("by", by, TOOLS)):
             for number, word in enumerate(words):
                 if word not in known:

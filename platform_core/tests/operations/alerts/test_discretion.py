@@ -18,7 +18,7 @@ from platform_core.workspace.home import Home
 
 VALUE = "Lovelace-4711"
 SECRET = "T0KEN-of-the-channel"
-EVENTS = "published, warned, contract_changed, opened, resolved, repeated"
+EVENTS = "published, warned, contract_changed, opened, resolved"
 ALL = f"{{name: all, events: [{EVENTS}], notify: [owner, readers, platform-team]}}"
 
 
