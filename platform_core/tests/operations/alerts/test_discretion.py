@@ -112,7 +112,6 @@ def test_no_address_of_a_channel_or_heartbeat_is_shown(
     alerted: AlertedMesh, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
 ) -> None:
     monkeypatch.setattr(delivery, "PATIENCE", 0.3)
-    monkeypatch.setattr("platform_core.operations.watch.round.PATIENCE", 0.3)
     address = address.format(closed=closed(), port=alerted.receiver.port).replace("\\n", "\n")
     alerted.receiver.unwelcome = f"/refuse/{SECRET}"
     if "/stall/" in address:
@@ -127,4 +126,5 @@ def test_no_address_of_a_channel_or_heartbeat_is_shown(
     remarks = " ".join(alerted.round().remarks)
     if reason:
         assert f"other-team #other waits since {alerted.now:%Y-%m-%d %H:%M} UTC: {reason}" in remarks
+        assert f"the heartbeat was not taken: {reason}" in remarks
     assert SECRET not in remarks + kept(alerted.mesh)

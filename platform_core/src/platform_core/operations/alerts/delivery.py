@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import requests
 
@@ -22,7 +22,7 @@ from platform_core.operations.alerts.outbox import UI
 from platform_core.operations.alerts.recipients import Directory, Target
 from platform_core.operations.alerts.text import Text
 from platform_core.operations.store.journal import Journal, Message, written
-from platform_core.secrets import secret_text
+from platform_core.secrets import Secret, secret_text
 from platform_core.source.alerts import MailServer
 
 PATIENCE: Final = 10.0
@@ -122,17 +122,16 @@ def _mail(target: Target, text: Text, key: str, server: MailServer | None) -> No
 def _post(target: Target, text: Text, key: str) -> None:
     webhook = target.channel.webhook
     assert webhook is not None  # a target has one
-    url, body = secret_text(webhook), LAYOUTS[target.tool](text, key)
+    call(webhook, json=LAYOUTS[target.tool](text, key), headers={"Idempotency-Key": key})
+
+
+def call(address: Secret, **request: Any) -> None:
+    """Send a request to a secret address. Raises NotAccepted, without the address in its text; PlatformError
+    for a secret that is not set."""
+    url = secret_text(address)
     try:
         # The content of the answer does not matter, and may have no end.
-        with requests.post(
-            url,
-            json=body,
-            headers={"Idempotency-Key": key},
-            timeout=PATIENCE,
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
+        with requests.post(url, timeout=PATIENCE, allow_redirects=False, stream=True, **request) as answer:
             status, after = answer.status_code, answer.headers.get("Retry-After")
     except (requests.RequestException, ValueError) as error:
         raise NotAccepted(_reason(error)) from None

@@ -15,11 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import requests
-
 from platform_core.contracts.budget import Budget
 from platform_core.diagnostics import PlatformError
-from platform_core.operations.alerts.delivery import LONGEST_WAIT, PATIENCE, deliver
+from platform_core.operations.alerts.delivery import LONGEST_WAIT, NotAccepted, call, deliver
 from platform_core.operations.alerts.outbox import Outbox
 from platform_core.operations.alerts.text import Writer
 from platform_core.operations.incidents.book import Book
@@ -40,7 +38,7 @@ from platform_core.operations.watch.news import (
     waivers,
 )
 from platform_core.operations.watch.settle import settle
-from platform_core.secrets import Secret, secret_text
+from platform_core.secrets import Secret
 from platform_core.words import duration_in_words
 from platform_core.workspace.records.products import Materialization, newest, recorded
 
@@ -216,13 +214,11 @@ def beat(heartbeat: Secret | None) -> Iterator[str]:
     if heartbeat is None:
         return
     try:
-        answer = requests.post(secret_text(heartbeat), timeout=PATIENCE, allow_redirects=False)
-        if not answer.ok:
-            yield f"the heartbeat was answered with status {answer.status_code}"
+        call(heartbeat)
+    except NotAccepted as error:
+        yield f"the heartbeat was not taken: {error}"
     except PlatformError as error:
         yield error.diagnostics[0].message
-    except (requests.RequestException, ValueError) as error:
-        yield f"the heartbeat could not be sent: {type(error).__name__}"  # its text shows the address
 
 
 def _after(last: datetime, found: Iterable[Signal]) -> Iterator[Signal]:
